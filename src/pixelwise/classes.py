@@ -1,0 +1,301 @@
+"""ClassTable: what the pixels of a label mean. The one truth for reading, drawing, scoring and writing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import LabelError, UnknownNameError, UsageError
+from .types import U8, Label
+
+Colour = tuple[int, int, int]
+
+
+def voc_colormap(n: int = 256) -> U8:
+    """The colour map of Pascal VOC: (n, 3) uint8, entry i is the colour of index i; 255 is (224, 224, 192).
+
+    Bits 0, 1, 2 of the index become the top bits of red, green, blue, bits 3, 4, 5 the next ones, and so on
+    (VOCdevkit, VOCcode/VOClabelcolormap.m).
+    """
+    index = np.arange(n, dtype=np.uint32)[:, None]
+    channel = np.arange(3, dtype=np.uint32)
+    out = np.zeros((n, 3), np.uint32)
+    for bit in range(8):
+        out |= ((index >> (3 * bit + channel)) & 1) << (7 - bit)
+    return out.astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """Class names, their colours, and how a stored value or colour becomes a class id.
+
+    names: class i is `names[i]`. colors: (N, 3) uint8, the colour of class i; made by the VOC algorithm where not
+    given. ignore_index: the id of pixels without a class (void), or None. ignore_color: the colour of void.
+    values: stored value -> class id, for datasets that store other numbers than ids; a stored value that is not in
+    it is an error. None: a stored value is the id. extra_colors: further colours -> class id. aliases: other
+    spellings of names. All ids are in 0..N-1 or `ignore_index`; N is at most 65,535.
+    """
+
+    names: tuple[str, ...]
+    colors: U8 = field(default_factory=lambda: np.zeros((0, 3), np.uint8))
+    ignore_index: int | None = 255
+    ignore_color: Colour = (224, 224, 192)
+    values: Mapping[int, int] | None = None
+    extra_colors: Mapping[Colour, int] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = tuple(str(n) for n in self.names)
+        n = len(names)
+        if not 0 < n <= 65_535:
+            raise UsageError(f"a class table has 1 to 65535 classes, got {n}", code="bad-class-table")
+        if len(set(names)) != n:
+            twice = sorted({x for x in names if names.count(x) > 1})
+            raise UsageError(f"class names appear twice: {', '.join(twice)}", code="bad-class-table")
+        colors = np.array(self.colors, np.int64)
+        if colors.size == 0:
+            colors = voc_colormap(n).astype(np.int64) if n <= 256 else _spread_colours(n)
+        if colors.shape != (n, 3) or colors.min() < 0 or colors.max() > 255:
+            raise UsageError(
+                f"colors must be ({n}, 3) with values 0..255, one row a class, got shape {colors.shape}",
+                code="bad-class-table",
+            )
+        if self.ignore_index is not None and not n <= self.ignore_index <= 65_535:
+            raise UsageError(
+                f"ignore_index must lie outside the class ids 0..{n - 1} and in 16 bits, got {self.ignore_index}",
+                code="bad-class-table",
+                fix="choose 255, or 65535 for more than 255 classes",
+            )
+        stored = np.ascontiguousarray(colors, np.uint8)
+        stored.setflags(write=False)
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "colors", stored)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ClassTable) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.names, self.colors.tobytes(), self.ignore_index))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(self.names[:4]) + (", ..." if len(self) > 4 else "")
+        return f"ClassTable({len(self)} classes: {shown}; ignore_index={self.ignore_index})"
+
+    # -- names ------------------------------------------------------------------------------------------------
+
+    def index(self, name: str) -> int:
+        """The id of the class `name`, or of the class that it is another spelling of. UnknownNameError otherwise."""
+        name = self.aliases.get(name, name)
+        try:
+            return self.names.index(name)
+        except ValueError:
+            raise UnknownNameError(
+                f"no class named {name!r}", code="unknown-class", fix=f"the classes are: {', '.join(self.names)}"
+            ) from None
+
+    def name(self, index: int) -> str:
+        """The name of class `index`; 'void' for `ignore_index`."""
+        return "void" if index == self.ignore_index else self.names[index]
+
+    # -- stored values ----------------------------------------------------------------------------------------
+
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """The dtype of a label: uint8 where every id and `ignore_index` fit."""
+        top = max(len(self) - 1, -1 if self.ignore_index is None else self.ignore_index)
+        return np.uint8 if top <= 255 else np.uint16
+
+    @cached_property
+    def value_ids(self) -> NDArray[np.int32]:
+        """(65536,) int32: the class id of each stored value, -1 where the value means no class of this table."""
+        ids = np.full(65_536, -1, np.int32)
+        if self.values is None:
+            ids[: len(self)] = np.arange(len(self))
+            if self.ignore_index is not None:
+                ids[self.ignore_index] = self.ignore_index
+        else:
+            for value, index in self.values.items():
+                if not 0 <= value <= 65_535:
+                    raise UsageError(f"a stored value must be in 0..65535, got {value}", code="bad-class-table")
+                ids[value] = index
+        ids.setflags(write=False)
+        return ids
+
+    @cached_property
+    def id_values(self) -> NDArray[np.uint16]:
+        """(65536,) uint16: the stored value to write for each id; the inverse of `value_ids` (the smallest value)."""
+        out = np.arange(65_536, dtype=np.uint16)
+        if self.values is not None:
+            for value in sorted(self.values, reverse=True):
+                out[self.values[value]] = value
+        out.setflags(write=False)
+        return out
+
+    # -- colours ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def color_ids(self) -> dict[Colour, int]:
+        """Every colour that means a class, with the class's id. The void colour means `ignore_index`."""
+        out: dict[Colour, int] = {}
+        if self.ignore_index is not None:
+            out[self.ignore_color] = self.ignore_index
+        for i in range(len(self) - 1, -1, -1):
+            r, g, b = (int(v) for v in self.colors[i])
+            out[(r, g, b)] = i
+        for colour, index in self.extra_colors.items():
+            out[colour] = index
+        return out
+
+    @cached_property
+    def palette(self) -> U8:
+        """(256, 3) uint8: colour of every id for drawing and for palette PNGs; void at `ignore_index`."""
+        out = voc_colormap(256)
+        n = min(len(self), 256)
+        out[:n] = self.colors[:n]
+        if self.ignore_index is not None and self.ignore_index < 256:
+            out[self.ignore_index] = self.ignore_color
+        out.setflags(write=False)
+        return out
+
+    @cached_property
+    def _hash(self) -> tuple[NDArray[np.uint32], NDArray[np.uint16], int, int]:
+        from .kernels.colour import perfect_hash
+
+        colours = self.color_ids
+        keys = np.array([r | g << 8 | b << 16 for r, g, b in colours], np.uint32)
+        return perfect_hash(keys, np.array(list(colours.values()), np.uint16))
+
+    def encode(self, colours: U8, where: object = None) -> Label:
+        """Colours to class ids: (H, W, 3) uint8 -> (H, W) of `dtype`. Exact.
+
+        Raises LabelError `unknown-colour` with the colour, the number of its pixels, the first (x, y) and the
+        nearest class where a colour is not in the table. Thread-safe.
+        """
+        from .kernels.colour import encode_colours
+
+        colours = np.ascontiguousarray(colours)
+        if colours.ndim != 3 or colours.shape[2] != 3 or colours.dtype != np.uint8:
+            raise UsageError(
+                f"colours must be (H, W, 3) uint8, got {colours.shape} {colours.dtype}", code="bad-argument"
+            )
+        height, width = colours.shape[:2]
+        out = np.empty((height, width), self.dtype)
+        keys, ids, multiplier, shift = self._hash
+        bad = encode_colours(colours.reshape(-1, 3), keys, ids, np.uint32(multiplier), np.uint32(shift), out.reshape(-1))
+        if bad >= 0:
+            raise self._unknown_colour(colours, where)
+        return out
+
+    def _unknown_colour(self, colours: U8, where: object) -> LabelError:
+        flat = colours.reshape(-1, 3).astype(np.uint32)
+        packed = flat[:, 0] | flat[:, 1] << 8 | flat[:, 2] << 16
+        known = np.array([r | g << 8 | b << 16 for r, g, b in self.color_ids], np.uint32)
+        stray = ~np.isin(packed, known)
+        values, first, counts = np.unique(packed[stray], return_index=True, return_counts=True)
+        k = int(np.argmax(counts))
+        at = int(np.flatnonzero(stray)[first[k]])
+        colour = tuple(int(v) for v in flat[at])
+        table = np.array(list(self.color_ids), np.int64)
+        distance = np.abs(table - np.array(colour)).max(axis=1)
+        near = int(np.argmin(distance))
+        near_id = list(self.color_ids.values())[near]
+        message = (
+            f"colour {colour} is no class: {int(counts[k])} pixels, first at x={at % colours.shape[1]}, "
+            f"y={at // colours.shape[1]}; nearest is {self.name(near_id)} {tuple(int(v) for v in table[near])}, "
+            f"{int(distance[near])} away"
+        )
+        if len(values) > 1:
+            message += f"; {len(values)} unknown colours in all, {int(counts.sum())} pixels"
+        swapped = values.astype(np.uint32)
+        swapped = (swapped & 0xFF) << 16 | (swapped & 0xFF00) | swapped >> 16
+        fix = "add the colour to the class table, or restore the label from its source"
+        if np.isin(swapped, known).all():
+            fix = "red and blue are swapped (an OpenCV BGR array written as RGB): write the label again"
+        elif len(values) > 16:
+            fix = "many mixed colours: the label was resized or compressed; make it again with nearest neighbour, as PNG"
+        return LabelError(message, code="unknown-colour", where=where, fix=fix)
+
+    def decode(self, label: NDArray[Any]) -> U8:
+        """Class ids to colours: (H, W) -> (H, W, 3) uint8; the inverse of `encode`. LabelError for other ids."""
+        label = np.asarray(label)
+        lut = np.zeros((65_536, 3), np.uint8)
+        known = np.zeros(65_536, bool)
+        lut[: len(self)] = self.colors
+        known[: len(self)] = True
+        if self.ignore_index is not None:
+            lut[self.ignore_index] = self.ignore_color
+            known[self.ignore_index] = True
+        if label.dtype.kind not in "ui" or (label.size and (int(label.min()) < 0 or int(label.max()) > 65_535)):
+            raise LabelError(f"class ids must be integers in 0..65535, got {label.dtype}", code="class-out-of-range")
+        if not known[label].all():
+            y, x = np.argwhere(~known[label])[0]
+            raise LabelError(
+                f"{int(label[y, x])} at x={x}, y={y} is no class id (0..{len(self) - 1}, void {self.ignore_index})",
+                code="class-out-of-range",
+            )
+        return np.asarray(lut[label])
+
+    # -- as data ----------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """The table as JSON values, for manifests; `from_dict` gives an equal table."""
+        return {
+            "names": list(self.names),
+            "colors": self.colors.tolist(),
+            "ignore_index": self.ignore_index,
+            "ignore_color": list(self.ignore_color),
+            "values": None if self.values is None else sorted([int(k), int(v)] for k, v in self.values.items()),
+            "extra_colors": sorted([list(k), int(v)] for k, v in self.extra_colors.items()),
+            "aliases": dict(self.aliases),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ClassTable:
+        """A table from the values of `to_dict`."""
+        values = data.get("values")
+        return cls(
+            names=tuple(data["names"]),
+            colors=np.array(data["colors"], np.uint8),
+            ignore_index=data["ignore_index"],
+            ignore_color=_colour(data["ignore_color"]),
+            values=None if values is None else {int(k): int(v) for k, v in values},
+            extra_colors={_colour(k): int(v) for k, v in data.get("extra_colors", [])},
+            aliases=dict(data.get("aliases", {})),
+        )
+
+
+def _colour(values: Sequence[int]) -> Colour:
+    r, g, b = values
+    return (int(r), int(g), int(b))
+
+
+def _spread_colours(n: int) -> NDArray[np.int64]:
+    # More classes than the VOC map has colours: an odd multiplier walks through 24-bit colours without repeating.
+    packed = (np.arange(n, dtype=np.int64) * 0x9E3779) % (1 << 24)
+    return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1)
+
+
+def table_of(names: Iterable[str], **options: Any) -> ClassTable:
+    """A ClassTable from any iterable of names; colours by the VOC algorithm unless given."""
+    return ClassTable(tuple(names), **options)
+
+
+VOC_NAMES = (
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+)  # fmt: skip
+"""The 21 classes of Pascal VOC segmentation, in the order of their ids (VOCdevkit, VOCcode/VOCinit.m)."""
+
+VOC = ClassTable(
+    VOC_NAMES,
+    aliases={"potted plant": "pottedplant", "tv/monitor": "tvmonitor", "dining table": "diningtable"},
+)
+"""Pascal VOC: 21 classes, colours by `voc_colormap`, 255 is void."""

@@ -1,0 +1,116 @@
+"""Every error that pixelwise raises on purpose.
+
+    PixelwiseError                      one line: where, what (got against expected), what to do
+    ├── DataError(ValueError)           exit 1: the data is wrong
+    │   ├── FileError                   a file cannot be decoded exactly: empty, truncated, crc, too-large ...
+    │   │   └── MissingError(FileNotFoundError)   a file that a list or a layout names is not there
+    │   ├── LabelError                  a label decodes, but its values or colours are not classes
+    │   ├── PairError                   image and label do not belong together (sizes differ)
+    │   ├── ListError                   a split list is malformed
+    │   ├── FormatError                 a folder is no dataset that we know, or more than one
+    │   ├── PackError                   a pack is damaged, incomplete or stale
+    │   └── ScoreError                  predictions that cannot be scored: missing, wrong size, out of range
+    ├── UsageError(ValueError)          exit 2: the call is wrong
+    │   └── UnknownNameError(KeyError)  a split, class, format or protocol of that name does not exist
+    └── SystemFault(OSError)            exit 3: disk, permission, network
+        └── DownloadError               no mirror could deliver the file
+
+`code` is the stable, machine-readable name of the problem ("truncated", "unknown-colour"); a `Finding` of
+`pixelwise check` carries the same codes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+def printable(text: object) -> str:
+    """`text` with every control character escaped, so that a hostile file name cannot drive a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+class PixelwiseError(Exception):
+    """Base of all. `str(error)` is one line: `where: message; fix`.
+
+    code: the problem's stable name. where: file, with line or pixel. fix: what the user can do.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, code: str, where: object = None, fix: str | None = None) -> None:
+        self.message = printable(message)
+        self.code = code
+        self.where = None if where is None else printable(where)
+        self.fix = None if fix is None else printable(fix)
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return (
+            (f"{self.where}: " if self.where else "")
+            + self.message
+            + (f"; {self.fix}" if self.fix else "")
+            + f" [{self.code}]"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.message, self.code, self.where, self.fix))
+
+
+def _rebuild(kind: type[PixelwiseError], message: str, code: str, where: str | None, fix: str | None) -> PixelwiseError:
+    return kind(message, code=code, where=where, fix=fix)
+
+
+class DataError(PixelwiseError, ValueError):
+    """The data is wrong."""
+
+
+class FileError(DataError):
+    """A file cannot be decoded exactly."""
+
+
+class MissingError(FileError, FileNotFoundError):
+    """A file that a list or a layout names is not there."""
+
+
+class LabelError(DataError):
+    """A label decodes, but its values or colours are not classes."""
+
+
+class PairError(DataError):
+    """Image and label do not belong together."""
+
+
+class ListError(DataError):
+    """A split list is malformed."""
+
+
+class FormatError(DataError):
+    """A folder is no dataset that we know, or more than one."""
+
+
+class PackError(DataError):
+    """A pack is damaged, incomplete or stale."""
+
+
+class ScoreError(DataError):
+    """Predictions that cannot be scored."""
+
+
+class UsageError(PixelwiseError, ValueError):
+    """The call is wrong."""
+
+    exit_code = 2
+
+
+class UnknownNameError(UsageError, KeyError):
+    """A split, class, format or protocol of that name does not exist."""
+
+
+class SystemFault(PixelwiseError, OSError):
+    """Disk, permission or network."""
+
+    exit_code = 3
+
+
+class DownloadError(SystemFault):
+    """No mirror could deliver the file."""

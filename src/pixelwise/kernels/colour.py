@@ -1,0 +1,53 @@
+"""Colours to class ids: a collision-free hash of the table's colours, one probe a pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import jit
+
+EMPTY = np.uint32(0xFFFFFFFF)  # no 24-bit colour has this key
+
+
+def perfect_hash(
+    keys: NDArray[np.uint32], ids: NDArray[np.uint16]
+) -> tuple[NDArray[np.uint32], NDArray[np.uint16], int, int]:
+    """Slots in which every one of the distinct 24-bit `keys` has its own place.
+
+    Returns (slot keys, slot ids, multiplier, shift): key k lies in slot `(k * multiplier mod 2^32) >> shift`.
+    The table doubles until a multiplier without collisions is found, which takes O(n^2) slots at worst.
+    """
+    rng = np.random.default_rng(0)
+    bits = max(4, int(2 * len(keys) - 1).bit_length())
+    while True:
+        for _ in range(2000):
+            multiplier = int(rng.integers(0, 1 << 32)) | 1
+            slot = (keys.astype(np.uint64) * np.uint64(multiplier) & np.uint64(0xFFFFFFFF)) >> np.uint64(32 - bits)
+            if len(np.unique(slot)) == len(keys):
+                slot_keys = np.full(1 << bits, EMPTY, np.uint32)
+                slot_ids = np.zeros(1 << bits, np.uint16)
+                slot_keys[slot], slot_ids[slot] = keys, ids
+                return slot_keys, slot_ids, multiplier, 32 - bits
+        bits += 1
+
+
+@jit
+def encode_colours(
+    pixels: Any, keys: Any, ids: Any, multiplier: Any, shift: Any, out: Any
+) -> int:
+    """(N, 3) uint8 colours to (N,) ids; the index of the first unknown colour, or -1."""
+    last = np.uint32(EMPTY)
+    current = ids[0]
+    for i in range(pixels.shape[0]):
+        key = np.uint32(pixels[i, 0]) | np.uint32(pixels[i, 1]) << np.uint32(8) | np.uint32(pixels[i, 2]) << np.uint32(16)
+        if key != last:  # labels are flat: most pixels repeat their neighbour
+            slot = np.uint32(key * multiplier) >> shift
+            if keys[slot] != key:
+                return i
+            current = ids[slot]
+            last = key
+        out[i] = current
+    return -1
