@@ -6,7 +6,10 @@ has its centre at `i + 0.5`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import ceil, floor
+from time import perf_counter
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -60,19 +63,87 @@ class Finding:
         return f"{self.where}: {self.what}" + (f"; {self.fix}" if self.fix else "") + f" [{self.code}]"
 
 
+class Clock:
+    """Seconds that one thread spent by stage. `lap` books the time since the last lap (or `start`) on a stage."""
+
+    __slots__ = ("_last", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = perf_counter()
+
+    def start(self) -> None:
+        """Forget the time since the last lap."""
+        self._last = perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Book the time since the last lap on `stage`."""
+        now = perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
+        self._last = now
+
+
 @runtime_checkable
 class Source(Protocol):
     """The one seam for bytes. Files, pack and test doubles implement it. Thread-safe: read from any thread.
 
-    `names[i]` is the sample's name. `sizes(indices)` gives an (n, 2) int64 array of (height, width) without
-    decoding pixels. `read(i, window)` gives the pixels of that window of sample i, exact, or raises a DataError.
+    `names[i]` is the sample's name. `has_labels` tells whether samples carry a label. `sizes(indices)` gives an
+    (n, 2) int64 array of (height, width) without decoding pixels (of all samples where indices is None).
+    `read(i, window)` gives the pixels of that window of sample i, exact, or raises a DataError; a clock books
+    the time on "reading" and "decoding", and `notes` collects what is odd but not wrong.
     """
 
     @property
-    def names(self) -> "list[str] | tuple[str, ...]": ...
+    def names(self) -> Sequence[str]: ...
+    @property
+    def has_labels(self) -> bool: ...
     def __len__(self) -> int: ...
-    def sizes(self, indices: NDArray[np.int64]) -> NDArray[np.int64]: ...
-    def read(self, index: int, window: Window | None = None) -> Sample: ...
+    def sizes(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.int64]: ...
+    def read(
+        self,
+        index: int,
+        window: Window | None = None,
+        *,
+        clock: Clock | None = None,
+        notes: list[Finding] | None = None,
+    ) -> Sample: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to cut from one source image and how to render it. Made before any pixel is read.
+
+    source, size: (height, width) of the source and of the output. matrix: 2x3, maps an output point (x, y, 1) to
+    the source point (x, y); pixel i has its centre at i + 0.5. color: 3x4, applied to RGB in 0..1 and 1, or None.
+    """
+
+    source: Size
+    size: Size
+    matrix: tuple[tuple[float, float, float], tuple[float, float, float]]
+    color: tuple[tuple[float, float, float, float], ...] | None = None
+
+    @property
+    def is_copy(self) -> bool:
+        """True where output pixels are source pixels: crop, flip and pad only."""
+        (a, b, c), (d, e, f) = self.matrix
+        return b == 0 == d and abs(a) == 1 == abs(e) and c == int(c) and f == int(f)
+
+    @property
+    def corners(self) -> tuple[tuple[float, float], ...]:
+        """The output's corners in the source as (x, y): top left, top right, bottom right, bottom left."""
+        h, w = self.size
+        (a, b, c), (d, e, f) = self.matrix
+        return tuple((a * x + b * y + c, d * x + e * y + f) for x, y in ((0, 0), (w, 0), (w, h), (0, h)))
+
+    @property
+    def window(self) -> Window:
+        """The source pixels that the output needs, clipped to the source; empty where it lies outside."""
+        margin = 0 if self.is_copy else 1 + int(max(map(abs, (*self.matrix[0][:2], *self.matrix[1][:2]))))
+        xs, ys = zip(*self.corners, strict=True)
+        h, w = self.source
+        y0, y1 = (min(max(v, 0), h) for v in (floor(min(ys)) - margin, ceil(max(ys)) + margin))
+        x0, x1 = (min(max(v, 0), w) for v in (floor(min(xs)) - margin, ceil(max(xs)) + margin))
+        return Window(y0, x0, y1, x1)
 
 
 @dataclass(frozen=True, slots=True)

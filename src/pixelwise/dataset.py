@@ -1,0 +1,259 @@
+"""Dataset, Split, and the source that reads files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .classes import ClassTable
+from .codecs import decode_image, decode_stored, read_header
+from .errors import UnknownNameError, UsageError
+from .files import read_bytes
+from .labels import check_pair, read_label
+from .types import Clock, Finding, Sample, Source, Window
+
+I64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class PathRule:
+    """Where the file of sample i lies, relative to the dataset's folder: `pattern` with the name in place of `{}`."""
+
+    names: Sequence[str]
+    pattern: str
+
+    def __getitem__(self, index: int) -> str:
+        return self.pattern.replace("{}", self.names[index])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class FileSource:
+    """Samples that lie in files. Thread-safe. Memory: the names; nothing else grows with the number of samples.
+
+    images, labels, instances: the path of sample i relative to `root`, as a PathRule or a list of paths. `where(i)` tells
+    where sample i was listed, for messages. Sizes come from the images' headers, read when first asked for.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        names: Sequence[str],
+        classes: ClassTable,
+        images: PathRule | Sequence[str],
+        labels: PathRule | Sequence[str] | None = None,
+        instances: PathRule | Sequence[str] | None = None,
+        listed: Callable[[int], str] | None = None,
+    ) -> None:
+        self.root = Path(root)
+        self.names = names
+        self.classes = classes
+        self.images = images
+        self.labels = labels
+        self.instances = instances
+        self.listed = listed
+        self._prefix = str(self.root) + os.sep
+        self._sizes = np.zeros((0, 2), np.int32)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether samples carry a label."""
+        return self.labels is not None
+
+    def path(self, paths: PathRule | Sequence[str], index: int) -> str:
+        """The full path of sample `index` under one of `images`, `labels`, `instances`."""
+        return self._prefix + paths[index]
+
+    def sizes(self, indices: I64 | None = None) -> I64:
+        """(n, 2) int64 (height, width) from the headers of the images; each header is read once."""
+        if len(self._sizes) != len(self):
+            self._sizes = np.zeros((len(self), 2), np.int32)
+        wanted = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)
+        for i in np.unique(wanted[self._sizes[wanted, 0] == 0]).tolist():
+            header = self._listed(i, lambda i=i: read_header(self.path(self.images, i)))
+            self._sizes[i] = header.height, header.width
+        return self._sizes[wanted].astype(np.int64)
+
+    def _listed(self, index: int, read: Callable[[], Any]) -> Any:
+        # A missing file is best explained by the list that names it.
+        try:
+            return read()
+        except FileNotFoundError as error:
+            if self.listed is not None:
+                error.add_note(f"listed in {self.listed(index)}")
+            raise
+
+    def read(
+        self,
+        index: int,
+        window: Window | None = None,
+        *,
+        clock: Clock | None = None,
+        notes: list[Finding] | None = None,
+    ) -> Sample:
+        """Decode sample `index` and give the pixels of `window` (default: all). The arrays belong to the caller."""
+        if clock is not None:
+            clock.start()
+        path = self.path(self.images, index)
+        label_path = None if self.labels is None else self.path(self.labels, index)
+        data = self._listed(index, lambda: read_bytes(path))
+        label_data = None if label_path is None else self._listed(index, lambda: read_bytes(label_path))
+        if clock is not None:
+            clock.lap("reading")
+        image = decode_image(data, path, notes)
+        label = None
+        if label_data is not None:
+            label = read_label(label_data, self.classes, label_path, notes)
+            check_pair((image.shape[0], image.shape[1]), (label.shape[0], label.shape[1]), label_path)
+        if clock is not None:
+            clock.lap("decoding")
+        instances = self._read_instances(index, image.shape[:2]) if window is None else None
+        if window is not None:
+            rows, columns = slice(window.y0, window.y1), slice(window.x0, window.x1)
+            image, label = image[rows, columns], None if label is None else label[rows, columns]
+        return Sample(self.names[index], image, label, instances)
+
+    def _read_instances(self, index: int, size: tuple[int, ...]) -> Any:
+        if self.instances is None:
+            return None
+        path = self.path(self.instances, index)
+        if not os.path.exists(path):  # VOC: only some label folders come with instance maps
+            return None
+        pixels = decode_stored(read_bytes(path), path).pixels
+        check_pair((size[0], size[1]), (pixels.shape[0], pixels.shape[1]), path)
+        return pixels
+
+
+@dataclass(frozen=True)
+class Split:
+    """Some samples of a dataset, in order. `split[i]` is a Sample, `split[a:b]` a Split; iterates Samples.
+
+    indices: positions in the source, or None for all of it. Thread-safe.
+    """
+
+    name: str
+    classes: ClassTable
+    source: Source
+    indices: I64 | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.source) if self.indices is None else len(self.indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Split: ...
+    def __getitem__(self, index: int | slice) -> Sample | Split:
+        if isinstance(index, slice):
+            return self.select(np.arange(len(self), dtype=np.int64)[index])
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)} in split {self.name!r}")
+        return self.read(index % len(self))
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self.read(i) for i in range(len(self)))
+
+    def read(
+        self, index: int, window: Window | None = None, *, clock: Clock | None = None, notes: list[Finding] | None = None
+    ) -> Sample:
+        """Sample `index` (0 .. len - 1), or a window of it; see Source.read."""
+        return self.source.read(self._position(index), window, clock=clock, notes=notes)
+
+    def select(self, positions: I64) -> Split:
+        """The samples at these positions of this split, in this order."""
+        chosen = positions if self.indices is None else self.indices[positions]
+        return Split(self.name, self.classes, self.source, np.asarray(chosen, np.int64))
+
+    def _position(self, index: int) -> int:
+        return index if self.indices is None else int(self.indices[index])
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The samples' names, in order."""
+        if self.indices is None:
+            return self.source.names
+        return [self.source.names[i] for i in self.indices.tolist()]
+
+    def sizes(self, positions: I64 | None = None) -> I64:
+        """(n, 2) int64: height and width of the samples at `positions` (default: all), without decoding pixels."""
+        if self.indices is None:
+            return self.source.sizes(positions)
+        return self.source.sizes(self.indices if positions is None else self.indices[positions])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits of the names and the class table: two splits with the same one hold the same samples."""
+        digest = hashlib.sha256(repr(self.classes.to_dict()).encode())
+        for name in self.names:
+            digest.update(name.encode("utf-8", "surrogatepass") + b"\n")
+        return digest.hexdigest()[:16]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+class Splits(Mapping[str, Split]):
+    """The splits by name. A split's list is read when it is first asked for, so a broken list stops only its users."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Split]]) -> None:
+        self._makers = dict(makers)
+        self._made: dict[str, Split] = {}
+
+    def __getitem__(self, name: str) -> Split:
+        if name not in self._made:
+            if name not in self._makers:
+                raise UnknownNameError(
+                    f"no split named {name!r}", code="unknown-split", fix=f"the splits are: {', '.join(self._makers) or 'none'}"
+                )
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
+
+    def __repr__(self) -> str:
+        return f"Splits({', '.join(self._makers)})"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A class table and named splits. `dataset["train"]` is a Split.
+
+    root: the folder (or pack) it was opened from. format: what it was recognised as. notes: what is odd about it.
+    """
+
+    root: Path
+    format: str
+    classes: ClassTable
+    splits: Splits
+    notes: tuple[Finding, ...] = ()
+
+    def __getitem__(self, split: str) -> Split:
+        if not isinstance(split, str):
+            raise UsageError(
+                f"a dataset is indexed by the name of a split, got {split!r}", code="bad-argument",
+                fix=f'dataset["{next(iter(self.splits), "train")}"][{split!r}]',
+            )  # fmt: skip
+        return self.splits[split]
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.format} at {self.root}: {len(self.classes)} classes; splits {', '.join(self.splits)})"
+
