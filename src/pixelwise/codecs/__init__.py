@@ -1,0 +1,144 @@
+"""Bytes to headers and pixels, strictly: decoded exactly or refused with the reason. Floor 1.
+
+An image is what a network sees: (H, W, 3) uint8 RGB. A label is what a file stores: its samples, unconverted.
+Nothing is repaired in silence; what is odd but harmless becomes a Finding in `notes`, where the caller passes a list.
+All functions are thread-safe and release the GIL while they decode.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Set
+
+from ..errors import FileError
+from ..types import U8, Finding
+from . import jpeg, png, rare
+from .files import open_file, os_fault, read_bytes
+from .header import MAX_PIXELS, MAX_SIDE, Header, extension, sniff, warn
+from .jpeg import encode as encode_jpeg
+from .png import encode as encode_png
+from .stored import Stored
+
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "Header",
+    "Stored",
+    "decode_image",
+    "decode_stored",
+    "encode_jpeg",
+    "encode_png",
+    "parse_header",
+    "read_bytes",
+    "read_header",
+]
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """The header of the file at `path`, from its first 2 kB and only what must be read beyond.
+
+    MissingError `missing-file`, FileError as `parse_header`, SystemFault `cannot-read`.
+    """
+    fd = open_file(path)
+    try:
+        head = os.pread(fd, 2048, 0)
+
+        def more(offset: int, size: int) -> bytes:
+            return os.pread(fd, size, offset)
+
+        return _parse(head, path, None, more if len(head) == 2048 else None)
+    except OSError as error:
+        if isinstance(error, FileError):
+            raise
+        raise os_fault(error, path) from None
+    finally:
+        os.close(fd)
+
+
+def parse_header(data: bytes, where: object, notes: list[Finding] | None = None) -> Header:
+    """The header of a whole file in memory.
+
+    FileError `empty-file`, `not-an-image`, `git-lfs-pointer`, `truncated`, `corrupt`, `unsupported-format`. Limits
+    of size are not applied: the size is told, whatever it is.
+    """
+    return _parse(data, where, notes, None)
+
+
+def _parse(data: bytes, where: object, notes: list[Finding] | None, more: jpeg.More | None) -> Header:
+    kind = sniff(data, where)
+    if kind == "jpeg":
+        header, _ = jpeg.parse(data, where, notes, more)
+        return header
+    if kind == "png":
+        return png.header(data, where, notes, more)
+    rest = data if more is None else data + more(len(data), 1 << 31)
+    return rare.header(rest, kind, where, notes)
+
+
+def decode_image(
+    data: bytes,
+    where: object,
+    notes: list[Finding] | None = None,
+    value_range: tuple[float, float] | None = None,
+    bands: tuple[int, int, int] | None = None,
+    max_pixels: int | None = None,
+) -> U8:
+    """An image file as (H, W, 3) uint8 RGB, C-contiguous, fresh, owned by the caller; never turned by EXIF.
+
+    Grey is repeated, palettes are applied, alpha is dropped (the colours under it are used), gamma and colour
+    profiles are ignored. 16-bit PNG is scaled by its full range, `round(v * 255 / 65535)`. JPEG and PNG are known
+    by their content; TIFF, BMP, WebP and GIF are read only where `where` ends in such a name or in none.
+
+    value_range: (lowest, highest): pixels of more than 8 bits are scaled so that these become 0 and 255, values
+    beyond are clipped. TIFF with more than 8 bits needs it. bands: which three bands are red, green, blue, for
+    TIFF that is not grey, RGB or RGBA. max_pixels: another limit than MAX_PIXELS.
+
+    Raises FileError: `truncated`, `crc`, `corrupt`, `empty-file`, `not-an-image`, `git-lfs-pointer`, `too-large`,
+    `too-large-side`, `unsupported-format`, `value-range-needed`, `bands-needed`. Notes: `exif-orientation`,
+    `exif-invalid`, `missing-eoi`, `missing-iend`, `extra-data`, `trailing-data`, `chunk-order`, `animated`,
+    `extension-mismatch`, `alpha-dropped`.
+    """
+    kind = sniff(data, where)
+    if kind in ("jpeg", "png"):
+        if notes is not None and extension(where) not in (kind, ""):
+            warn(notes, "extension-mismatch", where, f"the content is {kind.upper()}", "rename the file")
+        if kind == "jpeg":
+            return jpeg.decode(data, where, notes, max_pixels)
+        return png.to_rgb(png.read(data, where, notes, max_pixels), where, notes, value_range)
+    if kind not in rare.PILLOW or extension(where) not in (kind, ""):
+        raise FileError(
+            f"the content is {kind.upper()}, the name says otherwise", code="unsupported-format", where=where,
+            fix=f"rename it to .{kind}, or convert it" if kind in rare.PILLOW else "images are JPEG, PNG, TIFF, BMP or WebP",
+        )  # fmt: skip
+    return rare.image(data, kind, where, notes, max_pixels)
+
+
+def decode_stored(
+    data: bytes,
+    where: object,
+    notes: list[Finding] | None = None,
+    allow: Set[str] = frozenset(),
+    max_pixels: int | None = None,
+) -> Stored:
+    """A label file's samples exactly as stored: no palette, gamma, transparency or orientation applied.
+
+    PNG always; "tiff", "bmp", "gif", "webp" (lossless) and "npy" where `allow` names them. Raises FileError as
+    `decode_image`, and LabelError `lossy-label` for JPEG. Notes as `decode_image`.
+    """
+    kind = sniff(data, where)
+    if kind == "png":
+        if notes is not None and extension(where) not in ("png", ""):
+            warn(notes, "extension-mismatch", where, "the content is PNG", "rename the file")
+        return png.read(data, where, notes, max_pixels)
+    if kind == "jpeg":
+        raise rare.lossy(where, "JPEG")
+    if kind not in allow:
+        raise FileError(
+            f"a label stored as {kind.upper()}, which this dataset's format does not expect",
+            code="unsupported-format",
+            where=where,
+            fix="convert it to PNG, or declare the format",
+        )
+    if kind == "npy":
+        return rare.npy(data, where, max_pixels)
+    return rare.stored(data, kind, where, notes, max_pixels)

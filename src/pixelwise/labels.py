@@ -1,0 +1,268 @@
+"""Stored label pixels to class ids: the one rule, for every reader of labels. Floor 2.
+
+What is stored as palette index or grey value is a value, whatever its colour looks like; what is stored as RGB is a
+colour of the class table. A value or colour without a class is an error, never background. A palette is looked at
+only to find labels whose indices were renumbered by an image editor: they look right and are wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .classes import ClassTable
+from .codecs import Stored, decode_stored
+from .codecs.header import warn
+from .errors import LabelError, PairError
+from .types import U8, Finding, Label, Size
+
+
+def read_label(
+    data: bytes,
+    table: ClassTable,
+    where: object,
+    notes: list[Finding] | None = None,
+    allow: Set[str] = frozenset(),
+    check_palette: bool = True,
+    max_pixels: int | None = None,
+) -> Label:
+    """A label file's bytes to (H, W) class ids of `table.dtype`: `decode_stored`, then `to_ids`. Thread-safe."""
+    return to_ids(decode_stored(data, where, notes, allow, max_pixels), table, where, notes, check_palette)
+
+
+def to_ids(
+    stored: Stored,
+    table: ClassTable,
+    where: object,
+    notes: list[Finding] | None = None,
+    check_palette: bool = True,
+) -> Label:
+    """Stored samples to (H, W) class ids of `table.dtype`, exact or refused. Thread-safe.
+
+    The result shares memory with `stored.pixels` where nothing had to change. check_palette: False where the
+    dataset's palettes have nothing to do with the table's colours.
+
+    Raises LabelError: `class-out-of-range` for a value without a class, `unknown-colour`, `alpha-not-opaque`,
+    `palette-conflict` where the palette shows that indices were renumbered, `unsupported-label-mode`. Where `notes`
+    is a list, warnings are added: `palette-differs`, `index-beyond-palette`, `binary-mask`, `no-valid-pixels`,
+    `single-class`.
+    """
+    pixels: NDArray[Any] = stored.pixels
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+        pixels = _without_alpha(pixels, where)
+    if pixels.ndim == 3:
+        if pixels.dtype != np.uint8:
+            raise LabelError(
+                "RGB with 16 bits a channel cannot be a table's colours", code="unsupported-label-mode", where=where,
+                fix="save the label with 8 bits a channel, or as class indices",
+            )  # fmt: skip
+        ids = table.encode(pixels, where)
+    else:
+        if stored.palette is not None and check_palette:
+            _check_palette(pixels, stored.palette, table, where, notes)
+        ids = _values_to_ids(pixels, table, where)
+    if notes is not None:
+        _note_content(stored, ids, table, where, notes)
+    return ids
+
+
+def check_pair(image_size: Size, label_size: Size, where: object) -> None:
+    """PairError `size-mismatch` where the sizes (height, width) of an image and its label differ."""
+    if tuple(image_size) == tuple(label_size):
+        return
+    fix = "find the label of this image"
+    if tuple(image_size) == tuple(label_size)[::-1]:
+        fix = "one of them was turned: apply the image's EXIF orientation to neither or to both"
+    raise PairError(
+        f"the label has {label_size[0]} x {label_size[1]} pixels, its image {image_size[0]} x {image_size[1]} "
+        "(height x width)", code="size-mismatch", where=where, fix=fix,
+    )  # fmt: skip
+
+
+def _without_alpha(pixels: NDArray[Any], where: object) -> NDArray[Any]:
+    """Grey or RGB of a label whose alpha is opaque everywhere."""
+    alpha = pixels[..., -1]
+    opaque = np.iinfo(pixels.dtype).max
+    if int(alpha.min()) < opaque:
+        clear = alpha < opaque
+        y, x = (int(v) for v in np.argwhere(clear)[0])
+        raise LabelError(
+            f"{int(clear.sum())} pixels are not opaque, first at x={x}, y={y} with alpha {int(alpha[y, x])}",
+            code="alpha-not-opaque",
+            where=where,
+            fix="give these pixels the colour or value of a class or of void, and save the label without alpha",
+        )
+    return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
+
+
+# -- values -----------------------------------------------------------------------------------------------------
+
+
+def _values_to_ids(values: NDArray[Any], table: ClassTable, where: object) -> Label:
+    from .kernels.values import map_values, outside
+
+    flat = values.reshape(-1)
+    if table.values is None:
+        dtype = values.dtype.type
+        top = min(len(table) - 1, np.iinfo(dtype).max)
+        ignore = table.ignore_index
+        if ignore is None or ignore > np.iinfo(dtype).max:
+            ignore = top
+        if outside(flat, dtype(top), dtype(ignore)):
+            raise _out_of_range(values, table, where)
+        return values.astype(table.dtype, copy=False)
+    out = np.empty(values.shape, table.dtype)
+    if not map_values(flat, table.value_ids, out.reshape(-1)):
+        raise _out_of_range(values, table, where)
+    return out
+
+
+def _out_of_range(values: NDArray[Any], table: ClassTable, where: object) -> LabelError:
+    bad = table.value_ids[values] < 0
+    found, counts = np.unique(values[bad], return_counts=True)
+    value = int(found[np.argmax(counts)])
+    y, x = (int(v) for v in np.argwhere(values == value)[0])
+    message = f"value {value} is no class: {int(counts.max())} pixels, first at x={x}, y={y}"
+    if len(found) > 1:
+        message += f"; {len(found)} such values in all ({found[0]}..{found[-1]}), {int(counts.sum())} pixels"
+    fix = "correct the label, or give the class table this value"
+    if values.dtype == np.uint16 and not (values % 257).any():
+        fix = "all values are multiples of 257: 8-bit indices scaled to 16 bits; divide them by 257"
+    return LabelError(f"{message}; classes are {_value_list(table)}", code="class-out-of-range", where=where, fix=fix)
+
+
+def _value_list(table: ClassTable) -> str:
+    if table.values is not None:
+        known = sorted(table.values)
+        return f"{len(known)} values in {known[0]}..{known[-1]}"
+    void = "" if table.ignore_index is None else f" and {table.ignore_index} (void)"
+    return f"0..{len(table) - 1}{void}"
+
+
+def present(values: Label) -> NDArray[np.intp]:
+    """The values that occur, ascending."""
+    from .kernels.values import mark_present
+
+    seen = np.zeros(256 if values.dtype == np.uint8 else 65_536, np.uint8)
+    mark_present(np.ascontiguousarray(values).reshape(-1), seen)
+    return np.flatnonzero(seen)
+
+
+def _note_content(
+    stored: Stored, ids: Label, table: ClassTable, where: object, notes: list[Finding]
+) -> None:
+    if stored.mode == "grey" and _looks_binary(stored, table):
+        fix = "declare a binary table, with values {0: 0, 255: 1} where the mask is stored as 0 and 255"
+        warn(notes, "binary-mask", where, "a mask of two values, read with a table of more classes", fix)
+        return
+    classes = [int(v) for v in present(ids) if v != table.ignore_index]
+    if not classes:
+        warn(notes, "no-valid-pixels", where, "every pixel is void")
+    elif len(classes) == 1:
+        warn(notes, "single-class", where, f"every pixel that is not void is {table.name(classes[0])}")
+
+
+def _looks_binary(stored: Stored, table: ClassTable) -> bool:
+    if stored.bits == 1:
+        return len(table) > 2
+    void = table.ignore_index
+    return void is not None and int(table.value_ids[255]) == void and present(stored.pixels).tolist() == [0, 255]
+
+
+# -- palettes ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """A palette against a table. differs: (256,) bool, indices that have another colour than their class.
+    renumbered: those whose colour is that of another class, which the palette shows nowhere else where it should.
+    owner: (256,) the class id that has the index's colour, -1 for none."""
+
+    differs: NDArray[np.bool_]
+    renumbered: NDArray[np.bool_]
+    owner: NDArray[np.int64]
+
+
+def _check_palette(
+    values: NDArray[Any], palette: U8, table: ClassTable, where: object, notes: list[Finding] | None
+) -> None:
+    colours = palette.tobytes()
+    if notes is None and table.values is None and table.palette.tobytes().startswith(colours):
+        return
+    verdict = _judge(colours, table)
+    if verdict.differs.any():
+        used = present(values)
+        used = used[used < len(palette)]
+        _raise_if_renumbered(used, verdict, palette, table, where)
+        if notes is not None and verdict.differs[used].any():
+            index = int(used[verdict.differs[used]][0])
+            what = f"the palette is not the table's: index {index} has the colour {_colour(palette[index])}"
+            warn(notes, "palette-differs", where, f"{what}; the indices are used")
+    if notes is not None and (beyond := int(values.max())) >= len(palette):
+        count = int((values >= len(palette)).sum())
+        what = f"{count} pixels have indices up to {beyond}, the palette has {len(palette)} colours; the indices are used"
+        warn(notes, "index-beyond-palette", where, what)
+
+
+@lru_cache(maxsize=64)
+def _judge(colours: bytes, table: ClassTable) -> _Verdict:
+    """An index is renumbered where it has the colour of another class, and that class's own index has not.
+
+    So a palette padded with black is not suspicious (index 0 is black too), and neither is one whose colours are no
+    classes' colours (a grey ramp). One exchange of two entries in an otherwise complete and equal palette is taken
+    for a recoloured palette: a tool that renumbers indices builds the palette anew.
+    """
+    palette = np.frombuffer(colours, np.uint8).reshape(-1, 3)
+    ids = table.value_ids[:256]
+    want = np.array([_colour(table.palette[v]) if i < 0 else _class_colour(table, int(i)) for v, i in enumerate(ids)])
+    differs = np.zeros(256, bool)
+    differs[: len(palette)] = (palette != want[: len(palette)]).any(axis=1)
+    owner = np.full(256, -1, np.int64)
+    owner[: len(palette)] = [table.color_ids.get(_colour(c), -1) for c in palette]
+    shown_right = {int(ids[v]) for v in np.flatnonzero(owner == ids) if ids[v] >= 0}
+    renumbered = np.array([bool(differs[v]) and o >= 0 and int(o) not in shown_right for v, o in enumerate(owner)])
+    classes = np.flatnonzero((ids >= 0) & (ids != (-1 if table.ignore_index is None else table.ignore_index)))
+    complete = len(palette) > classes.max() and set(ids[classes].tolist()) <= set(owner.tolist())
+    if complete and differs[classes].sum() == 2 < len(classes) / 2:
+        renumbered[:] = False
+    return _Verdict(differs, renumbered, owner)
+
+
+def _raise_if_renumbered(
+    used: NDArray[np.intp], verdict: _Verdict, palette: U8, table: ClassTable, where: object
+) -> None:
+    wrong = used[verdict.renumbered[used]]
+    if len(wrong):
+        index = int(wrong[0])
+        seems = table.name(int(verdict.owner[index]))
+        reads = int(table.value_ids[index])
+        is_class = f"is class {table.name(reads)}" if reads >= 0 else "is no class"
+        message = f"index {index} {is_class}, but its colour {_colour(palette[index])} is that of {seems}"
+        fix = "the indices were renumbered by an image editor: convert the palette's colours back to class indices"
+    else:
+        strange = used[verdict.differs[used] & (table.value_ids[used] < 0)]
+        if not len(strange) or _is_ramp(palette):
+            return
+        index = int(strange[0])
+        message = f"neither index {index} nor its colour {_colour(palette[index])} is a class"
+        fix = "restore the label from its source, or give the class table these values or colours"
+    raise LabelError(message, code="palette-conflict", where=where, fix=fix)
+
+
+def _is_ramp(palette: U8) -> bool:
+    """Whether index i has the colour (i, i, i): a grey image in disguise, whose palette says nothing."""
+    return bool((palette == np.arange(len(palette), dtype=np.uint8)[:, None]).all())
+
+
+def _class_colour(table: ClassTable, index: int) -> tuple[int, int, int]:
+    return table.ignore_color if index == table.ignore_index else _colour(table.colors[index])
+
+
+def _colour(values: Any) -> tuple[int, int, int]:
+    r, g, b = values
+    return int(r), int(g), int(b)
