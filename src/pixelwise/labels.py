@@ -133,7 +133,9 @@ def _out_of_range(values: NDArray[Any], table: ClassTable, where: object) -> Lab
     fix = "correct the label, or give the class table this value"
     if values.dtype == np.uint16 and not (values % 257).any():
         fix = "all values are multiples of 257: 8-bit indices scaled to 16 bits; divide them by 257"
-    return LabelError(f"{message}; classes are {_value_list(table)}", code="class-out-of-range", where=where, fix=fix)
+    return LabelError(
+        f"{message}; classes are {_value_list(table)}", code="class-out-of-range", where=where, fix=fix
+    )
 
 
 def _value_list(table: ClassTable) -> str:
@@ -153,9 +155,7 @@ def present(values: Label) -> NDArray[np.intp]:
     return np.flatnonzero(seen)
 
 
-def _note_content(
-    stored: Stored, ids: Label, table: ClassTable, where: object, notes: list[Finding]
-) -> None:
+def _note_content(stored: Stored, ids: Label, table: ClassTable, where: object, notes: list[Finding]) -> None:
     if stored.mode == "grey" and _looks_binary(stored, table):
         fix = "declare a binary table, with values {0: 0, 255: 1} where the mask is stored as 0 and 255"
         warn(notes, "binary-mask", where, "a mask of two values, read with a table of more classes", fix)
@@ -171,7 +171,9 @@ def _looks_binary(stored: Stored, table: ClassTable) -> bool:
     if stored.bits == 1:
         return len(table) > 2
     void = table.ignore_index
-    return void is not None and int(table.value_ids[255]) == void and present(stored.pixels).tolist() == [0, 255]
+    return (
+        void is not None and int(table.value_ids[255]) == void and present(stored.pixels).tolist() == [0, 255]
+    )
 
 
 # -- palettes ---------------------------------------------------------------------------------------------------
@@ -219,13 +221,17 @@ def _judge(colours: bytes, table: ClassTable) -> _Verdict:
     """
     palette = np.frombuffer(colours, np.uint8).reshape(-1, 3)
     ids = table.value_ids[:256]
-    want = np.array([_colour(table.palette[v]) if i < 0 else _class_colour(table, int(i)) for v, i in enumerate(ids)])
+    want = np.array(
+        [_colour(table.palette[v]) if i < 0 else _class_colour(table, int(i)) for v, i in enumerate(ids)]
+    )
     differs = np.zeros(256, bool)
     differs[: len(palette)] = (palette != want[: len(palette)]).any(axis=1)
     owner = np.full(256, -1, np.int64)
     owner[: len(palette)] = [table.color_ids.get(_colour(c), -1) for c in palette]
     shown_right = {int(ids[v]) for v in np.flatnonzero(owner == ids) if ids[v] >= 0}
-    renumbered = np.array([bool(differs[v]) and o >= 0 and int(o) not in shown_right for v, o in enumerate(owner)])
+    renumbered = np.array(
+        [bool(differs[v]) and o >= 0 and int(o) not in shown_right for v, o in enumerate(owner)]
+    )
     classes = np.flatnonzero((ids >= 0) & (ids != (-1 if table.ignore_index is None else table.ignore_index)))
     complete = len(palette) > classes.max() and set(ids[classes].tolist()) <= set(owner.tolist())
     if complete and differs[classes].sum() == 2 < len(classes) / 2:

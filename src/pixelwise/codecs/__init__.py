@@ -7,13 +7,15 @@ All functions are thread-safe and release the GIL while they decode.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Set
+from functools import partial
 
 from ..errors import FileError
+from ..files import open_error
 from ..types import U8, Finding
 from . import jpeg, png, rare
-from .files import open_file, os_fault, read_bytes
 from .header import MAX_PIXELS, MAX_SIDE, Header, extension, sniff, warn
 from .jpeg import encode as encode_jpeg
 from .png import encode as encode_png
@@ -29,30 +31,38 @@ __all__ = [
     "encode_jpeg",
     "encode_png",
     "parse_header",
-    "read_bytes",
     "read_header",
 ]
+
+# O_NONBLOCK: opening a named pipe that lies among the images must not wait for a writer.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
     """The header of the file at `path`, from its first 2 kB and only what must be read beyond.
 
-    MissingError `missing-file`, FileError as `parse_header`, SystemFault `cannot-read`.
+    MissingError `missing-file`, FileError `not-a-file` and as `parse_header`, SystemFault `unreadable`.
     """
-    fd = open_file(path)
+    try:
+        fd = os.open(path, _FLAGS)
+    except (OSError, ValueError) as error:
+        raise open_error(path, error) from None
     try:
         head = os.pread(fd, 2048, 0)
-
-        def more(offset: int, size: int) -> bytes:
-            return os.pread(fd, size, offset)
-
-        return _parse(head, path, None, more if len(head) == 2048 else None)
+        more = partial(_read_at, fd) if len(head) == 2048 else None
+        return _parse(head, path, None, more)
     except OSError as error:
         if isinstance(error, FileError):
             raise
-        raise os_fault(error, path) from None
+        if error.errno in (errno.EISDIR, errno.ESPIPE):
+            raise FileError("is a folder or a pipe", code="not-a-file", where=path) from None
+        raise open_error(path, error) from None
     finally:
         os.close(fd)
+
+
+def _read_at(fd: int, offset: int, size: int) -> bytes:
+    return os.pread(fd, size, offset)
 
 
 def parse_header(data: bytes, where: object, notes: list[Finding] | None = None) -> Header:

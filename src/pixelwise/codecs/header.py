@@ -73,7 +73,10 @@ def _no_image(head: bytes, where: object) -> FileError:
         return FileError("the file is empty", code="empty-file", where=where, fix="copy or download it again")
     if head.startswith(b"version https://git-lfs"):
         return FileError(
-            "a Git LFS pointer, not the image itself", code="git-lfs-pointer", where=where, fix="run: git lfs pull"
+            "a Git LFS pointer, not the image itself",
+            code="git-lfs-pointer",
+            where=where,
+            fix="run: git lfs pull",
         )
     text = head.lstrip().lower()
     if head[1:4] == b"PNG" or head[1:].startswith(b"\xff\xd8\xff"):
@@ -81,7 +84,10 @@ def _no_image(head: bytes, where: object) -> FileError:
     elif text.startswith((b"<!doctype", b"<html", b"<?xml", b"{")):
         seen, fix = "a web page or text, as servers send with an error", "download it again"
     elif not any(head):
-        seen, fix = "zero bytes, as a crash leaves them before the file is on disk", "copy or download it again"
+        seen, fix = (
+            "zero bytes, as a crash leaves them before the file is on disk",
+            "copy or download it again",
+        )
     elif head[:2] == b"\x1f\x8b":
         seen, fix = "gzip data", "unpack it"
     else:

@@ -68,7 +68,9 @@ def _frame(data: bytes, i: int, length: int, orientation: int | None, where: obj
     return Header("jpeg", height, width, channels, bits, orientation)
 
 
-def decode(data: bytes, where: object, notes: list[Finding] | None = None, max_pixels: int | None = None) -> U8:
+def decode(
+    data: bytes, where: object, notes: list[Finding] | None = None, max_pixels: int | None = None
+) -> U8:
     """(H, W, 3) uint8 RGB of the first image in `data`; grey is repeated, CMYK converted by libjpeg-turbo."""
     header, sof = parse(data, where, notes)
     check_size(header.height, header.width, where, max_pixels)
@@ -142,7 +144,8 @@ def encode(image: U8, quality: int = 90, subsampling: str = "420") -> bytes:
     """JPEG bytes of an (H, W, 3) RGB or (H, W) grey uint8 image."""
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
         raise UsageError(
-            f"a JPEG is made of (H, W, 3) or (H, W) uint8, got {image.shape} {image.dtype}", code="bad-argument"
+            f"a JPEG is made of (H, W, 3) or (H, W) uint8, got {image.shape} {image.dtype}",
+            code="bad-argument",
         )
     pixels = np.ascontiguousarray(image)
     if pixels.ndim == 2:

@@ -70,7 +70,10 @@ def parse_ihdr(data: bytes, where: object) -> tuple[Header, int, bool]:
 
 
 def header(
-    data: bytes, where: object, notes: list[Finding] | None = None, more: Callable[[int, int], bytes] | None = None
+    data: bytes,
+    where: object,
+    notes: list[Finding] | None = None,
+    more: Callable[[int, int], bytes] | None = None,
 ) -> Header:
     """The header with the orientation of an eXIf chunk before the pixels. `more` as in `jpeg.parse`."""
     found, _, _ = parse_ihdr(data, where)
@@ -107,7 +110,9 @@ def _chunks(data: bytes, where: object, notes: list[Finding] | None, max_pixels:
         length, kind = struct.unpack_from(">I4s", data, at)
         stop = at + 12 + length
         if stop > end:
-            raise truncated(f"chunk {_name(kind)} at byte {at} says {length} bytes, {end - at - 12} are there", where)
+            raise truncated(
+                f"chunk {_name(kind)} at byte {at} says {length} bytes, {end - at - 12} are there", where
+            )
         if zlib_ng.crc32(view[at + 4 : stop - 4]) != int.from_bytes(view[stop - 4 : stop], "big"):
             raise _bad_crc(_name(kind), at, where)
         _chunk(found, kind, view[at + 8 : stop - 4], last, where, notes)
@@ -242,7 +247,10 @@ def _interlaced(
 
 
 def to_rgb(
-    stored: Stored, where: object, notes: list[Finding] | None = None, value_range: tuple[float, float] | None = None
+    stored: Stored,
+    where: object,
+    notes: list[Finding] | None = None,
+    value_range: tuple[float, float] | None = None,
 ) -> U8:
     """Samples as stored to (H, W, 3) uint8, as `decode_image` says."""
     pixels: NDArray[Any] = stored.pixels
@@ -252,7 +260,12 @@ def to_rgb(
             warn(notes, "alpha-dropped", where, "some pixels are transparent; their colours are used")
         pixels = np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
     elif stored.transparent:
-        warn(notes, "alpha-dropped", where, "a tRNS chunk makes some pixels transparent; their colours are used")
+        warn(
+            notes,
+            "alpha-dropped",
+            where,
+            "a tRNS chunk makes some pixels transparent; their colours are used",
+        )
     if pixels.dtype == np.uint16:
         pixels = np.take(_to_8_bits(value_range or (0, 65_535)), pixels)
     if pixels.ndim == 3:
@@ -268,7 +281,9 @@ def to_rgb(
     bad = look_up(pixels.reshape(-1), lut, out.reshape(-1, 3))
     if bad >= 0:
         y, x = divmod(bad, pixels.shape[1])
-        raise corrupt(f"index {pixels[y, x]} at x={x}, y={y} lies beyond the palette of {len(lut)} colours", where)
+        raise corrupt(
+            f"index {pixels[y, x]} at x={x}, y={y} lies beyond the palette of {len(lut)} colours", where
+        )
     return out
 
 
@@ -306,7 +321,10 @@ def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level
     dtype, ndim = pixels.dtype, pixels.ndim
     if not (
         pixels.size
-        and ((ndim == 2 and dtype in (np.uint8, np.uint16)) or (ndim == 3 and pixels.shape[2] == 3 and dtype == np.uint8))
+        and (
+            (ndim == 2 and dtype in (np.uint8, np.uint16))
+            or (ndim == 3 and pixels.shape[2] == 3 and dtype == np.uint8)
+        )
     ):
         raise UsageError(
             f"a PNG is made of (H, W) uint8 or uint16 or (H, W, 3) uint8, got {pixels.shape} {dtype}",
@@ -329,7 +347,13 @@ def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level
         filtered[:, 1:] = rows
     header = struct.pack(">IIBBBBB", width, height, 8 * dtype.itemsize, colour, 0, 0, 0)
     stream = zlib_ng.compress(filtered.data, level)
-    return SIGNATURE + _chunk_bytes(b"IHDR", header) + extra + _chunk_bytes(b"IDAT", stream) + _chunk_bytes(b"IEND", b"")
+    return (
+        SIGNATURE
+        + _chunk_bytes(b"IHDR", header)
+        + extra
+        + _chunk_bytes(b"IDAT", stream)
+        + _chunk_bytes(b"IEND", b"")
+    )
 
 
 def _checked_palette(pixels: NDArray[Any], palette: U8) -> bytes:
@@ -347,4 +371,9 @@ def _checked_palette(pixels: NDArray[Any], palette: U8) -> bytes:
 
 
 def _chunk_bytes(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib_ng.crc32(body, zlib_ng.crc32(kind)))
+    return (
+        struct.pack(">I", len(body))
+        + kind
+        + body
+        + struct.pack(">I", zlib_ng.crc32(body, zlib_ng.crc32(kind)))
+    )

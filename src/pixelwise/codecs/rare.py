@@ -36,9 +36,7 @@ def open_pillow(data: Any, format_name: str, where: object, max_pixels: int | No
             fix="convert it to PNG",
         ) from None  # fmt: skip
     except Image.DecompressionBombError:
-        raise FileError(
-            "the header says more pixels than the limit", code="too-large", where=where
-        ) from None
+        raise FileError("the header says more pixels than the limit", code="too-large", where=where) from None
     except Exception as error:  # Pillow's parsers raise whatever a damaged file makes them
         raise corrupt(f"damaged {format_name} header: {error}", where) from None
     check_size(image.height, image.width, where, max_pixels)
@@ -170,5 +168,6 @@ def npy(data: bytes, where: object, max_pixels: int | None = None) -> Stored:
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65_535:
         raise LabelError(f"values {low}..{high}, expected 0..65535", code="class-out-of-range", where=where)
-    dtype = np.uint16 if high > 255 or dtype.itemsize == 2 else np.uint8
-    return Stored("npy", np.ascontiguousarray(values, dtype), None, 8 * np.dtype(dtype).itemsize)
+    wide = high > 255 or dtype.itemsize == 2
+    pixels = np.ascontiguousarray(values, np.uint16 if wide else np.uint8)
+    return Stored("npy", pixels, None, 16 if wide else 8)

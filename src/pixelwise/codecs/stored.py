@@ -26,7 +26,7 @@ class Stored:
 
     @property
     def mode(self) -> str:
-        """"palette", "grey", "grey+alpha", "rgb" or "rgba"."""
+        """ "palette", "grey", "grey+alpha", "rgb" or "rgba"."""
         if self.pixels.ndim == 2:
             return "grey" if self.palette is None else "palette"
         return {2: "grey+alpha", 3: "rgb", 4: "rgba"}[self.pixels.shape[2]]

@@ -15,12 +15,8 @@ def _predict(a: Any, b: Any, c: Any) -> Any:
     pa = abs(b - c)
     pb = abs(a - c)
     pc = abs(a + b - c - c)
-    best = c
-    if pb <= pc:
-        best = b
-    if pa <= pb and pa <= pc:
-        best = a
-    return best
+    best, least = (b, pb) if pb <= pc else (c, pc)
+    return a if pa <= least else best
 
 
 @jit

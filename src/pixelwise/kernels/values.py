@@ -30,7 +30,7 @@ def map_values(values: Any, ids: Any, out: Any) -> bool:
         found = ids[values[i]]
         bad |= found
         out[i] = found
-    return bad >= 0
+    return bool(bad >= 0)
 
 
 @jit
