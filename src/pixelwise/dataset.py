@@ -18,7 +18,7 @@ from .codecs import decode_image, decode_stored, read_header
 from .errors import UnknownNameError, UsageError
 from .files import read_bytes
 from .labels import check_pair, read_label
-from .types import Clock, Finding, Sample, Source, Window
+from .types import U8, Clock, Finding, Label, Sample, Source, Window
 
 I64 = NDArray[np.int64]
 
@@ -136,17 +136,64 @@ class FileSource:
         return pixels
 
 
+class ArraySource:
+    """Samples that are in memory already. images: (H, W, 3) uint8 each; labels: (H, W) class ids each, or None."""
+
+    def __init__(
+        self, images: Sequence[U8], labels: Sequence[Label] | None = None, names: Sequence[str] | None = None
+    ) -> None:
+        self.images = images
+        self.labels = labels
+        self.names: Sequence[str] = [str(i) for i in range(len(images))] if names is None else names
+        if len(self.names) != len(images) or (labels is not None and len(labels) != len(images)):
+            raise UsageError("images, labels and names differ in number", code="bad-argument")
+        for i, image in enumerate(images):
+            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+                raise UsageError(
+                    f"image {i} must be (H, W, 3) uint8, got {image.shape} {image.dtype}", code="bad-argument"
+                )
+            if labels is not None:
+                check_pair((image.shape[0], image.shape[1]), (labels[i].shape[0], labels[i].shape[1]), self.names[i])
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether samples carry a label."""
+        return self.labels is not None
+
+    def sizes(self, indices: I64 | None = None) -> I64:
+        """(n, 2) int64 (height, width)."""
+        wanted = range(len(self)) if indices is None else indices.tolist()
+        return np.array([self.images[i].shape[:2] for i in wanted], np.int64).reshape(-1, 2)
+
+    def read(
+        self,
+        index: int,
+        window: Window | None = None,
+        *,
+        clock: Clock | None = None,
+        notes: list[Finding] | None = None,
+    ) -> Sample:
+        """Views of the arrays."""
+        cut = slice(None) if window is None else np.s_[window.y0 : window.y1, window.x0 : window.x1]
+        label = None if self.labels is None else self.labels[index][cut]
+        return Sample(self.names[index], self.images[index][cut], label)
+
+
 @dataclass(frozen=True)
 class Split:
     """Some samples of a dataset, in order. `split[i]` is a Sample, `split[a:b]` a Split; iterates Samples.
 
-    indices: positions in the source, or None for all of it. Thread-safe.
+    indices: positions in the source, or None for all of it. notes: what is odd about its list. Thread-safe.
     """
 
     name: str
     classes: ClassTable
     source: Source
     indices: I64 | None = field(default=None, repr=False)
+    notes: tuple[Finding, ...] = ()
 
     def __len__(self) -> int:
         return len(self.source) if self.indices is None else len(self.indices)
@@ -174,7 +221,7 @@ class Split:
     def select(self, positions: I64) -> Split:
         """The samples at these positions of this split, in this order."""
         chosen = positions if self.indices is None else self.indices[positions]
-        return Split(self.name, self.classes, self.source, np.asarray(chosen, np.int64))
+        return Split(self.name, self.classes, self.source, np.asarray(chosen, np.int64), self.notes)
 
     def _position(self, index: int) -> int:
         return index if self.indices is None else int(self.indices[index])

@@ -64,7 +64,7 @@ def _split(root: Path, name: str, path: Path, labels: str, classes: ClassTable) 
         PathRule(listed.names, "SegmentationObject/{}.png") if (root / "SegmentationObject").is_dir() else None,
         partial(_line, str(path), listed),
     )  # fmt: skip
-    return Split(name, classes, source)
+    return Split(name, classes, source, notes=tuple(notes))
 
 
 def _labels(root: Path, name: str, listed: SplitList, folder: str) -> PathRule | None:

@@ -1,0 +1,5 @@
+"""`python -m pixelwise`."""
+
+from .cli import main
+
+main()

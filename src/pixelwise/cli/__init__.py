@@ -1,0 +1,66 @@
+"""The command line: one function a command. Errors are one line; exit 0 fine, 1 data, 2 usage, 3 the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from ..errors import PixelwiseError, printable
+from . import data
+
+app = typer.Typer(
+    name="pixelwise",
+    help="Semantic segmentation data: labels exact or refused, batches at the speed of memory, comparable scores.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+for module in (data,):
+    for command in module.COMMANDS:
+        app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from .. import __version__
+
+        print(f"pixelwise {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", callback=_version, is_eager=True),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        app()
+    except PixelwiseError as error:
+        _fail(str(error), error.exit_code, error)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130, None)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing is wrong, but Python must not flush into it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        where = f"{printable(error.filename)}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}", 3, error)
+    except MemoryError as error:
+        _fail("out of memory", 3, error)
+
+
+def _fail(message: str, code: int, error: BaseException | None) -> None:
+    if error is not None and os.environ.get("PIXELWISE_DEBUG"):
+        raise error
+    notes = "".join(f" ({printable(n)})" for n in getattr(error, "__notes__", []))
+    print(f"pixelwise: {message}{notes}", file=sys.stderr)
+    sys.exit(code)

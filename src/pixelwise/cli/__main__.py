@@ -1,0 +1,5 @@
+"""`python -m pixelwise.cli`."""
+
+from . import main
+
+main()

@@ -1,0 +1,172 @@
+"""demo, info, load, show: make, describe, batch and look at a dataset."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from .. import transforms as t
+from ..dataset import Dataset, Split
+from ..formats import open as open_dataset
+from ..loader import Loader
+from .console import out, parse_size, progress, table
+
+PathArgument = Annotated[Path, typer.Argument(help="The dataset: its folder, or a folder above it.", show_default=False)]
+LabelsOption = Annotated[
+    str | None, typer.Option("--labels", help="Folder of the labels, such as SegmentationClassAug.", show_default=False)
+]
+
+
+def _open(path: Path, labels: str | None) -> Dataset:
+    return open_dataset(path, **({} if labels is None else {"labels": labels}))
+
+
+def demo(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to work.")] = Path("pixelwise-demo"),
+) -> None:
+    """Make a sample dataset, read it, batch it, draw it: all of pixelwise in half a minute, offline."""
+    from .. import sample, show
+
+    started = perf_counter()
+    with progress("painting the sample dataset") as update:
+        root = sample(directory, count=160, seed=0, progress=update)
+    out.print(f"Sample dataset of 160 painted scenes in {root} ({perf_counter() - started:.1f} s).\n")
+    dataset = open_dataset(root)
+    _print_info(dataset)
+    out.print("\nOne epoch of shuffled training batches, cropped to 320x480, flipped and normalised:\n")
+    transforms = [t.RandomCrop(320, 480), t.HorizontalFlip(0.5), t.Normalize()]
+    _print_run(_run(dataset["train"], transforms, batch=32, epochs=1, threads=None, output="float32"))
+    picture = directory / "contact-sheet.png"
+    show(dataset["val"], n=5).save(picture)
+    out.print(f"\nContact sheet: {picture}")
+    out.print(
+        f"\nTry next:\n  pixelwise info {root}\n  pixelwise show {root} -n 8 -o sheet.png\n"
+        f"  pixelwise load {root} --split train --size 320x480 --batch 32 --epochs 3"
+    )
+
+
+def info(path: PathArgument, labels: LabelsOption = None) -> None:
+    """Say what a dataset is: format, classes, splits, counts, image sizes."""
+    _print_info(_open(path, labels))
+
+
+def _print_info(dataset: Dataset) -> None:
+    classes = dataset.classes
+    out.print(f"{dataset.format} dataset at {dataset.root}", markup=False)
+    void = "no void" if classes.ignore_index is None else f"{classes.ignore_index} is void"
+    out.print(f"{len(classes)} classes ({void}): {', '.join(classes.names)}\n", markup=False)
+    rows = table("split", ">samples", "labels", "sizes (height x width)")
+    for name in dataset.splits:
+        split = dataset[name]
+        rows.add_row(name, str(len(split)), "yes" if split.source.has_labels else "no", _sizes(split))
+    out.print(rows)
+    for name in dataset.splits:
+        for note in dataset[name].notes:
+            out.print(f"note: {note}", markup=False)
+
+
+def _sizes(split: Split) -> str:
+    sizes = split.sizes()
+    if not len(sizes):
+        return ""
+    common = Counter(map(tuple, sizes.tolist())).most_common(2)
+    low, high = sizes.min(axis=0), sizes.max(axis=0)
+    most = ", ".join(f"{h}x{w} ({100 * n / len(sizes):.0f} %)" for (h, w), n in common)
+    return most if len(common) == 1 else f"{most}; {low[0]}..{high[0]} x {low[1]}..{high[1]}"
+
+
+def load(
+    path: PathArgument,
+    split: Annotated[str, typer.Option(help="The split to load.")] = "train",
+    size: Annotated[str, typer.Option(help="Crop, HEIGHTxWIDTH; 'whole' loads whole images.")] = "320x480",
+    batch: Annotated[int, typer.Option(help="Images a batch.")] = 32,
+    epochs: Annotated[int, typer.Option(help="How often to go through the split.")] = 1,
+    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
+    output: Annotated[str, typer.Option(help="float32, uint8 or uint8-hwc.")] = "float32",
+    labels: LabelsOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Load training batches and say how fast, and what a training would wait for."""
+    crop: list[t.Transform] = [] if size == "whole" else [t.RandomCrop(*parse_size(size))]
+    transforms = [*crop, t.HorizontalFlip(0.5), t.Normalize()]
+    result = _run(_open(path, labels)[split], transforms, batch, epochs, threads, output)
+    if as_json:
+        out.print_json(json.dumps(result))
+    else:
+        _print_run(result)
+
+
+def _run(
+    split: Split, transforms: Sequence[t.Transform], batch: int, epochs: int, threads: int | None, output: Any
+) -> dict[str, Any]:
+    started = perf_counter()
+    loader = Loader(split, batch, transforms, shuffle=True, threads=threads, output=output)
+    first, rates, shapes, images = 0.0, [], {}, 0
+    with progress("loading batches") as update:
+        for _ in range(epochs):
+            begun, count = perf_counter(), 0
+            for b in loader:
+                first = first or perf_counter() - started
+                count += len(b)
+                images += len(b)
+                shapes = {
+                    "images": [*b.images.shape], "images_dtype": str(b.images.dtype),
+                    **({} if b.labels is None else {"labels": [*b.labels.shape], "labels_dtype": str(b.labels.dtype)}),
+                } if not shapes else shapes  # fmt: skip
+                update(images, epochs * loader._order.n)
+            rates.append(count / (perf_counter() - begun))
+    timing = loader.timing()
+    return {
+        "samples": len(split), "dropped_too_small": len(loader.dropped), "batches": len(loader), **shapes,
+        "seconds_to_first_batch": round(first, 3), "images_per_second": [round(r, 1) for r in rates],
+        "threads": loader.threads, "waiting_for": timing.slowest,
+        "thread_seconds": {k: round(getattr(timing, k), 3) for k in ("reading", "decoding", "rendering", "idle")},
+    }  # fmt: skip
+
+
+def _print_run(result: dict[str, Any]) -> None:
+    used = result["samples"] - result["dropped_too_small"]
+    small = f", {result['dropped_too_small']} dropped because they are smaller than the crop" * bool(result["dropped_too_small"])
+    out.print(f"read {used} of {result['samples']} samples{small}")
+    if not result["batches"]:
+        out.print("no batches")
+        return
+    rows = table("", "")
+    for name in ("images", "labels"):
+        if name in result:
+            rows.add_row(name, f"{' x '.join(map(str, result[name]))} {result[name + '_dtype']}")
+    rows.add_row("batches", f"{result['batches']} an epoch")
+    rows.add_row("first batch", f"after {result['seconds_to_first_batch']:.2f} s")
+    rows.add_row("speed", f"{np.median(result['images_per_second']):,.0f} images/s on {result['threads']} threads")
+    seconds = ", ".join(f"{k} {v:.2f} s" for k, v in result["thread_seconds"].items())
+    rows.add_row("threads spent", seconds)
+    rows.add_row("", f"your training is waiting for: {result['waiting_for']}")
+    rows.show_header = False
+    out.print(rows)
+
+
+def show(
+    path: PathArgument,
+    n: Annotated[int, typer.Option("-n", help="How many samples.")] = 5,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The picture to write (.png).")] = Path("sheet.png"),
+    split: Annotated[str | None, typer.Option(help="The split; default the first.", show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option(help="Draw samples at random.", show_default=False)] = None,
+    labels: LabelsOption = None,
+) -> None:
+    """Draw a contact sheet: images, labels in class colours, overlays, with a legend of the classes."""
+    from .. import show as draw
+
+    dataset = _open(path, labels)
+    chosen = dataset[next(iter(dataset.splits)) if split is None else split]
+    draw(chosen, n=n, seed=seed).save(output)
+    out.print(f"{min(n, len(chosen))} of {len(chosen)} samples of {chosen.name!r}: {output}", markup=False)
+
+
+COMMANDS = (demo, info, load, show)
