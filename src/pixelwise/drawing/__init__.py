@@ -1,0 +1,37 @@
+"""What every picture of pixelwise is made of. Pure: arrays and numbers in, images out; no files, no
+matplotlib.
+ A picture is put together from blocks, which are Pillow images on paper white: `text`, `legend` and `frame`
+make them, `beside` and `stack` join them, `page` adds title, footer and margins and gives a `Picture`.
+Lengths are in pixels of a page of the standard width, two for each point of a screen of usual density, so
+that type is crisp on dense screens; `Style` scales them. The same arguments give the same pixels with one
+version of Pillow, except for text outside its built-in font, which is set in a font of the system.
+Everything here is thread-safe.
+
+    blocks   type, colours, joining           pixels   overlay, error map, scaling
+    legend   classes present, their shares    page     Picture and its saving
+    charts   stats_plot, confusion_plot       sheets   rows of tiles: worst_sheet, plan_sheet
+"""
+
+from __future__ import annotations
+
+from .charts import confusion_plot, stats_plot
+from .legend import legend, percent, shares
+from .page import Picture, page
+from .pixels import colorize, error_map, instance_overlay, overlay
+from .sheets import plan_sheet, worst_sheet
+
+__all__ = [
+    "Picture",
+    "colorize",
+    "confusion_plot",
+    "error_map",
+    "instance_overlay",
+    "legend",
+    "overlay",
+    "page",
+    "percent",
+    "plan_sheet",
+    "shares",
+    "stats_plot",
+    "worst_sheet",
+]

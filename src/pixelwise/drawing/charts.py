@@ -1,0 +1,284 @@
+"""Charts in class colours: the pixels of each class as bars, and the confusion matrix as a heat map."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw
+
+from ..classes import ClassTable
+from ..errors import UsageError
+from .blocks import INK, LINE, PAPER, QUIET, RGB, SMALL, STANDARD_WIDTH, Style, blank, inside, swatch, text
+from .legend import class_color, percent
+from .page import Picture, page
+
+AGREE: tuple[RGB, ...] = ((255, 255, 255), (205, 222, 240), (96, 150, 205), (22, 74, 140))
+DIFFER: tuple[RGB, ...] = ((255, 255, 255), (253, 212, 195), (238, 112, 84), (160, 20, 32))
+"""From nothing to everything: blue where prediction and truth agree, red where they differ."""
+MAX_CLASSES = 1000
+
+
+# -- bars -----------------------------------------------------------------------------------------------
+
+
+def stats_plot(
+    counts: ArrayLike,
+    table: ClassTable,
+    *,
+    void: int | None = None,
+    title: str = "Pixels of each class",
+    subtitle: str = "",
+    by_size: bool = True,
+    width: int = STANDARD_WIDTH,
+) -> Picture:
+    """Bars on a logarithmic scale, one a class in its colour, with its number of pixels and its share.
+    counts: (N,) pixels of each class of the table. void: pixels without a class, drawn last; shares are of
+    the pixels with a class. by_size: the largest first, or in the order of the table. A class without a
+    pixel has no bar and is said to be absent.
+    """
+    numbers = np.asarray(counts)
+    if numbers.shape != (len(table),) or numbers.dtype.kind not in "ui" or numbers.min() < 0:
+        raise UsageError(
+            f"counts must be {len(table)} whole numbers, one a class, none negative, "
+            f"got {numbers.dtype} of shape {numbers.shape}",
+            code="bad-argument",
+        )
+    style = Style(width)
+    order = np.argsort(-numbers.astype(np.int64), kind="stable") if by_size else np.arange(len(table))
+    total = int(numbers.sum())
+    rows = [(table.names[i], class_color(int(i), table), int(numbers[i])) for i in order]
+    notes = [percent(n / total) if n else "" for _, _, n in rows]
+    if void is not None:
+        rows.append(("void", table.ignore_color, void))
+        notes.append("")
+    chart = _bars(rows, notes, style)
+    footer = "pixelwise  ·  logarithmic scale  ·  shares are of the pixels with a class"
+    return page(title, subtitle, [chart], footer, style)
+
+
+def _bars(rows: Sequence[tuple[str, RGB, int]], notes: Sequence[str], style: Style) -> Image.Image:
+    px = style.px
+    size, pitch = px(SMALL), px(38 if len(rows) <= 40 else 31)
+    names = [text(name, size, INK, style.inner // 4) for name, _, _ in rows]
+    values = [text(f"{n:,}" if n else "absent", size, INK if n else QUIET) for _, _, n in rows]
+    shares = [text(note, size, QUIET) for note in notes]
+    left, value_width, share_width = (max(b.width for b in column) for column in (names, values, shares))
+    x0 = left + px(18)
+    x1 = style.inner - value_width - share_width - px(60)
+    present = [math.log10(n) for _, _, n in rows if n] or [0.0]
+    low, high = math.ceil(min(present)) - 1, max(1, math.ceil(max(present)))  # the shortest bar is still seen
+
+    def place(logarithm: float) -> int:
+        return x0 + round((logarithm - low) / (high - low) * (x1 - x0))
+
+    bottom = pitch * len(rows) + px(6)
+    out = blank(style.inner, bottom + px(40))
+    draw = ImageDraw.Draw(out)
+    every = max(1, math.ceil((high - low) * px(110) / max(1, x1 - x0)))
+    for decade in range(low, high + 1):
+        x = place(decade)
+        draw.line((x, 0, x, bottom), LINE, px(2))
+        if decade >= 0 and (high - decade) % every == 0:
+            label = text(_power(decade), size, QUIET)
+            out.paste(label, (min(x - label.width // 2, style.inner - label.width), bottom + px(8)))
+    for k, (_, color, n) in enumerate(rows):
+        y = pitch * k
+        out.paste(inside(names[k], left, pitch, "right"), (0, y))
+        if n:
+            edge = (int(color[0] * 0.75), int(color[1] * 0.75), int(color[2] * 0.75))
+            draw.rectangle((x0, y + pitch // 6, place(math.log10(n)), y + pitch - pitch // 6), color, edge)
+        out.paste(inside(values[k], value_width, pitch, "right"), (x1 + px(30), y))
+        out.paste(inside(shares[k], share_width, pitch, "right"), (style.inner - share_width, y))
+    return out
+
+
+def _power(decade: int) -> str:
+    names = (
+        "1",
+        "10",
+        "100",
+        "1k",
+        "10k",
+        "100k",
+        "1M",
+        "10M",
+        "100M",
+        "1G",
+        "10G",
+        "100G",
+        "1T",
+        "10T",
+        "100T",
+    )
+    return names[decade] if decade < len(names) else f"1e{decade}"
+
+
+# -- confusion ------------------------------------------------------------------------------------------
+
+
+def confusion_plot(
+    matrix: ArrayLike,
+    table: ClassTable,
+    *,
+    title: str = "Confusion",
+    subtitle: str = "",
+    width: int = STANDARD_WIDTH,
+) -> Picture:
+    """The confusion matrix as a heat map: every row says how the pixels of one true class were predicted.
+    matrix: (N, N) or (N, N + 1) counts, truth by prediction; a last column counts predictions that are no
+    class. Cells hold the share of their row in percent, where 0.5 or more and where there is room for the
+    number; shades follow the square root of the share, so that small confusions are seen. At the right the
+    IoU of each class, `diagonal / (row + column - diagonal)`. The page is wider than `width` where many
+    classes need it.
+    """
+    counts = np.asarray(matrix)
+    n = len(table)
+    if counts.shape not in ((n, n), (n, n + 1)) or counts.dtype.kind not in "ui" or counts.min() < 0:
+        raise UsageError(
+            f"a confusion matrix of {n} classes is ({n}, {n}) or ({n}, {n + 1}) whole numbers, none negative, "
+            f"got {counts.dtype} of shape {counts.shape}",
+            code="bad-argument",
+        )
+    if n > MAX_CLASSES:
+        raise UsageError(f"at most {MAX_CLASSES} classes can be drawn, got {n}", code="picture-too-large")
+    if counts.shape[1] > n and not counts[:, n].any():
+        counts = counts[:, :n]
+    style = Style(width)
+    footer = (
+        "pixelwise  ·  percent of the pixels of the true class  ·  shades by the square root of the share"
+    )
+    return page(title, subtitle, [_heat_map(counts.astype(np.int64), table, style)], footer, style)
+
+
+def _heat_map(counts: NDArray[np.int64], table: ClassTable, style: Style) -> Image.Image:
+    px = style.px
+    rows, columns = counts.shape
+    most = max(text(name, px(SMALL)).width for name in table.names) if rows <= 150 else 0
+    side = min(most, px(240)) + px(18 + 10 + 14)
+    cell = min(px(72), max((style.inner - side - px(120)) // columns, px(20) if rows <= 150 else px(6)))
+    cell = max(cell, 3)
+    size = px(SMALL) if cell >= px(26) else max(8, int(cell * 0.72))
+    named = cell >= 10
+    x0, y0 = side, (side if named else 0) + px(44)
+    out = blank(x0 + columns * cell + px(120), y0 + rows * cell + px(110))
+    totals = counts.sum(axis=1)
+    share = counts / np.maximum(totals, 1)[:, None]
+    out.paste(_cells(share, totals, cell), (x0, y0))
+    if named:
+        _name_sides(out, table, columns, (x0, y0), cell, size, style)
+    if cell >= px(34):
+        _number_cells(out, share, (x0, y0), cell, px(SMALL) if cell >= px(50) else px(15))
+    if named:
+        _ious(out, counts, (x0 + columns * cell, y0), cell, size, style)
+    out.paste(text("predicted", px(SMALL), QUIET), (x0, 0))
+    out.paste(text("truth", px(SMALL), QUIET), (0, y0 - px(34)))
+    out.paste(_scales(style), (x0, y0 + rows * cell + px(36)))
+    return out
+
+
+def _shade(share: NDArray[np.float64], ramp: tuple[RGB, ...]) -> NDArray[np.uint8]:
+    stops = np.linspace(0, 1, len(ramp))
+    channels = [np.interp(np.sqrt(share), stops, [c[k] for c in ramp]) for k in range(3)]
+    return np.asarray(np.rint(np.stack(channels, axis=-1)), np.uint8)
+
+
+def _cells(share: NDArray[np.float64], totals: NDArray[np.int64], cell: int) -> Image.Image:
+    colors = _shade(share, DIFFER)
+    diagonal = np.arange(len(share))
+    colors[diagonal, diagonal] = _shade(share[diagonal, diagonal], AGREE)
+    colors[totals == 0] = (240, 242, 245)  # no pixel of this class in the truth
+    pixels = colors.repeat(cell, axis=0).repeat(cell, axis=1)
+    if cell >= 8:  # a grid between cells that are large enough to have one
+        pixels[::cell] = pixels[:, ::cell] = LINE
+    return Image.fromarray(pixels)
+
+
+def _name_sides(
+    out: Image.Image,
+    table: ClassTable,
+    columns: int,
+    corner: tuple[int, int],
+    cell: int,
+    size: int,
+    style: Style,
+) -> None:
+    """Names and swatches of the classes, at the left and, turned upwards, above the columns."""
+    px = style.px
+    x0, y0 = corner
+    chip = min(px(18), cell - 2)
+    room = x0 - chip - px(10 + 14)
+    for i in range(columns):
+        known = i < len(table)
+        name = text(table.names[i] if known else "no class", size, INK if known else QUIET, room)
+        mark = swatch(class_color(i, table), chip) if known else blank(chip, chip)
+        upright = name.rotate(90, expand=True)
+        at = i * cell + (cell - chip) // 2
+        out.paste(mark, (x0 + at, y0 - chip - px(8)))
+        x = x0 + i * cell + (cell - upright.width) // 2
+        out.paste(upright, (x, y0 - chip - px(16) - upright.height))
+        if known:
+            out.paste(mark, (x0 - chip - px(10), y0 + at))
+            y = y0 + i * cell + (cell - name.height) // 2
+            out.paste(name, (x0 - chip - px(20) - name.width, y))
+
+
+def _number_cells(
+    out: Image.Image, share: NDArray[np.float64], corner: tuple[int, int], cell: int, size: int
+) -> None:
+    for i, j in np.argwhere(share >= 0.005):
+        part = float(share[i, j])
+        shade = PAPER if math.sqrt(part) > 0.6 else INK
+        _centred(
+            out,
+            f"{100 * part:.0f}",
+            (corner[0] + int(j) * cell, corner[1] + int(i) * cell),
+            cell,
+            size,
+            shade,
+        )
+
+
+def _centred(out: Image.Image, content: str, at: tuple[int, int], cell: int, size: int, color: RGB) -> None:
+    from .blocks import typeset
+
+    shown, font = typeset(content, size)
+    ImageDraw.Draw(out).text(
+        (at[0] + cell / 2, at[1] + cell / 2 + size * 0.36), shown, color, font, anchor="ms"
+    )
+
+
+def _ious(
+    out: Image.Image, counts: NDArray[np.int64], corner: tuple[int, int], cell: int, size: int, style: Style
+) -> None:
+    px = style.px
+    x0, y0 = corner
+    n = len(counts)
+    hits = np.diagonal(counts)
+    union = counts.sum(axis=1) + counts[:, :n].sum(axis=0) - hits
+    out.paste(
+        inside(text("IoU", px(SMALL), QUIET), px(110), line := px(30), "right"), (x0, y0 - line - px(4))
+    )
+    for i in range(n):
+        value = f"{hits[i] / union[i]:.3f}" if union[i] else "-"
+        out.paste(inside(text(value, size, INK), px(110), cell, "right"), (x0, y0 + i * cell))
+
+
+def _scales(style: Style) -> Image.Image:
+    """What the shades mean: two ramps over one axis in percent."""
+    px = style.px
+    length, thick = px(460), px(16)
+    label = text("right", px(SMALL), QUIET).width + px(60)
+    out = blank(label + length + px(40), 2 * thick + px(4) + px(36))
+    position = np.linspace(0, 1, length) ** 2
+    for k, (name, ramp) in enumerate((("right", AGREE), ("wrong", DIFFER))):
+        y = k * (thick + px(4))
+        out.paste(inside(text(name, px(SMALL), QUIET), label - px(14), thick + px(4), "right"), (0, y))
+        out.paste(Image.fromarray(_shade(position, ramp)[None].repeat(thick, axis=0)), (label, y))
+    for tick in (0, 1, 5, 25, 50, 100):
+        mark = text(f"{tick}", px(17), QUIET)
+        x = label + round(math.sqrt(tick / 100) * (length - 1))
+        out.paste(mark, (x - mark.width // 2, 2 * thick + px(10)))
+    return out

@@ -1,0 +1,126 @@
+"""The finished page, and the picture that it becomes."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import SystemFault, UsageError
+from ..types import Size
+from .blocks import BODY, INK, LINE, QUIET, SMALL, TITLE, Style, blank, stack, text
+
+MAX_PIXELS = 300_000_000
+_SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawn page. A notebook displays it; `save` writes it; `numpy.asarray` gives its (H, W, 3) uint8
+    pixels.
+
+    image: the Pillow image, RGB, owned by the picture. density: its pixels for each point on the screen; a
+    notebook shows it that much smaller, so that it is sharp on dense screens.
+    """
+
+    image: Image.Image
+    density: float = 2.0
+
+    @property
+    def size(self) -> Size:
+        """(height, width) in pixels."""
+        return (self.image.height, self.image.width)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture in the format that the file's suffix names: png, jpg, webp or tiff. Returns the
+        path. Written beside its place and renamed, so that a reader sees the old file or the whole new one.
+        UsageError for another suffix, SystemFault where the place cannot be written.
+        """
+        path = Path(path)
+        kind = _SUFFIXES.get(path.suffix.lower())
+        if kind is None:
+            raise UsageError(
+                f"a picture is saved by its suffix, got {path.suffix!r}",
+                code="bad-picture-suffix",
+                where=path,
+                fix=f"use one of {', '.join(_SUFFIXES)}",
+            )
+        part = path.with_name(f".{secrets.token_hex(6)}.part")
+        try:
+            with part.open("xb") as file:
+                file.write(self._encoded(kind))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            raise SystemFault(
+                f"cannot write the picture: {error.strerror or error}",
+                code="cannot-write",
+                where=path,
+                fix="choose a place that exists and may be written",
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
+        return path
+
+    def _encoded(self, kind: str) -> bytes:
+        options: dict[str, dict[str, Any]] = {
+            "JPEG": {"quality": 92, "subsampling": 0},
+            "WEBP": {"lossless": True},
+            "TIFF": {"compression": "tiff_lzw"},
+        }
+        limit = {"JPEG": 65_500, "WEBP": 16_383}.get(kind, 2**31 - 1)
+        if max(self.size) > limit:
+            raise UsageError(
+                f"{kind} holds at most {limit} pixels a side, got {self.size[0]}x{self.size[1]}",
+                code="picture-too-large",
+                fix="save it as .png, or draw fewer samples",
+            )
+        out = io.BytesIO()
+        self.image.save(out, kind, **options.get(kind, {}))
+        return out.getvalue()
+
+    def _repr_png_(self) -> bytes:
+        return self._encoded("PNG")
+
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        width = round(self.image.width / self.density)
+        return {"image/png": self._repr_png_()}, {"image/png": {"width": width}}
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("the pixels of a Picture cannot be had without a copy")
+        return np.array(self.image, dtype)
+
+
+def page(
+    title: str, subtitle: str, body: Sequence[Image.Image], footer: str, style: Style, gap: float = 40
+) -> Picture:
+    """The blocks of `body` from top to bottom under a title, above a footer, between generous margins."""
+    px, inner = style.px, style.inner
+    height = sum(b.height for b in body) + px(gap) * len(body) + px(300)
+    if height * style.width > MAX_PIXELS:
+        raise UsageError(
+            f"the picture would be {height}x{style.width} pixels",
+            code="picture-too-large",
+            fix="draw fewer samples",
+        )
+    head = [text(title, px(TITLE), INK, inner)]
+    if subtitle:
+        head.append(text(subtitle, px(BODY), QUIET, inner))
+    rule = Image.new("RGB", (inner, px(2)), LINE)
+    foot = stack([rule, text(footer, px(SMALL), QUIET, inner)], px(18))
+    content = stack([stack(head, px(6)), *body, foot], px(gap))
+    out = blank(max(style.width, content.width + 2 * style.margin), content.height + 2 * px(56))
+    out.paste(content, (style.margin, px(56)))
+    return Picture(out, density=2 * max(1.0, style.scale))

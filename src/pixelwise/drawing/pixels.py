@@ -1,0 +1,171 @@
+"""What is done to the pixels of images and labels to draw them. Arrays in, new arrays out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..classes import ClassTable
+from ..errors import PairError, UsageError
+from ..types import U8, Size
+from .blocks import PAPER, RGB, STRAY, WRONG
+
+MAX_ZOOM = 64
+
+
+def fit(size: Size, box: Size) -> Size:
+    """The size at which a picture of `size` is drawn inside `box`. Shrinks to fit; grows only by whole
+    factors of 2 or more, at most `MAX_ZOOM`, so that every pixel of a small picture is a square of its
+    own."""
+    (h, w), (box_h, box_w) = size, box
+    factor = min(box_h / h, box_w / w)
+    if factor >= 1:
+        zoom = min(int(factor), MAX_ZOOM)
+        return (h * zoom, w * zoom)
+    return (max(1, round(h * factor)), max(1, round(w * factor)))
+
+
+def scaled_image(image: U8, size: Size) -> U8:
+    """The (H, W, 3) image at `size`: area averages where it shrinks, repeated pixels where it grows. Memory
+    is that of the result, whatever the size of the image."""
+    if image.shape[:2] == size:
+        return image
+    if size[0] >= image.shape[0] and size[1] >= image.shape[1]:
+        return _picked(image, size)
+    import cv2
+
+    small = cv2.resize(np.ascontiguousarray(image), size[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8).reshape(*size, 3)
+
+
+def scaled_label(label: NDArray[Any], size: Size) -> NDArray[Any]:
+    """The (H, W) label at `size`, nearest by pixel centres. No value appears that was not there."""
+    if label.shape == size:
+        return label
+    return _picked(label, size)
+
+
+def _picked(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
+    # Integers: the centre (i + 0.5) * source / target lies in exactly this source pixel.
+    rows, columns = (
+        (2 * np.arange(t) + 1) * s // (2 * t) for t, s in zip(size, pixels.shape[:2], strict=True)
+    )
+    return np.asarray(pixels[rows[:, None], columns])
+
+
+def colorize(label: NDArray[Any], table: ClassTable) -> U8:
+    """Class colours of a label, (H, W) -> (H, W, 3) uint8, exactly those of the table. An id that the table
+    does not know gets `STRAY`; `ClassTable.decode` is the strict one."""
+    colors = np.full((65_537, 3), STRAY, np.uint8)
+    colors[: len(table)] = table.colors
+    if table.ignore_index is not None:
+        colors[table.ignore_index] = table.ignore_color
+    ids = np.asarray(label)
+    if ids.dtype not in (np.uint8, np.uint16):
+        ids = np.where((ids < 0) | (ids > 65_535), 65_536, ids).astype(np.int64)
+    return np.asarray(colors[ids])
+
+
+def borders(label: NDArray[Any]) -> NDArray[np.bool_]:
+    """(H, W) bool: the pixels on both sides of every change from one id to another. Lines two pixels wide."""
+    out = np.zeros(label.shape, bool)
+    down, right = label[1:] != label[:-1], label[:, 1:] != label[:, :-1]
+    out[1:] |= down
+    out[:-1] |= down
+    out[:, 1:] |= right
+    out[:, :-1] |= right
+    return out
+
+
+def blend(image: U8, colors: U8 | RGB, alpha: float | NDArray[np.float32]) -> U8:
+    """`image * (1 - alpha) + colors * alpha`, rounded. alpha: one number, or (H, W)."""
+    weight = np.asarray(alpha, np.float32)[..., None]
+    mixed = image.astype(np.float32) * (1 - weight) + np.asarray(colors, np.float32) * weight
+    return np.asarray((mixed + 0.5).astype(np.uint8))
+
+
+def overlay(
+    image: U8, label: NDArray[Any], table: ClassTable, alpha: float = 0.55, contour: bool = True
+) -> U8:
+    """The image tinted with the class colours of its label: (H, W, 3) uint8, a new array.
+     alpha: the weight of the colour. A class that is drawn in black (the background of VOC) is no tint and
+    leaves the image as it is. Void is hatched in white. contour: white lines between classes.
+    """
+    same_size(image, label)
+    if not 0 <= alpha <= 1:
+        raise UsageError(f"alpha must be in 0..1, got {alpha}", code="bad-argument")
+    colors = colorize(label, table)
+    out = blend(image, colors, np.where(colors.any(axis=2), alpha, 0).astype(np.float32))
+    void = np.zeros(label.shape, bool) if table.ignore_index is None else label == table.ignore_index
+    out[void] = image[void]
+    if contour:
+        out[borders(label) & ~void] = PAPER
+    return hatched(out, void)
+
+
+def hatched(image: U8, where: NDArray[np.bool_]) -> U8:
+    """The image under a white veil where the mask says so, with slanted lines where the mask is wide. A
+    narrow mask, such as the void around VOC's objects, stays a plain pale line."""
+    if not where.any():
+        return image
+    import cv2
+
+    wide = cv2.erode(where.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+    y, x = np.ogrid[: where.shape[0], : where.shape[1]]
+    weight = np.where(where, 0.75, 0).astype(np.float32)
+    weight[wide & ((x + y) % 8 < 3)] = 0.3
+    return blend(image, PAPER, weight)
+
+
+def grey(image: U8, strength: float = 0.75) -> U8:
+    """The image in pale greys (luma of ITU-R BT.601), as the ground for marks."""
+    luma = image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    pale = (255 - (255 - luma) * strength + 0.5).astype(np.uint8)
+    return np.repeat(pale[..., None], 3, axis=2)
+
+
+def error_map(image: U8, truth: NDArray[Any], prediction: NDArray[Any], ignore_index: int | None) -> U8:
+    """Where a prediction is wrong: red on the pale image, grey where it is right, hatched where the truth
+    is void."""
+    same_size(image, truth)
+    same_size(image, prediction)
+    void = np.zeros(truth.shape, bool) if ignore_index is None else truth == ignore_index
+    wrong = (truth != prediction) & ~void
+    ground = grey(image)
+    out = np.where(wrong[..., None], blend(ground, WRONG, 0.8), ground)
+    return hatched(out, void)
+
+
+def instance_overlay(image: U8, instances: NDArray[Any], ignore_index: int | None, alpha: float = 0.6) -> U8:
+    """The pale image with each object in a colour of its own. 0 is no object; `ignore_index` is hatched."""
+    same_size(image, instances)
+    values, rank = np.unique(instances, return_inverse=True)
+    rank = rank.reshape(instances.shape)
+    colors = np.array([PAPER if v == 0 else instance_color(i) for i, v in enumerate(values)], np.uint8)
+    objects = instances != 0
+    void = np.zeros(instances.shape, bool) if ignore_index is None else instances == ignore_index
+    out = blend(grey(image), colors[rank], np.where(objects & ~void, alpha, 0).astype(np.float32))
+    out[borders(instances) & objects & ~void] = PAPER
+    return hatched(out, void)
+
+
+def instance_color(index: int) -> RGB:
+    """A colour for each number; neighbours in number are far apart in hue (steps of the golden angle)."""
+    import colorsys
+
+    hue = (0.58 + index * 0.381966) % 1.0
+    r, g, b = colorsys.hls_to_rgb(hue, (0.46, 0.58, 0.38)[index % 3], 0.75)
+    return (round(255 * r), round(255 * g), round(255 * b))
+
+
+def same_size(image: U8, label: NDArray[Any], where: object = None) -> None:
+    """PairError where image and label differ in height or width."""
+    if image.shape[:2] != label.shape:
+        raise PairError(
+            f"the image is {image.shape[0]}x{image.shape[1]}, the label {'x'.join(map(str, label.shape))}",
+            code="size-mismatch",
+            where=where,
+            fix="they must have the same height and width",
+        )
