@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The first example of a test may compile a kernel, so no single example has a deadline.
+settings.register_profile("pixelwise", deadline=None, max_examples=60)
+settings.load_profile("pixelwise")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -31,3 +37,10 @@ def voc_root(shared: Path) -> Path:
 def hostile(shared: Path) -> Path:
     """Bad and odd files, with the outcome each must have in manifest.tsv."""
     return _need(shared / "hostile")
+
+
+@pytest.fixture(scope="session")
+def manifest(hostile: Path) -> list[dict[str, str]]:
+    """The rows of the manifest: path, kind, expect, note."""
+    with open(hostile / "manifest.tsv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))

@@ -1,0 +1,83 @@
+"""Addressed randomness: known answers, a real permutation, and ranks that share an epoch exactly."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from pixelwise.errors import UsageError
+from pixelwise.kernels.draw import philox
+from pixelwise.sampling import Draws, Order, check_seed, shuffled
+
+
+@pytest.mark.parametrize(
+    ("counter_and_key", "answer"),
+    [  # the known answers of Random123's kat_vectors for philox4x32 with 10 rounds
+        ((0, 0, 0, 0, 0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+        ((0xFFFFFFFF,) * 6, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+        (
+            (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344, 0xA4093822, 0x299F31D0),
+            (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
+        ),
+    ],
+)
+def test_philox_gives_the_published_answers(counter_and_key: tuple[int, ...], answer: tuple[int, ...]) -> None:
+    assert tuple(int(v) for v in philox(*map(np.uint32, counter_and_key))) == answer
+
+
+def test_draws_are_golden() -> None:
+    draws = Draws(seed=7, epoch=3, samples=np.array([0, 1, 10**7]))
+    assert draws.uniform(2, 1).tolist() == pytest.approx([0.020586622, 0.9233806276, 0.5975522928], abs=1e-9)
+
+
+def test_draws_are_uniform_and_independent_of_their_neighbours() -> None:
+    n = 20_000
+    a = Draws(1, 0, np.arange(n)).uniform(0, 0)
+    assert stats.kstest(a, "uniform").pvalue > 1e-3
+    for other in (
+        Draws(1, 1, np.arange(n)).uniform(0, 0), Draws(2, 0, np.arange(n)).uniform(0, 0),
+        Draws(1, 0, np.arange(n)).uniform(1, 0), Draws(1, 0, np.arange(n)).uniform(0, 1), np.roll(a, 1),
+    ):  # fmt: skip
+        assert abs(np.corrcoef(a, other)[0, 1]) < 4 / np.sqrt(n)
+
+
+@given(st.integers(1, 3000), st.integers(0, 2**64 - 1), st.integers(0, 1000))
+@settings(max_examples=50)
+def test_the_shuffle_is_a_permutation(n: int, seed: int, epoch: int) -> None:
+    assert np.array_equal(np.sort(shuffled(np.arange(n), n, seed, epoch)), np.arange(n))
+
+
+def test_every_permutation_of_four_is_equally_likely() -> None:
+    counts = Counter(tuple(shuffled(np.arange(4), 4, seed, 0).tolist()) for seed in range(12_000))
+    assert len(counts) == 24
+    assert stats.chisquare(list(counts.values())).pvalue > 1e-3
+
+
+def test_every_sample_comes_first_equally_often() -> None:
+    first = [int(shuffled(np.array([0]), 50, 0, epoch)[0]) for epoch in range(10_000)]
+    assert stats.chisquare(np.bincount(first, minlength=50)).pvalue > 1e-3
+
+
+@given(st.integers(1, 200), st.integers(1, 6), st.sampled_from([1, 2, 4, 8]), st.booleans(), st.booleans())
+@settings(max_examples=80)
+def test_ranks_share_an_epoch_exactly(n: int, batch: int, world: int, shuffle: bool, drop_last: bool) -> None:
+    ranks = [Order(n, batch, shuffle, drop_last, 5, rank, world) for rank in range(world)]
+    assert len({len(r) for r in ranks}) == 1
+    alone = Order(n, batch * world, shuffle, drop_last, 5)
+    assert len(alone) == len(ranks[0])
+    for k in range(len(alone)):
+        parts = [r.batch(2, k) for r in ranks]
+        together = np.concatenate([samples[real] for samples, real in parts])
+        assert np.array_equal(together, alone.batch(2, k)[0])
+        assert len({len(samples) for samples, _ in parts}) == 1
+
+
+@pytest.mark.parametrize("seed", [-1, 1 << 64, 1.5, "0", True])
+def test_a_seed_is_a_64_bit_integer(seed: object) -> None:
+    with pytest.raises(UsageError, match="seed must be"):
+        check_seed(seed)  # type: ignore[arg-type]
