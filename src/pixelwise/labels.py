@@ -1,8 +1,9 @@
 """Stored label pixels to class ids: the one rule, for every reader of labels. Floor 2.
 
-What is stored as palette index or grey value is a value, whatever its colour looks like; what is stored as RGB is a
-colour of the class table. A value or colour without a class is an error, never background. A palette is looked at
-only to find labels whose indices were renumbered by an image editor: they look right and are wrong.
+What is stored as palette index or grey value is a value, whatever its colour looks like; what is stored as
+RGB is a colour of the class table. A value or colour without a class is an error, never background. A palette
+is looked at only to find labels whose indices were renumbered by an image editor: they look right and are
+wrong.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def read_label(
     check_palette: bool = True,
     max_pixels: int | None = None,
 ) -> Label:
-    """A label file's bytes to (H, W) class ids of `table.dtype`: `decode_stored`, then `to_ids`. Thread-safe."""
+    """A label file's bytes to (H, W) class ids: `decode_stored`, then `to_ids`. Thread-safe."""
     return to_ids(decode_stored(data, where, notes, allow, max_pixels), table, where, notes, check_palette)
 
 
@@ -48,9 +49,9 @@ def to_ids(
     dataset's palettes have nothing to do with the table's colours.
 
     Raises LabelError: `class-out-of-range` for a value without a class, `unknown-colour`, `alpha-not-opaque`,
-    `palette-conflict` where the palette shows that indices were renumbered, `unsupported-label-mode`. Where `notes`
-    is a list, warnings are added: `palette-differs`, `index-beyond-palette`, `binary-mask`, `no-valid-pixels`,
-    `single-class`.
+    `palette-conflict` where the palette shows that indices were renumbered, `unsupported-label-mode`. Where
+    `notes` is a list, warnings are added: `palette-differs`, `index-beyond-palette`, `binary-mask`,
+    `no-valid-pixels`, `single-class`.
     """
     pixels: NDArray[Any] = stored.pixels
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
@@ -58,9 +59,11 @@ def to_ids(
     if pixels.ndim == 3:
         if pixels.dtype != np.uint8:
             raise LabelError(
-                "RGB with 16 bits a channel cannot be a table's colours", code="unsupported-label-mode", where=where,
+                "RGB with 16 bits a channel cannot be a table's colours",
+                code="unsupported-label-mode",
+                where=where,
                 fix="save the label with 8 bits a channel, or as class indices",
-            )  # fmt: skip
+            )
         ids = table.encode(pixels, where)
     else:
         if stored.palette is not None and check_palette:
@@ -79,9 +82,12 @@ def check_pair(image_size: Size, label_size: Size, where: object) -> None:
     if tuple(image_size) == tuple(label_size)[::-1]:
         fix = "one of them was turned: apply the image's EXIF orientation to neither or to both"
     raise PairError(
-        f"the label has {label_size[0]} x {label_size[1]} pixels, its image {image_size[0]} x {image_size[1]} "
-        "(height x width)", code="size-mismatch", where=where, fix=fix,
-    )  # fmt: skip
+        f"the label is {label_size[0]} high and {label_size[1]} wide, "
+        f"its image {image_size[0]} high and {image_size[1]} wide",
+        code="size-mismatch",
+        where=where,
+        fix=fix,
+    )
 
 
 def _without_alpha(pixels: NDArray[Any], where: object) -> NDArray[Any]:
@@ -95,12 +101,12 @@ def _without_alpha(pixels: NDArray[Any], where: object) -> NDArray[Any]:
             f"{int(clear.sum())} pixels are not opaque, first at x={x}, y={y} with alpha {int(alpha[y, x])}",
             code="alpha-not-opaque",
             where=where,
-            fix="give these pixels the colour or value of a class or of void, and save the label without alpha",
+            fix="give these pixels a class or void, and save the label without alpha",
         )
     return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
 
 
-# -- values -----------------------------------------------------------------------------------------------------
+# -- values -------------------------------------------------------------------------------------------------
 
 
 def _values_to_ids(values: NDArray[Any], table: ClassTable, where: object) -> Label:
@@ -115,8 +121,8 @@ def _values_to_ids(values: NDArray[Any], table: ClassTable, where: object) -> La
             ignore = top
         if outside(flat, dtype(top), dtype(ignore)):
             raise _out_of_range(values, table, where)
-        return values.astype(table.dtype, copy=False)
-    out = np.empty(values.shape, table.dtype)
+        return np.asarray(values.astype(table.dtype, copy=False))
+    out: NDArray[Any] = np.empty(values.shape, table.dtype)
     if not map_values(flat, table.value_ids, out.reshape(-1)):
         raise _out_of_range(values, table, where)
     return out
@@ -176,14 +182,15 @@ def _looks_binary(stored: Stored, table: ClassTable) -> bool:
     )
 
 
-# -- palettes ---------------------------------------------------------------------------------------------------
+# -- palettes -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
     """A palette against a table. differs: (256,) bool, indices that have another colour than their class.
-    renumbered: those whose colour is that of another class, which the palette shows nowhere else where it should.
-    owner: (256,) the class id that has the index's colour, -1 for none."""
+    renumbered: those whose colour is that of another class, which the palette shows nowhere else where it
+    should. owner: (256,) the class id that has the index's colour, -1 for none.
+    """
 
     differs: NDArray[np.bool_]
     renumbered: NDArray[np.bool_]
@@ -207,17 +214,17 @@ def _check_palette(
             warn(notes, "palette-differs", where, f"{what}; the indices are used")
     if notes is not None and (beyond := int(values.max())) >= len(palette):
         count = int((values >= len(palette)).sum())
-        what = f"{count} pixels have indices up to {beyond}, the palette has {len(palette)} colours; the indices are used"
-        warn(notes, "index-beyond-palette", where, what)
+        what = f"{count} pixels have indices up to {beyond}, the palette has {len(palette)} colours"
+        warn(notes, "index-beyond-palette", where, f"{what}; the indices are used")
 
 
 @lru_cache(maxsize=64)
 def _judge(colours: bytes, table: ClassTable) -> _Verdict:
     """An index is renumbered where it has the colour of another class, and that class's own index has not.
 
-    So a palette padded with black is not suspicious (index 0 is black too), and neither is one whose colours are no
-    classes' colours (a grey ramp). One exchange of two entries in an otherwise complete and equal palette is taken
-    for a recoloured palette: a tool that renumbers indices builds the palette anew.
+    So a palette padded with black is not suspicious (index 0 is black too), and neither is one whose colours
+    are no classes' colours (a grey ramp). One exchange of two entries in an otherwise complete and equal
+    palette is taken for a recoloured palette: a tool that renumbers indices builds the palette anew.
     """
     palette = np.frombuffer(colours, np.uint8).reshape(-1, 3)
     ids = table.value_ids[:256]
@@ -249,7 +256,7 @@ def _raise_if_renumbered(
         reads = int(table.value_ids[index])
         is_class = f"is class {table.name(reads)}" if reads >= 0 else "is no class"
         message = f"index {index} {is_class}, but its colour {_colour(palette[index])} is that of {seems}"
-        fix = "the indices were renumbered by an image editor: convert the palette's colours back to class indices"
+        fix = "an image editor renumbered the indices: turn the palette's colours back into class indices"
     else:
         strange = used[verdict.differs[used] & (table.value_ids[used] < 0)]
         if not len(strange) or _is_ramp(palette):

@@ -1,4 +1,6 @@
-"""What a file says about itself before a pixel is read: its kind, its size, its EXIF orientation; and the limits."""
+"""What a file says about itself before a pixel is read: its kind, its size, its EXIF orientation; and the
+limits.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,9 @@ from ..errors import FileError
 from ..types import Finding
 
 MAX_PIXELS: Final = 500_000_000
-"""Largest image that is decoded unless the caller allows more: a 20,000 x 20,000 tile (400 Mpx, 1.2 GB as RGB)
-passes, the usual decompression bombs (30,000 x 30,000 and up, from 100 kB files) do not."""
+"""Largest image that is decoded unless the caller allows more: a 20,000 x 20,000 tile (400 Mpx, 1.2 GB as
+RGB) passes, the usual decompression bombs (30,000 x 30,000 and up, from 100 kB files) do not.
+"""
 
 MAX_SIDE: Final = 1_000_000
 """Longest side; libpng's own default (PNG_USER_WIDTH_MAX, PNG_USER_HEIGHT_MAX in pngconf.h)."""
@@ -28,8 +31,8 @@ EXTENSIONS: Final = {
 class Header:
     """kind: "jpeg", "png", "tiff", "bmp", "webp" or "gif". height, width: pixels as stored, never turned.
 
-    channels: samples per pixel as stored (1 for a palette). bits: per sample. orientation: EXIF 1..8, or None where
-    the file has none that is valid.
+    channels: samples per pixel as stored (1 for a palette). bits: per sample. orientation: EXIF 1..8, or None
+    where the file has none that is valid.
     """
 
     kind: str
@@ -134,12 +137,16 @@ def corrupt(what: str, where: object) -> FileError:
 def exif_orientation(exif: bytes | memoryview, where: object, notes: list[Finding] | None) -> int | None:
     """The orientation 1..8 in a TIFF-structured EXIF block, or None.
 
-    Only the first directory is read, once, so loops of directories do no harm. A value outside 1..8 is noted as
-    `exif-invalid`, one that turns the image as `exif-orientation`: the stored pixels are used, never turned.
+    Only the first directory is read, once, so loops of directories do no harm. A value outside 1..8 is noted
+    as `exif-invalid`, one that turns the image as `exif-orientation`: the stored pixels are used, never
+    turned.
     """
     value = _orientation_tag(exif)
-    if value is None:
-        return None
+    return None if value is None else exif_value(value, where, notes)
+
+
+def exif_value(value: int, where: object, notes: list[Finding] | None) -> int | None:
+    """The orientation if it is one, with the notes that `exif_orientation` gives."""
     if not 1 <= value <= 8:
         warn(notes, "exif-invalid", where, f"EXIF orientation is {value}, not 1..8; it is ignored")
         return None
@@ -148,7 +155,7 @@ def exif_orientation(exif: bytes | memoryview, where: object, notes: list[Findin
             notes,
             "exif-orientation",
             where,
-            f"EXIF orientation {value} asks viewers to turn the image; the stored pixels are used as they are",
+            f"EXIF orientation {value} asks viewers to turn the image; its pixels are used as stored",
             "make sure that image and label were saved the same way round",
         )
     return value

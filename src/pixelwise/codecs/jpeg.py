@@ -15,8 +15,9 @@ from ..types import U8, Finding
 from .header import Header, check_size, corrupt, exif_orientation, truncated, warn
 
 MAX_SCANS: Final = 500
-"""Most scans of a progressive file; each costs a pass over all blocks. libjpeg-turbo's fuzzers draw the same line
-(TJPARAM_SCANLIMIT, fuzz/decompress.cc); common encoders write 10."""
+"""Most scans of a progressive file; each costs a pass over all blocks. libjpeg-turbo's fuzzers draw the same
+line (TJPARAM_SCANLIMIT, fuzz/decompress.cc); common encoders write 10.
+"""
 
 _SOF = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
@@ -31,7 +32,9 @@ More = Callable[[int, int], bytes]
 def parse(
     data: bytes, where: object, notes: list[Finding] | None = None, more: More | None = None
 ) -> tuple[Header, int]:
-    """The header, and the frame's SOF marker. `data` is the file, or its beginning where `more` gives the rest."""
+    """The header, and the frame's SOF marker. `data` is the file, or its beginning where `more` gives the
+    rest.
+    """
     base, at, orientation = 0, 2, None
     while True:
         if at - base + 20 > len(data) and more is not None:
@@ -86,7 +89,7 @@ def decode(
     except ValueError as error:
         reason = str(error)
     if "subsampling" in reason:
-        return _odd_sampling(data, header, where, notes)
+        return _odd_sampling(data, header, where)
     if "Premature end of JPEG file" not in reason:
         raise corrupt(f"damaged: {reason}", where)
     return _without_end(data, where, notes)
@@ -128,7 +131,7 @@ def _all_scans(data: bytes) -> bool:
 NDArrayBits = np.ndarray[tuple[int], np.dtype[np.int8]]
 
 
-def _odd_sampling(data: bytes, header: Header, where: object, notes: list[Finding] | None) -> U8:
+def _odd_sampling(data: bytes, header: Header, where: object) -> U8:
     """Chroma sampling that libjpeg-turbo's simple interface does not know (4:1:0 and the like): by Pillow.
 
     Pillow refuses a file that ends early, but does not hear libjpeg's other warnings.
@@ -137,7 +140,7 @@ def _odd_sampling(data: bytes, header: Header, where: object, notes: list[Findin
 
     if data.rfind(_EOI) < 0:
         raise truncated(f"the file ends at byte {len(data)} without an end marker", where)
-    return pillow_rgb(data, "JPEG", header.height, header.width, where)
+    return pillow_rgb(data, "JPEG", header, where)
 
 
 def encode(image: U8, quality: int = 90, subsampling: str = "420") -> bytes:

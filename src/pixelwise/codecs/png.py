@@ -1,8 +1,8 @@
-"""PNG, strict: every checksum checked, every row there, or refused. The reader gives samples exactly as stored.
+"""PNG, strict: every checksum right and every row there, or refused; samples exactly as stored.
 
-Structure and filters after the PNG specification, third edition (W3C, 2025). Unlike libpng and Pillow this reader
-never fills missing rows, checks the Adler-32 of the pixel stream, and refuses damaged ancillary chunks too: a file
-with a wrong checksum was changed after it was written.
+Structure and filters after the PNG specification, third edition (W3C, 2025). Unlike libpng and Pillow this
+reader never fills missing rows, checks the Adler-32 of the pixel stream, and refuses damaged ancillary chunks
+too: a file with a wrong checksum was changed after it was written.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BITS = {_GREY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE: (1, 2, 4, 8), _GREY_A
 _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 """First row, first column, row step, column step of the seven interlace passes."""
 _MOST_INFLATION = 1032
-"""Deflate never expands by more (zlib's technical details: 1032:1), so a shorter stream cannot fill the image."""
+"""Deflate never expands by more (zlib's technical details), so a shorter stream cannot fill the image."""
 
 
 @dataclass(slots=True)
@@ -156,7 +156,8 @@ def read(
     """The samples of a PNG exactly as stored; of an animation the default image.
 
     FileError `truncated`, `crc`, `corrupt`, `too-large`, `too-large-side`, `unsupported-format`. Notes
-    `missing-iend`, `extra-data`, `trailing-data`, `chunk-order`, `animated`, `exif-orientation`, `exif-invalid`.
+    `missing-iend`, `extra-data`, `trailing-data`, `chunk-order`, `animated`, `exif-orientation`,
+    `exif-invalid`.
     """
     found = _chunks(data, where, notes, max_pixels)
     channels = _CHANNELS[found.colour]
@@ -173,7 +174,7 @@ def read(
 
 
 def _pass_sizes(found: _Chunks, channels: int) -> list[tuple[int, int, int]]:
-    """(rows, columns, bytes a row) of each interlace pass; one pass for a plain image, 0 rows for an empty pass."""
+    """(rows, columns, bytes a row) of each interlace pass, (0, 0, 0) for an empty one; one pass for a plain image."""
     depth = found.bits * channels
     if not found.interlaced:
         return [(found.height, found.width, (found.width * depth + 7) // 8)]
@@ -185,7 +186,7 @@ def _pass_sizes(found: _Chunks, channels: int) -> list[tuple[int, int, int]]:
 
 
 def _inflate(found: _Chunks, expected: int, where: object, notes: list[Finding] | None) -> NDArray[np.uint8]:
-    """The filtered rows, `expected` bytes; never more memory than one byte over, whatever the stream holds."""
+    """The filtered rows, `expected` bytes; never more than one byte over, whatever the stream holds."""
     stream: Any = found.pixels[0] if len(found.pixels) == 1 else b"".join(found.pixels)
     short = f"{found.height} x {found.width} pixels"
     if expected > _MOST_INFLATION * len(stream) + 64:
@@ -194,7 +195,7 @@ def _inflate(found: _Chunks, expected: int, where: object, notes: list[Finding] 
     try:
         # One byte more than expected: a buffer that is exactly full is grown once more to look for the end.
         raw = inflater.decompress(stream, expected + 1)
-    except zlib_ng.error as error:
+    except zlib_ng.error as error:  # type: ignore[misc]  # the stubs call it an instance
         if "data check" in str(error):
             raise _bad_crc("pixel stream (Adler-32)", None, where) from None
         raise corrupt(f"the pixel stream is damaged: {error}", where) from None
@@ -243,59 +244,6 @@ def _interlaced(
     return out
 
 
-# -- as an image ------------------------------------------------------------------------------------------------
-
-
-def to_rgb(
-    stored: Stored,
-    where: object,
-    notes: list[Finding] | None = None,
-    value_range: tuple[float, float] | None = None,
-) -> U8:
-    """Samples as stored to (H, W, 3) uint8, as `decode_image` says."""
-    pixels: NDArray[Any] = stored.pixels
-    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-        opaque = (1 << stored.bits) - 1
-        if notes is not None and int(pixels[..., -1].min()) < opaque:
-            warn(notes, "alpha-dropped", where, "some pixels are transparent; their colours are used")
-        pixels = np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
-    elif stored.transparent:
-        warn(
-            notes,
-            "alpha-dropped",
-            where,
-            "a tRNS chunk makes some pixels transparent; their colours are used",
-        )
-    if pixels.dtype == np.uint16:
-        pixels = np.take(_to_8_bits(value_range or (0, 65_535)), pixels)
-    if pixels.ndim == 3:
-        return pixels
-    from ..kernels.png import look_up
-
-    if stored.palette is None:
-        top = (1 << min(stored.bits, 8)) - 1
-        lut = np.repeat((np.arange(top + 1) * 255 // top).astype(np.uint8)[:, None], 3, axis=1)
-    else:
-        lut = stored.palette.copy()  # the kernel is compiled for writable memory only
-    out = np.empty((*pixels.shape, 3), np.uint8)
-    bad = look_up(pixels.reshape(-1), lut, out.reshape(-1, 3))
-    if bad >= 0:
-        y, x = divmod(bad, pixels.shape[1])
-        raise corrupt(
-            f"index {pixels[y, x]} at x={x}, y={y} lies beyond the palette of {len(lut)} colours", where
-        )
-    return out
-
-
-def _to_8_bits(value_range: tuple[float, float]) -> U8:
-    """(65536,) uint8: `value_range` to 0..255, rounded to the nearest, clipped beyond."""
-    low, high = value_range
-    if not low < high:
-        raise UsageError(f"value_range must rise, got {value_range}", code="bad-argument")
-    scaled = (np.arange(65_536) - float(low)) * (255 / (float(high) - float(low)))
-    return np.floor(scaled.clip(0, 255) + 0.5).astype(np.uint8)
-
-
 def _name(kind: bytes) -> str:
     return kind.decode("ascii", "backslashreplace")
 
@@ -308,14 +256,15 @@ def _bad_crc(what: str, at: int | None, where: object) -> FileError:
     )  # fmt: skip
 
 
-# -- writing ----------------------------------------------------------------------------------------------------
+# -- writing ------------------------------------------------------------------------------------------------
 
 
 def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level: int = 6) -> bytes:
-    """PNG bytes of (H, W) uint8 indices (with `palette`, (n, 3) uint8) or greys, (H, W) uint16 or (H, W, 3) uint8.
+    """PNG bytes of (H, W) uint8 indices (with `palette`, (n, 3) uint8) or greys, (H, W) uint16, (H, W, 3) uint8.
 
-    `read` gives back exactly these samples. level: zlib's 0..9. Rows of labels are not filtered: flat areas repeat
-    whole rows, which deflate sees better than their differences. RGB and 16-bit rows are filtered by "up".
+    `read` gives back exactly these samples. level: zlib's 0..9. Rows of labels are not filtered: flat areas
+    repeat whole rows, which deflate sees better than their differences. RGB and 16-bit rows are filtered by
+    "up".
     """
     pixels = np.ascontiguousarray(pixels)
     dtype, ndim = pixels.dtype, pixels.ndim

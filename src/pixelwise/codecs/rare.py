@@ -1,136 +1,149 @@
-"""TIFF, BMP, WebP and GIF by Pillow, NPY by NumPy: kinds that are read only where the file's name announces them."""
+"""BMP, WebP and GIF by Pillow, NPY by NumPy: kinds that are read only where the file's name announces
+them.
+"""
 
 from __future__ import annotations
 
 import io
-import warnings
+import struct
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import FileError, LabelError
 from ..types import U8, Finding
 from .header import Header, check_size, corrupt, exif_orientation, truncated, warn
 from .stored import Stored
 
-PILLOW: Final = {"tiff": "TIFF", "bmp": "BMP", "webp": "WEBP", "gif": "GIF"}
-_MODES: Final = {
-    "1": (1, 1), "L": (1, 8), "P": (1, 8), "LA": (2, 8), "PA": (2, 8), "RGB": (3, 8), "RGBA": (4, 8), "RGBX": (4, 8),
-    "CMYK": (4, 8), "I;16": (1, 16), "I;16B": (1, 16), "I;16L": (1, 16), "I": (1, 32), "F": (1, 32),
-}  # fmt: skip
-"""Pillow's modes: (channels, bits)."""
+PILLOW: Final = {"bmp": "BMP", "webp": "WEBP", "gif": "GIF"}
+"""Our names of kinds, and Pillow's."""
 
 
-def open_pillow(data: Any, format_name: str, where: object, max_pixels: int | None = None) -> Any:
-    """An unloaded Pillow image of exactly this format, its size checked."""
+def header(
+    kind: str, where: object, notes: list[Finding] | None, fetch: Callable[[int, int], bytes]
+) -> Header:
+    """The header of a BMP, WebP or GIF. `fetch(offset, size)` gives bytes of the file."""
+    head = fetch(0, 64)
+    try:
+        if kind == "gif":
+            width, height = struct.unpack_from("<HH", head, 6)
+            return Header(kind, height, width, 1, 8)
+        if kind == "bmp":
+            if head[14] == 12:  # the header of OS/2 1.x has 16-bit sizes
+                width, height, _, bits = struct.unpack_from("<HHHH", head, 18)
+            else:
+                width, height, _, bits = struct.unpack_from("<iiHH", head, 18)
+            channels = {24: 3, 16: 3, 32: 4}.get(bits, 1)
+            return Header(kind, abs(height), width, channels, min(bits, 8))
+        return _webp(head, where, notes, fetch)
+    except (struct.error, IndexError):
+        raise truncated("the file ends inside its header", where) from None
+
+
+def _webp(
+    head: bytes, where: object, notes: list[Finding] | None, fetch: Callable[[int, int], bytes]
+) -> Header:
+    kind = head[12:16]
+    if kind == b"VP8X":
+        flags = head[20]
+        width = 1 + int.from_bytes(head[24:27], "little")
+        height = 1 + int.from_bytes(head[27:30], "little")
+        orientation = _webp_exif(where, notes, fetch) if flags & 8 else None
+        return Header("webp", height, width, 4 if flags & 16 else 3, 8, orientation)
+    if kind == b"VP8L" and head[20] == 0x2F:
+        (bits,) = struct.unpack_from("<I", head, 21)
+        return Header("webp", 1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF), 4 if bits >> 28 & 1 else 3, 8)
+    if kind == b"VP8 " and head[23:26] == b"\x9d\x01\x2a":
+        width, height = struct.unpack_from("<HH", head, 26)
+        return Header("webp", height & 0x3FFF, width & 0x3FFF, 3, 8)
+    raise corrupt(f"no WebP image begins with {kind!r}", where)
+
+
+def _webp_exif(where: object, notes: list[Finding] | None, fetch: Callable[[int, int], bytes]) -> int | None:
+    at = 12
+    while len(start := fetch(at, 8)) == 8:
+        kind, length = struct.unpack("<4sI", start)
+        if kind == b"EXIF":
+            block = fetch(at + 8, min(length, 1 << 20))
+            return exif_orientation(block.removeprefix(b"Exif\0\0"), where, notes)
+        at += 8 + length + (length & 1)
+    return None
+
+
+def open_pillow(data: bytes, format_name: str, where: object) -> Any:
+    """A loaded Pillow image of exactly this format. FileError `truncated`, `corrupt`, `too-large`."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # our own limits follow; other remarks are not about pixels
-            image = Image.open(io.BytesIO(data), formats=[format_name])
+        image = Image.open(io.BytesIO(data), formats=[format_name])
+        image.load()
+        return image
     except UnidentifiedImageError:
         raise FileError(
-            f"not a {format_name} file that can be read", code="unsupported-format", where=where,
+            f"no {format_name} file that can be read",
+            code="unsupported-format",
+            where=where,
             fix="convert it to PNG",
-        ) from None  # fmt: skip
-    except Image.DecompressionBombError:
-        raise FileError("the header says more pixels than the limit", code="too-large", where=where) from None
+        ) from None
+    except Image.DecompressionBombError:  # Pillow's limit is below ours
+        raise FileError(
+            f"too many pixels for a {format_name} file",
+            code="too-large",
+            where=where,
+            fix="convert it to PNG",
+        ) from None
     except Exception as error:  # Pillow's parsers raise whatever a damaged file makes them
-        raise corrupt(f"damaged {format_name} header: {error}", where) from None
-    check_size(image.height, image.width, where, max_pixels)
-    return image
-
-
-def header(data: Any, kind: str, where: object, notes: list[Finding] | None = None) -> Header:
-    """The header of a TIFF, BMP, WebP or GIF."""
-    image = open_pillow(data, PILLOW[kind], where)
-    channels, bits = _MODES.get(image.mode, (len(image.getbands()), 8))
-    return Header(kind, image.height, image.width, channels, bits, _orientation(image, where, notes))
-
-
-def _orientation(image: Any, where: object, notes: list[Finding] | None) -> int | None:
-    try:
-        value = image.getexif().get(0x0112)
-    except Exception:  # a damaged EXIF block says nothing
-        return None
-    if not isinstance(value, int):
-        return None
-    block = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + (value & 0xFFFF).to_bytes(4, "little")
-    return exif_orientation(block, where, notes)
-
-
-def load(image: Any, where: object) -> NDArray[Any]:
-    """Pillow's pixels as an array; FileError `truncated` or `corrupt` where they cannot be read whole."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image.load()
-            return np.array(image)
-    except Exception as error:  # as above
         reason = str(error)
         if "truncated" in reason or "buffer" in reason or "not enough" in reason:
             raise truncated(f"the file ends before its last pixels: {reason}", where) from None
         raise corrupt(f"damaged: {reason}", where) from None
 
 
-def pillow_rgb(data: bytes, format_name: str, height: int, width: int, where: object) -> U8:
-    """(H, W, 3) uint8 by Pillow, of the size that the header gave."""
-    image = open_pillow(data, format_name, where, height * width)
-    load(image, where)
-    pixels = np.array(image.convert("RGB"))
-    if pixels.shape != (height, width, 3):
-        raise corrupt(f"decodes to {pixels.shape[:2]}, the header says {(height, width)}", where)
-    return pixels
-
-
-def image(
-    data: bytes, kind: str, where: object, notes: list[Finding] | None = None, max_pixels: int | None = None
+def pillow_rgb(
+    data: bytes, format_name: str, found: Header, where: object, notes: list[Finding] | None = None
 ) -> U8:
-    """(H, W, 3) uint8 of a BMP, WebP, GIF or plain 8-bit TIFF; alpha is dropped, the first frame is used."""
-    opened = open_pillow(data, PILLOW[kind], where, max_pixels)
-    _orientation(opened, where, notes)
-    _note_frames(opened, where, notes)
-    if _MODES.get(opened.mode, (len(opened.getbands()), 8))[1] > 8:
-        raise FileError(
-            f"pixels of mode {opened.mode}, which have no range of their own", code="value-range-needed",
-            where=where, fix="give value_range=(lowest, highest)",
-        )  # fmt: skip
-    load(opened, where)
+    """(H, W, 3) uint8 by Pillow, of the size that the header gave; alpha is dropped, the first frame is
+    used.
+    """
+    image = open_pillow(data, format_name, where)
+    _note_frames(image, where, notes)
     try:
-        with_alpha = opened.mode in ("LA", "PA", "RGBA") or "transparency" in opened.info
-        if with_alpha and opened.convert("RGBA").getchannel("A").getextrema()[0] < 255:
-            warn(notes, "alpha-dropped", where, "some pixels are transparent; their colours are used")
-        return np.ascontiguousarray(opened.convert("RGB"))
-    except Exception as error:
+        if notes is not None and image.has_transparency_data:
+            alpha = np.asarray(image.convert("RGBA"))[..., 3]
+            if alpha.min() < 255:
+                warn(notes, "alpha-dropped", where, "some pixels are transparent; their colours are used")
+        pixels = np.array(image.convert("RGBA" if image.mode == "PA" else "RGB"))[..., :3]
+    except Exception as error:  # as above
         raise corrupt(f"damaged: {error}", where) from None
+    if pixels.shape != (found.height, found.width, 3):
+        raise corrupt(f"decodes to {pixels.shape[:2]}, the header says {(found.height, found.width)}", where)
+    return np.ascontiguousarray(pixels)
 
 
-def stored(
-    data: bytes, kind: str, where: object, notes: list[Finding] | None = None, max_pixels: int | None = None
-) -> Stored:
-    """The samples of a BMP, GIF or WebP label as stored."""
-    opened = open_pillow(data, PILLOW[kind], where, max_pixels)
-    _orientation(opened, where, notes)
-    _note_frames(opened, where, notes)
-    if kind == "webp" and b"VP8 " in data[12:64]:
-        raise lossy(where, "WebP (lossy)")
-    mode = opened.mode
-    pixels = load(opened, where)
-    if mode == "1":
+def stored(data: bytes, kind: str, where: object, notes: list[Finding] | None = None) -> Stored:
+    """The samples of a BMP, GIF or lossless WebP label as stored."""
+    if kind == "webp" and b"VP8 " in data[12:4096]:
+        raise lossy(where, "lossy WebP")
+    image = open_pillow(data, PILLOW[kind], where)
+    _note_frames(image, where, notes)
+    pixels = np.array(image)
+    if image.mode == "1":
         return Stored(kind, pixels.astype(np.uint8), None, 1)
-    if mode == "P":
-        palette = np.array(opened.getpalette(), np.uint8).reshape(-1, 3)
-        return Stored(kind, pixels, palette, 8, "transparency" in opened.info)
-    if mode in ("L", "LA", "RGB", "RGBA"):
+    if image.mode == "P":
+        palette = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+        return Stored(kind, pixels, palette, 8, "transparency" in image.info)
+    if image.mode in ("L", "LA", "RGB", "RGBA"):
         return Stored(kind, pixels, None, 8)
-    raise FileError(f"{kind} of mode {mode} cannot hold a label", code="unsupported-format", where=where)
+    raise FileError(
+        f"{kind} of mode {image.mode} cannot hold a label", code="unsupported-format", where=where
+    )
 
 
-def _note_frames(opened: Any, where: object, notes: list[Finding] | None) -> None:
-    if notes is not None and getattr(opened, "n_frames", 1) > 1:
-        warn(notes, "animated", where, f"{opened.n_frames} frames; the first is used")
+def _note_frames(image: Any, where: object, notes: list[Finding] | None) -> None:
+    # A JPEG with several frames (MPO, from stereo cameras) has one main image by definition.
+    if notes is not None and image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        warn(notes, "animated", where, f"{image.n_frames} frames; the first is used")
 
 
 def lossy(where: object, what: str) -> LabelError:
@@ -148,26 +161,34 @@ def npy(data: bytes, where: object, max_pixels: int | None = None) -> Stored:
     stream = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)
-        shape, _, dtype = (
-            np.lib.format.read_array_header_1_0(stream) if version == (1, 0)
-            else np.lib.format.read_array_header_2_0(stream)
-        )  # fmt: skip
+        parse = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = parse(stream)
     except ValueError as error:
         raise corrupt(f"damaged NPY header: {error}", where) from None
-    if dtype.kind not in "uib" or len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (3, 4)):
+    if dtype.kind not in "uib" or not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))):
         raise FileError(
-            f"an array of shape {shape} and type {dtype}, expected (H, W) integers", code="unsupported-format",
+            f"an array of shape {shape} and type {dtype}, expected (H, W) integers",
+            code="unsupported-format",
             where=where,
-        )  # fmt: skip
+        )
     check_size(shape[0], shape[1], where, max_pixels)
     expected, have = int(np.prod(shape)) * dtype.itemsize, len(data) - stream.tell()
     if have < expected:
         raise truncated(f"the file holds {have} of {expected} bytes of pixels", where)
     stream.seek(0)
-    values = np.load(stream, allow_pickle=False)
+    return whole_numbers("npy", np.load(stream, allow_pickle=False), where)
+
+
+def whole_numbers(kind: str, values: Any, where: object) -> Stored:
+    """Integers of any width as stored label values; LabelError `class-out-of-range` beyond 0..65535."""
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65_535:
-        raise LabelError(f"values {low}..{high}, expected 0..65535", code="class-out-of-range", where=where)
-    wide = high > 255 or dtype.itemsize == 2
-    pixels = np.ascontiguousarray(values, np.uint16 if wide else np.uint8)
-    return Stored("npy", pixels, None, 16 if wide else 8)
+        raise LabelError(
+            f"values {low}..{high}, expected 0..65535", code="class-out-of-range", where=where,
+            fix="map them to class indices first",
+        )  # fmt: skip
+    if high > 255 or values.dtype.itemsize == 2:
+        return Stored(kind, np.ascontiguousarray(values, np.uint16), None, 16)
+    return Stored(kind, np.ascontiguousarray(values, np.uint8), None, 8)

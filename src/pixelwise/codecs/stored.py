@@ -11,11 +11,11 @@ from ..types import U8, Label
 class Stored:
     """The exact samples of a file: no gamma, no transparency, no palette applied.
 
-    pixels: (H, W) palette indices or grey values, (H, W, 2) grey and alpha, (H, W, 3) RGB, (H, W, 4) RGBA; uint8,
-    or uint16 where the file has 16 bits a sample; samples of 1, 2 and 4 bits keep their values 0..2^bits - 1. The
-    array is fresh and belongs to the caller. palette: (n, 3) uint8 where the pixels are indices into one, else
-    None. bits: per sample as stored. kind: the file's format, "png", "tiff", ... transparent: whether a tRNS chunk
-    makes some pixels transparent.
+    pixels: (H, W) palette indices or grey values, (H, W, 2) grey and alpha, (H, W, 3) RGB, (H, W, 4) RGBA;
+    uint8, or uint16 where the file has 16 bits a sample; samples of 1, 2 and 4 bits keep their values
+    0..2^bits - 1. The array is fresh and belongs to the caller. palette: (n, 3) uint8 where the pixels are
+    indices into one, else None. bits: per sample as stored. kind: the file's format, "png", "tiff", ...
+    transparent: whether a tRNS chunk makes some pixels transparent.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""PNG rows: undoing the five filters, and unpacking pixels of 1, 2 and 4 bits (PNG specification, 9 and 7.2)."""
+"""PNG rows: undoing the five filters, unpacking pixels of 1, 2 and 4 bits (specification, 9 and 7.2)."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def unfilter(raw: Any, bpp: int, zero: Any, out: Any) -> int:
 
 @jit
 def unpack(packed: Any, bits: int, out: Any) -> None:
-    """Pixels of 1, 2 or 4 bits, leftmost in the high bits: (h, ceil(w * bits / 8)) -> out (h, w) uint8 values."""
+    """Pixels of 1, 2 or 4 bits, leftmost in the high bits: (h, ceil(w * bits / 8)) -> out (h, w) uint8."""
     height, width = out.shape
     per = 8 // bits
     mask = np.uint8((1 << bits) - 1)
@@ -130,7 +130,7 @@ def unpack(packed: Any, bits: int, out: Any) -> None:
 
 @jit
 def look_up(values: Any, lut: Any, out: Any) -> int:
-    """Palette indices to colours: values (n,) uint8, lut (m, 3) uint8 -> out (n, 3). The first index >= m, or -1."""
+    """Palette indices to colours: values (n,) uint8, lut (m, 3) uint8 -> out (n, 3). First index >= m, or -1."""
     m = lut.shape[0]
     for i in range(values.shape[0]):
         v = values[i]

@@ -11,7 +11,7 @@ from . import jit
 
 @jit
 def outside(values: Any, top: Any, ignore: Any) -> bool:
-    """Whether any of the (n,) unsigned values is neither `ignore` nor in 0..top (both of the values' dtype)."""
+    """Whether any of the (n,) unsigned values is neither `ignore` nor in 0..top (of the same dtype)."""
     for start in range(0, values.shape[0], 4096):  # blocks: the inner loop has no exit, so that it vectorises
         block = values[start : start + 4096]
         bad = np.uint8(0)
