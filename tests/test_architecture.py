@@ -43,7 +43,9 @@ def _imports(path: Path) -> list[tuple[str, bool, int]]:
             names = [str(node.module).split(".")]
         else:
             continue
-        found += [(n[1] if n[0] == "pixelwise" and len(n) > 1 else n[0], n[0] == "pixelwise", node.lineno) for n in names]
+        found += [
+            (n[1] if n[0] == "pixelwise" and len(n) > 1 else n[0], n[0] == "pixelwise", node.lineno) for n in names
+        ]
     return found
 
 

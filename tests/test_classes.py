@@ -40,7 +40,11 @@ def test_voc_names_and_spellings() -> None:
 
 @settings(max_examples=40)
 @given(
-    hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40), elements=st.sampled_from([*range(21), 255]))
+    hnp.arrays(
+        np.uint8,
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=40),
+        elements=st.sampled_from([*range(21), 255]),
+    )
 )
 def test_encode_inverts_decode(label: np.ndarray) -> None:
     assert np.array_equal(VOC.encode(VOC.decode(label)), label)
@@ -52,7 +56,9 @@ def test_any_table_is_exact(n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     packed = rng.choice(1 << 24, size=n + 1, replace=False)
     colors = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1)
-    table = ClassTable(tuple(map(str, range(n))), colors[:n], ignore_index=65_535, ignore_color=tuple(map(int, colors[n])))
+    table = ClassTable(
+        tuple(map(str, range(n))), colors[:n], ignore_index=65_535, ignore_color=tuple(map(int, colors[n]))
+    )
     label = rng.integers(0, n, (7, 13)).astype(np.uint16)
     label[0, 0] = 65_535
     assert np.array_equal(table.encode(table.decode(label)), label)
@@ -65,7 +71,13 @@ def test_an_unknown_colour_is_named_with_place_number_and_nearest_class() -> Non
     with pytest.raises(LabelError) as caught:
         VOC.encode(colours, "somewhere.png")
     assert caught.value.code == "unknown-colour"
-    for part in ("somewhere.png", "(193, 128, 128)", "2 pixels", "x=7, y=4", "person (192, 128, 128), 1 away"):
+    for part in (
+        "somewhere.png",
+        "(193, 128, 128)",
+        "2 pixels",
+        "x=7, y=4",
+        "person (192, 128, 128), 1 away",
+    ):
         assert part in str(caught.value)
 
 
@@ -88,7 +100,12 @@ def test_stored_values_map_and_invert() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"names": ()}, {"names": ("a", "a")}, {"names": ("a",), "colors": np.zeros((2, 3))}, {"names": ("a", "b"), "ignore_index": 1}],
+    [
+        {"names": ()},
+        {"names": ("a", "a")},
+        {"names": ("a",), "colors": np.zeros((2, 3))},
+        {"names": ("a", "b"), "ignore_index": 1},
+    ],
 )
 def test_impossible_tables_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError):

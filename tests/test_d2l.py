@@ -105,7 +105,12 @@ def test_segmentation_dataset_crops_at_random(voc_root: Path, capsys: pytest.Cap
     source = images[fitting[0]]
     back = np.rint((image.transpose(1, 2, 0) * d2l.RGB_STD + d2l.RGB_MEAN) * 255).astype(np.uint8)
     height, width = source.shape[:2]
-    places = [(y, x) for y in range(height - 319) for x in range(width - 479) if np.array_equal(source[y, x : x + 480], back[0])]
+    places = [
+        (y, x)
+        for y in range(height - 319)
+        for x in range(width - 479)
+        if np.array_equal(source[y, x : x + 480], back[0])
+    ]
     assert any(np.array_equal(source[y : y + 320, x : x + 480], back) for y, x in places)
 
 

@@ -14,7 +14,7 @@ from pixelwise.errors import ListError, PixelwiseError
 from pixelwise.lists import parse_list
 
 # Names that the lists use and that are no part of the good tree: files of these names are put beside the others.
-EXTRA = ["sub/2007_%06d" % i for i in range(1, 7)] + [
+EXTRA = [f"sub/2007_{i:06d}" for i in range(1, 7)] + [
     "café_猫_\U0001f408", "my image 01", "2007_00000a", "<img src=x onerror=alert(1)>", "-rf",
 ]  # fmt: skip
 
@@ -69,10 +69,19 @@ def test_a_missing_file_says_what_is_near(hostile: Path, tmp_path: Path, name: s
     assert hint in str(caught.value)
 
 
-NAME = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters="/\\.:"), min_size=1, max_size=12)
+NAME = st.text(
+    st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters="/\\.:"),
+    min_size=1,
+    max_size=12,
+)
 
 
-@given(st.lists(NAME, min_size=1, max_size=20, unique=True), st.sampled_from(["\n", "\r\n", "\r"]), st.booleans(), st.booleans())
+@given(
+    st.lists(NAME, min_size=1, max_size=20, unique=True),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.booleans(),
+    st.booleans(),
+)
 def test_names_survive_any_line_end(names: list[str], end: str, bom: bool, final: bool) -> None:
     data = (b"\xef\xbb\xbf" if bom else b"") + (end.join(names) + end * final).encode()
     assert list(parse_list(data, "list").names) == names

@@ -38,7 +38,8 @@ def batches(loader: pw.Loader) -> list[tuple[np.ndarray, np.ndarray, list[int]]]
 
 def same(a: list[tuple[np.ndarray, np.ndarray, list[int]]], b: list[tuple[np.ndarray, np.ndarray, list[int]]]) -> bool:
     return len(a) == len(b) and all(
-        x.tobytes() == u.tobytes() and y.tobytes() == v.tobytes() and i == j for (x, y, i), (u, v, j) in zip(a, b, strict=True)
+        x.tobytes() == u.tobytes() and y.tobytes() == v.tobytes() and i == j
+        for (x, y, i), (u, v, j) in zip(a, b, strict=True)
     )
 
 
@@ -56,7 +57,13 @@ def no_threads() -> bool:
 @given(st.integers(0, 10_000), st.integers(1, 5), st.booleans())
 def test_batches_are_what_the_plans_say(seed: int, batch_size: int, cropped: bool) -> None:
     split = make_split(7, seed)
-    loader = pw.Loader(split, batch_size, TRANSFORMS if cropped else (pw.HorizontalFlip(), pw.Normalize()), shuffle=True, seed=seed)
+    loader = pw.Loader(
+        split,
+        batch_size,
+        TRANSFORMS if cropped else (pw.HorizontalFlip(), pw.Normalize()),
+        shuffle=True,
+        seed=seed,
+    )
     seen = []
     for k, batch in enumerate(loader):
         indices, _, plans = loader._plan(0, k)
@@ -284,7 +291,11 @@ def test_ctrl_c_ends_at_once_and_cleanly(tmp_path: Path) -> None:
         "    for b in loader: pass\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"

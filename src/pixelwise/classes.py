@@ -98,7 +98,9 @@ class ClassTable:
             return self.names.index(name)
         except ValueError:
             raise UnknownNameError(
-                f"no class named {name!r}", code="unknown-class", fix=f"the classes are: {', '.join(self.names)}"
+                f"no class named {name!r}",
+                code="unknown-class",
+                fix=f"the classes are: {', '.join(self.names)}",
             ) from None
 
     def name(self, index: int) -> str:
@@ -189,7 +191,9 @@ class ClassTable:
         height, width = colours.shape[:2]
         out = np.empty((height, width), self.dtype)
         keys, ids, multiplier, shift = self._hash
-        bad = encode_colours(colours.reshape(-1, 3), keys, ids, np.uint32(multiplier), np.uint32(shift), out.reshape(-1))
+        bad = encode_colours(
+            colours.reshape(-1, 3), keys, ids, np.uint32(multiplier), np.uint32(shift), out.reshape(-1)
+        )
         if bad >= 0:
             raise self._unknown_colour(colours, where)
         return out
@@ -220,7 +224,7 @@ class ClassTable:
         if np.isin(swapped, known).all():
             fix = "red and blue are swapped (an OpenCV BGR array written as RGB): write the label again"
         elif len(values) > 16:
-            fix = "many mixed colours: the label was resized or compressed; make it again with nearest neighbour, as PNG"
+            fix = "many mixed colours: the label was resized or compressed; make it again, nearest neighbour, as PNG"
         return LabelError(message, code="unknown-colour", where=where, fix=fix)
 
     def decode(self, label: NDArray[Any]) -> U8:

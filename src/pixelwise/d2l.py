@@ -30,7 +30,9 @@ from .types import U8
 
 VOC_SEG_COLORS: list[list[int]] = VOC.colors.tolist()
 """The 21 label colours of VOC, RGB."""
-VOC_CLASSES: list[str] = ["potted plant" if n == "pottedplant" else "tv/monitor" if n == "tvmonitor" else n for n in VOC.names]
+VOC_CLASSES: list[str] = [
+    "potted plant" if n == "pottedplant" else "tv/monitor" if n == "tvmonitor" else n for n in VOC.names
+]
 """The 21 class names, as the chapter spells them."""
 RGB_MEAN = np.array(IMAGENET_MEAN, np.float32)
 RGB_STD = np.array(IMAGENET_STD, np.float32)
@@ -116,7 +118,11 @@ def colors_to_indices(colors: U8, colormap: NDArray[np.uint8]) -> NDArray[np.uin
 
 
 def segmentation_rand_crop(
-    feature: NDArray[Any], label: NDArray[Any], height: int, width: int, rng: np.random.Generator | None = None
+    feature: NDArray[Any],
+    label: NDArray[Any],
+    height: int,
+    width: int,
+    rng: np.random.Generator | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The same random window of height x width of an image and its label; views. UsageError where they are smaller."""
     rows, columns = feature.shape[:2]
@@ -206,7 +212,11 @@ def load_data_voc_segmentation(
 
 
 def show_images(
-    imgs: Sequence[NDArray[Any]], num_rows: int, num_cols: int, titles: Sequence[str] | None = None, scale: float = 1.5
+    imgs: Sequence[NDArray[Any]],
+    num_rows: int,
+    num_cols: int,
+    titles: Sequence[str] | None = None,
+    scale: float = 1.5,
 ) -> Any:
     """Images in a grid: the (num_rows * num_cols,) matplotlib axes. Needs the extra `pixelwise[plot]`.
 
@@ -239,4 +249,3 @@ def _open(voc_dir: str | os.PathLike[str], **options: Any) -> Dataset:
 
 def _set_names(image_sets: str | Sequence[str]) -> Sequence[str]:
     return [image_sets] if isinstance(image_sets, str) else image_sets
-

@@ -40,8 +40,8 @@ class PathRule:
 class FileSource:
     """Samples that lie in files. Thread-safe. Memory: the names; nothing else grows with the number of samples.
 
-    images, labels, instances: the path of sample i relative to `root`, as a PathRule or a list of paths. `where(i)` tells
-    where sample i was listed, for messages. Sizes come from the images' headers, read when first asked for.
+    images, labels, instances: the path of sample i relative to `root`, as a PathRule or a list of paths.
+    `listed(i)` tells where sample i was listed, for messages. Sizes come from the images' headers when first asked for.
     """
 
     def __init__(
@@ -213,7 +213,12 @@ class Split:
         return (self.read(i) for i in range(len(self)))
 
     def read(
-        self, index: int, window: Window | None = None, *, clock: Clock | None = None, notes: list[Finding] | None = None
+        self,
+        index: int,
+        window: Window | None = None,
+        *,
+        clock: Clock | None = None,
+        notes: list[Finding] | None = None,
     ) -> Sample:
         """Sample `index` (0 .. len - 1), or a window of it; see Source.read."""
         return self.source.read(self._position(index), window, clock=clock, notes=notes)
@@ -262,7 +267,9 @@ class Splits(Mapping[str, Split]):
         if name not in self._made:
             if name not in self._makers:
                 raise UnknownNameError(
-                    f"no split named {name!r}", code="unknown-split", fix=f"the splits are: {', '.join(self._makers) or 'none'}"
+                    f"no split named {name!r}",
+                    code="unknown-split",
+                    fix=f"the splits are: {', '.join(self._makers) or 'none'}",
                 )
             self._made[name] = self._makers[name]()
         return self._made[name]
@@ -303,4 +310,3 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"Dataset({self.format} at {self.root}: {len(self.classes)} classes; splits {', '.join(self.splits)})"
-

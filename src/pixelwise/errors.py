@@ -106,7 +106,7 @@ class UnknownNameError(UsageError, KeyError):
     """A split, class, format or protocol of that name does not exist."""
 
 
-class SystemFault(PixelwiseError, OSError):
+class SystemFault(PixelwiseError, OSError):  # noqa: N818
     """Disk, permission or network."""
 
     exit_code = 3

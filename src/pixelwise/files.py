@@ -70,7 +70,10 @@ def nearest_hint(path: str | os.PathLike[str]) -> str | None:
 
     stem = target.name.rpartition(".")[0] or target.name
     for same, how in (
-        (lambda e: unicodedata.normalize("NFC", e) == unicodedata.normalize("NFC", target.name), "unicode form"),
+        (
+            lambda e: unicodedata.normalize("NFC", e) == unicodedata.normalize("NFC", target.name),
+            "unicode form",
+        ),
         (lambda e: folded(e) == folded(target.name), "case"),
         (lambda e: (e.rpartition(".")[0] or e) == stem, "extension"),
     ):
@@ -99,7 +102,10 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         if isinstance(error, PixelwiseError):
             raise
         raise SystemFault(
-            f"cannot be written: {error.strerror or error}", code="cannot-write", where=target, fix="check space and permissions"
+            f"cannot be written: {error.strerror or error}",
+            code="cannot-write",
+            where=target,
+            fix="check space and permissions",
         ) from error
     finally:
         part.unlink(missing_ok=True)

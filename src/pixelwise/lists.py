@@ -29,7 +29,9 @@ class SplitList:
     labels: Sequence[str] | None = None
 
 
-def parse_list(data: bytes, where: object, notes: list[Finding] | None = None, *, may_be_empty: bool = False) -> SplitList:
+def parse_list(
+    data: bytes, where: object, notes: list[Finding] | None = None, *, may_be_empty: bool = False
+) -> SplitList:
     """Parse the bytes of a split list: UTF-8, any line end, blank lines and outer blanks dropped.
 
     One column of names, or two of image and label paths (both with an image's extension; a leading `/` counts
@@ -43,7 +45,9 @@ def parse_list(data: bytes, where: object, notes: list[Finding] | None = None, *
         for column, c in enumerate(line, 1):
             if unicodedata.category(c) == "Cc":
                 raise ListError(
-                    f"control character {printable(c)} in column {column}", code="list-control-char", where=f"{where}:{number}"
+                    f"control character {printable(c)} in column {column}",
+                    code="list-control-char",
+                    where=f"{where}:{number}",
                 )
     if not rows and not may_be_empty:
         raise ListError("the list holds no samples", code="empty-list", where=where, fix="write one name a line")
@@ -77,8 +81,8 @@ def _one_column(rows: list[tuple[int, str]], where: object, notes: list[Finding]
     lines = [number for number, _ in rows]
     if stripped and notes is not None:
         notes.append(
-            Finding("extension-in-list", "warning", str(where), f"{stripped} names carry a file extension, which is dropped",
-                    "write names without extension")
+            Finding("extension-in-list", "warning", str(where),
+                    f"{stripped} names carry a file extension, which is dropped", "write names without extension")
         )  # fmt: skip
     _refuse_duplicates(names, lines, where)
     return SplitList(names, lines)

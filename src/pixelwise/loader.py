@@ -60,7 +60,9 @@ class Memory:
             self._free.append(buffer)
         else:
             buffer = np.empty(max(size, 1), np.uint8)
-        return np.asarray(_Lease(self._free, buffer)).view()[:size].view(kind).reshape(shape)
+        owned: NDArray[np.uint8] = np.asarray(_Lease(self._free, buffer))
+        array: NDArray[Any] = owned[:size].view(kind).reshape(shape)
+        return array
 
 
 class _Lease:
@@ -199,8 +201,8 @@ class Loader:
     with fill colour and `ignore_index`, or "error". output: "float32" (B, 3, H, W), 0..1 or normalised; "uint8"
     (B, 3, H, W) or "uint8-hwc" (B, H, W, 3), with normalisation left to the device. label_dtype: None for
     the class table's own (uint8 up to 255 classes), or "int32", "int64". threads: default one a core. shard:
-    (rank, world); every rank gets the same number of batches. on_error: "raise" stops at the first sample that cannot be
-    read exactly; "skip" fills its place with `ignore_index`, marks it not `real` and names it in `skipped`.
+    (rank, world); every rank gets the same number of batches. on_error: "raise" stops at the first sample that cannot
+    be read exactly; "skip" fills its place with `ignore_index`, marks it not `real` and names it in `skipped`.
     prefetch: batches under way. fill: RGB colour of padding.
 
     Iterating starts the next epoch, or continues where `load_state_dict` says. Images of different sizes are padded to
@@ -238,7 +240,9 @@ class Loader:
             raise UsageError(f"shard is (rank, world) with 0 <= rank < world, got {shard}", code="bad-argument")
         if not isinstance(split, Split):
             raise UsageError(
-                f"a Loader reads a Split, got {type(split).__name__}", code="bad-argument", fix='give dataset["train"]'
+                f"a Loader reads a Split, got {type(split).__name__}",
+                code="bad-argument",
+                fix='give dataset["train"]',
             )
         for t in transforms:
             if not isinstance(t, Transform):
@@ -255,7 +259,11 @@ class Loader:
         self.ignore_index = _ignore_index(split)
         self.label_dtype = np.dtype(label_dtype or split.classes.dtype)
         if self.label_dtype.itemsize == 1 and split.classes.dtype == np.uint16:
-            raise UsageError("uint8 cannot hold the ids of this class table", code="bad-argument", fix='label_dtype="int64"')
+            raise UsageError(
+                "uint8 cannot hold the ids of this class table",
+                code="bad-argument",
+                fix='label_dtype="int64"',
+            )
         self._kept = self._keep(small)
         n = len(split) if self._kept is None else len(self._kept)
         self._order = Order(n, batch_size, shuffle, drop_last, self.seed, rank, world)
@@ -282,7 +290,7 @@ class Loader:
 
     @property
     def normalize(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-        """(mean, std) of the Normalize in `transforms`: what the device has to do to uint8 output, `(x/255 - mean)/std`."""
+        """(mean, std) of the Normalize in `transforms`: uint8 output leaves `(x / 255 - mean) / std` to the device."""
         return make_plans(self.transforms, np.ones((1, 2), np.int64), _no_draws(1)).normalize
 
     @property
@@ -316,8 +324,9 @@ class Loader:
         """What a state belongs to: the samples, the seed, the global batch size and the transforms."""
         order = self._order
         return (
-            f"data {self.split.fingerprint}; samples {order.n}; seed {self.seed}; global batch {order.batch_size * order.world}; "
-            f"shuffle {order.shuffle}; drop_last {order.drop_last}; transforms {list(self.transforms)!r}"
+            f"data {self.split.fingerprint}; samples {order.n}; seed {self.seed}; "
+            f"global batch {order.batch_size * order.world}; shuffle {order.shuffle}; drop_last {order.drop_last}; "
+            f"transforms {list(self.transforms)!r}"
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -350,7 +359,7 @@ class Loader:
             for stage, seconds in list(clock.seconds.items()):
                 total[stage] = total.get(stage, 0.0) + seconds
         stages = ("reading", "decoding", "rendering", "idle", "planning", "waiting")
-        return Timing(*(total.get(s, 0.0) for s in stages), *self._counts)
+        return Timing(**{s: total.get(s, 0.0) for s in stages}, batches=self._counts[0], samples=self._counts[1])
 
     # -- iterating --------------------------------------------------------------------------------------------
 
@@ -429,7 +438,12 @@ class _Iteration:
         loader._counts[1] += len(job.indices)
         names, slot, plans = loader.split.names, job.renderer.slot, job.renderer.plans
         return Batch(
-            slot.images, slot.labels, tuple(names[i] for i in job.indices.tolist()), job.indices, plans.size, job.real
+            slot.images,
+            slot.labels,
+            tuple(names[i] for i in job.indices.tolist()),
+            job.indices,
+            plans.size,
+            job.real,
         )
 
     def close(self) -> None:

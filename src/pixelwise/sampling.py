@@ -34,7 +34,14 @@ class Draws:
         from .kernels.draw import uniforms
 
         out = np.empty(len(self.samples))
-        uniforms(np.uint64(self.seed), np.uint32(self.epoch), self.samples, np.uint32(transform), np.uint32(draw), out)
+        uniforms(
+            np.uint64(self.seed),
+            np.uint32(self.epoch),
+            self.samples,
+            np.uint32(transform),
+            np.uint32(draw),
+            out,
+        )
         return out
 
 

@@ -16,11 +16,15 @@ from .. import transforms as t
 from ..dataset import Dataset, Split
 from ..formats import open as open_dataset
 from ..loader import Loader
+from ..types import Batch
 from .console import out, parse_size, progress, table
 
-PathArgument = Annotated[Path, typer.Argument(help="The dataset: its folder, or a folder above it.", show_default=False)]
+PathArgument = Annotated[
+    Path, typer.Argument(help="The dataset: its folder, or a folder above it.", show_default=False)
+]
 LabelsOption = Annotated[
-    str | None, typer.Option("--labels", help="Folder of the labels, such as SegmentationClassAug.", show_default=False)
+    str | None,
+    typer.Option("--labels", help="Folder of the labels, such as SegmentationClassAug.", show_default=False),
 ]
 
 
@@ -41,7 +45,7 @@ def demo(
     dataset = open_dataset(root)
     _print_info(dataset)
     out.print("\nOne epoch of shuffled training batches, cropped to 320x480, flipped and normalised:\n")
-    transforms = [t.RandomCrop(320, 480), t.HorizontalFlip(0.5), t.Normalize()]
+    transforms: list[t.Transform] = [t.RandomCrop(320, 480), t.HorizontalFlip(0.5), t.Normalize()]
     _print_run(_run(dataset["train"], transforms, batch=32, epochs=1, threads=None, output="float32"))
     picture = directory / "contact-sheet.png"
     show(dataset["val"], n=5).save(picture)
@@ -108,7 +112,8 @@ def _run(
 ) -> dict[str, Any]:
     started = perf_counter()
     loader = Loader(split, batch, transforms, shuffle=True, threads=threads, output=output)
-    first, rates, shapes, images = 0.0, [], {}, 0
+    first, rates, images = 0.0, [], 0
+    shapes: dict[str, Any] = {}
     with progress("loading batches") as update:
         for _ in range(epochs):
             begun, count = perf_counter(), 0
@@ -116,10 +121,7 @@ def _run(
                 first = first or perf_counter() - started
                 count += len(b)
                 images += len(b)
-                shapes = {
-                    "images": [*b.images.shape], "images_dtype": str(b.images.dtype),
-                    **({} if b.labels is None else {"labels": [*b.labels.shape], "labels_dtype": str(b.labels.dtype)}),
-                } if not shapes else shapes  # fmt: skip
+                shapes = shapes or _shapes(b)
                 update(images, epochs * loader._order.n)
             rates.append(count / (perf_counter() - begun))
     timing = loader.timing()
@@ -131,9 +133,16 @@ def _run(
     }  # fmt: skip
 
 
+def _shapes(batch: Batch) -> dict[str, Any]:
+    arrays = {"images": batch.images} if batch.labels is None else {"images": batch.images, "labels": batch.labels}
+    return {k: v for n, a in arrays.items() for k, v in ((n, [*a.shape]), (f"{n}_dtype", str(a.dtype)))}
+
+
 def _print_run(result: dict[str, Any]) -> None:
     used = result["samples"] - result["dropped_too_small"]
-    small = f", {result['dropped_too_small']} dropped because they are smaller than the crop" * bool(result["dropped_too_small"])
+    small = f", {result['dropped_too_small']} dropped because they are smaller than the crop" * bool(
+        result["dropped_too_small"]
+    )
     out.print(f"read {used} of {result['samples']} samples{small}")
     if not result["batches"]:
         out.print("no batches")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ..dataset import Dataset
 from ..errors import FormatError, MissingError, UnknownNameError, UsageError, printable
 from . import voc
 
-FORMATS = {"voc": voc}
+FORMATS: dict[str, ModuleType] = {"voc": voc}
 """Name -> module with `find(path) -> root | None` (does the folder look like it?) and `load(root, **options)`."""
 
 
-def open(path: str | os.PathLike[str], *, format: str | None = None, **options: Any) -> Dataset:  # noqa: A001
+def open(path: str | os.PathLike[str], *, format: str | None = None, **options: Any) -> Dataset:
     """Open the dataset at `path`: its own folder, or a folder above it.
 
     format: skips the recognition. Other options belong to the format (`labels="SegmentationClassAug"` for VOC).
@@ -27,7 +28,9 @@ def open(path: str | os.PathLike[str], *, format: str | None = None, **options: 
     if format is not None:
         if format not in FORMATS:
             raise UnknownNameError(
-                f"no format named {format!r}", code="unknown-format", fix=f"the formats are: {', '.join(FORMATS)}"
+                f"no format named {format!r}",
+                code="unknown-format",
+                fix=f"the formats are: {', '.join(FORMATS)}",
             )
         found = {format: FORMATS[format].find(root)}
     else:
@@ -45,7 +48,8 @@ def open(path: str | os.PathLike[str], *, format: str | None = None, **options: 
         )  # fmt: skip
     name, at = next(iter(found.items()))
     try:
-        return FORMATS[name].load(at, **options)
+        dataset: Dataset = FORMATS[name].load(at, **options)
+        return dataset
     except TypeError as error:
         if "unexpected keyword" in str(error):
             raise UsageError(f"format {name} has no such option: {error}", code="bad-argument") from None

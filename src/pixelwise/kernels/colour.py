@@ -35,14 +35,14 @@ def perfect_hash(
 
 
 @jit
-def encode_colours(
-    pixels: Any, keys: Any, ids: Any, multiplier: Any, shift: Any, out: Any
-) -> int:
+def encode_colours(pixels: Any, keys: Any, ids: Any, multiplier: Any, shift: Any, out: Any) -> int:
     """(N, 3) uint8 colours to (N,) ids; the index of the first unknown colour, or -1."""
     last = np.uint32(EMPTY)
     current = ids[0]
     for i in range(pixels.shape[0]):
-        key = np.uint32(pixels[i, 0]) | np.uint32(pixels[i, 1]) << np.uint32(8) | np.uint32(pixels[i, 2]) << np.uint32(16)
+        key = (
+            np.uint32(pixels[i, 0]) | np.uint32(pixels[i, 1]) << np.uint32(8) | np.uint32(pixels[i, 2]) << np.uint32(16)
+        )
         if key != last:  # labels are flat: most pixels repeat their neighbour
             slot = np.uint32(key * multiplier) >> shift
             if keys[slot] != key:

@@ -38,7 +38,9 @@ def uniforms(seed: Any, epoch: Any, samples: Any, transform: Any, draw: Any, out
     for i in range(samples.shape[0]):
         s = np.uint64(samples[i])
         a, b, _, _ = philox(np.uint32(s & _LOW), np.uint32(s >> _32), c2, c3, k0, k1)
-        out[i] = (np.float64(a >> np.uint32(5)) * 67108864.0 + np.float64(b >> np.uint32(6))) * (1.0 / 9007199254740992.0)
+        out[i] = (np.float64(a >> np.uint32(5)) * 67108864.0 + np.float64(b >> np.uint32(6))) * (
+            1.0 / 9007199254740992.0
+        )
 
 
 @jit
