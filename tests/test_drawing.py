@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from pixelwise import drawing
 from pixelwise.classes import VOC, ClassTable, table_of
 from pixelwise.drawing import Picture, blocks, pixels
 from pixelwise.drawing.blocks import PAPER, STRAY, Style
-from pixelwise.drawing.legend import class_color
+from pixelwise.drawing.legend import class_color, class_name
+from pixelwise.drawing.sheets import Draw, Planned, Scored, _compared, _with_windows
 from pixelwise.errors import PairError, SystemFault, UsageError
 
 RNG = np.random.default_rng(0)
@@ -110,7 +112,7 @@ def test_instances_get_colours_of_their_own_and_the_ground_none():
     instances = np.zeros((20, 60), np.uint16)
     for i in range(5):
         instances[:, 10 * i + 10 :] = [1, 2, 9, 1000, 255][i]
-    got = drawing.instance_overlay(np.full((20, 60, 3), 128, np.uint8), instances, 255)
+    got = drawing.instance_overlay(np.full((20, 60, 3), 128, np.uint8), instances, instances == 255)
     centres = [tuple(got[10, 10 * i + 5]) for i in range(6)]
     assert len(set(centres[:5])) == 5
     assert len(set(centres[0])) == 1  # grey
@@ -136,9 +138,7 @@ def test_fit_shrinks_into_the_box_and_grows_by_whole_factors(size, box, want):
     assert pixels.fit(size, box) == want
 
 
-@given(
-    st.tuples(st.integers(1, 3000), st.integers(1, 3000)), st.tuples(st.integers(1, 900), st.integers(1, 900))
-)
+@given(st.tuples(st.integers(1, 3000), st.integers(1, 3000)), st.tuples(st.integers(1, 900), st.integers(1, 900)))
 def test_fit_never_leaves_the_box(size, box):
     h, w = pixels.fit(size, box)
     assert 1 <= h <= box[0]
@@ -169,7 +169,7 @@ def test_scaled_image_averages_areas_and_repeats_pixels():
 
 
 def test_text_escapes_control_characters_and_keeps_one_line():
-    shown, _ = blocks.typeset("a\x1b[31m\nb\u202ec\udcff", 20)
+    shown = blocks.typeset("a\x1b[31m\nb\u202ec\udcff", 20).content
     assert shown == r"a\x1b[31m\nb\u202ec\udcff"
     assert blocks.text("a\nb", 20).height == blocks.line_height(20)
 
@@ -182,18 +182,30 @@ def test_text_never_grows_beyond_its_width(content, width):
 
 def test_long_text_keeps_both_ends():
     name = "JPEGImages/" + "x" * 100_000 + "/2007_000032.jpg"
-    shown, font = blocks.typeset(name, 22, 300)
-    assert font.getlength(shown) <= 300
-    assert shown.startswith("JPEG")
-    assert shown.endswith("032.jpg")
-    assert shown.count("…") == 1
+    line = blocks.typeset(name, 22, 300)
+    assert 250 < line.width <= 300
+    assert line.content.startswith("JPEG")
+    assert line.content.endswith("032.jpg")
+    assert line.content.count("…") == 1
 
 
 def test_characters_that_no_font_knows_are_escaped(monkeypatch):
-    blocks._knows.cache_clear()
     monkeypatch.setattr(blocks, "_FALLBACK_FONTS", ("no-such-font.ttf",))
-    assert blocks.typeset("Straße", 20)[0] == r"Stra\xdfe"
-    assert blocks.typeset("Strasse", 20)[0] == "Strasse"
+    blocks._font_for.cache_clear()
+    try:
+        assert blocks.typeset("Straße 中", 20).content == r"Stra\xdfe \u4e2d"
+        assert blocks.typeset("Strasse", 20).content == "Strasse"
+    finally:
+        blocks._font_for.cache_clear()
+
+
+def test_a_line_takes_each_character_from_a_font_that_knows_it(monkeypatch):
+    monkeypatch.setattr(blocks, "_font_for", lambda c: "DejaVuSans.ttf" if ord(c) > 127 else "")
+    if blocks._font("DejaVuSans.ttf", 20) is None:
+        pytest.skip("DejaVu Sans is not installed")
+    line = blocks._line("aßßb", 20)
+    assert [piece for piece, _ in line.pieces] == ["a", "ßß", "b"]
+    assert blocks.text("aßßb", 20).width == int(np.ceil(line.width)) + 1
 
 
 # -- legend ---------------------------------------------------------------------------------------------
@@ -272,9 +284,16 @@ def test_a_page_has_the_width_asked_for_and_white_margins():
 
 
 def test_a_page_beyond_reason_is_refused_before_it_is_drawn():
-    block = Image.new("L", (1, 400_000))
+    drawn = []
+
+    def endless():
+        while True:
+            drawn.append(Image.new("RGB", (10_000, 1000)))
+            yield drawn[-1]
+
     with pytest.raises(UsageError, match="fewer samples"):
-        drawing.page("t", "", [block], "f", Style())
+        blocks.stack(endless())
+    assert len(drawn) == 11
     with pytest.raises(UsageError, match="wide"):
         Style(10)
 
@@ -295,9 +314,7 @@ def test_numpy_reads_the_pixels():
         np.array(picture, copy=False)
 
 
-@pytest.mark.parametrize(
-    ("suffix", "kind"), [("png", "PNG"), ("JPG", "JPEG"), ("webp", "WEBP"), ("tiff", "TIFF")]
-)
+@pytest.mark.parametrize(("suffix", "kind"), [("png", "PNG"), ("JPG", "JPEG"), ("webp", "WEBP"), ("tiff", "TIFF")])
 def test_save_writes_what_the_suffix_says(tmp_path, suffix, kind):
     picture = page()
     path = picture.save(tmp_path / f"out.{suffix}")
@@ -318,9 +335,7 @@ def test_save_is_deterministic_and_leaves_nothing_beside_it(tmp_path):
 def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "sheet.png"
     path.write_bytes(b"old")
-    monkeypatch.setattr(
-        Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
-    )
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(SystemFault, match="No space left"):
         page().save(path)
     assert path.read_bytes() == b"old"
@@ -334,5 +349,183 @@ def test_save_says_what_is_wrong_with_the_place(tmp_path):
     with pytest.raises(SystemFault, match="exists") as missing:
         page().save(tmp_path / "nowhere" / "sheet.png")
     assert missing.value.code == "cannot-write"
+    (tmp_path / "file").write_bytes(b"")
+    for place in (tmp_path / "file" / "sheet.png", tmp_path / "zero\0byte.png"):
+        with pytest.raises(SystemFault, match="cannot write"):
+            page().save(place)
     with pytest.raises(UsageError, match=r"\.png"):
         Picture(Image.new("RGB", (1, 20_000))).save(tmp_path / "long.webp")
+
+
+# -- charts ------------------------------------------------------------------------------------------------
+
+
+def color_runs(drawn: np.ndarray, color: tuple[int, int, int]) -> dict[int, int]:
+    """Row -> number of pixels of exactly that colour."""
+    count = (drawn == np.array(color)).all(axis=2).sum(axis=1)
+    return {int(y): int(count[y]) for y in np.flatnonzero(count > 20)}
+
+
+def test_bars_are_as_long_as_the_logarithm_and_stand_in_order():
+    table = table_of(["a", "b", "c", "d"], colors=[(200, 0, 0), (0, 200, 0), (0, 0, 200), (9, 9, 9)])
+    drawn = np.asarray(drawing.stats_plot([1_000, 100_000, 10_000, 0], table))
+    runs = {name: color_runs(drawn, tuple(table.colors[i])) for i, name in enumerate(table.names)}
+    assert max(runs["b"]) < min(runs["c"]) < max(runs["c"]) < min(runs["a"])  # the largest first
+    assert runs["d"] == {}
+    length = {name: max(runs[name].values()) for name in "abc"}
+    assert length["b"] - length["c"] == pytest.approx(length["c"] - length["a"], abs=2)
+    assert length["a"] > 100
+    in_order = np.asarray(drawing.stats_plot([1_000, 100_000, 10_000, 0], table, by_size=False))
+    rows = [min(color_runs(in_order, tuple(table.colors[i]))) for i in range(3)]
+    assert rows == sorted(rows)
+
+
+def test_void_is_the_last_bar_and_not_in_the_shares(monkeypatch):
+    from pixelwise.drawing import charts
+
+    said = []
+    monkeypatch.setattr(charts, "text", lambda c, *a: said.append(c) or blocks.text(c, *a))
+    counts = np.zeros(21, np.int64)
+    counts[[0, 15]] = 750, 250
+    drawn = np.asarray(drawing.stats_plot(counts, VOC, void=10**6))
+    assert {"75.0 %", "25.0 %", "1,000,000", "absent"} <= set(said)
+    void, person = (color_runs(drawn, c) for c in (VOC.ignore_color, tuple(VOC.colors[15])))
+    assert min(void) > max(person)
+    assert max(void.values()) > 2 * max(person.values())
+
+
+@pytest.mark.parametrize("n", [1, 21, 150])
+def test_charts_carry_any_number_of_classes(n):
+    table = table_of([f"class with the name {i} " + "x" * i for i in range(n)])
+    counts = np.arange(n) ** 4
+    assert drawing.stats_plot(counts, table, void=5).image.width == blocks.STANDARD_WIDTH
+    assert drawing.stats_plot(np.zeros(n, int), table).image.width == blocks.STANDARD_WIDTH
+    matrix = np.add.outer(counts, np.arange(n))
+    plot = drawing.confusion_plot(matrix, table)
+    assert plot._repr_png_() == drawing.confusion_plot(matrix, table)._repr_png_()
+
+
+def test_confusion_is_blue_on_the_diagonal_red_beside_it_and_grey_without_truth():
+    table = table_of(["a", "b", "c"], colors=[(1, 1, 1), (2, 2, 2), (3, 3, 3)])
+    drawn = np.asarray(drawing.confusion_plot([[75, 25, 0], [0, 100, 0], [0, 0, 0]], table)).astype(int)
+    from pixelwise.drawing.charts import AGREE, DIFFER, _shade
+
+    def places(color):
+        return np.argwhere((drawn == np.array(color)).all(axis=2))
+
+    (full,) = _shade(np.array([1.0]), AGREE)
+    (three_quarters,) = _shade(np.array([0.75]), AGREE)
+    (quarter,) = _shade(np.array([0.25]), DIFFER)
+    bb, aa, ab = (np.median(places(c), axis=0) for c in (full, three_quarters, quarter))
+    assert bb[0] > aa[0]
+    assert ab[0] == pytest.approx(aa[0], abs=2)
+    assert ab[1] == pytest.approx(bb[1], abs=2)
+    absent = places((240, 242, 245))
+    assert absent[:, 0].min() > places(full)[:, 0].min()
+    assert len(absent) > 3 * 60 * 60
+
+
+def test_a_column_of_strangers_is_drawn_only_where_there_are_some():
+    table = table_of(["a", "b"])
+    square = np.asarray(drawing.confusion_plot([[3, 1], [0, 4]], table))
+    np.testing.assert_array_equal(square, drawing.confusion_plot([[3, 1, 0], [0, 4, 0]], table))
+    assert not np.array_equal(square, drawing.confusion_plot([[3, 1, 1], [0, 4, 0]], table))
+
+
+@pytest.mark.parametrize("wrong", [[1, 2], [[1, 2, 3]], [[0.5, 1], [1, 1]], [[-1, 1], [1, 1]]])
+def test_wrong_matrices_and_counts_are_refused(wrong):
+    table = table_of(["a", "b"])
+    with pytest.raises(UsageError, match="confusion matrix of 2"):
+        drawing.confusion_plot(wrong, table)
+    with pytest.raises(UsageError, match="2 whole numbers"):
+        drawing.stats_plot([1, 2, 3] if np.ndim(wrong) == 1 else wrong, table)
+
+
+# -- sheets ------------------------------------------------------------------------------------------------
+
+
+def test_worst_sheet_shows_truth_prediction_and_errors_side_by_side():
+    image, truth = image_of(300, 350), np.zeros((300, 350), np.uint8)
+    truth[100:200, 100:200] = 8
+    prediction = np.roll(truth, 30, axis=1)
+    drawn = np.asarray(drawing.worst_sheet([Scored("one", image, truth, prediction, 0.4)], VOC))
+    tiles = [image, VOC.decode(truth), VOC.decode(prediction), drawing.error_map(image, truth, prediction, 255)]
+    step = (Style().inner - 3 * 20) // 4 + 20
+    x = Style().margin + 1
+    y = next(y for y in range(len(drawn) - 300) if (drawn[y, x : x + 350] == image[0]).all())
+    for k, tile in enumerate(tiles):
+        np.testing.assert_array_equal(drawn[y : y + 300, x + k * step : x + k * step + 350], tile)
+
+
+def test_shares_below_a_scored_row_are_of_the_pixels_that_count():
+    truth = np.array([[0, 0, 8, 255]], np.uint8)
+    prediction = np.array([[0, 3, 3, 9]], np.int64)
+    assert _compared(truth, prediction, 255) == [
+        (0, "66.7 %, predicted 33.3 %"),
+        (8, "33.3 %, predicted none"),
+        (3, "none, predicted 66.7 %"),
+    ]
+    assert _compared(np.full((2, 2), 255, np.uint8), np.zeros((2, 2), np.uint8), 255) == []
+
+
+def test_predictions_that_are_no_class_are_drawn_and_named():
+    truth = np.zeros((50, 60), np.uint8)
+    prediction = np.full((50, 60), -3)
+    drawn = np.asarray(drawing.worst_sheet([Scored("odd", image_of(50, 60), truth, prediction, 0.0)], VOC))
+    assert (drawn == STRAY).all(axis=2).sum() > 50 * 60
+    assert class_name(-3, VOC) == "id -3 (no class)"
+    with pytest.raises(PairError, match="odd"):
+        drawing.worst_sheet([Scored("odd", image_of(50, 60), truth, prediction[1:], 0.0)], VOC)
+
+
+@pytest.mark.parametrize("sheet", [drawing.worst_sheet, drawing.plan_sheet])
+def test_an_empty_sheet_is_refused(sheet):
+    with pytest.raises(UsageError, match="nothing to show"):
+        sheet([], VOC)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 4, 8, 25])
+def test_plan_sheet_draws_windows_and_renderings_on_the_page(n):
+    image, label = image_of(120, 160), np.zeros((120, 160), np.uint8)
+    square = np.array([[10, 10], [90, 10], [90, 90], [10, 90]], float)
+    draws = [Draw(square + 5 * k, image_of(80, 80), label[:80, :80]) for k in range(n)]
+    picture = drawing.plan_sheet([Planned("p", image, label, draws)], VOC)
+    assert picture.image.width == blocks.STANDARD_WIDTH
+    if n:
+        shown = np.asarray(picture)
+        assert (shown == np.array(pixels.instance_color(n - 1))).all(axis=2).sum() > 500
+
+
+def test_a_window_is_drawn_where_it_lies_even_outside_the_image():
+    image = np.full((100, 200, 3), 90, np.uint8)
+    window = np.array([[-50, -20], [50, -20], [50, 60], [-50, 60]], float)
+    drawn = _with_windows(Planned("p", image, None, [Draw(window, image, None)]), 500, None, Style())
+    scale = 500 / 250  # from x = -50 to 200
+    assert drawn.shape == (240, 500, 3)
+    line = (drawn == np.array(pixels.instance_color(0))).all(axis=2)
+    assert line[120, round(100 * scale) - 3 : round(100 * scale) + 4].any()  # the right side, x = 50
+    assert line[round(80 * scale) - 3 : round(80 * scale) + 4, 100].any()  # the bottom, y = 60
+    assert not line[120, 240:].any()
+    assert (drawn[230, 480] == 90).all()
+    assert (drawn[10, 480] != 90).all()
+
+
+def test_a_window_far_away_does_not_shrink_the_image_to_nothing():
+    image = np.full((100, 100, 3), 90, np.uint8)
+    window = np.array([[1e9, 1e9], [2e9, 1e9], [2e9, 2e9], [1e9, 2e9]])
+    drawn = _with_windows(Planned("p", image, None, [Draw(window, image, None)]), 300, None, Style())
+    assert (drawn == 90).all(axis=2).sum() > 100 * 100
+
+
+@given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=24)))
+@settings(max_examples=30, deadline=None)
+def test_no_label_whatever_stops_a_drawing(label):
+    image = np.zeros((*label.shape, 3), np.uint8)
+    for drawn in (
+        drawing.overlay(image, label, VOC),
+        drawing.error_map(image, label, label[::-1], 255),
+        drawing.instance_overlay(image, label, label == 255),
+    ):
+        assert drawn.shape == image.shape
+        assert drawn.dtype == np.uint8
+    assert sum(share for _, share in drawing.shares(label)) == pytest.approx(1)

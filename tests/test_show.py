@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
 
+import pixelwise
 from pixelwise.classes import VOC, table_of
 from pixelwise.drawing import Picture, instance_overlay, overlay
 from pixelwise.drawing.blocks import STANDARD_WIDTH, Style
 from pixelwise.drawing.pixels import fit, scaled_image, scaled_label
 from pixelwise.errors import PairError, UsageError
 from pixelwise.show import show
+from pixelwise.transforms import IMAGENET_MEAN, IMAGENET_STD
 from pixelwise.types import Batch, Sample
 
 
@@ -80,8 +82,10 @@ def test_a_seed_chooses_without_repeating_and_again_the_same():
     pictures = [np.asarray(show(data, 4, seed=7)) for _ in range(2)]
     np.testing.assert_array_equal(*pictures)
     assert not np.array_equal(pictures[0], np.asarray(show(data, 4, seed=8)))
-    everything = show(data, 12, seed=3)
-    assert all(len(find(everything, s.image.repeat(6, 0).repeat(6, 1))) == 1 for s in data)
+    everything = np.asarray(show(data, 12, seed=3))
+    corners = {tuple(s.image[0, :6].reshape(-1)) for s in data}
+    found = [tuple(r[61 : 61 + 36 : 6].reshape(-1)) for r in everything[:, :, :]]
+    assert corners == corners.intersection(found)  # every one of the twelve has its row
 
 
 def test_the_sheet_is_deterministic_and_does_not_touch_the_samples():
@@ -100,21 +104,23 @@ def test_without_labels_only_images_are_drawn_and_no_table_is_needed():
     assert np.abs(colours.astype(int) - colours.astype(int)[..., :1]).max() < 40  # greys only: no swatches
 
 
-def test_instances_make_a_fourth_column():
+def test_instances_are_a_column_on_request():
     data = split(1, instances=True, height=90, width=120)
-    picture = show(data)
+    picture = show(data, columns=["image", "label", "overlay", "instances"])
     cell = (Style().inner - 3 * 20) // 4 - 2
     size = fit((90, 120), (cell, cell))
     (one,) = data
     image = scaled_image(one.image, size)
-    drawn = instance_overlay(image, scaled_label(one.instances, size), 255)
+    drawn = instance_overlay(image, scaled_label(one.instances, size), scaled_label(one.label, size) == 255)
     assert len(find(picture, drawn)) == 1
-    assert len(find(show(data, columns=["image"]), drawn)) == 0
+    assert len(find(show(data), drawn)) == 0
+    with pytest.raises(UsageError, match="instances"):
+        show(split(1), columns=["instances"])
 
 
 def test_a_dataset_shows_its_first_split_by_name():
     class Dataset:
-        classes, name = VOC, "toyset"
+        classes, root = VOC, Path("somewhere/toyset")
         splits = ("train", "val")
 
         def __getitem__(self, key):
@@ -139,6 +145,17 @@ def test_a_batch_is_shown_with_normalisation_undone_and_padding_cut(kind):
     picture = show(batch, classes=VOC, normalize=normalize)
     assert len(find(picture, one.image.repeat(6, 0).repeat(6, 1))) == 1
     assert len(find(picture, VOC.decode(one.label).repeat(6, 0).repeat(6, 1))) == 1
+
+
+@pytest.mark.parametrize("normalized", [True, False])
+def test_a_float_batch_without_a_word_is_plain_or_by_imagenet(normalized):
+    one = sample(height=60, width=80)
+    pixels = one.image / 255
+    if normalized:
+        pixels = (pixels - IMAGENET_MEAN) / IMAGENET_STD
+    images = np.ascontiguousarray(np.moveaxis(pixels, -1, 0)[None], np.float32)
+    batch = Batch(images, None, ("b",), np.zeros(1, np.int64), np.array([[60, 80]]))
+    assert len(find(show(batch), one.image.repeat(9, 0).repeat(9, 1))) == 1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 1), (3, 2), (2500, 3000), (500, 375)])
@@ -174,20 +191,37 @@ def test_wrong_calls_say_what_to_do():
         show(split(1), columns=["images"])
     with pytest.raises(UsageError, match="at least 1"):
         show(split(1), 0)
+    with pytest.raises(UsageError, match="seed"):
+        show(split(1), seed=-1)
     with pytest.raises(UsageError, match="no sample"):
         show(Split())
+    for nothing in (iter([]), "VOC2012", [np.zeros((4, 4, 3), np.uint8)], 7):
+        with pytest.raises(UsageError, match="a list of Samples"):
+            show(nothing)
+    with pytest.raises(UsageError, match="fewer samples"):
+        show([sample(height=500)] * 1000, 1000, columns=["image"], classes=VOC)
     with pytest.raises(UsageError, match=r"\(H, W, 3\)"):
         show(Sample("grey", np.zeros((4, 4), np.uint8), None))
     with pytest.raises(PairError, match=r"odd: .*4x4.*4x5"):
         show([Sample("odd", np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5), np.uint8))], classes=VOC)
 
 
-def test_real_voc_samples_are_drawn_one_to_one(voc_root):
-    names = (voc_root / "ImageSets/Segmentation/train.txt").read_text().split()[:2]
-    data = Split()
-    for name in names:
-        image = np.array(Image.open(voc_root / f"JPEGImages/{name}.jpg").convert("RGB"))
-        data.append(Sample(name, image, np.array(Image.open(voc_root / f"SegmentationClass/{name}.png"))))
-    picture = show(data)
-    for one in data:
+def test_a_real_split_is_drawn_one_to_one(voc_root):
+    train = pixelwise.open(voc_root)["train"]
+    picture = show(train, 2)
+    for one in train[:2]:
+        assert len(find(picture, one.image)) == 1
         assert len(find(picture, VOC.decode(one.label))) == 1
+
+
+def test_a_real_batch_shows_the_pixels_of_the_files(voc_root):
+    train = pixelwise.open(voc_root)["train"]
+    loader = pixelwise.Loader(train, 2, [pixelwise.CenterCrop(240, 320), pixelwise.Normalize()], threads=1)
+    batch = next(iter(loader))
+    picture = show(batch, classes=train.classes, normalize=loader.normalize)
+    for k, one in enumerate(train[i] for i in batch.indices):
+        (y, x) = find(picture, VOC.decode(batch.labels[k]))[0]
+        corner = [(y, x - 522)]
+        height, width = one.size
+        crop = one.image[(height - 240) // 2 :, (width - 320) // 2 :][:240, :320]
+        assert find(picture, crop) == corner

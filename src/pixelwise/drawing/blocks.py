@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -28,6 +29,8 @@ STANDARD_WIDTH = 1666
 """Three columns of 500 pixels, the width of a VOC image, with gaps and margins: drawn one to one."""
 
 TITLE, BODY, SMALL = 34, 22, 20  # sizes of type
+MAX_PIXELS = 100_000_000
+"""Of one picture: 300 MB, and twice as much while it is put together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,13 @@ class Style:
         return self.width - 2 * self.margin
 
 
-# Pillow's own font knows ASCII and little else. Names in other scripts are set in the first of these that is
-# installed and knows every character of the text.
+# Pillow's own font knows ASCII and little else. Every other character is set in the first of these that is
+# installed and knows it.
 _FALLBACK_FONTS = (
     "DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial.ttf", "arial.ttf", "Arial Unicode.ttf", "segoeui.ttf",
     "NotoSansCJK-Regular.ttc", "Hiragino Sans GB.ttc", "msyh.ttc", "wqy-zenhei.ttc",
 )  # fmt: skip
+_LONGEST = 4096  # characters of a name that are looked at
 
 Font = ImageFont.FreeTypeFont
 
@@ -81,53 +85,77 @@ def _font(name: str, size: float) -> Font | None:
 
 
 @lru_cache(maxsize=8192)
-def _knows(name: str, character: str) -> bool:
-    font = _font(name, 16)
-    if font is None:
-        return False
-    glyph, missing = font.getmask(character), font.getmask("\uffff")
-    return (glyph.size, bytes(glyph)) != (missing.size, bytes(missing))
+def _font_for(character: str) -> str | None:
+    """The first font that has a picture of the character, '' for Pillow's own; None where no font has."""
+    for name in ("", *_FALLBACK_FONTS):
+        font = _font(name, 16)
+        if font is not None:
+            glyph, missing = font.getmask(character), font.getmask("\uffff")
+            if (glyph.size, bytes(glyph)) != (missing.size, bytes(missing)):
+                return name
+    return None
 
 
-def typeset(content: str, size: float, max_width: int | None = None) -> tuple[str, Font]:
-    """What to draw for `content`, and with which font. Control characters are escaped; characters that no
-    font here knows are escaped too; text wider than `max_width` loses its middle to an ellipsis."""
-    content = printable(content)
-    strange = {c for c in content if not _knows("", c)}
-    name = ""
-    if strange:
-        name = next((f for f in _FALLBACK_FONTS if all(_knows(f, c) for c in content)), "")
-        if not name:
-            content = "".join(c.encode("unicode_escape").decode() if c in strange else c for c in content)
-    font = _font(name, size)
-    assert font is not None
-    if max_width is not None:
-        content = _shortened(content, font, max_width)
-    return content, font
+class Typeset(NamedTuple):
+    """One line, ready to draw: pieces of text, each with its font."""
+
+    pieces: tuple[tuple[str, Font], ...]
+
+    @property
+    def content(self) -> str:
+        return "".join(piece for piece, _ in self.pieces)
+
+    @property
+    def width(self) -> float:
+        return sum(font.getlength(piece) for piece, font in self.pieces)
+
+    def draw(self, block: Image.Image, x: float, y: float, color: RGB) -> None:
+        """Draw it with its left end and baseline at (x, y)."""
+        canvas = ImageDraw.Draw(block)
+        for piece, font in self.pieces:
+            canvas.text((x, y), piece, fill=color, font=font, anchor="ls")
+            x += font.getlength(piece)
 
 
-def _shortened(content: str, font: Font, max_width: int) -> str:
-    if len(content) <= 4096 and font.getlength(content) <= max_width:
-        return content
-    low, high = 0, min(len(content) - 1, 4096)  # so many characters can be kept, so many are too many
+def typeset(content: str, size: float, max_width: float | None = None) -> Typeset:
+    """`content` as it can be drawn. Control characters, and those that no font here knows, are escaped; a line
+    wider than `max_width` loses its middle to an ellipsis."""
+    if len(content) > _LONGEST:
+        content = content[: _LONGEST // 2] + "…" + content[-_LONGEST // 2 :]
+    content = "".join(
+        c if _font_for(c) is not None else c.encode("unicode_escape").decode() for c in printable(content)
+    )
+    line = _line(content, size)
+    if max_width is None or line.width <= max_width:
+        return line
+    low, high = 0, len(content) - 1  # so many characters can be kept; so many may be too many
     while low < high:
         keep = (low + high + 1) // 2
-        if font.getlength(_middle_cut(content, keep)) <= max_width:
+        if _line(_without_middle(content, keep), size).width <= max_width:
             low = keep
         else:
             high = keep - 1
-    return _middle_cut(content, low)
+    return _line(_without_middle(content, low), size)
 
 
-def _middle_cut(content: str, keep: int) -> str:
+def _line(content: str, size: float) -> Typeset:
+    pieces = []
+    for name, characters in groupby(content, key=_font_for):
+        font = _font(name or "", size)
+        assert font is not None
+        pieces.append(("".join(characters), font))
+    return Typeset(tuple(pieces))
+
+
+def _without_middle(content: str, keep: int) -> str:
     return content[: (keep + 1) // 2] + "…" + (content[-(keep // 2) :] if keep > 1 else "")
 
 
 def text(content: str, size: float = BODY, color: RGB = INK, max_width: int | None = None) -> Image.Image:
     """A block with one line of text. Blocks of one size have one height and one baseline."""
-    shown, font = typeset(content, size, None if max_width is None else max_width - 1)
-    block = blank(math.ceil(font.getlength(shown)) + 1, line_height(size))
-    ImageDraw.Draw(block).text((0, baseline(size)), shown, fill=color, font=font, anchor="ls")
+    line = typeset(content, size, None if max_width is None else max_width - 1)
+    block = blank(math.ceil(line.width) + 1, line_height(size))
+    line.draw(block, 0, baseline(size), color)
     return block
 
 
@@ -144,37 +172,44 @@ def blank(width: int, height: int) -> Image.Image:
     return Image.new("RGB", (max(1, width), max(1, height)), PAPER)
 
 
-def beside(
-    blocks: Iterable[Image.Image], gap: int = 0, align: Literal["top", "middle", "bottom"] = "top"
-) -> Image.Image:
-    """Blocks from left to right."""
+def beside(blocks: Iterable[Image.Image], gap: int = 0, middle: bool = False) -> Image.Image:
+    """Blocks from left to right, level at the top or in the middle."""
     blocks = list(blocks)
     height = max((b.height for b in blocks), default=1)
     out = blank(sum(b.width for b in blocks) + gap * (len(blocks) - 1), height)
     x = 0
     for block in blocks:
-        y = {"top": 0, "middle": (height - block.height) // 2, "bottom": height - block.height}[align]
-        out.paste(block, (x, y))
+        out.paste(block, (x, (height - block.height) // 2 if middle else 0))
         x += block.width + gap
     return out
 
 
 def stack(blocks: Iterable[Image.Image], gap: int = 0) -> Image.Image:
-    """Blocks from top to bottom, on the left."""
-    blocks = list(blocks)
-    out = blank(
-        max((b.width for b in blocks), default=1), sum(b.height for b in blocks) + gap * (len(blocks) - 1)
-    )
-    y = 0
+    """Blocks from top to bottom, level at the left.
+
+    They are taken one by one: UsageError as soon as they are more than a picture holds.
+    """
+    taken, width, height = [], 1, -gap
     for block in blocks:
+        taken.append(block)
+        width, height = max(width, block.width), height + gap + block.height
+        if width * height > MAX_PIXELS:
+            raise UsageError(
+                f"the picture would have more than {MAX_PIXELS:,} pixels",
+                code="picture-too-large",
+                fix="draw fewer samples, or choose a smaller width",
+            )
+    out = blank(width, height)
+    y = 0
+    for block in taken:
         out.paste(block, (0, y))
         y += block.height + gap
     return out
 
 
-def padded(block: Image.Image, width: int, height: int | None = None) -> Image.Image:
-    """The block at the left top of at least that much paper."""
-    out = blank(max(width, block.width), max(height or 0, block.height))
+def padded(block: Image.Image, width: int) -> Image.Image:
+    """The block at the left of at least that much paper."""
+    out = blank(max(width, block.width), block.height)
     out.paste(block, (0, 0))
     return out
 
@@ -187,13 +222,10 @@ def apart(left: Image.Image, right: Image.Image, width: int) -> Image.Image:
     return out
 
 
-def inside(
-    block: Image.Image, width: int, height: int, align: Literal["left", "right", "middle"]
-) -> Image.Image:
-    """The block on exactly that much paper, at one side and in the middle of the height."""
+def flush_right(block: Image.Image, width: int, height: int) -> Image.Image:
+    """The block on exactly that much paper, at the right and in the middle of the height."""
     out = blank(width, height)
-    x = {"left": 0, "right": width - block.width, "middle": (width - block.width) // 2}[align]
-    out.paste(block, (x, (height - block.height) // 2))
+    out.paste(block, (width - block.width, (height - block.height) // 2))
     return out
 
 
@@ -210,6 +242,12 @@ def frame(pixels: U8) -> Image.Image:
 
 def swatch(color: RGB, size: int) -> Image.Image:
     """A small square of exactly that colour, with a darker edge so that pale colours are seen."""
-    block = Image.new("RGB", (size, size), (int(color[0] * 0.75), int(color[1] * 0.75), int(color[2] * 0.75)))
+    block = Image.new("RGB", (size, size), darker(color))
     block.paste(color, (1, 1, size - 1, size - 1))
     return block
+
+
+def darker(color: RGB) -> RGB:
+    """The colour of the edge of a surface in `color`."""
+    r, g, b = color
+    return (r * 3 // 4, g * 3 // 4, b * 3 // 4)

@@ -11,7 +11,22 @@ from PIL import Image, ImageDraw
 
 from ..classes import ClassTable
 from ..errors import UsageError
-from .blocks import INK, LINE, PAPER, QUIET, RGB, SMALL, STANDARD_WIDTH, Style, blank, inside, swatch, text
+from .blocks import (
+    INK,
+    LINE,
+    PAPER,
+    QUIET,
+    RGB,
+    SMALL,
+    STANDARD_WIDTH,
+    Style,
+    blank,
+    darker,
+    flush_right,
+    swatch,
+    text,
+    typeset,
+)
 from .legend import class_color, percent
 from .page import Picture, page
 
@@ -35,6 +50,7 @@ def stats_plot(
     width: int = STANDARD_WIDTH,
 ) -> Picture:
     """Bars on a logarithmic scale, one a class in its colour, with its number of pixels and its share.
+
     counts: (N,) pixels of each class of the table. void: pixels without a class, drawn last; shares are of
     the pixels with a class. by_size: the largest first, or in the order of the table. A class without a
     pixel has no bar and is said to be absent.
@@ -69,29 +85,29 @@ def _bars(rows: Sequence[tuple[str, RGB, int]], notes: Sequence[str], style: Sty
     x0 = left + px(18)
     x1 = style.inner - value_width - share_width - px(60)
     present = [math.log10(n) for _, _, n in rows if n] or [0.0]
-    low, high = math.ceil(min(present)) - 1, max(1, math.ceil(max(present)))  # the shortest bar is still seen
+    low, high = math.ceil(min(present)) - 1, max(1.0, max(present))  # the shortest bar is still seen
 
     def place(logarithm: float) -> int:
         return x0 + round((logarithm - low) / (high - low) * (x1 - x0))
 
-    bottom = pitch * len(rows) + px(6)
+    tops = [pitch * k + (px(16) if name == "void" and k else 0) for k, (name, _, _) in enumerate(rows)]
+    bottom = tops[-1] + pitch + px(6)
     out = blank(style.inner, bottom + px(40))
     draw = ImageDraw.Draw(out)
     every = max(1, math.ceil((high - low) * px(110) / max(1, x1 - x0)))
-    for decade in range(low, high + 1):
+    for decade in range(low, math.floor(high) + 1):
         x = place(decade)
         draw.line((x, 0, x, bottom), LINE, px(2))
-        if decade >= 0 and (high - decade) % every == 0:
+        if decade >= 0 and (decade - low) % every == 0:
             label = text(_power(decade), size, QUIET)
             out.paste(label, (min(x - label.width // 2, style.inner - label.width), bottom + px(8)))
     for k, (_, color, n) in enumerate(rows):
-        y = pitch * k
-        out.paste(inside(names[k], left, pitch, "right"), (0, y))
+        y = tops[k]
+        out.paste(flush_right(names[k], left, pitch), (0, y))
         if n:
-            edge = (int(color[0] * 0.75), int(color[1] * 0.75), int(color[2] * 0.75))
-            draw.rectangle((x0, y + pitch // 6, place(math.log10(n)), y + pitch - pitch // 6), color, edge)
-        out.paste(inside(values[k], value_width, pitch, "right"), (x1 + px(30), y))
-        out.paste(inside(shares[k], share_width, pitch, "right"), (style.inner - share_width, y))
+            draw.rectangle((x0, y + pitch // 6, place(math.log10(n)), y + pitch - pitch // 6), color, darker(color))
+        out.paste(flush_right(values[k], value_width, pitch), (x1 + px(30), y))
+        out.paste(flush_right(shares[k], share_width, pitch), (style.inner - share_width, y))
     return out
 
 
@@ -128,6 +144,7 @@ def confusion_plot(
     width: int = STANDARD_WIDTH,
 ) -> Picture:
     """The confusion matrix as a heat map: every row says how the pixels of one true class were predicted.
+
     matrix: (N, N) or (N, N + 1) counts, truth by prediction; a last column counts predictions that are no
     class. Cells hold the share of their row in percent, where 0.5 or more and where there is room for the
     number; shades follow the square root of the share, so that small confusions are seen. At the right the
@@ -147,23 +164,23 @@ def confusion_plot(
     if counts.shape[1] > n and not counts[:, n].any():
         counts = counts[:, :n]
     style = Style(width)
-    footer = (
-        "pixelwise  ·  percent of the pixels of the true class  ·  shades by the square root of the share"
-    )
+    footer = "pixelwise  ·  percent of the pixels of the true class  ·  shades by the square root of the share"
     return page(title, subtitle, [_heat_map(counts.astype(np.int64), table, style)], footer, style)
 
 
 def _heat_map(counts: NDArray[np.int64], table: ClassTable, style: Style) -> Image.Image:
     px = style.px
     rows, columns = counts.shape
-    most = max(text(name, px(SMALL)).width for name in table.names) if rows <= 150 else 0
-    side = min(most, px(240)) + px(18 + 10 + 14)
-    cell = min(px(72), max((style.inner - side - px(120)) // columns, px(20) if rows <= 150 else px(6)))
-    cell = max(cell, 3)
-    size = px(SMALL) if cell >= px(26) else max(8, int(cell * 0.72))
+    cell = (style.inner - px(180 + 120)) // columns
+    cell = max(3, min(px(72), max(cell, px(20) if rows <= 150 else px(5))))
     named = cell >= 10
-    x0, y0 = side, (side if named else 0) + px(44)
-    out = blank(x0 + columns * cell + px(120), y0 + rows * cell + px(110))
+    size = px(SMALL) if cell >= px(26) else int(cell * 0.72)
+    names = max(text(name, size, INK, px(240)).width for name in (*table.names, "no class")) if named else 0
+    side = max(names + min(px(18), cell - 2) + px(26), px(80))
+    x0, y0 = side, side + px(40)
+    scales = _scales(style)
+    width = max(columns * cell + px(120), scales.width)
+    out = blank(x0 + width, y0 + rows * cell + px(36) + scales.height)
     totals = counts.sum(axis=1)
     share = counts / np.maximum(totals, 1)[:, None]
     out.paste(_cells(share, totals, cell), (x0, y0))
@@ -175,7 +192,7 @@ def _heat_map(counts: NDArray[np.int64], table: ClassTable, style: Style) -> Ima
         _ious(out, counts, (x0 + columns * cell, y0), cell, size, style)
     out.paste(text("predicted", px(SMALL), QUIET), (x0, 0))
     out.paste(text("truth", px(SMALL), QUIET), (0, y0 - px(34)))
-    out.paste(_scales(style), (x0, y0 + rows * cell + px(36)))
+    out.paste(scales, (x0, y0 + rows * cell + px(36)))
     return out
 
 
@@ -192,6 +209,7 @@ def _cells(share: NDArray[np.float64], totals: NDArray[np.int64], cell: int) -> 
     colors[totals == 0] = (240, 242, 245)  # no pixel of this class in the truth
     pixels = colors.repeat(cell, axis=0).repeat(cell, axis=1)
     if cell >= 8:  # a grid between cells that are large enough to have one
+        pixels = np.pad(pixels, ((0, 1), (0, 1), (0, 0)))
         pixels[::cell] = pixels[:, ::cell] = LINE
     return Image.fromarray(pixels)
 
@@ -225,9 +243,7 @@ def _name_sides(
             out.paste(name, (x0 - chip - px(20) - name.width, y))
 
 
-def _number_cells(
-    out: Image.Image, share: NDArray[np.float64], corner: tuple[int, int], cell: int, size: int
-) -> None:
+def _number_cells(out: Image.Image, share: NDArray[np.float64], corner: tuple[int, int], cell: int, size: int) -> None:
     for i, j in np.argwhere(share >= 0.005):
         part = float(share[i, j])
         shade = PAPER if math.sqrt(part) > 0.6 else INK
@@ -242,12 +258,8 @@ def _number_cells(
 
 
 def _centred(out: Image.Image, content: str, at: tuple[int, int], cell: int, size: int, color: RGB) -> None:
-    from .blocks import typeset
-
-    shown, font = typeset(content, size)
-    ImageDraw.Draw(out).text(
-        (at[0] + cell / 2, at[1] + cell / 2 + size * 0.36), shown, color, font, anchor="ms"
-    )
+    line = typeset(content, size)
+    line.draw(out, at[0] + (cell - line.width) / 2, at[1] + cell / 2 + size * 0.36, color)
 
 
 def _ious(
@@ -258,24 +270,22 @@ def _ious(
     n = len(counts)
     hits = np.diagonal(counts)
     union = counts.sum(axis=1) + counts[:, :n].sum(axis=0) - hits
-    out.paste(
-        inside(text("IoU", px(SMALL), QUIET), px(110), line := px(30), "right"), (x0, y0 - line - px(4))
-    )
+    out.paste(flush_right(text("IoU", px(SMALL), QUIET), px(110), line := px(30)), (x0, y0 - line - px(4)))
     for i in range(n):
         value = f"{hits[i] / union[i]:.3f}" if union[i] else "-"
-        out.paste(inside(text(value, size, INK), px(110), cell, "right"), (x0, y0 + i * cell))
+        out.paste(flush_right(text(value, size, INK), px(110), cell), (x0, y0 + i * cell))
 
 
 def _scales(style: Style) -> Image.Image:
     """What the shades mean: two ramps over one axis in percent."""
     px = style.px
     length, thick = px(460), px(16)
-    label = text("right", px(SMALL), QUIET).width + px(60)
+    label = text("wrong", px(SMALL), QUIET).width + px(14)
     out = blank(label + length + px(40), 2 * thick + px(4) + px(36))
     position = np.linspace(0, 1, length) ** 2
     for k, (name, ramp) in enumerate((("right", AGREE), ("wrong", DIFFER))):
         y = k * (thick + px(4))
-        out.paste(inside(text(name, px(SMALL), QUIET), label - px(14), thick + px(4), "right"), (0, y))
+        out.paste(flush_right(text(name, px(SMALL), QUIET), label - px(14), thick + px(4)), (0, y))
         out.paste(Image.fromarray(_shade(position, ramp)[None].repeat(thick, axis=0)), (label, y))
     for tick in (0, 1, 5, 25, 50, 100):
         mark = text(f"{tick}", px(17), QUIET)

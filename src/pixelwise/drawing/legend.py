@@ -16,16 +16,17 @@ from .pixels import colorize
 
 def shares(label: NDArray[Any]) -> list[tuple[int, float]]:
     """(id, share of the pixels) of every id in a label, the largest first; equal shares by id."""
-    counts = np.zeros(65_536, np.int64)
-    rows = max(
-        1, (1 << 22) // max(1, label.shape[1])
-    )  # bincount widens to 64 bits: a bounded piece at a time
-    for y in range(0, label.shape[0], rows):
-        piece = np.bincount(label[y : y + rows].ravel())
-        counts[: len(piece)] += piece
-    present = np.flatnonzero(counts)
-    order = present[np.argsort(-counts[present], kind="stable")]
-    return [(int(i), float(counts[i] / label.size)) for i in order]
+    if label.dtype in (np.uint8, np.uint16):
+        flat, counts = label.reshape(-1), np.zeros(65_536, np.int64)
+        for start in range(0, flat.size, 1 << 22):  # bincount widens to 64 bits: a bounded piece at a time
+            piece = np.bincount(flat[start : start + (1 << 22)])
+            counts[: len(piece)] += piece
+        ids = np.flatnonzero(counts)
+        counts = counts[ids]
+    else:
+        ids, counts = np.unique(label, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return [(int(ids[i]), float(counts[i] / label.size)) for i in order]
 
 
 def percent(share: float) -> str:
@@ -38,20 +39,24 @@ def percent(share: float) -> str:
 
 
 def class_color(index: int, table: ClassTable) -> RGB:
+    """The colour in which `colorize` draws the id."""
     r, g, b = colorize(np.array([[index]], np.int64), table)[0, 0]
     return (int(r), int(g), int(b))
 
 
 def class_name(index: int, table: ClassTable) -> str:
-    known = index < len(table) or index == table.ignore_index
+    """The name of the class, 'void', or what an id that is neither is called."""
+    known = 0 <= index < len(table) or index == table.ignore_index
     return table.name(index) if known else f"id {index} (no class)"
 
 
 def legend(
     items: Sequence[tuple[int, str]], table: ClassTable, style: Style, width: int, max_lines: int = 2
 ) -> Image.Image:
-    """Swatch, class name and note of each (id, note), in the order given but void last, in lines of `width`
-    pixels. What does not fit into `max_lines` is counted at the end."""
+    """Swatch, class name and note of each (id, note), in the order given but void last.
+
+    Lines are `width` pixels long; what does not fit into `max_lines` of them is counted at the end.
+    """
     px = style.px
     gap = px(30)
     ordered = sorted(items, key=lambda item: item[0] == table.ignore_index)
@@ -76,4 +81,4 @@ def _item(index: int, note: str, table: ClassTable, style: Style, width: int) ->
     px = style.px
     name = text(class_name(index, table), px(SMALL), INK, min(px(420), width // 2))
     parts = [swatch(class_color(index, table), px(18)), name]
-    return beside([*parts, text(note, px(SMALL), QUIET)] if note else parts, px(9), "middle")
+    return beside([*parts, text(note, px(SMALL), QUIET)] if note else parts, px(9), middle=True)

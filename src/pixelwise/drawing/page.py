@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import secrets
@@ -18,14 +19,12 @@ from ..errors import SystemFault, UsageError
 from ..types import Size
 from .blocks import BODY, INK, LINE, QUIET, SMALL, TITLE, Style, blank, stack, text
 
-MAX_PIXELS = 300_000_000
 _SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawn page. A notebook displays it; `save` writes it; `numpy.asarray` gives its (H, W, 3) uint8
-    pixels.
+    """A drawn page. A notebook displays it, `save` writes it, `numpy.array` gives its (H, W, 3) uint8 pixels.
 
     image: the Pillow image, RGB, owned by the picture. density: its pixels for each point on the screen; a
     notebook shows it that much smaller, so that it is sharp on dense screens.
@@ -40,9 +39,11 @@ class Picture:
         return (self.image.height, self.image.width)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture in the format that the file's suffix names: png, jpg, webp or tiff. Returns the
-        path. Written beside its place and renamed, so that a reader sees the old file or the whole new one.
-        UsageError for another suffix, SystemFault where the place cannot be written.
+        """Write the picture as the suffix says: png, jpg, webp or tiff. Returns the path.
+
+        Written beside its place and renamed, so that a reader sees the old file or the whole new one. The bytes
+        depend on the picture alone. UsageError for another suffix or more pixels than the format holds,
+        SystemFault where the place cannot be written.
         """
         path = Path(path)
         kind = _SUFFIXES.get(path.suffix.lower())
@@ -53,22 +54,23 @@ class Picture:
                 where=path,
                 fix=f"use one of {', '.join(_SUFFIXES)}",
             )
+        data = self._encoded(kind)
         part = path.with_name(f".{secrets.token_hex(6)}.part")
         try:
             with part.open("xb") as file:
-                file.write(self._encoded(kind))
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+            with contextlib.suppress(OSError, ValueError):
+                part.unlink()
             raise SystemFault(
-                f"cannot write the picture: {error.strerror or error}",
+                f"cannot write the picture: {getattr(error, 'strerror', None) or error}",
                 code="cannot-write",
                 where=path,
                 fix="choose a place that exists and may be written",
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
         return path
 
     def _encoded(self, kind: str) -> bytes:
@@ -91,9 +93,7 @@ class Picture:
     def _repr_png_(self) -> bytes:
         return self._encoded("PNG")
 
-    def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         width = round(self.image.width / self.density)
         return {"image/png": self._repr_png_()}, {"image/png": {"width": width}}
 
@@ -103,24 +103,19 @@ class Picture:
         return np.array(self.image, dtype)
 
 
-def page(
-    title: str, subtitle: str, body: Sequence[Image.Image], footer: str, style: Style, gap: float = 40
-) -> Picture:
-    """The blocks of `body` from top to bottom under a title, above a footer, between generous margins."""
-    px, inner = style.px, style.inner
-    height = sum(b.height for b in body) + px(gap) * len(body) + px(300)
-    if height * style.width > MAX_PIXELS:
-        raise UsageError(
-            f"the picture would be {height}x{style.width} pixels",
-            code="picture-too-large",
-            fix="draw fewer samples",
-        )
+def page(title: str, subtitle: str, body: Sequence[Image.Image], footer: str, style: Style, gap: float = 40) -> Picture:
+    """The blocks of `body` from top to bottom under a title, above a footer, between generous margins.
+
+    The page is wider than its style says where a block is. UsageError where it holds too many pixels.
+    """
+    px = style.px
+    inner = max([style.inner, *(block.width for block in body)])
     head = [text(title, px(TITLE), INK, inner)]
     if subtitle:
         head.append(text(subtitle, px(BODY), QUIET, inner))
     rule = Image.new("RGB", (inner, px(2)), LINE)
     foot = stack([rule, text(footer, px(SMALL), QUIET, inner)], px(18))
     content = stack([stack(head, px(6)), *body, foot], px(gap))
-    out = blank(max(style.width, content.width + 2 * style.margin), content.height + 2 * px(56))
+    out = blank(inner + 2 * style.margin, content.height + 2 * px(56))
     out.paste(content, (style.margin, px(56)))
     return Picture(out, density=2 * max(1.0, style.scale))

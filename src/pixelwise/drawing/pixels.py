@@ -16,9 +16,10 @@ MAX_ZOOM = 64
 
 
 def fit(size: Size, box: Size) -> Size:
-    """The size at which a picture of `size` is drawn inside `box`. Shrinks to fit; grows only by whole
-    factors of 2 or more, at most `MAX_ZOOM`, so that every pixel of a small picture is a square of its
-    own."""
+    """The size at which a picture of `size` is drawn inside `box`.
+
+    It shrinks to fit. It grows only by whole factors, at most `MAX_ZOOM`, so that pixels stay squares.
+    """
     (h, w), (box_h, box_w) = size, box
     factor = min(box_h / h, box_w / w)
     if factor >= 1:
@@ -28,8 +29,7 @@ def fit(size: Size, box: Size) -> Size:
 
 
 def scaled_image(image: U8, size: Size) -> U8:
-    """The (H, W, 3) image at `size`: area averages where it shrinks, repeated pixels where it grows. Memory
-    is that of the result, whatever the size of the image."""
+    """The (H, W, 3) image at `size`: area averages where it shrinks, repeated pixels where it grows."""
     if image.shape[:2] == size:
         return image
     if size[0] >= image.shape[0] and size[1] >= image.shape[1]:
@@ -49,15 +49,15 @@ def scaled_label(label: NDArray[Any], size: Size) -> NDArray[Any]:
 
 def _picked(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
     # Integers: the centre (i + 0.5) * source / target lies in exactly this source pixel.
-    rows, columns = (
-        (2 * np.arange(t) + 1) * s // (2 * t) for t, s in zip(size, pixels.shape[:2], strict=True)
-    )
+    rows, columns = ((2 * np.arange(t) + 1) * s // (2 * t) for t, s in zip(size, pixels.shape, strict=False))
     return np.asarray(pixels[rows[:, None], columns])
 
 
 def colorize(label: NDArray[Any], table: ClassTable) -> U8:
-    """Class colours of a label, (H, W) -> (H, W, 3) uint8, exactly those of the table. An id that the table
-    does not know gets `STRAY`; `ClassTable.decode` is the strict one."""
+    """Class colours of a label, (H, W) -> (H, W, 3) uint8, exactly those of the table.
+
+    An id that the table does not know gets `STRAY`; `ClassTable.decode` is the strict one.
+    """
     colors = np.full((65_537, 3), STRAY, np.uint8)
     colors[: len(table)] = table.colors
     if table.ignore_index is not None:
@@ -86,12 +86,12 @@ def blend(image: U8, colors: U8 | RGB, alpha: float | NDArray[np.float32]) -> U8
     return np.asarray((mixed + 0.5).astype(np.uint8))
 
 
-def overlay(
-    image: U8, label: NDArray[Any], table: ClassTable, alpha: float = 0.55, contour: bool = True
-) -> U8:
+def overlay(image: U8, label: NDArray[Any], table: ClassTable, alpha: float = 0.55, contour: bool = True) -> U8:
     """The image tinted with the class colours of its label: (H, W, 3) uint8, a new array.
-     alpha: the weight of the colour. A class that is drawn in black (the background of VOC) is no tint and
-    leaves the image as it is. Void is hatched in white. contour: white lines between classes.
+
+    alpha: the weight of the colour. A class that is drawn in black (the background of VOC) is no tint and leaves
+    the image as it is. Void is veiled in white. contour: white lines between classes, left out where the label
+    is all specks. PairError where the sizes differ.
     """
     same_size(image, label)
     if not 0 <= alpha <= 1:
@@ -100,14 +100,17 @@ def overlay(
     out = blend(image, colors, np.where(colors.any(axis=2), alpha, 0).astype(np.float32))
     void = np.zeros(label.shape, bool) if table.ignore_index is None else label == table.ignore_index
     out[void] = image[void]
-    if contour:
-        out[borders(label) & ~void] = PAPER
+    lines = borders(label) & ~void
+    if contour and lines.mean() < 0.25:  # a label of specks would become all lines
+        out[lines] = PAPER
     return hatched(out, void)
 
 
 def hatched(image: U8, where: NDArray[np.bool_]) -> U8:
-    """The image under a white veil where the mask says so, with slanted lines where the mask is wide. A
-    narrow mask, such as the void around VOC's objects, stays a plain pale line."""
+    """The image under a white veil where the mask says so, with slanted lines where the mask is wide.
+
+    A narrow mask, such as the void around the objects of VOC, stays a plain pale line.
+    """
     if not where.any():
         return image
     import cv2
@@ -127,8 +130,7 @@ def grey(image: U8, strength: float = 0.75) -> U8:
 
 
 def error_map(image: U8, truth: NDArray[Any], prediction: NDArray[Any], ignore_index: int | None) -> U8:
-    """Where a prediction is wrong: red on the pale image, grey where it is right, hatched where the truth
-    is void."""
+    """A prediction on the pale image: red where it is wrong, grey where right, veiled where the truth is void."""
     same_size(image, truth)
     same_size(image, prediction)
     void = np.zeros(truth.shape, bool) if ignore_index is None else truth == ignore_index
@@ -138,16 +140,15 @@ def error_map(image: U8, truth: NDArray[Any], prediction: NDArray[Any], ignore_i
     return hatched(out, void)
 
 
-def instance_overlay(image: U8, instances: NDArray[Any], ignore_index: int | None, alpha: float = 0.6) -> U8:
-    """The pale image with each object in a colour of its own. 0 is no object; `ignore_index` is hatched."""
+def instance_overlay(image: U8, instances: NDArray[Any], void: NDArray[np.bool_], alpha: float = 0.6) -> U8:
+    """The pale image with each object in a colour of its own. 0 is no object; pixels of `void` are veiled."""
     same_size(image, instances)
     values, rank = np.unique(instances, return_inverse=True)
     rank = rank.reshape(instances.shape)
     colors = np.array([PAPER if v == 0 else instance_color(i) for i, v in enumerate(values)], np.uint8)
-    objects = instances != 0
-    void = np.zeros(instances.shape, bool) if ignore_index is None else instances == ignore_index
-    out = blend(grey(image), colors[rank], np.where(objects & ~void, alpha, 0).astype(np.float32))
-    out[borders(instances) & objects & ~void] = PAPER
+    objects = (instances != 0) & ~void
+    out = blend(grey(image), colors[rank], np.where(objects, alpha, 0).astype(np.float32))
+    out[borders(instances) & objects] = PAPER
     return hatched(out, void)
 
 
@@ -156,7 +157,7 @@ def instance_color(index: int) -> RGB:
     import colorsys
 
     hue = (0.58 + index * 0.381966) % 1.0
-    r, g, b = colorsys.hls_to_rgb(hue, (0.46, 0.58, 0.38)[index % 3], 0.75)
+    r, g, b = colorsys.hls_to_rgb(hue, (0.44, 0.54, 0.36)[index % 3], 0.75)
     return (round(255 * r), round(255 * g), round(255 * b))
 
 

@@ -1,9 +1,10 @@
-"""Sheets: rows of tiles under a caption, as the contact sheet, the worst-of sheet and the sheet of plans
-use them."""
+"""Sheets: rows of tiles, each under a caption. The worst-of sheet and the sheet of plans."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,6 @@ from .blocks import (
     STANDARD_WIDTH,
     Style,
     apart,
-    baseline,
     beside,
     blank,
     frame,
@@ -41,8 +41,7 @@ ROW_GAP = 46
 
 
 class Scored(NamedTuple):
-    """A row of the worst-of sheet: image (H, W, 3) uint8, truth and prediction (H, W) class ids, score
-    0..1."""
+    """A row of the worst-of sheet: image (H, W, 3) uint8, truth and prediction (H, W) class ids, score 0..1."""
 
     name: str
     image: U8
@@ -52,9 +51,11 @@ class Scored(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """One rendering of a plan. polygon: (K, 2) float, x and y of the corners of its window in pixels of the
-    original, the first where the top left corner of the rendering comes from. image (h, w, 3) uint8, label
-    (h, w)."""
+    """One rendering of a plan: image (h, w, 3) uint8, label (h, w) class ids or None, and where it comes from.
+
+    polygon: (K, 2) float, x and y of the corners of the window in pixels of the original. The first is the one
+    that became the top left corner.
+    """
 
     polygon: NDArray[Any]
     image: U8
@@ -75,9 +76,9 @@ def tile_width(count: int, style: Style) -> int:
     return (style.inner - (count - 1) * style.px(GAP)) // count - 2
 
 
-def headings(names: Sequence[str], style: Style, count: int | None = None) -> Image.Image:
+def headings(names: Sequence[str], style: Style) -> Image.Image:
     """The names of the columns, each above its tile."""
-    width = tile_width(count or len(names), style) + 2
+    width = tile_width(len(names), style) + 2
     return beside((padded(text(name, style.px(SMALL), QUIET, width), width) for name in names), style.px(GAP))
 
 
@@ -90,8 +91,7 @@ def row(
     below: Image.Image | None,
     right: str = "",
 ) -> Image.Image:
-    """A caption (name, size, and something at the right edge), the tiles in places of `width`, and a
-    legend."""
+    """A caption (name, size, something at the right edge), the tiles in places of `width`, and a legend below."""
     px = style.px
     end = text(right, px(BODY), INK)
     room = style.inner - end.width - px(30)
@@ -100,6 +100,14 @@ def row(
     places = [blank(width + 2, 1) if t is None else padded(frame(t), width + 2) for t in tiles]
     blocks = [apart(caption, end, style.inner) if right else caption, beside(places, px(GAP))]
     return stack([*blocks, below] if below else blocks, px(12))
+
+
+def _all(rows: Iterable[Image.Image], style: Style) -> Image.Image:
+    drawn = iter(rows)
+    first = next(drawn, None)
+    if first is None:
+        raise UsageError("there is nothing to show", code="nothing-to-show")
+    return stack(chain([first], drawn), style.px(ROW_GAP))
 
 
 def worst_sheet(
@@ -112,16 +120,16 @@ def worst_sheet(
     width: int = STANDARD_WIDTH,
 ) -> Picture:
     """One row a sample, in the order given: image, truth, prediction, and where the prediction is wrong.
-    Below each row its classes, with their share of the truth and of the prediction. Pixels whose truth is
-    void are hatched in the map of errors and do not count. PairError where sizes differ.
+
+    Below each row its classes, with their share of the truth and of the prediction. Pixels whose truth is void
+    are veiled in the map of errors and do not count. rows are taken one by one, so they may be a generator.
+    UsageError where there are none or too many for one picture, PairError where sizes differ.
     """
     style = Style(width)
-    body = [_scored_row(r, table, style, score_name) for r in rows]
-    if not body:
-        raise UsageError("there is no prediction to show", code="nothing-to-show")
+    body = _all((_scored_row(r, table, style, score_name) for r in rows), style)
     columns = headings(("image", "truth", "prediction", "errors"), style)
-    footer = "pixelwise  ·  red: wrong  ·  grey: right  ·  hatched: void in the truth, not scored"
-    return page(title, subtitle, [columns, stack(body, style.px(ROW_GAP))], footer, style, gap=28)
+    footer = "pixelwise  ·  red: wrong  ·  grey: right  ·  pale: void in the truth, not scored"
+    return page(title, subtitle, [columns, body], footer, style, gap=28)
 
 
 def _scored_row(scored: Scored, table: ClassTable, style: Style, score_name: str) -> Image.Image:
@@ -133,16 +141,23 @@ def _scored_row(scored: Scored, table: ClassTable, style: Style, score_name: str
     truth, prediction = scaled_label(scored.truth, size), scaled_label(scored.prediction, size)
     errors = error_map(image, truth, prediction, table.ignore_index)
     tiles = (image, colorize(truth, table), colorize(prediction, table), errors)
-    in_truth, in_prediction = dict(shares(scored.truth)), dict(shares(scored.prediction))
-    notes = [
-        (i, f"{percent(in_truth.get(i, 0))}, predicted {percent(in_prediction.get(i, 0))}")
-        for i in [*in_truth, *(i for i in in_prediction if i not in in_truth)]
-        if i != table.ignore_index
-    ]
+    notes = _compared(scored.truth, scored.prediction, table.ignore_index)
     right = f"{score_name} {scored.score:.3f}"
-    return row(
-        scored.name, scored.truth.shape, tiles, cell, style, legend(notes, table, style, style.inner), right
-    )
+    return row(scored.name, scored.truth.shape, tiles, cell, style, legend(notes, table, style, style.inner), right)
+
+
+def _compared(truth: Label, prediction: NDArray[Any], ignore_index: int | None) -> list[tuple[int, str]]:
+    """Each class with its share of the truth and of the prediction, among the pixels that are scored."""
+    scored = np.ones(truth.shape, bool) if ignore_index is None else truth != ignore_index
+    if not scored.any():
+        return []
+    in_truth, in_prediction = dict(shares(truth[scored][None])), dict(shares(prediction[scored][None]))
+    order = [*in_truth, *(i for i in in_prediction if i not in in_truth)]
+    return [(i, f"{_or_none(in_truth.get(i))}, predicted {_or_none(in_prediction.get(i))}") for i in order]
+
+
+def _or_none(share: float | None) -> str:
+    return "none" if share is None else percent(share)
 
 
 # -- plans ----------------------------------------------------------------------------------------------
@@ -157,34 +172,36 @@ def plan_sheet(
     width: int = STANDARD_WIDTH,
 ) -> Picture:
     """One row a sample: the original with the window of every draw, beside what was rendered from each.
-     Windows and renderings carry the same number and colour; the number stands at the corner that became the
-    top left one, so that flips and turns are seen. A window may reach beyond the image. Labels are laid over.
+
+    Windows and renderings carry the same number and colour; the number stands at the corner that became the top
+    left one, so that flips and turns are seen. A window may reach beyond the image. Labels are laid over.
+    rows are taken one by one. UsageError where there are none or too many for one picture.
     """
     style = Style(width)
-    body = [_planned_row(r, table, style) for r in rows]
-    if not body:
-        raise UsageError("there is no plan to show", code="nothing-to-show")
+    body = _all((_planned_row(r, table, style) for r in rows), style)
     footer = "pixelwise  ·  the number of a window stands at the corner that becomes the top left"
-    return page(title, subtitle, [stack(body, style.px(ROW_GAP))], footer, style, gap=28)
+    return page(title, subtitle, [body], footer, style, gap=28)
 
 
 def _planned_row(planned: Planned, table: ClassTable | None, style: Style) -> Image.Image:
     px = style.px
-    left = tile_width(3, style)
-    across = 2 if len(planned.draws) <= 4 else 3 if len(planned.draws) <= 6 else 4
-    room = style.inner - left - 2 - px(GAP)
-    cell = (room - (across - 1) * px(14)) // across - 2
+    gap = px(14)
+    # The draws stand in a grid; the original beside them gets a square that is as high as the grid.
+    down = max(1, min(3, round(math.sqrt(len(planned.draws) / 1.6))))
+    across = max(1, math.ceil(len(planned.draws) / down))
+    cell = (style.inner - px(GAP) - (across + down - 2) * gap) // (across + down) - 2
+    left = down * (cell + 2) + (down - 1) * gap - 2
     drawn = []
     for k, draw in enumerate(planned.draws):
         size = fit(draw.image.shape[:2], (cell, cell))
         tile = frame(_tinted(draw.image, draw.label, size, table))
         _chip(tile, (1, 1), k, style, inside=True)
         drawn.append(padded(tile, cell + 2))
-    lines = [beside(drawn[i : i + across], px(14)) for i in range(0, len(drawn), across)]
+    lines = [beside(drawn[i : i + across], gap) for i in range(0, len(drawn), across)]
     original = frame(_with_windows(planned, left, table, style))
     name = text(planned.name, px(BODY), INK, style.inner - px(200))
     dimensions = text(f"{planned.image.shape[0]} x {planned.image.shape[1]}", px(BODY), QUIET)
-    tiles = beside([padded(original, left + 2), stack(lines, px(14))], px(GAP))
+    tiles = beside([padded(original, left + 2), stack(lines, gap)], px(GAP))
     return stack([beside([name, dimensions], px(16)), tiles], px(12))
 
 
@@ -204,31 +221,24 @@ def _with_windows(planned: Planned, width: int, table: ClassTable | None, style:
     extent = high - low
     scale = min(width / extent[0], width / extent[1], 16.0)
     size = (max(1, round(height_in * scale)), max(1, round(width_in * scale)))
-    ground = Image.new(
-        "RGB",
-        (max(size[1], round(extent[0] * scale)), max(size[0], round(extent[1] * scale))),
-        (238, 240, 243),
-    )
+    room = (max(size[1], round(extent[0] * scale)), max(size[0], round(extent[1] * scale)))
+    ground = Image.new("RGB", room, (238, 240, 243))
     at = (round(-low[0] * scale), round(-low[1] * scale))
     ground.paste(Image.fromarray(_tinted(planned.image, planned.label, size, table)), at)
     shown = [(c - low) * scale for c in corners]
-    for line, color_of in (
-        (6.0, None),
-        (2.6, instance_color),
-    ):  # all casings first: no line is cut by another's
-        for k, polygon in enumerate(shown):
-            _outline(ground, polygon, style.px(line), PAPER if color_of is None else color_of(k))
+    for polygon in shown:
+        _outline(ground, polygon, style.px(6), PAPER)  # all casings first: none cuts a line of another window
+    for k, polygon in enumerate(shown):
+        _outline(ground, polygon, style.px(2.6), instance_color(k))
     for k, polygon in enumerate(shown):
         _chip(ground, (float(polygon[0, 0]), float(polygon[0, 1])), k, style, inside=False)
     return np.asarray(ground)
 
 
-def _outline(
-    ground: Image.Image, polygon: NDArray[np.float64], line: int, color: tuple[int, int, int]
-) -> None:
+def _outline(ground: Image.Image, polygon: NDArray[np.float64], line: int, color: tuple[int, int, int]) -> None:
     # Pillow draws jagged lines: a mask four times as large, averaged down, has smooth ones.
     mask = Image.new("L", (ground.width * 4, ground.height * 4))
-    points = [(float(x) * 4, float(y) * 4) for x, y in np.clip(polygon, -1e4, 1e4)]
+    points = [(float(x) * 4, float(y) * 4) for x, y in np.clip(polygon, -1e5, 1e5)]
     ImageDraw.Draw(mask).line([*points, *points[:2]], fill=255, width=line * 4, joint="curve")
     ground.paste(Image.new("RGB", ground.size, color), (0, 0), mask.reduce(4))
 
@@ -236,13 +246,10 @@ def _outline(
 def _chip(ground: Image.Image, corner: tuple[float, float], k: int, style: Style, inside: bool) -> None:
     """The number of draw k in its colour: in the corner of a tile, or centred on the corner of a window."""
     size = style.px(SMALL)
-    shown, font = typeset(str(k + 1), size)
-    width, height = max(round(font.getlength(shown)) + style.px(14), style.px(30)), style.px(30)
+    line, color = typeset(str(k + 1), size), instance_color(k)
+    width, height = max(round(line.width) + style.px(14), style.px(30)), style.px(30)
     x, y = corner if inside else (corner[0] - width / 2, corner[1] - height / 2)
     x, y = round(min(max(x, 0), ground.width - width)), round(min(max(y, 0), ground.height - height))
-    draw = ImageDraw.Draw(ground)
-    draw.rectangle(
-        (x, y, x + width - 1, y + height - 1), fill=instance_color(k), outline=None if inside else PAPER
-    )
-    middle = y + (height - size * 1.3) / 2 + baseline(size)
-    draw.text((x + width / 2, middle), shown, fill=PAPER, font=font, anchor="ms")
+    ImageDraw.Draw(ground).rectangle((x, y, x + width - 1, y + height - 1), color, None if inside else PAPER)
+    pale = 299 * color[0] + 587 * color[1] + 114 * color[2] > 150_000
+    line.draw(ground, x + (width - line.width) / 2, y + height / 2 + size * 0.36, INK if pale else PAPER)
