@@ -1,0 +1,94 @@
+"""The archives that can be downloaded: where they lie, how large they are, and their hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One archive of the table.
+
+    urls: where it lies, in the order of trying. root: the dataset's folder inside the archive. home: its
+    folder below the directory of the user. size: in bytes, None where nobody published it. hashes:
+    algorithm -> accepted hex digests; all algorithms are checked. images: how many images its segmentation
+    lists name, to estimate the disk space.
+    """
+
+    name: str
+    urls: tuple[str, ...]
+    root: str
+    home: str
+    size: int | None = None
+    hashes: Mapping[str, Collection[str]] = field(default_factory=dict)
+    images: int = 0
+
+    @property
+    def filename(self) -> str:
+        """The name of the archive file."""
+        return self.urls[0].rsplit("/", 1)[-1]
+
+
+def _voc(
+    year: int,
+    date: str,
+    images: int,
+    *,
+    md5: Sequence[str],
+    root: str = "",
+    mirrors: Sequence[str] = (),
+    size: int | None = None,
+    **others: Sequence[str],
+) -> Archive:
+    file, home = f"VOCtrainval_{date}.tar", f"VOCdevkit/VOC{year}"
+    return Archive(
+        name=f"voc{year}",
+        urls=(
+            f"http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/{file}",
+            *(f"{base}/{file}" for base in mirrors),
+            f"https://huggingface.co/datasets/JimmyUnleashed/Pascal_VOC/resolve/main/{file}",
+        ),
+        root=root or home,
+        home=home,
+        size=size,
+        hashes={"md5": md5, **others},
+        images=images,
+    )
+
+
+# MD5: torchvision/datasets/voc.py, found right for the official files in 2022 (pytorch/vision#5425).
+# VOC2009 has two: the official file changed before then (pytorch/vision#5423), and mirrors hold the older
+# one. Size and SHA-256 of 2007 and 2012: tensorflow_datasets/url_checksums/voc.txt; SHA-1 of both:
+# gluon-cv, scripts/datasets/pascal_voc.py, and of 2012 also d2l. Nobody publishes exact sizes of the
+# others. Mirrors: d2l (2012), and the one that the R package torchvision uses. Images: the numbers of the
+# official pages for segmentation, train and val.
+ARCHIVES: Mapping[str, Archive] = {
+    archive.name: archive
+    for archive in (
+        _voc(
+            2012, "11-May-2012", 2913, size=1_999_639_040,
+            mirrors=("http://d2l-data.s3-accelerate.amazonaws.com",),
+            md5=("6cd6e144f989b92b3379bac3b3de84fd",),
+            sha1=("4e443f8a2eca6b1dac8a6c57641b67dd40621a49",),
+            sha256=("e14f763270cf193d0b5f74b169f44157a4b0c6efa708f4dd0ff78ee691763bcb",),
+        ),
+        _voc(
+            2011, "25-May-2011", 2223, root="TrainVal/VOCdevkit/VOC2011",
+            md5=("6c3384ef61512963050cb5d687e5bf1e",),
+        ),
+        _voc(2010, "03-May-2010", 1928, md5=("da459979d0c395079b5c75ee67908abb",)),
+        _voc(
+            2009, "11-May-2009", 1499,
+            md5=("a3e00b113cfcfebf17e343f59da3caa1", "59065e4b188729180974ef6572f6a212"),
+        ),
+        _voc(2008, "14-Jul-2008", 1023, md5=("2629fa636546599198acfcfbfcf1904a",)),
+        _voc(
+            2007, "06-Nov-2007", 422, size=460_032_000,
+            md5=("c52e279531787c972589f7e41ab4ae64",),
+            sha1=("34ed68851bce2a36e2a223fa52c661d592c66b3c",),
+            sha256=("7d8cd951101b0957ddfd7a530bdc8a94f06121cfc1e511bb5937e973020c7508",),
+        ),
+    )
+}  # fmt: skip
+"""The archives that `download` knows, by name."""

@@ -1,0 +1,236 @@
+"""An HTTP server on 127.0.0.1 that misbehaves on order. Each request consumes one behaviour; the last one stays."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+
+Behaviour = Callable[["Request"], None]
+
+
+class Request(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        world = self.server.world
+        with world.lock:
+            world.seen.append((self.path, dict(self.headers.items())))
+            plan = world.plans.get(self.path, world.plans.get("*", [good()]))
+            behaviour = plan.pop(0) if len(plan) > 1 else plan[0]
+        try:
+            behaviour(self)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    @property
+    def body(self) -> bytes:
+        return self.server.world.body
+
+    def start(self) -> int:
+        """First byte of the range that is asked for."""
+        return int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+
+    def head(self, status: int, headers: dict[str, object]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.flush()
+
+    def reset(self) -> None:
+        """Break the connection off with a RST."""
+        self.wfile.flush()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    world: Loopback
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass
+
+
+class Loopback:
+    """The server: `url(path)`, the `body` that it serves, `plans` by path, and the requests that it has `seen`."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self.plans: dict[str, list[Behaviour]] = {}
+        self.seen: list[tuple[str, dict[str, str]]] = []
+        self.lock = threading.Lock()
+        self._server = _Server(("127.0.0.1", 0), Request)
+        self._server.world = self
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+
+    def url(self, path: str = "/voc.tar") -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
+
+    def plan(self, *behaviours: Behaviour, path: str = "*") -> None:
+        self.plans[path] = list(behaviours)
+
+    def ranges(self) -> list[str | None]:
+        """The Range header of every request so far."""
+        return [headers.get("Range") for _, headers in self.seen]
+
+    def __enter__(self) -> Loopback:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+# -- behaviours -----------------------------------------------------------------------------------------------------
+
+
+def good(
+    etag: str | None = '"v1"', modified: str | None = None, ranges: bool = True, **extra: object
+) -> Behaviour:
+    """A correct server, with ranges or without."""
+
+    def behave(r: Request) -> None:
+        _answer(r, r.body, etag, modified, ranges, len(r.body), extra)
+
+    return behave
+
+
+def cut(fraction: float, etag: str | None = '"v1"', ranges: bool = True, rst: bool = False) -> Behaviour:
+    """Breaks off when `fraction` of the whole file went over, counted from its beginning."""
+
+    def behave(r: Request) -> None:
+        _answer(r, r.body, etag, None, ranges, max(int(len(r.body) * fraction), r.start() + 1), {})
+        r.reset() if rst else None
+        r.close_connection = True
+
+    return behave
+
+
+def _answer(
+    r: Request,
+    body: bytes,
+    etag: str | None,
+    modified: str | None,
+    ranges: bool,
+    until: int,
+    extra: dict[str, object],
+) -> None:
+    headers: dict[str, object] = {"Content-Type": "application/x-tar"}
+    if etag:
+        headers["ETag"] = etag
+    if modified:
+        headers["Last-Modified"] = modified
+    headers |= {k.replace("_", "-"): v for k, v in extra.items()}
+    start = r.start() if ranges else 0
+    if r.headers.get("If-Range") not in (None, etag, modified):
+        start = 0
+    if start > len(body) or (start == len(body) and start):
+        r.head(416, {"Content-Range": f"bytes */{len(body)}", "Content-Length": 0})
+        return
+    headers.setdefault("Content-Length", len(body) - start)
+    if start:
+        headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+    r.head(206 if start else 200, headers)
+    for at in range(start, until, 1 << 16):
+        r.wfile.write(body[at : min(until, at + (1 << 16))])
+
+
+def status(code: int, text: bytes = b"sorry", **headers: object) -> Behaviour:
+    """An answer without the file."""
+
+    def behave(r: Request) -> None:
+        r.head(code, {"Content-Length": len(text)} | {k.replace("_", "-"): v for k, v in headers.items()})
+        r.wfile.write(text)
+
+    return behave
+
+
+def html(content_type: str = "text/html; charset=utf-8") -> Behaviour:
+    """A page of a captive portal, with status 200."""
+    return status(200, b"<!DOCTYPE html>\n<html><body>Please log in</body></html>", Content_Type=content_type)
+
+
+def length(value: int) -> Behaviour:
+    """Announces `value` bytes, sends the body, and closes."""
+
+    def behave(r: Request) -> None:
+        r.head(200, {"Content-Length": value})
+        r.wfile.write(r.body)
+        r.close_connection = True
+
+    return behave
+
+
+def chunked(data: bytes | None = None) -> Behaviour:
+    """Sends without a length."""
+
+    def behave(r: Request) -> None:
+        body = r.body if data is None else data
+        r.head(200, {"Transfer-Encoding": "chunked"})
+        for at in range(0, len(body), 1 << 16):
+            piece = body[at : at + (1 << 16)]
+            r.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        r.wfile.write(b"0\r\n\r\n")
+
+    return behave
+
+
+def stall(fraction: float, seconds: float = 3.0) -> Behaviour:
+    """Sends a part, then nothing."""
+
+    def behave(r: Request) -> None:
+        r.head(200, {"Content-Length": len(r.body), "ETag": '"v1"'})
+        r.wfile.write(r.body[: int(len(r.body) * fraction)])
+        r.wfile.flush()
+        time.sleep(seconds)
+        r.close_connection = True
+
+    return behave
+
+
+def drip(pause: float = 0.02) -> Behaviour:
+    """One byte at a time."""
+
+    def behave(r: Request) -> None:
+        r.head(200, {"Content-Length": len(r.body), "ETag": '"v1"'})
+        for byte in r.body[:500]:
+            r.wfile.write(bytes([byte]))
+            r.wfile.flush()
+            time.sleep(pause)
+        r.close_connection = True
+
+    return behave
+
+
+def redirect(to: str) -> Behaviour:
+    """Sends the client elsewhere."""
+    return lambda r: r.head(302, {"Location": to, "Content-Length": 0})
+
+
+def range_lie(etag: str = '"v1"', shift: int = 0) -> Behaviour:
+    """Answers 206 whatever If-Range says, `shift` bytes beside the range that was asked for."""
+
+    def behave(r: Request) -> None:
+        start = r.start() + shift
+        if not r.start():
+            return good(etag)(r)
+        headers = {"Content-Range": f"bytes {start}-{len(r.body) - 1}/{len(r.body)}", "ETag": etag}
+        r.head(206, headers | {"Content-Length": len(r.body) - start})
+        r.wfile.write(r.body[start:])
+        return None
+
+    return behave
