@@ -1,0 +1,116 @@
+"""Truth against prediction: joint counts of class ids, and the argmax of logits, at the speed of memory.
+
+`counts` is (C + 2, C + 1) int64, rows truth, columns prediction. Row C is void (`ignore_index`), row C + 1
+truth that is no class; column C is a prediction that is no class. The counting kernels add to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import jit
+
+BLOCK = 1024
+"""Pixels of one argmax block: few enough that best scores and ids stay in the first-level cache."""
+
+
+@jit
+def count_pairs(truth: Any, prediction: Any, classes: Any, ignore: Any, counts: Any) -> None:
+    """(N,) ids of any integer types. The plain path, and the reference for `narrow` with `count_bytes`."""
+    for i in range(truth.shape[0]):
+        t = np.int64(truth[i])
+        p = np.int64(prediction[i])
+        row = classes if t == ignore else t if 0 <= t < classes else classes + 1
+        column = p if 0 <= p < classes else classes
+        counts[row, column] += 1
+
+
+@jit
+def narrow(values: Any, classes: Any, ignore: Any, other: Any, out: Any) -> None:
+    """(N,) ids of any integer type to (N,) uint8: the id, `classes` for `ignore`, `other` for the rest."""
+    for i in range(values.shape[0]):
+        v = np.int64(values[i])
+        out[i] = classes if v == ignore else v if 0 <= v < classes else other
+
+
+@jit
+def count_bytes(
+    truth: Any,
+    prediction: Any,
+    truth8: Any,
+    prediction8: Any,
+    rows: Any,
+    columns: Any,
+    lanes: Any,
+    counts: Any,
+) -> None:
+    """(N,) uint8 ids, N < 2^32, and their first bytes as (N // 8,) uint64. Same counts as `count_pairs`,
+    faster.
+
+    rows, columns: (256,) uint32, `row * (C + 1)` of a truth value and the column of a predicted one. lanes:
+    (L, M) uint32 scratch of zeros, L a power of two, M the size of `counts`; it is zero again on return.
+
+    Labels are flat: eight pixels that repeat one pair cost two loads and a compare. Other blocks are
+    counted a pixel at a time into the lanes in turn, so that an increment need not wait for the one before.
+    """
+    spread = np.uint64(0x0101010101010101)
+    low = np.uint64(0xFF)
+    one = np.uint64(1)
+    turn = np.uint64(lanes.shape[0] - 1)
+    end = np.uint64(truth8.shape[0])
+    k = np.uint64(0)
+    while k < end:
+        t = truth8[k]
+        p = prediction8[k]
+        if t == (t & low) * spread and p == (p & low) * spread:
+            start = k
+            k += one
+            while k < end and ((truth8[k] ^ t) | (prediction8[k] ^ p)) == 0:
+                k += one
+            lanes[0, rows[t & low] + columns[p & low]] += np.uint32((k - start) << np.uint64(3))
+        else:
+            for j in range(8):
+                shift = np.uint64(j << 3)
+                lanes[np.uint64(j) & turn, rows[t >> shift & low] + columns[p >> shift & low]] += np.uint32(1)
+            k += one
+    for i in range(8 * truth8.shape[0], truth.shape[0]):
+        lanes[0, rows[truth[i]] + columns[prediction[i]]] += np.uint32(1)
+    width = counts.shape[1]
+    for lane in range(lanes.shape[0]):
+        for row in range(counts.shape[0]):
+            for column in range(width):
+                counts[row, column] += np.int64(lanes[lane, row * width + column])
+                lanes[lane, row * width + column] = np.uint32(0)
+
+
+@jit
+def argmax(logits: Any, best: Any, ids: Any, out: Any) -> int:
+    """(C, N) floats to (N,) ids in `out`, the first of equal maxima; the first pixel with a NaN in it, or -1.
+
+    best, ids: (BLOCK,) scratch of the dtype of `logits`, and int32. One pass over the logits: each plane of
+    a block is compared with the best so far, which vectorises, and the block's ids are written as they are
+    final.
+    """
+    for start in range(0, logits.shape[1], BLOCK):
+        n = min(BLOCK, logits.shape[1] - start)
+        ids[:n] = 0
+        best[:n] = logits[0, start : start + n]
+        strange = 0
+        for c in range(logits.shape[0]):
+            plane = logits[c, start : start + n]
+            for j in range(n):
+                v = plane[j]
+                better = v > best[j]
+                best[j] = v if better else best[j]
+                ids[j] = np.int32(c) if better else ids[j]
+                strange += v != v
+        if strange:
+            for j in range(n):
+                for c in range(logits.shape[0]):
+                    if np.isnan(logits[c, start + j]):
+                        return start + j
+        for j in range(n):
+            out[start + j] = ids[j]
+    return -1

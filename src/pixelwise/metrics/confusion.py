@@ -1,0 +1,347 @@
+"""Confusion: how often each class was predicted as each other. Every score derives from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import LabelError, PixelwiseError, ScoreError, UsageError
+from ..files import atomic_write, read_bytes
+from .counting import argmax_ids, count_ids
+from .protocols import protocol_named
+from .rates import I64, Scores, Totals, score
+
+_FORMAT, _VERSION = "pixelwise-confusion", 1
+_MOST_CLASSES = 4096  # 134 MB of counts; beyond that a dense matrix is the wrong tool
+
+
+class Images(NamedTuple):
+    """What a Confusion with `per_image=True` keeps of each image.
+
+    names: N names, empty where none were given. totals: (N, 4, C) int64: by class the pixels that agree, of
+    the truth, of the prediction where the truth is not void, and of the truth whose prediction is no class.
+    """
+
+    names: tuple[str, ...]
+    totals: I64
+
+
+class Confusion:
+    """Pixels by true and predicted class, in int64.
+
+    num_classes: C, 1 to 4096. ignore_index: the truth value of void pixels, outside 0..C-1, or None. names:
+    C class names for the tables. per_image: also keep 32 * C bytes for each image (672 bytes for the 21 VOC
+    classes), for the protocol `per-image`, for bootstrap intervals and for the worst images.
+
+    Thread-safe: `update` may be called from many threads at once. Each call counts into its own memory
+    without the GIL; a lock is held only to add the (C + 1)^2 sums.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        ignore_index: int | None = 255,
+        *,
+        names: Sequence[str] | None = None,
+        per_image: bool = False,
+    ) -> None:
+        if not 1 <= num_classes <= _MOST_CLASSES:
+            raise UsageError(
+                f"num_classes must be 1 to {_MOST_CLASSES}, got {num_classes}", code="bad-argument"
+            )
+        if ignore_index is not None and 0 <= ignore_index < num_classes:
+            raise UsageError(
+                f"ignore_index must lie outside the classes 0..{num_classes - 1}, got {ignore_index}",
+                code="bad-argument",
+                fix="map that class to 255 in the truth",
+            )
+        if names is not None and len(names) != num_classes:
+            raise UsageError(f"expected {num_classes} names, got {len(names)}", code="bad-argument")
+        self.num_classes = int(num_classes)
+        self.ignore_index = None if ignore_index is None else int(ignore_index)
+        self.names = None if names is None else tuple(str(n) for n in names)
+        self.per_image = bool(per_image)
+        self._counts = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
+        self._image_names: list[str] = []
+        self._image_totals: list[I64] = []
+        self._seen: set[str] = set()
+        self._lock = threading.Lock()
+
+    # -- counting --------------------------------------------------------------------------------------------
+
+    def update(self, prediction: Any, truth: Any, names: str | Sequence[str] | None = None) -> Confusion:
+        """Count one image or a batch; returns self.
+
+        truth: class ids of any integer type, (H, W), (B, H, W) or any other shape. prediction: ids of the
+        same shape, where any value outside 0..C-1 is "no class"; or float logits with a class axis, (C, H,
+        W) or (B, C, H, W), of which the first maximum is taken. Arrays, or what NumPy can view as one (a
+        CPU tensor). names: the image's name, or B names; with `per_image` each name counts once only.
+
+        Raises ScoreError `wrong-size` where sizes differ, ScoreError `nan-logits`, LabelError
+        `class-out-of-range` where the truth is neither a class nor `ignore_index`, ScoreError
+        `counted-twice`. Nothing is counted then.
+        """
+        truth, prediction = np.asarray(truth), np.asarray(prediction)
+        if truth.dtype.kind not in "iub":
+            raise UsageError(f"truth must be integer class ids, got {truth.dtype}", code="bad-argument")
+        named = (names,) if isinstance(names, str) else None if names is None else tuple(names)
+        where = named[0] if named is not None and len(named) == 1 else None
+        prediction = self._ids(prediction, truth, where)
+        batch = truth.ndim == 3 and self.per_image
+        n = len(truth) if batch else 1
+        if self.per_image and named is not None and len(named) != n:
+            raise UsageError(f"expected {n} names for {n} images, got {len(named)}", code="bad-argument")
+        totals = []
+        counts = np.zeros((self.num_classes + 2, self.num_classes + 1), np.int64)
+        for t, p in zip(truth, prediction, strict=True) if batch else [(truth, prediction)]:
+            own = np.zeros_like(counts) if batch else counts
+            count_ids(t, p, self.num_classes, self.ignore_index, own)
+            totals.append(np.stack(Totals.of(own)))
+            if batch:
+                counts += own
+        if counts[-1].any():
+            raise self._bad_truth(truth, where)
+        self._add(counts[:-1], totals, named or ())
+        return self
+
+    def _ids(self, prediction: NDArray[Any], truth: NDArray[Any], where: object) -> NDArray[Any]:
+        if prediction.dtype.kind in "iub":
+            self._same_size(prediction.shape, truth.shape, where)
+            return prediction
+        if prediction.dtype.kind != "f" or prediction.ndim not in (3, 4) or prediction.ndim != truth.ndim + 1:
+            raise UsageError(
+                f"prediction must be integer ids of shape {truth.shape}, or float logits with a class axis, "
+                f"(C, H, W) or (B, C, H, W); got {prediction.dtype} {prediction.shape}",
+                code="bad-argument",
+                where=where,
+            )
+        axis = prediction.ndim - 3
+        if prediction.shape[axis] != self.num_classes:
+            raise UsageError(
+                f"logits have {prediction.shape[axis]} classes, expected {self.num_classes}",
+                code="bad-argument",
+                where=where,
+            )
+        self._same_size(prediction.shape[:axis] + prediction.shape[axis + 1 :], truth.shape, where)
+        out = np.empty(truth.shape, np.uint8 if self.num_classes <= 256 else np.uint16)
+        for i, (logits, ids) in enumerate(zip(prediction, out, strict=True) if axis else [(prediction, out)]):
+            bad = argmax_ids(logits, ids)
+            if bad >= 0:
+                y, x = divmod(bad, ids.shape[-1])
+                raise ScoreError(
+                    f"logits are NaN at x={x}, y={y}" + (f" of image {i}" if axis else ""),
+                    code="nan-logits",
+                    where=where,
+                    fix="the model diverged or divides by zero; NaN has no argmax",
+                )
+        return out
+
+    def _same_size(self, got: tuple[int, ...], expected: tuple[int, ...], where: object) -> None:
+        if got != expected:
+            raise ScoreError(
+                f"prediction is {_size(got)}, truth is {_size(expected)}",
+                code="wrong-size",
+                where=where,
+                fix="score at the truth's own size: resize the logits to it before taking the maximum",
+            )
+
+    def _bad_truth(self, truth: NDArray[Any], where: object) -> LabelError:
+        bad = (truth < 0) | (truth >= self.num_classes)
+        if self.ignore_index is not None:
+            bad &= truth != self.ignore_index
+        first = np.argwhere(bad)[0]
+        place = f"index {first.tolist()}" if truth.ndim < 2 else f"x={first[-1]}, y={first[-2]}"
+        if truth.ndim == 3:
+            place += f" of image {first[0]}"
+        return LabelError(
+            f"truth value {int(truth[tuple(first)])} at {place} is no class (0..{self.num_classes - 1}) "
+            f"and not ignore_index {self.ignore_index}; {int(bad.sum())} such pixels",
+            code="class-out-of-range",
+            where=where,
+            fix="map the values to class ids first (ClassTable), or set ignore_index to the value of void",
+        )
+
+    def _add(self, counts: I64, totals: Sequence[I64], names: Sequence[str]) -> None:
+        with self._lock:
+            if self.per_image and totals:
+                if self._image_totals and bool(self._image_names) != bool(names):
+                    raise UsageError("some images have a name and some have none", code="bad-argument")
+                if twice := self._seen.intersection(names) or _repeated(names):
+                    raise ScoreError(
+                        f"{len(twice)} images are counted already, first {min(twice)!r}",
+                        code="counted-twice",
+                        where=min(twice),
+                        fix="count each image once: a sampler that pads its last batch repeats images",
+                    )
+                self._seen.update(names)
+                self._image_names.extend(names)
+                self._image_totals.extend(totals)
+            self._counts += counts
+
+    # -- reading ---------------------------------------------------------------------------------------------
+
+    @property
+    def counts(self) -> I64:
+        """(C + 1, C + 1) int64, a copy: `matrix`, and below it the row `void`."""
+        with self._lock:
+            counts: I64 = self._counts.copy()
+        return counts
+
+    @property
+    def matrix(self) -> I64:
+        """(C, C + 1) int64, a copy: truth by prediction; the last column is outside the classes."""
+        matrix: I64 = self.counts[:-1]
+        return matrix
+
+    @property
+    def void(self) -> I64:
+        """(C + 1,) int64, a copy: what was predicted where the truth is void."""
+        void: I64 = self.counts[-1]
+        return void
+
+    @property
+    def images(self) -> Images:
+        """The totals of each image, in the order of counting. UsageError without `per_image`."""
+        if not self.per_image:
+            raise UsageError(
+                "this confusion keeps no images", code="needs-per-image", fix="make it with per_image=True"
+            )
+        with self._lock:
+            rows = (
+                np.stack(self._image_totals)
+                if self._image_totals
+                else np.zeros((0, 4, self.num_classes), np.int64)
+            )
+            return Images(tuple(self._image_names), rows)
+
+    def scores(self, protocol: str = "voc") -> Scores:
+        """Every score by one of `pixelwise.PROTOCOLS`; `print(pixelwise.PROTOCOLS[name])` says what it does.
+
+        Raises UnknownNameError, ScoreError `nothing-scored`, ScoreError `prediction-out-of-range` where the
+        protocol forbids predictions outside the classes, UsageError `needs-per-image`.
+        """
+        rule = protocol_named(protocol)
+        images = self.images.totals if rule.average == "images" else None
+        return score(self.counts, images, rule, self.class_names)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """C names: those given, else the ids."""
+        return self.names or tuple(str(i) for i in range(self.num_classes))
+
+    # -- merging ---------------------------------------------------------------------------------------------
+
+    def __iadd__(self, other: Confusion) -> Confusion:
+        if not isinstance(other, Confusion):
+            return NotImplemented
+        mine, its = self._options(), other._options()
+        if mine != its:
+            differs = ", ".join(f"{k} {mine[k]!r} and {its[k]!r}" for k in mine if mine[k] != its[k])
+            raise UsageError(f"cannot add confusions that differ: {differs}", code="confusions-differ")
+        with other._lock:
+            counts, totals, names = other._counts.copy(), list(other._image_totals), list(other._image_names)
+        self._add(counts, totals, names)
+        return self
+
+    def __add__(self, other: Confusion) -> Confusion:
+        if not isinstance(other, Confusion):
+            return NotImplemented
+        out = Confusion(**self._options())
+        out += self
+        out += other
+        return out
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Confusion) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        counts = self.counts
+        images = f", {len(self._image_totals)} images" if self.per_image else ""
+        return (
+            f"Confusion(num_classes={self.num_classes}, ignore_index={self.ignore_index}: "
+            f"{int(counts[:-1].sum())} pixels, {int(counts[-1].sum())} void{images})"
+        )
+
+    # -- as data ---------------------------------------------------------------------------------------------
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "num_classes": self.num_classes,
+            "ignore_index": self.ignore_index,
+            "names": self.names,
+            "per_image": self.per_image,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The confusion as JSON values; `from_dict` gives an equal one."""
+        with self._lock:
+            return {
+                "format": _FORMAT,
+                "version": _VERSION,
+                **self._options(),
+                "names": None if self.names is None else list(self.names),
+                "counts": self._counts.tolist(),
+                "image_names": list(self._image_names),
+                "image_totals": [t.tolist() for t in self._image_totals],
+            }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: object = None) -> Confusion:
+        """A confusion from the values of `to_dict`. ScoreError `bad-confusion` for anything else."""
+        try:
+            if (data["format"], data["version"]) != (_FORMAT, _VERSION):
+                raise ValueError(f"{data['format']} version {data['version']}, expected {_FORMAT} {_VERSION}")
+            out = cls(
+                data["num_classes"], data["ignore_index"], names=data["names"], per_image=data["per_image"]
+            )
+            counts = _integers(data["counts"], out._counts.shape)
+            totals = [_integers(t, (4, out.num_classes)) for t in data["image_totals"]]
+            names = [str(n) for n in data["image_names"]]
+            if len(names) not in (0, len(totals)) or (totals and not out.per_image):
+                raise ValueError(f"{len(names)} image names for {len(totals)} images")
+            out._add(counts, totals, names)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ScoreError(f"is no saved confusion: {error}", code="bad-confusion", where=where) from None
+        return out
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Confusion.from_dict, (self.to_dict(),))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write `path` as JSON, whole or not at all. SystemFault where it cannot be written."""
+        with atomic_write(path) as file:
+            file.write(json.dumps(self.to_dict(), separators=(",", ":")).encode())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Confusion:
+        """Read what `save` wrote. MissingError, or ScoreError `bad-confusion` where it is something else."""
+        try:
+            data = json.loads(read_bytes(path))
+        except ValueError as error:
+            if isinstance(error, PixelwiseError):
+                raise
+            raise ScoreError(f"is no JSON: {error}", code="bad-confusion", where=path) from None
+        return cls.from_dict(data, where=path)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(n) for n in shape) + (" (height x width)" if len(shape) == 2 else "")
+
+
+def _repeated(names: Sequence[str]) -> set[str]:
+    return set() if len(set(names)) == len(names) else {n for n in names if names.count(n) > 1}
+
+
+def _integers(values: Any, shape: tuple[int, ...]) -> I64:
+    out = np.array(values, np.int64)
+    if out.shape != shape or (out < 0).any() or not np.array_equal(out, np.array(values)):
+        raise ValueError(f"counts must be {shape} whole numbers from 0, got shape {out.shape}")
+    return out

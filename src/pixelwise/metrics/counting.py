@@ -1,0 +1,73 @@
+"""Arrays of any kind to the counting kernels: widths, byte order, alignment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_NO_IGNORE = -(1 << 63)  # no label holds it
+_MOST_PIXELS = 1 << 31  # of one kernel call, whose scratch counts in 32 bits
+
+
+def count_ids(
+    truth: NDArray[Any], prediction: NDArray[Any], classes: int, ignore: int | None, counts: NDArray[np.int64]
+) -> None:
+    """Add the pairs of two integer arrays of one size to `counts`, laid out as in `kernels.count`."""
+    from ..kernels.count import count_bytes, count_pairs
+
+    void = _NO_IGNORE if ignore is None else ignore
+    truth, prediction = _flat(truth), _flat(prediction)
+    if classes > 254:  # classes, void and "no class" do not fit in a byte
+        count_pairs(truth, prediction, classes, void, counts)
+        return
+    value = np.arange(256, dtype=np.uint32)
+    if truth.dtype == np.uint8:
+        rows = np.where(value < classes, value, np.uint32(classes + 1))
+        if 0 <= void < 256:
+            rows[void] = classes
+    else:
+        truth, rows = _narrow(truth, classes, void, classes + 1), np.minimum(value, np.uint32(classes + 1))
+    if prediction.dtype != np.uint8:
+        prediction = _narrow(prediction, classes, _NO_IGNORE, classes)
+    columns = np.minimum(value, np.uint32(classes))
+    rows *= np.uint32(counts.shape[1])
+    lanes = np.zeros((2, counts.size), np.uint32)
+    for start in range(0, len(truth), _MOST_PIXELS):
+        t, p = (_aligned(a[start : start + _MOST_PIXELS]) for a in (truth, prediction))
+        whole = len(t) // 8 * 8
+        words = t[:whole].view(np.uint64), p[:whole].view(np.uint64)
+        count_bytes(t, p, *words, rows, columns, lanes, counts)
+
+
+def argmax_ids(logits: NDArray[Any], out: NDArray[Any]) -> int:
+    """Class ids of (C, H, W) float logits into `out` (H, W), the first of equal maxima; reads the logits
+    once.
+
+    Returns the flat index of the first pixel with a NaN, in which case `out` is not complete, or -1.
+    Thread-safe.
+    """
+    from ..kernels.count import BLOCK, argmax
+
+    wide = np.dtype(np.float32 if logits.dtype.itemsize <= 4 else np.float64)
+    planes = np.ascontiguousarray(logits, wide).reshape(len(logits), -1)
+    return int(argmax(planes, np.empty(BLOCK, wide), np.empty(BLOCK, np.int32), out.reshape(-1)))
+
+
+def _flat(ids: NDArray[Any]) -> NDArray[Any]:
+    ids = np.ascontiguousarray(ids, ids.dtype.newbyteorder("=")).reshape(-1)
+    return ids.view(np.uint8) if ids.dtype == bool else ids
+
+
+def _narrow(ids: NDArray[Any], classes: int, ignore: int, other: int) -> NDArray[np.uint8]:
+    from ..kernels.count import narrow
+
+    out = np.empty(len(ids), np.uint8)
+    narrow(ids, classes, ignore, other, out)
+    return out
+
+
+def _aligned(ids: NDArray[Any]) -> NDArray[Any]:
+    # The kernel reads eight bytes at once; one image of a batch may start anywhere.
+    return ids if ids.ctypes.data % 8 == 0 else ids.copy()
