@@ -17,7 +17,7 @@ from .drawing.page import Picture, page
 from .drawing.pixels import colorize, fit, instance_overlay, overlay, same_size, scaled_image, scaled_label
 from .drawing.sheets import ROW_GAP, headings, row, tile_width
 from .errors import UsageError
-from .types import U8, Batch, Sample, Size
+from .types import U8, Batch, Label, Sample
 
 Column = Literal["image", "label", "overlay", "instances"]
 SEPARATOR = "  ·  "
@@ -170,7 +170,9 @@ def _columns(sample: Sample, columns: Sequence[Column] | None) -> tuple[Column, 
 def _row(sample: Sample, table: ClassTable | None, columns: Sequence[Column], style: Style) -> Image.Image:
     cell = tile_width(max(2, len(columns)), style)  # a column alone would be enormous
     size = fit(sample.size, (cell, cell))
-    tiles = [_tile(sample, c, size, table) for c in columns]
+    image = scaled_image(sample.image, size)
+    label, instances = (None if ids is None else scaled_label(ids, size) for ids in (sample.label, sample.instances))
+    tiles = [_tile(c, image, label, instances, table) for c in columns]
     below = None
     if sample.label is not None and table is not None:
         present = [(i, percent(share)) for i, share in shares(sample.label)]
@@ -178,16 +180,16 @@ def _row(sample: Sample, table: ClassTable | None, columns: Sequence[Column], st
     return row(sample.name, sample.size, tiles, cell, style, below)
 
 
-def _tile(sample: Sample, column: Column, size: Size, table: ClassTable | None) -> U8 | None:
-    image = scaled_image(sample.image, size)
+def _tile(
+    column: Column, image: U8, label: Label | None, instances: Label | None, table: ClassTable | None
+) -> U8 | None:
     if column == "image":
         return image
-    label = None if sample.label is None else scaled_label(sample.label, size)
-    if column == "instances" and sample.instances is not None:
-        void = np.zeros(size, bool)
+    if column == "instances" and instances is not None:
+        void = np.zeros(instances.shape, bool)
         if label is not None and table is not None and table.ignore_index is not None:
             void = label == table.ignore_index
-        return instance_overlay(image, scaled_label(sample.instances, size), void)
+        return instance_overlay(image, instances, void)
     if column == "instances" or label is None or table is None:
         return None
     return colorize(label, table) if column == "label" else overlay(image, label, table)
