@@ -90,9 +90,14 @@ def decode(
         reason = str(error)
     if "subsampling" in reason:
         return _odd_sampling(data, header, where)
-    if "Premature end of JPEG file" not in reason:
+    if _has_end(data) and "Premature end of JPEG file" not in reason:
         raise corrupt(f"damaged: {reason}", where)
     return _without_end(data, where, notes)
+
+
+def _has_end(data: bytes) -> bool:
+    """Whether an end marker follows the last scan; the one of an EXIF thumbnail lies before it."""
+    return data.rfind(_EOI) > data.rfind(b"\xff\xda")
 
 
 def _without_end(data: bytes, where: object, notes: list[Finding] | None) -> U8:
@@ -138,7 +143,7 @@ def _odd_sampling(data: bytes, header: Header, where: object) -> U8:
     """
     from .rare import pillow_rgb
 
-    if data.rfind(_EOI) < 0:
+    if not _has_end(data):
         raise truncated(f"the file ends at byte {len(data)} without an end marker", where)
     return pillow_rgb(data, "JPEG", header, where)
 

@@ -174,7 +174,7 @@ def read(
 
 
 def _pass_sizes(found: _Chunks, channels: int) -> list[tuple[int, int, int]]:
-    """(rows, columns, bytes a row) of each interlace pass, (0, 0, 0) for an empty one; one pass for a plain image."""
+    """(rows, columns, bytes a row) of each interlace pass, (0, 0, 0) for an empty one; one if not interlaced."""
     depth = found.bits * channels
     if not found.interlaced:
         return [(found.height, found.width, (found.width * depth + 7) // 8)]
@@ -260,7 +260,7 @@ def _bad_crc(what: str, at: int | None, where: object) -> FileError:
 
 
 def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level: int = 6) -> bytes:
-    """PNG bytes of (H, W) uint8 indices (with `palette`, (n, 3) uint8) or greys, (H, W) uint16, (H, W, 3) uint8.
+    """PNG bytes of (H, W) uint8 greys, or indices with `palette` (n, 3) uint8; (H, W) uint16; (H, W, 3) uint8.
 
     `read` gives back exactly these samples. level: zlib's 0..9. Rows of labels are not filtered: flat areas
     repeat whole rows, which deflate sees better than their differences. RGB and 16-bit rows are filtered by

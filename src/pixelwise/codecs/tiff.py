@@ -113,7 +113,7 @@ def header(tags: Tags, where: object, notes: list[Finding] | None = None) -> Hea
         tags.one(_WIDTH),
         tags.one(_SAMPLES, 1),
         max(bits),
-        exif_value(tags.one(_ORIENTATION, 1), where, notes),
+        exif_value(tags.one(_ORIENTATION), where, notes) if _ORIENTATION in tags.values else None,
     )
 
 
