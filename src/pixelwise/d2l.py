@@ -22,7 +22,8 @@ from .dataset import ArraySource, Dataset
 from .errors import FileError, UsageError
 from .files import read_bytes
 from .formats import open as open_dataset
-from .loader import Loader, default_threads
+from .loader import Loader
+from .parallel import default_threads
 from .render import Renderer, Slot
 from .sampling import Draws
 from .transforms import IMAGENET_MEAN, IMAGENET_STD, Normalize, RandomCrop, make_plans

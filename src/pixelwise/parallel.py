@@ -1,0 +1,39 @@
+"""Work on many samples with threads: results in order, a bounded number under way, and always an end."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def default_threads() -> int:
+    """As many threads as this process may use cores."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = None, ahead: int = 4) -> Iterator[R]:
+    """`map(work, items)` on threads, in order, with at most `ahead` items a thread begun or waiting to be taken.
+
+    Memory is bounded by `threads * ahead` results. An error comes out at its place; closing the iterator, an error or
+    Ctrl-C drops what has not begun and waits for what has.
+    """
+    threads = threads or default_threads()
+    left = iter(items)
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="pixelwise-map")
+    try:
+        running: deque[Future[R]] = deque(pool.submit(work, item) for item in islice(left, threads * ahead))
+        while running:
+            result = running.popleft().result()
+            running.extend(pool.submit(work, item) for item in islice(left, 1))
+            yield result
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

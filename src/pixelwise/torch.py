@@ -1,0 +1,230 @@
+"""Batches as torch tensors. Needs the extra `pixelwise[torch]`.
+
+    from pixelwise.torch import TensorLoader
+
+    for images, labels in TensorLoader(loader, device="cuda"): ...
+
+On the CPU the images are the batch's own memory: nothing is copied. On a GPU the next batch travels while this one
+trains, from pinned memory, on a stream of its own; uint8 images are normalised there, which moves a quarter of the
+bytes. The CUDA path has not been run on a GPU yet: it is marked so until it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .dataset import Split
+from .errors import UsageError
+from .loader import Loader
+from .render import Renderer, Slot
+from .sampling import Draws, check_seed
+from .transforms import Transform, make_plans
+from .types import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class TensorBatch:
+    """images: (B, 3, H, W) float. labels: (B, H, W), or None. The rest as in `Batch`. Unpacks as `images, labels`."""
+
+    images: torch.Tensor
+    labels: torch.Tensor | None
+    names: tuple[str, ...]
+    indices: torch.Tensor
+    sizes: torch.Tensor
+    real: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[torch.Tensor | None]:
+        return iter((self.images, self.labels))
+
+    def to(self, device: Any, non_blocking: bool = False) -> TensorBatch:
+        """The same batch with images and labels on `device`. Lightning moves batches by this method."""
+        labels = None if self.labels is None else self.labels.to(device, non_blocking=non_blocking)
+        return replace(self, images=self.images.to(device, non_blocking=non_blocking), labels=labels)
+
+
+class TensorLoader:
+    """A Loader whose batches are tensors on `device`.
+
+    loader: any Loader; `output="uint8"` makes the device normalise. device: default the CPU. dtype: of the images,
+    such as torch.bfloat16. label_dtype: of the labels, torch.int64 as the losses want it; None keeps the loader's.
+    channels_last: memory format of the images. Iterating, `len`, `state_dict` and `load_state_dict` as in Loader;
+    a batch counts as handed out only when the caller has it, so a state never skips the batch that is travelling.
+    """
+
+    def __init__(
+        self,
+        loader: Loader,
+        device: Any = "cpu",
+        *,
+        dtype: torch.dtype = torch.float32,
+        label_dtype: torch.dtype | None = torch.int64,
+        channels_last: bool = False,
+    ) -> None:
+        self.loader = loader
+        self.device = torch.device(device)
+        self.dtype = dtype
+        self.label_dtype = label_dtype
+        self.channels_last = channels_last
+        mean, std = loader.normalize or ((0.0,) * 3, (1.0,) * 3)
+        # (x / 255 - mean) / std as one multiplication and one addition a pixel.
+        self._scale = torch.tensor([1 / (255 * s) for s in std], device=self.device).view(1, 3, 1, 1)
+        self._bias = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=self.device).view(1, 3, 1, 1)
+        self._state: dict[str, Any] | None = None
+        if self.device.type == "cuda":
+            loader.use_memory(_pinned)
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def state_dict(self) -> dict[str, Any]:
+        """As Loader.state_dict: the position after the last batch that the caller got."""
+        return dict(self._state or self.loader.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """As Loader.load_state_dict."""
+        self.loader.load_state_dict(state)
+        self._state = None
+
+    def __iter__(self) -> Iterator[TensorBatch]:
+        return self._ahead() if self.device.type == "cuda" else self._direct()
+
+    def _direct(self) -> Iterator[TensorBatch]:
+        for batch in self.loader:
+            self._state = self.loader.state_dict()
+            yield self._finish(self._tensors(batch).to(self.device))
+
+    def _ahead(self) -> Iterator[TensorBatch]:
+        """One batch ahead: it is copied and normalised on a side stream while the caller's kernels run."""
+        stream = torch.cuda.Stream(self.device)
+        batches = iter(self.loader)
+
+        def upload() -> tuple[Any, ...] | None:
+            batch = next(batches, None)
+            if batch is None:
+                return None
+            state, host = self.loader.state_dict(), self._tensors(batch)
+            with torch.cuda.stream(stream):
+                on_device = self._finish(host.to(self.device, non_blocking=True))
+            # `host` stays referenced until the copy is done: its memory must not be written before.
+            return on_device, state, host, stream.record_event()
+
+        coming = upload()
+        while coming is not None:
+            (batch, state, host, event), coming = coming, upload()
+            current = torch.cuda.current_stream(self.device)
+            current.wait_event(event)
+            for tensor in batch:
+                if tensor is not None:
+                    tensor.record_stream(current)
+            self._state = state
+            yield batch
+            event.synchronize()
+            del host
+
+    def _tensors(self, batch: Batch) -> TensorBatch:
+        images = torch.from_numpy(batch.images)
+        if self.loader.output == "uint8-hwc":
+            images = images.permute(0, 3, 1, 2)
+        labels = None if batch.labels is None else torch.from_numpy(_signed(batch.labels))
+        return TensorBatch(
+            images,
+            labels,
+            batch.names,
+            torch.from_numpy(batch.indices),
+            torch.from_numpy(batch.sizes),
+            torch.from_numpy(batch.real),
+        )
+
+    def _finish(self, batch: TensorBatch) -> TensorBatch:
+        images = batch.images
+        if images.dtype == torch.uint8:
+            images = torch.addcmul(self._bias, images.to(torch.float32), self._scale)
+        memory = torch.channels_last if self.channels_last else torch.preserve_format
+        images = images.to(self.dtype, memory_format=memory)
+        labels = batch.labels
+        if labels is not None and self.label_dtype is not None:
+            labels = labels.to(self.label_dtype)
+        return replace(batch, images=images, labels=labels)
+
+
+def _pinned(size: int) -> NDArray[np.uint8]:
+    memory: NDArray[np.uint8] = torch.empty(size, dtype=torch.uint8, pin_memory=True).numpy()
+    return memory
+
+
+def _signed(labels: NDArray[Any]) -> NDArray[Any]:
+    # torch knows uint16 by name only: most of its operations refuse it.
+    return labels.astype(np.int32) if labels.dtype == np.uint16 else labels
+
+
+class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is not followed by the type checker
+    """A split as a map-style dataset, for torch's own DataLoader. Made by `as_map_dataset`."""
+
+    def __init__(self, split: Split, transforms: Sequence[Transform], seed: int) -> None:
+        self.split = split
+        self.transforms = tuple(transforms)
+        self.seed = check_seed(seed)
+        # Shared memory, so that workers which outlive an epoch see `set_epoch` too. -1: never set.
+        self._epoch = torch.full((1,), -1, dtype=torch.int64).share_memory_()
+        self._reads: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Random draws are those of this epoch from now on, in this process and in all workers."""
+        self._epoch[0] = epoch
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        at = np.array([index])
+        plans = make_plans(self.transforms, self.split.sizes(at), Draws(self.seed, self._draw_epoch(index), at).uniform)
+        if plans.small[0]:
+            raise UsageError(
+                f"{self.split.names[index]!r} is smaller than the crop",
+                code="image-too-small",
+                fix="give the crop pad_if_needed=True",
+            )
+        height, width = plans.size[0].tolist()
+        classes = self.split.classes
+        ignore = 255 if classes.ignore_index is None else classes.ignore_index
+        slot = Slot(np.empty((1, 3, height, width), np.float32), np.empty((1, height, width), np.int64))
+        renderer = Renderer(plans, slot, "float32", ignore)
+        sample = self.split.read(index, renderer.window(0))
+        if sample.label is None:
+            raise UsageError(f"the split {self.split.name!r} has no labels", code="no-labels")
+        renderer.write(0, sample)
+        assert slot.labels is not None
+        return torch.from_numpy(slot.images[0]), torch.from_numpy(slot.labels[0])
+
+    def _draw_epoch(self, index: int) -> int:
+        if int(self._epoch[0]) >= 0:
+            return int(self._epoch[0])
+        worker = torch.utils.data.get_worker_info()
+        if worker is not None:  # torch gives its workers another base seed each epoch
+            return int(worker.seed - worker.id + self._count(index)) % (1 << 32)
+        return self._count(index)
+
+    def _count(self, index: int) -> int:
+        self._reads[index] = self._reads.get(index, -1) + 1
+        return self._reads[index]
+
+
+def as_map_dataset(split: Split, transforms: Sequence[Transform] = (), *, seed: int = 0) -> MapDataset:
+    """A split for torch's DataLoader: item i is (image (3, H, W) float32, label (H, W) int64).
+
+    For those who must use it; `TensorLoader` is faster. Randomness is addressed by (seed, epoch, sample), so workers
+    never repeat each other's draws, under fork and spawn. Call `set_epoch` at each epoch, as for a
+    DistributedSampler, to make runs repeatable; without it every reading of a sample draws anew.
+    """
+    return MapDataset(split, transforms, seed)

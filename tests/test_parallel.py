@@ -1,0 +1,39 @@
+"""The ordered map on threads."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixelwise.parallel import in_order
+
+
+@given(st.lists(st.integers()), st.integers(1, 5), st.integers(1, 5))
+def test_equals_map(items: list[int], threads: int, ahead: int) -> None:
+    assert list(in_order(lambda x: x * 2, items, threads, ahead)) == [x * 2 for x in items]
+
+
+def test_an_endless_input_is_read_only_as_far_as_needed() -> None:
+    seen: list[int] = []
+    results = in_order(lambda x: seen.append(x) or x, itertools.count(), threads=2, ahead=3)
+    assert list(itertools.islice(results, 10)) == list(range(10))
+    results.close()  # type: ignore[attr-defined]
+    assert len(seen) <= 10 + 2 * 3
+
+
+def test_an_error_comes_at_its_place_and_threads_end() -> None:
+    def work(x: int) -> int:
+        time.sleep(0.001 * (5 - x % 5))
+        return 1 // (x - 7)
+
+    got = []
+    with pytest.raises(ZeroDivisionError):
+        for value in in_order(work, range(100), threads=4):
+            got.append(value)
+    assert len(got) == 7
+    assert not [t for t in threading.enumerate() if t.name.startswith("pixelwise-map")]

@@ -1,0 +1,123 @@
+"""The torch adapter on the CPU. The CUDA path needs a GPU and is tried by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'pixelwise[torch]'")
+
+import pixelwise as pw  # noqa: E402
+from pixelwise.torch import TensorLoader, as_map_dataset  # noqa: E402
+
+TRANSFORMS = (pw.RandomCrop(40, 60, pad_if_needed=True), pw.HorizontalFlip(0.5), pw.Normalize())
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> pw.Split:
+    return pw.open(pw.sample(tmp_path_factory.mktemp("torch") / "s", count=12, seed=1))["trainval"]
+
+
+def loader(split: pw.Split, **options: object) -> pw.Loader:
+    return pw.Loader(split, 4, TRANSFORMS, shuffle=True, seed=3, **options)  # type: ignore[arg-type]
+
+
+def test_images_are_the_batchs_own_memory(split: pw.Split) -> None:
+    plain = [b.images.copy() for b in loader(split)]
+    it = iter(TensorLoader(loader(split, label_dtype="int64")))
+    first = next(it)
+    assert first.images.data_ptr() % 8 == 0
+    numpy_view = first.images.numpy()
+    assert not numpy_view.flags.owndata
+    assert np.array_equal(numpy_view, plain[0])
+    assert first.labels is not None
+    assert first.labels.dtype == torch.int64
+
+
+def test_a_tensor_keeps_its_memory(split: pw.Split) -> None:
+    tensors = TensorLoader(loader(split, prefetch=1))
+    kept = [images for _ in range(4) for images, _ in tensors]
+    copies = [t.clone() for t in kept]
+    for _ in tensors:
+        pass
+    assert all(torch.equal(a, b) for a, b in zip(kept, copies, strict=True))
+
+
+@pytest.mark.parametrize("output", ["uint8", "uint8-hwc"])
+def test_normalising_on_the_device_equals_normalising_in_the_kernel(split: pw.Split, output: str) -> None:
+    for a, b in zip(TensorLoader(loader(split)), TensorLoader(loader(split, output=output)), strict=True):
+        assert torch.allclose(a.images, b.images, atol=2e-6)
+        assert a.labels is not None
+        assert b.labels is not None
+        assert torch.equal(a.labels, b.labels)
+
+
+def test_dtypes_and_memory_formats(split: pw.Split) -> None:
+    batch = next(iter(TensorLoader(loader(split), dtype=torch.bfloat16, label_dtype=None, channels_last=True)))
+    assert batch.images.dtype == torch.bfloat16
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+    assert batch.labels is not None
+    assert batch.labels.dtype == torch.uint8
+    assert batch.to("cpu").names == batch.names
+
+
+def test_resuming(split: pw.Split) -> None:
+    whole = [b.images.clone() for b in TensorLoader(loader(split))]
+    tensors = TensorLoader(loader(split))
+    next(iter(tensors))
+    resumed = TensorLoader(loader(split))
+    resumed.load_state_dict(tensors.state_dict())
+    rest = [b.images for b in resumed]
+    assert len(rest) == len(whole) - 1
+    assert all(torch.equal(a, b) for a, b in zip(rest, whole[1:], strict=True))
+
+
+@pytest.mark.parametrize(("workers", "context"), [(0, None), (2, "fork"), (2, "spawn")])
+def test_map_dataset_under_torchs_own_loader(split: pw.Split, workers: int, context: str | None) -> None:
+    dataset = as_map_dataset(split, TRANSFORMS, seed=3)
+    dataset.set_epoch(0)
+    plain = {int(i): (b.images[k].copy(), b.labels[k]) for b in loader(split) for k, i in enumerate(b.indices)}
+    theirs = torch.utils.data.DataLoader(
+        dataset, batch_size=1, num_workers=workers, multiprocessing_context=context, persistent_workers=workers > 0
+    )
+    first = list(theirs)
+    for i, (image, label) in enumerate(first):
+        assert np.array_equal(image[0].numpy(), plain[i][0])
+        assert np.array_equal(label[0].numpy(), plain[i][1])
+    dataset.set_epoch(1)
+    assert any(not torch.equal(a[0], b[0]) for a, b in zip(first, theirs, strict=True))
+
+
+def test_map_dataset_without_epochs_still_draws_anew(split: pw.Split) -> None:
+    dataset = as_map_dataset(split, TRANSFORMS)
+    assert not torch.equal(dataset[0][0], dataset[0][0])
+
+
+def test_map_dataset_names_what_does_not_fit(split: pw.Split) -> None:
+    with pytest.raises(pw.UsageError, match="smaller than the crop"):
+        as_map_dataset(split, [pw.RandomCrop(4000, 4000)])[0]
+
+
+def test_lightning_fits(split: pw.Split, tmp_path: Path) -> None:
+    lightning = pytest.importorskip("lightning", reason="Lightning is not installed")
+
+    class Module(lightning.LightningModule):  # type: ignore[misc,name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Conv2d(3, 21, 1)
+
+        def training_step(self, batch: object, _: int) -> object:
+            images, labels = batch  # type: ignore[misc]
+            return torch.nn.functional.cross_entropy(self.layer(images), labels, ignore_index=255)
+
+        def configure_optimizers(self) -> object:
+            return torch.optim.SGD(self.parameters(), 0.01)
+
+    trainer = lightning.Trainer(
+        max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, default_root_dir=tmp_path,
+    )  # fmt: skip
+    trainer.fit(Module(), TensorLoader(loader(split)))
+    assert trainer.global_step == 2 * len(loader(split))
