@@ -1,9 +1,10 @@
 """A sample dataset in the layout of Pascal VOC2012, painted on the spot: nothing to download.
 
-The pictures are procedural scenes with all 20 VOC classes. They serve demonstrations, tests and measurements; they
-are no substitute for photographs.
+The pictures are procedural scenes with all 20 VOC classes. They serve demonstrations, tests and
+measurements; they are no substitute for photographs.
 """
 
+# fmt: off
 from __future__ import annotations
 
 import json
@@ -13,6 +14,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -42,13 +44,14 @@ def sample(
     """Paint a sample dataset into the folder `path` and return its `VOCdevkit/VOC2012`.
 
     count: number of images, every fourth of them in `val`; from 40 on, all 20 classes are in both splits.
-    seed: the same seed gives the same bytes; a larger count only adds images. progress: called in this thread with
-    (images done, count). Most images are 375x500 (height, width); a few are upright or smaller, and a few labels
-    are stored as RGB colours instead of palette indices.
+    seed: the same seed gives the same bytes (with the same versions of NumPy, OpenCV and Pillow); a larger
+    count only adds images. progress: called in this thread with (images done, count). Most images are 375x500
+    (height, width); a few are upright or smaller, and a few labels are stored as RGB colours instead of
+    palette indices.
 
-    The folder must be new or empty, or hold this very sample, which is then left as it is. It appears at once when
-    all is written; an interrupted call leaves nothing behind. Raises UsageError `not-empty`, `not-a-folder` or
-    `bad-argument`, SystemFault `cannot-write`. Thread-safe.
+    The folder must be new or empty, or hold this very sample, which is then left as it is. The dataset appears
+    at once when all is written; an interrupted call leaves nothing behind. Raises UsageError `not-empty`,
+    `not-a-folder` or `bad-argument`, SystemFault `cannot-write`. Thread-safe.
     """
     if count < 1:
         raise UsageError(f"count must be at least 1, got {count}", code="bad-argument")
@@ -67,7 +70,8 @@ def sample(
         if _complete(target, manifest):  # another process was faster
             return target
         raise SystemFault(
-            f"the sample cannot be written: {error.strerror or error}", code="cannot-write", where=error.filename or root,
+            f"the sample cannot be written: {error.strerror or error}",
+            code="cannot-write", where=error.filename or root,
             fix="choose a folder that you may write to, with a few MB free",
         ) from error  # fmt: skip
     return target
@@ -101,11 +105,9 @@ def _write(root: Path, manifest: dict[str, Any], progress: Callable[[int, int], 
         os.rename(partial, root / "VOCdevkit")
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
-        for folder in made:
-            try:
-                folder.rmdir()
-            except OSError:
-                break
+        for empty in made:
+            with suppress(OSError):  # someone else has put something there
+                empty.rmdir()
         raise
 
 
@@ -113,7 +115,9 @@ def _check_free(root: Path) -> None:
     if not root.exists():
         return
     if not root.is_dir():
-        raise UsageError("is a file, not a folder", code="not-a-folder", where=root, fix="name a new or empty folder")
+        raise UsageError(
+            "is a file, not a folder", code="not-a-folder", where=root, fix="name a new or empty folder"
+        )
     # What a killed call left is not the user's and in nobody's way.
     if any(not name.startswith(_PARTIAL) for name in os.listdir(root)):
         raise UsageError(
@@ -166,8 +170,8 @@ def size_of(index: int, seed: int) -> Size:
 
 
 def _cast_of(index: int, seed: int) -> Cast:
-    """Who plays in image `index`. Every ten images of a split go through all of CASTS, hence through all classes;
-    after two such rounds the third is of VARIANTS, and so on."""
+    """Who plays in image `index`. Blocks of ten images of a split go through all of CASTS, hence through all
+    classes, and through all of VARIANTS, in turn."""
     import numpy as np
 
     from .scene import CASTS, VARIANTS
@@ -212,7 +216,8 @@ def _annotation(picture: Picture, name: str) -> ElementTree.ElementTree[Any]:
             ElementTree.SubElement(parent, tag).text = str(text)
 
     add(root, folder="VOC2012", filename=f"{name}.jpg")
-    add(ElementTree.SubElement(root, "source"), database="pixelwise sample", annotation="painted", image="painted")
+    source = ElementTree.SubElement(root, "source")
+    add(source, database="pixelwise sample", annotation="painted", image="painted")
     add(ElementTree.SubElement(root, "size"), width=width, height=height, depth=3)
     add(root, segmented=1)
     for kind, (x0, y0, x1, y1) in zip(picture.names, picture.boxes, strict=True):
@@ -225,8 +230,10 @@ def _annotation(picture: Picture, name: str) -> ElementTree.ElementTree[Any]:
 
 
 def _write_lists(folder: Path, count: int) -> None:
-    names = {"train": [], "val": [], "trainval": [name_of(i) for i in range(count)]}  # type: dict[str, list[str]]
-    for index in range(count):
-        names["val" if in_val(index) else "train"].append(name_of(index))
-    for split, listed in names.items():
-        (folder / f"{split}.txt").write_text("".join(f"{n}\n" for n in listed), "utf-8")
+    splits = {
+        "train": [i for i in range(count) if not in_val(i)],
+        "val": [i for i in range(count) if in_val(i)],
+        "trainval": range(count),
+    }
+    for split, indices in splits.items():
+        (folder / f"{split}.txt").write_bytes("".join(f"{name_of(i)}\n" for i in indices).encode())

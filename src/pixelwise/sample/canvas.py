@@ -1,15 +1,17 @@
 """Canvas and Pen: outlines become shaded, textured pixels and, from the same mask, the label."""
 
+# fmt: off
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..types import U8
-from .shapes import Outline
+from .shapes import Outline, limb
 from .texture import F32, crop
 
 Colour = tuple[float, float, float]
@@ -34,8 +36,8 @@ def mix(a: Colour, b: Colour, share: float) -> Colour:
 class Paint:
     """A surface. Colours are 0..255.
 
-    texture, contrast, scale: noise tile, its strength (share of brightness) and its size. round: 0 flat .. 1 as
-    full as a ball. gloss: strength of the highlight. fade: how much darker the bottom is than the top.
+    texture, contrast, scale: noise tile, its strength (share of brightness) and its size. round: 0 flat .. 1
+    as full as a ball. gloss: strength of the highlight. fade: how much darker the bottom is than the top.
     second, share, pattern: a second colour on about `share` of the surface, where that tile is high.
     opacity: how much hides what is behind it (the label counts glass and spokes as the thing).
     """
@@ -61,8 +63,9 @@ class Paint:
 
 @dataclass(slots=True)
 class Canvas:
-    """pixels: (H, W, 3) float32, 0..255, RGB. owner: (H, W) uint8, the number of the visible object, 0 is none.
+    """What has been painted so far.
 
+    pixels: (H, W, 3) float32, 0..255, RGB. owner: (H, W) uint8, the number of the visible object, 0 is none.
     cover: (H, W) float32 coverage of the object being painted. light: unit vector towards the light, y down.
     """
 
@@ -76,8 +79,9 @@ class Canvas:
         """A black canvas without objects."""
         x, y, z = light
         n = (x * x + y * y + z * z) ** 0.5
-        zeros = np.zeros((height, width), np.float32)
-        return cls(np.zeros((height, width, 3), np.float32), zeros.astype(np.uint8), zeros, (x / n, y / n, z / n))
+        cover = np.zeros((height, width), np.float32)
+        pixels = np.zeros((height, width, 3), np.float32)
+        return cls(pixels, cover.astype(np.uint8), cover, (x / n, y / n, z / n))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -85,7 +89,7 @@ class Canvas:
         return (self.owner.shape[0], self.owner.shape[1])
 
     def finish(self, number: int) -> None:
-        """All that was painted since the last call is object `number`: it owns what it covers by half or more."""
+        """All painted since the last call is object `number`: it owns what it covers by half or more."""
         self.owner[self.cover >= 0.5] = number
         self.cover[:] = 0
 
@@ -115,8 +119,13 @@ class Pen:
         f = -1.0 if flip else 1.0
         return cls(canvas, np.array([[c * f, -s, x], [s * f, c, y], [0, 0, 1]]), rng, scale, haze)
 
+    def sized(self, factor: float) -> Pen:
+        """A pen for the same place whose unit is `factor` of this one's."""
+        matrix = self.matrix @ np.diag([factor, factor, 1.0])
+        return replace(self, matrix=matrix, scale=self.scale * factor)
+
     def on(self, quad: Outline) -> Pen:
-        """A pen for a flat face: its unit square (0, 0)..(1, 1) is the quad, from the top left corner clockwise."""
+        """A pen for a flat face: its unit square is the quad, given clockwise from the top left corner."""
         unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
         face = cv2.getPerspectiveTransform(unit, quad.astype(np.float32))
         side = float(np.hypot(*(quad[3] - quad[0])))
@@ -149,9 +158,7 @@ class Pen:
 
     def line(self, paint: Paint, width: float, *points: tuple[float, float]) -> None:
         """A straight-edged band through the points."""
-        from .shapes import limb
-
-        for a, b in zip(points, points[1:], strict=False):
+        for a, b in pairwise(points):
             self.fill(paint, limb((a, b), (width, width), bend=False))
 
     def _surface(self, paint: Paint, alpha: F32) -> F32:

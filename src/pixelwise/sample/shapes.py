@@ -40,7 +40,9 @@ def curve(*points: Point, steps: int = 8) -> Outline:
     return np.concatenate([line, p[-1:]])
 
 
-def ellipse(x: float, y: float, rx: float, ry: float, turn: float = 0.0, start: float = 0, end: float = 360) -> Outline:
+def ellipse(
+    x: float, y: float, rx: float, ry: float, turn: float = 0.0, start: float = 0, end: float = 360
+) -> Outline:
     """Ellipse or elliptic arc (a pie without its centre); angles in degrees, clockwise on the picture."""
     a = np.radians(np.linspace(start, end, 40))
     px, py = rx * np.cos(a), ry * np.sin(a)
@@ -68,7 +70,7 @@ def limb(points: Sequence[Point], widths: Sequence[float], bend: bool = True) ->
 
     def cap(i: int, sign: float) -> Outline:
         a = np.linspace(-np.pi / 2, np.pi / 2, 9)[1:-1, None]
-        return line[i] + sign * half[i] * np.cos(a) * along[i] + np.sin(a) * normal[i] * sign
+        return np.asarray(line[i] + sign * half[i] * np.cos(a) * along[i] + np.sin(a) * normal[i] * sign)
 
     return np.concatenate([line + normal, cap(-1, 1.0)[::-1], (line - normal)[::-1], cap(0, -1.0)[::-1]])
 
@@ -89,4 +91,5 @@ def bumpy(outline: Outline, rng: np.random.Generator, bumps: int, depth: float) 
     out = p - centre
     out /= np.maximum(np.hypot(out[:, 0], out[:, 1]), 1e-9)[:, None]
     height = np.repeat(rng.uniform(0.5, 1.3, bumps), 8)
-    return p + out * (height * depth * np.abs(np.sin(np.arange(len(p)) / 8 * np.pi)))[:, None]
+    wave = np.abs(np.sin(np.arange(len(p)) / 8 * np.pi))
+    return np.asarray(p + out * (height * depth * wave)[:, None])
