@@ -17,8 +17,8 @@ FLOORS = [
     {"labels", "transforms"},
     {"dataset", "render", "drawing"},
     {"formats"},
-    {"loader", "sample", "show"},
-    {"d2l"},
+    {"loader", "sample", "showing"},
+    {"d2l", "torch"},
     {"cli", "__main__"},
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .classes import voc_colormap as voc_colormap
     from .dataset import Dataset as Dataset
     from .dataset import Split as Split
+    from .drawing import Picture as Picture
     from .errors import DataError as DataError
     from .errors import PixelwiseError as PixelwiseError
     from .errors import SystemFault as SystemFault
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .formats import open as open
     from .loader import Loader as Loader
     from .sample import sample as sample
-    from .show import show as show
+    from .showing import show as show
     from .transforms import IMAGENET_MEAN as IMAGENET_MEAN
     from .transforms import IMAGENET_STD as IMAGENET_STD
     from .transforms import CenterCrop as CenterCrop
@@ -46,11 +47,12 @@ __version__ = "0.1.0"
 _ROOMS = {
     "classes": "ClassTable VOC VOC_NAMES voc_colormap",
     "dataset": "Dataset Split",
+    "drawing": "Picture",
     "errors": "PixelwiseError DataError UsageError SystemFault",
     "formats": "open",
     "loader": "Loader",
     "sample": "sample",
-    "show": "show",
+    "showing": "show",
     "transforms": "IMAGENET_MEAN IMAGENET_STD CenterCrop HorizontalFlip Normalize RandomCrop",
     "types": "Batch Finding Plan Sample Window",
 }

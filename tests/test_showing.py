@@ -14,7 +14,7 @@ from pixelwise.drawing import Picture, instance_overlay, overlay
 from pixelwise.drawing.blocks import STANDARD_WIDTH, Style
 from pixelwise.drawing.pixels import fit, scaled_image, scaled_label
 from pixelwise.errors import PairError, UsageError
-from pixelwise.show import show
+from pixelwise.showing import show
 from pixelwise.transforms import IMAGENET_MEAN, IMAGENET_STD
 from pixelwise.types import Batch, Sample
 
