@@ -127,6 +127,9 @@ def _check_free(root: Path) -> None:
 
 
 def _paint_all(voc: Path, count: int, seed: int, progress: Callable[[int, int], None] | None) -> None:
+    from .texture import tiles
+
+    tiles()  # once here, or every thread would start by making its own
     workers = min(os.cpu_count() or 1, 8, count)
     waiting: deque[Future[None]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="pixelwise-sample")
