@@ -12,7 +12,7 @@ from scipy import stats
 
 from pixelwise.errors import UsageError
 from pixelwise.kernels.draw import philox
-from pixelwise.sampling import Draws, Order, check_seed, shuffled
+from pixelwise.sampling import Draws, Order, RareClassSampling, RepeatFactor, check_seed, shuffled
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,47 @@ def test_ranks_share_an_epoch_exactly(n: int, batch: int, world: int, shuffle: b
     assert len(alone) == len(ranks[0])
     for k in range(len(alone)):
         parts = [r.batch(2, k) for r in ranks]
-        together = np.concatenate([samples[real] for samples, real in parts])
+        together = np.concatenate([samples[real] for samples, _, real in parts])
         assert np.array_equal(together, alone.batch(2, k)[0])
-        assert len({len(samples) for samples, _ in parts}) == 1
+        assert len({len(samples) for samples, *_ in parts}) == 1
 
 
 @pytest.mark.parametrize("seed", [-1, 1 << 64, 1.5, "0", True])
 def test_a_seed_is_a_64_bit_integer(seed: object) -> None:
     with pytest.raises(UsageError, match="seed must be"):
         check_seed(seed)  # type: ignore[arg-type]
+
+
+COUNTS = np.array([[900, 0, 0], [900, 50, 0], [900, 0, 0], [900, 0, 10], [400, 500, 0]])
+
+
+def test_rare_classes_are_drawn_by_the_published_formula() -> None:
+    sampler = RareClassSampling(COUNTS, temperature=0.5, min_pixels=20)
+    share = COUNTS.sum(axis=0) / COUNTS.sum()
+    weight = np.exp((1 - share) / 0.5)
+    assert np.allclose(sampler.class_probabilities, weight / weight.sum())
+    drawn = np.bincount(sampler.samples(np.arange(10_000), seed=3, epoch=0), minlength=5)
+    p0, p1, p2 = sampler.class_probabilities  # class 2 has no image with 20 pixels: any image that has it counts
+    expected = 10_000 * np.array([p0 / 5, p0 / 5 + p1 / 2, p0 / 5, p0 / 5 + p2, p0 / 5 + p1 / 2])
+    assert stats.chisquare(drawn, expected).pvalue > 1e-3
+
+
+def test_repeat_factors_are_the_published_ones_and_hold_in_every_epoch() -> None:
+    sampler = RepeatFactor(COUNTS, threshold=0.8)
+    assert np.allclose(sampler.factors, [1, np.sqrt(0.8 / 0.4), 1, np.sqrt(0.8 / 0.2), np.sqrt(0.8 / 0.4)])
+    total = np.zeros(5)
+    for epoch in range(300):
+        times = np.bincount(sampler.samples(np.arange(len(sampler)), seed=1, epoch=epoch), minlength=5)
+        scaled = sampler.factors * len(sampler) / sampler.factors.sum()
+        assert (times >= np.floor(scaled)).all()
+        assert (times <= np.ceil(scaled)).all()
+        total += times
+    assert np.allclose(total / 300, scaled, atol=0.1)
+
+
+def test_samplers_restrict_to_what_is_kept() -> None:
+    kept = np.array([0, 3])
+    assert len(RepeatFactor(COUNTS).restrict(kept)) >= 2
+    assert RareClassSampling(COUNTS).restrict(kept).samples(np.arange(50), 0, 0).max() <= 1
+    with pytest.raises(UsageError):
+        RareClassSampling(np.zeros((3, 2), np.int64))

@@ -24,7 +24,7 @@ from .dataset import Split
 from .errors import DataError, PairError, UsageError
 from .parallel import default_threads
 from .render import FILL, Output, Renderer, Slot
-from .sampling import Draws, Order, check_seed
+from .sampling import Draws, Order, Sampler, check_seed
 from .transforms import F64, I64, Plans, Transform, make_plans
 from .types import U8, Batch, Clock
 
@@ -197,7 +197,8 @@ class Loader:
     the class table's own (uint8 up to 255 classes), or "int32", "int64". threads: default one a core. shard:
     (rank, world); every rank gets the same number of batches. on_error: "raise" stops at the first sample that cannot
     be read exactly; "skip" fills its place with `ignore_index`, marks it not `real` and names it in `skipped`.
-    prefetch: batches under way. fill: RGB colour of padding.
+    prefetch: batches under way. sampler: chooses the samples of an epoch, such as RareClassSampling; without one
+    every sample comes once. fill: RGB colour of padding.
 
     Iterating starts the next epoch, or continues where `load_state_dict` says. Images of different sizes are padded to
     the largest of the batch; `batch.sizes` tells their own.
@@ -219,6 +220,7 @@ class Loader:
         shard: tuple[int, int] = (0, 1),
         on_error: Literal["raise", "skip"] = "raise",
         prefetch: int = 2,
+        sampler: Sampler | None = None,
         fill: tuple[int, int, int] = FILL,
     ) -> None:
         _check_choice("small", small, ("drop", "pad", "error"))
@@ -260,7 +262,10 @@ class Loader:
             )
         self._kept = self._keep(small)
         n = len(split) if self._kept is None else len(self._kept)
-        self._order = Order(n, batch_size, shuffle, drop_last, self.seed, rank, world)
+        if sampler is not None:
+            sampler = sampler if self._kept is None else sampler.restrict(self._kept)
+            n = len(sampler)
+        self._order = Order(n, batch_size, shuffle, drop_last, self.seed, rank, world, sampler)
         self.epoch = 0
         self.batch = 0
         self._resume = True  # the next iteration starts at (epoch, batch) instead of at the next epoch
@@ -320,7 +325,7 @@ class Loader:
         return (
             f"data {self.split.fingerprint}; samples {order.n}; seed {self.seed}; "
             f"global batch {order.batch_size * order.world}; shuffle {order.shuffle}; drop_last {order.drop_last}; "
-            f"transforms {list(self.transforms)!r}"
+            f"sampler {order.sampler and order.sampler.fingerprint}; transforms {list(self.transforms)!r}"
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -340,7 +345,7 @@ class Loader:
         """
         if not {"epoch", "batch", "fingerprint"} <= set(state):
             raise UsageError("a state has epoch, batch and fingerprint", code="other-state")
-        theirs, ours = str(state["fingerprint"]).split("; ", 6), self.fingerprint.split("; ", 6)
+        theirs, ours = str(state["fingerprint"]).split("; ", 7), self.fingerprint.split("; ", 7)
         different = [f"{a} there, {b} here" for a, b in zip(theirs, ours, strict=False) if a != b]
         if different or len(theirs) != len(ours):
             raise UsageError(f"the state is of another loader: {'; '.join(different)}", code="other-state")
@@ -368,9 +373,10 @@ class Loader:
         return _Iteration(self, self.epoch, self.batch)
 
     def _plan(self, epoch: int, k: int) -> tuple[I64, NDArray[np.bool_], Plans]:
-        positions, real = self._order.batch(epoch, k)
-        indices = positions if self._kept is None else self._kept[positions]
-        draws = Draws(self.seed, epoch, indices)
+        indices, addresses, real = self._order.batch(epoch, k)
+        if self._kept is not None:
+            indices = self._kept[indices]
+        draws = Draws(self.seed, epoch, addresses if self._order.sampler is not None else indices)
         plans = make_plans(self.transforms, self.split.sizes(indices), draws.uniform)
         if plans.small.any() and not self._pad_small:
             raise UsageError(
