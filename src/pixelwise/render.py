@@ -7,6 +7,7 @@ kernels; tests hold the two equal.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -21,14 +22,19 @@ FILL = (124, 116, 104)
 """Colour of padding, RGB: ImageNet's mean (0.485, 0.456, 0.406) in 0..255, so that it is about zero once normalised."""
 
 
+# -- the reference --------------------------------------------------------------------------------------------
+
+
 def render_plain(
     sample: Sample, plan: Plan, ignore_index: int, fill: tuple[int, int, int] = FILL
 ) -> tuple[F64, Label | None]:
     """What `plan` makes of a whole sample: image (3, h, w) float64 with colour applied, and label (h, w).
 
     An output pixel whose centre falls outside the source gets the fill colour and `ignore_index`. The label is taken
-    from the source pixel that holds the centre, the image bilinearly between the four pixel centres around it
-    (edge pixels repeat). Slow; it exists to define the fast paths.
+    from the source pixel that holds the centre. The image is averaged over the box `plan.box` around that point, source pixels
+    being unit squares and edge pixels repeating outside: for a box of 1 x 1 this is bilinear interpolation between pixel
+    centres, for larger ones area averaging. Then tone curve (linear between whole levels), matrix, clamp. Slow; it
+    exists to define the fast paths.
     """
     height, width = plan.source
     h, w = plan.size
@@ -36,11 +42,8 @@ def render_plain(
     y, x = np.mgrid[0:h, 0:w] + 0.5
     sx, sy = a * x + b * y + c, d * x + e * y + f
     inside = (sx >= 0) & (sx < width) & (sy >= 0) & (sy < height)
-    image = np.where(inside[..., None], _bilinear(sample.image, sx, sy), np.array(fill, np.float64)) / 255.0
-    out = image.transpose(2, 0, 1)
-    if plan.color is not None:
-        matrix = np.array(plan.color)
-        out = np.einsum("kc,chw->khw", matrix[:, :3], out) + matrix[:, 3, None, None]
+    levels = np.where(inside[..., None], _averaged(sample.image, sx, sy, plan.box), np.array(fill, np.float64))
+    out = shade_plain(levels.transpose(2, 0, 1), plan)
     if sample.label is None:
         return out, None
     label = np.full((h, w), ignore_index, sample.label.dtype)
@@ -48,17 +51,41 @@ def render_plain(
     return out, label
 
 
-def _bilinear(image: NDArray[np.uint8], sx: F64, sy: F64) -> F64:
-    height, width = image.shape[:2]
-    px, py = sx - 0.5, sy - 0.5
-    x0, y0 = np.floor(px), np.floor(py)
-    fx, fy = (px - x0)[..., None], (py - y0)[..., None]
-    xs = [np.clip(x0 + k, 0, width - 1).astype(int) for k in (0, 1)]
-    ys = [np.clip(y0 + k, 0, height - 1).astype(int) for k in (0, 1)]
-    source = image.astype(np.float64)
-    top = source[ys[0], xs[0]] * (1 - fx) + source[ys[0], xs[1]] * fx
-    bottom = source[ys[1], xs[0]] * (1 - fx) + source[ys[1], xs[1]] * fx
-    return np.asarray(top * (1 - fy) + bottom * fy)
+def _averaged(image: NDArray[Any], sx: F64, sy: F64, box: tuple[float, float]) -> F64:
+    total = np.zeros((*sx.shape, 3))
+    rows, columns = (_overlaps(s, side, n) for s, side, n in zip((sy, sx), box, image.shape, strict=False))
+    for row, down in rows:
+        for column, across in columns:
+            total += image[row, column] * (down * across)[..., None]
+    return total
+
+
+def _overlaps(s: F64, side: float, extent: int) -> list[tuple[I64, F64]]:
+    # For each pixel that an interval of length `side` around s can touch: its index and its share of the interval.
+    left, right = s - side / 2, s + side / 2
+    taps = []
+    for t in range(ceil(side) + 1):
+        x = np.floor(left) + t
+        share = np.maximum(np.minimum(x + 1, right) - np.maximum(x, left), 0.0) / side
+        taps.append((np.clip(x, 0, extent - 1).astype(np.int64), share))
+    return taps
+
+
+def shade_plain(levels: F64, plan: Plan) -> F64:
+    """The plan's colour on levels (3, h, w) in 0..255: tone curve, matrix, clamp; float64."""
+    out = levels / 255.0
+    if plan.tone is not None:
+        out = np.stack([np.interp(plane, np.arange(256), table) for plane, table in zip(levels, plan.tone, strict=True)])
+    if plan.color is not None:
+        matrix = np.array(plan.color)
+        out = np.einsum("kc,chw->khw", matrix[:, :3], out) + matrix[:, 3, None, None]
+    if plan.limits is not None:
+        low, high = np.array(plan.limits)[:, :, None, None]
+        out = np.clip(out, low, high)
+    return out
+
+
+# -- the fast paths -------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -67,6 +94,52 @@ class Slot:
 
     images: NDArray[Any]
     labels: NDArray[Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The colour of each sample as the kernels take it, in units of the output; see `kernels.window.shade`.
+
+    trivial: no colour but scale and bias. unchanged: levels go out as they come in.
+    """
+
+    tones: NDArray[np.float32]
+    color: NDArray[np.float32]
+    plain: NDArray[np.bool_]
+    limits: NDArray[np.float32]
+    fill: NDArray[Any]
+    trivial: bool
+    unchanged: bool
+
+
+def make_palette(plans: Plans, fill: tuple[int, int, int], whole_levels: bool) -> Palette:
+    """The palette of the plans. whole_levels: uint8 output, without normalisation; else float."""
+    n = len(plans)
+    color = plans.color if whole_levels else plans.folded_color()
+    clamped = plans.color is not None or plans.tone is not None
+    if color is None:
+        color = np.tile(np.eye(3, 4), (n, 1, 1))
+    limits = plans.limits() if not whole_levels else np.array([[0.0] * 3, [1.0] * 3])
+    values = np.tile(np.array(fill) / 255.0, (n, 1)) if plans.tone is None else plans.tone[:, (0, 1, 2), fill]
+    padding = np.einsum("nkc,nc->nk", color[:, :, :3], values) + color[:, :, 3]
+    if limits is None:
+        limits = np.array([[-3e38] * 3, [3e38] * 3])
+    else:
+        padding = np.clip(padding, limits[0], limits[1])
+    plain = ~np.any(color[:, :, :3] * (1 - np.eye(3)), axis=(1, 2))
+    color = color.copy()
+    if whole_levels:
+        color, limits, padding = color * 255.0, limits * 255.0 + 0.5, padding * 255.0 + 0.5
+        color[:, :, 3] += 0.5
+    tones = np.zeros((n, 0, 257), np.float32)
+    if plans.tone is not None:
+        tones = np.concatenate([plans.tone, plans.tone[:, :, -1:]], axis=2).astype(np.float32)
+    else:
+        color[:, :, :3] /= 255.0
+    return Palette(
+        tones, color.astype(np.float32), plain, np.tile(limits.astype(np.float32), (n, 1, 1)),
+        padding.astype(np.uint8 if whole_levels else np.float32), not clamped, whole_levels and not clamped,
+    )  # fmt: skip
 
 
 class Renderer:
@@ -81,46 +154,34 @@ class Renderer:
         self.slot = slot
         self._packed = output == "uint8-hwc"
         self._ignore = None if slot.labels is None else slot.labels.dtype.type(ignore_index)
-        color = None if output.startswith("uint8") else plans.folded_color()
-        self._prepare_color(color, fill)
+        self._palette = make_palette(plans, fill, output.startswith("uint8"))
+        self._matrix = np.ascontiguousarray(plans.matrix.reshape(-1, 6))
         self._jobs = self._table()
-
-    def _prepare_color(self, color: F64 | None, fill: tuple[int, int, int]) -> None:
-        n = len(self.plans)
-        if self.slot.images.dtype == np.uint8:
-            self._fill: NDArray[Any] = np.tile(np.array(fill, np.uint8), (n, 1))
-            self._scale = self._bias = None
-            return
-        if color is None:
-            scale, bias = np.full((n, 3), 1 / 255), np.zeros((n, 3))
-        else:
-            scale, bias = color[:, (0, 1, 2), (0, 1, 2)] / 255.0, color[:, :, 3]
-        self._fill = (np.array(fill) * scale + bias).astype(np.float32)
-        self._scale, self._bias = scale.astype(np.float32), bias.astype(np.float32)
+        self._kinds = set(self._jobs[:, _KIND].tolist())
+        self._windows: list[list[int]] = self._jobs[:, -4:].tolist()
 
     def _table(self) -> I64:
         from .kernels import window as w
 
-        plans = self.plans
-        jobs = np.zeros((len(plans), w.COLUMNS), np.int64)
-        flip = plans.matrix[:, (0, 1), (0, 1)] < 0
-        # A mirrored axis starts at its far end: the first source column is where the last output column lies.
-        corner = plans.matrix[:, :, 2] - np.where(flip, plans.size[:, ::-1], 0)
-        jobs[:, w.X0], jobs[:, w.Y0] = corner[:, 0], corner[:, 1]
-        jobs[:, w.OUT_H : w.OUT_W + 1] = plans.size
-        jobs[:, w.FLIP_X], jobs[:, w.FLIP_Y] = flip[:, 0], flip[:, 1]
+        plans, matrix = self.plans, self.plans.matrix
+        jobs = np.zeros((len(plans), w.WIDE), np.int64)
+        axes = matrix[:, (0, 1), (0, 1)]
+        straight = (matrix[:, 0, 1] == 0) & (matrix[:, 1, 0] == 0)
+        whole = (np.abs(axes) == 1).all(axis=1) & (matrix[:, :, 2] == np.rint(matrix[:, :, 2])).all(axis=1)
+        copy = straight & whole
+        jobs[:, w.KIND] = np.where(copy, w.COPY, np.where(straight, w.SCALE, w.WARP))
         jobs[:, w.HEIGHT : w.WIDTH + 1] = plans.source
-        self._windows = self._read_windows(jobs)
+        jobs[:, w.OUT_H : w.OUT_W + 1] = plans.size
+        flip = axes < 0
+        # A mirrored axis starts at its far end: the first source column is where the last output column lies.
+        corner = matrix[:, :, 2] - np.where(flip, plans.size[:, ::-1], 0)
+        jobs[:, w.X0], jobs[:, w.Y0] = np.where(copy, corner.T, 0)
+        jobs[:, w.FLIP_X], jobs[:, w.FLIP_Y] = flip.T
+        images = self.slot.images
+        jobs[:, w.SLOT] = np.arange(len(plans))
+        jobs[:, w.ROWS : w.COLUMNS + 1] = images.shape[1:3] if self._packed else images.shape[2:4]
+        jobs[:, w.LOW_Y :] = _windows(plans, copy)
         return jobs
-
-    def _read_windows(self, jobs: I64) -> list[list[int]]:
-        from .kernels import window as w
-
-        corner = jobs[:, (w.Y0, w.X0)]
-        low = np.clip(corner, 0, self.plans.source)
-        high = np.clip(corner + self.plans.size, 0, self.plans.source)
-        windows: list[list[int]] = np.concatenate([low, np.maximum(low, high)], axis=1).tolist()
-        return windows
 
     def window(self, k: int) -> Window:
         """The pixels that sample k needs."""
@@ -130,36 +191,105 @@ class Renderer:
         """Render sample k of the batch from the pixels of `window(k)`."""
         from .kernels import window as w
 
-        y0, x0, y1, x1 = self._windows[k]
+        y0, x0, _, _ = self._windows[k]
         image, label = sample.image, sample.label
         job = self._jobs[k]
-        job[w.IMAGE], job[w.IMAGE_STRIDE] = image.__array_interface__["data"][0], image.strides[0]
-        job[w.HEIGHT], job[w.WIDTH] = y1 - y0, x1 - x0
-        job[w.Y0] -= y0
-        job[w.X0] -= x0
+        image = image if image.strides[1:] == (3, 1) else np.ascontiguousarray(image)
+        job[w.IMAGE_STRIDE] = image.strides[0]
+        # The kernels count from pixel (0, 0) of the source; what lies before the window they never touch.
+        job[w.IMAGE] = image.__array_interface__["data"][0] - y0 * image.strides[0] - 3 * x0
         if label is not None:
-            job[w.LABEL], job[w.LABEL_STRIDE] = label.__array_interface__["data"][0], label.strides[0]
+            label = label if label.strides[1] == label.itemsize else np.ascontiguousarray(label)
+            job[w.LABEL_STRIDE] = label.strides[0]
+            job[w.LABEL] = label.__array_interface__["data"][0] - y0 * label.strides[0] - label.itemsize * x0
         self._run(k, k + 1, None if label is None else label.dtype)
+
+    def write_mapped(
+        self, first: int, last: int, images: I64, labels: I64 | None = None, label_dtype: Any = np.uint8
+    ) -> None:
+        """Render samples first..last of the batch from memory, with few kernel calls, the GIL released.
+
+        images, labels: (last - first,) addresses of the first byte of whole source images, (H, W, 3) uint8 rows
+        without gaps, and labels, (H, W) of `label_dtype` (uint8 or uint16); the memory must stay until the call returns.
+        """
+        from .kernels import window as w
+
+        jobs = self._jobs[first:last]
+        jobs[:, w.IMAGE], jobs[:, w.IMAGE_STRIDE] = images, 3 * jobs[:, w.WIDTH]
+        dtype = None
+        if labels is not None:
+            dtype = np.dtype(label_dtype)
+            jobs[:, w.LABEL], jobs[:, w.LABEL_STRIDE] = labels, dtype.itemsize * jobs[:, w.WIDTH]
+        self._run(first, last, dtype)
 
     def fill(self, k: int) -> None:
         """Make sample k of the batch nothing but padding: fill colour and `ignore_index`."""
         from .kernels import window as w
 
         self._jobs[k, w.OUT_H : w.OUT_W + 1] = 0
+        self._jobs[k, w.KIND] = w.COPY
+        self._kinds.add(w.COPY)
         self._run(k, k + 1, None if self.slot.labels is None else np.dtype(np.uint8))
 
     def _run(self, first: int, last: int, label_dtype: Any) -> None:
         from .kernels import window as w
 
-        images, labels = self.slot.images, self.slot.labels
-        if self._scale is not None:
-            w.render_float(self._jobs, first, last, self._scale, self._bias, self._fill, images)
-        elif self._packed:
-            w.render_packed(self._jobs, first, last, self._fill, images)
-        else:
-            w.render_planar(self._jobs, first, last, self._fill, images)
-        if labels is not None and label_dtype is not None:
-            w.render_label(self._jobs, first, last, _ZEROS[label_dtype], self._ignore, labels)
+        self._run_images(first, last)
+        labels = self.slot.labels
+        if labels is None or label_dtype is None:
+            return
+        zero, jobs = _ZEROS[label_dtype], self._jobs
+        if w.COPY in self._kinds:
+            w.render_label(jobs, first, last, zero, self._ignore, labels)
+        if self._kinds - {w.COPY}:
+            from .kernels import resample
+
+            if w.SCALE in self._kinds:
+                resample.scale_label(jobs, self._matrix, first, last, zero, self._ignore, labels)
+            if w.WARP in self._kinds:
+                resample.warp_label(jobs, self._matrix, first, last, zero, self._ignore, labels)
+
+    def _run_images(self, first: int, last: int) -> None:
+        from .kernels import window as w
+
+        images, p = self.slot.images, self._palette
+        if w.COPY in self._kinds and p.unchanged:
+            (w.render_packed if self._packed else w.render_planar)(self._jobs, first, last, p.fill, images)
+        planes = images.transpose(0, 3, 1, 2) if self._packed else images
+        if images.dtype == np.float16:
+            planes = np.empty((last - first, *images.shape[1:]), np.float32)
+        jobs, matrix = self._jobs[first:last], self._matrix[first:last]
+        if images.dtype == np.float16:
+            jobs = jobs.copy()
+            jobs[:, w.SLOT] -= first
+        colors = (p.tones[first:last], p.color[first:last], p.plain[first:last], p.limits[first:last], p.fill[first:last])
+        n = last - first
+        if w.COPY in self._kinds and p.trivial and not p.unchanged:
+            w.render_float(jobs, 0, n, p.color[first:last], p.fill[first:last], planes)
+        elif w.COPY in self._kinds and not p.unchanged:
+            w.render_colored(jobs, 0, n, *colors, planes)
+        if self._kinds - {w.COPY}:
+            from .kernels import resample
+
+            if w.SCALE in self._kinds:
+                resample.scale_image(jobs, matrix, 0, n, *colors, planes)
+            if w.WARP in self._kinds:
+                resample.warp_image(jobs, matrix, 0, n, *colors, planes)
+        if images.dtype == np.float16:
+            images[first:last] = planes
 
 
+_KIND = 12
 _ZEROS = {np.dtype(t): np.zeros(1, t) for t in (np.uint8, np.uint16)}
+
+
+def _windows(plans: Plans, copy: NDArray[np.bool_]) -> I64:
+    """`Plan.window` for all plans: (B, 4) int64."""
+    h, w = plans.size[:, 0, None].astype(float), plans.size[:, 1, None].astype(float)
+    x, y = np.array([0.0, 1.0, 1.0, 0.0]) * w, np.array([0.0, 0.0, 1.0, 1.0]) * h
+    corner = plans.matrix[:, :, :1] * x[:, None] + plans.matrix[:, :, 1:2] * y[:, None] + plans.matrix[:, :, 2:]
+    side = np.maximum(np.hypot(plans.matrix[:, :, 0], plans.matrix[:, :, 1]), 1.0)
+    margin = np.where(copy[:, None], 0, np.ceil(side / 2) + 1)
+    low = np.clip(np.floor(corner.min(axis=2)) - margin, 0, plans.source[:, ::-1])
+    high = np.clip(np.ceil(corner.max(axis=2)) + margin, 0, plans.source[:, ::-1])
+    return np.concatenate([low[:, ::-1], high[:, ::-1]], axis=1).astype(np.int64)

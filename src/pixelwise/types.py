@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil, floor
+from math import ceil, floor, hypot
 from time import perf_counter
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -114,13 +114,17 @@ class Plan:
     """What to cut from one source image and how to render it. Made before any pixel is read.
 
     source, size: (height, width) of the source and of the output. matrix: 2x3, maps an output point (x, y, 1) to
-    the source point (x, y); pixel i has its centre at i + 0.5. color: 3x4, applied to RGB in 0..1 and 1, or None.
+    the source point (x, y); pixel i has its centre at i + 0.5. tone: a table of 256 for each channel, from grey level to a value in
+    0..1, or None for level / 255. color: 3x4, applied to those values and 1, or None. limits: (lowest, highest) final
+    value of each channel, to which colours are clamped, or None.
     """
 
     source: Size
     size: Size
     matrix: tuple[tuple[float, float, float], tuple[float, float, float]]
     color: tuple[tuple[float, float, float, float], ...] | None = None
+    tone: tuple[tuple[float, ...], ...] | None = None
+    limits: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     @property
     def is_copy(self) -> bool:
@@ -136,13 +140,19 @@ class Plan:
         return tuple((a * x + b * y + c, d * x + e * y + f) for x, y in ((0, 0), (w, 0), (w, h), (0, h)))
 
     @property
+    def box(self) -> tuple[float, float]:
+        """(height, width) in source pixels of what an output pixel averages: at least 1, which is bilinear interpolation."""
+        (a, b, _), (d, e, _) = self.matrix
+        return max(1.0, hypot(d, e)), max(1.0, hypot(a, b))
+
+    @property
     def window(self) -> Window:
         """The source pixels that the output needs, clipped to the source; empty where it lies outside."""
-        margin = 0 if self.is_copy else 1 + int(max(map(abs, (*self.matrix[0][:2], *self.matrix[1][:2]))))
+        down, across = (0, 0) if self.is_copy else (ceil(side / 2) + 1 for side in self.box)
         xs, ys = zip(*self.corners, strict=True)
         h, w = self.source
-        y0, y1 = (min(max(v, 0), h) for v in (floor(min(ys)) - margin, ceil(max(ys)) + margin))
-        x0, x1 = (min(max(v, 0), w) for v in (floor(min(xs)) - margin, ceil(max(xs)) + margin))
+        y0, y1 = (min(max(v, 0), h) for v in (floor(min(ys)) - down, ceil(max(ys)) + down))
+        x0, x1 = (min(max(v, 0), w) for v in (floor(min(xs)) - across, ceil(max(xs)) + across))
         return Window(y0, x0, y1, x1)
 
 

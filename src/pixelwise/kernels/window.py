@@ -1,4 +1,8 @@
-"""Render crops and flips of many samples in one call: windows of pixels, anywhere in memory, to batch slots."""
+"""Render crops and flips of many samples in one call: windows of pixels, anywhere in memory, to batch slots.
+
+A table of jobs, one row a job, says what goes where; the kernels of `resample` read the same table. A job fills
+the rectangle TOP, LEFT, ROWS, COLUMNS of its slot: the plan's pixels in the rectangle's top left corner, padding elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,24 @@ from numba.extending import intrinsic
 
 from . import jit_fast
 
-# Columns of the job table, one row a sample, all int64.
-IMAGE, IMAGE_STRIDE, LABEL, LABEL_STRIDE = 0, 1, 2, 3  # address of the first byte, bytes a row
-HEIGHT, WIDTH = 4, 5  # of the pixels at that address
-Y0, X0 = 6, 7  # first row and column of the window, in those pixels; outside them lies padding
-OUT_H, OUT_W = 8, 9  # size of the window
-FLIP_X, FLIP_Y = 10, 11
-COLUMNS = 12
+# Columns of the job table, all int64. Addresses are those of source pixel (0, 0): only the pixels LOW..HIGH are
+# there to be read, the rest of the source need not be in memory.
+IMAGE, IMAGE_STRIDE, LABEL, LABEL_STRIDE = 0, 1, 2, 3  # address, bytes a row
+HEIGHT, WIDTH = 4, 5  # of the source
+Y0, X0 = 6, 7  # copies: source row and column of the window's top left; outside the source lies padding
+OUT_H, OUT_W = 8, 9  # size of the plan's output
+FLIP_X, FLIP_Y = 10, 11  # copies: mirrored
+KIND = 12
+SLOT, TOP, LEFT, ROWS, COLUMNS = 13, 14, 15, 16, 17
+LOW_Y, LOW_X, HIGH_Y, HIGH_X = 18, 19, 20, 21
+WIDE = 22
+
+# What KIND can be.
+COPY, SCALE, WARP, NOTHING = 0, 1, 2, 3
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _pointer(_context: Any, address: Any) -> Any:
+def pointer(_context: Any, address: Any) -> Any:
     """An integer address as a pointer to bytes, which `carray` makes an array of."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -48,38 +59,77 @@ def _source_row(job: Any, i: Any) -> Any:
 
 
 @jit_fast
-def render_float(jobs: Any, first: Any, last: Any, scale: Any, bias: Any, fill: Any, out: Any) -> None:
-    """uint8 HWC windows to float CHW: out[n, c, i, j] = pixel * scale[n, c] + bias[n, c]; fill[n, c] where there is none.
+def _deal(src: Any, m: Any, flip: Any, row: Any) -> None:
+    """m interleaved pixels to three planes."""
+    if flip:
+        for j in range(m):
+            k = np.uint64(m - 1 - j)
+            row[0, k] = src[3 * j]
+            row[1, k] = src[3 * j + 1]
+            row[2, k] = src[3 * j + 2]
+    else:
+        for j in range(m):
+            row[0, j] = src[3 * j]
+            row[1, j] = src[3 * j + 1]
+            row[2, j] = src[3 * j + 2]
+
+
+@jit_fast
+def shade(line: Any, m: Any, tones: Any, color: Any, plain: Any, limits: Any, r: Any, g: Any, b: Any) -> None:
+    """m pixels of three planes of grey levels (float32, changed) to their final colour in r, g and b.
+
+    tones: (3, 257) tables with values at whole levels, or nothing. color: (3, 4); plain: only its diagonal and last
+    column count. limits: (2, 3) lowest and highest value of each channel.
+    """
+    if tones.shape[0]:
+        for c in range(3):
+            plane, table = line[c], tones[c]
+            for j in range(m):
+                k = np.uint64(plane[j])
+                low = table[k]
+                plane[j] = low + (table[k + np.uint64(1)] - low) * (plane[j] - np.float32(k))
+    for c in range(3):
+        p, q, s, t = color[c, 0], color[c, 1], color[c, 2], color[c, 3]
+        least, most = limits[0, c], limits[1, c]
+        dst = r if c == 0 else (g if c == 1 else b)
+        if plain:
+            plane, f = line[c], color[c, c]
+            for j in range(m):
+                v = plane[j] * f + t
+                v = v if v > least else least
+                dst[j] = v if v < most else most
+        else:
+            x, y, z = line[0], line[1], line[2]
+            for j in range(m):
+                v = x[j] * p + y[j] * q + z[j] * s + t
+                v = v if v > least else least
+                dst[j] = v if v < most else most
+
+
+@jit_fast
+def render_float(jobs: Any, first: Any, last: Any, color: Any, fill: Any, out: Any) -> None:
+    """Copies, uint8 HWC to float CHW: level * color[n, c, c] + color[n, c, 3]; fill[n, c] where there is none.
 
     A planar uint8 row lies in between: it is what lets LLVM vectorise both loops.
     """
-    height, width = out.shape[2], out.shape[3]
-    row = np.empty((3, width), np.uint8)
+    row = np.empty((3, out.shape[3]), np.uint8)
     for n in range(first, last):
         job = jobs[n]
+        if job[KIND] != COPY:
+            continue
+        slot, top, left, width = job[SLOT], job[TOP], job[LEFT], job[COLUMNS]
         x, m, start = _clip(job)
-        for i in range(height):
+        for i in range(job[ROWS]):
             y = _source_row(job, i)
             if y < 0 or m == 0:
                 for c in range(3):
-                    out[n, c, i, :] = fill[n, c]
+                    out[slot, c, top + i][left : left + width] = fill[n, c]
                 continue
-            at = job[IMAGE] + y * job[IMAGE_STRIDE] + 3 * x
-            src = carray(_pointer(at), (3 * m,))
-            if job[FLIP_X]:
-                for j in range(m):
-                    k = np.uint64(m - 1 - j)
-                    row[0, k] = src[3 * j]
-                    row[1, k] = src[3 * j + 1]
-                    row[2, k] = src[3 * j + 2]
-            else:
-                for j in range(m):
-                    row[0, j] = src[3 * j]
-                    row[1, j] = src[3 * j + 1]
-                    row[2, j] = src[3 * j + 2]
+            src = carray(pointer(job[IMAGE] + y * job[IMAGE_STRIDE] + 3 * x), (3 * m,))
+            _deal(src, m, job[FLIP_X], row)
             for c in range(3):
-                a, b, plane = scale[n, c], bias[n, c], row[c]
-                line = out[n, c, i]
+                a, b, plane = color[n, c, c], color[n, c, 3], row[c]
+                line = out[slot, c, top + i][left : left + width]
                 if m < width:
                     line[:start] = fill[n, c]
                     line[start + m :] = fill[n, c]
@@ -89,24 +139,62 @@ def render_float(jobs: Any, first: Any, last: Any, scale: Any, bias: Any, fill: 
 
 
 @jit_fast
-def render_planar(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None:
-    """uint8 HWC windows to uint8 CHW, values unchanged; fill[n, c] uint8 where there is no pixel."""
-    height, width = out.shape[2], out.shape[3]
+def render_colored(
+    jobs: Any, first: Any, last: Any, tones: Any, color: Any, plain: Any, limits: Any, fill: Any, out: Any
+) -> None:
+    """Copies with any colour transform, to any output: see `shade`. out: (B, 3, H, W), or a view of that shape."""
+    row = np.empty((3, out.shape[3]), np.uint8)
+    levels = np.empty((3, out.shape[3]), np.float32)
     for n in range(first, last):
         job = jobs[n]
+        if job[KIND] != COPY:
+            continue
+        slot, top, left, width = job[SLOT], job[TOP], job[LEFT], job[COLUMNS]
         x, m, start = _clip(job)
-        for i in range(height):
+        for i in range(job[ROWS]):
             y = _source_row(job, i)
             if y < 0 or m == 0:
                 for c in range(3):
-                    out[n, c, i, :] = fill[n, c]
+                    out[slot, c, top + i][left : left + width] = fill[n, c]
                 continue
             if m < width:
                 for c in range(3):
-                    out[n, c, i, :start] = fill[n, c]
-                    out[n, c, i, start + m :] = fill[n, c]
-            src = carray(_pointer(job[IMAGE] + y * job[IMAGE_STRIDE] + 3 * x), (3 * m,))
-            r, g, b = out[n, 0, i, start:], out[n, 1, i, start:], out[n, 2, i, start:]
+                    line = out[slot, c, top + i][left : left + width]
+                    line[:start] = fill[n, c]
+                    line[start + m :] = fill[n, c]
+            _deal(carray(pointer(job[IMAGE] + y * job[IMAGE_STRIDE] + 3 * x), (3 * m,)), m, job[FLIP_X], row)
+            for c in range(3):
+                plane, level = row[c], levels[c]
+                for j in range(m):
+                    level[j] = plane[j]
+            at = left + start
+            shade(levels, m, tones[n], color[n], plain[n], limits[n],
+                  out[slot, 0, top + i][at:], out[slot, 1, top + i][at:], out[slot, 2, top + i][at:])  # fmt: skip
+
+
+@jit_fast
+def render_planar(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None:
+    """Copies, uint8 HWC to uint8 CHW, values unchanged; fill[n, c] uint8 where there is no pixel."""
+    for n in range(first, last):
+        job = jobs[n]
+        if job[KIND] != COPY:
+            continue
+        slot, top, left, width = job[SLOT], job[TOP], job[LEFT], job[COLUMNS]
+        x, m, start = _clip(job)
+        for i in range(job[ROWS]):
+            y = _source_row(job, i)
+            if y < 0 or m == 0:
+                for c in range(3):
+                    out[slot, c, top + i][left : left + width] = fill[n, c]
+                continue
+            if m < width:
+                for c in range(3):
+                    line = out[slot, c, top + i][left : left + width]
+                    line[:start] = fill[n, c]
+                    line[start + m :] = fill[n, c]
+            src = carray(pointer(job[IMAGE] + y * job[IMAGE_STRIDE] + 3 * x), (3 * m,))
+            at = left + start
+            r, g, b = out[slot, 0, top + i][at:], out[slot, 1, top + i][at:], out[slot, 2, top + i][at:]
             if job[FLIP_X]:
                 for j in range(m):
                     k = np.uint64(m - 1 - j)
@@ -118,21 +206,23 @@ def render_planar(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None
 
 @jit_fast
 def render_packed(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None:
-    """uint8 HWC windows to uint8 HWC, values unchanged; fill[n, c] uint8 where there is no pixel."""
-    height, width = out.shape[1], out.shape[2]
+    """Copies, uint8 HWC to uint8 HWC, values unchanged; fill[n, c] uint8 where there is no pixel."""
     for n in range(first, last):
         job = jobs[n]
+        if job[KIND] != COPY:
+            continue
+        slot, top, left, width = job[SLOT], job[TOP], job[LEFT], job[COLUMNS]
         x, m, start = _clip(job)
-        for i in range(height):
+        for i in range(job[ROWS]):
             y = _source_row(job, i)
-            line = out[n, i]
+            line = out[slot, top + i][left : left + width]
             if y < 0 or m == 0:
                 line[:] = fill[n]
                 continue
             if m < width:
                 line[:start] = fill[n]
                 line[start + m :] = fill[n]
-            src = carray(_pointer(job[IMAGE] + y * job[IMAGE_STRIDE] + 3 * x), (3 * m,))
+            src = carray(pointer(job[IMAGE] + y * job[IMAGE_STRIDE] + 3 * x), (3 * m,))
             dst = line.reshape(-1)[3 * start : 3 * (start + m)]
             if job[FLIP_X]:
                 for j in range(m):
@@ -147,14 +237,16 @@ def render_packed(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None
 
 @jit_fast
 def render_label(jobs: Any, first: Any, last: Any, sample: Any, ignore: Any, out: Any) -> None:
-    """Label windows to (B, H, W) of any integer type; `ignore` where there is no pixel. sample: the stored dtype's zero."""
-    height, width = out.shape[1], out.shape[2]
+    """Copies of labels to (B, H, W) of any integer type; `ignore` where there is no pixel. sample: the stored dtype's zero."""
     for n in range(first, last):
         job = jobs[n]
+        if job[KIND] != COPY:
+            continue
+        slot, top, left, width = job[SLOT], job[TOP], job[LEFT], job[COLUMNS]
         x, m, start = _clip(job)
-        for i in range(height):
+        for i in range(job[ROWS]):
             y = _source_row(job, i)
-            line = out[n, i]
+            line = out[slot, top + i][left : left + width]
             if y < 0 or m == 0:
                 line[:] = ignore
                 continue
@@ -162,7 +254,7 @@ def render_label(jobs: Any, first: Any, last: Any, sample: Any, ignore: Any, out
                 line[:start] = ignore
                 line[start + m :] = ignore
             at = job[LABEL] + y * job[LABEL_STRIDE] + sample.itemsize * x
-            src = carray(_pointer(at), (sample.itemsize * m,)).view(sample.dtype)
+            src = carray(pointer(at), (sample.itemsize * m,)).view(sample.dtype)
             dst = line[start : start + m]
             if job[FLIP_X]:
                 for j in range(m):

@@ -1,0 +1,195 @@
+"""Plans: what a batch of transforms adds up to, and the rules that transforms share.
+
+`Plans` holds the plans of B samples as arrays, so that a whole batch is planned by a few NumPy calls. A transform's
+`plan(plans, uniform)` changes them in place; `uniform(j)` is its j-th random number for each sample, (B,) float64 in
+[0, 1), always the same for the same (seed, epoch, sample, transform, j). No pixels are touched here, except by
+transforms that ask for labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UsageError
+from ..types import Plan
+
+F64: TypeAlias = NDArray[np.float64]
+I64: TypeAlias = NDArray[np.int64]
+Bool: TypeAlias = NDArray[np.bool_]
+Uniform: TypeAlias = Callable[[int], F64]
+RGB: TypeAlias = tuple[float, float, float]
+Range: TypeAlias = tuple[float, float]
+
+
+class Plans:
+    """The plans of B samples, being made.
+
+    source, size: (B, 2) int64, (height, width) of the sources and of the outputs so far. matrix: (B, 2, 3) float64,
+    output point to source point. tone: (B, 3, 256) float64, the value in 0..1 of each grey level by channel, linear
+    between levels, or None for level / 255. color: (B, 3, 4) float64 on RGB in 0..1 after the tone curve, or
+    None for none so far. normalize: the final (mean, std), or None. small: (B,) bool, True where a crop without
+    padding did not fit.
+    """
+
+    __slots__ = ("color", "matrix", "normalize", "size", "small", "source", "tone")
+
+    def __init__(self, sizes: I64) -> None:
+        n = len(sizes)
+        self.source: I64 = np.array(sizes, np.int64)
+        self.size: I64 = self.source.copy()
+        self.matrix: F64 = np.zeros((n, 2, 3))
+        self.matrix[:, 0, 0] = self.matrix[:, 1, 1] = 1.0
+        self.tone: F64 | None = None
+        self.color: F64 | None = None
+        self.normalize: tuple[RGB, RGB] | None = None
+        self.small: Bool = np.zeros(n, bool)
+
+    def __len__(self) -> int:
+        return len(self.size)
+
+    def __getitem__(self, k: int) -> Plan:
+        """Plan k, by itself."""
+        (h, w), (oh, ow) = self.source[k].tolist(), self.size[k].tolist()
+        row0, row1 = self.matrix[k].tolist()
+        color, limits = self.folded_color(), self.limits()
+        return Plan(
+            (h, w), (oh, ow), (tuple(row0), tuple(row1)),
+            None if color is None else tuple(tuple(row) for row in color[k].tolist()),
+            None if self.tone is None else tuple(tuple(row) for row in self.tone[k].tolist()),
+            None if limits is None else (tuple(limits[0].tolist()), tuple(limits[1].tolist())),
+        )  # fmt: skip
+
+    # -- geometry ---------------------------------------------------------------------------------------------
+
+    def window(self, y0: I64, x0: I64, height: I64 | int, width: I64 | int) -> None:
+        """Cut rows y0..y0+height and columns x0..x0+width of the output so far; beyond its edge lies padding."""
+        self.matrix[:, :, 2] += self.matrix[:, :, 0] * x0[:, None] + self.matrix[:, :, 1] * y0[:, None]
+        self.size[:, 0] = height
+        self.size[:, 1] = width
+
+    def mirror(self, which: Bool, axis: int) -> None:
+        """Mirror the output so far of the samples in `which`: axis 0 left-right, axis 1 upside down."""
+        extent = self.size[which, 1 - axis][:, None]
+        self.matrix[which, :, 2] += self.matrix[which, :, axis] * extent
+        self.matrix[which, :, axis] *= -1.0
+
+    def resize(self, size: I64) -> None:
+        """Scale the output so far to size (B, 2). The ratio is exactly old to new size, so that the edges meet."""
+        ratio = self.size / size
+        self.matrix[:, :, 0] *= ratio[:, 1, None]
+        self.matrix[:, :, 1] *= ratio[:, 0, None]
+        self.size[:] = size
+
+    def warp(self, inner: F64, size: I64 | None = None) -> None:
+        """Compose with inner (B, 2, 3), which maps a point of the new output to a point of the output so far."""
+        linear, shift = self.matrix[:, :, :2], self.matrix[:, :, 2]
+        self.matrix = np.concatenate(
+            [linear @ inner[:, :, :2], (linear @ inner[:, :, 2:]) + shift[:, :, None]], axis=2
+        )
+        if size is not None:
+            self.size[:] = size
+
+    # -- colour -----------------------------------------------------------------------------------------------
+
+    def recolor(self, matrix: F64) -> None:
+        """Apply matrix (B, 3, 4) to the colours so far."""
+        self._before_normalize()
+        if self.color is None:
+            self.color = matrix.copy()
+            return
+        color = matrix[:, :, :3] @ self.color
+        color[:, :, 3] += matrix[:, :, 3]
+        self.color = color
+
+    def curve(self, function: Callable[[F64], F64]) -> None:
+        """Apply a curve to each channel: function maps (B, 3, 256) values in 0..1 to new ones.
+
+        UsageError where the channels were mixed before: a curve of a mix is no curve of a channel.
+        """
+        self._before_normalize()
+        values = np.broadcast_to(np.arange(256) / 255.0, (len(self), 3, 256)) if self.tone is None else self.tone
+        if self.color is not None:
+            diagonal = self.color[:, (0, 1, 2), (0, 1, 2)]
+            if np.any(self.color[:, :, :3] != diagonal[:, :, None] * np.eye(3)):
+                raise UsageError(
+                    "a tone curve cannot follow a transform that mixes channels",
+                    code="bad-transforms", fix="put Gamma before Saturation, Hue, Grayscale, ColorJitter and the like",
+                )  # fmt: skip
+            values = values * diagonal[:, :, None] + self.color[:, :, 3:]
+            self.color = None
+        self.tone = function(np.clip(values, 0.0, 1.0))
+
+    def _before_normalize(self) -> None:
+        if self.normalize is not None:
+            raise UsageError("a colour transform stands after Normalize", code="bad-transforms", fix="put Normalize last")
+
+    def folded_color(self) -> F64 | None:
+        """(B, 3, 4): color with the normalisation folded in, or None where the pixels stay as they are (0..1)."""
+        if self.normalize is None:
+            return self.color
+        mean, std = (np.array(v)[None, :, None] for v in self.normalize)
+        color = np.zeros((len(self), 3, 4)) if self.color is None else self.color / std
+        if self.color is None:
+            color[:, (0, 1, 2), (0, 1, 2)] = 1.0 / std[0, :, 0]
+        color[:, :, 3:] -= mean / std
+        return color
+
+    def limits(self) -> F64 | None:
+        """(2, 3): what 0 and 1 become by the normalisation. Colours are clamped to it, once. None where nothing can leave it."""
+        if self.color is None and self.tone is None:
+            return None
+        mean, std = ((0.0,) * 3, (1.0,) * 3) if self.normalize is None else self.normalize
+        return (np.array([[0.0], [1.0]]) - np.array(mean)) / np.array(std)
+
+
+@runtime_checkable
+class Transform(Protocol):
+    """Anything that adds to plans."""
+
+    def plan(self, plans: Plans, uniform: Uniform) -> None: ...
+
+
+def make_plans(transforms: Sequence[Transform], sizes: I64, uniform: Callable[[int, int], F64]) -> Plans:
+    """The plans of a batch: sizes (B, 2) of the sources; `uniform(t, j)` gives transform t its j-th numbers."""
+    plans = Plans(sizes)
+    for t, transform in enumerate(transforms):
+        transform.plan(plans, lambda j, t=t: uniform(t, j))  # type: ignore[misc]
+    return plans
+
+
+# -- what transforms share ------------------------------------------------------------------------------------
+
+
+def check_size(height: Any, width: Any) -> None:
+    if not (isinstance(height, (int, np.integer)) and isinstance(width, (int, np.integer)) and height > 0 < width):
+        raise UsageError(f"a size is two whole numbers above 0, got {height!r} x {width!r}", code="bad-argument")
+
+
+def check_probability(p: float) -> None:
+    if not 0.0 <= p <= 1.0:
+        raise UsageError(f"p is a probability in 0..1, got {p!r}", code="bad-argument")
+
+
+def check_range(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> Range:
+    """`value` as (low, high) with low <= high, both within the bounds."""
+    try:
+        first, last = (float(v) for v in value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} is two numbers (low, high), got {value!r}", code="bad-argument") from None
+    if not low <= first <= last <= high:
+        raise UsageError(f"{name} must be low <= high within {low:g}..{high:g}, got {value!r}", code="bad-argument")
+    return first, last
+
+
+def between(u: F64, low: float, high: float) -> F64:
+    """Uniform in low..high."""
+    return low + u * (high - low)
+
+
+def draw_integer(u: F64, number: I64 | int) -> I64:
+    """Uniform in 0..number-1."""
+    return np.minimum((u * number).astype(np.int64), np.asarray(number) - 1)
