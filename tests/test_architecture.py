@@ -15,9 +15,9 @@ FLOORS = [
     {"errors", "types", "kernels"},
     {"classes", "files", "codecs", "lists", "sampling"},
     {"labels", "transforms"},
-    {"dataset", "render", "drawing"},
+    {"dataset", "store", "render", "drawing"},
     {"formats"},
-    {"loader", "sample", "showing"},
+    {"loader", "packs", "sample", "showing"},
     {"d2l", "torch"},
     {"cli", "__main__"},
 ]

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..dataset import Dataset
 from ..errors import FormatError, MissingError, UnknownNameError, UsageError, printable
-from . import voc
+from . import packed, voc
 
-FORMATS: dict[str, ModuleType] = {"voc": voc}
+FORMATS: dict[str, ModuleType] = {"pack": packed, "voc": voc}
 """Name -> module with `find(path) -> root | None` (does the folder look like it?) and `load(root, **options)`."""
 
 

@@ -1,0 +1,215 @@
+"""Inventory: which records a pack gets, in which shards, and from which files. Made before any pixel is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dataset import Dataset, FileSource, Split
+from ..errors import PackError, UsageError
+from ..files import open_error
+from ..store import VERSION, PackSource, SplitEntry, changed
+from ..store.manifest import Encoding
+from ..types import Source
+
+I64 = NDArray[np.int64]
+
+MAX_SHARDS = 128
+"""A mapped shard holds one file descriptor, and systems allow as few as 256 (macOS): larger packs get larger shards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """A source file as it was when packing began. path: relative to the dataset's root, or absolute."""
+
+    path: str
+    bytes: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a pack will hold. A sample that several splits name is one record.
+
+    sources: what is read. source, index: per record, which source and which sample of it. sizes: (n, 2) height and
+    width. splits, rows: the splits, and the records of each. files: source files, those of record r at `files_of[r]` to
+    `files_of[r + 1]`. shards: record numbers at which shards begin, and the end.
+    """
+
+    dataset: Dataset
+    encoding: Encoding
+    sources: Sequence[Source]
+    source: NDArray[np.int32]
+    index: I64
+    sizes: I64
+    splits: tuple[SplitEntry, ...]
+    rows: tuple[I64, ...]
+    files: Sequence[Stat]
+    files_of: I64
+    shards: I64
+    payload: I64
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def name(self, record: int) -> str:
+        """The sample's name."""
+        name: str = self.sources[self.source[record]].names[int(self.index[record])]
+        return name
+
+    def check_unchanged(self, record: int) -> None:
+        """PackError `stale-pack` where a file of this record changed since the inventory was made."""
+        for stat in self.files[self.files_of[record] : self.files_of[record + 1]]:
+            if (change := changed(self.dataset.root, stat.path, stat.bytes, stat.mtime_ns)) is not None:
+                raise PackError(
+                    f"{change} while it was packed",
+                    code="stale-pack",
+                    where=self.dataset.root / stat.path,
+                    fix="pack again",
+                )
+
+
+def take_inventory(dataset: Dataset, splits: Sequence[str] | None, encoding: Encoding, shard_bytes: int) -> Inventory:
+    """List what packing `dataset` means. Reads lists, headers and the state of files; of other sources, all pixels."""
+    _check_options(encoding, shard_bytes)
+    chosen = [dataset[name] for name in (dataset.splits if splits is None else splits)]
+    sources: list[Source] = []
+    for split in chosen:
+        if not any(split.source is s for s in sources):
+            sources.append(split.source)
+    source, index, rows = _records(chosen, sources)
+    if not len(index):
+        raise UsageError("the dataset has no samples to pack", code="bad-argument", where=dataset.root)
+    sizes = np.zeros((len(index), 2), np.int64)
+    for k, s in enumerate(sources):
+        mine = source == k
+        sizes[mine] = s.sizes(index[mine])
+    files, files_of = _files(dataset, sources, source, index)
+    payload = _payload(sources, source, sizes, files, files_of, encoding, np.dtype(dataset.classes.dtype).itemsize)
+    entries = tuple(SplitEntry(s.name, len(s), s.source.has_labels, s.notes) for s in chosen)
+    options = [VERSION, encoding, shard_bytes, dataset.format, dataset.classes.to_dict(), [asdict(e) for e in entries]]
+    digest = hashlib.sha256(json.dumps(options).encode())
+    for own in rows:
+        digest.update(own.tobytes())
+    for part in _identity(dataset, sources, source, index, files):
+        digest.update(part)
+    return Inventory(
+        dataset, encoding, sources, source, index, sizes, entries, tuple(rows), files, files_of,
+        _cut(payload, shard_bytes), payload, digest.hexdigest()[:32],
+    )  # fmt: skip
+
+
+def _records(chosen: Sequence[Split], sources: Sequence[Source]) -> tuple[NDArray[np.int32], I64, list[I64]]:
+    """Number the distinct samples in the order in which the splits name them."""
+    known: dict[object, int] = {}
+    source: list[int] = []
+    index: list[int] = []
+    rows = []
+    for split in chosen:
+        number = next(k for k, s in enumerate(sources) if s is split.source)
+        own = np.empty(len(split), np.int64)
+        positions = range(len(split)) if split.indices is None else split.indices.tolist()
+        for place, i in enumerate(positions):
+            at = known.setdefault(_sample_key(split.source, i), len(index))
+            if at == len(index):
+                source.append(number)
+                index.append(i)
+            own[place] = at
+        rows.append(own)
+    return np.array(source, np.int32), np.array(index, np.int64), rows
+
+
+def _sample_key(source: Source, index: int) -> object:
+    # Two splits of a dataset often have a source each; the same files are the same sample.
+    if isinstance(source, FileSource):
+        label = None if source.labels is None else source.labels[index]
+        return str(source.root), source.names[index], source.images[index], label
+    if isinstance(source, PackSource):
+        return str(source.volume.root), source.has_labels, int(source.rows(np.array([index]))[0])
+    return id(source), index
+
+
+def _files(
+    dataset: Dataset, sources: Sequence[Source], source: NDArray[np.int32], index: I64
+) -> tuple[list[Stat], I64]:
+    files: list[Stat] = []
+    ends = [0]
+    for k, i in zip(source.tolist(), index.tolist(), strict=True):
+        one = sources[k]
+        if isinstance(one, FileSource):
+            files += _stat_sample(dataset.root, one, i)
+        ends.append(len(files))
+    return files, np.array(ends, np.int64)
+
+
+def _stat_sample(root: Path, source: FileSource, index: int) -> Iterator[Stat]:
+    for paths, optional in ((source.images, False), (source.labels, False), (source.instances, True)):
+        if paths is None:
+            continue
+        full = source.path(paths, index)
+        try:
+            found = os.stat(full)
+        except OSError as error:
+            if optional and isinstance(error, FileNotFoundError):
+                continue
+            raise open_error(full, error) from None
+        yield Stat(paths[index] if source.root == root else full, found.st_size, found.st_mtime_ns)
+
+
+def _payload(
+    sources: Sequence[Source], source: NDArray[np.int32], sizes: I64, files: list[Stat], files_of: I64,
+    encoding: Encoding, label_bytes: int,
+) -> I64:  # fmt: skip
+    """Bytes of each record, exact for raw records without instances, a good guess for others."""
+    pixels = sizes[:, 0] * sizes[:, 1]
+    labels = np.array([s.has_labels for s in sources], np.int64)[source] if len(sources) else np.zeros(0, np.int64)
+    raw: I64 = pixels * (3 + label_bytes * labels) + pixels * (np.diff(files_of) == 3)
+    if encoding == "raw":
+        return raw
+    stored = np.concatenate([[0], np.cumsum([f.bytes for f in files], dtype=np.int64)])
+    guess: I64 = np.where(np.diff(files_of) > 0, stored[files_of[1:]] - stored[files_of[:-1]], raw // 2)
+    return guess
+
+
+def _cut(payload: I64, shard_bytes: int) -> I64:
+    """Where shards begin: after about `shard_bytes` each, in at most MAX_SHARDS."""
+    if not len(payload):
+        return np.zeros(1, np.int64)
+    total = np.cumsum(payload)
+    limit = max(shard_bytes, -(-int(total[-1]) // MAX_SHARDS))
+    number = (total - payload) // limit
+    return np.concatenate([[0], np.flatnonzero(np.diff(number)) + 1, [len(payload)]])
+
+
+def _identity(
+    dataset: Dataset, sources: Sequence[Source], source: NDArray[np.int32], index: I64, files: list[Stat]
+) -> Iterator[bytes]:
+    """What tells these samples from others: names and file states; a pack's fingerprint; else the pixels."""
+    for k, i in zip(source.tolist(), index.tolist(), strict=True):
+        one = sources[k]
+        yield one.names[i].encode("utf-8", "surrogatepass") + b"\n"
+        if isinstance(one, PackSource):
+            yield f"{one.volume.manifest.fingerprint} {one.rows(np.array([i]))[0]}\n".encode()
+        elif not isinstance(one, FileSource):
+            sample = one.read(i)
+            for pixels in (sample.image, sample.label, sample.instances):
+                if pixels is not None:
+                    yield f"{pixels.shape} {pixels.dtype}\n".encode()
+                    yield np.ascontiguousarray(pixels).tobytes()
+    for stat in files:
+        yield f"{stat.path}\n{stat.bytes} {stat.mtime_ns}\n".encode("utf-8", "surrogatepass")
+
+
+def _check_options(encoding: str, shard_bytes: int) -> None:
+    if encoding not in ("raw", "original"):
+        raise UsageError(f"encoding must be 'raw' or 'original', got {encoding!r}", code="bad-argument")
+    if not isinstance(shard_bytes, int) or shard_bytes < 1:
+        raise UsageError(f"shard_bytes must be a whole number above 0, got {shard_bytes!r}", code="bad-argument")
