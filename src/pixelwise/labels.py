@@ -66,9 +66,10 @@ def to_ids(
             )
         ids = table.encode(pixels, where)
     else:
-        if stored.palette is not None and check_palette:
-            _check_palette(pixels, stored.palette, table, where, notes)
-        ids = _values_to_ids(pixels, table, where)
+        palette = stored.palette if check_palette else None
+        if palette is not None:
+            _check_palette(pixels, palette, table, where, notes)
+        ids = _values_to_ids(pixels, palette, table, where)
     if notes is not None:
         _note_content(stored, ids, table, where, notes)
     return ids
@@ -109,7 +110,7 @@ def _without_alpha(pixels: NDArray[Any], where: object) -> NDArray[Any]:
 # -- values -------------------------------------------------------------------------------------------------
 
 
-def _values_to_ids(values: NDArray[Any], table: ClassTable, where: object) -> Label:
+def _values_to_ids(values: NDArray[Any], palette: U8 | None, table: ClassTable, where: object) -> Label:
     from .kernels.values import map_values, outside
 
     flat = values.reshape(-1)
@@ -120,18 +121,20 @@ def _values_to_ids(values: NDArray[Any], table: ClassTable, where: object) -> La
         if ignore is None or ignore > np.iinfo(dtype).max:
             ignore = top
         if outside(flat, dtype(top), dtype(ignore)):
-            raise _out_of_range(values, table, where)
+            raise _out_of_range(values, palette, table, where)
         return np.asarray(values.astype(table.dtype, copy=False))
     out: NDArray[Any] = np.empty(values.shape, table.dtype)
     if not map_values(flat, table.value_ids, out.reshape(-1)):
-        raise _out_of_range(values, table, where)
+        raise _out_of_range(values, palette, table, where)
     return out
 
 
-def _out_of_range(values: NDArray[Any], table: ClassTable, where: object) -> LabelError:
+def _out_of_range(values: NDArray[Any], palette: U8 | None, table: ClassTable, where: object) -> LabelError:
     bad = table.value_ids[values] < 0
     found, counts = np.unique(values[bad], return_counts=True)
     value = int(found[np.argmax(counts)])
+    if (error := _strange(value, palette, table, where)) is not None:
+        return error
     y, x = (int(v) for v in np.argwhere(values == value)[0])
     message = f"value {value} is no class: {int(counts.max())} pixels, first at x={x}, y={y}"
     if len(found) > 1:
@@ -139,9 +142,7 @@ def _out_of_range(values: NDArray[Any], table: ClassTable, where: object) -> Lab
     fix = "correct the label, or give the class table this value"
     if values.dtype == np.uint16 and not (values % 257).any():
         fix = "all values are multiples of 257: 8-bit indices scaled to 16 bits; divide them by 257"
-    return LabelError(
-        f"{message}; classes are {_value_list(table)}", code="class-out-of-range", where=where, fix=fix
-    )
+    return LabelError(f"{message}; classes are {_value_list(table)}", code="class-out-of-range", where=where, fix=fix)
 
 
 def _value_list(table: ClassTable) -> str:
@@ -177,9 +178,7 @@ def _looks_binary(stored: Stored, table: ClassTable) -> bool:
     if stored.bits == 1:
         return len(table) > 2
     void = table.ignore_index
-    return (
-        void is not None and int(table.value_ids[255]) == void and present(stored.pixels).tolist() == [0, 255]
-    )
+    return void is not None and int(table.value_ids[255]) == void and present(stored.pixels).tolist() == [0, 255]
 
 
 # -- palettes -----------------------------------------------------------------------------------------------
@@ -204,10 +203,11 @@ def _check_palette(
     if notes is None and table.values is None and table.palette.tobytes().startswith(colours):
         return
     verdict = _judge(colours, table)
-    if verdict.differs.any():
+    if verdict.renumbered.any() or (notes is not None and verdict.differs.any()):
         used = present(values)
         used = used[used < len(palette)]
-        _raise_if_renumbered(used, verdict, palette, table, where)
+        if verdict.renumbered[used].any():
+            raise _renumbered(int(used[verdict.renumbered[used]][0]), verdict, palette, table, where)
         if notes is not None and verdict.differs[used].any():
             index = int(used[verdict.differs[used]][0])
             what = f"the palette is not the table's: index {index} has the colour {_colour(palette[index])}"
@@ -228,43 +228,45 @@ def _judge(colours: bytes, table: ClassTable) -> _Verdict:
     """
     palette = np.frombuffer(colours, np.uint8).reshape(-1, 3)
     ids = table.value_ids[:256]
-    want = np.array(
-        [_colour(table.palette[v]) if i < 0 else _class_colour(table, int(i)) for v, i in enumerate(ids)]
-    )
+    want = np.array([_colour(table.palette[v]) if i < 0 else _class_colour(table, int(i)) for v, i in enumerate(ids)])
     differs = np.zeros(256, bool)
     differs[: len(palette)] = (palette != want[: len(palette)]).any(axis=1)
     owner = np.full(256, -1, np.int64)
     owner[: len(palette)] = [table.color_ids.get(_colour(c), -1) for c in palette]
     shown_right = {int(ids[v]) for v in np.flatnonzero(owner == ids) if ids[v] >= 0}
-    renumbered = np.array(
-        [bool(differs[v]) and o >= 0 and int(o) not in shown_right for v, o in enumerate(owner)]
-    )
+    renumbered = np.array([bool(differs[v]) and o >= 0 and int(o) not in shown_right for v, o in enumerate(owner)])
     classes = np.flatnonzero((ids >= 0) & (ids != (-1 if table.ignore_index is None else table.ignore_index)))
-    complete = len(palette) > classes.max() and set(ids[classes].tolist()) <= set(owner.tolist())
+    complete = len(classes) > 0 and len(palette) > classes.max() and set(ids[classes].tolist()) <= set(owner.tolist())
     if complete and differs[classes].sum() == 2 < len(classes) / 2:
         renumbered[:] = False
     return _Verdict(differs, renumbered, owner)
 
 
-def _raise_if_renumbered(
-    used: NDArray[np.intp], verdict: _Verdict, palette: U8, table: ClassTable, where: object
-) -> None:
-    wrong = used[verdict.renumbered[used]]
-    if len(wrong):
-        index = int(wrong[0])
-        seems = table.name(int(verdict.owner[index]))
-        reads = int(table.value_ids[index])
-        is_class = f"is class {table.name(reads)}" if reads >= 0 else "is no class"
-        message = f"index {index} {is_class}, but its colour {_colour(palette[index])} is that of {seems}"
-        fix = "an image editor renumbered the indices: turn the palette's colours back into class indices"
-    else:
-        strange = used[verdict.differs[used] & (table.value_ids[used] < 0)]
-        if not len(strange) or _is_ramp(palette):
-            return
-        index = int(strange[0])
-        message = f"neither index {index} nor its colour {_colour(palette[index])} is a class"
-        fix = "restore the label from its source, or give the class table these values or colours"
-    raise LabelError(message, code="palette-conflict", where=where, fix=fix)
+def _renumbered(index: int, verdict: _Verdict, palette: U8, table: ClassTable, where: object) -> LabelError:
+    reads = int(table.value_ids[index])
+    is_class = f"is class {table.name(reads)}" if reads >= 0 else "is no class"
+    seems = table.name(int(verdict.owner[index]))
+    return LabelError(
+        f"index {index} {is_class}, but its colour {_colour(palette[index])} is that of {seems}",
+        code="palette-conflict",
+        where=where,
+        fix="if an image editor renumbered the indices, turn the colours back into class ids; "
+        "if the palette is meant so, give the class table its colours",
+    )
+
+
+def _strange(index: int, palette: U8 | None, table: ClassTable, where: object) -> LabelError | None:
+    """The error of an index without a class whose colour is not the table's either: a picture, not a label."""
+    if palette is None or index >= len(palette) or _is_ramp(palette):
+        return None
+    if _judge(palette.tobytes(), table).differs[index]:
+        return LabelError(
+            f"neither index {index} nor its colour {_colour(palette[index])} is a class",
+            code="palette-conflict",
+            where=where,
+            fix="restore the label from its source, or give the class table these values or colours",
+        )
+    return None
 
 
 def _is_ramp(palette: U8) -> bool:

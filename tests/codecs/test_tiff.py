@@ -238,3 +238,18 @@ def test_every_cut_of_the_pixels_is_refused(compression: str | None) -> None:
     for length in range(8, len(data), 7):
         with pytest.raises(FileError):
             decode_image(data[:length], "x.tif")
+
+
+def test_limits_hold_before_memory_is_taken() -> None:
+    import tracemalloc
+
+    data = build(np.zeros((4, 4, 8), np.float64))
+    for tag in (256, 257):
+        data = data.replace(struct.pack("<HHII", tag, 4, 1, 4), struct.pack("<HHII", tag, 4, 1, 22_000))
+    tracemalloc.start()
+    with pytest.raises(FileError) as caught:
+        decode_image(data, "x.tif", value_range=(0, 1), bands=(0, 1, 2))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert caught.value.code == "too-large"  # 484 Mpx pass, 64 bytes a pixel do not
+    assert peak < 1_000_000

@@ -141,9 +141,7 @@ def decode_image(
         return rare.pillow_rgb(data, rare.PILLOW[kind], header, where, notes)
     tags = tiff.parse(partial(_slice, data), where)
     if tiff.is_plain(tags):
-        return rgb.from_raster(
-            tiff.read(data, tags, where, notes, max_pixels), where, notes, value_range, bands
-        )
+        return rgb.from_raster(tiff.read(data, tags, where, notes, max_pixels), where, notes, value_range, bands)
     if header.bits != 8:
         raise FileError(
             f"TIFF compression {tiff.compression(tags)} with {header.bits} bits a sample",

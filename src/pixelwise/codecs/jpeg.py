@@ -71,9 +71,7 @@ def _frame(data: bytes, i: int, length: int, orientation: int | None, where: obj
     return Header("jpeg", height, width, channels, bits, orientation)
 
 
-def decode(
-    data: bytes, where: object, notes: list[Finding] | None = None, max_pixels: int | None = None
-) -> U8:
+def decode(data: bytes, where: object, notes: list[Finding] | None = None, max_pixels: int | None = None) -> U8:
     """(H, W, 3) uint8 RGB of the first image in `data`; grey is repeated, CMYK converted by libjpeg-turbo."""
     header, sof = parse(data, where, notes)
     check_size(header.height, header.width, where, max_pixels)

@@ -110,9 +110,7 @@ def _chunks(data: bytes, where: object, notes: list[Finding] | None, max_pixels:
         length, kind = struct.unpack_from(">I4s", data, at)
         stop = at + 12 + length
         if stop > end:
-            raise truncated(
-                f"chunk {_name(kind)} at byte {at} says {length} bytes, {end - at - 12} are there", where
-            )
+            raise truncated(f"chunk {_name(kind)} at byte {at} says {length} bytes, {end - at - 12} are there", where)
         if zlib_ng.crc32(view[at + 4 : stop - 4]) != int.from_bytes(view[stop - 4 : stop], "big"):
             raise _bad_crc(_name(kind), at, where)
         _chunk(found, kind, view[at + 8 : stop - 4], last, where, notes)
@@ -150,9 +148,7 @@ def _chunk(
         raise corrupt(f"unknown critical chunk {_name(kind)}", where)
 
 
-def read(
-    data: bytes, where: object, notes: list[Finding] | None = None, max_pixels: int | None = None
-) -> Stored:
+def read(data: bytes, where: object, notes: list[Finding] | None = None, max_pixels: int | None = None) -> Stored:
     """The samples of a PNG exactly as stored; of an animation the default image.
 
     FileError `truncated`, `crc`, `corrupt`, `too-large`, `too-large-side`, `unsupported-format`. Notes
@@ -271,8 +267,7 @@ def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level
     if not (
         pixels.size
         and (
-            (ndim == 2 and dtype in (np.uint8, np.uint16))
-            or (ndim == 3 and pixels.shape[2] == 3 and dtype == np.uint8)
+            (ndim == 2 and dtype in (np.uint8, np.uint16)) or (ndim == 3 and pixels.shape[2] == 3 and dtype == np.uint8)
         )
     ):
         raise UsageError(
@@ -297,11 +292,7 @@ def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level
     header = struct.pack(">IIBBBBB", width, height, 8 * dtype.itemsize, colour, 0, 0, 0)
     stream = zlib_ng.compress(filtered.data, level)
     return (
-        SIGNATURE
-        + _chunk_bytes(b"IHDR", header)
-        + extra
-        + _chunk_bytes(b"IDAT", stream)
-        + _chunk_bytes(b"IEND", b"")
+        SIGNATURE + _chunk_bytes(b"IHDR", header) + extra + _chunk_bytes(b"IDAT", stream) + _chunk_bytes(b"IEND", b"")
     )
 
 
@@ -309,9 +300,7 @@ def _checked_palette(pixels: NDArray[Any], palette: U8) -> bytes:
     if pixels.ndim != 2 or pixels.dtype != np.uint8:
         raise UsageError("a palette PNG is made of (H, W) uint8 indices", code="bad-argument")
     if palette.dtype != np.uint8 or palette.ndim != 2 or palette.shape[1] != 3 or not 0 < len(palette) <= 256:
-        raise UsageError(
-            f"a palette is (1..256, 3) uint8, got {palette.shape} {palette.dtype}", code="bad-argument"
-        )
+        raise UsageError(f"a palette is (1..256, 3) uint8, got {palette.shape} {palette.dtype}", code="bad-argument")
     if int(pixels.max()) >= len(palette):
         raise UsageError(
             f"index {int(pixels.max())} lies beyond a palette of {len(palette)} colours", code="bad-argument"
@@ -320,9 +309,4 @@ def _checked_palette(pixels: NDArray[Any], palette: U8) -> bytes:
 
 
 def _chunk_bytes(kind: bytes, body: bytes) -> bytes:
-    return (
-        struct.pack(">I", len(body))
-        + kind
-        + body
-        + struct.pack(">I", zlib_ng.crc32(body, zlib_ng.crc32(kind)))
-    )
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib_ng.crc32(body, zlib_ng.crc32(kind)))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -20,9 +20,7 @@ PILLOW: Final = {"bmp": "BMP", "webp": "WEBP", "gif": "GIF"}
 """Our names of kinds, and Pillow's."""
 
 
-def header(
-    kind: str, where: object, notes: list[Finding] | None, fetch: Callable[[int, int], bytes]
-) -> Header:
+def header(kind: str, where: object, notes: list[Finding] | None, fetch: Callable[[int, int], bytes]) -> Header:
     """The header of a BMP, WebP or GIF. `fetch(offset, size)` gives bytes of the file."""
     head = fetch(0, 64)
     try:
@@ -41,9 +39,7 @@ def header(
         raise truncated("the file ends inside its header", where) from None
 
 
-def _webp(
-    head: bytes, where: object, notes: list[Finding] | None, fetch: Callable[[int, int], bytes]
-) -> Header:
+def _webp(head: bytes, where: object, notes: list[Finding] | None, fetch: Callable[[int, int], bytes]) -> Header:
     kind = head[12:16]
     if kind == b"VP8X":
         flags = head[20]
@@ -61,14 +57,20 @@ def _webp(
 
 
 def _webp_exif(where: object, notes: list[Finding] | None, fetch: Callable[[int, int], bytes]) -> int | None:
+    for kind, at, length in _riff_chunks(fetch):
+        if kind == b"EXIF":
+            block = fetch(at, min(length, 1 << 20))
+            return exif_orientation(block.removeprefix(b"Exif\0\0"), where, notes)
+    return None
+
+
+def _riff_chunks(fetch: Callable[[int, int], bytes]) -> Iterator[tuple[bytes, int, int]]:
+    """(name, offset, length) of each chunk of a WebP file."""
     at = 12
     while len(start := fetch(at, 8)) == 8:
         kind, length = struct.unpack("<4sI", start)
-        if kind == b"EXIF":
-            block = fetch(at + 8, min(length, 1 << 20))
-            return exif_orientation(block.removeprefix(b"Exif\0\0"), where, notes)
+        yield kind, at + 8, length
         at += 8 + length + (length & 1)
-    return None
 
 
 def open_pillow(data: bytes, format_name: str, where: object) -> Any:
@@ -100,9 +102,7 @@ def open_pillow(data: bytes, format_name: str, where: object) -> Any:
         raise corrupt(f"damaged: {reason}", where) from None
 
 
-def pillow_rgb(
-    data: bytes, format_name: str, found: Header, where: object, notes: list[Finding] | None = None
-) -> U8:
+def pillow_rgb(data: bytes, format_name: str, found: Header, where: object, notes: list[Finding] | None = None) -> U8:
     """(H, W, 3) uint8 by Pillow, of the size that the header gave; alpha is dropped, the first frame is
     used.
     """
@@ -123,7 +123,7 @@ def pillow_rgb(
 
 def stored(data: bytes, kind: str, where: object, notes: list[Finding] | None = None) -> Stored:
     """The samples of a BMP, GIF or lossless WebP label as stored."""
-    if kind == "webp" and b"VP8 " in data[12:4096]:
+    if kind == "webp" and any(name == b"VP8 " for name, *_ in _riff_chunks(lambda at, n: data[at : at + n])):
         raise lossy(where, "lossy WebP")
     image = open_pillow(data, PILLOW[kind], where)
     _note_frames(image, where, notes)
@@ -135,9 +135,7 @@ def stored(data: bytes, kind: str, where: object, notes: list[Finding] | None = 
         return Stored(kind, pixels, palette, 8, "transparency" in image.info)
     if image.mode in ("L", "LA", "RGB", "RGBA"):
         return Stored(kind, pixels, None, 8)
-    raise FileError(
-        f"{kind} of mode {image.mode} cannot hold a label", code="unsupported-format", where=where
-    )
+    raise FileError(f"{kind} of mode {image.mode} cannot hold a label", code="unsupported-format", where=where)
 
 
 def _note_frames(image: Any, where: object, notes: list[Finding] | None) -> None:
@@ -161,9 +159,7 @@ def npy(data: bytes, where: object, max_pixels: int | None = None) -> Stored:
     stream = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)
-        parse = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
+        parse = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = parse(stream)
     except ValueError as error:
         raise corrupt(f"damaged NPY header: {error}", where) from None

@@ -111,9 +111,7 @@ def _looked_up(values: U8, lut: U8, where: object) -> U8:
     bad = look_up(values.reshape(-1), lut.copy(), out.reshape(-1, 3))
     if bad >= 0:
         y, x = divmod(bad, values.shape[1])
-        raise corrupt(
-            f"index {values[y, x]} at x={x}, y={y} lies beyond the palette of {len(lut)} colours", where
-        )
+        raise corrupt(f"index {values[y, x]} at x={x}, y={y} lies beyond the palette of {len(lut)} colours", where)
     return out
 
 

@@ -18,18 +18,23 @@ from zlib_ng import zlib_ng
 
 from ..errors import FileError
 from ..types import U8, Finding
-from .header import Header, check_size, corrupt, exif_value, truncated, warn
+from .header import MAX_PIXELS, Header, check_size, corrupt, exif_value, truncated, warn
 
 Fetch = Callable[[int, int], bytes]
 """`fetch(offset, size)`: bytes of the file, fewer than `size` only at its end."""
 
 _TYPES: Final = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _STRIPS, _ORIENTATION = 256, 257, 258, 259, 262, 273, 274
-_SAMPLES, _ROWS, _STRIP_BYTES, _PLANAR, _PREDICTOR, _COLORMAP = 277, 278, 279, 284, 317, 320
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
+_STRIPS, _ORIENTATION, _SAMPLES, _ROWS, _STRIP_BYTES, _PLANAR = 273, 274, 277, 278, 279, 284
+_PREDICTOR, _COLORMAP = 317, 320
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _EXTRA, _FORMAT = 322, 323, 324, 325, 338, 339
 _WANTED: Final = frozenset((*range(256, 285), _PREDICTOR, _COLORMAP, *range(322, 326), _EXTRA, _FORMAT))
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = 0, 1, 2, 3
 _LZW, _PACKBITS = 5, 32773
+_MOST_BYTES: Final = 16
+"""Most bytes a pixel, at the largest image: eight bands of 16 bits, or four of 32."""
+_MOST_TILE: Final = 1 << 28
+"""Most samples of one tile; tiles of 256 to 1024 pixels a side are usual."""
 _DEFLATE = (8, 32946)
 
 
@@ -124,8 +129,8 @@ def compression(tags: Tags) -> int:
 
 def is_plain(tags: Tags) -> bool:
     """Whether `read` knows this compression and these colours."""
-    known = (1, _LZW, _PACKBITS, *_DEFLATE)
-    return tags.one(_COMPRESSION, 1) in known and tags.one(_PHOTOMETRIC, BLACK_IS_ZERO) <= PALETTE
+    known = tags.one(_COMPRESSION, 1) in (1, _LZW, _PACKBITS, *_DEFLATE)
+    return known and tags.one(_PHOTOMETRIC, BLACK_IS_ZERO) <= PALETTE and tags.one(_FILL_ORDER, 1) == 1
 
 
 def read(
@@ -140,7 +145,9 @@ def read(
     dtype = _dtype(tags, bits, where)
     if not 0 < bands <= 4096 or len(set(tags.values.get(_BITS, (1,)))) > 1 or (bits < 8 and bands > 1):
         raise corrupt(f"{bands} bands of {tags.values.get(_BITS)} bits", where)
-    check_size(found.height * bands, found.width * dtype.itemsize, where, 16 * (max_pixels or 500_000_000))
+    size = found.height * found.width * bands * dtype.itemsize
+    if size > _MOST_BYTES * (max_pixels or MAX_PIXELS):
+        raise FileError(f"the samples take {size:,} bytes", code="too-large", where=where, fix="raise max_pixels")
     out = np.empty((found.height, found.width, bands), dtype.newbyteorder("="))
     for place, piece in _pieces(data, tags, found, dtype, where):
         out[place] = piece
@@ -158,9 +165,7 @@ def _dtype(tags: Tags, bits: int, where: object) -> np.dtype[Any]:
         return np.dtype(np.uint8)
     if form + str(bits) in ("u8", "i8", "u16", "i16", "f16", "u32", "i32", "f32", "u64", "i64", "f64"):
         return np.dtype(f"{tags.order}{form}{bits // 8}")
-    raise FileError(
-        f"samples of {bits} bits and format {tags.one(_FORMAT, 1)}", code="unsupported-format", where=where
-    )
+    raise FileError(f"samples of {bits} bits and format {tags.one(_FORMAT, 1)}", code="unsupported-format", where=where)
 
 
 def _pieces(
@@ -174,7 +179,7 @@ def _pieces(
     sizes = tags.values.get(_TILE_BYTES if tiled else _STRIP_BYTES, ())
     planes = found.channels if tags.one(_PLANAR, 1) == 2 else 1
     depth = found.channels // planes
-    if high <= 0 or wide <= 0 or high * wide * depth > 1 << 34:
+    if high <= 0 or wide <= 0 or (tiled and high * wide * depth > _MOST_TILE):
         raise corrupt(f"tiles of {high} x {wide} pixels", where)
     down, across = -(-found.height // high), -(-found.width // wide)
     if len(offsets) != planes * down * across or len(sizes) != len(offsets):
@@ -203,22 +208,18 @@ def _piece(
     if len(raw) < rows * row:
         raise truncated(f"strip or tile {k} holds {len(raw)} of {rows * row} bytes", where)
     predictor = tags.one(_PREDICTOR, 1)
-    if bits < 8:
+    if bits < 8 and predictor == 1:
         plain = np.empty((rows, wide), np.uint8)
         unpack(raw[: rows * row].reshape(rows, row), bits, plain)
         return plain[:, :, None]
     if predictor == 3 and dtype.kind == "f":
         shuffled = raw[: rows * row].reshape(rows, dtype.itemsize * wide, depth)
         summed = np.cumsum(shuffled, axis=1, dtype=np.uint8).reshape(rows, dtype.itemsize, wide * depth)
-        return (
-            np.ascontiguousarray(summed.transpose(0, 2, 1))
-            .view(f">f{dtype.itemsize}")
-            .reshape(rows, wide, depth)
-        )
-    samples = raw[: rows * row].view(dtype).reshape(rows, wide, depth)
+        return np.ascontiguousarray(summed.transpose(0, 2, 1)).view(f">f{dtype.itemsize}").reshape(rows, wide, depth)
+    samples = raw[: rows * row].view(dtype).reshape(rows, -1, depth)
     if predictor == 1:
         return samples
-    if predictor == 2 and dtype.kind in "ui":
+    if predictor == 2 and dtype.kind in "ui" and bits >= 8:
         native = dtype.newbyteorder("=")
         return np.cumsum(samples.astype(native, copy=False), axis=1, dtype=native)
     raise FileError(f"predictor {predictor}", code="unsupported-format", where=where)
@@ -233,7 +234,7 @@ def _unpack(packed: memoryview, how: int, expected: int, where: object) -> U8:
         return source[:expected]
     if how in _DEFLATE:
         try:
-            return np.frombuffer(zlib_ng.decompressobj().decompress(packed, max(1, expected)), np.uint8)
+            return np.frombuffer(zlib_ng.decompressobj().decompress(packed, expected + 1), np.uint8)
         except zlib_ng.error as error:  # type: ignore[misc]  # the stubs call it an instance
             raise corrupt(f"the pixel stream is damaged: {error}", where) from None
     out = np.empty(expected, np.uint8)
