@@ -12,14 +12,17 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "pixelwise"
 
 FLOORS = [
-    {"errors", "types", "kernels"},
-    {"classes", "files", "codecs", "lists", "sampling"},
-    {"labels", "transforms"},
-    {"dataset", "store", "render", "drawing"},
+    {"errors", "types", "kernels", "parallel"},
+    {"files"},
+    {"classes", "codecs", "lists", "sampling", "downloads"},
+    {"labels", "transforms", "drawing", "metrics"},
+    {"dataset", "render"},
+    {"store", "census"},
     {"formats"},
-    {"loader", "packs", "sample", "showing"},
+    {"loader", "packs", "samples", "showing", "checks", "statistics", "conversion", "prediction", "scoring", "submission"},
     {"d2l", "torch"},
-    {"cli", "__main__"},
+    {"cli"},
+    {"__main__"},
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IN = {"torch": {"torch"}, "matplotlib": {"d2l"}}

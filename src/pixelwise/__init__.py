@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .errors import UsageError as UsageError
     from .formats import open as open
     from .loader import Loader as Loader
-    from .sample import sample as sample
+    from .samples import sample as sample
     from .showing import show as show
     from .transforms import IMAGENET_MEAN as IMAGENET_MEAN
     from .transforms import IMAGENET_STD as IMAGENET_STD
@@ -51,7 +51,7 @@ _ROOMS = {
     "errors": "PixelwiseError DataError UsageError SystemFault",
     "formats": "open",
     "loader": "Loader",
-    "sample": "sample",
+    "samples": "sample",
     "showing": "show",
     "transforms": "IMAGENET_MEAN IMAGENET_STD CenterCrop HorizontalFlip Normalize RandomCrop",
     "types": "Batch Finding Plan Sample Window",

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pixelwise.classes import VOC
 from pixelwise.errors import SystemFault, UsageError
-from pixelwise.sample import MANIFEST, in_val, name_of, picture_of, sample, size_of, stored_as_rgb
+from pixelwise.samples import MANIFEST, in_val, name_of, picture_of, sample, size_of, stored_as_rgb
 from pixelwise.types import U8
 
 COUNT = 64
@@ -175,7 +175,7 @@ def test_bytes_depend_on_the_seed_alone(made: Path, tmp_path: Path) -> None:
 
 
 def test_every_cast_shows_all_that_it_must(tmp_path: Path) -> None:
-    from pixelwise.sample.scene import CASTS, VARIANTS, compose
+    from pixelwise.samples.scene import CASTS, VARIANTS, compose
 
     assert {n for c in CASTS for n in c.must} == set(VOC.names[1:])
     for number, cast in enumerate((*CASTS, *VARIANTS)):
