@@ -50,13 +50,11 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     except (OSError, ValueError) as error:
         raise open_error(path, error) from None
     try:
-        head = os.pread(fd, 2048, 0)
+        head = os.read(fd, 2048)
         more = partial(_read_at, fd) if len(head) == 2048 else None
         return _parse(head, path, None, more)
     except OSError as error:
-        if isinstance(error, FileError):
-            raise
-        if error.errno in (errno.EISDIR, errno.ESPIPE):
+        if error.errno in (errno.EISDIR, errno.EAGAIN, errno.ESPIPE):
             raise FileError("is a folder or a pipe", code="not-a-file", where=path) from None
         raise open_error(path, error) from None
     finally:
@@ -64,7 +62,8 @@ def read_header(path: str | os.PathLike[str]) -> Header:
 
 
 def _read_at(fd: int, offset: int, size: int) -> bytes:
-    return os.pread(fd, size, offset)
+    os.lseek(fd, offset, os.SEEK_SET)
+    return os.read(fd, size)
 
 
 def parse_header(data: bytes, where: object, notes: list[Finding] | None = None) -> Header:
@@ -115,8 +114,9 @@ def decode_image(
     blue, for TIFF that is not grey, RGB or RGBA. max_pixels: another limit than MAX_PIXELS.
 
     Raises FileError: `truncated`, `crc`, `corrupt`, `empty-file`, `not-an-image`, `git-lfs-pointer`,
-    `too-large`, `too-large-side`, `unsupported-format`, `value-range-needed`, `bands-needed`. Notes:
-    `exif-orientation`, `exif-invalid`, `missing-eoi`, `missing-iend`, `extra-data`, `trailing-data`,
+    `too-large`, `too-large-side`, `unsupported-format`, `value-range-needed`, `bands-needed`,
+    `not-finite`. Notes: `exif-orientation`, `exif-invalid`, `missing-eoi`, `missing-iend`, `extra-data`,
+        `trailing-data`,
     `chunk-order`, `animated`, `extension-mismatch`, `alpha-dropped`.
     """
     kind = sniff(data, where)
@@ -131,9 +131,7 @@ def decode_image(
             f"the content is {kind.upper()}, the name says otherwise",
             code="unsupported-format",
             where=where,
-            fix="images are JPEG, PNG, TIFF, BMP, WebP or GIF: convert it"
-            if kind == "npy"
-            else f"rename it to .{kind}, or convert it",
+            fix="convert it to PNG" if kind == "npy" else f"rename it to .{kind}, or convert it to PNG",
         )
     header = _parse(data, where, notes, None)
     check_size(header.height, header.width, where, max_pixels)
@@ -189,9 +187,11 @@ def decode_stored(
         raise rare.lossy(where, "TIFF with JPEG compression")
     if not tiff.is_plain(tags):
         raise FileError(
-            f"a TIFF label with compression {tiff.compression(tags)}", code="unsupported-format", where=where,
+            f"a TIFF label with compression {tiff.compression(tags)}",
+            code="unsupported-format",
+            where=where,
             fix="save it with LZW or Deflate compression, or as PNG",
-        )  # fmt: skip
+        )
     return _stored_tiff(tiff.read(data, tags, where, notes, max_pixels), where)
 
 
