@@ -231,6 +231,10 @@ class Split:
     def _position(self, index: int) -> int:
         return index if self.indices is None else int(self.indices[index])
 
+    def positions(self, indices: I64) -> I64:
+        """(n,) int64: where these samples of the split lie in its source."""
+        return indices if self.indices is None else self.indices[indices]
+
     @property
     def names(self) -> Sequence[str]:
         """The samples' names, in order."""

@@ -26,7 +26,7 @@ from .parallel import default_threads
 from .render import FILL, Output, Renderer, Slot
 from .sampling import Draws, Order, Sampler, check_seed
 from .transforms import F64, I64, Plans, Transform, make_plans
-from .types import U8, Batch, Clock
+from .types import U8, Batch, Clock, MappedSource
 
 
 class Memory:
@@ -98,7 +98,7 @@ class Timing:
 
 
 class _Job:
-    """One batch under way: worker threads run its samples, the consumer waits for `done`."""
+    """One batch under way: worker threads run its parts, the consumer waits for `done`."""
 
     def __init__(self, split: Split, indices: I64, renderer: Renderer, real: NDArray[np.bool_], skip: bool) -> None:
         self.split = split
@@ -111,16 +111,39 @@ class _Job:
         self.errors: dict[int, BaseException] = {}
         self._left = len(indices)
         self._lock = threading.Lock()
+        self._mapped = self._addresses()
 
-    def run(self, k: int, clock: Clock) -> None:
-        """Read and render sample k. Errors are kept for the consumer."""
+    def _addresses(self) -> tuple[Any, Any, Any] | None:
+        source = self.split.source
+        if not isinstance(source, MappedSource) or not source.is_raw:
+            return None
+        source.check()
+        images, labels, itemsize = source.addresses(self.split.positions(self.indices))
+        return images.astype(np.int64), None if labels is None else labels.astype(np.int64), f"u{itemsize}"
+
+    def parts(self, threads: int) -> list[tuple[int, int]]:
+        """(first, last) of each part: one sample where it must be decoded, several where it is memory already."""
+        size = 1 if self._mapped is None else max(4, min(16, -(-len(self.indices) // (2 * threads))))
+        return [(k, min(k + size, len(self.indices))) for k in range(0, len(self.indices), size)]
+
+    def run(self, first: int, last: int, clock: Clock) -> None:
+        """Read and render samples first..last. Errors are kept for the consumer."""
         try:
-            if not self.cancelled:
-                self._render(k, clock)
+            if self.cancelled:
+                pass
+            elif self._mapped is not None:
+                clock.start()
+                images, labels, dtype = self._mapped
+                self.renderer.write_mapped(
+                    first, last, images[first:last], None if labels is None else labels[first:last], dtype
+                )
+                clock.lap("rendering")
+            else:
+                self._render(first, clock)
         except BaseException as error:
-            self.errors[k] = error
+            self.errors[first] = error
         with self._lock:
-            self._left -= 1
+            self._left -= last - first
             if self._left == 0:
                 self.done.set()
 
@@ -143,14 +166,14 @@ class _Job:
             raise
 
 
-def _work(tasks: SimpleQueue[tuple[_Job, int] | None], clock: Clock) -> None:
+def _work(tasks: SimpleQueue[tuple[_Job, int, int] | None], clock: Clock) -> None:
     while True:
         clock.start()
         task = tasks.get()
         clock.lap("idle")
         if task is None:
             return
-        task[0].run(task[1], clock)
+        task[0].run(task[1], task[2], clock)
         del task  # the last reference to a batch's memory must not stay in a waiting thread
 
 
@@ -158,7 +181,7 @@ class _Crew:
     """Threads that work a queue of samples. They know the queue only, so a dropped iterator can end them."""
 
     def __init__(self, threads: int) -> None:
-        self.tasks: SimpleQueue[tuple[_Job, int] | None] = SimpleQueue()
+        self.tasks: SimpleQueue[tuple[_Job, int, int] | None] = SimpleQueue()
         self.clocks = [Clock() for _ in range(threads)]
         self.pending: deque[_Job] = deque()
         self.threads = [
@@ -170,8 +193,8 @@ class _Crew:
 
     def submit(self, job: _Job) -> None:
         self.pending.append(job)
-        for k in range(len(job.indices)):
-            self.tasks.put((job, k))
+        for first, last in job.parts(len(self.threads)):
+            self.tasks.put((job, first, last))
 
     def close(self) -> None:
         """End the threads: samples not begun are dropped, samples under way are waited for."""

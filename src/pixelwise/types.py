@@ -109,6 +109,20 @@ class Source(Protocol):
     ) -> Sample: ...
 
 
+@runtime_checkable
+class MappedSource(Protocol):
+    """A Source whose pixels may lie in memory as they are, so that a kernel can render many samples at one call.
+
+    `is_raw`: whether they do. `addresses(indices)`: (n,) uint64 addresses of the images, (H, W, 3) uint8 without gaps,
+    and of the labels or None, and the bytes of a label pixel. `check()` raises where that memory must not be touched.
+    """
+
+    @property
+    def is_raw(self) -> bool: ...
+    def check(self) -> None: ...
+    def addresses(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64] | None, int]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to cut from one source image and how to render it. Made before any pixel is read.
