@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import FileError
+from ..errors import FileError
+from ..files import open_error
 from .staging import fault
 
 BLOCK = 512
+_ZEROS = bytes(BLOCK)
 CHUNK = 1 << 20
 FIX = "get the archive again from a source that you trust"
 _RAISE = "if you trust the archive, raise the limits"
@@ -101,11 +103,14 @@ class TarReader:
         self.trailing = False
         try:
             self._file: IO[bytes] = open(path, "rb")  # noqa: SIM115 (closed by __exit__)
+        except OSError as error:
+            raise open_error(path, error) from None
+        try:
             self.file_bytes = os.fstat(self._file.fileno()).st_size
             magic = self._file.read(6)
             self._file.seek(0)
         except OSError as error:
-            raise fault(error, path, "opening the archive") from error
+            raise fault(error, path, "reading the archive") from error
         self._raw = _Hashed(self._file, hashes)
         self._stream = _decompressed(self._raw, magic)
         self._compressed = self._stream is not self._raw
@@ -235,14 +240,12 @@ class TarReader:
         if first:
             self._check_start(block)
         if len(block) < BLOCK:
-            raise self.error(
-                f"the archive ends at byte {self._at:,} without an end mark", "truncated-archive"
-            )
-        if not any(block):
+            raise self.error(f"the archive ends at byte {self._at:,} without an end mark", "truncated-archive")
+        if block == _ZEROS:
             second = self._exactly(BLOCK)
             if len(second) < BLOCK:
                 raise self.error("half of the end mark is missing", "truncated-archive")
-            if any(second):
+            if second != _ZEROS:
                 raise self.error(f"a lone block of zeros at byte {at:,}", "corrupt-archive")
             return None
         if not _checksum_ok(block):
@@ -261,9 +264,7 @@ class TarReader:
             seen = "a zip file"
         raise self.error(f"this is no tar archive, but {seen}", "not-an-archive")
 
-    def _entry(
-        self, block: bytes, kind: bytes, size: int, pax: Mapping[str, str], long_name: bytes | None
-    ) -> Entry:
+    def _entry(self, block: bytes, kind: bytes, size: int, pax: Mapping[str, str], long_name: bytes | None) -> Entry:
         if "size" in pax:
             if not re.fullmatch("[0-9]{1,18}", pax["size"], re.ASCII):
                 raise self.error(f"a pax header has the size {pax['size']!r}", "corrupt-archive")
@@ -327,8 +328,9 @@ class TarReader:
 def _checksum_ok(block: bytes) -> bool:
     stored = _number(block[148:156])
     blank = block[:148] + b" " * 8 + block[156:]
+    total = sum(blank)
     # Historic tars summed signed bytes.
-    return stored in (sum(blank), sum(blank) - 256 * sum(b > 127 for b in blank))
+    return stored == total or stored == total - 256 * sum(b > 127 for b in blank)
 
 
 def _number(field: bytes) -> int | None:
@@ -338,7 +340,7 @@ def _number(field: bytes) -> int | None:
     digits = field.split(b"\0")[0].strip()
     if not digits:
         return 0
-    return int(digits, 8) if all(c in b"01234567" for c in digits) else None
+    return None if digits.strip(b"01234567") else int(digits, 8)
 
 
 def _pax_records(data: bytes, error: _Error) -> dict[str, str]:

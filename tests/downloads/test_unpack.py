@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixelwise.errors import FileError, PixelwiseError, SystemFault
+from pixelwise.downloads import Limits, unpack
+from pixelwise.downloads.unpacking import scan
+from pixelwise.errors import FileError, MissingError, PixelwiseError, SystemFault
 from pixelwise.types import Finding
-from pixelwise.unpack import Limits, scan, unpack
 
 
 def make_tar(members: dict[str, bytes], **options: object) -> bytes:
@@ -57,7 +58,7 @@ def write(path: Path, data: bytes) -> Path:
 
 TARS = [
     line.split("\t")
-    for manifest in [Path(__file__).resolve().parents[2] / "shared" / "hostile" / "manifest.tsv"]
+    for manifest in [Path(__file__).resolve().parents[3] / "shared" / "hostile" / "manifest.tsv"]
     if manifest.exists()
     for line in manifest.read_text().splitlines()
     if line.startswith("tars/")
@@ -83,8 +84,10 @@ def test_every_hostile_archive_has_its_outcome(name: str, expect: str, world: Pa
     good = hashlib.md5((hostile / "tars" / "good_voc.tar").read_bytes()).hexdigest()
     hashes = {"md5": [good]} if expect == "error:hash-mismatch" else None
     if expect.startswith("error:"):
+        # Of the hundred thousand files one in a hundred reaches the disk before the refusal: that is enough.
+        few = (lambda path: path if path.endswith("00") else None) if "many" in name else None
         with pytest.raises(FileError) as caught:
-            unpack(hostile / name, destination, notes=notes, hashes=hashes)
+            unpack(hostile / name, destination, notes=notes, hashes=hashes, select=few)
         assert caught.value.code == expect.removeprefix("error:")
         assert "\n" not in str(caught.value)
         assert str(caught.value).isprintable()
@@ -107,9 +110,7 @@ def _umask() -> int:
     return mask
 
 
-def test_the_hostile_archives_that_are_good_unpack_to_what_tarfile_reads(
-    hostile: Path, tmp_path: Path
-) -> None:
+def test_the_hostile_archives_that_are_good_unpack_to_what_tarfile_reads(hostile: Path, tmp_path: Path) -> None:
     for name in (
         "good_voc.tar",
         "good_voc.tar.gz",
@@ -174,11 +175,9 @@ def test_what_tarfile_writes_comes_out_the_same(
 @pytest.mark.parametrize("packed", ["", "gz", "bz2", "xz"])
 def test_an_archive_cut_anywhere_is_refused(tmp_path: Path, packed: str) -> None:
     data = make_tar({"a/1.txt": b"x" * 700, "a/2.txt": b"", "b.bin": os.urandom(1500)})[: 512 * 10]
-    assert (
-        unpack(write(tmp_path / "whole", data), tmp_path / "out") == 3
-    )  # 3 headers, 2 + 0 + 3 payloads, 2 end
+    assert unpack(write(tmp_path / "whole", data), tmp_path / "out") == 3  # 3 headers, 2 + 0 + 3 payloads, 2 end
     data = {"": bytes, "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[packed](data)
-    for length in range(1, len(data), 1 if packed else 37):
+    for length in range(1, len(data), 11 if packed else 37):
         with pytest.raises(FileError) as caught:
             unpack(write(tmp_path / "cut", data[:length]), tmp_path / "cut_out")
         assert caught.value.code in (
@@ -270,9 +269,7 @@ def test_selection_renames_and_leaves_out_but_still_checks(tmp_path: Path) -> No
     archive = write(tmp_path / "t", make_tar({"top/": b"", "top/a/1": b"1", "top/2": b"2", "other": b"3"}))
     select = lambda path: path.removeprefix("top/") if path.startswith("top/") else None  # noqa: E731
     seen: list[tuple[int, int | None]] = []
-    count = unpack(
-        archive, tmp_path / "out", select=select, progress=lambda done, total: seen.append((done, total))
-    )
+    count = unpack(archive, tmp_path / "out", select=select, progress=lambda done, total: seen.append((done, total)))
     assert count == 2
     assert tree(tmp_path / "out") == {"a": None, "a/1": b"1", "2": b"2"}
     assert seen == sorted(seen)
@@ -291,6 +288,15 @@ def test_an_existing_destination_is_not_touched(tmp_path: Path) -> None:
         unpack(archive, tmp_path / "out")
     assert caught.value.code == "destination-exists"
     assert tree(tmp_path) == {"out": None, "out/a": b"mine", "t": archive.read_bytes()}
+
+
+def test_a_missing_archive_is_said(tmp_path: Path) -> None:
+    with pytest.raises(MissingError):
+        unpack(tmp_path / "absent.tar", tmp_path / "out")
+    with pytest.raises(FileError) as caught:
+        unpack(tmp_path, tmp_path / "out")
+    assert caught.value.code == "not-a-file"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_umask_is_respected_and_interruption_leaves_nothing(tmp_path: Path) -> None:

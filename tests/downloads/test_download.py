@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 from loopback import (
     Loopback,
+    Request,
     chunked,
     cut,
     drip,
@@ -34,12 +35,10 @@ from loopback import (
     status,
 )
 
-from pixelwise import archives, download, fetch, staging
-from pixelwise.archives import ARCHIVES, Archive
-from pixelwise.download import MARK
+from pixelwise.downloads import ARCHIVES, Archive, Patience, download, obtain, partial, staging
 from pixelwise.errors import DownloadError, FileError, MissingError, SystemFault, UnknownNameError
-from pixelwise.fetch import Patience
 
+MARK = obtain.MARK
 HURRY = Patience(
     connect=2.0, stall=0.3, min_speed=2000.0, window=0.3, attempts=3, backoff=0.01, longest_backoff=0.02,
     longest_retry_after=1.5, redirects=3,
@@ -85,9 +84,7 @@ def hashes_of(data: bytes) -> dict[str, tuple[str, ...]]:
     return {"md5": (hashlib.md5(data).hexdigest(),), "sha1": (hashlib.sha1(data).hexdigest(),)}
 
 
-def entry(
-    *urls: str, data: bytes = TAR, size: int | None = len(TAR), root: str = ROOT, **changes: object
-) -> Archive:
+def entry(*urls: str, data: bytes = TAR, size: int | None = len(TAR), root: str = ROOT, **changes: object) -> Archive:
     options = {"size": size, "hashes": hashes_of(data)} | changes
     return Archive("voc2012", urls, root, ROOT, **options)  # type: ignore[arg-type]
 
@@ -101,9 +98,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def left(directory: Path) -> list[str]:
     """What is in the directory beside the dataset."""
     return sorted(
-        str(p.relative_to(directory))
-        for p in directory.rglob("*")
-        if p.is_file() and directory / ROOT not in p.parents
+        str(p.relative_to(directory)) for p in directory.rglob("*") if p.is_file() and directory / ROOT not in p.parents
     )
 
 
@@ -123,7 +118,7 @@ def get(directory: Path, *urls: str, **options: object) -> list[str]:
     said: list[str] = []
     changes = {k: options.pop(k) for k in ("data", "size", "hashes", "root") if k in options}
     item = entry(*urls, **changes)  # type: ignore[arg-type]
-    place = download.download(item, directory, patience=HURRY, say=said.append, **options)  # type: ignore[arg-type]
+    place = download(item, directory, patience=HURRY, say=said.append, **options)  # type: ignore[arg-type]
     assert place == directory / ROOT
     assert content(place) == (ALL if options.get("everything") else NEEDED)
     return said
@@ -171,7 +166,7 @@ def test_everything_replaces_what_segmentation_needs_and_stays(server: Loopback,
     assert len(server.seen) == 1  # the kept archive was used
     get(tmp_path, server.url(), everything=True)
     said: list[str] = []
-    download.download(entry(server.url()), tmp_path, say=said.append)
+    download(entry(server.url()), tmp_path, say=said.append)
     assert "is there already" in said[0]
     assert content(tmp_path / ROOT) == ALL
 
@@ -216,8 +211,7 @@ def test_the_table_is_whole() -> None:
     assert ARCHIVES["voc2012"].size == 1_999_639_040
     assert ARCHIVES["voc2012"].urls[1].startswith("http://d2l-data.")
     with pytest.raises(UnknownNameError):
-        download.download("voc1999", "x")
-    assert archives.ARCHIVES is download.ARCHIVES
+        download("voc1999", "x")
 
 
 # -- interruptions --------------------------------------------------------------------------------------------------
@@ -554,7 +548,7 @@ def test_folders_of_others_are_not_touched(server: Loopback, tmp_path: Path) -> 
     for folder in ("ImageSets/Segmentation", "JPEGImages"):
         (tmp_path / ROOT / folder).mkdir(parents=True)
     said: list[str] = []
-    download.download(entry(server.url()), tmp_path, say=said.append)
+    download(entry(server.url()), tmp_path, say=said.append)
     assert "not verified" in said[0]
     assert server.seen == []
     shutil.rmtree(tmp_path / ROOT)
@@ -647,16 +641,14 @@ def start_process(code: str, directory: Path, *urls: str) -> subprocess.Popen[st
     head = f"""
 import os, sys
 from pathlib import Path
-from pixelwise.archives import Archive
-from pixelwise.download import download
-from pixelwise.fetch import Patience
+from pixelwise.downloads import Archive, Patience, download
 ITEM = Archive("voc2012", {item.urls!r}, {item.root!r}, {item.home!r}, {item.size!r}, {dict(item.hashes)!r})
-PATIENCE = Patience(stall=2.0, backoff=0.01, window=5.0)
-def run(directory={str(directory)!r}, progress=None):
-    return download(ITEM, directory, patience=PATIENCE, progress=progress, say=print if "-v" in sys.argv else None)
+PATIENCE = Patience(stall=30.0, backoff=0.01, window=5.0)
+def run(directory={str(directory)!r}, **options):
+    return download(ITEM, directory, patience=PATIENCE, **options)
 """
     return subprocess.Popen(
-        [sys.executable, "-c", head + textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-u", "-c", head + textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
     )
 
 
@@ -740,21 +732,20 @@ def test_what_a_killed_process_leaves_is_never_half_a_dataset(server: Loopback, 
 
 
 def test_two_processes_at_once_share_one_download(server: Loopback, tmp_path: Path) -> None:
-    release = threading.Event()
+    gate = threading.Event()
 
-    def slow(r: object) -> None:
-        release.wait(10)
-        good()(r)  # type: ignore[arg-type]
+    def slow(r: Request) -> None:
+        gate.wait(30)
+        good()(r)
 
     server.plan(slow, good())
-    processes = [start_process("run()", tmp_path, server.url()) for _ in range(3)]
-    time.sleep(2.0)
-    requests = len(server.seen)
-    release.set()
+    processes = [start_process("run(say=print)", tmp_path, server.url()) for _ in range(3)]
+    first = [process.stdout.readline() for process in processes if process.stdout]
+    assert sorted(line.split()[0] for line in first) == ["another", "another", "downloading"]
+    gate.set()
     for process in processes:
         process.communicate(timeout=60)
         assert process.returncode == 0
-    assert requests == 1
     assert len(server.seen) == 1
     assert content(tmp_path / ROOT) == NEEDED
     assert left(tmp_path) == []
@@ -773,7 +764,7 @@ def test_two_without_locks_do_not_harm_each_other(
     def one() -> None:
         for _ in range(4):
             try:
-                download.download(entry(server.url()), tmp_path, patience=HURRY)
+                download(entry(server.url()), tmp_path, patience=HURRY)
                 return
             except (FileError, SystemFault) as error:  # disturbed by the other one, and said so
                 last = error
@@ -812,15 +803,15 @@ def test_the_work_of_another_host_is_left_until_it_is_old(tmp_path: Path) -> Non
 def test_a_file_that_changes_under_the_unpacking_is_found(
     server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = download.fetch
+    real = obtain.fetch
 
-    def tampered(order: object, part: fetch.Part, **options: object) -> None:
+    def tampered(order: object, part: partial.Part, **options: object) -> None:
         real(order, part, **options)  # type: ignore[arg-type]
         with open(part.path, "r+b") as file:
             file.seek(TAR.index(ALL[f"JPEGImages/{IDS[0]}.jpg"]) + 9)
             file.write(b"\0\1\2")
 
-    monkeypatch.setattr(download, "fetch", tampered)
+    monkeypatch.setattr(obtain, "fetch", tampered)
     with pytest.raises(FileError) as caught:
         get(tmp_path, server.url())
     assert caught.value.code == "hash-mismatch"

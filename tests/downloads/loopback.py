@@ -98,9 +98,7 @@ class Loopback:
 # -- behaviours -----------------------------------------------------------------------------------------------------
 
 
-def good(
-    etag: str | None = '"v1"', modified: str | None = None, ranges: bool = True, **extra: object
-) -> Behaviour:
+def good(etag: str | None = '"v1"', modified: str | None = None, ranges: bool = True, **extra: object) -> Behaviour:
     """A correct server, with ranges or without."""
 
     def behave(r: Request) -> None:

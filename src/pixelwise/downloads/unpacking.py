@@ -15,12 +15,10 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from .errors import FileError, SystemFault
+from ..errors import FileError, SystemFault
+from ..types import Finding
 from .staging import fault, publish, staging_folder
 from .tar import CHUNK, FIX, Entry, Limits, TarReader
-from .types import Finding
-
-__all__ = ["Limits", "scan", "unpack", "unpack_into", "verify"]
 
 Progress = Callable[[int, "int | None"], None]
 Select = Callable[[str], "str | None"]
@@ -113,9 +111,7 @@ def scan(
             sizes[member] = entry.size
             if keep(member):
                 if entry.size > CHUNK:
-                    raise reader.error(
-                        f"{member!r} has {entry.size:,} bytes, too many for a list", "too-large"
-                    )
+                    raise reader.error(f"{member!r} has {entry.size:,} bytes, too many for a list", "too-large")
                 kept[member] = b"".join(reader.chunks())
     return sizes, kept
 
@@ -200,7 +196,8 @@ class _Names:
         error, limits = self.reader.error, self.reader.limits
         if not name:
             raise error("a member has no name", "bad-name")
-        if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _BIDI for c in name):
+        plain = name.isascii() and name.isprintable()
+        if not plain and any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _BIDI for c in name):
             raise error(f"the name {shown} has control characters", "bad-name")
         # On Windows a backslash parts a path, so it does here.
         parts = name.replace("\\", "/").split("/")

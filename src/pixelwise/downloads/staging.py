@@ -22,15 +22,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import SystemFault
+from ..errors import SystemFault
 
 if sys.platform == "win32":
     import msvcrt
 
     def _lock(fd: int) -> None:
-        os.lseek(
-            fd, 1 << 40, os.SEEK_SET
-        )  # a byte far behind the data: Windows locks keep others from reading
+        os.lseek(fd, 1 << 40, os.SEEK_SET)  # a byte far behind the data: Windows locks keep others from reading
         msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
@@ -81,11 +79,7 @@ def leftovers(parent: Path, what: str, kind: str) -> list[Path]:
         names = os.listdir(parent)
     except OSError:
         return []
-    return [
-        parent / n
-        for n in names
-        if n.startswith(f".{what}.") and n.endswith(f".{kind}") and n.count(".") >= 4
-    ]
+    return [parent / n for n in names if n.startswith(f".{what}.") and n.endswith(f".{kind}") and n.count(".") >= 4]
 
 
 def take(path: Path, quiet: float = FOREIGN_QUIET) -> int | None:
@@ -137,7 +131,8 @@ def discard_abandoned(parent: Path, what: str, kind: str) -> None:
 def staging_folder(destination: Path) -> Iterator[Path]:
     """A new folder on the file system of `destination`, to build it in.
 
-    What is still there at the end is removed. Abandoned folders of earlier runs are removed first. `publish` moves the result to its place.
+    What is still there at the end is removed. Abandoned folders of earlier runs are removed first. `publish` moves
+    the result to its place.
     """
     parent = destination.parent
     try:

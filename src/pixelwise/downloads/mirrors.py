@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .errors import DownloadError
+from ..errors import DownloadError
 from .partial import CHUNK, Part
 
 if TYPE_CHECKING:

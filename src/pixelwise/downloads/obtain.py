@@ -14,14 +14,14 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..errors import DownloadError, FileError, MissingError, SystemFault, UnknownNameError
+from ..files import nearest_hint
+from ..types import Finding
 from .archives import ARCHIVES, Archive
-from .errors import DownloadError, FileError, MissingError, SystemFault, UnknownNameError
-from .fetch import Order, Patience, fetch
+from .mirrors import Order, Patience, fetch
 from .partial import CHUNK, Part, own_part
 from .staging import discard_abandoned, fault, leftovers, need_space, publish, staging_folder, take
-from .unpack import scan, unpack_into, verify
-
-__all__ = ["ARCHIVES", "Archive", "Patience", "download"]
+from .unpacking import scan, unpack_into, verify
 
 MARK = ".pixelwise-download.json"
 """The file in a downloaded dataset that says which archive it came from, and how much of it is there."""
@@ -191,9 +191,7 @@ def _verify_file(
 ) -> None:
     """FileError where `path` is not the archive. The whole file is read before anything is unpacked."""
     if not path.is_file():
-        raise MissingError(
-            "there is no such file", code="missing", where=path, fix="give the path of the archive"
-        )
+        raise MissingError("there is no such file", code="missing-file", where=path, fix=nearest_hint(path))
     size = path.stat().st_size
     if item.size is not None and size != item.size:
         raise FileError(
@@ -236,15 +234,19 @@ def _install(
     place = folder / item.home
     wanted = _wanted(path, item, everything, say)
     need_space(folder, sum(size // _BLOCK * _BLOCK + 2 * _BLOCK for size in wanted.values()), "unpacking")
-    start = len(item.root) + 1
+    start, notes = len(item.root) + 1, list[Finding]()
+    strongest = [name for name in ("sha256", "sha1", "md5", *item.hashes) if name in item.hashes][:1]
     with staging_folder(place) as staged:
         count = unpack_into(
             path,
             staged,
             select=lambda member: member[start:] if member in wanted else None,
-            hashes=item.hashes,
+            notes=notes,
+            hashes={algorithm: item.hashes[algorithm] for algorithm in strongest},
             progress=progress,
         )
+        for note in notes:
+            say(str(note))
         mark = {
             "name": item.name,
             "archive": item.filename,
