@@ -14,6 +14,9 @@ from .confusion import Confusion, Images
 from .protocols import Protocol, protocol_named
 from .rates import F64, I64, Totals, rates, ratio
 
+FEWEST_IMAGES = 5
+"""A class in fewer images has no interval: its resamples hardly differ, which would look like certainty."""
+
 _CHUNK = 1 << 22  # draws at once: 32 MB of weights
 
 
@@ -71,12 +74,13 @@ class Bootstrap:
             for i, n in enumerate(self.names)
         ]
         for name, found in [*rows, ("mean IoU", self.miou), ("pixel accuracy", self.pixel_accuracy)]:
-            if np.isnan(found.value) or np.isnan(found.low):
-                lines.append(f"{name:<{width}}  {'-':>10}")
-                continue
             value, low, high = (100 * float(v) for v in (found.value, found.low, found.high))
-            mark = "  *" if self.difference and found.excludes_zero else ""
-            lines.append(f"{name:<{width}}  {value:>{sign}10.2f}  {low:{sign}.2f} to {high:{sign}.2f}{mark}")
+            interval = "" if np.isnan(value) else f"in fewer than {FEWEST_IMAGES} images"
+            if not np.isnan(low):
+                mark = "  *" if self.difference and found.excludes_zero else ""
+                interval = f"{low:{sign}.2f} to {high:{sign}.2f}{mark}"
+            shown = "-" if np.isnan(value) else f"{value:{sign}.2f}"
+            lines.append(f"{name:<{width}}  {shown:>10}  {interval}".rstrip())
         lines.append(f"{self.images:,} images, {self.resamples:,} resamples, seed {self.seed}")
         if self.difference:
             lines.append("* the interval excludes 0; over many classes some do by chance")
@@ -95,13 +99,14 @@ def bootstrap(
 
     Images are drawn with replacement, their counts summed, and the protocol's scores taken, `resamples`
     times. The confusion must be made with `per_image=True`. The result depends on the images and the seed
-    only, not on the order of counting. A class's interval is over the resamples that have the class. Raises
-    as `Confusion.scores`, and ScoreError `too-few-images` under 2.
+    only, not on the order of counting. A class's interval is over the resamples that have the class; a class
+    in fewer than 5 images has none. Raises as `Confusion.scores`, and ScoreError `too-few-images` under 2.
     """
     rule = _rule(protocol, resamples, level)
     scores, images = confusion.scores(protocol), confusion.images
     totals = images.totals[_order(images.names, images.totals)]
     drawn = _resampled([totals], rule, resamples, seed)[0]
+    drawn[2][:, _rare(totals)] = np.nan
     value = (scores.miou, scores.pixel_accuracy, scores.iou)
     return _result(confusion, rule, False, len(totals), resamples, level, seed, value, drawn)
 
@@ -126,6 +131,7 @@ def paired_bootstrap(
     a, b = _matched(first.images, second.images)
     drawn_a, drawn_b = _resampled([a, b], rule, resamples, seed)
     drawn = tuple(y - x for x, y in zip(drawn_a, drawn_b, strict=True))
+    drawn[2][:, _rare(a) | _rare(b)] = np.nan
     value = (two.miou - one.miou, two.pixel_accuracy - one.pixel_accuracy, two.iou - one.iou)
     return _result(first, rule, True, len(a), resamples, level, seed, value, drawn)
 
@@ -175,6 +181,13 @@ def _matched(first: Images, second: Images) -> tuple[I64, I64]:
         order = _order((), np.concatenate([a, b], axis=1))
         a, b = a[order], b[order]
     return a, b
+
+
+def _rare(totals: I64) -> NDArray[np.bool_]:
+    # Classes in the truth or the prediction of too few images.
+    agreed, truth, predicted, _ = np.moveaxis(totals, 1, 0)
+    rare: NDArray[np.bool_] = (truth + predicted - agreed > 0).sum(axis=0) < FEWEST_IMAGES
+    return rare
 
 
 def _draws(images: int, resamples: int, seed: int) -> Iterator[F64]:

@@ -11,7 +11,7 @@ from ..errors import UsageError
 from .confusion import Confusion
 from .rates import F64, Totals, mean, ratio
 
-_VOID, _OUTSIDE = 65_534, 65_535  # no class of a Confusion is as large
+_VOID, _OUTSIDE = np.uint16(65_534), np.uint16(65_535)  # no class of a Confusion is as large
 
 
 def band_width(height: int, width: int, dilation_ratio: float = 0.02) -> int:
@@ -63,7 +63,9 @@ class BoundaryConfusion:
     the prediction. The paper defines it for binary masks; here the counts of each class are summed over
     images first, like IoU. The band's width is `dilation_ratio` of each image's diagonal (the paper's
     0.02), or `width` pixels where given. Void truth is made void in the prediction too, before the bands
-    are found, so that both see the same edges of void; void pixels are not scored. num_classes: at most
+    are found, so that both see the same edges of void; void pixels are not scored.
+
+    plain: the Confusion of the same images, so that IoU stands beside boundary IoU. num_classes: at most
     4095. Thread-safe, and merges by addition, as Confusion.
     """
 
@@ -79,36 +81,36 @@ class BoundaryConfusion:
             raise UsageError(f"dilation_ratio must lie in 0..1, got {dilation_ratio}", code="bad-argument")
         if width is not None and width < 1:
             raise UsageError(f"the band's width must be at least 1 pixel, got {width}", code="bad-argument")
-        self.num_classes, self.ignore_index = num_classes, ignore_index
         self.dilation_ratio, self.width = float(dilation_ratio), width
+        self.plain = Confusion(num_classes, ignore_index)
         # One class more, for pixels inside: a pixel may be in the band of one side only.
-        self._confusion = Confusion(num_classes + 1, _VOID)
+        self._bands = Confusion(num_classes + 1, int(_VOID))
 
     def update(self, prediction: Any, truth: Any, name: str | None = None) -> BoundaryConfusion:
         """Count one image: (H, W) integer ids each. Errors as `Confusion.update`. Returns self."""
         truth, prediction = np.asarray(truth), np.asarray(prediction)
-        # The plain confusion finds wrong sizes and wrong truth, with their place, before anything is counted.
-        Confusion(self.num_classes, self.ignore_index).update(prediction, truth, name)
-        if truth.ndim != 2:
-            raise UsageError(
-                f"one image (H, W) at a time, got {truth.shape}", code="bad-argument", where=name
-            )
-        void = np.zeros(truth.shape, bool) if self.ignore_index is None else truth == self.ignore_index
+        if truth.ndim != 2 or prediction.dtype.kind not in "iub":
+            what = f"one image (H, W) of class ids at a time, got {prediction.dtype} {truth.shape}"
+            raise UsageError(what, code="bad-argument", where=name)
+        # First, because it refuses wrong sizes and wrong truth before a band is counted.
+        self.plain.update(prediction, truth, name)
+        classes, ignore = self.plain.num_classes, self.plain.ignore_index
+        void = np.zeros(truth.shape, bool) if ignore is None else truth == ignore
         width = self.width or band_width(truth.shape[0], truth.shape[1], self.dilation_ratio)
         truth = np.where(void, _VOID, truth).astype(np.uint16)
-        known = (prediction >= 0) & (prediction < self.num_classes)
+        known = (prediction >= 0) & (prediction < classes)
         prediction = np.where(void, _VOID, np.where(known, prediction, _OUTSIDE)).astype(np.uint16)
         bands = [
-            np.where(boundary_band(label, width) | void, label, np.uint16(self.num_classes))
+            np.where(boundary_band(label, width) | void, label, np.uint16(classes))
             for label in (prediction, truth)
         ]
-        self._confusion.update(bands[0], bands[1])
+        self._bands.update(bands[0], bands[1])
         return self
 
     @property
     def iou(self) -> F64:
         """(C,) float64: boundary IoU by class, NaN where neither side has a boundary of the class."""
-        totals = Totals.of(self._confusion.counts)
+        totals = Totals.of(self._bands.counts)
         return ratio(totals.agreed, totals.truth + totals.predicted - totals.agreed)[:-1]
 
     @property
@@ -119,23 +121,17 @@ class BoundaryConfusion:
     def __iadd__(self, other: BoundaryConfusion) -> BoundaryConfusion:
         if not isinstance(other, BoundaryConfusion):
             return NotImplemented
-        options = ("num_classes", "ignore_index", "dilation_ratio", "width")
-        if differs := [name for name in options if getattr(self, name) != getattr(other, name)]:
-            raise UsageError(
-                f"cannot add confusions that differ in {', '.join(differs)}", code="confusions-differ"
-            )
-        self._confusion += other._confusion
+        if (self.dilation_ratio, self.width) != (other.dilation_ratio, other.width):
+            raise UsageError("cannot add boundary confusions of different bands", code="confusions-differ")
+        self.plain += other.plain
+        self._bands += other._bands
         return self
 
     def __add__(self, other: BoundaryConfusion) -> BoundaryConfusion:
         if not isinstance(other, BoundaryConfusion):
             return NotImplemented
-        out = BoundaryConfusion(
-            self.num_classes,
-            self._confusion.ignore_index,
-            dilation_ratio=self.dilation_ratio,
-            width=self.width,
-        )
+        classes, ignore = self.plain.num_classes, self.plain.ignore_index
+        out = BoundaryConfusion(classes, ignore, dilation_ratio=self.dilation_ratio, width=self.width)
         out += self
         out += other
         return out

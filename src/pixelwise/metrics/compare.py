@@ -92,7 +92,7 @@ def _reasons(confusion: Confusion) -> tuple[str, ...]:
     )
     if void:
         reasons.append(
-            f"- void-as-background scores {void:,} void pixels as class {names[0]}; all others do not."
+            f"- void-as-background scores {void:,} void pixels as class {names[0]}; no other does."
         )
     return tuple(reasons)
 

@@ -102,7 +102,8 @@ class Confusion:
         for t, p in zip(truth, prediction, strict=True) if batch else [(truth, prediction)]:
             own = np.zeros_like(counts) if batch else counts
             count_ids(t, p, self.num_classes, self.ignore_index, own)
-            totals.append(np.stack(Totals.of(own)))
+            if self.per_image:
+                totals.append(np.stack(Totals.of(own)))
             if batch:
                 counts += own
         if counts[-1].any():

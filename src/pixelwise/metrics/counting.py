@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,23 +23,30 @@ def count_ids(
     if classes > 254:  # classes, void and "no class" do not fit in a byte
         count_pairs(truth, prediction, classes, void, counts)
         return
-    value = np.arange(256, dtype=np.uint32)
-    if truth.dtype == np.uint8:
-        rows = np.where(value < classes, value, np.uint32(classes + 1))
-        if 0 <= void < 256:
-            rows[void] = classes
-    else:
-        truth, rows = _narrow(truth, classes, void, classes + 1), np.minimum(value, np.uint32(classes + 1))
+    rows_of_bytes, rows_of_narrowed, columns = _tables(classes, void)
+    rows = rows_of_bytes
+    if truth.dtype != np.uint8:
+        truth, rows = _narrow(truth, classes, void, classes + 1), rows_of_narrowed
     if prediction.dtype != np.uint8:
         prediction = _narrow(prediction, classes, _NO_IGNORE, classes)
-    columns = np.minimum(value, np.uint32(classes))
-    rows *= np.uint32(counts.shape[1])
     lanes = np.zeros((2, counts.size), np.uint32)
     for start in range(0, len(truth), _MOST_PIXELS):
         t, p = (_aligned(a[start : start + _MOST_PIXELS]) for a in (truth, prediction))
         whole = len(t) // 8 * 8
         words = t[:whole].view(np.uint64), p[:whole].view(np.uint64)
         count_bytes(t, p, *words, rows, columns, lanes, counts)
+
+
+@lru_cache
+def _tables(classes: int, void: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]:
+    # For each byte: where its row of counts starts, as a raw truth value and as a narrowed one; its column.
+    value = np.arange(256, dtype=np.uint32)
+    rows = np.where(value < classes, value, np.uint32(classes + 1))
+    if 0 <= void < 256:
+        rows[void] = classes
+    columns = np.minimum(value, np.uint32(classes))
+    width = np.uint32(classes + 1)
+    return rows * width, np.minimum(value, width) * width, columns
 
 
 def argmax_ids(logits: NDArray[Any], out: NDArray[Any]) -> int:

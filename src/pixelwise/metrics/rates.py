@@ -187,7 +187,7 @@ def score(counts: I64, images: I64 | None, protocol: Protocol, names: tuple[str,
         assert images is not None
         result, over = _over_images(images, protocol), int((images[:, 1].sum(axis=-1) > 0).sum())
     categories = None
-    if protocol.name == "cityscapes" and len(names) == 19 and names[0] in ("0", CITYSCAPES_CLASSES[0]):
+    if protocol.name == "cityscapes" and names in (CITYSCAPES_CLASSES, tuple(str(i) for i in range(19))):
         categories = _categories(counts)
     return Scores(
         protocol=protocol.name,
