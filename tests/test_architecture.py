@@ -20,7 +20,7 @@ FLOORS = [
     {"store", "census"},
     {"formats"},
     {"loader", "packs", "samples", "showing", "checks", "statistics", "conversion", "prediction", "scoring", "submission"},
-    {"d2l", "torch"},
+    {"d2l", "opening", "torch"},
     {"cli"},
     {"__main__"},
 ]

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from .errors import PixelwiseError as PixelwiseError
     from .errors import SystemFault as SystemFault
     from .errors import UsageError as UsageError
-    from .formats import open as open
     from .loader import Loader as Loader
+    from .opening import open as open
+    from .packs import pack as pack
+    from .packs import verify as verify
     from .samples import sample as sample
     from .showing import show as show
     from .transforms import IMAGENET_MEAN as IMAGENET_MEAN
@@ -49,8 +51,9 @@ _ROOMS = {
     "dataset": "Dataset Split",
     "drawing": "Picture",
     "errors": "PixelwiseError DataError UsageError SystemFault",
-    "formats": "open",
     "loader": "Loader",
+    "opening": "open",
+    "packs": "pack verify",
     "samples": "sample",
     "showing": "show",
     "transforms": "IMAGENET_MEAN IMAGENET_STD CenterCrop HorizontalFlip Normalize RandomCrop",

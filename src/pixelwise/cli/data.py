@@ -14,8 +14,8 @@ import typer
 
 from .. import transforms as t
 from ..dataset import Dataset, Split
-from ..formats import open as open_dataset
 from ..loader import Loader
+from ..opening import open as open_dataset
 from ..types import Batch
 from .console import out, parse_size, progress, table
 
@@ -29,7 +29,8 @@ LabelsOption = Annotated[
 
 
 def _open(path: Path, labels: str | None) -> Dataset:
-    return open_dataset(path, **({} if labels is None else {"labels": labels}))
+    options: dict[str, Any] = {} if labels is None else {"labels": labels}
+    return open_dataset(path, **options)
 
 
 def demo(

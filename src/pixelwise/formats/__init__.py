@@ -11,7 +11,7 @@ from ..dataset import Dataset
 from ..errors import FormatError, MissingError, UnknownNameError, UsageError, printable
 from . import packed, voc
 
-FORMATS: dict[str, ModuleType] = {"pack": packed, "voc": voc}
+FORMATS: dict[str, ModuleType] = {"voc": voc, "pack": packed}
 """Name -> module with `find(path) -> root | None` (does the folder look like it?) and `load(root, **options)`."""
 
 

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..codecs import decode_image, decode_stored
-from ..errors import DataError, PackError, SystemFault
+from ..errors import DataError, FormatError, MissingError, PackError, SystemFault
+from ..formats import packed
+from ..parallel import default_threads
 from ..store import Volume, checksum, load_volume, read_manifest, shard_problems, stale_files
 from ..types import U8, Finding
-from .packing import Progress, cores
+from .packing import Progress
 
 _REPAIR = "pack again with overwrite: only damaged shards are written anew"
 
@@ -35,6 +37,10 @@ def verify(
     done, records in all).
     """
     root = Path(path).absolute()
+    if not root.exists():
+        raise MissingError("no such file or folder", code="missing-file", where=root, fix="check the path")
+    if packed.find(root) is None:
+        raise FormatError("is no pack", code="no-dataset", where=root, fix="give a folder that pixelwise pack wrote")
     try:
         manifest = read_manifest(root)
         volume = load_volume(root, manifest)
@@ -43,7 +49,7 @@ def verify(
     problems = list(shard_problems(root, manifest))
     found = [_finding(p) for p in problems]
     broken = {p.where for p in problems}
-    with ThreadPoolExecutor(threads or cores(), "pixelwise-verify") as pool:
+    with ThreadPoolExecutor(threads or default_threads(), "pixelwise-verify") as pool:
         for k, shard in enumerate(manifest.shards):
             if str(volume.path(k)) not in broken:
                 found += _check_shard(volume, k, pool)

@@ -24,6 +24,7 @@ from ..dataset import Dataset
 from ..errors import PackError, SystemFault, UsageError
 from ..files import atomic_write
 from ..formats import packed
+from ..parallel import default_threads
 from ..store import MANIFEST, FileEntry, Manifest, ShardEntry, checksum, read_manifest
 from ..store.manifest import Encoding
 from ..store.tables import write_table
@@ -82,15 +83,11 @@ def write_pack(inventory: Inventory, root: Path, threads: int | None, progress: 
     folder = root / inventory.fingerprint[:16]
     _make_folder(folder)
     _remove_leftovers(root, {folder.name, *([] if before is None else [before.data])})
-    manifest = _write_all(inventory, folder, threads or cores(), progress)
+    manifest = _write_all(inventory, folder, threads or default_threads(), progress)
     _write(root / MANIFEST, manifest.to_bytes())
     if before is not None and before.data != folder.name:
         shutil.rmtree(root / before.data, ignore_errors=True)
     return packed.load(root)
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _is_data(name: str) -> bool:
