@@ -361,7 +361,15 @@ def test_nobody_listens(tmp_path: Path) -> None:
         url = closed.url()
     assert refused(tmp_path, url).code == "unreachable"
     assert refused(tmp_path, "ftp://127.0.0.1/voc.tar").code == "bad-url"
-    assert refused(tmp_path, "voc.tar").code == "bad-url"
+    for bad in ("voc.tar", "http://127.0.0.1:99999/voc.tar", f"http://{'a' * 70}.invalid/voc.tar"):
+        assert refused(tmp_path, bad).code in ("bad-url", "unreachable")
+
+
+def test_a_proxy_that_cannot_be_used_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:1")
+    with pytest.raises(DownloadError) as caught:
+        get(tmp_path, "http://voc.invalid/voc.tar")
+    assert caught.value.code == "bad-proxy"
 
 
 def test_passwords_in_mirrors_are_not_shown(server: Loopback, tmp_path: Path) -> None:
@@ -777,6 +785,31 @@ def test_two_without_locks_do_not_harm_each_other(
         thread.join()
     assert failures == []
     assert content(tmp_path / ROOT) == NEEDED
+
+
+def test_what_several_killed_runs_left_goes_in_the_end(server: Loopback, tmp_path: Path) -> None:
+    for size in (100, 5000, 70_000):
+        staging.fresh(tmp_path, "voc.tar", "part").write_bytes(TAR[:size])
+    get(tmp_path, server.url())
+    assert server.ranges() == ["bytes=70000-"]
+    assert left(tmp_path) == []
+    whole, half = (staging.fresh(tmp_path, "voc.tar", "part") for _ in range(2))
+    whole.write_bytes(TAR)
+    half.write_bytes(TAR[:100_000])
+    get(tmp_path, server.url())
+    assert [whole.exists(), half.exists()] == [False, True]  # the half may be of --all
+    get(tmp_path, server.url(), everything=True)
+    assert server.ranges()[1:] == ["bytes=100000-"]
+    assert left(tmp_path) == []
+
+
+def test_a_mirror_with_a_shorter_file_does_not_cost_what_has_arrived(server: Loopback, tmp_path: Path) -> None:
+    server.plan(cut(0.9), status(404), path="/a.tar")
+    server.plan(status(416, Content_Range="bytes */1000"), path="/b.tar")
+    refused(tmp_path, server.url("/a.tar"), server.url("/b.tar"))
+    server.plan(good(), path="/a.tar")
+    get(tmp_path, server.url("/a.tar"))
+    assert server.ranges()[-1] == f"bytes={int(len(TAR) * 0.9)}-"
 
 
 def test_a_part_whose_owner_hangs_is_not_waited_for(server: Loopback, tmp_path: Path) -> None:

@@ -296,6 +296,11 @@ def test_a_missing_archive_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileError) as caught:
         unpack(tmp_path, tmp_path / "out")
     assert caught.value.code == "not-a-file"
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "fifo")
+        with pytest.raises(FileError):
+            unpack(tmp_path / "fifo", tmp_path / "out")
+        (tmp_path / "fifo").unlink()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -91,11 +91,16 @@ def fetch(
     failures: list[tuple[str, str, str]] = []
     timeout = httpx.Timeout(patience.stall, connect=patience.connect)
     agent = {"User-Agent": "pixelwise", "Accept-Encoding": "identity"}
-    with httpx.Client(
-        follow_redirects=True, max_redirects=patience.redirects, timeout=timeout, headers=agent
-    ) as client:
+    try:
+        client = httpx.Client(follow_redirects=True, max_redirects=patience.redirects, timeout=timeout, headers=agent)
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise DownloadError(
+            f"the proxy of the environment cannot be used: {_reason(error)}",
+            code="bad-proxy",
+            fix="correct HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",
+        ) from None
+    with client:
         for url in order.urls:
-            say(f"downloading {shown(url)}" + (f" from byte {part.size:,}" if part.size else ""))
             try:
                 _from_mirror(client, url, part, order, patience, progress, say)
                 return
@@ -133,6 +138,8 @@ def _from_mirror(
             if part.size > (order.size or part.size):
                 part.restart()
             if order.size is None or part.size < order.size:
+                if not failed:
+                    say(f"downloading {shown(url)}" + (f" from byte {part.size:,}" if part.size else ""))
                 _attempt(client, url, part, order, patience, progress)
             wrong = _mismatch(part, order)
             if wrong is None:
@@ -191,7 +198,7 @@ def _attempt(
         raise _Again(f"the connection broke off ({_reason(error)})", "broken-off") from None
     except httpx.TooManyRedirects:
         raise _GiveUp(f"more than {patience.redirects} redirects", "redirects") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # UnicodeError: no host name
         raise _GiveUp(_reason(error), "bad-url") from None
 
 
@@ -223,6 +230,8 @@ def _accept(response: httpx.Response, url: str, part: Part, order: Order, patien
         whole = re.fullmatch(r"bytes \*/([0-9]+)", response.headers.get("Content-Range", ""))
         if whole and int(whole[1]) == part.size and order.size in (None, part.size):
             return part.size
+        if whole and order.size not in (None, int(whole[1])):
+            raise _GiveUp(f"has {int(whole[1]):,} bytes, expected {order.size:,}", "wrong-size")
         part.restart()
         raise _Again("the server has no such range (416); starting again", "http-416", wait=0.0)
     if status in (408, 429) or status >= 500:

@@ -7,7 +7,6 @@ The hash of the whole archive decides what is accepted, so plain HTTP and unoffi
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -19,18 +18,16 @@ from ..files import nearest_hint
 from ..types import Finding
 from .archives import ARCHIVES, Archive
 from .mirrors import Order, Patience, fetch
-from .partial import CHUNK, Part, own_part
-from .staging import discard_abandoned, fault, leftovers, need_space, publish, staging_folder, take
+from .partial import CHUNK, Part, discard_parts, own_part
+from .staging import discard_abandoned, fault, need_space, publish, staging_folder
 from .unpacking import scan, unpack_into, verify
 
 MARK = ".pixelwise-download.json"
 """The file in a downloaded dataset that says which archive it came from, and how much of it is there."""
 
 _BLOCK = 4096  # what a file system hands out
-
-
+# Image, two labels and annotation on the disk: VOC2012's images have 92 kB on average, its labels 3.4 kB.
 _PER_IMAGE = 120_000
-# Image, two label files and annotation on disk: VOC2012's images have 92 kB on average, its labels 3.4 kB.
 
 
 def download(
@@ -52,8 +49,8 @@ def download(
     SegmentationClass, SegmentationObject, and of JPEGImages and Annotations those that the lists name.
     keep_archive: leave the archive in `directory`; such a file, there under its own name, is used instead
     of the network. mirrors: URLs to use instead of the table's; one that ends in / gets the file's name.
-    progress: called with (bytes so far, bytes in all or None), first for the download and then for the
-    unpacking. say: receives each step as a sentence.
+    progress: called with (bytes so far, bytes in all or None), for each step anew: download or verification,
+    then unpacking. say: receives each step as a sentence, before it begins.
 
     The folder appears whole or not at all. A second call does nothing. A call that was interrupted in any
     way is continued by the next one. Two processes may do it at once: one waits for the other. Bounded
@@ -103,6 +100,7 @@ def download(
         if keep_archive and not at_hand.exists():
             os.replace(part.path, at_hand)
         part.remove()
+        discard_parts(folder, item.filename)
     finally:
         part.close()
     return place
@@ -140,11 +138,10 @@ def _is_there(item: Archive, folder: Path, everything: bool, say: Callable[[str]
         ) from None
     if everything and not has_all:
         return False
-    for path in leftovers(folder, item.filename, "part"):
-        # Killed between the rename and the removal of the archive.
-        with contextlib.suppress(OSError):
-            if path.stat().st_size == item.size and (fd := take(path)) is not None:
-                Part(path, fd, ()).remove()
+    if has_all or item.size is not None:
+        # A run was killed between the rename and the removal of the archive. A smaller part may belong to an
+        # interrupted download of everything.
+        discard_parts(folder, item.filename, None if has_all else item.size)
     say(f"{item.name} is there already: {place}")
     return True
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from ..errors import SystemFault
 from .staging import fault, fresh, hold, leftovers, release, take
 
 CHUNK = 1 << 20
@@ -28,6 +29,7 @@ class Part:
         self._lock = fd
         self._algorithms = tuple(algorithms)
         self._note = path.with_name(path.name + ".json")
+        self._new_note = path.with_name(path.name + ".json.new")
         self.source: dict[str, str] = {}
         self.responses = 0
         try:
@@ -67,10 +69,9 @@ class Part:
         """A response begins: remember where from, so that a later process can go on."""
         self.responses += 1
         self.source = dict(source)
-        new = self._note.with_name(self._note.name + ".new")
         try:
-            new.write_text(json.dumps(self.source))
-            os.replace(new, self._note)
+            self._new_note.write_text(json.dumps(self.source))
+            os.replace(self._new_note, self._note)
         except OSError as error:
             raise fault(error, self._note, "writing the note of the partial file") from error
 
@@ -90,11 +91,13 @@ class Part:
         return {name: h.hexdigest() for name, h in zip(self._algorithms, self._hashers, strict=True)}
 
     def remove(self) -> None:
-        """Delete the file and its note."""
+        """Delete the file and its notes, before the lock is let go: nobody can pick up what is about to vanish."""
+        if os.name == "nt":
+            self.close()  # Windows does not delete an open file
+        for path in (self._note, self._new_note, self.path):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
         self.close()
-        with contextlib.suppress(OSError):
-            self._note.unlink(missing_ok=True)
-            self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Keep the file for a later run."""
@@ -124,8 +127,14 @@ def own_part(
         paths = leftovers(folder, name, "part")
         for path in sorted(paths, key=_size, reverse=True):
             fd = take(path, quiet)
-            if fd is not None:
-                return Part(path, fd, algorithms)
+            if fd is None:
+                continue
+            if finished():  # by the process that held it until now
+                release(fd)
+                return None
+            if size := _size(path):
+                say(f"{size:,} bytes of an earlier run are there")
+            return Part(path, fd, algorithms)
         busy = [p for p in paths if time.time() - _changed(p) < quiet]
         if not busy:
             part = _new_part(folder, name, algorithms)
@@ -137,6 +146,14 @@ def own_part(
             say(f"another process is downloading {name}; waiting for it")
             told = True
         time.sleep(random.uniform(0.05, 0.3))
+
+
+def discard_parts(folder: Path, name: str, size: int | None = None) -> None:
+    """Remove the parts of `name` that nobody owns any more: all, or those of `size` bytes."""
+    for path in leftovers(folder, name, "part"):
+        if (size is None or _size(path) == size) and (fd := take(path)) is not None:
+            with contextlib.suppress(SystemFault):
+                Part(path, fd, ()).remove()
 
 
 def _new_part(folder: Path, name: str, algorithms: Collection[str]) -> Part:

@@ -101,6 +101,8 @@ class TarReader:
     def __init__(self, path: Path, limits: Limits, hashes: Collection[str] = ()) -> None:
         self.path, self.limits = path, limits
         self.trailing = False
+        if path.exists() and not path.is_file():
+            raise self.error("is not a regular file", "not-a-file")  # to open a FIFO would wait for ever
         try:
             self._file: IO[bytes] = open(path, "rb")  # noqa: SIM115 (closed by __exit__)
         except OSError as error:
@@ -305,9 +307,7 @@ class TarReader:
             allowed = min(allowed, self.limits.ratio * self.file_bytes + CHUNK)
         if total > allowed:
             raise self.error(
-                f"{self.file_bytes:,} bytes unpack to {total:,} or more; {allowed:,} are allowed",
-                "too-large",
-                _RAISE,
+                f"{self.file_bytes:,} bytes unpack to {total:,} or more; {allowed:,} are allowed", "too-large", _RAISE
             )
 
     def _finish(self) -> None:

@@ -243,7 +243,4 @@ class _Names:
         plain = path.lower() if path.isascii() else unicodedata.normalize("NFC", path.casefold())
         other = self.spellings.setdefault(plain, path)
         if other != path:
-            self.note(
-                "case-collision",
-                f"{other!r} and {path!r} are one name where case or Unicode form do not count",
-            )
+            self.note("case-collision", f"{other!r} and {path!r} are one name where case or Unicode form do not count")
