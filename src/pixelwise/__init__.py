@@ -15,29 +15,63 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .class_places import ClassCentredCrop as ClassCentredCrop
+    from .class_places import ClassIndex as ClassIndex
+    from .class_places import class_index as class_index
     from .classes import VOC as VOC
     from .classes import VOC_NAMES as VOC_NAMES
     from .classes import ClassTable as ClassTable
     from .classes import voc_colormap as voc_colormap
+    from .dataset import ArraySource as ArraySource
     from .dataset import Dataset as Dataset
     from .dataset import Split as Split
+    from .downloads import download as download
     from .drawing import Picture as Picture
     from .errors import DataError as DataError
     from .errors import PixelwiseError as PixelwiseError
     from .errors import SystemFault as SystemFault
     from .errors import UsageError as UsageError
+    from .formats import open as open
     from .loader import Loader as Loader
-    from .opening import open as open
+    from .metrics import PROTOCOLS as PROTOCOLS
+    from .metrics import BoundaryConfusion as BoundaryConfusion
+    from .metrics import Confusion as Confusion
+    from .metrics import Scores as Scores
+    from .metrics import bootstrap as bootstrap
+    from .metrics import compare_protocols as compare_protocols
+    from .metrics import paired_bootstrap as paired_bootstrap
+    from .metrics import trimap as trimap
     from .packs import pack as pack
     from .packs import verify as verify
     from .samples import sample as sample
+    from .sampling import RareClassSampling as RareClassSampling
+    from .sampling import RepeatFactor as RepeatFactor
     from .showing import show as show
     from .transforms import IMAGENET_MEAN as IMAGENET_MEAN
     from .transforms import IMAGENET_STD as IMAGENET_STD
+    from .transforms import Affine as Affine
+    from .transforms import Brightness as Brightness
     from .transforms import CenterCrop as CenterCrop
+    from .transforms import ChannelShuffle as ChannelShuffle
+    from .transforms import ColorJitter as ColorJitter
+    from .transforms import Contrast as Contrast
+    from .transforms import Gamma as Gamma
+    from .transforms import Grayscale as Grayscale
     from .transforms import HorizontalFlip as HorizontalFlip
+    from .transforms import Hue as Hue
     from .transforms import Normalize as Normalize
+    from .transforms import Pad as Pad
+    from .transforms import PhotometricDistortion as PhotometricDistortion
     from .transforms import RandomCrop as RandomCrop
+    from .transforms import RandomResizedCrop as RandomResizedCrop
+    from .transforms import RandomScale as RandomScale
+    from .transforms import Resize as Resize
+    from .transforms import ResizeLongest as ResizeLongest
+    from .transforms import ResizeShortest as ResizeShortest
+    from .transforms import Rotate as Rotate
+    from .transforms import Rotate90 as Rotate90
+    from .transforms import Saturation as Saturation
+    from .transforms import VerticalFlip as VerticalFlip
     from .types import Batch as Batch
     from .types import Finding as Finding
     from .types import Plan as Plan
@@ -47,16 +81,28 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "class_places": "ClassCentredCrop ClassIndex class_index",
     "classes": "ClassTable VOC VOC_NAMES voc_colormap",
-    "dataset": "Dataset Split",
+    "dataset": "ArraySource Dataset Split",
+    "downloads": "download",
     "drawing": "Picture",
-    "errors": "PixelwiseError DataError UsageError SystemFault",
+    "errors": "DataError PixelwiseError SystemFault UsageError",
+    "formats": "open",
     "loader": "Loader",
-    "opening": "open",
+    "metrics": (
+        "PROTOCOLS BoundaryConfusion Confusion Scores bootstrap compare_protocols paired_bootstrap "
+        "trimap"
+    ),
     "packs": "pack verify",
     "samples": "sample",
+    "sampling": "RareClassSampling RepeatFactor",
     "showing": "show",
-    "transforms": "IMAGENET_MEAN IMAGENET_STD CenterCrop HorizontalFlip Normalize RandomCrop",
+    "transforms": (
+        "IMAGENET_MEAN IMAGENET_STD Affine Brightness CenterCrop ChannelShuffle ColorJitter "
+        "Contrast Gamma Grayscale HorizontalFlip Hue Normalize Pad PhotometricDistortion RandomCrop "
+        "RandomResizedCrop RandomScale Resize ResizeLongest ResizeShortest Rotate Rotate90 "
+        "Saturation VerticalFlip"
+    ),
     "types": "Batch Finding Plan Sample Window",
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names.split()}

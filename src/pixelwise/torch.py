@@ -188,7 +188,8 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
         if not 0 <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
         at = np.array([index])
-        plans = make_plans(self.transforms, self.split.sizes(at), Draws(self.seed, self._draw_epoch(index), at).uniform)
+        draws = Draws(self.seed, self._draw_epoch(index), at)
+        plans = make_plans(self.transforms, self.split.sizes(at), draws.uniform, at)
         if plans.small[0]:
             raise UsageError(
                 f"{self.split.names[index]!r} is smaller than the crop",

@@ -32,13 +32,14 @@ class Plans:
     output point to source point. tone: (B, 3, 256) float64, the value in 0..1 of each grey level by channel, linear
     between levels, or None for level / 255. color: (B, 3, 4) float64 on RGB in 0..1 after the tone curve, or
     None for none so far. normalize: the final (mean, std), or None. small: (B,) bool, True where a crop without
-    padding did not fit.
+    padding did not fit. samples: (B,) int64 positions in the split, or None where nobody told.
     """
 
-    __slots__ = ("color", "matrix", "normalize", "size", "small", "source", "tone")
+    __slots__ = ("color", "matrix", "normalize", "samples", "size", "small", "source", "tone")
 
-    def __init__(self, sizes: I64) -> None:
+    def __init__(self, sizes: I64, samples: I64 | None = None) -> None:
         n = len(sizes)
+        self.samples = samples
         self.source: I64 = np.array(sizes, np.int64)
         self.size: I64 = self.source.copy()
         self.matrix: F64 = np.zeros((n, 2, 3))
@@ -153,9 +154,14 @@ class Transform(Protocol):
     def plan(self, plans: Plans, uniform: Uniform) -> None: ...
 
 
-def make_plans(transforms: Sequence[Transform], sizes: I64, uniform: Callable[[int, int], F64]) -> Plans:
-    """The plans of a batch: sizes (B, 2) of the sources; `uniform(t, j)` gives transform t its j-th numbers."""
-    plans = Plans(sizes)
+def make_plans(
+    transforms: Sequence[Transform], sizes: I64, uniform: Callable[[int, int], F64], samples: I64 | None = None
+) -> Plans:
+    """The plans of a batch: sizes (B, 2) of the sources; `uniform(t, j)` gives transform t its j-th numbers.
+
+    samples: (B,) int64 positions in the split, for transforms that look into the data.
+    """
+    plans = Plans(sizes, samples)
     for t, transform in enumerate(transforms):
         transform.plan(plans, lambda j, t=t: uniform(t, j))  # type: ignore[misc]
     return plans
