@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ settings.register_profile("pixelwise", deadline=None, max_examples=60)
 settings.load_profile("pixelwise")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests remember nothing in the user's own cache folder; the programs that they start neither."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIXELWISE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def _need(path: Path) -> Path:

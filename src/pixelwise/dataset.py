@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .classes import ClassTable
-from .codecs import decode_image, decode_stored, read_header
+from .codecs import decode_image, decode_stored
 from .errors import UnknownNameError, UsageError
 from .files import read_bytes
+from .headers import HeaderSizes
 from .labels import check_pair, read_label
 from .types import U8, Clock, Finding, Label, Sample, Source, Window
 
@@ -62,7 +63,7 @@ class FileSource:
         self.instances = instances
         self.listed = listed
         self._prefix = str(self.root) + os.sep
-        self._sizes = np.zeros((0, 2), np.int32)
+        self._sizes = HeaderSizes(self._prefix, images, self._listed)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -77,14 +78,8 @@ class FileSource:
         return self._prefix + paths[index]
 
     def sizes(self, indices: I64 | None = None) -> I64:
-        """(n, 2) int64 (height, width) from the headers of the images; each header is read once."""
-        if len(self._sizes) != len(self):
-            self._sizes = np.zeros((len(self), 2), np.int32)
-        wanted = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)
-        for i in np.unique(wanted[self._sizes[wanted, 0] == 0]).tolist():
-            header = self._listed(i, lambda i=i: read_header(self.path(self.images, i)))
-            self._sizes[i] = header.height, header.width
-        return self._sizes[wanted].astype(np.int64)
+        """(n, 2) int64 (height, width) from the headers of the images, remembered between runs: see HeaderSizes."""
+        return self._sizes(indices)
 
     def _listed(self, index: int, read: Callable[[], Any]) -> Any:
         # A missing file is best explained by the list that names it.
