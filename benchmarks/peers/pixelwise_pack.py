@@ -24,7 +24,7 @@ def prepare(job: Job, data: Data, variant: str) -> None:
     path = pack_path(data, variant)
     if not path.exists():
         data.derived.mkdir(exist_ok=True)
-        pw.pack(pw.open(data.root), path, encoding=variant)
+        pw.pack(pw.open(data.root), path, splits=["train"], encoding=variant)
 
 
 def load(job: Job, data: Data, threads: int, variant: str) -> Callable[[], Iterable[tuple[Any, Any]]]:
