@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from .errors import PixelwiseError as PixelwiseError
     from .errors import SystemFault as SystemFault
     from .errors import UsageError as UsageError
-    from .formats import open as open
     from .loader import Loader as Loader
     from .metrics import PROTOCOLS as PROTOCOLS
     from .metrics import BoundaryConfusion as BoundaryConfusion
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from .metrics import compare_protocols as compare_protocols
     from .metrics import paired_bootstrap as paired_bootstrap
     from .metrics import trimap as trimap
+    from .opening import open as open
     from .packs import pack as pack
     from .packs import verify as verify
     from .samples import sample as sample
@@ -87,7 +87,7 @@ _ROOMS = {
     "downloads": "download",
     "drawing": "Picture",
     "errors": "DataError PixelwiseError SystemFault UsageError",
-    "formats": "open",
+    "opening": "open",
     "loader": "Loader",
     "metrics": (
         "PROTOCOLS BoundaryConfusion Confusion Scores bootstrap compare_protocols paired_bootstrap "

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from ..errors import PixelwiseError, printable
-from . import data
+from . import data, packing
 
 app = typer.Typer(
     name="pixelwise",
@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (data,):
+for module in (data, packing):
     for command in module.COMMANDS:
         app.command()(command)
 
@@ -49,10 +49,6 @@ def main() -> None:
         _fail(str(error), error.exit_code, error)
     except KeyboardInterrupt:
         _fail("interrupted", 130, None)
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`): nothing is wrong, but Python must not flush into it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except OSError as error:
         where = f"{printable(error.filename)}: " if error.filename else ""
         _fail(f"{where}{error.strerror or error}", 3, error)

@@ -41,13 +41,13 @@ def demo(
 
     started = perf_counter()
     with progress("painting the sample dataset") as update:
-        root = sample(directory, count=160, seed=0, progress=update)
-    out.print(f"Sample dataset of 160 painted scenes in {root} ({perf_counter() - started:.1f} s).\n")
+        root = sample(directory, count=96, seed=0, progress=update)
+    out.print(f"Sample dataset of 96 painted scenes in {root} ({perf_counter() - started:.1f} s).\n")
     dataset = open_dataset(root)
     _print_info(dataset)
-    out.print("\nOne epoch of shuffled training batches, cropped to 320x480, flipped and normalised:\n")
+    out.print("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalised:\n")
     transforms: list[t.Transform] = [t.RandomCrop(320, 480), t.HorizontalFlip(0.5), t.Normalize()]
-    _print_run(_run(dataset["train"], transforms, batch=32, epochs=1, threads=None, output="float32"))
+    _print_run(_run(dataset["train"], transforms, batch=32, epochs=3, threads=None, output="float32"))
     picture = directory / "contact-sheet.png"
     show(dataset["val"], n=5).save(picture)
     out.print(f"\nContact sheet: {picture}")
