@@ -100,7 +100,15 @@ class Timing:
 class _Job:
     """One batch under way: worker threads run its parts, the consumer waits for `done`."""
 
-    def __init__(self, split: Split, indices: I64, renderer: Renderer, real: NDArray[np.bool_], skip: bool) -> None:
+    def __init__(
+        self,
+        split: Split,
+        mapped: MappedSource | None,
+        indices: I64,
+        renderer: Renderer,
+        real: NDArray[np.bool_],
+        skip: bool,
+    ) -> None:
         self.split = split
         self.indices = indices
         self.renderer = renderer
@@ -111,12 +119,9 @@ class _Job:
         self.errors: dict[int, BaseException] = {}
         self._left = len(indices)
         self._lock = threading.Lock()
-        self._mapped = self._addresses()
+        self._mapped = None if mapped is None else self._addresses(mapped)
 
-    def _addresses(self) -> tuple[Any, Any, Any] | None:
-        source = self.split.source
-        if not isinstance(source, MappedSource) or not source.is_raw:
-            return None
+    def _addresses(self, source: MappedSource) -> tuple[Any, Any, Any]:
         source.check()
         images, labels, itemsize = source.addresses(self.split.positions(self.indices))
         return images.astype(np.int64), None if labels is None else labels.astype(np.int64), f"u{itemsize}"
@@ -283,6 +288,8 @@ class Loader:
                 code="bad-argument",
                 fix='label_dtype="int64"',
             )
+        source = split.source
+        self._mapped = source if isinstance(source, MappedSource) and source.is_raw else None
         self._kept = self._keep(small)
         n = len(split) if self._kept is None else len(self._kept)
         if sampler is not None:
@@ -416,7 +423,7 @@ class Loader:
         images = self._memory.array(shape, np.float32 if self.output == "float32" else np.uint8)
         labels = self._memory.array((n, height, width), self.label_dtype) if self.split.source.has_labels else None
         renderer = Renderer(plans, Slot(images, labels), self.output, self.ignore_index, self.fill)
-        return _Job(self.split, indices, renderer, real, self.on_error == "skip")
+        return _Job(self.split, self._mapped, indices, renderer, real, self.on_error == "skip")
 
 
 class _Iteration:
