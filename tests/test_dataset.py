@@ -104,8 +104,13 @@ def test_names_that_do_not_exist(tree: Path, tmp_path: Path) -> None:
         pw.open(tree, format="vox")
     with pytest.raises(UsageError, match="indexed by the name of a split"):
         pw.open(tree)[0]  # type: ignore[index]
-    with pytest.raises(FormatError, match="no dataset found; looked for VOC"):
+    with pytest.raises(FormatError, match="is a part of a voc dataset.*open .*VOC2012"):
         pw.open(tree / "JPEGImages")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FormatError, match="no dataset found; looked for the files of pack, voc.*an empty folder"):
+        pw.open(tmp_path / "empty")
+    with pytest.raises(FormatError, match="no dataset found; looked for VOC .JPEGImages.*an empty folder"):
+        pw.open(tmp_path / "empty", format="voc")
     with pytest.raises(UsageError, match="no such option"):
         pw.open(tree, lables="x")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .classes import ClassTable
-from .codecs import decode_image, decode_stored
-from .errors import UnknownNameError, UsageError
+from .codecs import Stored, decode_image, decode_stored
+from .errors import FileError, UnknownNameError, UsageError
 from .files import read_bytes
 from .headers import HeaderSizes
-from .labels import check_pair, read_label
+from .labels import check_pair, to_ids
 from .types import U8, Clock, Finding, Label, Sample, Source, Window
 
 I64 = NDArray[np.int64]
@@ -38,11 +39,57 @@ class PathRule:
         return len(self.names)
 
 
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How a dataset's files are decoded, where there is more to say than "labels are PNG".
+
+    allow: further kinds of label files: "tiff", "npy", "bmp", "gif", "webp". check_palette: False where palettes have
+    nothing to do with the table's colours. minus_one: the stored value that -1 in an NPY label stands for.
+    value_range, bands: of images with more than 8 bits or other bands than RGB, see `codecs.decode_image`.
+    """
+
+    allow: frozenset[str] = frozenset()
+    check_palette: bool = True
+    minus_one: int | None = None
+    value_range: tuple[float, float] | None = None
+    bands: tuple[int, int, int] | None = None
+
+    @property
+    def plain_images(self) -> bool:
+        """Whether any reader gets the same pixels from the image files."""
+        return self.value_range is None and self.bands is None
+
+    def image(self, data: bytes, where: object, notes: list[Finding] | None = None) -> U8:
+        """An image file's bytes as (H, W, 3) uint8."""
+        return decode_image(data, where, notes, self.value_range, self.bands)
+
+    def stored(self, data: bytes, where: object, notes: list[Finding] | None = None) -> Stored:
+        """A label file's bytes as stored samples."""
+        if self.minus_one is not None and data.startswith(b"\x93NUMPY"):
+            data = _without_minus_one(data, self.minus_one, where)
+        return decode_stored(data, where, notes, self.allow)
+
+    def label(self, data: bytes, table: ClassTable, where: object, notes: list[Finding] | None = None) -> Label:
+        """A label file's bytes as (H, W) class ids."""
+        return to_ids(self.stored(data, where, notes), table, where, notes, self.check_palette)
+
+
+def _without_minus_one(data: bytes, value: int, where: object) -> bytes:
+    try:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise FileError(f"damaged NPY file: {error}", code="corrupt", where=where) from None
+    out = io.BytesIO()
+    np.save(out, np.where(array == -1, value, array))
+    return out.getvalue()
+
+
 class FileSource:
     """Samples that lie in files. Thread-safe. Memory: the names; nothing else grows with the number of samples.
 
     images, labels, instances: the path of sample i relative to `root`, as a PathRule or a list of paths.
-    `listed(i)` tells where sample i was listed, for messages. Sizes come from the images' headers when first asked for.
+    `listed(i)` tells where sample i was listed, for messages. decoding: how the files are coded.
+    Sizes come from the images' headers when first asked for.
     """
 
     def __init__(
@@ -54,7 +101,9 @@ class FileSource:
         labels: PathRule | Sequence[str] | None = None,
         instances: PathRule | Sequence[str] | None = None,
         listed: Callable[[int], str] | None = None,
+        decoding: Decoding = Decoding(),
     ) -> None:
+        self.decoding = decoding
         self.root = Path(root)
         self.names = names
         self.classes = classes
@@ -107,10 +156,10 @@ class FileSource:
         label_data = None if label_path is None else self._listed(index, lambda: read_bytes(label_path))
         if clock is not None:
             clock.lap("reading")
-        image = decode_image(data, path, notes)
+        image = self.decoding.image(data, path, notes)
         label = None
         if label_data is not None:
-            label = read_label(label_data, self.classes, label_path, notes)
+            label = self.decoding.label(label_data, self.classes, label_path, notes)
             check_pair((image.shape[0], image.shape[1]), (label.shape[0], label.shape[1]), label_path)
         if clock is not None:
             clock.lap("decoding")

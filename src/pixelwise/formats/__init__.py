@@ -3,57 +3,121 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..dataset import Dataset
 from ..errors import FormatError, MissingError, UnknownNameError, UsageError, printable
-from . import packed, voc
+from . import aerial, medical, packed, scenes, street, voc
+from .family import Family
 
-FORMATS: dict[str, ModuleType] = {"voc": voc, "pack": packed}
-"""Name -> module with `find(path) -> root | None` (does the folder look like it?) and `load(root, **options)`."""
+
+class Format(NamedTuple):
+    """What `open` needs of a format.
+
+    looks_like: the files it is known by. find(path): the dataset's folder where `path` looks like it, else None.
+    load(root, **options): the dataset.
+    """
+
+    looks_like: str
+    find: Callable[[Path], Path | None]
+    load: Callable[..., Dataset]
+
+
+def _families(*families: Family) -> Iterator[tuple[str, Format]]:
+    for family in families:
+        yield family.name, Format(family.looks_like, family.find, family.load)
+
+
+FORMATS: dict[str, Format] = {
+    "pack": Format(packed.LOOKS_LIKE, packed.find, packed.load),
+    "voc": Format(voc.LOOKS_LIKE, voc.find, voc.load),
+    **dict(
+        _families(
+            street.CITYSCAPES, street.CAMVID, street.BDD100K, street.MAPILLARY,
+            scenes.ADE20K, scenes.COCO_STUFF, scenes.PASCAL_CONTEXT, scenes.NYU, scenes.DAVIS, scenes.LIP,
+            aerial.LOVEDA, aerial.POTSDAM, aerial.VAIHINGEN, aerial.ISAID,
+            medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE,
+        )
+    ),
+}  # fmt: skip
+"""Every format by its name."""
+
+_BELOW = 64
+"""So many folders below a path are looked into where the path itself is no dataset."""
 
 
 def open(path: str | os.PathLike[str], *, format: str | None = None, **options: Any) -> Dataset:
     """Open the dataset at `path`: its own folder, or a folder above it.
 
-    format: skips the recognition. Other options belong to the format (`labels="SegmentationClassAug"` for VOC).
-    Reads lists only when a split is asked for, and pixels only when a sample is. Raises MissingError where there is
-    nothing, FormatError where no format fits (it says what was looked for) or several do (it lists them).
+    format: skips the recognition. Other options belong to the format (`labels="SegmentationClassAug"` for VOC,
+    `classes=` another class table). Reads lists only when a split is asked for, and pixels only when a sample is.
+    Raises MissingError where there is nothing, FormatError where no format fits (it says what was looked for) or
+    several do (it lists them), UnknownNameError for a format, UsageError for an option that does not exist.
     """
     root = Path(path)
     if not root.exists():
         raise MissingError("no such file or folder", code="missing-file", where=root, fix="check the path")
-    if format is not None:
-        if format not in FORMATS:
-            raise UnknownNameError(
-                f"no format named {format!r}",
-                code="unknown-format",
-                fix=f"the formats are: {', '.join(FORMATS)}",
-            )
-        found = {format: FORMATS[format].find(root)}
-    else:
-        found = {name: at for name, module in FORMATS.items() if (at := module.find(root)) is not None}
-    if len(found) > 1:
-        raise FormatError(
-            f"looks like {' and like '.join(found)}", code="ambiguous-format", where=root,
-            fix=f"choose with format={next(iter(found))!r}",
-        )  # fmt: skip
-    if not found or None in found.values():
-        wanted = [FORMATS[format]] if format else FORMATS.values()
-        raise FormatError(
-            f"no dataset found; looked for {'; '.join(m.LOOKS_LIKE for m in wanted)}; there is {_listing(root)}",
-            code="no-dataset", where=root,
-        )  # fmt: skip
-    name, at = next(iter(found.items()))
+    if format is not None and format not in FORMATS:
+        raise UnknownNameError(
+            f"no format named {format!r}", code="unknown-format", fix=f"the formats are: {', '.join(FORMATS)}"
+        )
+    wanted = list(FORMATS) if format is None else [format]
+    name, at = _recognise(root, wanted)
     try:
-        dataset: Dataset = FORMATS[name].load(at, **options)
-        return dataset
+        return FORMATS[name].load(at, **options)
     except TypeError as error:
         if "unexpected keyword" in str(error):
             raise UsageError(f"format {name} has no such option: {error}", code="bad-argument") from None
         raise
+
+
+def _recognise(root: Path, wanted: list[str]) -> tuple[str, Path]:
+    """The one format that fits at `root`, or else in the folders below it, and where."""
+    for places in ([root], _folders_below(root)):
+        found = [(name, at) for place in places for name in wanted if (at := FORMATS[name].find(place)) is not None]
+        names = dict.fromkeys(name for name, _ in found)
+        if len(names) > 1 and len({at for _, at in found}) > 1:
+            shown = ", ".join(f"{at.name}/ ({name})" for name, at in found[:8])
+            raise FormatError(f"holds several datasets: {shown}", code="ambiguous-format", where=root,
+                              fix="open one of these folders")  # fmt: skip
+        if len(names) > 1:
+            raise FormatError(
+                f"looks like {' and like '.join(names)}", code="ambiguous-format", where=found[0][1],
+                fix=f"choose with format={found[0][0]!r}",
+            )  # fmt: skip
+        if len(found) > 1:
+            raise FormatError(
+                f"holds several {found[0][0]} datasets: {', '.join(at.name + '/' for _, at in found[:8])}",
+                code="ambiguous-format", where=root, fix="open one of these folders",
+            )  # fmt: skip
+        if found:
+            return found[0]
+    raise _nothing(root, wanted)
+
+
+def _folders_below(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))[:_BELOW]
+
+
+def _nothing(root: Path, wanted: list[str]) -> FormatError:
+    there = f"there is {_listing(root)}"
+    if len(wanted) == 1:
+        return FormatError(f"no dataset found; looked for {FORMATS[wanted[0]].looks_like}; {there}",
+                           code="no-dataset", where=root)  # fmt: skip
+    for above in (root.parent, root.parent.parent):
+        inside = next((name for name in wanted if FORMATS[name].find(above) == above), None)
+        if inside is not None:
+            return FormatError(f"is a part of a {inside} dataset; {there}", code="no-dataset", where=root,
+                               fix=f"open {above}")  # fmt: skip
+    return FormatError(
+        f"no dataset found; looked for the files of {', '.join(wanted)}; {there}",
+        code="no-dataset", where=root,
+        fix="format= says which files one of them needs; `pixelwise init` describes a layout of your own",
+    )  # fmt: skip
 
 
 def _listing(root: Path) -> str:

@@ -1,0 +1,268 @@
+"""A dataset's layout as data, and the one engine that opens it.
+
+A format is a page: where images and labels lie (path templates), what splits there are (folders or lists), how
+labels are coded (class table, kinds of files). There is no reading code per format.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from ..classes import ClassTable
+from ..codecs import read_header
+from ..dataset import Dataset, Decoding, FileSource, PathRule, Split, Splits
+from ..errors import DataError, FormatError, MissingError, UnknownNameError
+from ..files import read_bytes
+from ..lists import SplitList, parse_list
+from ..types import Finding
+from .paths import Match, fill, first, matches, rule, split_names
+from .tables import table
+
+SPLIT_NAMES = re.compile(r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|trainval|test-?(dev|std))(20\d\d)?")
+"""What splits are called on disk. The years of COCO's splits belong to the name."""
+_PLAIN = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
+_ORDER = ("train", "val", "trainval", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """One way in which a dataset's labels are stored.
+
+    labels: the template of the label files, or None where the images have none. classes: a table, the name of one in
+    `tables/`, or a function of the dataset's folder. instances: the template of the object numbers. channels: 3 where
+    labels are colours, 1 where they are values; None where that does not tell this coding from others.
+    """
+
+    labels: str | None
+    classes: ClassTable | str | Callable[[Path], ClassTable]
+    instances: str | None = None
+    channels: int | None = None
+    decoding: Decoding = Decoding()  # noqa: RUF009
+
+    def table(self, root: Path) -> ClassTable:
+        """The class table, for the dataset at `root`."""
+        if isinstance(self.classes, str):
+            return table(self.classes)
+        return self.classes if isinstance(self.classes, ClassTable) else self.classes(root)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the files of a dataset lie.
+
+    images: the template of the image files. codings: the ways of storing labels by name; the first whose files are
+    there is the default. lists: the template of the split lists; without it, {split} in `images` makes the splits,
+    and without that there is one split, `only`. names: what the samples' base names look like, where the folders'
+    names are common. needs: further files or folders that must be there.
+    """
+
+    images: str
+    codings: Mapping[str, Coding]
+    lists: str | None = None
+    names: str | None = None
+    needs: Sequence[str] = ()
+    only: str = "all"
+    splits: Callable[[str], bool] = field(default=lambda name: SPLIT_NAMES.fullmatch(name) is not None)
+
+    @property
+    def pattern(self) -> re.Pattern[str] | None:
+        """What base names must match."""
+        return None if self.names is None else re.compile(self.names)
+
+    def fits(self, root: Path) -> bool:
+        """Whether the dataset at `root` is laid out like this: its folders, names, and kinds of labels are there."""
+        if any(not (root / n).exists() for n in self.needs):
+            return False
+        if self.lists is not None and not self.list_paths(root):
+            return False
+        return self._example(root) is not None and self.coding(root) is not None
+
+    def _example(self, root: Path) -> Match | None:
+        for split in self.split_names(root, self.images):
+            if (found := first(root, fill(self.images, split=split, star="*"), self.pattern)) is not None:
+                return found
+        return None
+
+    def split_names(self, root: Path, template: str) -> list[str]:
+        """What {split} stands for in `template`; [""] where it does not occur."""
+        if "{split}" not in template:
+            return [""]
+        return [name for name in split_names(root, template) if self.splits(name)]
+
+    def list_paths(self, root: Path) -> dict[str, str]:
+        """The split lists' paths by what {split} stands for, or by their file names."""
+        if self.lists is None:
+            return {}
+        found = {m.split or Path(m.path).stem: m.path for m in matches(root, self.lists)}
+        return {n: path for n, path in found.items() if "{split}" not in self.lists or self.splits(n)}
+
+    def coding(self, root: Path) -> str | None:
+        """The name of the first coding whose files are there."""
+        return next((name for name, coding in self.codings.items() if self._has(root, coding)), None)
+
+    def _has(self, root: Path, coding: Coding) -> bool:
+        if coding.labels is None:
+            return True
+        for split in self.split_names(root, coding.labels):
+            found = first(root, fill(coding.labels, split=split, star="*"))
+            if found is not None and (coding.channels is None or _channels(root / found.path) in (coding.channels, 0)):
+                return True
+        return False
+
+
+def _channels(path: Path) -> int:
+    """1 for values, 3 for colours, 0 where the file does not tell."""
+    try:
+        return 3 if read_header(path).channels >= 3 else 1
+    except DataError:  # damaged labels are told when they are read
+        return 0
+
+
+def load(
+    root: Path,
+    format: str,
+    layout: Layout,
+    *,
+    labels: str | None = None,
+    classes: ClassTable | None = None,
+) -> Dataset:
+    """The dataset at `root`, laid out as `layout` says.
+
+    labels: which of the codings; default the first that is there. classes: another class table.
+    """
+    name = labels or layout.coding(root)
+    if name is None or name not in layout.codings:
+        raise UnknownNameError(
+            f"{format} has no labels of the kind {name!r}", code="unknown-labels", where=root,
+            fix=f"labels= is one of {', '.join(layout.codings)}",
+        )  # fmt: skip
+    coding = layout.codings[name]
+    if not layout._has(root, coding):
+        raise MissingError(f"no labels of the kind {name!r}", code="missing-file", where=root,
+                           fix=f"they would be {coding.labels}; choose others with labels=...")  # fmt: skip
+    opened = _Opened(root, layout, coding, classes or coding.table(root))
+    makers = dict(sorted(opened.makers().items(), key=lambda item: _rank(item[0])))
+    if not makers:
+        raise FormatError("no split has any samples", code="no-dataset", where=root)
+    return Dataset(root, format, opened.classes, Splits(makers))
+
+
+def _rank(name: str) -> tuple[int, str]:
+    plain = name.rstrip("0123456789")
+    return (_ORDER.index(plain) if plain in _ORDER else len(_ORDER), name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A layout at a place, with the coding and the classes that were chosen."""
+
+    root: Path
+    layout: Layout
+    coding: Coding
+    classes: ClassTable
+
+    def makers(self) -> dict[str, Callable[[], Split]]:
+        layout = self.layout
+        if layout.lists is not None:
+            lists = layout.list_paths(self.root)
+            return {_plain(n, lists): partial(self.listed, _plain(n, lists), n, path) for n, path in lists.items()}
+        names = layout.split_names(self.root, layout.images)
+        if names == [""]:
+            return {layout.only: partial(self.found, layout.only, "")}
+        return {_plain(n, names): partial(self.found, _plain(n, names), n) for n in names}
+
+    def found(self, name: str, on_disk: str) -> Split:
+        """A split of all images in its folders."""
+        template = fill(self.layout.images, split=on_disk, star="*")
+        pattern = self.layout.pattern
+        images = [
+            m for m in matches(self.root, template)
+            if pattern is None or pattern.fullmatch(m.name.rpartition("/")[2])
+        ]  # fmt: skip
+        names = [m.name for m in images]
+        if len(set(names)) < len(names):  # the same name in several folders, or with several extensions
+            names = [f"{m.star}/{m.name}" if m.star else m.path.rpartition(".")[0] for m in images]
+        exact = rule(template)
+        paths = [m.path for m in images] if exact is None else PathRule(names, exact)
+        return self._split(name, names, paths, self._labels(on_disk, images), self._instances(on_disk, images), None)
+
+    def listed(self, name: str, on_disk: str, path: str) -> Split:
+        """A split that a list names."""
+        notes: list[Finding] = []
+        where = self.root / path
+        listed = _relative(self.root, parse_list(read_bytes(where), where, notes))
+        rows = [Match("", n, on_disk) for n in listed.names]
+        images = listed.images or self._image_paths(on_disk, listed.names)
+        labels = listed.labels or self._labels(on_disk, rows)
+        made = self._split(name, listed.names, images, labels, self._instances(on_disk, rows),
+                           lambda i: f"{where}:{listed.lines[i]}")  # fmt: skip
+        return Split(made.name, made.classes, made.source, notes=tuple(notes))
+
+    def _image_paths(self, split: str, names: Sequence[str]) -> PathRule | Sequence[str]:
+        template = fill(self.layout.images, split=split, star="*")
+        if (exact := rule(template)) is not None:
+            return PathRule(names, exact)
+        return _by_name(self.root, template, names)
+
+    def _labels(self, split: str, samples: Sequence[Match]) -> PathRule | Sequence[str] | None:
+        template = self.coding.labels
+        if template is None or first(self.root, fill(template, split=split, star="*")) is None:
+            return None  # a test split without labels
+        return self._paths(template, split, samples)
+
+    def _instances(self, split: str, samples: Sequence[Match]) -> PathRule | Sequence[str] | None:
+        template = self.coding.instances
+        if template is None or first(self.root, fill(template, split=split, star="*")) is None:
+            return None
+        return self._paths(template, split, samples)
+
+    def _paths(self, template: str, split: str, samples: Sequence[Match]) -> PathRule | Sequence[str]:
+        names = [s.name for s in samples]
+        filled = fill(template, split=split, star="*")
+        if (exact := rule(filled)) is not None:
+            return PathRule(names, exact)
+        if "{ext}" in filled:
+            return _by_name(self.root, filled, names)
+        patterns = (rule(fill(template, split=split, star=s.star)) or "{}" for s in samples)
+        return [p.replace("{}", s.name) for p, s in zip(patterns, samples, strict=True)]
+
+    def _split(
+        self, name: str, names: Sequence[str], images: PathRule | Sequence[str],
+        labels: PathRule | Sequence[str] | None, instances: PathRule | Sequence[str] | None,
+        listed: Callable[[int], str] | None,
+    ) -> Split:  # fmt: skip
+        source = FileSource(
+            self.root, names, self.classes, images, labels, instances, listed, self.coding.decoding
+        )
+        return Split(name, self.classes, source)
+
+
+def _plain(name: str, others: Sequence[str] | Mapping[str, str]) -> str:
+    """The usual name of a split, where no other split has it."""
+    plain = _PLAIN.get(name.lower(), name.lower())
+    return plain if [_PLAIN.get(o.lower(), o.lower()) for o in others].count(plain) == 1 else name
+
+
+def _by_name(root: Path, template: str, names: Sequence[str]) -> list[str]:
+    """The path of each name's file; where there is none, the path that it would have, for the message."""
+    found = {m.name: m.path for m in matches(root, template)}
+    usual = next(iter(found.values()), "x.png").rpartition(".")[2]
+    return [found.get(n) or template.replace("{ext}", usual).replace("{name}", n).replace("{path}", n) for n in names]
+
+
+def _relative(root: Path, listed: SplitList) -> SplitList:
+    """A two-column list whose paths begin elsewhere (`/SegNet/CamVid/train/...`), made relative to the dataset."""
+    if not listed.images or not listed.labels:
+        return listed
+    parts = listed.images[0].split("/")
+    skip = next((k for k in range(len(parts)) if (root / Path(*parts[k:])).exists()), 0)
+    return SplitList(listed.names, listed.lines, list(_without(listed.images, skip)),
+                     list(_without(listed.labels, skip)))  # fmt: skip
+
+
+def _without(paths: Sequence[str], folders: int) -> Iterator[str]:
+    return ("/".join(p.split("/")[folders:]) for p in paths)

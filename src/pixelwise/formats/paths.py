@@ -1,0 +1,127 @@
+"""Path templates: where the files of a split lie, and which names they have.
+
+    {split}   the split's name on disk, such as train or training
+    {name}    the sample's name within one folder        {path}   the same, with folders: frankfurt/frankfurt_000
+    *         any text within a folder's name; the label's template takes what the image's found
+    {ext}     any image extension
+
+Files and folders whose names begin with a dot do not count: macOS leaves `._name.png` beside `name.png`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from ..lists import IMAGE_SUFFIXES
+
+_PIECES = {
+    "{split}": r"(?P<split>[^/]+)",
+    "{name}": r"(?P<name>[^/]+)",
+    "{path}": r"(?P<name>.+)",
+    "*": r"(?P<star>[^/]+)",
+    "{ext}": "(?P<ext>{})".format("|".join(s[1:] for s in IMAGE_SUFFIXES)),
+}
+_SPLIT_AT = re.compile(r"(\{split\}|\{name\}|\{path\}|\*|\{ext\})")
+
+
+class Match(NamedTuple):
+    """A file that a template describes: its path relative to the root, and what stands for the placeholders."""
+
+    path: str
+    name: str = ""
+    split: str = ""
+    star: str = ""
+
+
+@lru_cache(maxsize=1024)
+def _regex(template: str) -> re.Pattern[str]:
+    pieces = (_PIECES.get(p, re.escape(p)) for p in _SPLIT_AT.split(template))
+    return re.compile("".join(pieces), re.IGNORECASE if "{ext}" in template else 0)
+
+
+def matches(root: Path, template: str) -> Iterator[Match]:
+    """The files below `root` that `template` describes, in the order of their paths within each folder."""
+    for path in _walk(os.fspath(root), "", template.split("/"), 0):
+        if found := _regex(template).fullmatch(path):
+            groups = found.groupdict()
+            yield Match(path, groups.get("name") or "", groups.get("split") or "", groups.get("star") or "")
+
+
+def _walk(root: str, folder: str, parts: list[str], k: int) -> Iterator[str]:
+    part, last = parts[k], k == len(parts) - 1
+    if not _SPLIT_AT.search(part):
+        path = folder + part
+        if last and os.path.isfile(os.path.join(root, path)):
+            yield path
+        elif not last and os.path.isdir(os.path.join(root, path)):
+            yield from _walk(root, path + "/", parts, k + 1)
+        return
+    deep = "{path}" in part
+    pattern = _regex(part)
+    for name, is_folder in _entries(os.path.join(root, folder)):
+        if deep and is_folder:
+            yield from _walk(root, f"{folder}{name}/", parts, k)
+        elif is_folder != last and (deep or pattern.fullmatch(name)):
+            yield from (folder + name,) if last else _walk(root, f"{folder}{name}/", parts, k + 1)
+
+
+def _entries(folder: str) -> list[tuple[str, bool]]:
+    try:
+        with os.scandir(folder or ".") as found:
+            return sorted((e.name, e.is_dir()) for e in found if not e.name.startswith("."))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def first(root: Path, template: str, names: re.Pattern[str] | None = None) -> Match | None:
+    """The first file that `template` describes and whose base name `names` matches whole."""
+    for n, found in enumerate(matches(root, template)):
+        if names is None or names.fullmatch(found.name.rpartition("/")[2]):
+            return found
+        if n == 64:  # a folder of other names: no need to look at all of them
+            return None
+    return None
+
+
+def split_names(root: Path, template: str) -> list[str]:
+    """What stands for {split} in the files' or folders' names, where there are any."""
+    parts = template.split("/")
+    k = next((i for i, p in enumerate(parts) if "{split}" in p), None)
+    if k is None:
+        return []
+    if k == len(parts) - 1:
+        return sorted({m.split for m in matches(root, template)})
+    pattern = _regex(parts[k])
+    found = set()
+    for above in _folders(root, parts[:k]):
+        found |= {m["split"] for name, folder in _entries(above) if folder and (m := pattern.fullmatch(name))}
+    return sorted(found)
+
+
+def _folders(root: Path, parts: list[str]) -> Iterator[str]:
+    """The folders that the leading parts of a template describe."""
+    if not parts:
+        yield os.fspath(root)
+        return
+    for above in _folders(root, parts[:-1]):
+        if not _SPLIT_AT.search(parts[-1]):
+            yield os.path.join(above, parts[-1])
+        else:
+            pattern = _regex(parts[-1])
+            yield from (os.path.join(above, n) for n, folder in _entries(above) if folder and pattern.fullmatch(n))
+
+
+def fill(template: str, *, split: str = "", star: str = "") -> str:
+    """The template with the split's name and the wildcard's text in place."""
+    return template.replace("{split}", split).replace("*", star)
+
+
+def rule(template: str) -> str | None:
+    """The template as the pattern of a PathRule, or None where it needs more than the name."""
+    pattern = template.replace("{name}", "{}").replace("{path}", "{}")
+    return None if _SPLIT_AT.search(pattern) or pattern.count("{}") != 1 else pattern
