@@ -1,0 +1,62 @@
+"""Is there a picture in the image? Each check: a `Reading` to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from ..codecs import parse_header
+from ..types import Finding
+from .reading import Reading
+
+UNIFORM: Final = 6
+"""An image whose channels all span fewer grey levels is nearly uniform: sensor noise alone spans more."""
+SMALL, LONG, LARGE = 16, 8, 100_000_000
+"""Extreme sizes: a side below 16 pixels (a label there is a few dots), longer than 8 times the other side, and more
+than 100 megapixels (300 MB once decoded, 1.2 GB as float32).
+"""
+
+
+def blank(got: Reading) -> Iterator[Finding]:
+    """`blank-image`: every pixel has one colour; `nearly-uniform-image`: nearly so."""
+    if got.image is None or got.image.shape[0] * got.image.shape[1] < SMALL:
+        return
+    if np.ptp(got.image[::8, ::8].reshape(-1, 3), axis=0).max() >= UNIFORM:  # most images are done here
+        return
+    low, high = got.image.min(axis=(0, 1)), got.image.max(axis=(0, 1))
+    if (low == high).all():
+        what = f"every pixel has the colour {tuple(int(v) for v in low)}"
+        yield Finding("blank-image", "warning", got.image_where, what, "look at it, and take it off the list")
+    elif (high - low).max() < UNIFORM:
+        what = f"all colours lie between {tuple(int(v) for v in low)} and {tuple(int(v) for v in high)}"
+        yield Finding("nearly-uniform-image", "warning", got.image_where, what, "look at it")
+
+
+def grey_as_colour(got: Reading) -> Iterator[Finding]:
+    """`grey-as-colour`: the file stores three channels, and they are equal everywhere."""
+    if got.image is None or got.image_data is None or not _is_grey(got.image[::8, ::8]) or not _is_grey(got.image):
+        return
+    if parse_header(got.image_data, got.image_where).channels >= 3:
+        what = "a grey image, stored with three equal channels"
+        yield Finding("grey-as-colour", "note", got.image_where, what, "expect no colour where it was taken in grey")
+
+
+def _is_grey(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bool:
+    red, green, blue = image[..., 0], image[..., 1], image[..., 2]
+    return bool((red == green).all() and (green == blue).all())
+
+
+def extreme_size(got: Reading) -> Iterator[Finding]:
+    """`extreme-size`: so small, so long or so large that a crop or a batch will surprise."""
+    if got.image is None:
+        return
+    height, width = got.image.shape[:2]
+    short, long = min(height, width), max(height, width)
+    if short < SMALL or long > LONG * short or height * width > LARGE:
+        yield Finding("extreme-size", "warning", got.image_where, f"{height} x {width} pixels (height x width)",
+                      "take it off the list, or scale or cut it")  # fmt: skip
+
+
+CHECKS = (blank, grey_as_colour, extreme_size)

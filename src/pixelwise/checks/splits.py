@@ -1,0 +1,182 @@
+"""Are the splits what they should be? Each check: a `Survey` to (finding, files) pairs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+
+from ..dataset import FileSource
+from ..types import Finding
+from .findings import Subject
+from .similar import close_pairs, equal_groups
+from .survey import Survey
+
+Found = Iterator[tuple[Finding, Subject]]
+
+_ROLES: Final = {"train": r"train|trn", "val": r"val|dev", "test": r"test|tst"}
+
+
+def roles(name: str) -> frozenset[str]:
+    """What a split is for, by its name: trainval is for training and validation, train_aug for training."""
+    return frozenset(role for role, words in _ROLES.items() if re.search(words, name.lower()))
+
+
+def exclusive(a: str, b: str) -> bool:
+    """Whether two splits must have no image in common: train and val, but not train and trainval."""
+    return bool(roles(a)) and bool(roles(b)) and not roles(a) & roles(b)
+
+
+def _leak(a: list[str], b: list[str]) -> tuple[str, str] | None:
+    """Two splits, one of each list, that must have no image in common."""
+    return next(((x, y) for x in a for y in b if exclusive(x, y)), None)
+
+
+# -- names --------------------------------------------------------------------------------------------------------
+
+
+def ids_in_several_splits(survey: Survey) -> Found:
+    """`id-in-several-splits`: an image is in two splits that must have none in common (train and val), or in two
+    whose names say nothing and that overlap in part.
+    """
+    for a, b in combinations(range(len(survey.splits)), 2):
+        first, second = survey.splits[a], survey.splits[b]
+        both, at, other = np.intersect1d(survey.image_keys[a], survey.image_keys[b], return_indices=True)
+        if not len(both):
+            continue
+        wrong = exclusive(first.name, second.name)
+        whole = len(both) == min(len(np.unique(survey.image_keys[k])) for k in (a, b))
+        if not wrong and (roles(first.name) & roles(second.name) or whole):
+            continue
+        fix = f"take it out of {first.name}" if wrong else "keep each image in one of them"
+        if wrong and re.search("aug|sbd", first.name + second.name):
+            fix = ("SBD's own split holds images of VOC's val: use the augmented list of 10,582 names, which has them "
+                   "taken out")  # fmt: skip
+        for k in np.argsort(at):
+            item = int(survey.items[a][at[k]])
+            what = f"is in {_line(survey, a, int(at[k]))} and in {_line(survey, b, int(other[k]))}"
+            yield (
+                Finding("id-in-several-splits", "error" if wrong else "warning", survey.image_where(item), what, fix),
+                survey.subject(item),
+            )
+
+
+def _line(survey: Survey, split: int, position: int) -> str:
+    chosen = survey.splits[split]
+    source = chosen.source
+    if not isinstance(source, FileSource) or source.listed is None:
+        return chosen.name
+    index = position if chosen.indices is None else int(chosen.indices[position])
+    return f"{chosen.name} (line {source.listed(index).rpartition(':')[2]})"
+
+
+def class_absent(survey: Survey) -> Found:
+    """`class-absent`: a class that other splits hold has no pixel in this one."""
+    labelled = survey.classes_in.any(axis=1)
+    anywhere = survey.classes_in.any(axis=0)
+    for k in np.flatnonzero(labelled):
+        absent = np.flatnonzero(anywhere & ~survey.classes_in[k])
+        if len(absent):
+            names = ", ".join(survey.classes.names[i] for i in absent[:10])
+            more = f" and {len(absent) - 10} more" * (len(absent) > 10)
+            yield (
+                Finding("class-absent", "warning", survey.splits[k].name, f"no pixel of {names}{more}, which other "
+                        "splits have", "draw the split again, or leave these classes out of its score"),
+                Subject(),
+            )  # fmt: skip
+
+
+# -- pictures -----------------------------------------------------------------------------------------------------
+
+
+def exact_duplicates(survey: Survey) -> Found:
+    """`duplicate-image`: the decoded pixels of two files are the same. An error where one is for training and one
+    for validation or test.
+    """
+    for group in equal_groups(survey.exact, survey.has_image):
+        first = int(group[0])
+        for other in map(int, group[1:]):
+            if survey.image_where(other) == survey.image_where(first):
+                continue  # one image with two labels: the list check tells
+            leak = _leak(survey.splits_of(first), survey.splits_of(other))
+            what = f"the same pixels as {survey.image_where(first)}" + _between(leak)
+            labels = survey.label_hash[first], survey.label_hash[other]
+            if all(labels) and labels[0] != labels[1]:
+                what += ", with another label"
+            yield (
+                Finding("duplicate-image", "error" if leak else "warning", survey.image_where(other), what,
+                        "keep one of them"),
+                survey.subject(other),
+            )  # fmt: skip
+
+
+def _between(leak: tuple[str, str] | None) -> str:
+    return f", which is in {leak[0]} and this in {leak[1]}" if leak else ""
+
+
+def near_duplicates(survey: Survey) -> Found:
+    """`near-duplicate`: two images are one picture, up to size, compression or brightness, or frames of one scene.
+    A warning where one is for training and one for validation or test, else a note. One finding for each image, with
+    the closest other one; see `similar` for the thresholds.
+    """
+    pairs = close_pairs(survey.coarse, survey.fine, survey.has_image)
+    pairs = pairs[survey.exact[pairs[:, 0]] != survey.exact[pairs[:, 1]]]
+    best: dict[int, tuple[bool, int, int, tuple[str, str] | None]] = {}
+    for first, other, distance in pairs.tolist():
+        leak = _leak(survey.splits_of(first), survey.splits_of(other))
+        candidate = (leak is None, distance, first, leak)
+        if other not in best or candidate[:3] < best[other][:3]:
+            best[other] = candidate
+    for other in sorted(best):
+        _, distance, first, leak = best[other]
+        what = f"looks like {survey.image_where(first)} ({distance} of 64 bits differ)" + _between(leak)
+        yield (
+            Finding("near-duplicate", "warning" if leak else "note", survey.image_where(other), what,
+                    "look at both, and keep one of them" if leak else ""),
+            survey.subject(other),
+        )  # fmt: skip
+
+
+# -- values, over all labels --------------------------------------------------------------------------------------
+
+
+def off_by_one(survey: Survey) -> Found:
+    """`off-by-one`: no label holds the lowest value, and some hold one more than the highest: all are shifted."""
+    table = survey.classes
+    values = [v for v in np.flatnonzero(table.value_ids >= 0).tolist() if table.value_ids[v] != table.ignore_index]
+    void = -1 if table.ignore_index is None else int(table.id_values[table.ignore_index])
+    seen = {v for v in np.flatnonzero(survey.seen_values).tolist() if v != void}
+    if seen and values[0] not in seen and values[-1] + 1 in seen and all(v - 1 in values for v in seen):
+        what = (f"no label holds {values[0]}, and some hold {values[-1] + 1}: all values are one too high "
+                f"(classes are {values[0]}..{values[-1]})")  # fmt: skip
+        fix = "subtract 1 from every label, or give the class table the values 1 to N"
+        yield Finding("off-by-one", "error", "labels", what, fix), Subject()
+
+
+def inverted_masks(survey: Survey) -> Found:
+    """`inverted-mask`, for a table of two classes: a label that is class 1 where the others are class 0.
+
+    Class 1 fills more than half of it and nine tenths of its frame, and less than a tenth of the frame of the median
+    label, of at least five.
+    """
+    with np.errstate(invalid="ignore"):
+        known = np.flatnonzero(~np.isnan(survey.ones[:, 0]))
+        if len(known) < 5 or np.median(survey.ones[known, 1]) >= 0.1:
+            return
+    for item in known:
+        share, frame = survey.ones[item]
+        if share > 0.5 and frame > 0.9:
+            name = survey.classes.names[1]
+            what = f"{name} covers {share:.0%} of it and {frame:.0%} of its frame, unlike other labels"
+            yield (
+                Finding("inverted-mask", "warning", survey.label_where(int(item)), what, "exchange 0 and 1"),
+                survey.subject(int(item)),
+            )
+
+
+CHECKS = (
+    ids_in_several_splits, class_absent, exact_duplicates, near_duplicates, off_by_one, inverted_masks,
+)  # fmt: skip

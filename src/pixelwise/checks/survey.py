@@ -1,0 +1,195 @@
+"""The one pass: which samples there are, each read once on all cores, and what is remembered of each.
+
+Remembered are about 60 bytes a sample (hashes) and a bit for each split, so the pass holds a few batches of decoded
+samples and otherwise the names that the sources hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..classes import ClassTable
+from ..dataset import Dataset, FileSource, Split
+from ..labels import present
+from ..parallel import in_order
+from ..types import Finding
+from . import images, labels, pairs
+from .findings import Collector, Subject
+from .reading import Place, Reader, Reading
+from .similar import Hashes, hashes, xxh64_of
+
+SAMPLE_CHECKS = (*pairs.CHECKS, *labels.CHECKS, *images.CHECKS)
+
+
+@dataclass(slots=True)
+class Survey:
+    """What checks of the whole dataset look at. n samples, S splits, C classes.
+
+    splits: the splits whose list could be read. image_keys: of each split, (len(split),) int64 hashes of the images'
+    paths. items: (len(split),) int64, the sample at each position of each split. members: (n, S) bool. exact, coarse:
+    (n,) uint64, and fine: (n, 4), of the images; label_hash: (n,) uint64. has_image: (n,) bool, for images that were
+    read and are not blank. seen_values: (65536,) bool, the values stored in any label. classes_in: (S, C) bool.
+    ones: (n, 2) float32 for a table of two classes, the share of class 1 in the label and on its frame, else NaN.
+    """
+
+    root: Path | None
+    classes: ClassTable
+    format: str
+    splits: tuple[Split, ...]
+    image_keys: tuple[NDArray[np.int64], ...]
+    items: tuple[NDArray[np.int64], ...]
+    members: NDArray[np.bool_]
+    where: NDArray[np.int64]
+    seen_values: NDArray[np.bool_] = field(init=False)
+    classes_in: NDArray[np.bool_] = field(init=False)
+    exact: NDArray[np.uint64] = field(init=False)
+    coarse: NDArray[np.uint64] = field(init=False)
+    fine: NDArray[np.uint64] = field(init=False)
+    label_hash: NDArray[np.uint64] = field(init=False)
+    has_image: NDArray[np.bool_] = field(init=False)
+    ones: NDArray[np.float32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        n = len(self)
+        self.seen_values = np.zeros(65_536, bool)
+        self.classes_in = np.zeros((len(self.splits), len(self.classes)), bool)
+        self.exact, self.coarse, self.label_hash = (np.zeros(n, np.uint64) for _ in range(3))
+        self.fine = np.zeros((n, 4), np.uint64)
+        self.has_image = np.zeros(n, bool)
+        self.ones = np.full((n if len(self.classes) == 2 else 0, 2), np.nan, np.float32)
+
+    def __len__(self) -> int:
+        return len(self.where)
+
+    def place(self, item: int) -> Place:
+        """Where sample `item` is read from."""
+        split = self.splits[int(self.where[item, 0])]
+        return Place(split.source, int(self.where[item, 1]), split.classes, self.format)
+
+    def image_where(self, item: int) -> str:
+        """The image of sample `item`, relative to the dataset, or its name where it is no file."""
+        place = self.place(item)
+        source = place.source
+        return source.images[place.position] if isinstance(source, FileSource) else source.names[place.position]
+
+    def label_where(self, item: int) -> str:
+        """The label of sample `item`, relative to the dataset, or its name where it is no file."""
+        source, index = self.place(item)[:2]
+        if isinstance(source, FileSource) and source.labels is not None:
+            return source.labels[index]
+        return source.names[index]
+
+    def subject(self, item: int) -> Subject:
+        """The files of sample `item`."""
+        source, index = self.place(item)[:2]
+        if not isinstance(source, FileSource):
+            return Subject()
+        label = None if source.labels is None else source.path(source.labels, index)
+        return Subject(source.path(source.images, index), label)
+
+    def splits_of(self, item: int) -> list[str]:
+        """The names of the splits that hold sample `item`."""
+        return [s.name for s, inside in zip(self.splits, self.members[item], strict=True) if inside]
+
+
+def gather(root: Path | None, dataset: Dataset, splits: Iterable[Split]) -> Survey:
+    """List the different samples of the splits: those with the same image and label files are one."""
+    chosen = tuple(splits)
+    image_keys, pair_keys, where = [], [], []
+    for k, split in enumerate(chosen):
+        positions = np.arange(len(split)) if split.indices is None else split.indices
+        source = split.source
+        if isinstance(source, FileSource):
+            paths = [source.path(source.images, int(i)) for i in positions]
+            labels = source.labels
+            names = [None if labels is None else labels[int(i)] for i in positions]
+        else:
+            # Samples of other sources have no path; a name means one image within such a dataset.
+            paths = [source.names[int(i)] for i in positions]
+            names = [None if source.has_labels else "" for _ in positions]
+        image_keys.append(np.fromiter(map(hash, paths), np.int64, len(paths)))
+        pair_keys.append(np.fromiter(map(hash, zip(paths, names, strict=True)), np.int64, len(paths)))
+        where.append(np.stack([np.full(len(positions), k), positions], axis=1))
+    if not chosen:
+        return Survey(root, dataset.classes, dataset.format, (), (), (), np.zeros((0, 0), bool), np.zeros((0, 2), np.int64))
+    _, first, inverse = np.unique(np.concatenate(pair_keys), return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)  # in the order of the splits and their lists
+    rank[np.argsort(first)] = np.arange(len(first))
+    items = np.split(rank[inverse], np.cumsum([len(k) for k in pair_keys])[:-1])
+    members = np.zeros((len(first), len(chosen)), bool)
+    for k, own in enumerate(items):
+        members[own, k] = True
+    places = np.concatenate(where).astype(np.int64)[np.sort(first)]
+    return Survey(root, dataset.classes, dataset.format, chosen, tuple(image_keys), tuple(items), members, places)
+
+
+class Seen(NamedTuple):
+    """What is kept of a sample after all its checks."""
+
+    found: list[Finding]
+    subject: Subject
+    hashes: Hashes | None
+    blank: bool
+    label_hash: int
+    values: Any
+    classes: Any
+    ones: tuple[float, float] | None
+
+
+def look(got: Reading) -> Seen:
+    """Run every check of a sample."""
+    found = got.found
+    for check in SAMPLE_CHECKS:
+        found.extend(check(got))
+    blank = any(f.code in ("blank-image", "nearly-uniform-image") for f in found)
+    label, stored = got.label, None if got.stored is None else got.stored.pixels
+    values = present(stored) if stored is not None and stored.ndim == 2 else ()
+    ids: Any = () if label is None else present(label)
+    ones = None
+    if label is not None and len(got.classes) == 2:
+        one = label == 1
+        frame = np.concatenate([one[0], one[-1], one[1:-1, 0], one[1:-1, -1]])
+        ones = (float(one.mean()), float(frame.mean()))
+    return Seen(
+        found, got.subject, None if got.image is None else hashes(got.image), blank,
+        0 if label is None else xxh64_of(label), values, ids, ones,
+    )  # fmt: skip
+
+
+def run(
+    survey: Survey, collect: Collector, threads: int | None, progress: Callable[[int, int | None], None] | None
+) -> None:
+    """Read and check every sample; findings go to `collect`, in the order of the samples."""
+    reader = Reader()
+    results = in_order(lambda i: look(reader.read(survey.place(i))), range(len(survey)), threads)
+    for item, seen in enumerate(results):
+        for finding in seen.found:
+            collect.add(finding, seen.subject)
+        _remember(survey, item, seen)
+        if progress is not None:
+            progress(item + 1, len(survey))
+
+
+def _remember(survey: Survey, item: int, seen: Seen) -> None:
+    if seen.hashes is not None:
+        survey.exact[item], survey.coarse[item], survey.fine[item] = seen.hashes
+        survey.has_image[item] = not seen.blank
+    survey.label_hash[item] = seen.label_hash
+    if len(seen.values):
+        survey.seen_values[seen.values] = True
+    if len(seen.classes):
+        known = seen.classes[seen.classes < len(survey.classes)]
+        survey.classes_in[np.ix_(survey.members[item], known)] = True
+    if seen.ones is not None and len(survey.ones):
+        survey.ones[item] = seen.ones
+
+
+def split_sizes(survey: Survey) -> Mapping[str, int]:
+    """Samples by split."""
+    return {s.name: len(s) for s in survey.splits}
