@@ -31,10 +31,10 @@ def render_plain(
     """What `plan` makes of a whole sample: image (3, h, w) float64 with colour applied, and label (h, w).
 
     An output pixel whose centre falls outside the source gets the fill colour and `ignore_index`. The label is taken
-    from the source pixel that holds the centre. The image is averaged over the box `plan.box` around that point, source pixels
-    being unit squares and edge pixels repeating outside: for a box of 1 x 1 this is bilinear interpolation between pixel
-    centres, for larger ones area averaging. Then tone curve (linear between whole levels), matrix, clamp. Slow; it
-    exists to define the fast paths.
+    from the source pixel that holds the centre. The image is averaged over the box `plan.box` around that point,
+    source pixels being unit squares and edge pixels repeating outside: for a box of 1 x 1 this is bilinear
+    interpolation between pixel centres, for larger ones area averaging. Then tone curve (linear between whole
+    levels), matrix, clamp. Slow; it exists to define the fast paths.
     """
     height, width = plan.source
     h, w = plan.size
@@ -75,7 +75,8 @@ def shade_plain(levels: F64, plan: Plan) -> F64:
     """The plan's colour on levels (3, h, w) in 0..255: tone curve, matrix, clamp; float64."""
     out = levels / 255.0
     if plan.tone is not None:
-        out = np.stack([np.interp(plane, np.arange(256), table) for plane, table in zip(levels, plan.tone, strict=True)])
+        pairs = zip(levels, plan.tone, strict=True)
+        out = np.stack([np.interp(plane, np.arange(256), table) for plane, table in pairs])
     if plan.color is not None:
         matrix = np.array(plan.color)
         out = np.einsum("kc,chw->khw", matrix[:, :3], out) + matrix[:, 3, None, None]
@@ -149,7 +150,9 @@ class Renderer:
     `ignore_index`.
     """
 
-    def __init__(self, plans: Plans, slot: Slot, output: Output, ignore_index: int, fill: tuple[int, int, int] = FILL) -> None:
+    def __init__(
+        self, plans: Plans, slot: Slot, output: Output, ignore_index: int, fill: tuple[int, int, int] = FILL
+    ) -> None:
         self.plans = plans
         self.slot = slot
         self._packed = output == "uint8-hwc"
@@ -194,12 +197,14 @@ class Renderer:
         y0, x0, _, _ = self._windows[k]
         image, label = sample.image, sample.label
         job = self._jobs[k]
-        image = image if image.strides[1:] == (3, 1) else np.ascontiguousarray(image)
+        if image.strides[1:] != (3, 1):
+            image = image.copy()
         job[w.IMAGE_STRIDE] = image.strides[0]
         # The kernels count from pixel (0, 0) of the source; what lies before the window they never touch.
         job[w.IMAGE] = image.__array_interface__["data"][0] - y0 * image.strides[0] - 3 * x0
         if label is not None:
-            label = label if label.strides[1] == label.itemsize else np.ascontiguousarray(label)
+            if label.strides[1] != label.itemsize:
+                label = label.copy()
             job[w.LABEL_STRIDE] = label.strides[0]
             job[w.LABEL] = label.__array_interface__["data"][0] - y0 * label.strides[0] - label.itemsize * x0
         self._run(k, k + 1, None if label is None else label.dtype)
@@ -210,7 +215,8 @@ class Renderer:
         """Render samples first..last of the batch from memory, with few kernel calls, the GIL released.
 
         images, labels: (last - first,) addresses of the first byte of whole source images, (H, W, 3) uint8 rows
-        without gaps, and labels, (H, W) of `label_dtype` (uint8 or uint16); the memory must stay until the call returns.
+        without gaps, and labels, (H, W) of `label_dtype` (uint8 or uint16); the memory must stay until the call
+        returns.
         """
         from .kernels import window as w
 
@@ -262,8 +268,8 @@ class Renderer:
         if images.dtype == np.float16:
             jobs = jobs.copy()
             jobs[:, w.SLOT] -= first
-        colors = (p.tones[first:last], p.color[first:last], p.plain[first:last], p.limits[first:last], p.fill[first:last])
-        n = last - first
+        these, n = slice(first, last), last - first
+        colors = (p.tones[these], p.color[these], p.plain[these], p.limits[these], p.fill[these])
         if w.COPY in self._kinds and p.trivial and not p.unchanged:
             w.render_float(jobs, 0, n, p.color[first:last], p.fill[first:last], planes)
         elif w.COPY in self._kinds and not p.unchanged:
@@ -276,7 +282,7 @@ class Renderer:
             if w.WARP in self._kinds:
                 resample.warp_image(jobs, matrix, 0, n, *colors, planes)
         if images.dtype == np.float16:
-            images[first:last] = planes
+            w.to_half(planes.reshape(-1), images[first:last].reshape(-1).view(np.uint16))
 
 
 _KIND = 12

@@ -1,9 +1,9 @@
 """Render scaled and warped samples: one pass from windows of source pixels to batch slots.
 
 The image is averaged over a box of side max(1, pixels of the source that one output pixel advances), parallel to the
-axes, around the source point; the edge pixels repeat. A side of 1 is bilinear interpolation. `scale` kernels are for matrices without
-rotation, `warp` kernels for all others. Where a point lies, and so the label, is computed in float64 without
-reordering, in the same way as `render_plain` does.
+axes, around the source point; the edge pixels repeat. A side of 1 is bilinear interpolation. `scale` kernels are
+for matrices without rotation, `warp` kernels for all others. Where a point lies, and so the label, is computed in
+float64 without reordering, in the same way as `render_plain` does.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ from .window import (
     TOP,
     WARP,
     WIDTH,
+    four_bytes,
     pointer,
     shade,
 )
-
-_ONE = 16384  # fixed point of the horizontal weights: 255 * _ONE and its rounding stay inside float32's 24 bits
 
 
 @jit
@@ -79,18 +78,26 @@ def _taps_needed(a: Any, extent: Any) -> Any:
 
 
 @jit_fast
-def _mix2(src: Any, offset: Any, weight: Any, step: Any, one: Any, line: Any) -> None:
-    """Between two pixels: line[c, j] = one * src[o + c] + w * (src[o + step + c] - src[o + c]), in the type of `line`."""
-    r, g, b = line[0], line[1], line[2]
-    k1, k2, ks = np.uint64(1), np.uint64(2), np.uint64(step)
+def _mix2(at: Any, offset: Any, weight: Any, pairs: Any, line: Any) -> None:
+    """Between a pixel and its right neighbour, of bytes: line[c, j] = p + weight[j] * (q - p), p at `at + offset[j]`.
+
+    The loads fill a table of words, so that the arithmetic is left to a loop that vectorises. The right pixel is
+    loaded one byte early: a load from its start would end behind the last pixel of a row.
+    """
+    one, two = pairs[0], pairs[1]
     for j in range(offset.shape[0]):
-        o, w = np.uint64(offset[j]), weight[j]
-        q = o + ks
-        p0, p1, p2 = line.dtype.type(src[o]), line.dtype.type(src[o + k1]), line.dtype.type(src[o + k2])
-        q0, q1, q2 = line.dtype.type(src[q]), line.dtype.type(src[q + k1]), line.dtype.type(src[q + k2])
-        r[j] = p0 * one + (q0 - p0) * w
-        g[j] = p1 * one + (q1 - p1) * w
-        b[j] = p2 * one + (q2 - p2) * w
+        one[j] = four_bytes(at + offset[j])
+        two[j] = four_bytes(at + offset[j] + 2)
+    for c in range(3):
+        dst, s, t = line[c], np.uint32(8 * c), np.uint32(8 * c + 8)
+        for j in range(offset.shape[0]):
+            p, q = _level(one[j], s), _level(two[j], t)
+            dst[j] = p + (q - p) * weight[j]
+
+
+@jit_fast
+def _level(word: Any, shift: Any) -> Any:
+    return np.float32(np.int32((word >> shift) & np.uint32(255)))
 
 
 @jit_fast
@@ -177,13 +184,11 @@ def scale_image(
         _taps(e, f, y0, job[LOW_Y], job[HIGH_Y], row, down)
         offset = (column - low) * 3
         line = np.empty((3, m), np.float32)
-        enlarge = abs(a) <= 1.0 and abs(e) <= 1.0
-        kept = np.empty((2, 3, m if enlarge else 0), np.int32)
-        held = np.full(2, -1)
-        fixed = (across[:, across.shape[1] - 1] * _ONE + np.float32(0.5)).astype(np.int32)
-        if across.shape[1] == 1:
-            fixed[:] = 0
-        step = 3 * (across.shape[1] - 1)
+        enlarge = abs(a) <= 1.0 and abs(e) <= 1.0 and across.shape[1] == 2
+        kept = np.empty((2, 3, m if enlarge else 0), np.float32)
+        pairs, held = np.empty((2, m if enlarge else 0), np.uint32), np.full(2, -1)
+        right = np.ascontiguousarray(across[:, across.shape[1] - 1])
+        direct = enlarge and plain[n] and tones.shape[1] == 0
         sums = np.empty(0 if enlarge else 3 * (high - low), np.float32)
         for i in range(job[ROWS]):
             if not y0 <= i < y1:
@@ -192,31 +197,37 @@ def scale_image(
             if m < job[COLUMNS]:
                 _pad(job, n, i, x0, m, fill, out)
             y, weight = row[i - y0], down[i - y0]
+            slot, top, left = job[SLOT], job[TOP] + i, job[LEFT] + x0
             if enlarge:
                 bottom = y + weight.shape[0] - 1
                 for k in range(y, bottom + 1):
                     if held[k & 1] != k:
                         held[k & 1] = k
                         at = job[IMAGE] + k * job[IMAGE_STRIDE] + 3 * low
-                        src = carray(pointer(at), (3 * (high - low),))
-                        _mix2(src, offset, fixed, step, np.int32(_ONE), kept[k & 1])
-                u = weight[0] / np.float32(_ONE)
-                v = (weight[1] if weight.shape[0] > 1 else np.float32(0)) / np.float32(_ONE)
+                        _mix2(at, offset, right, pairs, kept[k & 1])
+                u, v = weight[0], weight[1] if weight.shape[0] > 1 else np.float32(0)
                 for p in range(3):
-                    above, below, plane = kept[y & 1, p], kept[bottom & 1, p], line[p]
-                    for j in range(m):
-                        plane[j] = above[j] * u + below[j] * v
+                    above, below = kept[y & 1, p], kept[bottom & 1, p]
+                    if direct:
+                        f, t, least, most = color[n, p, p], color[n, p, 3], limits[n, 0, p], limits[n, 1, p]
+                        dst = out[slot, p, top][left:]
+                        for j in range(m):
+                            level = (above[j] * u + below[j] * v) * f + t
+                            level = level if level > least else least
+                            dst[j] = level if level < most else most
+                    else:
+                        plane = line[p]
+                        for j in range(m):
+                            plane[j] = above[j] * u + below[j] * v
             else:
                 _stack(job, y, weight, low, sums)
                 if across.shape[1] == 3:
                     _mix3(sums, offset, across, line)
-                elif across.shape[1] == 2:
-                    _mix2(sums, offset, across[:, 1], step, np.float32(1), line)
                 else:
                     _mix(sums, offset, across, line)
-            slot, top, left = job[SLOT], job[TOP] + i, job[LEFT] + x0
-            shade(line, m, tones[n], color[n], plain[n], limits[n],
-                  out[slot, 0, top][left:], out[slot, 1, top][left:], out[slot, 2, top][left:])  # fmt: skip
+            if not direct:
+                shade(line, m, tones[n], color[n], plain[n], limits[n],
+                      out[slot, 0, top][left:], out[slot, 1, top][left:], out[slot, 2, top][left:])  # fmt: skip
 
 
 @jit
@@ -281,13 +292,13 @@ def _row_span(g: Any, y: Any, number: Any, width: Any, height: Any) -> Any:
 
 
 @jit_fast
-def _points(g: Any, y: Any, first: Any, job: Any, offset: Any, fx: Any, fy: Any) -> None:
-    """Byte offset of the upper left of the four pixels around each point, and 11 bit weights of the others."""
+def _points(g: Any, y: Any, first: Any, m: Any, job: Any, offset: Any, fx: Any, fy: Any) -> None:
+    """Byte offset of the upper left of the four pixels around each point; weights of the right and lower ones."""
     low_x, low_y = job[LOW_X], job[LOW_Y]
     right, lower = np.float64(max(job[HIGH_X] - 2, low_x)), np.float64(max(job[HIGH_Y] - 2, low_y))
     least_x, least_y = np.float64(low_x), np.float64(low_y)
     stride = job[IMAGE_STRIDE]
-    for j in range(offset.shape[0]):
+    for j in range(m):
         x = (first + j) + 0.5
         px, py = g[0] * x + (g[1] * y + g[2]) - 0.5, g[3] * x + (g[4] * y + g[5]) - 0.5
         qx, qy = np.floor(px), np.floor(py)
@@ -295,57 +306,71 @@ def _points(g: Any, y: Any, first: Any, job: Any, offset: Any, fx: Any, fy: Any)
         qx = qx if qx < right else right
         qy = qy if qy > least_y else least_y
         qy = qy if qy < lower else lower
-        wx, wy = (px - qx) * 2048.0 + 0.5, (py - qy) * 2048.0 + 0.5
+        wx, wy = px - qx, py - qy
         wx = wx if wx > 0.0 else 0.0
         wy = wy if wy > 0.0 else 0.0
-        fx[j] = np.int32(wx if wx < 2048.0 else 2048.0)
-        fy[j] = np.int32(wy if wy < 2048.0 else 2048.0)
+        fx[j] = wx if wx < 1.0 else 1.0
+        fy[j] = wy if wy < 1.0 else 1.0
         offset[j] = (np.int64(qy) - low_y) * stride + 3 * (np.int64(qx) - low_x)
 
 
 @jit_fast
-def _bilinear(src: Any, offset: Any, fx: Any, fy: Any, right: Any, below: Any, line: Any) -> None:
-    r, g, b = line[0], line[1], line[2]
-    k1, k2, kr, kb = np.uint64(1), np.uint64(2), np.uint64(right), np.uint64(below)
-    unit = np.float32(1.0 / (2048 * 2048))
-    for j in range(offset.shape[0]):
-        o = np.uint64(offset[j])
-        p, q, s = o + kr, o + kb, o + kr + kb
-        x, y = fx[j], fy[j]
-        u, v, w = np.int32(src[o]), np.int32(src[o + k1]), np.int32(src[o + k2])
-        u1, v1, w1 = np.int32(src[q]), np.int32(src[q + k1]), np.int32(src[q + k2])
-        u = u * np.int32(2048) + (np.int32(src[p]) - u) * x
-        v = v * np.int32(2048) + (np.int32(src[p + k1]) - v) * x
-        w = w * np.int32(2048) + (np.int32(src[p + k2]) - w) * x
-        u1 = u1 * np.int32(2048) + (np.int32(src[s]) - u1) * x
-        v1 = v1 * np.int32(2048) + (np.int32(src[s + k1]) - v1) * x
-        w1 = w1 * np.int32(2048) + (np.int32(src[s + k2]) - w1) * x
-        r[j] = np.float32(u * np.int32(2048) + (u1 - u) * y) * unit
-        g[j] = np.float32(v * np.int32(2048) + (v1 - v) * y) * unit
-        b[j] = np.float32(w * np.int32(2048) + (w1 - w) * y) * unit
+def _bilinear(at: Any, m: Any, offset: Any, fx: Any, fy: Any, below: Any, quads: Any, line: Any) -> None:
+    """Between four pixels, as `_mix2` between two."""
+    one, two, three, four = quads[0], quads[1], quads[2], quads[3]
+    for j in range(m):
+        o = at + offset[j]
+        one[j] = four_bytes(o)
+        two[j] = four_bytes(o + 2)
+        three[j] = four_bytes(o + below)
+        four[j] = four_bytes(o + below + 2)
+    for c in range(3):
+        dst, s, t = line[c], np.uint32(8 * c), np.uint32(8 * c + 8)
+        for j in range(m):
+            p, q = _level(one[j], s), _level(two[j], t)
+            u, v = _level(three[j], s), _level(four[j], t)
+            p += (q - p) * fx[j]
+            u += (v - u) * fx[j]
+            dst[j] = p + (u - p) * fy[j]
 
 
 @jit_fast
-def _box(src: Any, job: Any, g: Any, y: Any, first: Any, side_x: Any, side_y: Any, line: Any) -> None:
-    """The average over a box around each point, for warps that shrink."""
-    low_x, low_y, high_x, high_y = job[LOW_X], job[LOW_Y], job[HIGH_X], job[HIGH_Y]
-    for j in range(line.shape[1]):
-        x = (first + j) + 0.5
-        sx, sy = g[0] * x + (g[1] * y + g[2]), g[3] * x + (g[4] * y + g[5])
-        left, right = sx - 0.5 * side_x, sx + 0.5 * side_x
-        top, bottom = sy - 0.5 * side_y, sy + 0.5 * side_y
-        r, s, t = np.float32(0), np.float32(0), np.float32(0)
-        for v in range(np.int64(np.floor(top)), np.int64(np.ceil(bottom))):
-            wy = min(v + 1.0, bottom) - max(np.float64(v), top)
-            at = (min(max(v, low_y), high_y - 1) - low_y) * job[IMAGE_STRIDE]
-            for u in range(np.int64(np.floor(left)), np.int64(np.ceil(right))):
-                w = np.float32(wy * (min(u + 1.0, right) - max(np.float64(u), left)))
-                o = np.uint64(at + 3 * (min(max(u, low_x), high_x - 1) - low_x))
-                r += src[o] * w
-                s += src[o + np.uint64(1)] * w
-                t += src[o + np.uint64(2)] * w
-        unit = np.float32(1.0 / (side_x * side_y))
-        line[0, j], line[1, j], line[2, j] = r * unit, s * unit, t * unit
+def _shares(
+    p: Any, q: Any, r: Any, first: Any, m: Any, side: Any, low: Any, high: Any, step: Any, at: Any, share: Any
+) -> None:
+    """The pixels that a box around each point p * x + q + r touches along one axis: offsets at[t], shares share[t]."""
+    half, unit = 0.5 * side, 1.0 / side
+    least, most = np.float64(low), np.float64(high - 1)
+    for t in range(at.shape[0]):
+        offset, weight = at[t], share[t]
+        for j in range(m):
+            s = p * ((first + j) + 0.5) + (q + r)
+            left, right = s - half, s + half
+            k = np.floor(left) + t
+            end, begin = (right if right < k + 1.0 else k + 1.0), (left if left > k else k)
+            weight[j] = (end - begin) * unit if end > begin else 0.0
+            k = k if k > least else least
+            k = k if k < most else most
+            offset[j] = (np.int64(k) - low) * step
+
+
+@jit_fast
+def _average(at: Any, m: Any, row: Any, down: Any, column: Any, across: Any, words: Any, line: Any) -> None:
+    """The average over a box around each point, from the tables of `_shares`, for warps that shrink."""
+    line[:, :m] = 0.0
+    for u in range(row.shape[0]):
+        for v in range(column.shape[0]):
+            over, beside = row[u], column[v]
+            for j in range(m):
+                # One byte early, except at the very first pixel: a load from its start would end behind the last pixel.
+                o = over[j] + beside[j]
+                early = np.int64(o > 0)
+                words[j] = four_bytes(at + o - early) >> np.uint32(8 * early)
+            tall, wide = down[u], across[v]
+            for c in range(3):
+                dst, s = line[c], np.uint32(8 * c)
+                for j in range(m):
+                    dst[j] += _level(words[j], s) * (tall[j] * wide[j])
 
 
 @jit_fast
@@ -354,20 +379,24 @@ def warp_image(
 ) -> None:
     """Images under any matrix. Arguments as in `scale_image`."""
     width = out.shape[3]
-    offset, fx, fy = np.empty(width, np.int64), np.empty(width, np.int32), np.empty(width, np.int32)
-    levels = np.empty((3, width), np.float32)
+    offset, fx, fy = np.empty(width, np.int64), np.empty(width, np.float32), np.empty(width, np.float32)
+    quads = np.empty((4, width), np.uint32)
+    # Whole arrays and a length: a slice of a table would not be known to be contiguous, and not vectorise.
+    line = np.empty((3, width), np.float32)
     for n in range(first, last):
         job, g = jobs[n], matrix[n]
         if job[KIND] != WARP:
             continue
         side_x = max(1.0, np.sqrt(g[0] * g[0] + g[1] * g[1]))
         side_y = max(1.0, np.sqrt(g[3] * g[3] + g[4] * g[4]))
-        # A rotation has side 1 but for rounding.
-        bilinear = side_x < 1.0 + 1e-9 and side_y < 1.0 + 1e-9
         wide, high = job[HIGH_X] - job[LOW_X], job[HIGH_Y] - job[LOW_Y]
+        # A rotation has side 1 but for rounding.
+        bilinear = side_x < 1.0 + 1e-9 and side_y < 1.0 + 1e-9 and wide > 1
         at = job[IMAGE] + job[LOW_Y] * job[IMAGE_STRIDE] + 3 * job[LOW_X]
-        src = carray(pointer(at), (max(high - 1, 0) * job[IMAGE_STRIDE] + 3 * wide,))
-        right, below = (3 if wide > 1 else 0), (job[IMAGE_STRIDE] if high > 1 else 0)
+        below = job[IMAGE_STRIDE] if high > 1 else 0
+        taps_x, taps_y = (0, 0) if bilinear else (np.int64(np.ceil(side_x)) + 1, np.int64(np.ceil(side_y)) + 1)
+        column, across = np.empty((taps_x, width), np.int64), np.empty((taps_x, width), np.float32)
+        row, down = np.empty((taps_y, width), np.int64), np.empty((taps_y, width), np.float32)
         for i in range(job[ROWS]):
             x0, x1 = 0, 0
             if i < job[OUT_H]:
@@ -377,12 +406,18 @@ def warp_image(
                 _pad(job, n, i, x0, m, fill, out)
             if m == 0:
                 continue
-            line = levels[:, :m]
             if bilinear:
-                _points(g, i + 0.5, x0, job, offset[:m], fx[:m], fy[:m])
-                _bilinear(src, offset[:m], fx[:m], fy[:m], right, below, line)
+                _points(g, i + 0.5, x0, m, job, offset, fx, fy)
+                _bilinear(at, m, offset, fx, fy, below, quads, line)
+            elif wide == 1 and high == 1:
+                pixel = carray(pointer(at), (3,))
+                for c in range(3):
+                    line[c, :m] = pixel[c]
             else:
-                _box(src, job, g, i + 0.5, x0, side_x, side_y, line)
+                y = i + 0.5
+                _shares(g[0], g[1] * y, g[2], x0, m, side_x, job[LOW_X], job[HIGH_X], 3, column, across)
+                _shares(g[3], g[4] * y, g[5], x0, m, side_y, job[LOW_Y], job[HIGH_Y], job[IMAGE_STRIDE], row, down)
+                _average(at, m, row, down, column, across, quads[0], line)
             slot, top, left = job[SLOT], job[TOP] + i, job[LEFT] + x0
             shade(line, m, tones[n], color[n], plain[n], limits[n],
                   out[slot, 0, top][left:], out[slot, 1, top][left:], out[slot, 2, top][left:])  # fmt: skip

@@ -1,6 +1,6 @@
 """Transforms: each is a frozen dataclass that adds to the plans of a batch.
 
-plans: what a list of transforms adds up to. geometry, colour: transforms that compose into the plan's matrix and colour.
+plans: what a list of transforms adds up to. geometry, colour: what composes into the plan's matrix and colour.
 """
 
 from .colour import IMAGENET_MEAN as IMAGENET_MEAN

@@ -1,4 +1,4 @@
-"""Colour: every transform here composes into one tone curve a channel and one 3x4 matrix, applied with the last pixel write.
+"""Colour: every transform here composes into one tone curve a channel and one 3x4 matrix, applied once.
 
 Colours are RGB in 0..1. Nothing is rounded or clamped between the transforms; the result is clamped to 0..1 once,
 before the normalisation. torchvision rounds (uint8) and clamps after each step.
@@ -206,8 +206,8 @@ class ColorJitter:
     """Brightness, contrast, saturation and hue, in a random order, with torchvision's parameters.
 
     brightness, contrast, saturation: a number x stands for factors in max(0, 1 - x)..1 + x; or (low, high). hue: x
-    stands for -x..x, of 0..0.5; or (low, high). All uniform; each of the 24 orders is equally likely. The steps are those of
-    `Brightness`, `Contrast`, `Saturation` and `Hue`; how they differ from torchvision's, they say.
+    stands for -x..x, of 0..0.5; or (low, high). All uniform; each of the 24 orders is equally likely. The steps are
+    those of `Brightness`, `Contrast`, `Saturation` and `Hue`; how they differ from torchvision's, they say.
     """
 
     brightness: float | Range = 0.0
@@ -253,11 +253,11 @@ class PhotometricDistortion:
     """The recipe of SSD and mmsegmentation (PhotoMetricDistortion), each step with probability 1/2.
 
     Brightness: add a level in -brightness..brightness (of 255). Contrast: multiply by a factor in `contrast`; before
-    saturation and hue or after them, by a fair coin. Saturation: a factor in `saturation`. Hue: turn by -hue..hue of 180
-    (OpenCV's half degrees).
+    saturation and hue or after them, by a fair coin. Saturation: a factor in `saturation`. Hue: turn by -hue..hue of
+    180 (OpenCV's half degrees).
 
     mmsegmentation scales S of HSV, which keeps the largest channel, and shifts H; here saturation blends with the
-    pixel's grey and hue turns about the grey axis, as in `Saturation` and `Hue`. It also rounds to uint8 and clamps between.
+    pixel's grey and hue turns about the grey axis, as in `Saturation` and `Hue`. It also rounds to uint8 between.
     """
 
     brightness: float = 32.0

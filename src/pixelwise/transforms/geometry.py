@@ -133,7 +133,7 @@ class RandomCrop:
 
 
 def place(spare: I64, u: F64, v: F64) -> I64:
-    """Uniform corners (B, 2) for windows with `spare` (B, 2) rows and columns to move in; negative: inside a padding."""
+    """Uniform corners (B, 2) of windows with `spare` (B, 2) rows and columns to move in; negative: inside padding."""
     return draw_integer(np.stack([u, v], axis=1), np.abs(spare) + 1) * np.sign(spare)
 
 
@@ -163,10 +163,10 @@ class CenterCrop:
 class RandomResizedCrop:
     """Cut a window of random area and shape and scale it to height x width; the distribution is torchvision's.
 
-    The window has a share of the image's area drawn uniformly from `scale`, and a width-to-height ratio whose logarithm is uniform
-    in `ratio`. Of ten such draws the first that fits is taken and placed uniformly; where none
-    fits, the largest central window whose ratio is within `ratio`
-    (torchvision.transforms.v2.RandomResizedCrop). All ten are addressed, so a batch is planned at once.
+    The window has a share of the image's area drawn uniformly from `scale`, and a width-to-height ratio whose
+    logarithm is uniform in `ratio`. Of ten such draws the first that fits is taken and placed uniformly; where none
+    fits, the largest central window whose ratio is within `ratio` (torchvision.transforms.v2.RandomResizedCrop).
+    All ten are addressed, so a batch is planned at once.
     """
 
     height: int
@@ -209,8 +209,8 @@ class RandomResizedCrop:
 class Pad:
     """Add padding of fill colour and `ignore_index`: pixels at the top, right, bottom and left, or to reach a size.
 
-    `Pad(8)`: 8 on every side. `Pad(top=.., right=.., bottom=.., left=..)`. `Pad(height=512, width=512)`: where the image is smaller,
-    fill up at the bottom and the right; `divisor`: up to the next multiple.
+    `Pad(8)`: 8 on every side. `Pad(top=.., right=.., bottom=.., left=..)`. `Pad(height=512, width=512)`: where the
+    image is smaller, fill up at the bottom and the right; `divisor`: up to the next multiple.
     """
 
     all: int = 0
@@ -231,7 +231,7 @@ class Pad:
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws nothing."""
         top, left = self.all + self.top, self.all + self.left
-        size = plans.size + (top + self.all + self.bottom, left + self.all + self.right)
+        size = plans.size + np.array([top + self.all + self.bottom, left + self.all + self.right])
         size = np.maximum(size, (self.height, self.width))
         size = -(-size // self.divisor) * self.divisor
         plans.window(np.full(len(plans), -top), np.full(len(plans), -left), size[:, 0], size[:, 1])
@@ -288,14 +288,18 @@ class Rotate90:
         turns = draw_integer(uniform(1), 4) if self.turns is None else np.full(len(plans), self.turns % 4)
         turns = np.where(uniform(0) < self.p, turns, 0)
         height, width = plans.size[:, 0].astype(float), plans.size[:, 1].astype(float)
-        inner = np.zeros((len(plans), 2, 3))
+        inner, zero, one = np.zeros((len(plans), 2, 3)), np.zeros(len(plans)), np.ones(len(plans))
         # Counterclockwise: the new top row is the old right column, so x_old = width - y_new, y_old = x_new.
         for k, (xx, xy, x0, yx, yy, y0) in enumerate(
-            ((1, 0, 0, 0, 1, 0), (0, -1, width, 1, 0, 0), (-1, 0, width, 0, -1, height), (0, 1, 0, -1, 0, height))
+            (
+                (one, zero, zero, zero, one, zero),
+                (zero, -one, width, one, zero, zero),
+                (-one, zero, width, zero, -one, height),
+                (zero, one, zero, -one, zero, height),
+            )
         ):
-            those = turns == k
-            for at, value in (((0, 0), xx), ((0, 1), xy), ((0, 2), x0), ((1, 0), yx), ((1, 1), yy), ((1, 2), y0)):
-                inner[those, at[0], at[1]] = np.broadcast_to(value, len(plans))[those]
+            which = np.stack([xx, xy, x0, yx, yy, y0], axis=1).reshape(-1, 2, 3)
+            inner[turns == k] = which[turns == k]
         plans.warp(inner, np.where((turns % 2 == 1)[:, None], plans.size[:, ::-1], plans.size))
 
 

@@ -126,7 +126,9 @@ class Plans:
 
     def _before_normalize(self) -> None:
         if self.normalize is not None:
-            raise UsageError("a colour transform stands after Normalize", code="bad-transforms", fix="put Normalize last")
+            raise UsageError(
+                "a colour transform stands after Normalize", code="bad-transforms", fix="put Normalize last"
+            )
 
     def folded_color(self) -> F64 | None:
         """(B, 3, 4): color with the normalisation folded in, or None where the pixels stay as they are (0..1)."""
@@ -140,11 +142,12 @@ class Plans:
         return color
 
     def limits(self) -> F64 | None:
-        """(2, 3): what 0 and 1 become by the normalisation. Colours are clamped to it, once. None where nothing can leave it."""
+        """(2, 3): what 0 and 1 become by the normalisation; colours are clamped to it. None: nothing can leave it."""
         if self.color is None and self.tone is None:
             return None
         mean, std = ((0.0,) * 3, (1.0,) * 3) if self.normalize is None else self.normalize
-        return (np.array([[0.0], [1.0]]) - np.array(mean)) / np.array(std)
+        limits: F64 = (np.array([[0.0], [1.0]]) - np.array(mean)) / np.array(std)
+        return limits
 
 
 @runtime_checkable
@@ -198,4 +201,5 @@ def between(u: F64, low: float, high: float) -> F64:
 
 def draw_integer(u: F64, number: I64 | int) -> I64:
     """Uniform in 0..number-1."""
-    return np.minimum((u * number).astype(np.int64), np.asarray(number) - 1)
+    drawn: I64 = np.minimum((u * number).astype(np.int64), np.asarray(number) - 1)
+    return drawn
