@@ -86,7 +86,7 @@ def _check_shard(volume: Volume, shard: int, pool: ThreadPoolExecutor) -> list[F
 
 def _check_record(volume: Volume, fd: int, row: int) -> list[Finding]:
     table, where = volume.index, volume.where(row)
-    parts: list[U8 | None] = []
+    parts: list[Any] = []
     crc = 0
     for kind in ("image", "label", "instances"):
         offset, size = int(getattr(table, f"{kind}_offset")[row]), int(getattr(table, f"{kind}_bytes")[row])
@@ -119,11 +119,11 @@ def _read(fd: int, offset: int, size: int, where: str) -> U8:
     return out
 
 
-def _check_pixels(volume: Volume, row: int, image: U8 | None, label: U8 | None, where: str) -> Iterator[Finding]:
+def _check_pixels(volume: Volume, row: int, image: U8, label: U8 | None, where: str) -> Iterator[Finding]:
     manifest, size = volume.manifest, (int(volume.index.height[row]), int(volume.index.width[row]))
     ids: Any = None if label is None else label.view(manifest.classes.dtype) if manifest.encoding == "raw" else None
     if manifest.encoding == "original":
-        shapes = [decode_image(bytes(image or b""), where).shape[:2]]
+        shapes = [decode_image(image.tobytes(), where).shape[:2]]
         if label is not None:
             ids = decode_stored(label.tobytes(), where).pixels
             shapes.append(ids.shape)

@@ -24,6 +24,9 @@ I64 = NDArray[np.int64]
 MAX_SHARDS = 128
 """A mapped shard holds one file descriptor, and systems allow as few as 256 (macOS): larger packs get larger shards."""
 
+BATCH_BYTES = 8 << 20
+"""Payload of a record batch: a dozen VOC samples. Larger ones are not faster, and two a thread are held in memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stat:
@@ -40,7 +43,8 @@ class Inventory:
 
     sources: what is read. source, index: per record, which source and which sample of it. sizes: (n, 2) height and
     width. splits, rows: the splits, and the records of each. files: source files, those of record r at `files_of[r]` to
-    `files_of[r + 1]`. shards: record numbers at which shards begin, and the end.
+    `files_of[r + 1]`. batches, shards: record numbers at which record batches and shards begin, and the end. payload:
+    about how many bytes each record has.
     """
 
     dataset: Dataset
@@ -53,6 +57,7 @@ class Inventory:
     rows: tuple[I64, ...]
     files: Sequence[Stat]
     files_of: I64
+    batches: I64
     shards: I64
     payload: I64
     fingerprint: str
@@ -94,6 +99,8 @@ def take_inventory(dataset: Dataset, splits: Sequence[str] | None, encoding: Enc
         sizes[mine] = s.sizes(index[mine])
     files, files_of = _files(dataset, sources, source, index)
     payload = _payload(sources, source, sizes, files, files_of, encoding, np.dtype(dataset.classes.dtype).itemsize)
+    shards = _cut(payload, max(shard_bytes, -(-int(payload.sum()) // MAX_SHARDS)))
+    batches = np.union1d(_cut(payload, BATCH_BYTES), shards)
     entries = tuple(SplitEntry(s.name, len(s), s.source.has_labels, s.notes) for s in chosen)
     options = [VERSION, encoding, shard_bytes, dataset.format, dataset.classes.to_dict(), [asdict(e) for e in entries]]
     digest = hashlib.sha256(json.dumps(options).encode())
@@ -103,7 +110,7 @@ def take_inventory(dataset: Dataset, splits: Sequence[str] | None, encoding: Enc
         digest.update(part)
     return Inventory(
         dataset, encoding, sources, source, index, sizes, entries, tuple(rows), files, files_of,
-        _cut(payload, shard_bytes), payload, digest.hexdigest()[:32],
+        batches, shards, payload, digest.hexdigest()[:32],
     )  # fmt: skip
 
 
@@ -179,13 +186,9 @@ def _payload(
     return guess
 
 
-def _cut(payload: I64, shard_bytes: int) -> I64:
-    """Where shards begin: after about `shard_bytes` each, in at most MAX_SHARDS."""
-    if not len(payload):
-        return np.zeros(1, np.int64)
-    total = np.cumsum(payload)
-    limit = max(shard_bytes, -(-int(total[-1]) // MAX_SHARDS))
-    number = (total - payload) // limit
+def _cut(payload: I64, limit: int) -> I64:
+    """Where parts of about `limit` bytes begin, and the end."""
+    number = (np.cumsum(payload) - payload) // limit
     return np.concatenate([[0], np.flatnonzero(np.diff(number)) + 1, [len(payload)]])
 
 

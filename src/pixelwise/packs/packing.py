@@ -8,15 +8,16 @@ packer that continues.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
-import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -24,14 +25,15 @@ from ..dataset import Dataset
 from ..errors import PackError, SystemFault, UsageError
 from ..files import atomic_write
 from ..formats import packed
-from ..parallel import default_threads
+from ..parallel import default_threads, in_order
 from ..store import MANIFEST, FileEntry, Manifest, ShardEntry, checksum, read_manifest
 from ..store.manifest import Encoding
 from ..store.tables import write_table
 from .inventory import Inventory, take_inventory
-from .shards import scan_shard, write_shard
+from .shards import BatchMaker, ShardFile, scan_shard
 
 Progress = Callable[[int, int | None], None]
+Finished: TypeAlias = tuple[ShardEntry, dict[str, Any]]
 
 SHARD_BYTES = 256 << 20
 """About the size of an Arrow file: large enough that a mapped shard is rarely left, small enough to be redone."""
@@ -180,54 +182,70 @@ def _write_all(inventory: Inventory, folder: Path, threads: int, progress: Progr
     )  # fmt: skip
 
 
-class _Counter:
-    """Counts records of several threads and tells the caller."""
-
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self._total = total
-        self._progress = progress
-        self._done = 0
-        self._lock = threading.Lock()
-
-    def add(self, n: int = 1) -> None:
-        with self._lock:
-            self._done += n
-            if self._progress is not None:
-                self._progress(self._done, self._total)
-
-
 def _write_shards(
     inventory: Inventory, folder: Path, threads: int, progress: Progress | None
 ) -> tuple[list[ShardEntry], list[dict[str, Any]]]:
-    count = len(inventory.shards) - 1
-    paths = [folder / f"shard-{k:05d}.arrow" for k in range(count)]
-    counter, stop = _Counter(len(inventory), progress), threading.Event()
+    """Write the shards that are not there yet. What each is, and its part of the index."""
+    paths = [folder / f"shard-{k:05d}.arrow" for k in range(len(inventory.shards) - 1)]
+    done: dict[int, Finished] = {}
+    for k, path in enumerate(paths):
+        if path.exists() and (kept := _finished(inventory, k, path, threads)) is not None:
+            done[k] = kept
+    missing = [k for k in range(len(paths)) if k not in done]
+    _check_space(inventory, folder, missing)
+    written = sum(entry.records for entry, _ in done.values())
 
-    def one(k: int) -> tuple[ShardEntry, dict[str, Any]]:
-        kept = _finished(inventory, k, paths[k], pool)
-        if kept is not None:
-            counter.add(kept[0].records)
-            return kept
-        entry = write_shard(inventory, k, paths[k], pool, threads, stop, counter.add)
-        return entry, scan_shard(paths[k], k)
+    def tell(records: int) -> None:
+        nonlocal written
+        written += records
+        if progress is not None:
+            progress(written, len(inventory))
 
-    # Two shards at a time: while one waits for the disk, the other keeps the decoders busy.
-    with ThreadPoolExecutor(threads, "pixelwise-decode") as pool, ThreadPoolExecutor(2, "pixelwise-write") as writers:
-        missing = [k for k, p in enumerate(paths) if not p.exists()]
-        _check_space(inventory, folder, missing)
-        jobs: list[Future[tuple[ShardEntry, dict[str, Any]]]] = [writers.submit(one, k) for k in range(count)]
+    done |= _write_missing(inventory, missing, paths, threads, tell)
+    return [done[k][0] for k in range(len(paths))], [done[k][1] for k in range(len(paths))]
+
+
+def _write_missing(
+    inventory: Inventory, missing: list[int], paths: list[Path], threads: int, tell: Callable[[int], None]
+) -> dict[int, Finished]:
+    jobs = [(k, rows) for k in missing for rows in _batches(inventory, k)]
+    maker = BatchMaker(inventory)
+    batches: Any = in_order(maker.make, [rows for _, rows in jobs], threads, ahead=2)
+    finishing: dict[int, Future[Finished]] = {}
+    shard: ShardFile | None = None
+    sync: Future[None] | None = None
+    # One thread more, which waits for the disk while the others go on.
+    with ThreadPoolExecutor(1, "pixelwise-sync") as syncer, closing(batches):
         try:
-            wait(jobs, return_when=FIRST_EXCEPTION)
-            for job in jobs:
-                if job.done() and not job.cancelled() and job.exception() is not None:
-                    job.result()
-            results = [job.result() for job in jobs]
-        except BaseException:
-            stop.set()
-            for job in jobs:
-                job.cancel()
+            for (k, rows), batch in zip(jobs, batches, strict=True):
+                if shard is None:
+                    shard = ShardFile(paths[k], inventory)
+                shard.write(batch)
+                maker.give_back(batch)
+                if rows.stop == inventory.shards[k + 1]:
+                    finishing[k] = syncer.submit(_finish, shard, paths[k], k)
+                    shard = None
+                    for job in list(finishing.values())[:-1]:  # at most two shards wait for the disk
+                        job.result()
+                elif sync is None or sync.done():
+                    sync = syncer.submit(shard.sync)
+                tell(len(rows))
+        except BaseException as error:
+            if shard is not None:
+                syncer.submit(shard.abandon, error).result()
             raise
-    return [entry for entry, _ in results], [columns for _, columns in results]
+    return {k: job.result() for k, job in finishing.items()}
+
+
+def _batches(inventory: Inventory, shard: int) -> list[range]:
+    first, last = inventory.shards[shard : shard + 2].tolist()
+    ends = inventory.batches[(inventory.batches >= first) & (inventory.batches <= last)].tolist()
+    return [range(a, b) for a, b in itertools.pairwise(ends)]
+
+
+def _finish(shard: ShardFile, path: Path, number: int) -> Finished:
+    entry = shard.finish()
+    return entry, scan_shard(path, number)
 
 
 def _check_space(inventory: Inventory, folder: Path, missing: list[int]) -> None:
@@ -243,23 +261,19 @@ def _check_space(inventory: Inventory, folder: Path, missing: list[int]) -> None
         )  # fmt: skip
 
 
-def _finished(
-    inventory: Inventory, number: int, path: Path, pool: Executor
-) -> tuple[ShardEntry, dict[str, Any]] | None:
+def _finished(inventory: Inventory, number: int, path: Path, threads: int) -> Finished | None:
     """The shard that an earlier packer left, where it is complete and undamaged; None where it must be written."""
-    if not path.exists():
-        return None
     first, last = inventory.shards[number : number + 2].tolist()
     try:
         columns = scan_shard(path, number)
     except PackError:
         return None
     sizes = np.stack([columns["height"], columns["width"]], axis=1)
-    if columns["name"] != [inventory.name(r) for r in range(first, last)] or not np.array_equal(
-        sizes, inventory.sizes[first:last]
-    ):
+    if columns["name"] != [inventory.name(r) for r in range(first, last)]:
         return None
-    data = np.fromfile(path, np.uint8) if path.stat().st_size < 1 << 20 else np.memmap(path, np.uint8, "r")
+    if not np.array_equal(sizes, inventory.sizes[first:last]):
+        return None
+    data = np.memmap(path, np.uint8, "r")
 
     def crc(row: int) -> int:
         value = 0
@@ -268,6 +282,6 @@ def _finished(
             value = value if at < 0 else checksum(data[at : at + size], value)
         return value
 
-    if list(pool.map(crc, range(last - first))) != columns["crc"].tolist():
+    if list(in_order(crc, range(last - first), threads)) != columns["crc"].tolist():
         return None
     return ShardEntry(path.name, last - first, len(data), checksum(data)), columns

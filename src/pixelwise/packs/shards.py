@@ -1,11 +1,10 @@
-"""Writing one shard, and reading back where its records lie."""
+"""Shards: record batches, the Arrow file they are written to, and where in it the records lie."""
 
 from __future__ import annotations
 
-import threading
+import os
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,176 +12,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codecs import encode_png, parse_header
-from ..dataset import FileSource
-from ..errors import LabelError, PackError, PairError
-from ..files import atomic_write, read_bytes
+from ..errors import PackError
+from ..files import atomic_write
 from ..store import Index, ShardEntry, checksum
-from ..types import Sample
 from .inventory import Inventory
+from .records import Record, fetch
 
-BATCH_BYTES = 16 << 20
-"""Payload of a record batch: 25 VOC samples. Larger ones were not faster and hold more memory."""
-
-IN_FLIGHT_BYTES = 32 << 20
-"""Decoded samples that may wait for their turn, per shard being written, beside one sample a thread."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The bytes of one record, and their CRC-32 in the order image, label, instances."""
-
-    image: Any
-    label: Any
-    instances: Any
-    crc: int
-
-    @property
-    def parts(self) -> tuple[Any, Any, Any]:
-        return self.image, self.label, self.instances
-
-
-def fetch(inventory: Inventory, record: int) -> Record:
-    """Read one record's sample and bring it into the form that is stored. Thread-safe."""
-    source, index = inventory.sources[inventory.source[record]], int(inventory.index[record])
-    sample = source.read(index)
-    expected = tuple(inventory.sizes[record].tolist())
-    if sample.size != expected:
-        raise PairError(
-            f"has {sample.size[0]} x {sample.size[1]} pixels, its source promised {expected[0]} x {expected[1]}",
-            code="size-mismatch", where=sample.name,
-        )  # fmt: skip
-    label: Any = None if sample.label is None else _ids(inventory, sample)
-    image: Any = np.ascontiguousarray(sample.image)
-    instances: Any = None if sample.instances is None else _object_numbers(sample)
-    if inventory.encoding == "original":
-        image = _original(source, index, image)
-        label = None if label is None else encode_png(label)
-        instances = None if instances is None else encode_png(instances)
-    inventory.check_unchanged(record)
-    crc = 0
-    for part in (image, label, instances):
-        crc = crc if part is None else checksum(part, crc)
-    return Record(image, label, instances, crc)
-
-
-def _ids(inventory: Inventory, sample: Sample) -> NDArray[Any]:
-    from ..kernels.values import outside
-
-    classes = inventory.dataset.classes
-    label: NDArray[Any] = np.ascontiguousarray(sample.label)
-    if label.dtype in (np.uint8, np.uint16):
-        top = min(len(classes) - 1, int(np.iinfo(label.dtype).max))
-        ignore = classes.ignore_index
-        if ignore is None or ignore > np.iinfo(label.dtype).max:
-            ignore = top
-        if not outside(label.reshape(-1), label.dtype.type(top), label.dtype.type(ignore)):
-            return label.astype(classes.dtype, copy=False)
-    raise LabelError(
-        f"the label ({label.dtype}) holds values that are no class", code="class-out-of-range", where=sample.name,
-        fix=f"labels hold 0..{len(classes) - 1} and ignore_index {classes.ignore_index}, as uint8 or uint16",
-    )  # fmt: skip
-
-
-def _object_numbers(sample: Sample) -> NDArray[Any]:
-    found: NDArray[Any] = np.ascontiguousarray(sample.instances)
-    if found.shape != sample.size or found.dtype not in (np.uint8, np.uint16, np.uint32):
-        raise LabelError(
-            f"instances must be (H, W) uint8, uint16 or uint32, got {found.shape} {found.dtype}",
-            code="unsupported-label-mode", where=sample.name,
-        )  # fmt: skip
-    return found
-
-
-def _original(source: Any, index: int, image: NDArray[Any]) -> bytes:
-    # A file's bytes are kept where any reader gets the same pixels from them; else the pixels, as PNG.
-    if type(source) is FileSource:
-        path = source.path(source.images, index)
-        data = read_bytes(path)
-        header = parse_header(data, path)
-        if header.kind in ("jpeg", "png") and header.bits <= 8 and (header.height, header.width) == image.shape[:2]:
-            return data
-    return encode_png(image)
-
-
-class _Sink:
-    """A file that knows the size and CRC-32 of what was written to it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.bytes = 0
-        self.crc32 = 0
-        self.closed = False
-
-    def write(self, data: Any) -> int:
-        self._file.write(data)
-        self.crc32 = checksum(data, self.crc32)
-        self.bytes += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def tell(self) -> int:
-        return self.bytes
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def write_shard(
-    inventory: Inventory,
-    shard: int,
-    path: Path,
-    pool: Executor,
-    threads: int,
-    stop: threading.Event,
-    done: Callable[[], None],
-) -> ShardEntry:
-    """Write shard number `shard` to `path`, where it appears once it is on disk. `done()` after each record."""
-    import pyarrow as pa
-
-    first, last = inventory.shards[shard : shard + 2].tolist()
-    schema = shard_schema(inventory)
-    with atomic_write(path) as file:
-        sink = _Sink(file)
-        with pa.PythonFile(sink, "w") as stream, pa.ipc.new_file(stream, schema) as writer:
-            batch: list[tuple[int, Record]] = []
-            size = 0
-            buffers = _Buffers()
-            for record, got in _in_order(inventory, first, last, pool, threads, stop):
-                batch.append((record, got))
-                size += sum(_length(p) for p in got.parts)
-                if size >= BATCH_BYTES:
-                    writer.write_batch(_record_batch(inventory, schema, batch, buffers))
-                    batch, size = [], 0
-                done()
-            if batch:
-                writer.write_batch(_record_batch(inventory, schema, batch, buffers))
-    return ShardEntry(path.name, last - first, sink.bytes, sink.crc32)
-
-
-def _in_order(
-    inventory: Inventory, first: int, last: int, pool: Executor, threads: int, stop: threading.Event
-) -> Iterator[tuple[int, Record]]:
-    """The records from `first` to `last`, fetched ahead by the pool, within the limit on memory."""
-    waiting: deque[tuple[int, Future[Record]]] = deque()
-    held, ahead = 0, first
-    pixels = inventory.sizes.prod(axis=1) * 4
-    try:
-        for record in range(first, last):
-            while ahead < last and (held < IN_FLIGHT_BYTES or len(waiting) < threads):
-                waiting.append((ahead, pool.submit(fetch, inventory, ahead)))
-                held += int(pixels[ahead])
-                ahead += 1
-            if stop.is_set():
-                raise InterruptedError("packing was stopped")
-            number, future = waiting.popleft()
-            held -= int(pixels[number])
-            yield record, future.result()
-    finally:
-        for _, future in waiting:
-            future.cancel()
+I64 = NDArray[np.int64]
 
 
 def shard_schema(inventory: Inventory) -> Any:
@@ -206,51 +42,136 @@ def shard_schema(inventory: Inventory) -> Any:
     )
 
 
-class _Buffers:
-    """Memory in which the values of a column are laid end to end, used again for the next batch."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A record batch, and the memory its values lie in."""
 
-    def __init__(self) -> None:
-        self._held = [np.empty(0, np.uint8) for _ in range(3)]
-
-    def join(self, column: int, parts: list[Any], offsets: NDArray[np.int64]) -> NDArray[np.uint8]:
-        if len(self._held[column]) < offsets[-1]:
-            self._held[column] = np.empty(int(offsets[-1]), np.uint8)
-        buffer = self._held[column]
-        for k, part in enumerate(parts):
-            if part is not None:
-                flat = np.frombuffer(part, np.uint8) if isinstance(part, bytes) else part.reshape(-1).view(np.uint8)
-                buffer[offsets[k] : offsets[k + 1]] = flat
-        return buffer[: offsets[-1]]
+    arrow: Any
+    memory: list[NDArray[np.uint8]]
 
 
-def _length(part: Any) -> int:
-    return 0 if part is None else len(part) if isinstance(part, bytes) else int(part.nbytes)
+class BatchMaker:
+    """Makes record batches. Thread-safe. Give a batch back when it is written: fresh memory costs page faults."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+        self._schema = shard_schema(inventory)
+        self._free: deque[list[NDArray[np.uint8]]] = deque()
+
+    def make(self, rows: range) -> Batch:
+        """Read these records and lay their values end to end."""
+        import pyarrow as pa
+
+        inventory = self._inventory
+        records = [fetch(inventory, r) for r in rows]
+        try:
+            names = pa.array([inventory.name(r) for r in rows], pa.large_string())
+        except UnicodeEncodeError as error:
+            raise PackError(
+                f"the name {error.object!r} is not Unicode text", code="list-encoding", where=inventory.dataset.root,
+                fix="rename it",
+            ) from None  # fmt: skip
+        try:
+            memory = self._free.pop()
+        except IndexError:
+            memory = [np.empty(0, np.uint8) for _ in range(3)]
+        sizes = inventory.sizes[rows.start : rows.stop].astype(np.int32)
+        columns = [names, pa.array(sizes[:, 0]), pa.array(sizes[:, 1])]
+        columns += [_binary(k, records, memory) for k in range(3)]
+        columns.append(pa.array([r.crc for r in records], pa.uint32()))
+        return Batch(pa.RecordBatch.from_arrays(columns, schema=self._schema), memory)
+
+    def give_back(self, batch: Batch) -> None:
+        """The batch is written: its memory may be used again."""
+        self._free.append(batch.memory)
 
 
-def _record_batch(inventory: Inventory, schema: Any, batch: list[tuple[int, Record]], buffers: _Buffers) -> Any:
+def _binary(column: int, records: list[Record], memory: list[NDArray[np.uint8]]) -> Any:
+    """An Arrow column of one of the parts of each record, in memory[column], which grows where it must."""
     import pyarrow as pa
 
-    rows = [record for record, _ in batch]
-    try:
-        names = pa.array([inventory.name(r) for r in rows], pa.large_string())
-    except UnicodeEncodeError as error:
-        raise PackError(
-            f"the name {error.object!r} is not Unicode text",
-            code="list-encoding",
-            where=inventory.dataset.root,
-            fix="rename it",
-        ) from None
-    sizes = inventory.sizes[rows].astype(np.int32)
-    columns = [names, pa.array(sizes[:, 0]), pa.array(sizes[:, 1])]
-    for k in range(3):
-        parts = [got.parts[k] for _, got in batch]
-        offsets = np.concatenate([[0], np.cumsum([_length(p) for p in parts])]).astype(np.int64)
-        present = np.array([p is not None for p in parts])
-        valid = None if present.all() else pa.py_buffer(np.packbits(present, bitorder="little"))
-        data = pa.py_buffer(buffers.join(k, parts, offsets))
-        columns.append(pa.Array.from_buffers(pa.large_binary(), len(batch), [valid, pa.py_buffer(offsets), data]))
-    columns.append(pa.array([got.crc for _, got in batch], pa.uint32()))
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    parts = [r.parts[column] for r in records]
+    flat = [None if p is None else np.frombuffer(p, np.uint8) for p in parts]
+    offsets = np.zeros(len(flat) + 1, np.int64)
+    np.cumsum([0 if f is None else len(f) for f in flat], out=offsets[1:])
+    if len(memory[column]) < offsets[-1]:
+        memory[column] = np.empty(int(offsets[-1]), np.uint8)
+    for k, values in enumerate(flat):
+        if values is not None:
+            memory[column][offsets[k] : offsets[k + 1]] = values
+    present = np.array([p is not None for p in parts])
+    valid = None if present.all() else pa.py_buffer(np.packbits(present, bitorder="little"))
+    data = pa.py_buffer(memory[column][: offsets[-1]])
+    return pa.Array.from_buffers(pa.large_binary(), len(parts), [valid, pa.py_buffer(offsets), data])
+
+
+class ShardFile:
+    """One shard being written. It appears under `path` when `finish` has brought it to the disk."""
+
+    def __init__(self, path: Path, inventory: Inventory) -> None:
+        import pyarrow as pa
+
+        self._path = path
+        self._records = 0
+        self._open = ExitStack()
+        try:
+            self._sink = _Sink(self._open.enter_context(atomic_write(path)))
+            self._writer = pa.ipc.new_file(pa.PythonFile(self._sink, "w"), shard_schema(inventory))
+        except BaseException as error:
+            self.abandon(error)
+            raise
+
+    def write(self, batch: Batch) -> None:
+        """Append a record batch."""
+        self._writer.write_batch(batch.arrow)
+        self._records += len(batch.arrow)
+
+    def sync(self) -> None:
+        """Bring to the disk what is written so far, so that `finish` need not wait for all of it."""
+        os.fsync(self._sink.fileno())
+
+    def finish(self) -> ShardEntry:
+        """Write the footer, sync, rename."""
+        try:
+            self._writer.close()
+        except BaseException as error:
+            self.abandon(error)
+            raise
+        self._open.close()
+        return ShardEntry(self._path.name, self._records, self._sink.bytes, self._sink.crc32)
+
+    def abandon(self, error: BaseException) -> None:
+        """Remove what is written so far."""
+        self._open.__exit__(type(error), error, None)
+
+
+class _Sink:
+    """A file that knows the size and CRC-32 of what was written to it, in the form that pyarrow writes to."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.bytes = 0
+        self.crc32 = 0
+
+    def write(self, data: Any) -> int:
+        self._file.write(data)
+        self.crc32 = checksum(data, self.crc32)
+        self.bytes += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def tell(self) -> int:
+        return self.bytes
+
+    def close(self) -> None:
+        pass  # the one who opened the file closes it, when it is synced
 
 
 def scan_shard(path: Path, number: int) -> dict[str, Any]:
