@@ -35,7 +35,12 @@ class ArraySource:
         return np.array([self.samples[i].size for i in chosen], np.int64).reshape(-1, 2)
 
     def read(
-        self, index: int, window: Window | None = None, *, clock: Clock | None = None, notes: list[Finding] | None = None
+        self,
+        index: int,
+        window: Window | None = None,
+        *,
+        clock: Clock | None = None,
+        notes: list[Finding] | None = None,
     ) -> Sample:
         self.reads.append(index)
         s = self.samples[index]

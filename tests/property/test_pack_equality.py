@@ -33,12 +33,18 @@ def datasets(draw: st.DrawFn) -> Dataset:
         for i in range(draw(st.integers(1, 9)))
     ]
     positions = st.lists(st.integers(0, len(samples) - 1), max_size=9)
-    return dataset_of(ArraySource(samples, labels), classes, {"train": draw(positions), "all": None, "val": draw(positions)})
+    return dataset_of(
+        ArraySource(samples, labels), classes, {"train": draw(positions), "all": None, "val": draw(positions)}
+    )
 
 
 @settings(max_examples=40)
-@given(datasets(), st.sampled_from(["raw", "original"]), st.sampled_from([1, 3000, 1 << 20]), st.integers(1, 3), st.data())
-def test_a_pack_is_its_source(dataset: Dataset, encoding: Any, shard_bytes: int, threads: int, data: st.DataObject) -> None:
+@given(
+    datasets(), st.sampled_from(["raw", "original"]), st.sampled_from([1, 3000, 1 << 20]), st.integers(1, 3), st.data()
+)
+def test_a_pack_is_its_source(
+    dataset: Dataset, encoding: Any, shard_bytes: int, threads: int, data: st.DataObject
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "a.pack"
         pw.pack(dataset, out, encoding=encoding, shard_bytes=shard_bytes, threads=threads)

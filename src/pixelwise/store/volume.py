@@ -150,10 +150,12 @@ def load_volume(root: Path, manifest: Manifest) -> Volume:
     columns = _table(root, manifest, "index.arrow")
     splits = _table(root, manifest, "splits.arrow")
     try:
-        index, rows = Index.of(columns), list(splits["records"])
+        index, rows, names = Index.of(columns), splits["records"], list(splits["name"])
     except KeyError as error:
         raise _damaged(root, manifest, f"lacks the column {error}") from None
     _check_index(root, manifest, index)
+    if names != [s.name for s in manifest.splits]:
+        raise _damaged(root, manifest, f"lists the splits {', '.join(names)}", "splits.arrow")
     for entry, chosen in zip(manifest.splits, rows, strict=True):
         if len(chosen) != entry.samples or (len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(index)):
             raise _damaged(root, manifest, f"names records that are not there, in split {entry.name}", "splits.arrow")
