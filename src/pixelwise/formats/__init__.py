@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..dataset import Dataset
 from ..errors import FormatError, MissingError, UnknownNameError, UsageError, printable
-from . import aerial, medical, packed, scenes, street, voc
+from . import aerial, coco, export, labelme, medical, packed, scenes, street, voc, yolo
 from .family import Family
 
 
@@ -38,9 +38,13 @@ FORMATS: dict[str, Format] = {
             street.CITYSCAPES, street.CAMVID, street.BDD100K, street.MAPILLARY,
             scenes.ADE20K, scenes.COCO_STUFF, scenes.PASCAL_CONTEXT, scenes.NYU, scenes.DAVIS, scenes.LIP,
             aerial.LOVEDA, aerial.POTSDAM, aerial.VAIHINGEN, aerial.ISAID,
-            medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE,
+            medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE, labelme.EXPORT, export.ROBOFLOW,
         )
     ),
+    "coco": Format(coco.LOOKS_LIKE, coco.find, coco.load),
+    "coco_panoptic": Format(coco.PANOPTIC_LOOKS_LIKE, coco.find_panoptic, coco.load_panoptic),
+    "labelme": Format(labelme.LOOKS_LIKE, labelme.find, labelme.load),
+    "yolo": Format(yolo.LOOKS_LIKE, yolo.find, yolo.load),
 }  # fmt: skip
 """Every format by its name."""
 

@@ -47,7 +47,7 @@ def table(name: str, *, identity: bool = False) -> ClassTable:
         colours.append(own)
     return ClassTable(
         tuple(names),
-        **({} if colourless else {"colors": rgb(colours)}),
+        colors=rgb([] if colourless else colours),
         ignore_color=void_colours[0] if void_colours else (224, 224, 192),
         values=None if identity else {**values, 255: values.get(255, 255)},
         extra_colors={c: 255 for c in void_colours[1:] if c not in colours},

@@ -1,0 +1,159 @@
+"""Labels that are no images: polygons and run lengths, drawn when a sample is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..classes import ClassTable
+from ..dataset import FileSource
+from ..errors import LabelError
+from ..labels import check_pair
+from ..types import Clock, Finding, Label, Sample, Size, Window
+
+I64 = NDArray[np.int64]
+F64 = NDArray[np.float64]
+Draw = Callable[[int, Size, "list[Finding] | None"], "tuple[Label, Label | None]"]
+
+
+class DrawnSource:
+    """Image files whose labels `draw(index, size, notes)` makes: (H, W) class ids, and object numbers or None.
+
+    Thread-safe where `draw` is.
+    """
+
+    def __init__(self, files: FileSource, draw: Draw) -> None:
+        self.files = files
+        self.draw = draw
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The samples' names."""
+        return self.files.names
+
+    @property
+    def has_labels(self) -> bool:
+        """True: every sample has a label, if only background."""
+        return True
+
+    def sizes(self, indices: I64 | None = None) -> I64:
+        """(n, 2) int64 (height, width) from the headers of the images."""
+        return self.files.sizes(indices)
+
+    def read(
+        self,
+        index: int,
+        window: Window | None = None,
+        *,
+        clock: Clock | None = None,
+        notes: list[Finding] | None = None,
+    ) -> Sample:
+        """The image and its drawn label; the time of drawing is booked on "decoding"."""
+        image = self.files.read(index, clock=clock, notes=notes).image
+        height, width = image.shape[:2]
+        label, instances = self.draw(index, (height, width), notes)
+        check_pair((height, width), (label.shape[0], label.shape[1]), self.names[index])
+        if clock is not None:
+            clock.lap("decoding")
+        if window is None:
+            return Sample(self.names[index], image, label, instances)
+        cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
+        return Sample(self.names[index], image[cut], label[cut])
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One object. polygons: (n, 2) float64 of (x, y) in pixels each, of which the union is meant; or runs: the lengths
+    of a COCO RLE, (n,) int64 or compressed. category: its class id. number: what `instances` gets.
+    """
+
+    category: int
+    number: int
+    polygons: tuple[F64, ...] = ()
+    runs: I64 | bytes | None = None
+
+
+class Canvas:
+    """A label in the making; one a sample. background: the class id that pixels have before anything is drawn."""
+
+    def __init__(self, size: Size, table: ClassTable, background: int) -> None:
+        self.label: Any = np.full(size, background, table.dtype)
+        self.instances = np.zeros(size, np.uint16)
+        self._mask = np.zeros(size, np.uint8)
+        self._flips = np.zeros((size[0] + 1, size[1]), np.uint8)
+
+    def add(self, shape: Shape, where: object) -> None:
+        """Draw `shape` over what is there, pixel for pixel as pycocotools does. LabelError `bad-polygon`, `bad-rle`."""
+        from ..kernels.polygon import fill, fill_runs, outline, paint
+
+        y0, y1, x0, x1 = 0, self.label.shape[0], 0, self.label.shape[1]
+        if shape.runs is not None:
+            runs = _lengths(shape.runs, self._mask.size, where)
+            if not fill_runs(runs, self._mask):
+                raise LabelError(
+                    f"run lengths of {int(runs.sum())} pixels, the image has {self._mask.size}",
+                    code="bad-rle", where=where, fix="the annotation belongs to an image of another size",
+                )  # fmt: skip
+        else:
+            y0, y1, x0, x1 = _bounds(shape.polygons, (y1, x1))
+            for points in shape.polygons:
+                # One row and column more than the bounds: the flips of a column end in the row below it.
+                flips, mask = self._flips[y0 : y1 + 1, x0:x1], self._mask[y0:y1, x0:x1]
+                outline(points, y0, x0, flips)
+                fill(flips, mask)
+        mask = self._mask[y0:y1, x0:x1]
+        paint(mask, self.label.dtype.type(shape.category), self.label[y0:y1, x0:x1])
+        paint(mask, np.uint16(shape.number), self.instances[y0:y1, x0:x1])
+        mask[:] = 0
+
+
+def _bounds(polygons: Sequence[F64], size: Size) -> tuple[int, int, int, int]:
+    """Rows and columns that the polygons can touch: y0, y1, x0, x1, half open, whole numbers."""
+    low = np.floor(np.min([p.min(axis=0) for p in polygons], axis=0)).astype(int) - 1
+    high = np.ceil(np.max([p.max(axis=0) for p in polygons], axis=0)).astype(int) + 2
+    (x0, y0), (x1, y1) = np.clip(low, 0, size[::-1]), np.clip(high, 0, size[::-1])
+    return int(y0), int(max(y0, y1)), int(x0), int(max(x0, x1))
+
+
+def polygon(values: Any, where: object) -> F64:
+    """x1, y1, x2, y2, ... as (n, 2) float64. LabelError `bad-polygon` for fewer than three points or no numbers."""
+    try:
+        points = np.array(values, np.float64).reshape(-1, 2)
+    except (TypeError, ValueError):
+        points = np.zeros((0, 2))
+    if len(points) < 3 or not np.isfinite(points).all() or np.abs(points).max() > 1e6:
+        raise LabelError(
+            f"a polygon of {len(points)} points, or not of pairs of numbers", code="bad-polygon", where=where,
+            fix="a polygon has at least three points x, y in pixels",
+        )  # fmt: skip
+    return points
+
+
+def _lengths(runs: I64 | bytes, pixels: int, where: object) -> I64:
+    from ..kernels.polygon import run_lengths
+
+    if not isinstance(runs, bytes):
+        return runs
+    counts = np.zeros(len(runs) + 1, np.int64)
+    n = run_lengths(np.frombuffer(runs, np.uint8), counts)
+    if n < 0:
+        raise LabelError("damaged run lengths", code="bad-rle", where=where)
+    return counts[:n]
+
+
+def area(shape: Shape) -> float:
+    """The area in pixels, for the order of drawing: of polygons by the shoelace formula, of runs by counting."""
+    if shape.runs is not None:
+        return float(_lengths(shape.runs, 0, "")[1::2].sum())
+    total = 0.0
+    for p in shape.polygons:
+        x, y = p[:, 0], p[:, 1]
+        total += abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
+    return total

@@ -1,0 +1,155 @@
+"""Polygons and run lengths to masks, pixel for pixel as pycocotools draws them.
+
+A polygon's outline is walked on a grid of `SCALE` steps a pixel. Where it steps into the sub-column that holds a
+pixel column's centre, the column changes between inside and outside, at the row below which the outline passes. The
+rule is that of the COCO mask API (github.com/cocodataset/cocoapi, common/maskApi.c, rleFrPoly), written anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import jit
+
+SCALE = 5
+
+
+@jit
+def _cross(u0: int, v0: int, u1: int, v1: int, top: int, left_column: int, flips: Any) -> None:
+    """Book the crossing of a step of the outline from (u0, v0) to (u1, v1), neighbours on the fine grid."""
+    left = u1 if u1 < u0 else u1 - 1
+    # (left + 0.5) / 5 - 0.5 is whole where left is 2 more than a multiple of 5: the sub-column of the centre.
+    if left < 0 or (left - SCALE // 2) % SCALE != 0:
+        return
+    x = (left - SCALE // 2) // SCALE - left_column
+    if x < 0 or x >= flips.shape[1]:
+        return
+    last = flips.shape[0] - 1
+    y = np.ceil((min(v0, v1) + 0.5) / SCALE - 0.5) - top
+    row = 0 if y < 0 else last if y > last else int(y)
+    flips[row, x] ^= 1
+
+
+@jit
+def outline(points: Any, top: int, left: int, flips: Any) -> None:
+    """Walk the closed polygon (n, 2) float64 of (x, y) pixels of the image.
+
+    flips: (h + 1, w) uint8, inverted where a column changes, for the window of h rows from `top` on and w columns from
+    `left` on: the whole image, or a part that holds all of the polygon that is in the image. Coordinates are never
+    moved to the window, which would round them differently.
+    """
+    n = points.shape[0]
+    u0, v0 = 0, 0
+    for j in range(n):
+        k = j + 1 if j + 1 < n else 0
+        xs, ys = int(SCALE * points[j, 0] + 0.5), int(SCALE * points[j, 1] + 0.5)
+        xe, ye = int(SCALE * points[k, 0] + 0.5), int(SCALE * points[k, 1] + 0.5)
+        dx, dy = abs(xe - xs), abs(ye - ys)
+        wide = dx >= dy
+        turned = (wide and xs > xe) or (not wide and ys > ye)
+        if turned:
+            xs, xe, ys, ye = xe, xs, ye, ys
+        steps = dx if wide else dy
+        slope = 0.0
+        if steps > 0:
+            slope = (ye - ys) / steps if wide else (xe - xs) / steps
+        for d in range(steps + 1):
+            t = steps - d if turned else d
+            u = t + xs if wide else int(xs + slope * t + 0.5)
+            v = int(ys + slope * t + 0.5) if wide else t + ys
+            if (j > 0 or d > 0) and u != u0:
+                _cross(u0, v0, u, v, top, left, flips)
+            u0, v0 = u, v
+
+
+@jit
+def fill(flips: Any, mask: Any) -> None:
+    """mask |= what lies inside, (H, W) uint8; flips is cleared."""
+    height, width = mask.shape
+    inside = np.zeros(width, np.uint8)
+    for y in range(height):
+        row, out = flips[y], mask[y]
+        for x in range(width):
+            inside[x] ^= row[x]
+            out[x] |= inside[x]
+            row[x] = 0
+    flips[height] = 0
+
+
+@jit
+def fill_runs(counts: Any, mask: Any) -> bool:
+    """mask |= the runs of a COCO RLE: (n,) int64 lengths, outside first, down the columns. Whether they fit exactly."""
+    height, width = mask.shape
+    at = 0
+    for k in range(counts.shape[0]):
+        end = at + counts[k]
+        if counts[k] < 0 or end > height * width:
+            return False
+        if k & 1:
+            for i in range(at, end):
+                mask[i % height, i // height] = 1
+        at = end
+    return bool(at == height * width)
+
+
+@jit
+def run_lengths(text: Any, counts: Any) -> int:
+    """Decode the (n,) uint8 characters of a compressed COCO RLE into counts; how many, or -1 where it is damaged.
+
+    Six bits a character from 48 on: five of the number, the lowest first, and one that says that more follow. From the
+    fourth on, numbers are differences to the one two before.
+    """
+    n, at = 0, 0
+    while at < text.shape[0]:
+        value, shift, more = 0, 0, True
+        while more:
+            if at >= text.shape[0] or shift > 60:
+                return -1
+            c = np.int64(text[at]) - 48
+            if c < 0 or c > 63:
+                return -1
+            value |= (c & 31) << shift
+            more = c & 32 != 0
+            shift += 5
+            at += 1
+            if not more and c & 16:
+                value |= np.int64(-1) << shift
+        if n > 2:
+            value += counts[n - 2]
+        counts[n] = value
+        n += 1
+    return n
+
+
+@jit
+def paint(mask: Any, value: Any, out: Any) -> None:
+    """out = value where mask, both (H, W)."""
+    for y in range(mask.shape[0]):
+        row, to = mask[y], out[y]
+        for x in range(mask.shape[1]):
+            if row[x]:
+                to[x] = value
+
+
+@jit
+def look_up_ids(pixels: Any, ids: Any, classes: Any, out: Any, numbers: Any) -> int:
+    """Panoptic colours (N, 3) uint8 to classes and ids; the index of the first pixel whose id is unknown, or -1.
+
+    ids: (n,) uint32 ascending, with class classes[k] (uint16). out: (N,) uint8 or uint16. numbers: (N,) uint32, the id
+    R + 256 G + 65536 B of each pixel.
+    """
+    last, current, known = np.uint32(0xFFFFFFFF), classes[0], False
+    for i in range(pixels.shape[0]):
+        key = (
+            np.uint32(pixels[i, 0]) | np.uint32(pixels[i, 1]) << np.uint32(8) | np.uint32(pixels[i, 2]) << np.uint32(16)
+        )
+        if key != last or not known:
+            k = np.searchsorted(ids, key)
+            if k >= ids.shape[0] or ids[k] != key:
+                return i
+            last, current, known = key, classes[k], True
+        out[i] = current
+        numbers[i] = key
+    return -1
