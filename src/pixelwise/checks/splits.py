@@ -159,8 +159,8 @@ def off_by_one(survey: Survey) -> Found:
 def inverted_masks(survey: Survey) -> Found:
     """`inverted-mask`, for a table of two classes: a label that is class 1 where the others are class 0.
 
-    Class 1 fills more than half of it and nine tenths of its frame, and less than a tenth of the frame of the median
-    label, of at least five.
+    Its frame is class 1, but for a fiftieth, and class 0 lies inside; the median label, of at least five, has less than
+    a tenth of class 1 on its frame. An object that fills the picture leaves class 0 in the corners, if anywhere.
     """
     with np.errstate(invalid="ignore"):
         known = np.flatnonzero(~np.isnan(survey.ones[:, 0]))
@@ -168,7 +168,7 @@ def inverted_masks(survey: Survey) -> Found:
             return
     for item in known:
         share, frame = survey.ones[item]
-        if share > 0.5 and frame > 0.9:
+        if frame > 0.98 and share < 0.99:
             name = survey.classes.names[1]
             what = f"{name} covers {share:.0%} of it and {frame:.0%} of its frame, unlike other labels"
             yield (

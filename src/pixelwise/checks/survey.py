@@ -7,70 +7,67 @@ samples and otherwise the names that the sources hold.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..classes import ClassTable
 from ..dataset import Dataset, FileSource, Split
 from ..labels import present
 from ..parallel import in_order
-from ..types import Finding
+from ..types import Finding, Source
 from . import images, labels, pairs
 from .findings import Collector, Subject
 from .reading import Place, Reader, Reading
 from .similar import Hashes, hashes, xxh64_of
 
+I64 = NDArray[np.int64]
+
 SAMPLE_CHECKS = (*pairs.CHECKS, *labels.CHECKS, *images.CHECKS)
 
 
-@dataclass(slots=True)
 class Survey:
     """What checks of the whole dataset look at. n samples, S splits, C classes.
 
-    splits: the splits whose list could be read. image_keys: of each split, (len(split),) int64 hashes of the images'
-    paths. items: (len(split),) int64, the sample at each position of each split. members: (n, S) bool. exact, coarse:
-    (n,) uint64, and fine: (n, 4), of the images; label_hash: (n,) uint64. has_image: (n,) bool, for images that were
-    read and are not blank. seen_values: (65536,) bool, the values stored in any label. classes_in: (S, C) bool.
-    ones: (n, 2) float32 for a table of two classes, the share of class 1 in the label and on its frame, else NaN.
+    root, classes, format: of the dataset. splits: those whose list could be read. items: for each split the sample at
+    each position, (len(split),) int64; image_keys: the hashes of their images' paths. members: (n, S) bool.
+
+    Filled by the pass: exact, coarse: (n,) uint64, and fine: (n, 4), the hashes of the images, where has_image (n,)
+    bool says that one was read and is not blank. label_hash: (n,) uint64, 0 without label. seen_values: (65536,)
+    bool, values stored in any label. classes_in: (S, C) bool. ones: (n, 2) float32 for a table of two classes, the
+    share of class 1 in the label and on its frame, NaN without label; else (0, 2).
     """
 
-    root: Path | None
-    classes: ClassTable
-    format: str
-    splits: tuple[Split, ...]
-    image_keys: tuple[NDArray[np.int64], ...]
-    items: tuple[NDArray[np.int64], ...]
-    members: NDArray[np.bool_]
-    where: NDArray[np.int64]
-    seen_values: NDArray[np.bool_] = field(init=False)
-    classes_in: NDArray[np.bool_] = field(init=False)
-    exact: NDArray[np.uint64] = field(init=False)
-    coarse: NDArray[np.uint64] = field(init=False)
-    fine: NDArray[np.uint64] = field(init=False)
-    label_hash: NDArray[np.uint64] = field(init=False)
-    has_image: NDArray[np.bool_] = field(init=False)
-    ones: NDArray[np.float32] = field(init=False)
-
-    def __post_init__(self) -> None:
-        n = len(self)
-        self.seen_values = np.zeros(65_536, bool)
-        self.classes_in = np.zeros((len(self.splits), len(self.classes)), bool)
+    def __init__(
+        self,
+        root: Path | None,
+        dataset: Dataset,
+        splits: tuple[Split, ...],
+        image_keys: tuple[I64, ...],
+        items: tuple[I64, ...],
+        places: I64,
+    ) -> None:
+        n, classes = len(places), len(dataset.classes)
+        self.root, self.classes, self.format = root, dataset.classes, dataset.format
+        self.splits, self.image_keys, self.items, self._places = splits, image_keys, items, places
+        self.members = np.zeros((n, len(splits)), bool)
+        for k, own in enumerate(items):
+            self.members[own, k] = True
         self.exact, self.coarse, self.label_hash = (np.zeros(n, np.uint64) for _ in range(3))
         self.fine = np.zeros((n, 4), np.uint64)
         self.has_image = np.zeros(n, bool)
-        self.ones = np.full((n if len(self.classes) == 2 else 0, 2), np.nan, np.float32)
+        self.seen_values = np.zeros(65_536, bool)
+        self.classes_in = np.zeros((len(splits), classes), bool)
+        self.ones = np.full((n if classes == 2 else 0, 2), np.nan, np.float32)
 
     def __len__(self) -> int:
-        return len(self.where)
+        return len(self._places)
 
     def place(self, item: int) -> Place:
         """Where sample `item` is read from."""
-        split = self.splits[int(self.where[item, 0])]
-        return Place(split.source, int(self.where[item, 1]), split.classes, self.format)
+        split = self.splits[int(self._places[item, 0])]
+        return Place(split.source, int(self._places[item, 1]), split.classes, self.format)
 
     def image_where(self, item: int) -> str:
         """The image of sample `item`, relative to the dataset, or its name where it is no file."""
@@ -101,32 +98,33 @@ class Survey:
 def gather(root: Path | None, dataset: Dataset, splits: Iterable[Split]) -> Survey:
     """List the different samples of the splits: those with the same image and label files are one."""
     chosen = tuple(splits)
-    image_keys, pair_keys, where = [], [], []
-    for k, split in enumerate(chosen):
-        positions = np.arange(len(split)) if split.indices is None else split.indices
-        source = split.source
-        if isinstance(source, FileSource):
-            paths = [source.path(source.images, int(i)) for i in positions]
-            labels = source.labels
-            names = [None if labels is None else labels[int(i)] for i in positions]
-        else:
-            # Samples of other sources have no path; a name means one image within such a dataset.
-            paths = [source.names[int(i)] for i in positions]
-            names = [None if source.has_labels else "" for _ in positions]
-        image_keys.append(np.fromiter(map(hash, paths), np.int64, len(paths)))
-        pair_keys.append(np.fromiter(map(hash, zip(paths, names, strict=True)), np.int64, len(paths)))
-        where.append(np.stack([np.full(len(positions), k), positions], axis=1))
-    if not chosen:
-        return Survey(root, dataset.classes, dataset.format, (), (), (), np.zeros((0, 0), bool), np.zeros((0, 2), np.int64))
-    _, first, inverse = np.unique(np.concatenate(pair_keys), return_index=True, return_inverse=True)
+    positions = [np.arange(len(s)) if s.indices is None else s.indices for s in chosen]
+    image_keys = [_keys(s.source, at, with_label=False) for s, at in zip(chosen, positions, strict=True)]
+    pair_keys = [_keys(s.source, at, with_label=True) for s, at in zip(chosen, positions, strict=True)]
+    places = [np.stack([np.full(len(at), k), at], axis=1) for k, at in enumerate(positions)]
+    none = np.zeros((0, 2), np.int64)
+    _, first, inverse = np.unique(
+        np.concatenate([none[:, 0], *pair_keys]), return_index=True, return_inverse=True
+    )
     rank = np.empty(len(first), np.int64)  # in the order of the splits and their lists
     rank[np.argsort(first)] = np.arange(len(first))
-    items = np.split(rank[inverse], np.cumsum([len(k) for k in pair_keys])[:-1])
-    members = np.zeros((len(first), len(chosen)), bool)
-    for k, own in enumerate(items):
-        members[own, k] = True
-    places = np.concatenate(where).astype(np.int64)[np.sort(first)]
-    return Survey(root, dataset.classes, dataset.format, chosen, tuple(image_keys), tuple(items), members, places)
+    items = np.split(rank[inverse], np.cumsum([len(k) for k in pair_keys])[:-1]) if chosen else []
+    return Survey(
+        root, dataset, chosen, tuple(image_keys), tuple(items), np.concatenate([none, *places])[np.sort(first)]
+    )
+
+
+def _keys(source: Source, positions: I64, with_label: bool) -> I64:
+    """A hash of each sample's image path (and label path). A collision is unlikely: 3e-6 in ten million paths."""
+    at = (int(i) for i in positions)
+    if not isinstance(source, FileSource):  # no paths: within such a dataset a name means one image
+        label = source.has_labels if with_label else None
+        return np.fromiter((hash((source.names[i], label)) for i in at), np.int64, len(positions))
+    labels = source.labels if with_label else None
+    return np.fromiter(
+        (hash((source.path(source.images, i), None if labels is None else labels[i])) for i in at),
+        np.int64, len(positions),
+    )  # fmt: skip
 
 
 class Seen(NamedTuple):
