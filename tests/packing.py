@@ -85,7 +85,7 @@ def small(count: int = 9, seed: int = 0, size: tuple[int, int] = (21, 34), class
 
 
 def voc_tree(root: Path, count: int = 12, seed: int = 0) -> Path:
-    """A VOC folder of small pictures of different sizes, a third of them with instances, and a test split without labels."""
+    """A VOC folder of small pictures, a third of them with instances, and a test split without labels."""
     rng = np.random.default_rng(seed)
     for name in ("JPEGImages", "SegmentationClass", "SegmentationObject", "ImageSets/Segmentation"):
         (root / name).mkdir(parents=True)

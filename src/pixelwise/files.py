@@ -98,6 +98,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, target)
+        _sync_folder(target.parent)
     except OSError as error:
         if isinstance(error, PixelwiseError):
             raise
@@ -109,7 +110,6 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         ) from error
     finally:
         part.unlink(missing_ok=True)
-    _sync_folder(target.parent)
 
 
 def _sync_folder(folder: Path) -> None:

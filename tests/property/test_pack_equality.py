@@ -23,7 +23,7 @@ SIDES = st.sampled_from([1, 2, 3, 7, 16, 33, 64])
 
 @st.composite
 def datasets(draw: st.DrawFn) -> Dataset:
-    """One to nine samples of odd sizes; few or many classes; with or without labels and instances; splits that overlap."""
+    """One to nine samples of odd sizes; with or without labels and instances; splits that overlap and repeat."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     classes = table(draw(st.sampled_from([1, 2, 21, 255, 300])))
     labels = draw(st.booleans())

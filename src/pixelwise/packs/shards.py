@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import PackError
+from ..errors import PackError, SystemFault
 from ..files import atomic_write
 from ..store import Index, ShardEntry, checksum
 from .inventory import Inventory
@@ -113,6 +113,7 @@ class ShardFile:
 
         self._path = path
         self._records = 0
+        self._failed: OSError | None = None
         self._open = ExitStack()
         try:
             self._sink = _Sink(self._open.enter_context(atomic_write(path)))
@@ -128,12 +129,20 @@ class ShardFile:
 
     def sync(self) -> None:
         """Bring to the disk what is written so far, so that `finish` need not wait for all of it."""
-        os.fsync(self._sink.fileno())
+        try:
+            os.fsync(self._sink.fileno())
+        except OSError as error:  # the system says so once: the last sync may succeed
+            self._failed = error
 
     def finish(self) -> ShardEntry:
         """Write the footer, sync, rename."""
         try:
             self._writer.close()
+            if self._failed is not None:
+                raise SystemFault(
+                    f"cannot be written: {self._failed.strerror}", code="cannot-write", where=self._path,
+                    fix="check space and permissions",
+                )  # fmt: skip
         except BaseException as error:
             self.abandon(error)
             raise
