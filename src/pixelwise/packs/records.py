@@ -1,0 +1,94 @@
+"""One record: a sample's bytes in the form in which a pack stores them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codecs import encode_png, parse_header
+from ..dataset import FileSource
+from ..errors import LabelError, PairError
+from ..files import read_bytes
+from ..store import checksum
+from ..types import Sample
+from .inventory import Inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The bytes of one record, and their CRC-32 in the order image, label, instances."""
+
+    image: Any
+    label: Any
+    instances: Any
+    crc: int
+
+    @property
+    def parts(self) -> tuple[Any, Any, Any]:
+        return self.image, self.label, self.instances
+
+
+def fetch(inventory: Inventory, record: int) -> Record:
+    """Read one record's sample and bring it into the form that is stored. Thread-safe."""
+    source, index = inventory.sources[inventory.source[record]], int(inventory.index[record])
+    sample = source.read(index)
+    expected = tuple(inventory.sizes[record].tolist())
+    if sample.size != expected:
+        raise PairError(
+            f"has {sample.size[0]} x {sample.size[1]} pixels, its source promised {expected[0]} x {expected[1]}",
+            code="size-mismatch", where=sample.name,
+        )  # fmt: skip
+    label: Any = None if sample.label is None else _ids(inventory, sample)
+    image: Any = np.ascontiguousarray(sample.image)
+    instances: Any = None if sample.instances is None else _object_numbers(sample)
+    if inventory.encoding == "original":
+        image = _original(source, index, image)
+        label = None if label is None else encode_png(label)
+        instances = None if instances is None else encode_png(instances)
+    inventory.check_unchanged(record)
+    crc = 0
+    for part in (image, label, instances):
+        crc = crc if part is None else checksum(part, crc)
+    return Record(image, label, instances, crc)
+
+
+def _ids(inventory: Inventory, sample: Sample) -> NDArray[Any]:
+    from ..kernels.values import outside
+
+    classes = inventory.dataset.classes
+    label: NDArray[Any] = np.ascontiguousarray(sample.label)
+    if label.dtype in (np.uint8, np.uint16):
+        top = min(len(classes) - 1, int(np.iinfo(label.dtype).max))
+        ignore = classes.ignore_index
+        if ignore is None or ignore > np.iinfo(label.dtype).max:
+            ignore = top
+        if not outside(label.reshape(-1), label.dtype.type(top), label.dtype.type(ignore)):
+            return label.astype(classes.dtype, copy=False)
+    raise LabelError(
+        f"the label ({label.dtype}) holds values that are no class", code="class-out-of-range", where=sample.name,
+        fix=f"labels hold 0..{len(classes) - 1} and ignore_index {classes.ignore_index}, as uint8 or uint16",
+    )  # fmt: skip
+
+
+def _object_numbers(sample: Sample) -> NDArray[Any]:
+    found: NDArray[Any] = np.ascontiguousarray(sample.instances)
+    if found.shape != sample.size or found.dtype not in (np.uint8, np.uint16, np.uint32):
+        raise LabelError(
+            f"instances must be (H, W) uint8, uint16 or uint32, got {found.shape} {found.dtype}",
+            code="unsupported-label-mode", where=sample.name,
+        )  # fmt: skip
+    return found
+
+
+def _original(source: Any, index: int, image: NDArray[Any]) -> bytes:
+    # A file's bytes are kept where any reader gets the same pixels from them; else the pixels, as PNG.
+    if type(source) is FileSource:
+        path = source.path(source.images, index)
+        data = read_bytes(path)
+        header = parse_header(data, path)
+        if header.kind in ("jpeg", "png") and header.bits <= 8 and (header.height, header.width) == image.shape[:2]:
+            return data
+    return encode_png(image)
