@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ import torch
 from numpy.typing import NDArray
 
 from .dataset import Split
-from .errors import UsageError
+from .errors import ScoreError, UsageError
 from .loader import Loader
+from .metrics import Confusion
 from .render import Renderer, Slot
 from .sampling import Draws, check_seed
 from .transforms import Transform, make_plans
@@ -229,3 +231,93 @@ def as_map_dataset(split: Split, transforms: Sequence[Transform] = (), *, seed: 
     DistributedSampler, to make runs repeatable; without it every reading of a sample draws anew.
     """
     return MapDataset(split, transforms, seed)
+
+
+# -- predicting and scoring ---------------------------------------------------------------------------------
+
+
+class TorchModel:
+    """A torch module as `pixelwise.predict` takes it. Made by `as_model`."""
+
+    def __init__(self, module: torch.nn.Module, device: torch.device, dtype: torch.dtype | None) -> None:
+        self.module = module
+        self.device = device
+        self.dtype = dtype
+
+    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(B, 3, H, W) float32 to (B, C, h, w) float32 logits."""
+        was_training = self.module.training
+        self.module.eval()
+        try:
+            with torch.inference_mode(), torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
+                found = self.module(torch.from_numpy(images).to(self.device))
+        finally:
+            self.module.train(was_training)
+        logits: NDArray[np.float32] = _logits_of(found).to(torch.float32).cpu().numpy()
+        return logits
+
+
+def _logits_of(found: Any) -> torch.Tensor:
+    # torchvision gives {"out": ...}, Transformers an object with .logits.
+    if isinstance(found, torch.Tensor):
+        return found
+    logits = found.get("out") if isinstance(found, dict) else getattr(found, "logits", None)
+    if isinstance(logits, torch.Tensor):
+        return logits
+    raise UsageError(
+        f"the module gave a {type(found).__name__}, expected a tensor, a dict with 'out', or an object with .logits",
+        code="bad-model",
+        fix="wrap it so that it returns its logits",
+    )
+
+
+def as_model(module: torch.nn.Module, device: Any = "cpu", dtype: torch.dtype | None = None) -> TorchModel:
+    """A torch module as a model for `pixelwise.predict`: from arrays to arrays, without gradients, in eval mode.
+
+    device: where it runs; the module is moved there. dtype: of autocast, such as torch.bfloat16, or None for none.
+    Its training mode is as before after each call. UsageError `bad-model` where it gives no tensor, no dict with
+    "out" and nothing with `.logits`.
+    """
+    device = torch.device(device)
+    return TorchModel(module.to(device), device, dtype)
+
+
+def all_reduce(confusion: Confusion, group: Any = None) -> Confusion:
+    """The sum of the confusions of all processes of a torch.distributed group, the same in each; a new Confusion.
+
+    Every process must call it, with a confusion of the same options. The integers are summed exactly, so scores equal
+    those of one process, given that no image is counted twice: drop what only fills a batch, `update(ids[real],
+    labels[real])` with `real` of the Batch. With `per_image=True` and names a repeated image is found: ScoreError
+    `counted-twice`, in every process; images come in the order of their names. UsageError `confusions-differ`.
+    """
+    world = torch.distributed.get_world_size(group)
+    mine: Any = confusion.images if confusion.per_image else ((), ())
+    options = (confusion.num_classes, confusion.ignore_index, confusion.names, confusion.per_image)
+    everyone: list[Any] = [None] * world
+    torch.distributed.all_gather_object(everyone, (options, *mine), group=group)
+    if any(theirs != options for theirs, _, _ in everyone):
+        raise UsageError(
+            f"the processes have different confusions: {sorted({str(o) for o, _, _ in everyone})}",
+            code="confusions-differ",
+        )
+    # NCCL moves only what lies on a GPU.
+    device = "cuda" if torch.distributed.get_backend(group) == "nccl" else "cpu"
+    counts = torch.from_numpy(confusion.counts).to(device)
+    torch.distributed.all_reduce(counts, group=group)
+    images = [image for _, names, totals in everyone for image in zip(names or [""] * len(totals), totals, strict=True)]
+    named = sorted(images, key=lambda image: image[0])
+    if twice := [a for (a, _), (b, _) in pairwise(named) if a == b and a]:
+        raise ScoreError(
+            f"{len(twice)} images are counted in two processes, first {twice[0]!r}",
+            code="counted-twice",
+            where=twice[0],
+            fix="update with those samples of a batch only that are `real`",
+        )
+    return Confusion.from_dict(
+        {
+            **confusion.to_dict(),
+            "counts": counts.cpu().numpy(),
+            "image_names": [name for name, _ in named if name],
+            "image_totals": [rows for _, rows in named],
+        }
+    )

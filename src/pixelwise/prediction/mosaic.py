@@ -1,0 +1,99 @@
+"""Mosaic: tiles of logits add up to the class ids of one image, of which only a strip is held as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ScoreError
+from ..types import Label, Size
+from .tiles import Average, Tile
+
+_CHUNK = 64
+"""Rows at once of an image that one tile covers, which needs no strip."""
+
+
+class Mosaic:
+    """The class ids of an image, from its tiles in order.
+
+    Holds the ids (H, W) and float64 sums of `strip` rows: as many as the highest tile, since the rows above a
+    tile are complete when it comes. Why float64: with float32 logits two classes that differ at all differ by
+    2^-24 of their value, rounding the weighted sums in float64 by about 2^-52 a tile. So a class that leads at
+    a pixel in every tile leads in the sum, and equal ones stay equal: for a model that predicts each pixel on
+    its own, tiles give exactly what the whole image gives. Not thread-safe.
+    """
+
+    def __init__(
+        self, name: str, size: Size, classes: int, parts: Sequence[Tile], average: Average, dtype: Any
+    ) -> None:
+        self.label: Label = np.empty(size, dtype)
+        self._name = name
+        self._left = len(parts)
+        self._alone = len(parts) == 1
+        self._softmax = average == "probabilities" and not self._alone
+        strip = min(size[0], _CHUNK) if self._alone else max(len(tile.weight_y) for tile in parts)
+        self._sums = np.zeros((strip, classes, size[1]))
+        self._done = 0
+
+    def add(self, tile: Tile, logits: NDArray[np.float32]) -> bool:
+        """Add the tile's (C, h, w) logits, which cover its whole input; True where that completes the image.
+
+        Smaller or larger logits are interpolated to the image's pixels bilinearly, by pixel centres (torch's
+        `align_corners=False`), edges repeated. ScoreError `nan-logits`.
+        """
+        from ..kernels.blend import add_rows
+
+        for axis, mirrored in enumerate(tile.mirrored):
+            if mirrored:
+                logits = np.flip(logits, 1 + axis)
+        logits = np.ascontiguousarray(logits)
+        height, width = len(tile.weight_y), len(tile.weight_x)
+        resized = logits.shape[1:] != tile.size or tile.step != (1.0, 1.0)
+        rows, columns = (
+            _between(n, logits.shape[1 + k] / (tile.size[k] * tile.step[k]), logits.shape[1 + k])
+            for k, n in enumerate((height, width))
+        )
+        scratch = np.empty((len(logits), width))
+        self._take(tile.y0)
+        step = _CHUNK if self._alone else height
+        for first in range(0, height, step):
+            last = min(height, first + step)
+            add_rows(
+                logits, first, last, *rows, *columns, resized, self._softmax,
+                tile.weight_y, tile.weight_x, tile.y0, tile.x0, scratch, self._sums,
+            )  # fmt: skip
+            if self._alone:
+                self._take(tile.y0 + last)
+        self._left -= 1
+        if self._left == 0:
+            self._take(len(self.label))
+        return self._left == 0
+
+    def _take(self, row: int) -> None:
+        # No tile to come reaches above `row`.
+        from ..kernels.blend import take_rows
+
+        if row <= self._done:
+            return
+        width = self.label.shape[1]
+        bad = take_rows(self._sums, self._done, row, np.empty(width), np.empty(width, np.int32), self.label)
+        if bad >= 0:
+            raise ScoreError(
+                f"logits are NaN in row {bad}",
+                code="nan-logits",
+                where=self._name,
+                fix="the model diverged or divides by zero; NaN has no argmax",
+            )
+        self._done = row
+
+
+def _between(
+    n: int, ratio: float, length: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    # For each of n image pixels: the two logits around its centre, and how far it is from the first to the second.
+    place = np.clip((np.arange(n) + 0.5) * ratio - 0.5, 0, length - 1)
+    low = np.floor(place).astype(np.int64)
+    return low, np.minimum(low + 1, length - 1), place - low
