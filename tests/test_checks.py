@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import threading
@@ -102,10 +103,16 @@ def test_names_that_differ_in_case_or_unicode_form(tree: Tree, how: str) -> None
     assert all(how in f.fix and there in f.fix for f in found.by_code["missing-file"])
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions do not bind this user")
-def test_forbidden_file(tree: Tree) -> None:
+def test_forbidden_file(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tree.root / "JPEGImages/s00.jpg"
-    path.chmod(0)
+    real = os.open
+
+    def forbid(name: object, *args: object, **more: object) -> int:  # permissions do not bind root
+        if name == str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", name)
+        return real(name, *args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", forbid)
     assert only(check(tree.root), "unreadable", "error").where == "JPEGImages/s00.jpg"
 
 

@@ -28,6 +28,8 @@ def interpolated(got: Reading) -> Iterator[Finding]:
     """`interpolated-label`: edges pass through values between the two classes, which are other classes."""
     if got.stored is None or (pixels := got.stored.pixels).ndim != 2 or min(pixels.shape) < 3:
         return
+    if any(f.code == "palette-conflict" for f in got.found):
+        return  # the indices are another palette's, so nothing lies between them
     from ..kernels.census import edges_between
 
     out = np.zeros(2, np.int64)
