@@ -1,26 +1,24 @@
-"""Dataset, Split, and the source that reads files."""
+"""The sources that read files and arrays, and how files are decoded."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .classes import ClassTable
-from .codecs import Stored, decode_image, decode_stored
-from .errors import FileError, UnknownNameError, UsageError
-from .files import read_bytes
-from .headers import HeaderSizes
-from .labels import check_pair, to_ids
-from .types import U8, Clock, Finding, Label, Sample, Source, Window
+from ..classes import ClassTable
+from ..codecs import Stored, decode_image, decode_stored
+from ..errors import FileError, UsageError
+from ..files import read_bytes
+from ..headers import HeaderSizes
+from ..labels import check_pair, to_ids
+from ..types import U8, Clock, Finding, Label, Sample, Window
 
 I64 = NDArray[np.int64]
 
@@ -224,137 +222,3 @@ class ArraySource:
         cut = slice(None) if window is None else np.s_[window.y0 : window.y1, window.x0 : window.x1]
         label = None if self.labels is None else self.labels[index][cut]
         return Sample(self.names[index], self.images[index][cut], label)
-
-
-@dataclass(frozen=True)
-class Split:
-    """Some samples of a dataset, in order. `split[i]` is a Sample, `split[a:b]` a Split; iterates Samples.
-
-    indices: positions in the source, or None for all of it. notes: what is odd about its list. Thread-safe.
-    """
-
-    name: str
-    classes: ClassTable
-    source: Source
-    indices: I64 | None = field(default=None, repr=False)
-    notes: tuple[Finding, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.source) if self.indices is None else len(self.indices)
-
-    @overload
-    def __getitem__(self, index: int) -> Sample: ...
-    @overload
-    def __getitem__(self, index: slice) -> Split: ...
-    def __getitem__(self, index: int | slice) -> Sample | Split:
-        if isinstance(index, slice):
-            return self.select(np.arange(len(self), dtype=np.int64)[index])
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"sample {index} of {len(self)} in split {self.name!r}")
-        return self.read(index % len(self))
-
-    def __iter__(self) -> Iterator[Sample]:
-        return (self.read(i) for i in range(len(self)))
-
-    def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock | None = None,
-        notes: list[Finding] | None = None,
-    ) -> Sample:
-        """Sample `index` (0 .. len - 1), or a window of it; see Source.read."""
-        return self.source.read(self._position(index), window, clock=clock, notes=notes)
-
-    def select(self, positions: I64) -> Split:
-        """The samples at these positions of this split, in this order."""
-        chosen = positions if self.indices is None else self.indices[positions]
-        return Split(self.name, self.classes, self.source, np.asarray(chosen, np.int64), self.notes)
-
-    def _position(self, index: int) -> int:
-        return index if self.indices is None else int(self.indices[index])
-
-    def positions(self, indices: I64) -> I64:
-        """(n,) int64: where these samples of the split lie in its source."""
-        return indices if self.indices is None else self.indices[indices]
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The samples' names, in order."""
-        if self.indices is None:
-            return self.source.names
-        return [self.source.names[i] for i in self.indices.tolist()]
-
-    def sizes(self, positions: I64 | None = None) -> I64:
-        """(n, 2) int64: height and width of the samples at `positions` (default: all), without decoding pixels."""
-        if self.indices is None:
-            return self.source.sizes(positions)
-        return self.source.sizes(self.indices if positions is None else self.indices[positions])
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """16 hex digits of the names and the class table: two splits with the same one hold the same samples."""
-        digest = hashlib.sha256(repr(self.classes.to_dict()).encode())
-        for name in self.names:
-            digest.update(name.encode("utf-8", "surrogatepass") + b"\n")
-        return digest.hexdigest()[:16]
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
-class Splits(Mapping[str, Split]):
-    """The splits by name. A split's list is read when it is first asked for, so a broken list stops only its users."""
-
-    def __init__(self, makers: Mapping[str, Callable[[], Split]]) -> None:
-        self._makers = dict(makers)
-        self._made: dict[str, Split] = {}
-
-    def __getitem__(self, name: str) -> Split:
-        if name not in self._made:
-            if name not in self._makers:
-                raise UnknownNameError(
-                    f"no split named {name!r}",
-                    code="unknown-split",
-                    fix=f"the splits are: {', '.join(self._makers) or 'none'}",
-                )
-            self._made[name] = self._makers[name]()
-        return self._made[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._makers)
-
-    def __len__(self) -> int:
-        return len(self._makers)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._makers
-
-    def __repr__(self) -> str:
-        return f"Splits({', '.join(self._makers)})"
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A class table and named splits. `dataset["train"]` is a Split.
-
-    root: the folder (or pack) it was opened from. format: what it was recognised as. notes: what is odd about it.
-    """
-
-    root: Path
-    format: str
-    classes: ClassTable
-    splits: Splits
-    notes: tuple[Finding, ...] = ()
-
-    def __getitem__(self, split: str) -> Split:
-        if not isinstance(split, str):
-            raise UsageError(
-                f"a dataset is indexed by the name of a split, got {split!r}", code="bad-argument",
-                fix=f'dataset["{next(iter(self.splits), "train")}"][{split!r}]',
-            )  # fmt: skip
-        return self.splits[split]
-
-    def __repr__(self) -> str:
-        return f"Dataset({self.format} at {self.root}: {len(self.classes)} classes; splits {', '.join(self.splits)})"
