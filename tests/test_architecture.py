@@ -13,15 +13,16 @@ SOURCE = Path(__file__).resolve().parents[1] / "src" / "pixelwise"
 
 FLOORS = [
     {"errors", "types", "kernels", "parallel"},
-    {"files"},
+    {"files", "memory"},
     {"classes", "codecs", "lists", "sampling", "downloads"},
     {"labels", "headers", "transforms", "drawing", "metrics"},
-    {"headers", "render"},
+    {"render"},
     {"dataset"},
-    {"store", "census", "class_places"},
+    {"store", "census", "class_places", "crew"},
     {"formats"},
-    {"loader", "packs", "samples", "showing", "checks", "statistics", "conversion", "prediction", "scoring", "submission"},
-    {"d2l", "opening", "torch"},
+    {"loader", "packs", "samples", "showing", "checks", "statistics", "conversion", "predicted"},
+    {"opening", "prediction", "scoring", "submission"},
+    {"d2l", "torch"},
     {"cli"},
     {"__main__"},
 ]
