@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,7 @@ FEWEST = 256
 """Shorter lists are scanned each time: that takes less than writing a file down safely."""
 
 _CHUNK = 64
+_RECALLING = threading.Lock()  # of all, because an object with a lock of its own does not pickle
 
 
 class HeaderSizes:
@@ -56,9 +58,10 @@ class HeaderSizes:
 
     def __call__(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 of the images at `indices`, default all. Raises as `read_header`."""
-        if len(self._known) != len(self._paths):
-            self._known = self._recall()
-            self._sure = np.zeros(len(self._paths), bool)
+        with _RECALLING:
+            if len(self._known) != len(self._paths):
+                self._known = self._recall()
+                self._sure = np.zeros(len(self._paths), bool)
         wanted = np.arange(len(self._paths)) if indices is None else np.asarray(indices, np.int64)
         missing = np.unique(wanted[~self._sure[wanted]])
         if len(missing):
