@@ -67,7 +67,11 @@ class Plans:
     # -- geometry ---------------------------------------------------------------------------------------------
 
     def window(self, y0: I64, x0: I64, height: I64 | int, width: I64 | int) -> None:
-        """Cut rows y0..y0+height and columns x0..x0+width of the output so far; beyond its edge lies padding."""
+        """Look at rows y0..y0+height and columns x0..x0+width of the output so far.
+
+        A window is a view of the source, not a cut: beyond the source lies padding, but a later step (a pad, a
+        rotation, an interpolation at the edge) may bring back what lies around the window.
+        """
         self.matrix[:, :, 2] += self.matrix[:, :, 0] * x0[:, None] + self.matrix[:, :, 1] * y0[:, None]
         self.size[:, 0] = height
         self.size[:, 1] = width

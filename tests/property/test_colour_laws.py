@@ -1,0 +1,192 @@
+"""Colour: each transform against torchvision's definition, written down here in NumPy, and how far it differs."""
+
+from __future__ import annotations
+
+import colorsys
+from typing import Any
+
+import numpy as np
+import pytest
+from rendering import draw, noise, one, plan
+
+from pixelwise.errors import UsageError
+from pixelwise.transforms import (
+    Brightness,
+    ChannelShuffle,
+    ColorJitter,
+    Contrast,
+    Gamma,
+    Grayscale,
+    Hue,
+    Normalize,
+    PhotometricDistortion,
+    RandomCrop,
+    RandomScale,
+    Saturation,
+)
+from pixelwise.types import Sample
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """torchvision's rgb_to_grayscale, without rounding."""
+    return image @ np.array([0.2989, 0.587, 0.114])
+
+
+def hsv_shift(image: np.ndarray, shift: float) -> np.ndarray:
+    """torchvision's adjust_hue, pixel by pixel."""
+
+    def turned(rgb: np.ndarray) -> tuple[float, float, float]:
+        h, s, v = colorsys.rgb_to_hsv(*rgb)
+        return colorsys.hsv_to_rgb((h + shift) % 1.0, s, v)
+
+    return np.apply_along_axis(turned, 2, image)
+
+
+def ours(transform: Any, sample: Sample) -> np.ndarray:
+    return (one([transform], sample)[0] / 255).transpose(1, 2, 0)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.4, 1.0, 1.7])
+def test_brightness_saturation_and_greyscale_are_torchvisions(factor: float) -> None:
+    sample = noise([(13, 11)])[0]
+    image = sample.image / 255
+    np.testing.assert_allclose(ours(Brightness(factor, factor), sample), np.clip(image * factor, 0, 1), atol=1e-5)
+    blend = np.clip(factor * image + (1 - factor) * grey(image)[..., None], 0, 1)
+    np.testing.assert_allclose(ours(Saturation(factor, factor), sample), blend, atol=2e-4)
+    np.testing.assert_allclose(ours(Grayscale(1), sample), np.repeat(grey(image)[..., None], 3, 2), atol=2e-4)
+
+
+@pytest.mark.parametrize("gamma", [0.3, 1.0, 2.2])
+def test_gamma_is_torchvisions(gamma: float) -> None:
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    sample = Sample("x", np.stack([levels, levels.T, 255 - levels], axis=2), levels)
+    np.testing.assert_allclose(ours(Gamma(gamma, gamma), sample), (sample.image / 255) ** gamma, atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.4])
+def test_contrast_differs_from_torchvisions_by_the_distance_of_the_mean_greys(factor: float) -> None:
+    sample = noise([(30, 30)])[0]
+    dim = Sample("x", sample.image // 3 + 60, sample.label)  # nothing leaves 0..1, so nothing is clamped
+    image = dim.image / 255
+    mean = grey(image).mean()
+    theirs = factor * image + (1 - factor) * mean
+    difference = ours(Contrast(factor, factor), dim) - theirs
+    np.testing.assert_allclose(difference, (1 - factor) * (0.459 - mean), atol=5e-4)
+    np.testing.assert_allclose(ours(Contrast(factor, factor, about=mean), dim), theirs, atol=1e-4)
+
+
+def test_contrast_on_photographs_differs_as_documented(voc_root: Any) -> None:
+    import cv2
+
+    paths = sorted((voc_root / "JPEGImages").glob("*.jpg"))[:40]
+    assert len(paths) == 40
+    means = np.array([grey(cv2.imread(str(p))[..., ::-1] / 255).mean() for p in paths])
+    off = 0.4 * np.abs(means - 0.459)
+    assert 0.02 < off.mean() < 0.06
+    assert off.max() < 0.15
+
+
+def test_hue_is_torchvisions_at_thirds_and_near_it_between() -> None:
+    sample = noise([(24, 24)])[0]
+    soft = Sample("x", sample.image // 2 + 64, sample.label)
+    image = soft.image / 255
+    for third in (-1 / 3, 0.0, 1 / 3):
+        np.testing.assert_allclose(ours(Hue(third, third), soft), hsv_shift(image, third), atol=1e-5)
+    for share in (0.05, 0.1):
+        turned = ours(Hue(share, share), soft)
+        np.testing.assert_allclose(turned.mean(axis=2), image.mean(axis=2), atol=1e-5)
+        # The two rules part by the colourfulness of the pixel: relative to its largest minus smallest channel.
+        span = np.ptp(image, axis=2)[..., None] + 1e-9
+        off = np.abs(turned - hsv_shift(image, share)) / span
+        assert off.mean() < 0.16
+        assert off[np.ptp(image, axis=2) > 0.05].max() < 0.4
+
+
+def test_jitter_in_each_order_is_the_four_steps_in_that_order() -> None:
+    from itertools import permutations
+
+    from pixelwise.sampling import Draws
+
+    n = 400
+    sizes, at = np.full((n, 2), 4), np.arange(n)
+    from pixelwise.transforms import make_plans
+
+    jitter = ColorJitter(0.4, (0.5, 1.5), 0.4, 0.1)
+    u = Draws(3, 0, at).uniform
+    plans = make_plans([jitter], sizes, u)
+    orders = list(permutations(range(4)))
+    seen = set()
+    for k in range(n):
+        ranges = (jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue)
+        b, c, s, h = (low + u(0, 1 + i)[k] * (high - low) for i, (low, high) in enumerate(ranges))
+        kinds = (Brightness(b, b), Contrast(c, c), Saturation(s, s), Hue(h, h))
+        order = orders[int(u(0, 5)[k] * 24)]
+        seen.add(order)
+        steps = make_plans([kinds[i] for i in order], sizes[:1], Draws(0, 0, at[:1]).uniform)
+        np.testing.assert_allclose(plans.color[k], steps.color[0], atol=1e-12)
+    assert len(seen) == 24
+
+
+def test_shuffle_gives_all_six_orders_equally() -> None:
+    samples = noise([(1, 1)] * 6000)
+    plans = plan([ChannelShuffle(1.0)], samples)
+    orders = plans.color[:, :, :3].argmax(axis=2)
+    _, counts = np.unique(orders, axis=0, return_counts=True)
+    assert len(counts) == 6
+    assert ((counts - 1000) ** 2 / 1000).sum() < 20.5  # chi-square, 5 degrees of freedom: p = 0.001
+    np.testing.assert_array_equal(plans.color[:, :, :3].sum(axis=(1, 2)), 3)
+
+
+def test_distortion_does_each_step_half_of_the_time() -> None:
+    samples = noise([(1, 1)] * 4000)
+    color = plan([PhotometricDistortion()], samples).color
+    untouched = (color == np.eye(3, 4)).all(axis=(1, 2)).mean()
+    assert abs(untouched - 1 / 16) < 0.02
+    only = plan([PhotometricDistortion(brightness=32, contrast=(1, 1), saturation=(1, 1), hue=0)], samples).color
+    offset = only[:, 0, 3] * 255
+    assert abs((offset == 0).mean() - 0.5) < 0.03
+    assert -32 <= offset.min() < -31
+    assert 31 < offset.max() <= 32
+    contrast = plan([PhotometricDistortion(0, (0.5, 1.5), (1, 1), 0)], samples).color
+    np.testing.assert_array_equal(contrast[:, :, 3], 0)  # about black, as in the recipe, and not about grey
+
+
+def test_colours_compose_as_step_by_step() -> None:
+    sample = noise([(9, 9)])[0]
+    soft = Sample("x", sample.image // 4 + 96, sample.label)
+    chain = [
+        Gamma(1.2, 1.2),
+        Brightness(1.1, 1.1),
+        Contrast(0.9, 0.9),
+        Saturation(1.2, 1.2),
+        Hue(0.04, 0.04),
+        Normalize(),
+    ]
+    plans = plan(chain, [soft])
+    image = soft.image / 255
+    image = image**1.2 * 1.1
+    image = 0.9 * image + 0.1 * 0.458971
+    image = 1.2 * image - 0.2 * (image @ [0.299, 0.587, 0.114])[..., None]
+    image = np.einsum("kc,hwc->hwk", plan([Hue(0.04, 0.04)], [soft]).color[0, :, :3], image)
+    image = (image - np.array(plans.normalize[0])) / np.array(plans.normalize[1])
+    np.testing.assert_allclose(draw(plans, [soft]).images[0].transpose(1, 2, 0), image, atol=2e-5)
+
+
+def test_what_cannot_compose_is_refused() -> None:
+    samples = noise([(4, 4)])
+    with pytest.raises(UsageError, match="mixes channels"):
+        plan([Saturation(0.5, 0.5), Gamma(2, 2)], samples)
+    with pytest.raises(UsageError, match="after Normalize"):
+        plan([Normalize(), Brightness(1, 2)], samples)
+    for bad in (lambda: Brightness(2, 1), lambda: Hue(-0.6, 0), lambda: Gamma(0, 1), lambda: ColorJitter(hue=0.7),
+                lambda: ColorJitter(-1), lambda: Contrast(0.5, 1.5, p=2)):  # fmt: skip
+        with pytest.raises(UsageError):
+            bad()
+
+
+def test_order_of_geometry_and_colour_does_not_matter() -> None:
+    samples = noise([(30, 40)] * 4)
+    crop, jitter = RandomCrop(20, 20, True), Brightness(0.7, 0.7)
+    first = draw(plan([RandomScale(0.7, 0.7), crop, jitter], samples), samples)
+    second = draw(plan([RandomScale(0.7, 0.7), crop, jitter, Contrast(1, 1)], samples), samples)
+    np.testing.assert_allclose(first.images, second.images, atol=1e-5)

@@ -1,0 +1,148 @@
+"""The fast paths of the Renderer equal the reference, for every output and every kind of plan."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rendering import IGNORE, ODD_SIZES, draw, noise, plain, plan, planes, slot
+
+from pixelwise.render import FILL, Renderer
+from pixelwise.transforms import (
+    Affine,
+    Brightness,
+    ColorJitter,
+    Gamma,
+    Grayscale,
+    HorizontalFlip,
+    Normalize,
+    Pad,
+    PhotometricDistortion,
+    RandomCrop,
+    RandomResizedCrop,
+    RandomScale,
+    Resize,
+    Rotate,
+    Rotate90,
+    VerticalFlip,
+)
+
+CROP = RandomCrop(20, 30, pad_if_needed=True)
+LISTS = {
+    "crop and flips": [CROP, HorizontalFlip(), VerticalFlip()],
+    "scale": [RandomScale(0.3, 3.0), RandomCrop(33, 44, pad_if_needed=True), HorizontalFlip()],
+    "resize": [Resize(31, 17)],
+    "resized crop": [RandomResizedCrop(24, 40)],
+    "rotate": [Rotate(-180, 180)],
+    "quarter turns": [Rotate90(), CROP],
+    "affine": [RandomScale(0.5, 2), Affine((-30, 30), (0.3, 3), (-20, 20), (-10, 10), (0.2, 0.2)), CROP],
+    "colour of a copy": [ColorJitter(0.4, 0.4, 0.4, 0.1), CROP],
+    "tone": [Gamma(0.5, 2), Grayscale(0.5), RandomScale(0.5, 2)],
+    "distortion": [PhotometricDistortion(), Pad(3, divisor=8)],
+    "normalised": [RandomScale(0.5, 2), Brightness(0.5, 1.5), Normalize()],
+    "only normalised": [CROP, Normalize()],
+}
+
+
+@pytest.mark.parametrize("mapped", [False, True], ids=["windows", "mapped"])
+@pytest.mark.parametrize("name", LISTS)
+def test_float_equals_the_reference(name: str, mapped: bool) -> None:
+    samples = noise(ODD_SIZES * 3, seed=1, dtype=np.uint16 if mapped else np.uint8)
+    plans = plan(LISTS[name], samples)
+    out = draw(plans, samples, "float32", mapped)
+    for k, s in enumerate(samples):
+        image, label = plain(plans, k, s)
+        h, w = plans.size[k]
+        np.testing.assert_allclose(planes(out, k, plans), image, atol=2e-5, rtol=2e-6)
+        np.testing.assert_array_equal(out.labels[k, :h, :w], label)
+        assert (out.labels[k, h:] == IGNORE).all()
+        assert (out.labels[k, :, w:] == IGNORE).all()
+
+
+@pytest.mark.parametrize("output", ["uint8", "uint8-hwc"])
+@pytest.mark.parametrize("name", [n for n in LISTS if "normalised" not in n])
+def test_bytes_are_the_reference_rounded(name: str, output: str) -> None:
+    samples = noise(ODD_SIZES * 2, seed=2)
+    plans = plan(LISTS[name], samples)
+    out = draw(plans, samples, output)
+    for k, s in enumerate(samples):
+        image, label = plain(plans, k, s)
+        h, w = plans.size[k]
+        assert np.abs(planes(out, k, plans) - image * 255.0).max() <= 0.5001
+        np.testing.assert_array_equal(out.labels[k, :h, :w], label)
+
+
+def test_float16_is_float32_rounded() -> None:
+    samples = noise(ODD_SIZES * 2, seed=3)
+    for name in ("scale", "normalised", "only normalised", "affine"):
+        plans = plan(LISTS[name], samples)
+        wide, half = draw(plans, samples).images, draw(plans, samples, "float16", mapped=True).images
+        np.testing.assert_array_equal(half, wide.astype(np.float16))
+
+
+def test_normalisation_is_left_out_of_bytes() -> None:
+    samples = noise([(9, 7)])
+    plain_bytes = draw(plan([Brightness(0.5, 0.5)], samples), samples, "uint8").images
+    np.testing.assert_array_equal(
+        draw(plan([Brightness(0.5, 0.5), Normalize()], samples), samples, "uint8").images, plain_bytes
+    )
+
+
+def test_padding_is_fill_through_the_colours() -> None:
+    samples = noise([(4, 4)])
+    plans = plan([Pad(2), Brightness(0.5, 0.5), Normalize()], samples)
+    mean, std = (np.array(v) for v in plans.normalize)
+    expected = (np.array(FILL) / 255 * 0.5 - mean) / std
+    np.testing.assert_allclose(draw(plans, samples).images[0, :, 0, 0], expected, atol=1e-6)
+    for list_ in ([Pad(2)], [Pad(2), Rotate(10, 10)], [Pad(2), Resize(16, 16)]):
+        assert tuple(draw(plan(list_, samples), samples, "uint8").images[0, :, 0, 0]) == FILL
+
+
+def test_colours_are_clamped_once_at_the_end() -> None:
+    samples = noise([(16, 16)])
+    there_and_back = draw(plan([Brightness(4, 4), Brightness(0.25, 0.25)], samples), samples)
+    np.testing.assert_allclose(there_and_back.images[0], samples[0].image.transpose(2, 0, 1) / 255, atol=1e-6)
+    bright = draw(plan([Brightness(4, 4)], samples), samples).images
+    assert bright.max() == 1.0
+
+
+def test_fill_makes_a_slot_padding() -> None:
+    samples = noise([(5, 6), (5, 6)])
+    for transforms in ([], [Resize(7, 9)], [Rotate(20, 20)]):
+        plans = plan(transforms, samples)
+        out = slot(plans)
+        Renderer(plans, out, "float32", IGNORE).fill(1)
+        np.testing.assert_allclose(
+            out.images[1], np.broadcast_to(np.array(FILL)[:, None, None] / 255, out.images[1].shape)
+        )
+        assert (out.labels[1] == IGNORE).all()
+        assert (out.images[0] == 77).all()
+
+
+def test_windows_are_those_of_the_plan_and_small() -> None:
+    samples = noise([(400, 500)] * 20)
+    for transforms in (
+        [RandomCrop(40, 50)],
+        [RandomScale(0.5, 2), RandomCrop(40, 50)],
+        [Affine((-9, 9)), RandomCrop(40, 50)],
+    ):
+        plans = plan(transforms, samples)
+        renderer = Renderer(plans, slot(plans), "float32", IGNORE)
+        for k in range(20):
+            y0, x0, y1, x1 = window = renderer.window(k)
+            assert window == plans[k].window
+            assert (y1 - y0) * (x1 - x0) <= (2 * 40 + 20) * (2 * 50 + 20)
+
+
+def test_an_image_not_in_rows_without_gaps_is_read_right() -> None:
+    sample = noise([(12, 10)])[0]
+    strange = type(sample)("x", sample.image[:, ::-1][:, ::-1], np.asfortranarray(sample.label))
+    reversed_ = type(sample)("x", sample.image[:, ::-1], sample.label[:, ::-1])
+    for transforms in ([], [Resize(9, 9)]):
+        plans = plan(transforms, [sample])
+        expected = draw(plans, [sample])
+        out = slot(plans)
+        Renderer(plans, out, "float32", IGNORE).write(0, strange)
+        np.testing.assert_array_equal(out.images, expected.images)
+        np.testing.assert_array_equal(out.labels, expected.labels)
+        Renderer(plans, out, "float32", IGNORE).write(0, reversed_)
+        np.testing.assert_allclose(out.images, expected.images[..., ::-1], atol=1e-6)
