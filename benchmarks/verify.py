@@ -86,24 +86,31 @@ def sources(data: Data) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
 
 
 def locate(
-    image: NDArray[np.float32], candidates: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+    image: NDArray[np.float32], candidates: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]], tries: int = 6
 ) -> tuple[int, int, int]:
-    """(source, y, x) of the window that looks most like `image`, by its most detailed patch."""
+    """(source, y, x) of the window that is most like `image`: its most detailed patch is looked for in the green
+    channel of every source, and the whole windows of the best `tries` are compared, since sources may share a part."""
     height, width = image.shape[:2]
-    rounded = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    green = np.clip(np.rint(image[..., 1]), 0, 255).astype(np.uint8)
     corners = [(height * a // 4, width * b // 4) for a in (1, 2, 3) for b in (1, 2, 3)]
-    py, px = max(corners, key=lambda c: float(rounded[c[0] : c[0] + PATCH, c[1] : c[1] + PATCH].std()))
-    patch = np.ascontiguousarray(rounded[py : py + PATCH, px : px + PATCH])
-    best, place = np.inf, (0, 0, 0)
+    py, px = max(corners, key=lambda c: float(green[c[0] : c[0] + PATCH, c[1] : c[1] + PATCH].std()))
+    patch = np.ascontiguousarray(green[py : py + PATCH, px : px + PATCH])
+    found = []
     for k, (source, _) in enumerate(candidates):
         rows, columns = source.shape[0] - height, source.shape[1] - width
         if rows < 0 or columns < 0:
             continue
-        area = source[py : py + rows + PATCH, px : px + columns + PATCH]
+        area = np.ascontiguousarray(source[py : py + rows + PATCH, px : px + columns + PATCH, 1])
         low, _, (x, y), _ = cv2.minMaxLoc(cv2.matchTemplate(area, patch, cv2.TM_SQDIFF))
-        if low < best:
-            best, place = low, (k, y, x)
-    return place
+        found.append((low, k, y, x))
+    places = [place for _, *place in sorted(found)[:tries]] or [[0, 0, 0]]
+
+    def apart(place: Sequence[int]) -> float:
+        k, y, x = place
+        return float(np.abs(image - candidates[k][0][y : y + height, x : x + width]).mean())
+
+    k, y, x = min(places, key=apart)
+    return k, y, x
 
 
 def check_crops(
@@ -112,7 +119,7 @@ def check_crops(
     """Are images and labels the same windows of the tree's files? Looks at `most` images (8 of large ones,
     else all)."""
     candidates = sources(data)
-    count = min(job.batch, most or (8 if job.height > 400 else job.batch))
+    count = min(job.batch, most or (6 if job.height > 400 else job.batch))
     problems, places, apart, void_lost = [], [], [], False
     for i in range(count):
         k, y, x = place = locate(levels[i], candidates)

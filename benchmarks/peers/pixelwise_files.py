@@ -41,6 +41,8 @@ def batches(job: Job, split: Any, threads: int) -> Callable[[], Iterable[tuple[A
 
 def load(job: Job, data: Data, threads: int, variant: str) -> Callable[[], Iterable[tuple[Any, Any]]]:
     if job.number == 5:
-        train, _ = pw.d2l.load_data_voc_segmentation(job.batch, job.height, job.width, voc_dir=str(data.root))
+        from pixelwise import d2l
+
+        train, _ = d2l.load_data_voc_segmentation(job.batch, job.height, job.width, voc_dir=str(data.root))
         return lambda: train
     return batches(job, pw.open(data.root)["train"], threads)
