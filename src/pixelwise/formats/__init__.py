@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..dataset import Dataset
 from ..errors import FormatError, MissingError, UnknownNameError, UsageError, printable
-from . import aerial, coco, export, labelme, medical, packed, scenes, street, voc, yolo
+from . import aerial, coco, described, export, labelme, medical, packed, scenes, street, voc, yolo
 from .family import Family
 
 
@@ -31,6 +31,7 @@ def _families(*families: Family) -> Iterator[tuple[str, Format]]:
 
 
 FORMATS: dict[str, Format] = {
+    "toml": Format(described.LOOKS_LIKE, described.find, described.load),
     "pack": Format(packed.LOOKS_LIKE, packed.find, packed.load),
     "voc": Format(voc.LOOKS_LIKE, voc.find, voc.load),
     **dict(
@@ -53,12 +54,13 @@ _BELOW = 64
 
 
 def open(path: str | os.PathLike[str], *, format: str | None = None, **options: Any) -> Dataset:
-    """Open the dataset at `path`: its own folder, or a folder above it.
+    """Open the dataset at `path`: its own folder, a folder above it, or a `.toml` or COCO `.json` that describes it.
 
-    format: skips the recognition. Other options belong to the format (`labels="SegmentationClassAug"` for VOC,
-    `classes=` another class table). Reads lists only when a split is asked for, and pixels only when a sample is.
-    Raises MissingError where there is nothing, FormatError where no format fits (it says what was looked for) or
-    several do (it lists them), UnknownNameError for a format, UsageError for an option that does not exist.
+    A folder with a `pixelwise.toml` is what that says. format: skips the recognition. Other options belong to the
+    format (`labels="SegmentationClassAug"` for VOC, `classes=` another class table). Reads lists only when a split is
+    asked for, and pixels only when a sample is. Raises MissingError where there is nothing, FormatError where no
+    format fits (it says what was looked for) or several do (it lists them), UnknownNameError for a format, UsageError
+    for an option that does not exist.
     """
     root = Path(path)
     if not root.exists():
@@ -81,6 +83,8 @@ def _recognise(root: Path, wanted: list[str]) -> tuple[str, Path]:
     """The one format that fits at `root`, or else in the folders below it, and where."""
     for places in ([root], _folders_below(root)):
         found = [(name, at) for place in places for name in wanted if (at := FORMATS[name].find(place)) is not None]
+        # What the owner wrote about a folder goes before what it looks like.
+        found = [f for f in found if f[0] == "toml"] or found
         names = dict.fromkeys(name for name, _ in found)
         if len(names) > 1 and len({at for _, at in found}) > 1:
             shown = ", ".join(f"{at.name}/ ({name})" for name, at in found[:8])

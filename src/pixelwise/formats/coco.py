@@ -134,7 +134,11 @@ def load(root: Path, *, images: str | None = None, classes: ClassTable | None = 
         listed = data["images"]
         shapes = _Shapes(data, path, crowd == "void")
         draw = partial(_draw_instances, table, [int(i["id"]) for i in listed], shapes, str(path))
-        return Split(split, table, DrawnSource(_files(base, folder, listed, table, path), draw))
+        return Split(
+            split,
+            table,
+            DrawnSource(_files(base, folder, listed, table, path), draw, lambda i: [path], f"crowd {crowd}"),
+        )
 
     return _dataset(base, "coco", jsons, classes, make)
 
@@ -218,7 +222,9 @@ def load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable 
         files = _files(root, _image_folder(root, split, data, path, images), listed, table, path)
         _, ids = _categories(data, path, False)
         entries = [_segments(of[i["id"]], ids, table, path) for i in listed]
-        return Split(split, table, DrawnSource(files, partial(_read_panoptic, found[split][1], table, entries)))
+        pngs = found[split][1]
+        draw = partial(_read_panoptic, pngs, table, entries)
+        return Split(split, table, DrawnSource(files, draw, lambda i: [path, pngs / entries[i][0]]))
 
     return _dataset(root, "coco_panoptic", {s: p for s, (p, _) in found.items()}, classes, make)
 
@@ -257,5 +263,3 @@ def _read_panoptic(
             code="unknown-segment", where=path, fix="PNG and JSON are of different versions: download both again",
         )  # fmt: skip
     return label, numbers
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..classes import ClassTable
 from ..dataset import FileSource
 from ..errors import LabelError
 from ..labels import check_pair
-from ..types import Clock, Finding, Label, Sample, Size, Window
+from ..types import Clock, Finding, Label, Origin, Sample, Size, Window
 
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
@@ -23,12 +24,17 @@ Draw = Callable[[int, Size, "list[Finding] | None"], "tuple[Label, Label | None]
 class DrawnSource:
     """Image files whose labels `draw(index, size, notes)` makes: (H, W) class ids, and object numbers or None.
 
-    Thread-safe where `draw` is.
+    drawn_from: the files that the label of sample i is drawn from. how: what else it depends on. Thread-safe where
+    `draw` is.
     """
 
-    def __init__(self, files: FileSource, draw: Draw) -> None:
+    def __init__(
+        self, files: FileSource, draw: Draw, drawn_from: Callable[[int], Sequence[Path]], how: str = ""
+    ) -> None:
         self.files = files
         self.draw = draw
+        self.drawn_from = drawn_from
+        self.how = how
 
     def __len__(self) -> int:
         return len(self.files)
@@ -42,6 +48,11 @@ class DrawnSource:
     def has_labels(self) -> bool:
         """True: every sample has a label, if only background."""
         return True
+
+    def origin(self, index: int) -> Origin:
+        """The image, the files that the label is drawn from, and how."""
+        image = self.files.origin(index)
+        return Origin((*image.files, *map(str, self.drawn_from(index))), f"{image.how} drawn {self.how}")
 
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width) from the headers of the images."""

@@ -82,7 +82,7 @@ def _split(root: Path, table: ClassTable) -> Split:
     jsons = _jsons(root)
     images = [str(_read(p).get("imagePath") or p.stem + ".jpg").replace("\\", "/").rpartition("/")[2] for p in jsons]
     files = FileSource(root, [p.stem for p in jsons], table, images, listed=lambda i: str(jsons[i]))
-    return Split("all", table, DrawnSource(files, partial(_draw, jsons, table)))
+    return Split("all", table, DrawnSource(files, partial(_draw, jsons, table), lambda i: [jsons[i]]))
 
 
 def _draw(

@@ -45,4 +45,4 @@ def load(root: Path, *, source: str | os.PathLike[str] | bool = False) -> Datase
         entry.name: partial(Split, entry.name, manifest.classes, PackSource(volume, k), None, entry.notes)
         for k, entry in enumerate(manifest.splits)
     }
-    return Dataset(root, "pack", manifest.classes, Splits(makers), manifest.notes)
+    return Dataset(root, "pack", manifest.classes, Splits(makers), manifest.notes, manifest.history)

@@ -95,7 +95,7 @@ def _split(root: Path, name: str, images: str, labels: str, table: ClassTable) -
     names = [m.name for m in found]
     files = FileSource(root, names, table, [m.path for m in found])
     texts = [root / labels / PurePosixPath(n).with_name(PurePosixPath(n).name + ".txt") for n in names]
-    return Split(name, table, DrawnSource(files, partial(_draw, texts, table)))
+    return Split(name, table, DrawnSource(files, partial(_draw, texts, table), lambda i: [texts[i]]))
 
 
 def _draw(

@@ -1,0 +1,356 @@
+"""A first pixelwise.toml for a tree that nobody has described: what is there, counted, for you to name."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from ..classes import Colour
+from ..codecs import Stored, decode_stored, read_header
+from ..errors import DataError, FormatError, ListError
+from ..files import read_bytes
+from ..lists import IMAGE_SUFFIXES, parse_list
+from ..parallel import default_threads, in_order
+from .paths import Match, matches, split_names
+
+KINDS = frozenset({"tiff", "npy", "bmp", "gif", "webp"})
+MOST_FILES = 2_000_000
+MOST_VALUES = 65_536
+MOST_COLOURS = 1024
+"""More colours than this in the labels: they are pictures, or were blended."""
+_SPLITS = re.compile(
+    r"(?i)(train(?:ing)?|val(?:id|idation)?|test(?:ing)?|trainval)(?=$|[_-]|annot|label|mask|image|gt|seg)"
+)
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Templates of the images and their labels, and how many images have a label."""
+
+    images: str
+    labels: str
+    pairs: int
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the labels hold: stored values, or colours as r | g << 8 | b << 16, with their pixels and files."""
+
+    files: int = 0
+    mode: str = ""
+    kinds: set[str] = field(default_factory=set)
+    pixels: Counter[int] = field(default_factory=Counter)
+    where: Counter[int] = field(default_factory=Counter)
+    palettes: dict[int, set[Colour]] = field(default_factory=lambda: defaultdict(set))
+    failed: list[str] = field(default_factory=list)
+
+    def add(self, stored: Stored) -> None:
+        """Count one label."""
+        mode = "colours" if stored.pixels.ndim == 3 and stored.pixels.shape[2] >= 3 else "values"
+        if self.mode not in ("", mode):
+            raise FormatError("some labels hold colours, others values", code="mixed-labels")
+        self.mode = mode
+        self.files += 1
+        self.kinds.add(stored.kind)
+        pixels: Any = stored.pixels if stored.pixels.ndim == 2 or mode == "colours" else stored.pixels[..., 0]
+        if mode == "colours":
+            rgb = pixels[..., :3].astype(np.uint32)
+            pixels = rgb[..., 0] | rgb[..., 1] << 8 | rgb[..., 2] << 16
+        values, counts = np.unique(pixels, return_counts=True)
+        for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+            self.pixels[value] += count
+            self.where[value] += 1
+            if stored.palette is not None and value < len(stored.palette):
+                r, g, b = stored.palette[value].tolist()
+                self.palettes[value].add((r, g, b))
+        most = MOST_COLOURS if mode == "colours" else MOST_VALUES
+        if len(self.pixels) > most:
+            raise FormatError(f"more than {most} different {mode} in {self.files} labels", code="no-labels",
+                              fix="these are pictures, or labels that were resized or compressed")  # fmt: skip
+
+
+def propose(
+    root: Path,
+    images: str | None = None,
+    labels: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """The text of a pixelwise.toml for the tree at `root`: every stored value or colour, counted over all labels.
+
+    images, labels: the templates, where they cannot be found by the names. Raises FormatError `no-dataset` where no
+    images with labels are found, `mixed-labels`, `no-labels`.
+    """
+    pairing = _given(root, images, labels) if images and labels else _pairing(root)
+    if pairing is None:
+        raise FormatError(
+            "no images with labels of like names found", code="no-dataset", where=root,
+            fix="say where they are: --images 'photos/{name}.jpg' --labels 'masks/{name}.png'",
+        )  # fmt: skip
+    paths = [m.path for m in matches(root, pairing.labels)]
+    seen = Seen()
+
+    def read(path: str) -> Stored | str:
+        try:
+            return decode_stored(read_bytes(root / path), root / path, allow=KINDS)
+        except DataError as error:
+            return str(error)
+
+    for n, stored in enumerate(in_order(read, paths, threads or default_threads()), 1):
+        if isinstance(stored, str):
+            seen.failed.append(stored)
+        else:
+            seen.add(stored)
+        if progress is not None:
+            progress(n, len(paths))
+    if not seen.files:
+        raise FormatError(f"none of {len(paths)} labels can be read: {seen.failed[0]}", code="no-dataset", where=root)
+    return _text(root, pairing, seen)
+
+
+# -- finding the files --------------------------------------------------------------------------------------
+
+
+def _given(root: Path, images: str, labels: str) -> Pairing:
+    there = {m.name for m in matches(root, labels)}
+    return Pairing(images, labels, sum(m.name in there for m in matches(root, images)))
+
+
+def _pairing(root: Path) -> Pairing | None:
+    """The two groups of files whose names go together for the most images."""
+    groups = _groups(root)
+    best: Pairing | None = None
+    for (place, suffix), stems in groups.items():
+        for (other, kind), others in groups.items():
+            if kind.lower() in (".jpg", ".jpeg") or place[-6:] != other[-6:]:  # {name} and {path}
+                continue
+            found = _affixes(stems, others, (place, suffix) == (other, kind))
+            if found is not None:
+                made = Pairing(place + found[0] + suffix, other + found[1] + kind, found[2])
+                if _is_better(root, made, best):
+                    best = made
+    return best
+
+
+def _groups(root: Path) -> dict[tuple[str, str], dict[str, set[str]]]:
+    """(template without the ending, suffix) -> split -> stems. Files in deeper folders count for {path} as well."""
+    out: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    count = 0
+    for folder, subfolders, files in os.walk(root):
+        subfolders[:] = sorted(s for s in subfolders if not s.startswith("."))
+        relative = os.path.relpath(folder, root).replace(os.sep, "/")
+        relative = "" if relative == "." else relative + "/"
+        split, template = _templated(relative)
+        for name in files:
+            stem, dot, suffix = name.rpartition(".")
+            if stem and not name.startswith(".") and dot + suffix.lower() in IMAGE_SUFFIXES:
+                out[template + "{name}", dot + suffix][split].add(stem)
+                top, deeper = _top(template)
+                if deeper:
+                    out[top + "{path}", dot + suffix][split].add(deeper + stem)
+                count += 1
+        if count > MOST_FILES:
+            break
+    return out
+
+
+def _top(template: str) -> tuple[str, str]:
+    """A folder's template up to the part with {split}, or its first part; and the rest."""
+    parts = template.split("/")
+    k = next((i for i, p in enumerate(parts) if "{split}" in p), 0) + 1
+    return "/".join(parts[:k]) + "/" * (k < len(parts)), "/".join(parts[k:])
+
+
+def _templated(folder: str) -> tuple[str, str]:
+    """The split that a folder's path names, and the path with {split} for it."""
+    parts = folder.split("/")
+    for k in range(len(parts) - 1, -1, -1):
+        if found := _SPLITS.match(parts[k]):
+            parts[k] = "{split}" + parts[k][found.end() :]
+            return found[1], "/".join(parts)
+    return "", folder
+
+
+def _affixes(images: dict[str, set[str]], labels: dict[str, set[str]], same: bool) -> tuple[str, str, int] | None:
+    """What images' and labels' names end with after a common beginning, and how many images have a label."""
+    split = next((s for s in images if s in labels), None)
+    if split is None:
+        return None
+    stem = min(images[split])
+    tried: set[tuple[str, str]] = set()
+    best: tuple[str, str, int] | None = None
+    candidates = sorted((s for s in labels[split] if not (same and s == stem)), key=lambda s: -_common(stem, s))
+    for other in candidates[:4]:
+        k = _common(stem, other)
+        if 0 < k < max(len(stem), len(other)) and stem[k - 1] in "_-.":
+            k -= 1
+        a, b = stem[k:], other[k:]
+        if k == 0 or (a, b) in tried or (same and a == b) or any(e[:1].isalnum() for e in (a, b)):
+            continue
+        tried.add((a, b))
+        count = sum(
+            s.endswith(a) and s[: len(s) - len(a)] + b in labels.get(of, ()) for of, own in images.items() for s in own
+        )
+        if count and (best is None or count > best[2]):
+            best = (a, b, count)
+    return best
+
+
+def _common(a: str, b: str) -> int:
+    return next((k for k, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def _is_better(root: Path, made: Pairing, best: Pairing | None) -> bool:
+    """More pairs; of as many, those whose images look more like pictures and whose labels look more like labels."""
+    if best is not None and made.pairs < best.pairs:
+        return False
+    score = _score(root, made)
+    return score > 0 and (best is None or made.pairs > best.pairs or score > _score(root, best))
+
+
+def _score(root: Path, pairing: Pairing) -> int:
+    image = next(matches(root, pairing.images), None)
+    label = next(matches(root, pairing.labels), None)
+    if image is None or label is None:
+        return 0
+    try:
+        stored = decode_stored(read_bytes(root / label.path), label.path, allow=KINDS)
+    except DataError:
+        return 0
+    flat = stored.pixels.reshape(-1, 1 if stored.pixels.ndim == 2 else stored.pixels.shape[2])
+    colours = len(np.unique(flat[:: max(1, len(flat) // 20_000)], axis=0))
+    if colours > 300 or colours > max(64, len(flat) // 8):
+        return 0
+    score = 1000 - colours - 200 * ("{path}" in pairing.images)
+    score += 500 * (stored.palette is not None) + 200 * (stored.pixels.ndim == 2)
+    score += 400 * image.path.lower().endswith((".jpg", ".jpeg"))
+    score += 300 * bool(re.search(r"(?i)label|mask|annot|gt|seg|ann", pairing.labels))
+    try:
+        return score + 300 * (read_header(root / image.path).channels >= 3)
+    except DataError:
+        return score
+
+
+# -- writing ------------------------------------------------------------------------------------------------
+
+
+def text_of(value: Any) -> str:
+    """A string, number, or list of them as TOML."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _text(root: Path, pairing: Pairing, seen: Seen) -> str:
+    splits = set(split_names(root, pairing.labels))
+    images = [m for m in matches(root, pairing.images) if not m.split or m.split in splits]
+    agreed = all(len(colours) == 1 for colours in seen.palettes.values())
+    lines = [
+        "# Written by `pixelwise init`: what the files are and every value of the labels, counted. Name the classes,",
+        "# say which values are void, and check the splits. All keys: docs/formats.md.",
+        f"# {len(images):,} images, {pairing.pairs:,} with a label; {seen.files:,} labels read.",
+        *(f"# not read: {_comment(f)}" for f in seen.failed[:5]),
+        "",
+        "[images]",
+        f"path = {text_of(pairing.images)}",
+        *_image_lines(root, images),
+        "",
+        "[labels]",
+        f"path = {text_of(pairing.labels)}",
+    ]
+    if seen.kinds - {"png"}:
+        lines.append(f"kinds = {text_of(sorted(seen.kinds - {'png'}))}")
+    if seen.palettes and not agreed:
+        lines.append('palette = "ignore"  # the palettes differ from file to file')
+    lines += ["", *_split_lines(root, pairing, images), *_class_lines(seen, agreed)]
+    return "\n".join(lines) + "\n"
+
+
+def _comment(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _image_lines(root: Path, images: Sequence[Match]) -> list[str]:
+    try:
+        header = read_header(root / images[0].path)
+    except (DataError, IndexError):
+        return []
+    out = []
+    if header.bits > 8:
+        most = 2**header.bits - 1
+        out.append(f"# value_range = [0, {most}]  # {header.bits} bits: say which values are black and white")
+    if header.channels > 4 or header.channels == 2:
+        out.append(f"# bands = [0, 1, 2]  # of {header.channels}: say which are red, green and blue")
+    return out
+
+
+def _split_lines(root: Path, pairing: Pairing, images: Sequence[Match]) -> list[str]:
+    if "{split}" in pairing.images:
+        return []
+    names = {m.name for m in images}
+    lists = defaultdict(list)
+    for path in sorted(root.rglob("*.txt"))[:200]:
+        relative = PurePosixPath(path.relative_to(root).as_posix())
+        try:
+            listed = parse_list(read_bytes(path), path)
+        except (DataError, ListError):
+            continue
+        if sum(n in names for n in listed.names) > len(listed.names) // 2:
+            lists[str(relative.parent)].append(relative.stem)
+    if lists:
+        folder, stems = max(lists.items(), key=lambda item: len(item[1]))
+        prefix = "" if folder == "." else folder + "/"
+        return ["[splits]", f"lists = {text_of(prefix + '{split}.txt')}  # {_comment(', '.join(stems))}", ""]
+    return ["[splits]", "# no lists found: ratios divide the samples by a seed; delete this for one split, `all`",
+            "ratios = {train = 0.8, val = 0.2}", "seed = 0", ""]  # fmt: skip
+
+
+def _class_lines(seen: Seen, agreed: bool) -> list[str]:
+    total = sum(seen.pixels.values())
+    values = sorted(seen.pixels)
+    void = 255 if seen.mode == "values" and 255 in values and len(values) > 2 else None
+    lines = ["[classes]"]
+    if len(values) - (void is not None) > 255:
+        lines.append("ignore_index = 65535")
+    if void is not None:
+        lines.append(f"ignore_values = [{void}]  # {_share(seen, void, total)}; void in most datasets: is it here?")
+    elif seen.mode == "values":
+        lines.append("# ignore_values = [255]  # values without a class")
+    else:
+        lines.append("# ignore_colors = [[0, 0, 0]]  # colours without a class")
+    for value in values:
+        if value != void:
+            lines += ["", "[[class]]", *_one(value, seen, agreed), f"# {_share(seen, value, total)}"]
+    return lines
+
+
+def _one(value: int, seen: Seen, agreed: bool) -> list[str]:
+    if seen.mode == "colours":
+        colour = [value & 255, value >> 8 & 255, value >> 16]
+        return [f"name = {text_of('color ' + ' '.join(map(str, colour)))}", f"color = {text_of(colour)}"]
+    out = [f"name = {text_of(f'value {value}')}", f"values = [{value}]"]
+    if agreed and seen.palettes.get(value):
+        out.append(f"color = {text_of(list(next(iter(seen.palettes[value]))))}")
+    return out
+
+
+def _share(seen: Seen, value: int, total: int) -> str:
+    share = 100 * seen.pixels[value] / total
+    return f"{seen.pixels[value]:,} pixels ({share:.3g} %) in {seen.where[value]:,} of {seen.files:,} labels"
+
+
+def class_section(table: Any, comments: Iterable[str] = ()) -> list[str]:
+    """The [classes] and [[class]] lines of a table whose labels store the ids."""
+    lines = ["[classes]"]
+    if table.ignore_index is not None:
+        lines += [f"ignore_index = {table.ignore_index}", f"ignore_colors = [{text_of(list(table.ignore_color))}]"]
+    for name, colour in zip(table.names, table.colors.tolist(), strict=True):
+        lines += ["", "[[class]]", f"name = {text_of(name)}", f"color = {text_of(colour)}"]
+    return [*comments, *lines]
