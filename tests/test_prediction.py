@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ _LINEAR, _WAVE = (_RNG.normal(size=(CLASSES, 3)).astype(np.float32) for _ in ran
 def per_pixel(images: np.ndarray) -> np.ndarray:
     """Logits of each pixel by itself."""
     x = images * 3 - 1
-    planes = [sum(a * x[:, c] + b * np.sin(9 * x[:, c]) for c, (a, b) in enumerate(zip(l, w, strict=True)))
-              for l, w in zip(_LINEAR, _WAVE, strict=True)]  # fmt: skip
+    planes = [sum(a * x[:, c] + b * np.sin(9 * x[:, c]) for c, (a, b) in enumerate(zip(line, w, strict=True)))
+              for line, w in zip(_LINEAR, _WAVE, strict=True)]  # fmt: skip
     return np.stack(planes, axis=1).astype(np.float32)
 
 
@@ -118,7 +119,7 @@ def test_neighbours_overlap_at_least_as_asked() -> None:
         starts = sorted({t.x0 for t in tiles((10, length), options)})
         assert starts[0] == 0
         assert starts[-1] == length - 10
-        assert all(b - a <= 7 for a, b in zip(starts, starts[1:], strict=False))
+        assert all(b - a <= 7 for a, b in pairwise(starts))
 
 
 # -- against a plain computation ----------------------------------------------------------------------------
