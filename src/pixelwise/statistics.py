@@ -198,7 +198,7 @@ class Stats:
                 {(int(h), int(w)): int(n) for h, w, n in data["sizes"]}, _triple(data["sums"]),
                 _triple(data["squares"]),
             )  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"these are no statistics: {error!r}", code="bad-statistics") from None
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -210,10 +210,12 @@ class Stats:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Stats:
         """Statistics from a file that `save` wrote. DataError `bad-statistics` for another file."""
+        data = read_bytes(path)
         try:
-            return cls.from_dict(json.loads(read_bytes(path)))
-        except json.JSONDecodeError as error:
+            values = json.loads(data)
+        except ValueError as error:
             raise DataError(f"no JSON: {error}", code="bad-statistics", where=path) from None
+        return cls.from_dict(values)
 
     def __repr__(self) -> str:
         pixels = int(self.pixels.sum())

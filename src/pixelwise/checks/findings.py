@@ -19,10 +19,11 @@ KEPT: Final = 10_000
 
 
 class Subject(NamedTuple):
-    """The files that a finding is about, as full paths, for showing them."""
+    """The files that a finding is about, as full paths, for showing them. other: an image that is like the first."""
 
     image: str | None = None
     label: str | None = None
+    other: str | None = None
 
 
 NO_FILES: Final = Subject()

@@ -33,10 +33,11 @@ def interpolated(got: Reading) -> Iterator[Finding]:
     from ..kernels.census import edges_between
 
     out = np.zeros(2, np.int64)
-    edges_between(pixels, _void(pixels, got), out)
+    void = _void(pixels, got)
+    edges_between(pixels, void, out)
     steps, mixed = out.tolist()
     if mixed >= MIXED_PIXELS and mixed >= MIXED_SHARE * steps:
-        what = f"{mixed:,} pixels on edges have a value between their neighbours': the label was interpolated"
+        what = f"{int(mixed_pixels(pixels, int(void)).sum()):,} pixels on edges have a value between their neighbours': the label was interpolated"
         yield Finding("interpolated-label", "error", got.label_where, what,
                       "make it again from its source: nearest neighbour, saved as PNG")  # fmt: skip
 

@@ -109,7 +109,7 @@ def exact_duplicates(survey: Survey) -> Found:
             yield (
                 Finding("duplicate-image", "error" if leak else "warning", survey.image_where(other), what,
                         "keep one of them"),
-                survey.subject(other),
+                survey.pair(other, first),
             )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def near_duplicates(survey: Survey) -> Found:
         yield (
             Finding("near-duplicate", "warning" if leak else "note", survey.image_where(other), what,
                     "look at both, and keep one of them" if leak else ""),
-            survey.subject(other),
+            survey.pair(other, first),
         )  # fmt: skip
 
 

@@ -90,6 +90,10 @@ class Survey:
         label = None if source.labels is None else source.path(source.labels, index)
         return Subject(source.path(source.images, index), label)
 
+    def pair(self, item: int, other: int) -> Subject:
+        """The images of two samples."""
+        return Subject(self.subject(item).image, None, self.subject(other).image)
+
     def splits_of(self, item: int) -> list[str]:
         """The names of the splits that hold sample `item`."""
         return [s.name for s, inside in zip(self.splits, self.members[item], strict=True) if inside]

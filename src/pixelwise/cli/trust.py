@@ -16,6 +16,7 @@ from ..drawing import stats_plot
 from ..errors import UsageError
 from ..files import atomic_write
 from ..formats import open as open_dataset
+from ..report import save_report
 from ..statistics import WEIGHTS, Comparison, Stats, compare_published
 from ..statistics import stats as count
 from .console import out, progress, table
@@ -54,9 +55,7 @@ def check(
         with atomic_write(json_file) as file:
             file.write(json.dumps(found.to_dict(), indent=1).encode())
     if html is not None:
-        from ..report import report
-
-        report(found).save(html)
+        save_report(found, html)
         out.print(f"\nreport: {html}", markup=False)
     if found.count("error") or (fail_on == "warning" and found.count("warning")):
         raise typer.Exit(1)
