@@ -10,13 +10,14 @@ import lzma
 import os
 import stat
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixelwise.downloads import Limits, unpack
+from pixelwise.downloads import Limits, staging, unpack
 from pixelwise.downloads.unpacking import scan
 from pixelwise.errors import FileError, MissingError, PixelwiseError, SystemFault
 from pixelwise.types import Finding
@@ -250,6 +251,7 @@ def test_malformed_headers_are_refused(tmp_path: Path) -> None:
     assert code(make_tar({"f": b"x"}), limits=Limits(bytes=100)) == "too-large"
     assert code(make_tar({f"{i}": b"" for i in range(12)}), limits=Limits(members=10)) == "too-many-members"
     assert code(gzip.compress(make_tar({"f": bytes(4 << 20)})), limits=Limits(ratio=10)) == "too-large"
+    assert code(make_tar({"n" * 256: b""})) == "name-too-long"
     for name in ("a\u202egpj.exe", "a\x7f", "a\u2028b", "a\x85"):
         assert code(make_tar({name: b""})) == "bad-name"
     for name in ("a/../../b", "..", "/etc/x", "\\x", "C:x", "a\\..\\b", "//host/share"):
@@ -280,6 +282,16 @@ def test_selection_renames_and_leaves_out_but_still_checks(tmp_path: Path) -> No
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "t"]
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress])
+def test_the_hash_is_that_of_the_whole_file(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    archive = write(tmp_path / "t", pack(make_tar({"a": b"1"})) + os.urandom(1 << 20))
+    assert unpack(archive, tmp_path / "out", hashes={"sha1": [hashlib.sha1(archive.read_bytes()).hexdigest()]}) == 1
+    with pytest.raises(FileError) as caught:
+        unpack(archive, tmp_path / "out2", hashes={"sha1": ["0" * 40]})
+    assert caught.value.code == "hash-mismatch"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "t"]
+
+
 def test_an_existing_destination_is_not_touched(tmp_path: Path) -> None:
     archive = write(tmp_path / "t", make_tar({"a": b"new"}))
     (tmp_path / "out").mkdir()
@@ -288,6 +300,14 @@ def test_an_existing_destination_is_not_touched(tmp_path: Path) -> None:
         unpack(archive, tmp_path / "out")
     assert caught.value.code == "destination-exists"
     assert tree(tmp_path) == {"out": None, "out/a": b"mine", "t": archive.read_bytes()}
+
+
+def test_what_a_killed_unpacking_left_is_removed(tmp_path: Path) -> None:
+    staged = staging.fresh(tmp_path, "out", "unpacking")
+    (staged / "tree").mkdir(parents=True)
+    (staged / "tree" / "half").write_bytes(b"1")
+    unpack(write(tmp_path / "t", make_tar({"a": b"1"})), tmp_path / "out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "t"]
 
 
 def test_a_missing_archive_is_said(tmp_path: Path) -> None:

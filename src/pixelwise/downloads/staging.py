@@ -37,6 +37,8 @@ else:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+_HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+
 FOREIGN_QUIET = 86_400.0
 """Seconds without a change after which the work of another host, whose locks may not reach us, is abandoned."""
 
@@ -98,11 +100,14 @@ def take(path: Path, quiet: float = FOREIGN_QUIET) -> int | None:
         return None
     try:
         _lock(fd)
+    except OSError as error:
+        if error.errno in _HELD or time.time() - os.fstat(fd).st_mtime < quiet:
+            os.close(fd)
+            return None  # held, or a file system without locks where only time can tell
+    with contextlib.suppress(OSError):
         # Between open and lock another process may have removed it: then the lock is on a nameless file.
         if os.path.samestat(os.fstat(fd), os.stat(path)):
             return fd
-    except OSError:
-        pass
     os.close(fd)
     return None
 
@@ -119,11 +124,17 @@ def release(fd: int) -> None:
 
 
 def discard_abandoned(parent: Path, what: str, kind: str) -> None:
-    """Remove unfinished folders that nobody owns any more."""
+    """Remove unfinished folders that nobody owns any more.
+
+    Each is renamed first: an owner that lives all the same then fails, and cannot put a half-deleted folder in place.
+    """
     for path in leftovers(parent, what, kind):
         fd = take(path)
         if fd is not None:
-            shutil.rmtree(path, ignore_errors=True)
+            gone = fresh(parent, what, kind)
+            with contextlib.suppress(OSError):
+                os.rename(path, gone)
+                shutil.rmtree(gone, ignore_errors=True)
             release(fd)
 
 

@@ -84,8 +84,9 @@ def unpack_into(
         for entry, member in _checked(reader, notes):
             target = member if select is None else select(member)
             if target is not None and entry.kind == b"5":
-                _make_folder(folder / target)
+                _make_folder(folder, folder / target)
             elif target is not None:
+                _make_folder(folder, (folder / target).parent)
                 _write(reader, folder / target, member)
                 count += 1
             if progress is not None:
@@ -128,15 +129,18 @@ def verify(path: Path, digests: Mapping[str, str], hashes: Mapping[str, Collecti
             )
 
 
-def _make_folder(path: Path) -> None:
+def _make_folder(root: Path, path: Path) -> None:
+    # Never the root itself: where somebody took it for abandoned and moved it away, writing has to fail.
+    if path == root or path.is_dir():
+        return
+    _make_folder(root, path.parent)
     try:
-        path.mkdir(mode=0o755, parents=True, exist_ok=True)
+        path.mkdir(mode=0o755, exist_ok=True)
     except OSError as error:
         raise fault(error, path, "making a folder") from error
 
 
 def _write(reader: TarReader, path: Path, member: str) -> None:
-    _make_folder(path.parent)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         out = io.FileIO(os.open(path, flags, 0o644), "w")
