@@ -19,6 +19,7 @@ import pytest
 from packing import ArraySource, assert_equal, dataset_of, random_sample, small, table, tree, voc_tree
 
 import pixelwise as pw
+from pixelwise.dataset import concat
 from pixelwise.errors import DataError, PackError, SystemFault, UsageError
 from pixelwise.packs import cached, packing
 from pixelwise.store import PackSource
@@ -695,3 +696,57 @@ print(tracemalloc.get_traced_memory()[0] + pa.total_allocated_bytes() - before)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) / count < 150
+
+
+# -- what samples are made of -------------------------------------------------------------------------------------
+
+
+def test_datasets_made_from_datasets_are_known_by_their_files(
+    voc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = pw.open(voc)
+    animals = files.remap({"bird": "aeroplane"})
+    vehicles = files.remap({"aeroplane": "bird"})
+    joined = concat([files, pw.open(voc_tree(tmp_path / "more", seed=1))])
+    inventories = []
+    with monkeypatch.context() as patch:
+        patch.setattr("pixelwise.dataset.FileSource.read", lambda *a, **k: pytest.fail("a pixel was read"))
+        for dataset in (files, animals, vehicles, joined):
+            inventories.append(packing.take_inventory(dataset, ["train"], "raw", 1 << 20))
+    assert len({i.fingerprint for i in inventories}) == 4
+    assert all(len(i.files) >= 10 for i in inventories)
+    packed = pw.pack(animals, tmp_path / "a.pack")
+    assert_equal(animals["train"], packed["train"])
+    assert packed.history == animals.history != ()
+    touch(voc / "SegmentationClass/2007_000000.png")
+    with pytest.raises(PackError, match="2007_000000"):
+        pw.open(tmp_path / "a.pack", source=True)
+
+
+def test_drawn_labels_are_stale_when_their_annotation_changes(tmp_path: Path) -> None:
+    from pixelwise.codecs import encode_png
+
+    root = tmp_path / "labelme"
+    root.mkdir()
+    for name in ("a", "b"):
+        (root / f"{name}.png").write_bytes(encode_png(np.zeros((20, 30, 3), np.uint8)))
+        shape = {"label": "cat", "points": [[2, 2], [20, 2], [20, 15]], "shape_type": "polygon"}
+        text = {"imagePath": f"{name}.png", "shapes": [shape], "imageHeight": 20, "imageWidth": 30}
+        (root / f"{name}.json").write_text(json.dumps(text))
+    first = pw.open(root, format="labelme", cache=tmp_path / "cache")
+    assert first.format == "pack"
+    assert_equal(pw.open(root, format="labelme")["all"], first["all"])
+    text["shapes"] = []
+    (root / "b.json").write_text(json.dumps(text))
+    assert "b.json" in pw.verify(first.root, source=True)[0].where
+    second = pw.open(root, format="labelme", cache=tmp_path / "cache")
+    assert (second["all"][1].label == 0).all()  # type: ignore[union-attr]
+
+
+def test_a_file_that_appears_is_a_change(voc: Path, tmp_path: Path) -> None:
+    pw.pack(pw.open(voc), tmp_path / "a.pack")
+    name = "2007_000001.png"
+    shutil.copy(voc / "SegmentationClass" / name, voc / "SegmentationObject" / name)
+    (finding,) = pw.verify(tmp_path / "a.pack", source=True)
+    assert finding.where.endswith(f"SegmentationObject/{name}")
+    assert "is new" in finding.what

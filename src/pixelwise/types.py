@@ -63,6 +63,22 @@ class Finding:
         return f"{self.where}: {self.what}" + (f"; {self.fix}" if self.fix else "") + f" [{self.code}]"
 
 
+class Origin(NamedTuple):
+    """What a sample is made of: the files it is read from (one may be absent), and how, as text."""
+
+    files: tuple[str, ...]
+    how: str
+
+
+def origin_of(source: Source, index: int) -> Origin | None:
+    """The origin of sample `index`, where its source has a method `origin(index)`; None where that is not known.
+
+    Two samples of the same name and origin have the same pixels as long as the files do not change.
+    """
+    find = getattr(source, "origin", None)
+    return None if find is None else find(index)
+
+
 class Clock:
     """Seconds that one thread spent by stage. `lap` books the time since the last lap (or `start`) on a stage."""
 

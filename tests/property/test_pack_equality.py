@@ -27,7 +27,7 @@ def datasets(draw: st.DrawFn) -> Dataset:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     classes = table(draw(st.sampled_from([1, 2, 21, 255, 300])))
     labels = draw(st.booleans())
-    kinds: Any = [None, np.uint8, np.uint16]
+    kinds: Any = [None, np.uint8, np.uint16, np.uint32]
     samples = [
         random_sample(rng, f"näme {i}/{i}", (draw(SIDES), draw(SIDES)), classes, labels, draw(st.sampled_from(kinds)))
         for i in range(draw(st.integers(1, 9)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from ..errors import FileError, UsageError
 from ..files import read_bytes
 from ..headers import HeaderSizes
 from ..labels import check_pair, to_ids
-from ..types import U8, Clock, Finding, Label, Sample, Window
+from ..types import U8, Clock, Finding, Label, Origin, Sample, Window
 
 I64 = NDArray[np.int64]
 
@@ -124,6 +126,15 @@ class FileSource:
         """The full path of sample `index` under one of `images`, `labels`, `instances`."""
         return self._prefix + paths[index]
 
+    def origin(self, index: int) -> Origin:
+        """The files of sample `index`, and how they are decoded."""
+        paths = (p for p in (self.images, self.labels, self.instances) if p is not None)
+        return Origin(tuple(self.path(p, index) for p in paths), self._how)
+
+    @cached_property
+    def _how(self) -> str:
+        return f"{self.decoding} {_digest(repr(self.classes.to_dict()).encode())}"
+
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width) from the headers of the images, remembered between runs: see HeaderSizes."""
         return self._sizes(indices)
@@ -176,6 +187,10 @@ class FileSource:
         pixels = decode_stored(read_bytes(path), path).pixels
         check_pair((size[0], size[1]), (pixels.shape[0], pixels.shape[1]), path)
         return pixels
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 class ArraySource:

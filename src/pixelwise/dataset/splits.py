@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..classes import ClassTable
 from ..errors import UnknownNameError
-from ..types import Clock, Finding, Sample, Source, Window
+from ..types import Clock, Finding, Origin, Sample, Source, Window, origin_of
 
 I64 = NDArray[np.int64]
 
@@ -70,6 +70,10 @@ class Split:
     def positions(self, indices: I64) -> I64:
         """(n,) int64: where these samples of the split lie in its source."""
         return indices if self.indices is None else self.indices[indices]
+
+    def origin(self, index: int) -> Origin | None:
+        """The origin of sample `index`: see origin_of."""
+        return origin_of(self.source, self._position(index))
 
     @property
     def names(self) -> Sequence[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..classes import ClassTable
-from ..types import Clock, Finding, Label, Sample, Source, Window
+from ..types import Clock, Finding, Label, Origin, Sample, Source, Window, origin_of
 
 I64 = NDArray[np.int64]
 
@@ -55,6 +57,15 @@ class RelabelledSource:
         """Whether samples carry a label."""
         return self.source.has_labels
 
+    def origin(self, index: int) -> Origin | None:
+        """The origin of the sample under its old classes, and what they become."""
+        found = origin_of(self.source, index)
+        return found and Origin(found.files, f"{found.how} {self._how}")
+
+    @cached_property
+    def _how(self) -> str:
+        return "as " + hashlib.sha256(self.ids.tobytes() + repr(self.classes.to_dict()).encode()).hexdigest()[:16]
+
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width)."""
         return self.source.sizes(indices)
@@ -96,9 +107,16 @@ class JoinedSource:
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
 
-    def _place(self, index: int) -> tuple[int, int]:
+    def place(self, index: int) -> tuple[int, int]:
+        """The part that holds sample `index`, and its position there."""
         part = int(np.searchsorted(self._ends, index, side="right"))
         return part, index - (int(self._ends[part - 1]) if part else 0)
+
+    def origin(self, index: int) -> Origin | None:
+        """The origin of the sample in its part."""
+        part, at = self.place(index)
+        found = getattr(self.parts[part], "origin", None)
+        return None if found is None else found(at)
 
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width)."""
@@ -120,6 +138,6 @@ class JoinedSource:
         notes: list[Finding] | None = None,
     ) -> Sample:
         """The sample of the part that holds it, under its name in the whole."""
-        part, at = self._place(index)
+        part, at = self.place(index)
         sample = self.parts[part].read(at, window, clock=clock, notes=notes)
         return Sample(self.names[index], sample.image, sample.label, sample.instances)

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from ..dataset import Dataset, FileSource
+from ..dataset import Dataset
 from ..errors import PackError
 from ..files import cache_dir
 from ..formats import packed
@@ -47,11 +47,11 @@ def cached(
     return write_pack(inventory, folder, threads, progress)
 
 
-def _layout(dataset: Dataset) -> list[str]:
-    """What distinguishes two ways of opening the same folder: splits and where their labels lie."""
-    out = []
+def _layout(dataset: Dataset) -> list[object]:
+    """What distinguishes two ways of opening the same folder: splits, where their files lie and how they are read."""
+    out: list[object] = []
     for name in dataset.splits:
-        source = dataset[name].source
-        first = source.labels[0] if isinstance(source, FileSource) and source.labels is not None and len(source) else ""
-        out.append(f"{name}\0{os.path.dirname(first)}")
+        split = dataset[name]
+        origin = split.origin(0) if len(split) else None
+        out.append((name, origin and ([os.path.dirname(f) for f in origin.files], origin.how)))
     return out

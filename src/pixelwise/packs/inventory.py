@@ -7,17 +7,15 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dataset import Dataset, FileSource, Split
+from ..dataset import Dataset, Split
 from ..errors import PackError, UsageError
-from ..files import open_error
-from ..store import VERSION, PackSource, SplitEntry, changed
+from ..store import VERSION, SplitEntry, changed, look
 from ..store.manifest import Encoding
-from ..types import Source
+from ..types import Source, origin_of
 
 I64 = NDArray[np.int64]
 
@@ -30,7 +28,7 @@ BATCH_BYTES = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """A source file as it was when packing began. path: relative to the dataset's root, or absolute."""
+    """A source file as it was when packing began, as `look` says. path: relative to the dataset's root, or absolute."""
 
     path: str
     bytes: int
@@ -106,7 +104,7 @@ def take_inventory(dataset: Dataset, splits: Sequence[str] | None, encoding: Enc
     digest = hashlib.sha256(json.dumps(options).encode())
     for own in rows:
         digest.update(own.tobytes())
-    for part in _identity(dataset, sources, source, index, files):
+    for part in _identity(sources, source, index, files):
         digest.update(part)
     return Inventory(
         dataset, encoding, sources, source, index, sizes, entries, tuple(rows), files, files_of,
@@ -135,13 +133,8 @@ def _records(chosen: Sequence[Split], sources: Sequence[Source]) -> tuple[NDArra
 
 
 def _sample_key(source: Source, index: int) -> object:
-    # Two splits of a dataset often have a source each; the same files are the same sample.
-    if isinstance(source, FileSource):
-        label = None if source.labels is None else source.labels[index]
-        return str(source.root), source.names[index], source.images[index], label
-    if isinstance(source, PackSource):
-        return str(source.volume.root), source.has_labels, int(source.rows(np.array([index]))[0])
-    return id(source), index
+    # Two splits of a dataset often have a source each; the same files, read the same way, are the same sample.
+    return source.names[index], origin_of(source, index) or (id(source), index)
 
 
 def _files(
@@ -149,39 +142,26 @@ def _files(
 ) -> tuple[list[Stat], I64]:
     files: list[Stat] = []
     ends = [0]
+    prefix = str(dataset.root) + os.sep
     for k, i in zip(source.tolist(), index.tolist(), strict=True):
-        one = sources[k]
-        if isinstance(one, FileSource):
-            files += _stat_sample(dataset.root, one, i)
+        origin = origin_of(sources[k], i)
+        for path in () if origin is None else origin.files:
+            files.append(Stat(path.removeprefix(prefix), *look(path)))
         ends.append(len(files))
     return files, np.array(ends, np.int64)
-
-
-def _stat_sample(root: Path, source: FileSource, index: int) -> Iterator[Stat]:
-    for paths, optional in ((source.images, False), (source.labels, False), (source.instances, True)):
-        if paths is None:
-            continue
-        full = source.path(paths, index)
-        try:
-            found = os.stat(full)
-        except OSError as error:
-            if optional and isinstance(error, FileNotFoundError):
-                continue
-            raise open_error(full, error) from None
-        yield Stat(paths[index] if source.root == root else full, found.st_size, found.st_mtime_ns)
 
 
 def _payload(
     sources: Sequence[Source], source: NDArray[np.int32], sizes: I64, files: list[Stat], files_of: I64,
     encoding: Encoding, label_bytes: int,
 ) -> I64:  # fmt: skip
-    """Bytes of each record, exact for raw records without instances, a good guess for others."""
+    """Bytes of each record, of raw images and labels without instances, and a guess for encoded ones."""
     pixels = sizes[:, 0] * sizes[:, 1]
     labels = np.array([s.has_labels for s in sources], np.int64)[source] if len(sources) else np.zeros(0, np.int64)
-    raw: I64 = pixels * (3 + label_bytes * labels) + pixels * (np.diff(files_of) == 3)
+    raw: I64 = pixels * (3 + label_bytes * labels)
     if encoding == "raw":
         return raw
-    stored = np.concatenate([[0], np.cumsum([f.bytes for f in files], dtype=np.int64)])
+    stored = np.concatenate([[0], np.cumsum([max(f.bytes, 0) for f in files], dtype=np.int64)])
     guess: I64 = np.where(np.diff(files_of) > 0, stored[files_of[1:]] - stored[files_of[:-1]], raw // 2)
     return guess
 
@@ -192,16 +172,13 @@ def _cut(payload: I64, limit: int) -> I64:
     return np.concatenate([[0], np.flatnonzero(np.diff(number)) + 1, [len(payload)]])
 
 
-def _identity(
-    dataset: Dataset, sources: Sequence[Source], source: NDArray[np.int32], index: I64, files: list[Stat]
-) -> Iterator[bytes]:
-    """What tells these samples from others: names and file states; a pack's fingerprint; else the pixels."""
+def _identity(sources: Sequence[Source], source: NDArray[np.int32], index: I64, files: list[Stat]) -> Iterator[bytes]:
+    """What tells these samples from others: names, how they are read and the state of files; else the pixels."""
     for k, i in zip(source.tolist(), index.tolist(), strict=True):
         one = sources[k]
-        yield one.names[i].encode("utf-8", "surrogatepass") + b"\n"
-        if isinstance(one, PackSource):
-            yield f"{one.volume.manifest.fingerprint} {one.rows(np.array([i]))[0]}\n".encode()
-        elif not isinstance(one, FileSource):
+        origin = origin_of(one, i)
+        yield f"{one.names[i]}\n{'' if origin is None else origin.how}\n".encode("utf-8", "surrogatepass")
+        if origin is None:
             sample = one.read(i)
             for pixels in (sample.image, sample.label, sample.instances):
                 if pixels is not None:

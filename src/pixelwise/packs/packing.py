@@ -178,7 +178,7 @@ def _write_all(inventory: Inventory, folder: Path, threads: int, progress: Progr
     return Manifest(
         fingerprint=inventory.fingerprint, encoding=inventory.encoding, classes=dataset.classes,
         source_format=dataset.format, source_root=str(Path(dataset.root).absolute()), records=len(inventory),
-        splits=inventory.splits, tables=entries, shards=tuple(shards), notes=dataset.notes,
+        splits=inventory.splits, tables=entries, shards=tuple(shards), notes=dataset.notes, history=dataset.history,
     )  # fmt: skip
 
 

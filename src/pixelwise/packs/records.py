@@ -47,7 +47,7 @@ def fetch(inventory: Inventory, record: int) -> Record:
     if inventory.encoding == "original":
         image = _original(source, index, image)
         label = None if label is None else encode_png(label)
-        instances = None if instances is None else encode_png(instances)
+        instances = None if instances is None else _encode_numbers(instances, sample.name)
     inventory.check_unchanged(record)
     crc = 0
     for part in (image, label, instances):
@@ -85,10 +85,22 @@ def _object_numbers(sample: Sample) -> NDArray[Any]:
 
 def _original(source: Any, index: int, image: NDArray[Any]) -> bytes:
     # A file's bytes are kept where any reader gets the same pixels from them; else the pixels, as PNG.
-    if type(source) is FileSource:
+    if type(source) is FileSource and source.decoding.plain_images:
         path = source.path(source.images, index)
         data = read_bytes(path)
         header = parse_header(data, path)
         if header.kind in ("jpeg", "png") and header.bits <= 8 and (header.height, header.width) == image.shape[:2]:
             return data
     return encode_png(image)
+
+
+def _encode_numbers(instances: NDArray[Any], where: str) -> bytes:
+    # PNG has at most 16 bits a sample; larger numbers go into RGB, as COCO panoptic does: R + 256 G + 65536 B.
+    if instances.dtype != np.uint32:
+        return encode_png(instances)
+    if int(instances.max()) >= 1 << 24:
+        raise LabelError(
+            "instances of 2^24 or more fit in no PNG", code="unsupported-label-mode", where=where,
+            fix='pack with encoding="raw"',
+        )  # fmt: skip
+    return encode_png(np.ascontiguousarray(instances.view(np.uint8).reshape(*instances.shape, 4)[..., :3]))

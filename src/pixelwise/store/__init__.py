@@ -1,6 +1,6 @@
 """The packed store, read: a manifest, an index in memory, shards mapped into memory. docs/pack.md is its format."""
 
-from .changes import changed, stale_files
+from .changes import changed, look, stale_files
 from .manifest import FORMAT, MANIFEST, VERSION, FileEntry, Manifest, ShardEntry, SplitEntry, read_manifest
 from .source import PackSource
 from .tables import Index, checksum, read_table
@@ -20,6 +20,7 @@ __all__ = [
     "changed",
     "checksum",
     "load_volume",
+    "look",
     "open_volume",
     "read_manifest",
     "read_table",

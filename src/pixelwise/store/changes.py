@@ -12,15 +12,23 @@ from .manifest import Manifest
 from .tables import read_table
 
 
-def changed(root: Path, path: str, size: int, mtime_ns: int) -> str | None:
-    """How a source file differs from what it was: "changed", "is gone", or None where it does not."""
+def look(path: str) -> tuple[int, int]:
+    """(size, time of change in ns) of a file; (-1, 0) where there is none."""
     try:
-        now = os.stat(os.path.join(root, path))
+        found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return "is gone"
-    except OSError as error:
+        return -1, 0
+    except (OSError, ValueError) as error:
         raise open_error(path, error) from None
-    return None if (now.st_size, now.st_mtime_ns) == (size, mtime_ns) else "changed"
+    return found.st_size, found.st_mtime_ns
+
+
+def changed(root: Path, path: str, size: int, mtime_ns: int) -> str | None:
+    """How a source file differs from what it was: "changed", "is gone", "is new", or None where it does not."""
+    now = look(os.path.join(root, path))
+    if now == (size, mtime_ns):
+        return None
+    return "is gone" if now[0] < 0 else "is new" if size < 0 else "changed"
 
 
 def stale_files(root: Path, manifest: Manifest, source: Path | None = None) -> Iterator[PackError]:

@@ -57,7 +57,7 @@ class Manifest:
     """What `manifest.json` says.
 
     fingerprint: 32 hex digits of source and options; the folder `data` is named by its first 16. encoding: "raw" or
-    "original". source_format, source_root: the dataset it was made from. records: samples stored, each once.
+    "original". source_format, source_root, history: the dataset it was made from. records: samples stored, each once.
     """
 
     fingerprint: str
@@ -70,6 +70,7 @@ class Manifest:
     tables: tuple[FileEntry, ...]
     shards: tuple[ShardEntry, ...]
     notes: tuple[Finding, ...] = ()
+    history: tuple[str, ...] = ()
 
     @property
     def data(self) -> str:
@@ -95,6 +96,7 @@ class Manifest:
             "tables": [asdict(t) for t in self.tables],
             "shards": [asdict(s) for s in self.shards],
             "notes": [asdict(n) for n in self.notes],
+            "history": list(self.history),
             "classes": self.classes.to_dict(),
         }
         fields = json.loads(json.dumps(fields))
@@ -155,6 +157,7 @@ def _parse(fields: dict[str, Any]) -> Manifest:
             lambda s: ShardEntry(_file(s), _count(s["records"]), _count(s["bytes"]), _count(s["crc32"])),
         ),
         notes=_notes(fields["notes"]),
+        history=tuple(_text(h) for h in fields["history"]),
     )
     if sum(s.records for s in manifest.shards) != manifest.records:
         raise ValueError("the shards' records do not add up")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..codecs import decode_image, decode_stored
 from ..errors import PackError, UsageError
-from ..types import U8, Clock, Finding, Label, Sample, Window
+from ..types import U8, Clock, Finding, Label, Origin, Sample, Window
 from .tables import Names, checksum
 from .volume import Volume, open_volume
 
@@ -60,6 +60,11 @@ class PackSource:
     def is_raw(self) -> bool:
         """Whether pixels are stored as they are, so that `addresses` can tell where."""
         return self._raw
+
+    def origin(self, index: int) -> Origin:
+        """The record of the pack."""
+        row = int(self.rows(np.array([index]))[0])
+        return Origin((), f"pack {self.volume.manifest.fingerprint} record {row}, labels {self._labels}")
 
     def rows(self, indices: I64 | None = None) -> I64:
         """The records of the samples at `indices` (default: all): positions in the pack's index."""
@@ -190,8 +195,13 @@ class PackSource:
         if window is not None:
             cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
             return Sample(table.name[row], image[cut], None if label is None else label[cut])
-        instances = None if data[2] is None else decode_stored(data[2], where).pixels
+        instances = None if data[2] is None else _numbers(decode_stored(data[2], where).pixels)
         return Sample(table.name[row], image, label, instances)
+
+
+def _numbers(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Object numbers of a PNG: as stored, or R + 256 G + 65536 B where there are more than 16 bits."""
+    return pixels if pixels.ndim == 2 else pixels.astype(np.uint32) @ np.array([1, 256, 65_536], np.uint32)
 
 
 class _Chosen(Sequence[str]):
