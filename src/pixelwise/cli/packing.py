@@ -52,7 +52,7 @@ def verify(
     for finding in found:
         out.print(str(finding), markup=False)
     if found:
-        out.print(f"{target}: {len(found)} problems", markup=False)
+        out.print(f"{target}: {len(found)} problem{'s' * (len(found) > 1)}", markup=False)
         raise typer.Exit(1)
     out.print(f"{target}: every record is as it was packed", markup=False)
 
