@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..dataset import Dataset
 from ..errors import FormatError, MissingError, UnknownNameError, UsageError, printable
-from . import aerial, coco, described, export, labelme, medical, packed, scenes, street, voc, yolo
+from . import aerial, coco, described, export, huggingface, labelme, medical, packed, scenes, street, voc, yolo
 from .family import Family
 
 
@@ -45,6 +45,8 @@ FORMATS: dict[str, Format] = {
     "coco": Format(coco.LOOKS_LIKE, coco.find, coco.load),
     "coco_panoptic": Format(coco.PANOPTIC_LOOKS_LIKE, coco.find_panoptic, coco.load_panoptic),
     "labelme": Format(labelme.LOOKS_LIKE, labelme.find, labelme.load),
+    "hf_parquet": Format(huggingface.PARQUET_LOOKS_LIKE, huggingface.find_parquet, huggingface.load_parquet),
+    "hf_imagefolder": Format(huggingface.FOLDER_LOOKS_LIKE, huggingface.find_folder, huggingface.load_folder),
     "yolo": Format(yolo.LOOKS_LIKE, yolo.find, yolo.load),
 }  # fmt: skip
 """Every format by its name."""

@@ -13,6 +13,7 @@
     minus_one = 255                             # the stored value that -1 in an NPY label stands for
     [splits]
     lists = "splits/{split}.txt"                # or {split} in the paths above, or neither
+    unlabelled = ["test"]                       # splits without labels
     of = "all"                                  # with ratios: which split is divided, where there are several
     ratios = {train = 0.8, val = 0.2}
     seed = 0
@@ -52,7 +53,7 @@ _KEYS = {
     "": {"root", "images", "labels", "splits", "classes", "class"},
     "images": {"path", "value_range", "bands"},
     "labels": {"path", "instances", "kinds", "palette", "minus_one"},
-    "splits": {"lists", "of", "ratios", "seed", "group"},
+    "splits": {"lists", "unlabelled", "of", "ratios", "seed", "group"},
     "classes": {"ignore_index", "ignore_values", "ignore_colors"},
     "class": {"name", "values", "color", "colors"},
 }
@@ -129,7 +130,8 @@ def _layout(data: Mapping[str, Any], path: Path, base: Path, labels: bool) -> La
     def is_split(name: str) -> bool:  # `{split}/` finds the folders of the labels as well, `{split}_labels/`
         return lists is not None or name in labelled or SPLIT_NAMES.fullmatch(name) is not None
 
-    return Layout(images["path"], {"labels": coding}, lists, splits=is_split)
+    return Layout(images["path"], {"labels": coding}, lists, splits=is_split,
+                  unlabelled=tuple(splits.get("unlabelled", ())))  # fmt: skip
 
 
 def _unused(root: Path) -> ClassTable:

@@ -57,7 +57,7 @@ class Layout:
     images: the template of the image files. codings: the ways of storing labels by name; the first whose files are
     there is the default. lists: the template of the split lists; without it, {split} in `images` makes the splits,
     and without that there is one split, `only`. names: what the samples' base names look like, where the folders'
-    names are common. needs: further files or folders that must be there.
+    names are common. unlabelled: splits that have no labels. needs: further files or folders that must be there.
     """
 
     images: str
@@ -66,6 +66,7 @@ class Layout:
     names: str | None = None
     needs: Sequence[str] = ()
     only: str = "all"
+    unlabelled: Sequence[str] = ()
     splits: Callable[[str], bool] = field(default=lambda name: SPLIT_NAMES.fullmatch(name) is not None)
 
     @property
@@ -210,7 +211,9 @@ class _Opened:
 
     def _labels(self, split: str, samples: Sequence[Match]) -> PathRule | Sequence[str] | None:
         template = self.coding.labels
-        if template is None or first(self.root, fill(template, split=split, star="*")) is None:
+        if template is None or split in self.layout.unlabelled:
+            return None
+        if first(self.root, fill(template, split=split, star="*")) is None:
             return None  # a test split without labels
         return self._paths(template, split, samples)
 
