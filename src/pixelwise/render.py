@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .transforms import F64, I64, Plans
-from .types import Label, Plan, Sample, Window
+from .transforms.plans import Rendered
+from .types import U8, Label, Plan, Sample, Window
 
 Output: TypeAlias = Literal["float32", "float16", "uint8", "uint8-hwc"]
 
@@ -147,7 +148,7 @@ class Renderer:
     """Writes the samples of one batch into its slot. Thread-safe: each sample has its own place.
 
     plans: of the batch. slot: arrays of at least the plans' sizes; what a smaller plan leaves over becomes fill and
-    `ignore_index`.
+    `ignore_index`. Where the label chooses between windows, plans.matrix tells afterwards what it chose.
     """
 
     def __init__(
@@ -156,34 +157,27 @@ class Renderer:
         self.plans = plans
         self.slot = slot
         self._packed = output == "uint8-hwc"
+        self._ignore_index, self._fill = ignore_index, fill
         self._ignore = None if slot.labels is None else slot.labels.dtype.type(ignore_index)
         self._palette = make_palette(plans, fill, output.startswith("uint8"))
         self._matrix = np.ascontiguousarray(plans.matrix.reshape(-1, 6))
         self._jobs = self._table()
         self._kinds = set(self._jobs[:, _KIND].tolist())
-        self._windows: list[list[int]] = self._jobs[:, -4:].tolist()
+        # What is to be read: of the first stage, where there are several.
+        first = plans.stages[0][0] if plans.stages else plans
+        self._windows: list[list[int]] = _windows(first).tolist()
 
     def _table(self) -> I64:
         from .kernels import window as w
 
-        plans, matrix = self.plans, self.plans.matrix
+        plans, images = self.plans, self.slot.images
         jobs = np.zeros((len(plans), w.WIDE), np.int64)
-        axes = matrix[:, (0, 1), (0, 1)]
-        straight = (matrix[:, 0, 1] == 0) & (matrix[:, 1, 0] == 0)
-        whole = (np.abs(axes) == 1).all(axis=1) & (matrix[:, :, 2] == np.rint(matrix[:, :, 2])).all(axis=1)
-        copy = straight & whole
-        jobs[:, w.KIND] = np.where(copy, w.COPY, np.where(straight, w.SCALE, w.WARP))
         jobs[:, w.HEIGHT : w.WIDTH + 1] = plans.source
         jobs[:, w.OUT_H : w.OUT_W + 1] = plans.size
-        flip = axes < 0
-        # A mirrored axis starts at its far end: the first source column is where the last output column lies.
-        corner = matrix[:, :, 2] - np.where(flip, plans.size[:, ::-1], 0)
-        jobs[:, w.X0], jobs[:, w.Y0] = np.where(copy, corner.T, 0)
-        jobs[:, w.FLIP_X], jobs[:, w.FLIP_Y] = flip.T
-        images = self.slot.images
         jobs[:, w.SLOT] = np.arange(len(plans))
         jobs[:, w.ROWS : w.COLUMNS + 1] = images.shape[1:3] if self._packed else images.shape[2:4]
-        jobs[:, w.LOW_Y :] = _windows(plans, copy)
+        jobs[:, w.LOW_Y : w.HIGH_X + 1] = _windows(plans)
+        _place(jobs, plans.matrix, plans.size)
         return jobs
 
     def window(self, k: int) -> Window:
@@ -196,6 +190,9 @@ class Renderer:
 
         y0, x0, _, _ = self._windows[k]
         image, label = sample.image, sample.label
+        for stage in range(len(self.plans.stages)):
+            image, label = self._staged(stage, k, image, label)
+            y0 = x0 = 0
         job = self._jobs[k]
         if image.strides[1:] != (3, 1):
             image = image.copy()
@@ -209,6 +206,17 @@ class Renderer:
             job[w.LABEL] = label.__array_interface__["data"][0] - y0 * label.strides[0] - label.itemsize * x0
         self._run(k, k + 1, None if label is None else label.dtype)
 
+    def _staged(self, stage: int, k: int, image: U8, label: Label | None) -> tuple[U8, Label | None]:
+        """The pixels of sample k after a stage: rendered to bytes, then handed to what the stage ends with."""
+        plans, step = self.plans.stages[stage]
+        size = tuple(plans.size[k].tolist())
+        room = Slot(np.empty((1, *size, 3), np.uint8), None if label is None else np.empty((1, *size), label.dtype))
+        one = Renderer(plans.only(k), room, "uint8-hwc", self._ignore_index, self._fill)
+        if stage:  # the pixels of a later stage are all there
+            one._windows = [[0, 0, *image.shape[:2]]]
+        one.write(0, Sample("", image, label))
+        return step(k, room.images[0], None if room.labels is None else room.labels[0], self._ignore_index)
+
     def write_mapped(
         self, first: int, last: int, images: I64, labels: I64 | None = None, label_dtype: Any = np.uint8
     ) -> None:
@@ -220,13 +228,31 @@ class Renderer:
         """
         from .kernels import window as w
 
+        dtype = None if labels is None else np.dtype(label_dtype)
+        if self.plans.stages:
+            for k in range(first, last):
+                label = None if labels is None or dtype is None else (int(labels[k - first]), dtype)
+                self._write_stages(k, int(images[k - first]), label)
+            return
         jobs = self._jobs[first:last]
         jobs[:, w.IMAGE], jobs[:, w.IMAGE_STRIDE] = images, 3 * jobs[:, w.WIDTH]
-        dtype = None
-        if labels is not None:
-            dtype = np.dtype(label_dtype)
+        if labels is not None and dtype is not None:
             jobs[:, w.LABEL], jobs[:, w.LABEL_STRIDE] = labels, dtype.itemsize * jobs[:, w.WIDTH]
         self._run(first, last, dtype)
+
+    def _write_stages(self, k: int, image: int, label: tuple[int, np.dtype[Any]] | None) -> None:
+        import ctypes
+
+        h, w = self.plans.stages[0][0].source[k].tolist()
+        y0, x0, y1, x1 = self._windows[k]
+
+        def seen(address: int, shape: tuple[int, ...], dtype: Any) -> Any:
+            size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+            memory = (ctypes.c_uint8 * size).from_address(address)
+            return np.frombuffer(memory, dtype).reshape(shape)[y0:y1, x0:x1]
+
+        values = None if label is None else seen(label[0], (h, w), label[1])
+        self.write(k, Sample("", seen(image, (h, w, 3), np.uint8), values))
 
     def fill(self, k: int) -> None:
         """Make sample k of the batch nothing but padding: fill colour and `ignore_index`."""
@@ -235,16 +261,56 @@ class Renderer:
         self._jobs[k, w.OUT_H : w.OUT_W + 1] = 0
         self._jobs[k, w.KIND] = w.COPY
         self._kinds.add(w.COPY)
-        self._run(k, k + 1, None if self.slot.labels is None else np.dtype(np.uint8))
+        self._run_images(k, k + 1)
+        if self.slot.labels is not None:
+            self.slot.labels[k] = self._ignore
 
     def _run(self, first: int, last: int, label_dtype: Any) -> None:
+        if self.slot.labels is None:
+            label_dtype = None
+        if label_dtype is not None:
+            self._run_labels(first, last, label_dtype)
+        if self.plans.options is not None and label_dtype is not None:
+            for k in range(first, last):
+                self._choose(k, label_dtype)
+        self._run_images(first, last)
+        if self.plans.after:
+            for k in range(first, last):
+                rendered = self._rendered(k)
+                for step in self.plans.after:
+                    step(k, rendered)
+
+    def _choose(self, k: int, label_dtype: Any) -> None:
+        """Let the label of sample k, which shows the first option, decide between the options."""
+        plans, labels = self.plans, self.slot.labels
+        assert plans.options is not None
+        assert plans.accept is not None
+        assert labels is not None
+        h, w = plans.size[k].tolist()
+        for option in plans.options[k, 1:]:
+            if plans.accept(labels[k, :h, :w], self._ignore_index):
+                return
+            plans.matrix[k] = option
+            self._matrix[k] = option.reshape(6)
+            _place(self._jobs[k : k + 1], plans.matrix[k : k + 1], plans.size[k : k + 1])
+            self._kinds.add(int(self._jobs[k, _KIND]))
+            self._run_labels(k, k + 1, label_dtype)
+
+    def _rendered(self, k: int) -> Rendered:
+        images, labels, plans = self.slot.images, self.slot.labels, self.plans
+        h, w = plans.size[k].tolist()
+        planes = images[k].transpose(2, 0, 1) if self._packed else images[k]
+        if images.dtype == np.uint8:
+            unit = np.full(3, 255.0)
+        else:
+            unit = np.ones(3) if plans.normalize is None else 1.0 / np.array(plans.normalize[1])
+        label = None if labels is None else labels[k, :h, :w]
+        return Rendered(planes[:, :h, :w], label, unit, self._palette.fill[k].astype(np.float64), self._ignore_index)
+
+    def _run_labels(self, first: int, last: int, label_dtype: Any) -> None:
         from .kernels import window as w
 
-        self._run_images(first, last)
-        labels = self.slot.labels
-        if labels is None or label_dtype is None:
-            return
-        zero, jobs = _ZEROS[label_dtype], self._jobs
+        labels, zero, jobs = self.slot.labels, _ZEROS[label_dtype], self._jobs
         if w.COPY in self._kinds:
             w.render_label(jobs, first, last, zero, self._ignore, labels)
         if self._kinds - {w.COPY}:
@@ -258,44 +324,68 @@ class Renderer:
     def _run_images(self, first: int, last: int) -> None:
         from .kernels import window as w
 
-        images, p = self.slot.images, self._palette
-        if w.COPY in self._kinds and p.unchanged:
-            (w.render_packed if self._packed else w.render_planar)(self._jobs, first, last, p.fill, images)
-        planes = images.transpose(0, 3, 1, 2) if self._packed else images
-        if images.dtype == np.float16:
-            planes = np.empty((last - first, *images.shape[1:]), np.float32)
-        jobs, matrix = self._jobs[first:last], self._matrix[first:last]
-        if images.dtype == np.float16:
-            jobs = jobs.copy()
-            jobs[:, w.SLOT] -= first
+        images, p, kinds = self.slot.images, self._palette, self._kinds
+        half = images.dtype == np.float16
         these, n = slice(first, last), last - first
-        colors = (p.tones[these], p.color[these], p.plain[these], p.limits[these], p.fill[these])
-        if w.COPY in self._kinds and p.trivial and not p.unchanged:
-            w.render_float(jobs, 0, n, p.color[first:last], p.fill[first:last], planes)
-        elif w.COPY in self._kinds and not p.unchanged:
-            w.render_colored(jobs, 0, n, *colors, planes)
-        if self._kinds - {w.COPY}:
+        jobs, matrix, fill = self._jobs[these], self._matrix[these], p.fill[these]
+        planes = images.transpose(0, 3, 1, 2) if self._packed else images
+        if half:
+            planes, jobs = np.empty((n, *images.shape[1:]), np.float32), jobs.copy()
+            jobs[:, w.SLOT] -= first
+        colors = (p.tones[these], p.color[these], p.plain[these], p.limits[these], fill)
+        if w.COPY in kinds:
+            if p.unchanged:
+                (w.render_packed if self._packed else w.render_planar)(jobs, 0, n, fill, images)
+            elif p.trivial:
+                w.render_float(jobs, 0, n, p.color[these], fill, planes)
+            else:
+                w.render_colored(jobs, 0, n, *colors, planes)
+        if kinds - {w.COPY}:
             from .kernels import resample
 
-            if w.SCALE in self._kinds:
+            if w.SCALE in kinds:
                 resample.scale_image(jobs, matrix, 0, n, *colors, planes)
-            if w.WARP in self._kinds:
+            if w.WARP in kinds:
                 resample.warp_image(jobs, matrix, 0, n, *colors, planes)
-        if images.dtype == np.float16:
-            w.to_half(planes.reshape(-1), images[first:last].reshape(-1).view(np.uint16))
+        if half:
+            w.to_half(planes.reshape(-1), images[these].reshape(-1).view(np.uint16))
 
 
 _KIND = 12
 _ZEROS = {np.dtype(t): np.zeros(1, t) for t in (np.uint8, np.uint16)}
 
 
-def _windows(plans: Plans, copy: NDArray[np.bool_]) -> I64:
-    """`Plan.window` for all plans: (B, 4) int64."""
-    h, w = plans.size[:, 0, None].astype(float), plans.size[:, 1, None].astype(float)
+def _is_copy(matrix: F64) -> NDArray[np.bool_]:
+    """`Plan.is_copy` of matrices (..., 2, 3)."""
+    axes, shift = matrix[..., (0, 1), (0, 1)], matrix[..., 2]
+    whole = (np.abs(axes) == 1).all(axis=-1) & (shift == np.rint(shift)).all(axis=-1)
+    return np.asarray(whole & (matrix[..., 0, 1] == 0) & (matrix[..., 1, 0] == 0))
+
+
+def _place(jobs: I64, matrix: F64, size: I64) -> None:
+    """Write the columns of the job table that follow from the matrix."""
+    from .kernels import window as w
+
+    copy, axes = _is_copy(matrix), matrix[:, (0, 1), (0, 1)]
+    straight = (matrix[:, 0, 1] == 0) & (matrix[:, 1, 0] == 0)
+    jobs[:, w.KIND] = np.where(copy, w.COPY, np.where(straight, w.SCALE, w.WARP))
+    flip = axes < 0
+    # A mirrored axis starts at its far end: the first source column is where the last output column lies.
+    corner = matrix[:, :, 2] - np.where(flip, size[:, ::-1], 0)
+    jobs[:, w.X0], jobs[:, w.Y0] = np.where(copy, corner.T, 0)
+    jobs[:, w.FLIP_X], jobs[:, w.FLIP_Y] = flip.T
+
+
+def _windows(plans: Plans) -> I64:
+    """`Plan.window` for all plans: (B, 4) int64; where the label chooses between matrices, of all of them."""
+    matrix = plans.matrix[:, None] if plans.options is None else plans.options
+    h, w = plans.size[:, 0, None, None].astype(float), plans.size[:, 1, None, None].astype(float)
     x, y = np.array([0.0, 1.0, 1.0, 0.0]) * w, np.array([0.0, 0.0, 1.0, 1.0]) * h
-    corner = plans.matrix[:, :, :1] * x[:, None] + plans.matrix[:, :, 1:2] * y[:, None] + plans.matrix[:, :, 2:]
-    side = np.maximum(np.hypot(plans.matrix[:, :, 0], plans.matrix[:, :, 1]), 1.0)
-    margin = np.where(copy[:, None], 0, np.ceil(side / 2) + 1)
-    low = np.clip(np.floor(corner.min(axis=2)) - margin, 0, plans.source[:, ::-1])
-    high = np.clip(np.ceil(corner.max(axis=2)) + margin, 0, plans.source[:, ::-1])
+    x, y = x[:, :, None], y[:, :, None]
+    corner = matrix[..., :1] * x + matrix[..., 1:2] * y + matrix[..., 2:]
+    side = np.maximum(np.hypot(matrix[..., 0], matrix[..., 1]), 1.0)
+    margin = np.where(_is_copy(matrix)[..., None], 0, np.ceil(side / 2) + 1)
+    bound = plans.source[:, None, ::-1]
+    low = np.clip(np.floor(corner.min(axis=-1)) - margin, 0, bound).min(axis=1)
+    high = np.clip(np.ceil(corner.max(axis=-1)) + margin, 0, bound).max(axis=1)
     return np.concatenate([low[:, ::-1], high[:, ::-1]], axis=1).astype(np.int64)

@@ -218,6 +218,19 @@ def test_nearest_is_that_of_torch_and_pillow(size: tuple[int, int], new: tuple[i
     np.testing.assert_array_equal(label[certain], exact[certain])
 
 
+def test_a_point_on_the_edge_is_not_lost_to_fused_arithmetic() -> None:
+    # 1.44 * 12.5 - 18 is 0 where the product is rounded, and below it where it is fused with the difference.
+    sample = noise([(1, 5)])[0]
+    plans = plan([], [sample])
+    plans.matrix[0] = [[1.44, 0, -18], [0, 1, 0]]
+    plans.size[0] = 1, 25
+    for turn in (0.0, 1e-300):  # the second goes through the kernels for any matrix
+        plans.matrix[0, 0, 1] = turn
+        expected = plain(plans, 0, sample)[1]
+        assert expected[0, 12] == sample.label[0, 0]
+        np.testing.assert_array_equal(draw(plans, [sample]).labels[0], expected)
+
+
 def test_nearest_on_the_edge_takes_the_right_pixel_as_torch_and_pillow_do() -> None:
     sample = noise([(64, 96)])[0]
     _, label = one([Resize(32, 48)], sample)

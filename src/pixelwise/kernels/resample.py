@@ -3,7 +3,7 @@
 The image is averaged over a box of side max(1, pixels of the source that one output pixel advances), parallel to the
 axes, around the source point; the edge pixels repeat. A side of 1 is bilinear interpolation. `scale` kernels are
 for matrices without rotation, `warp` kernels for all others. Where a point lies, and so the label, is computed in
-float64 without reordering, in the same way as `render_plain` does.
+float64 with the roundings of `render_plain`.
 """
 
 from __future__ import annotations
@@ -35,19 +35,21 @@ from .window import (
     TOP,
     WARP,
     WIDTH,
+    ZERO,
     four_bytes,
     pointer,
+    rounded,
     shade,
 )
 
 
 @jit
-def _span(a: Any, c: Any, number: Any, extent: Any) -> Any:
+def _span(a: Any, c: Any, number: Any, extent: Any, zero: Any) -> Any:
     """(first, end) of the output positions j < number with 0 <= a * (j + 0.5) + c < extent."""
     first, end = 0, number
-    while first < end and not 0.0 <= a * (first + 0.5) + c < extent:
+    while first < end and not 0.0 <= rounded(a * (first + 0.5), zero) + c < extent:
         first += 1
-    while end > first and not 0.0 <= a * (end - 0.5) + c < extent:
+    while end > first and not 0.0 <= rounded(a * (end - 0.5), zero) + c < extent:
         end -= 1
     return first, end
 
@@ -172,8 +174,8 @@ def scale_image(
         if job[KIND] != SCALE:
             continue
         a, c, e, f = matrix[n, 0], matrix[n, 2], matrix[n, 4], matrix[n, 5]
-        x0, x1 = _span(a, c, job[OUT_W], job[WIDTH])
-        y0, y1 = _span(e, f, job[OUT_H], job[HEIGHT])
+        x0, x1 = _span(a, c, job[OUT_W], job[WIDTH], job[ZERO])
+        y0, y1 = _span(e, f, job[OUT_H], job[HEIGHT], job[ZERO])
         m, low, high = x1 - x0, job[LOW_X], job[HIGH_X]
         if m == 0 or y1 == y0:
             m, y1 = 0, y0
@@ -238,19 +240,19 @@ def scale_label(jobs: Any, matrix: Any, first: Any, last: Any, sample: Any, igno
         if job[KIND] != SCALE:
             continue
         a, c, e, f = matrix[n, 0], matrix[n, 2], matrix[n, 4], matrix[n, 5]
-        x0, x1 = _span(a, c, job[OUT_W], job[WIDTH])
-        y0, y1 = _span(e, f, job[OUT_H], job[HEIGHT])
+        x0, x1 = _span(a, c, job[OUT_W], job[WIDTH], job[ZERO])
+        y0, y1 = _span(e, f, job[OUT_H], job[HEIGHT], job[ZERO])
         low, m, left, width = job[LOW_X], x1 - x0, job[LEFT], job[COLUMNS]
         column = np.empty(m, np.uint64)
         for j in range(m):
-            column[j] = np.uint64(np.int64(a * (x0 + j + 0.5) + c) - low)
+            column[j] = np.uint64(np.int64(rounded(a * (x0 + j + 0.5), job[ZERO]) + c) - low)
         before = -1
         for i in range(job[ROWS]):
             line = out[job[SLOT], job[TOP] + i][left : left + width]
             if not y0 <= i < y1:
                 line[:] = ignore
                 continue
-            y = np.int64(e * (i + 0.5) + f)
+            y = np.int64(rounded(e * (i + 0.5), job[ZERO]) + f)
             if y == before:
                 line[:] = out[job[SLOT], job[TOP] + i - 1][left : left + width]
                 continue
@@ -265,12 +267,14 @@ def scale_label(jobs: Any, matrix: Any, first: Any, last: Any, sample: Any, igno
 
 
 @jit
-def _inside(g: Any, x: Any, y: Any, width: Any, height: Any) -> Any:
-    return 0.0 <= g[0] * x + g[1] * y + g[2] < width and 0.0 <= g[3] * x + g[4] * y + g[5] < height
+def _inside(g: Any, x: Any, y: Any, width: Any, height: Any, zero: Any) -> Any:
+    u = rounded(g[0] * x, zero) + rounded(g[1] * y, zero) + g[2]
+    v = rounded(g[3] * x, zero) + rounded(g[4] * y, zero) + g[5]
+    return 0.0 <= u < width and 0.0 <= v < height
 
 
 @jit
-def _row_span(g: Any, y: Any, number: Any, width: Any, height: Any) -> Any:
+def _row_span(g: Any, y: Any, number: Any, width: Any, height: Any, zero: Any) -> Any:
     """(first, end) of the positions j < number of an output row at y whose centres lie inside the source.
 
     Guessed by division, then corrected by the exact rule; rounding keeps the order of points on a row, so the inside
@@ -284,9 +288,9 @@ def _row_span(g: Any, y: Any, number: Any, width: Any, height: Any) -> Any:
             low, high = max(low, min(p, q) - 1.0), min(high, max(p, q) + 1.0)
     first = np.int64(max(low, 0.0))
     end = max(np.int64(min(high, np.float64(number))), first)
-    while first < end and not _inside(g, first + 0.5, y, width, height):
+    while first < end and not _inside(g, first + 0.5, y, width, height, zero):
         first += 1
-    while end > first and not _inside(g, end - 0.5, y, width, height):
+    while end > first and not _inside(g, end - 0.5, y, width, height, zero):
         end -= 1
     return first, end
 
@@ -400,7 +404,7 @@ def warp_image(
         for i in range(job[ROWS]):
             x0, x1 = 0, 0
             if i < job[OUT_H]:
-                x0, x1 = _row_span(g, i + 0.5, job[OUT_W], job[WIDTH], job[HEIGHT])
+                x0, x1 = _row_span(g, i + 0.5, job[OUT_W], job[WIDTH], job[HEIGHT], job[ZERO])
             m = x1 - x0
             if m < job[COLUMNS]:
                 _pad(job, n, i, x0, m, fill, out)
@@ -441,13 +445,15 @@ def warp_label(jobs: Any, matrix: Any, first: Any, last: Any, sample: Any, ignor
             x0, x1 = 0, 0
             y = i + 0.5
             if i < job[OUT_H]:
-                x0, x1 = _row_span(g, y, job[OUT_W], job[WIDTH], job[HEIGHT])
+                x0, x1 = _row_span(g, y, job[OUT_W], job[WIDTH], job[HEIGHT], job[ZERO])
             line[:x0] = ignore
             line[x1:] = ignore
-            by, ey, m = g[1] * y, g[4] * y, x1 - x0
+            zero, m = job[ZERO], x1 - x0
+            by, ey = rounded(g[1] * y, zero), rounded(g[4] * y, zero)
             for j in range(m):
                 x = (x0 + j) + 0.5
-                u, v = np.int64(g[0] * x + by + g[2]), np.int64(g[3] * x + ey + g[5])
+                u = np.int64(rounded(g[0] * x, zero) + by + g[2])
+                v = np.int64(rounded(g[3] * x, zero) + ey + g[5])
                 index[j] = np.uint64((v - low_y) * stride + (u - low_x))
             dst = line[x0:x1]
             for j in range(m):

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
-from . import jit_fast
+from . import jit, jit_fast
 
 # Columns of the job table, all int64. Addresses are those of source pixel (0, 0): only the pixels LOW..HIGH are
 # there to be read, the rest of the source need not be in memory.
@@ -26,7 +26,8 @@ FLIP_X, FLIP_Y = 10, 11  # copies: mirrored
 KIND = 12
 SLOT, TOP, LEFT, ROWS, COLUMNS = 13, 14, 15, 16, 17
 LOW_Y, LOW_X, HIGH_Y, HIGH_X = 18, 19, 20, 21
-WIDE = 22
+ZERO = 22  # always 0, which the compiler does not know: see `rounded`
+WIDE = 23
 
 # What KIND can be.
 COPY, SCALE, WARP, NOTHING = 0, 1, 2, 3
@@ -50,6 +51,14 @@ def four_bytes(_context: Any, address: Any) -> Any:
         return builder.load(builder.inttoptr(args[0], ir.IntType(32).as_pointer()), align=1)
 
     return types.uint32(address), generate
+
+
+@jit
+def rounded(product: Any, zero: Any) -> Any:
+    """`product`, as float64 has it. Without this detour LLVM fuses it with a following sum, and rounds once less than
+    NumPy: enough to put a point that lies on the edge of a pixel into the other one.
+    """
+    return np.int64(np.float64(product).view(np.int64) ^ zero).view(np.float64)
 
 
 @jit_fast

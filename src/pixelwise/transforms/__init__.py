@@ -3,6 +3,9 @@
 plans: what a list of transforms adds up to. geometry, colour: what composes into the plan's matrix and colour.
 """
 
+from .after import GaussianBlur as GaussianBlur
+from .after import GaussianNoise as GaussianNoise
+from .after import RandomErasing as RandomErasing
 from .colour import IMAGENET_MEAN as IMAGENET_MEAN
 from .colour import IMAGENET_STD as IMAGENET_STD
 from .colour import Brightness as Brightness
@@ -34,3 +37,6 @@ from .plans import Plans as Plans
 from .plans import Transform as Transform
 from .plans import Uniform as Uniform
 from .plans import make_plans as make_plans
+from .plugin import Apply as Apply
+from .plugin import from_albumentations as from_albumentations
+from .plugin import from_torchvision as from_torchvision

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite, log
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import UsageError
 from .plans import (
@@ -114,22 +116,37 @@ class RandomCrop:
 
     Where the image is smaller: `pad_if_needed` places the image at a uniformly drawn place inside the window, the
     rest becomes fill colour and `ignore_index`; without it the Loader's `small` decides.
+
+    max_class_ratio: below 1, take the first of ten such windows in which no class has that share of the pixels with a
+    class or more, and the last where none is so (mmsegmentation's `cat_max_ratio`). The label decides when it is
+    rendered, so nothing is read twice; but all that the ten windows cover is read, and each try renders a label.
     """
 
     height: int
     width: int
     pad_if_needed: bool = False
+    max_class_ratio: float = 1.0
 
     def __post_init__(self) -> None:
         check_size(self.height, self.width)
+        check_range("max_class_ratio", (0.0, self.max_class_ratio), 0.0, 1.0)
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws 0 and 1 choose row and column."""
+        """Draws 2k and 2k + 1 choose row and column of the k-th window."""
         spare = plans.size - (self.height, self.width)
         if not self.pad_if_needed:
             plans.small |= (spare < 0).any(axis=1)
+        if self.max_class_ratio < 1.0:
+            corners = np.stack([place(spare, uniform(2 * k), uniform(2 * k + 1)) for k in range(10)], axis=1)
+            plans.choose_window(corners, self.height, self.width, self._accepts)
+            return
         corner = place(spare, uniform(0), uniform(1))
         plans.window(corner[:, 0], corner[:, 1], self.height, self.width)
+
+    def _accepts(self, label: NDArray[Any], ignore_index: int) -> bool:
+        counts = np.bincount(label.reshape(-1))
+        counts[ignore_index : ignore_index + 1] = 0
+        return bool(np.count_nonzero(counts) > 1 and counts.max() < self.max_class_ratio * counts.sum())
 
 
 def place(spare: I64, u: F64, v: F64) -> I64:

@@ -9,13 +9,14 @@ transforms that ask for labels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..types import Plan
+from ..types import U8, Label, Plan, Sample, Window
 
 F64: TypeAlias = NDArray[np.float64]
 I64: TypeAlias = NDArray[np.int64]
@@ -25,6 +26,45 @@ RGB: TypeAlias = tuple[float, float, float]
 Range: TypeAlias = tuple[float, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One sample's place in the batch, rendered. Written in place.
+
+    image: (3, h, w) view, float32, float16 or uint8. label: (h, w) view, or None. unit: (3,) what a difference of 1 in
+    RGB 0..1 is in the image's numbers. fill: (3,) the fill colour in them.
+    """
+
+    image: NDArray[Any]
+    label: NDArray[Any] | None
+    unit: F64
+    fill: F64
+    ignore_index: int
+
+
+class After(Protocol):
+    """What is done to sample k of the batch when it is rendered."""
+
+    def __call__(self, k: int, rendered: Rendered) -> None: ...
+
+
+class PixelStep(Protocol):
+    """What is done to sample k between two stages: (H, W, 3) uint8 and (H, W) label, or None, to the same."""
+
+    def __call__(self, k: int, image: U8, label: Label | None, ignore_index: int) -> tuple[U8, Label | None]: ...
+
+
+class Others(Protocol):
+    """Where the other samples of a mix come from: a Split."""
+
+    def __len__(self) -> int: ...
+    def sizes(self, positions: I64 | None = None) -> I64: ...
+    def read(self, index: int, window: Window | None = None) -> Sample: ...
+
+
+def _per_sample(values: Any, matrices: F64) -> F64:
+    return np.reshape(values, (-1,) + (1,) * (matrices.ndim - 2))
+
+
 class Plans:
     """The plans of B samples, being made.
 
@@ -32,28 +72,54 @@ class Plans:
     output point to source point. tone: (B, 3, 256) float64, the value in 0..1 of each grey level by channel, linear
     between levels, or None for level / 255. color: (B, 3, 4) float64 on RGB in 0..1 after the tone curve, or
     None for none so far. normalize: the final (mean, std), or None. small: (B,) bool, True where a crop without
-    padding did not fit. samples: (B,) int64 positions in the split, or None where nobody told.
+    padding did not fit.
+
+    after: what is done to the rendered pixels, in order. options: (B, C, 2, 3), other matrices, of which the label
+    decides, with `accept`, or None. stages: plans that come before, each with what is done to its pixels.
+    samples: (B,) int64 positions in the split, or None where nobody told. split: where other samples come from.
     """
 
-    __slots__ = ("color", "matrix", "normalize", "samples", "size", "small", "source", "tone")
+    __slots__ = (
+        "accept", "after", "color", "matrix", "normalize", "options", "samples", "size", "small", "source", "split",
+        "stages", "tone",
+    )  # fmt: skip
 
-    def __init__(self, sizes: I64, samples: I64 | None = None) -> None:
+    def __init__(self, sizes: I64, samples: I64 | None = None, split: Others | None = None) -> None:
         n = len(sizes)
         self.samples = samples
-        self.source: I64 = np.array(sizes, np.int64)
-        self.size: I64 = self.source.copy()
+        self.split = split
+        self.small: Bool = np.zeros(n, bool)
+        self.after: list[After] = []
+        self.stages: list[tuple[Plans, PixelStep]] = []
+        self.normalize: tuple[RGB, RGB] | None = None
+        self._start(np.array(sizes, np.int64))
+
+    def _start(self, sizes: I64) -> None:
+        n = len(sizes)
+        self.source: I64 = sizes
+        self.size: I64 = sizes.copy()
         self.matrix: F64 = np.zeros((n, 2, 3))
         self.matrix[:, 0, 0] = self.matrix[:, 1, 1] = 1.0
+        self.options: F64 | None = None
+        self.accept: Callable[[NDArray[Any], int], bool] | None = None
         self.tone: F64 | None = None
         self.color: F64 | None = None
-        self.normalize: tuple[RGB, RGB] | None = None
-        self.small: Bool = np.zeros(n, bool)
 
     def __len__(self) -> int:
         return len(self.size)
 
+    def only(self, k: int) -> Plans:
+        """The plans of a batch of sample k alone. What is done after rendering still knows it as sample k."""
+        one = Plans(self.source[k : k + 1])
+        for name in ("size", "matrix", "options", "tone", "color"):
+            values = getattr(self, name)
+            setattr(one, name, None if values is None else values[k : k + 1])
+        one.accept, one.normalize = self.accept, self.normalize
+        one.after = [lambda _, rendered, step=step: step(k, rendered) for step in self.after]
+        return one
+
     def __getitem__(self, k: int) -> Plan:
-        """Plan k, by itself."""
+        """Plan k, by itself; its last stage where there are several."""
         (h, w), (oh, ow) = self.source[k].tolist(), self.size[k].tolist()
         row0, row1 = self.matrix[k].tolist()
         color, limits = self.folded_color(), self.limits()
@@ -72,31 +138,69 @@ class Plans:
         A window is a view of the source, not a cut: beyond the source lies padding, but a later step (a pad, a
         rotation, an interpolation at the edge) may bring back what lies around the window.
         """
-        self.matrix[:, :, 2] += self.matrix[:, :, 0] * x0[:, None] + self.matrix[:, :, 1] * y0[:, None]
+        for m in self._matrices():
+            m[..., 2] += m[..., 0] * _per_sample(x0, m) + m[..., 1] * _per_sample(y0, m)
         self.size[:, 0] = height
         self.size[:, 1] = width
 
     def mirror(self, which: Bool, axis: int) -> None:
         """Mirror the output so far of the samples in `which`: axis 0 left-right, axis 1 upside down."""
-        extent = self.size[which, 1 - axis][:, None]
-        self.matrix[which, :, 2] += self.matrix[which, :, axis] * extent
-        self.matrix[which, :, axis] *= -1.0
+        extent = np.where(which, self.size[:, 1 - axis], 0)
+        for m in self._matrices():
+            m[..., 2] += m[..., axis] * _per_sample(extent, m)
+            m[..., axis] *= _per_sample(np.where(which, -1.0, 1.0), m)
 
     def resize(self, size: I64) -> None:
         """Scale the output so far to size (B, 2). The ratio is exactly old to new size, so that the edges meet."""
         ratio = self.size / size
-        self.matrix[:, :, 0] *= ratio[:, 1, None]
-        self.matrix[:, :, 1] *= ratio[:, 0, None]
+        for m in self._matrices():
+            m[..., 0] *= _per_sample(ratio[:, 1], m)
+            m[..., 1] *= _per_sample(ratio[:, 0], m)
         self.size[:] = size
 
     def warp(self, inner: F64, size: I64 | None = None) -> None:
         """Compose with inner (B, 2, 3), which maps a point of the new output to a point of the output so far."""
-        linear, shift = self.matrix[:, :, :2], self.matrix[:, :, 2]
-        self.matrix = np.concatenate(
-            [linear @ inner[:, :, :2], (linear @ inner[:, :, 2:]) + shift[:, :, None]], axis=2
-        )
+        for m in self._matrices():
+            step = inner if m.ndim == 3 else inner[:, None]
+            shift = m[..., :2] @ step[..., 2:] + m[..., 2:]
+            m[..., :2] = m[..., :2] @ step[..., :2]
+            m[..., 2:] = shift
         if size is not None:
             self.size[:] = size
+
+    def choose_window(self, corners: I64, height: int, width: int, accept: Callable[[NDArray[Any], int], bool]) -> None:
+        """As `window`, but the label decides among corners (B, C, 2): the first whose rendered label is accepted.
+
+        accept(label, ignore_index): tells whether. Where none is, the last one stays. The label is looked at when the
+        sample is rendered; until then the first one stands in the plan.
+        """
+        if self.options is not None:
+            raise UsageError("two crops want to choose by the label", code="bad-transforms", fix="keep one")
+        linear = self.matrix[:, None, :, :2]
+        self.options = np.tile(self.matrix[:, None], (1, corners.shape[1], 1, 1))
+        self.options[..., 2] += (linear @ corners[:, :, ::-1, None])[..., 0]
+        self.accept = accept
+        options, self.options = self.options, None
+        self.window(corners[:, 0, 0], corners[:, 0, 1], height, width)
+        self.options = options
+
+    def _matrices(self) -> list[F64]:
+        if self.after:
+            raise UsageError(
+                "geometry cannot follow what is done to rendered pixels",
+                code="bad-transforms", fix="put GaussianBlur, GaussianNoise and RandomErasing after it",
+            )  # fmt: skip
+        return [self.matrix] if self.options is None else [self.matrix, self.options]
+
+    def stage(self, step: PixelStep) -> None:
+        """Render what is planned so far to bytes, let `step` have the pixels, and plan on from there."""
+        self._before_normalize()
+        done = Plans(self.source)
+        for name in ("matrix", "size", "options", "accept", "tone", "color"):
+            setattr(done, name, getattr(self, name))
+        done.after, self.after = self.after, []
+        self.stages.append((done, step))
+        self._start(done.size.copy())
 
     # -- colour -----------------------------------------------------------------------------------------------
 
@@ -129,6 +233,11 @@ class Plans:
         self.tone = function(np.clip(values, 0.0, 1.0))
 
     def _before_normalize(self) -> None:
+        if self.after:
+            raise UsageError(
+                "colour cannot follow what is done to rendered pixels",
+                code="bad-transforms", fix="put GaussianBlur, GaussianNoise and RandomErasing after it",
+            )  # fmt: skip
         if self.normalize is not None:
             raise UsageError(
                 "a colour transform stands after Normalize", code="bad-transforms", fix="put Normalize last"
@@ -162,13 +271,18 @@ class Transform(Protocol):
 
 
 def make_plans(
-    transforms: Sequence[Transform], sizes: I64, uniform: Callable[[int, int], F64], samples: I64 | None = None
+    transforms: Sequence[Transform],
+    sizes: I64,
+    uniform: Callable[[int, int], F64],
+    samples: I64 | None = None,
+    split: Others | None = None,
 ) -> Plans:
-    """The plans of a batch: sizes (B, 2) of the sources; `uniform(t, j)` gives transform t its j-th numbers.
+    """The plans of a batch.
 
-    samples: (B,) int64 positions in the split, for transforms that look into the data.
+    sizes: (B, 2) of the sources. uniform(t, j): the j-th numbers of transform t. samples: (B,) positions in the
+    split. split: where transforms of several samples find the others.
     """
-    plans = Plans(sizes, samples)
+    plans = Plans(sizes, samples, split)
     for t, transform in enumerate(transforms):
         transform.plan(plans, lambda j, t=t: uniform(t, j))  # type: ignore[misc]
     return plans

@@ -1,0 +1,144 @@
+"""What is done to the pixels once they are rendered: blur, noise, erasing. It comes after all geometry and colour.
+
+Normalize may stand before or after: amounts are meant for colours in 0..1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, log
+from statistics import NormalDist
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UsageError
+from .plans import Plans, Range, Rendered, Uniform, between, check_probability, check_range, draw_integer
+
+
+def _store(image: NDArray[Any], values: NDArray[Any]) -> None:
+    # Bytes are rounded and stay in 0..255; floats are taken as they come.
+    image[...] = np.clip(np.rint(values), 0, 255) if image.dtype == np.uint8 else values
+
+
+@dataclass(frozen=True, slots=True)
+class GaussianBlur:
+    """Blur with a standard deviation in pixels drawn uniformly from low..high (default torchvision's 0.1..2).
+
+    The kernel reaches to 4 deviations; beyond the edge the image is mirrored. Padding blurs into the image. The
+    label stays. p: the probability to do it.
+    """
+
+    low: float = 0.1
+    high: float = 2.0
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_range("GaussianBlur", (self.low, self.high), 1e-3, 100.0)
+        check_probability(self.p)
+
+    def plan(self, plans: Plans, uniform: Uniform) -> None:
+        """Draws 0 and 1: whether, and the deviation."""
+        chosen, sigma = uniform(0) < self.p, between(uniform(1), self.low, self.high)
+
+        def blur(k: int, rendered: Rendered) -> None:
+            if not chosen[k]:
+                return
+            import cv2
+
+            size = 2 * ceil(4 * sigma[k]) + 1
+            for plane in rendered.image:
+                wide = np.ascontiguousarray(plane, np.float32)
+                _store(plane, cv2.GaussianBlur(wide, (size, size), sigma[k], borderType=cv2.BORDER_REFLECT_101))
+
+        plans.after.append(blur)
+
+
+@lru_cache(1)
+def _quantiles() -> NDArray[np.float32]:
+    """65,536 equally likely values of the normal distribution, scaled to variance 1; the largest is 4.3."""
+    half = np.array([NormalDist().inv_cdf((k + 0.5) / 65_536) for k in range(32_768)])
+    table = np.concatenate([half, -half[::-1]])
+    return np.asarray(table / table.std(), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class GaussianNoise:
+    """Add normal noise, each channel and pixel by itself; its standard deviation is drawn uniformly from low..high.
+
+    Deviations are those of colours in 0..1. Each pixel's noise is addressed like every other draw, so it is the same
+    whatever the threads do. bytes stay in 0..255, floats are not clamped. The label stays. p: the probability
+    to do it.
+    """
+
+    low: float = 0.0
+    high: float = 0.1
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_range("GaussianNoise", (self.low, self.high), 0.0, 10.0)
+        check_probability(self.p)
+
+    def plan(self, plans: Plans, uniform: Uniform) -> None:
+        """Draws 0 to 2: whether, the deviation, and the key of the pixels' numbers."""
+        chosen, sigma = uniform(0) < self.p, between(uniform(1), self.low, self.high)
+        key = (uniform(2) * 2.0**53).astype(np.uint64)
+
+        def add(k: int, rendered: Rendered) -> None:
+            if not chosen[k]:
+                return
+            from ..kernels.noise import normal
+
+            noise = np.empty(rendered.image.shape, np.float32)
+            normal(np.uint32(key[k] & np.uint64(0xFFFFFFFF)), np.uint32(key[k] >> np.uint64(32)), _quantiles(), noise)
+            noise *= (sigma[k] * rendered.unit)[:, None, None]
+            _store(rendered.image, rendered.image + noise)
+
+        plans.after.append(add)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomErasing:
+    """Erase a rectangle with probability p; the draws are torchvision's RandomErasing.
+
+    Its share of the output's area is uniform in `scale`, the logarithm of its height-to-width ratio uniform in `ratio`;
+    the first of ten draws that is smaller than the output is placed uniformly; if none is, nothing is erased.
+    The image gets the fill colour there. label: "ignore" makes it `ignore_index`, "keep" leaves it.
+    """
+
+    p: float = 0.5
+    scale: Range = (0.02, 0.33)
+    ratio: Range = (0.3, 3.3)
+    label: Literal["ignore", "keep"] = "ignore"
+
+    def __post_init__(self) -> None:
+        check_probability(self.p)
+        object.__setattr__(self, "scale", check_range("scale", self.scale, 1e-6, 1.0))
+        object.__setattr__(self, "ratio", check_range("ratio", self.ratio, 1e-3, 1e3))
+        if self.label not in ("ignore", "keep"):
+            raise UsageError(f"label must be 'ignore' or 'keep', got {self.label!r}", code="bad-argument")
+
+    def plan(self, plans: Plans, uniform: Uniform) -> None:
+        """Draws 0 to 2: whether, row and column; 3 + 2k and 4 + 2k: area and ratio of the k-th attempt."""
+        searching = uniform(0) < self.p
+        size = np.zeros_like(plans.size)
+        for k in range(10):
+            if not searching.any():
+                break
+            area = between(uniform(3 + 2 * k), *self.scale) * plans.size.prod(axis=1)
+            ratio = np.exp(between(uniform(4 + 2 * k), log(self.ratio[0]), log(self.ratio[1])))
+            tried = np.rint(np.stack([np.sqrt(area * ratio), np.sqrt(area / ratio)], axis=1)).astype(np.int64)
+            fits = searching & (tried < plans.size).all(axis=1)
+            size[fits] = tried[fits]
+            searching &= ~fits
+        corner = draw_integer(np.stack([uniform(1), uniform(2)], axis=1), plans.size - size + 1)
+
+        def erase(k: int, rendered: Rendered) -> None:
+            (y, x), (h, w) = corner[k].tolist(), size[k].tolist()
+            rendered.image[:, y : y + h, x : x + w] = rendered.fill[:, None, None]
+            if rendered.label is not None and self.label == "ignore":
+                rendered.label[y : y + h, x : x + w] = rendered.ignore_index
+
+        plans.after.append(erase)

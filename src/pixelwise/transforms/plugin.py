@@ -1,0 +1,145 @@
+"""Other people's transforms: any callable on pixels, in its place in the list, with addressed randomness.
+
+What stands before it in the list is rendered to bytes first, and what stands after it is planned on its result. So
+each plug-in costs a rendering of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UsageError
+from ..types import U8, Label
+from .plans import Plans, Uniform, check_probability
+
+Pair = tuple[NDArray[Any], NDArray[Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Let `function(image, label)` change the pixels; it returns (image, label).
+
+    image: (H, W, 3) uint8 RGB; label: (H, W) class ids with `ignore_index` for padding, or None; both may be written
+    in place. With `seeded` it is called as function(image, label, seed), seed an integer in 0..2^32-1 that depends on
+    the address only. It must be free of other randomness, and thread-safe unless `lock`: then one thread at a time
+    runs it. name: stands for the function in the Loader's fingerprint; default its qualified name.
+
+    UsageError `bad-plugin` where the size changes, the types change, or the label gets a value that it did not
+    have and that is not `ignore_index`; `new_labels` allows that (pasting objects, for instance).
+    """
+
+    function: Callable[..., Pair] = field(repr=False)
+    p: float = 1.0
+    seeded: bool = False
+    new_labels: bool = False
+    lock: bool = False
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        check_probability(self.p)
+        if not callable(self.function):
+            raise UsageError(f"Apply takes a callable, got {self.function!r}", code="bad-argument")
+        if not self.name:
+            kind = type(self.function)
+            name = getattr(self.function, "__qualname__", f"{kind.__module__}.{kind.__qualname__}")
+            object.__setattr__(self, "name", name)
+
+    def plan(self, plans: Plans, uniform: Uniform) -> None:
+        """Draws 0 and 1: whether, and the seed."""
+        chosen, seeds = uniform(0) < self.p, (uniform(1) * 2.0**32).astype(np.int64)
+
+        def step(k: int, image: U8, label: Label | None, ignore_index: int) -> tuple[U8, Label | None]:
+            if not chosen[k]:
+                return image, label
+            shape, before = image.shape, None if label is None else np.unique(label)
+            extra = (int(seeds[k]),) if self.seeded else ()
+            with _ONE_AT_A_TIME if self.lock else nullcontext():
+                got = self.function(image, label, *extra)
+            return self._checked(got, shape, label, before, ignore_index)
+
+        plans.stage(step)
+
+    def _checked(
+        self, got: Any, shape: tuple[int, ...], label: Label | None, before: NDArray[Any] | None, ignore_index: int
+    ) -> tuple[U8, Label | None]:
+        name = self.name
+        if not isinstance(got, tuple) or len(got) != 2:
+            raise UsageError(f"{name} returned {type(got).__name__}, expected (image, label)", code="bad-plugin")
+        image, new = np.asarray(got[0]), None if got[1] is None else np.asarray(got[1])
+        if image.shape != shape or image.dtype != np.uint8:
+            raise UsageError(
+                f"{name} returned an image {image.shape} {image.dtype}, expected {shape} uint8", code="bad-plugin",
+                fix="do what changes the size by pixelwise's own transforms",
+            )  # fmt: skip
+        if label is None or before is None:
+            return image, None
+        if new is None or new.shape != label.shape or new.dtype.kind not in "ui":
+            what = "None" if new is None else f"{new.shape} {new.dtype}"
+            raise UsageError(f"{name} returned a label {what}, expected {label.shape} {label.dtype}", code="bad-plugin")
+        strange = [] if self.new_labels else np.setdiff1d(new, [*before.tolist(), ignore_index]).tolist()
+        if strange:
+            raise UsageError(
+                f"{name} made label values that were not there: {strange[:5]}", code="bad-plugin",
+                fix="labels must not be interpolated; allow it with new_labels=True if it is meant",
+            )  # fmt: skip
+        return image, cast(Label, new.astype(label.dtype, copy=False))
+
+
+_ONE_AT_A_TIME = Lock()
+
+
+def from_albumentations(transform: Any, p: float = 1.0) -> Apply:
+    """An Albumentations (or AlbumentationsX) transform or Compose, seeded from addressed randomness.
+
+    It is called with `image` and `mask`, by one thread at a time, since its generator is part of it.
+    """
+
+    def call(image: U8, label: Label | None, seed: int) -> Pair:
+        _seed_albumentations(transform, seed)
+        if label is None:
+            return np.ascontiguousarray(transform(image=image)["image"]), None
+        done = transform(image=image, mask=label)
+        return np.ascontiguousarray(done["image"]), np.ascontiguousarray(done["mask"])
+
+    return Apply(call, p, seeded=True, lock=True, name=repr(transform))
+
+
+def _seed_albumentations(transform: Any, seed: int) -> None:
+    if hasattr(transform, "set_random_seed"):  # from 1.4.19 on: generators of its own
+        transform.set_random_seed(seed)
+    else:  # before: the global ones
+        import random
+
+        random.seed(seed)
+        np.random.seed(seed)
+
+
+def from_torchvision(transform: Any, p: float = 1.0) -> Apply:
+    """A torchvision.transforms.v2 transform, seeded from addressed randomness.
+
+    It gets a tv_tensors.Image and a tv_tensors.Mask, so that it treats the label as one. torch's generator is global:
+    it is seeded for the call and set back, one thread at a time.
+    """
+
+    def call(image: U8, label: Label | None, seed: int) -> Pair:
+        import torch
+        from torchvision import tv_tensors  # type: ignore[import-not-found,unused-ignore]
+
+        picture = tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if label is None:
+                done, mask = transform(picture), None
+            else:
+                done, mask = transform(picture, tv_tensors.Mask(torch.from_numpy(label.astype(np.int64))))
+        pixels = np.ascontiguousarray(done.numpy().transpose(1, 2, 0))
+        return pixels, None if mask is None else mask.numpy()
+
+    return Apply(call, p, seeded=True, lock=True, name=repr(transform))
