@@ -313,7 +313,7 @@ def test_mixed_pixels_agree_with_the_kernel() -> None:
     for void in (255, 3):
         pixels = random.integers(0, 5, (31, 47)).astype(np.uint8)
         out = np.zeros(2, np.int64)
-        edges_between(pixels, np.uint8(void), out)
+        edges_between(pixels, np.uint8(void), 1, out)
         known = pixels != void
         steps = sum(int(((a != b) & m & n).sum()) for a, b, m, n in (
             (pixels[:, :-2], pixels[:, 1:-1], known[:, :-2], known[:, 1:-1]),

@@ -151,8 +151,9 @@ def look(got: Reading) -> Seen:
         found.extend(check(got))
     blank = any(f.code in ("blank-image", "nearly-uniform-image") for f in found)
     label, stored = got.label, None if got.stored is None else got.stored.pixels
-    values = present(stored) if stored is not None and stored.ndim == 2 else ()
-    ids: Any = () if label is None else present(label)
+    values: Any = present(stored) if stored is not None and stored.ndim == 2 else ()
+    same = label is not None and stored is not None and np.may_share_memory(label, stored)
+    ids = values if same else () if label is None else present(label)
     ones = None
     if label is not None and len(got.classes) == 2:
         one = label == 1

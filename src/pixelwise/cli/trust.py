@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from ..checks import Findings
 from ..checks import check as check_dataset
@@ -137,19 +138,19 @@ def _as_json(counted: Stats, comparison: Comparison | None) -> dict[str, Any]:
 
 
 def _print_stats(counted: Stats, weights: str | None) -> None:
-    columns = ["class", ">pixels", ">share", "", ">with void", ">images", ">of images"]
+    columns = ["class", ">pixels", "log scale", ">share", ">with void", ">images", ">of images"]
     rows = table(*columns, *([f">{weights}"] if weights else []))
     weight = counted.weights(weights) if weights else None
     share, with_void = counted.share, counted.share_with_void
-    top = max(share.max(), 1e-12)
+    bars = _log_scale(counted.pixels)
     names = [*counted.classes.names, "void"]
     for i, name in enumerate(names):
         void = i == len(names) - 1
         r, g, b = (255, 255, 255) if void else counted.classes.colors[i]
         color = f"rgb({r},{g},{b})" if max(r, g, b) >= 64 else "bright_black"  # black is not seen on a dark terminal
-        bar = "" if void else f"[{color}]{_bar(share[i] / top)}[/]"
+        bar = "" if void else f"[{color}]{_bar(bars[i])}[/]"
         cells = [
-            name, f"{counted.pixels[i]:,}", "" if void else _percent(share[i]), bar, _percent(with_void[i]),
+            name, f"{counted.pixels[i]:,}", bar, "" if void else _percent(share[i]), _percent(with_void[i]),
             f"{counted.images[i]:,}", _percent(counted.images[i] / max(1, counted.labelled)),
         ]  # fmt: skip
         if weight is not None:
@@ -157,6 +158,13 @@ def _print_stats(counted: Stats, weights: str | None) -> None:
         rows.add_row(*cells, style="dim" if void or not counted.pixels[i] else "")
     out.print(rows)
     _print_images(counted)
+
+
+def _log_scale(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Lengths in 0..1 for counts: their logarithm, where the smallest of the counts still has a length."""
+    logs = np.log10(np.maximum(counts, 1))
+    low = np.floor(logs[counts > 0].min(initial=99)) - 0.5
+    return np.where(counts > 0, (logs - low) / max(1e-9, logs.max() - low), 0.0)
 
 
 def _bar(part: float) -> str:
