@@ -93,6 +93,12 @@ def test_uint8_output_holds_the_pixels(output: str) -> None:
         assert np.array_equal(got, image)
 
 
+def test_float16_output_is_float32_rounded() -> None:
+    whole, half = (next(iter(pw.Loader(make_split(4), 4, TRANSFORMS, output=o))).images for o in ("float32", "float16"))
+    assert half.dtype == np.float16
+    assert np.array_equal(half, whole.astype(np.float16))
+
+
 def test_float_output_without_normalize_is_in_0_to_1() -> None:
     split = make_split(1, low=9, high=12)
     batch = next(iter(pw.Loader(split, 1)))

@@ -58,7 +58,7 @@ class Loader:
     split: what to load. batch_size: samples a batch (of this rank). transforms: plan images and labels together, in
     order. shuffle: another order each epoch. drop_last: leave out a last batch that is not full.
     seed: 0..2^64-1. small: what to do with images smaller than a crop: "drop" them (see `dropped`), "pad" them
-    with fill colour and `ignore_index`, or "error". output: "float32" (B, 3, H, W), 0..1 or normalised; "uint8"
+    with fill colour and `ignore_index`, or "error". output: "float32" or "float16" (B, 3, H, W), 0..1 or normalised; "uint8"
     (B, 3, H, W) or "uint8-hwc" (B, H, W, 3), with normalisation left to the device. label_dtype: None for
     the class table's own (uint8 up to 255 classes), or "int32", "int64". threads: default one a core. shard:
     (rank, world); every rank gets the same number of batches. on_error: "raise" stops at the first sample that cannot
@@ -90,7 +90,7 @@ class Loader:
         fill: tuple[int, int, int] = FILL,
     ) -> None:
         _check_choice("small", small, ("drop", "pad", "error"))
-        _check_choice("output", output, ("float32", "uint8", "uint8-hwc"))
+        _check_choice("output", output, ("float32", "float16", "uint8", "uint8-hwc"))
         _check_choice("on_error", on_error, ("raise", "skip"))
         _check_choice("label_dtype", label_dtype, (None, "uint8", "uint16", "int32", "int64"))
         _check_count("batch_size", batch_size)
@@ -258,7 +258,7 @@ class Loader:
         height, width = plans.size.max(axis=0).tolist()
         n = len(indices)
         shape = (n, height, width, 3) if self.output == "uint8-hwc" else (n, 3, height, width)
-        images = self._memory.array(shape, np.float32 if self.output == "float32" else np.uint8)
+        images = self._memory.array(shape, np.uint8 if self.output.startswith("uint8") else self.output)
         labels = self._memory.array((n, height, width), self.label_dtype) if self.split.source.has_labels else None
         renderer = Renderer(plans, Slot(images, labels), self.output, self.ignore_index, self.fill)
         return Job(self.split, self._mapped, indices, renderer, real, self.on_error == "skip")
