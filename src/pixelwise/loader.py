@@ -56,15 +56,19 @@ class Loader:
     """Batches of a split, always the same for the same seed, whatever the number of threads.
 
     split: what to load. batch_size: samples a batch (of this rank). transforms: plan images and labels together, in
-    order. shuffle: another order each epoch. drop_last: leave out a last batch that is not full.
-    seed: 0..2^64-1. small: what to do with images smaller than a crop: "drop" them (see `dropped`), "pad" them
-    with fill colour and `ignore_index`, or "error". output: "float32" or "float16" (B, 3, H, W), 0..1 or normalised; "uint8"
-    (B, 3, H, W) or "uint8-hwc" (B, H, W, 3), with normalisation left to the device. label_dtype: None for
-    the class table's own (uint8 up to 255 classes), or "int32", "int64". threads: default one a core. shard:
-    (rank, world); every rank gets the same number of batches. on_error: "raise" stops at the first sample that cannot
-    be read exactly; "skip" fills its place with `ignore_index`, marks it not `real` and names it in `skipped`.
-    prefetch: batches under way. sampler: chooses the samples of an epoch, such as RareClassSampling; without one
-    every sample comes once. fill: RGB colour of padding.
+    order.
+
+    - shuffle: another order each epoch. sampler: chooses the samples, such as RareClassSampling; without one every
+      sample comes once. drop_last: leave out a last batch that is not full. seed: 0..2^64-1.
+    - small: images smaller than a crop are left out ("drop", see `dropped`), padded with fill colour and
+      `ignore_index` ("pad"), or refused ("error"). fill: RGB colour of padding.
+    - output: "float32" or "float16" (B, 3, H, W), in 0..1 or normalised; "uint8" (B, 3, H, W) or "uint8-hwc"
+      (B, H, W, 3), with normalisation left to the device.
+    - label_dtype: None for the class table's own (uint8 up to 255 classes), or "int32", "int64".
+    - threads: default one a core. prefetch: batches under way.
+    - shard: (rank, world); every rank gets the same number of batches.
+    - on_error: "raise" stops at the first sample that cannot be read exactly; "skip" fills its place with
+      `ignore_index`, marks it not `real` and names it in `skipped`.
 
     Iterating starts the next epoch, or continues where `load_state_dict` says. Images of different sizes are padded to
     the largest of the batch; `batch.sizes` tells their own.
