@@ -1,0 +1,248 @@
+"""Layouts and codings that are not among the real trees, made small: labels equal what was written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from making import colours, picture, save, values
+from PIL import Image
+
+from pixelwise.classes import ClassTable
+from pixelwise.errors import FormatError, MissingError, UnknownNameError, UsageError
+from pixelwise.formats import FORMATS
+from pixelwise.formats import open as open_dataset
+from pixelwise.formats.tables import table
+
+
+def through(stored: Any, mapping: dict[int, int]) -> Any:
+    return np.vectorize(mapping.__getitem__)(stored)
+
+
+def test_cityscapes_colours_coarse_labels_and_a_test_split(tmp_path: Path) -> None:
+    train = table("cityscapes").colors.tolist()
+    pixels, which = colours([*train, (0, 0, 0), (111, 74, 0), (0, 0, 90)])
+    for split, city in (("train", "aachen"), ("train", "bochum"), ("test", "berlin"), ("train_extra", "augsburg")):
+        save(tmp_path / f"leftImg8bit/{split}/{city}/{city}_000000_000019_leftImg8bit.png", picture(1))
+    for city in ("aachen", "bochum"):
+        base = tmp_path / f"gtFine/train/{city}/{city}_000000_000019_gtFine_"
+        save(Path(f"{base}color.png"), np.dstack([pixels, np.full(which.shape, 255, np.uint8)]))
+        save(Path(f"{base}labelIds.png"), values(range(34)))
+    save(tmp_path / "gtCoarse/train_extra/augsburg/augsburg_000000_000019_gtCoarse_labelIds.png", values([0, 7, 26]))
+    dataset = open_dataset(tmp_path, labels="color")
+    assert list(dataset.splits) == ["train", "test", "train_extra"]
+    assert dataset["train"].names == ["aachen/aachen_000000_000019", "bochum/bochum_000000_000019"]
+    assert np.array_equal(dataset["train"][1].label, np.where(which < 19, which, 255))
+    assert dataset["test"][0].label is None
+    coarse = open_dataset(tmp_path, labels="coarse")["train_extra"][0]
+    assert np.array_equal(coarse.label, through(values([0, 7, 26]), {0: 255, 7: 0, 26: 13}))
+    with pytest.raises(MissingError, match="trainIds"):
+        open_dataset(tmp_path, labels="trainIds")
+
+
+def test_ade20k_with_its_splits(tmp_path: Path) -> None:
+    stored = values(range(151))
+    for split, name in (("training", "ADE_train_00000001"), ("validation", "ADE_val_00000001")):
+        save(tmp_path / f"images/{split}/{name}.jpg", picture())
+        save(tmp_path / f"annotations/{split}/{name}.png", stored)
+    dataset = open_dataset(tmp_path)
+    assert (dataset.format, list(dataset.splits)) == ("ade20k", ["train", "val"])
+    assert np.array_equal(dataset["val"][0].label, (stored.astype(int) - 1) % 256)
+    assert (dataset.classes.names[0], dataset.classes.names[149]) == ("wall", "flag")
+
+
+def test_camvid_as_it_is_distributed(tmp_path: Path) -> None:
+    known = table("camvid")
+    pixels, which = colours([*known.colors.tolist(), (0, 0, 0)])
+    save(tmp_path / "701_StillsRaw_full/0016E5_00390.png", picture())
+    save(tmp_path / "LabeledApproved_full/0016E5_00390_L.png", pixels)
+    sample = open_dataset(tmp_path)["all"][0]
+    assert np.array_equal(sample.label, np.where(which < len(known), which, 255))
+    assert len(known) == 31
+
+
+def test_coco_stuff_and_its_missing_ids(tmp_path: Path) -> None:
+    stored = values([0, 10, 12, 89, 91, 181, 255])
+    save(tmp_path / "val2017/000000000139.jpg", picture())
+    save(tmp_path / "stuffthingmaps/val2017/000000000139.png", stored)
+    dataset = open_dataset(tmp_path)
+    names = dataset.classes.names
+    expected = ["person", "fire hydrant", "stop sign", "toothbrush", "banner", "wood"]
+    ids = {v: names.index(n) for v, n in zip((0, 10, 12, 89, 91, 181), expected, strict=True)}
+    assert len(names) == 171
+    assert np.array_equal(dataset["val2017"][0].label, through(stored, {**ids, 255: 255}))
+
+
+def test_pascal_context_59_and_60(tmp_path: Path) -> None:
+    stored = values(range(60))
+    save(tmp_path / "JPEGImages/2008_000002.jpg", picture())
+    save(tmp_path / "SegmentationClassContext/2008_000002.png", stored, np.arange(768) % 251)
+    (tmp_path / "ImageSets/SegmentationContext").mkdir(parents=True)
+    (tmp_path / "ImageSets/SegmentationContext/train.txt").write_text("2008_000002\n")
+    dataset = open_dataset(tmp_path)
+    assert dataset.format == "pascal_context"
+    assert np.array_equal(dataset["train"][0].label, (stored.astype(int) - 1) % 256)
+    sixty = open_dataset(tmp_path, labels="60")
+    assert np.array_equal(sixty["train"][0].label, stored)
+    assert sixty.classes.names[:3] == ("background", "aeroplane", "bag")
+
+
+def test_mapillary_by_its_own_config(tmp_path: Path) -> None:
+    config = {
+        "labels": [
+            {"name": "a--bird", "readable": "Bird", "color": [1, 2, 3], "evaluate": True},
+            {"name": "b--curb", "readable": "Curb", "color": [4, 5, 6], "evaluate": True},
+            {"name": "void--unlabeled", "readable": "Unlabeled", "color": [0, 0, 0], "evaluate": False},
+        ]
+    }
+    (tmp_path / "config_v2.0.json").write_text(json.dumps(config))
+    stored = values(range(3))
+    save(tmp_path / "training/images/abc.jpg", picture())
+    save(tmp_path / "training/v2.0/labels/abc.png", stored, [1, 2, 3, 4, 5, 6, 0, 0, 0])
+    save(tmp_path / "training/v2.0/instances/abc.png", stored.astype(np.uint16) * 256)
+    dataset = open_dataset(tmp_path)
+    assert dataset.classes.names == ("Bird", "Curb")
+    assert dataset.classes.colors.tolist() == [[1, 2, 3], [4, 5, 6]]
+    sample = dataset["train"][0]
+    assert np.array_equal(sample.label, np.where(stored < 2, stored, 255))
+    assert np.array_equal(sample.instances, stored.astype(np.uint16) * 256)
+    (tmp_path / "config_v2.0.json").write_text("{}")
+    with pytest.raises(FormatError, match="no config of Mapillary"):
+        open_dataset(tmp_path)
+
+
+def test_loveda_with_cities_of_two_kinds(tmp_path: Path) -> None:
+    stored = values(range(8))
+    for split, place, name in (("Train", "Rural", "0"), ("Train", "Urban", "1366"), ("Val", "Rural", "2522")):
+        save(tmp_path / f"{split}/{place}/images_png/{name}.png", picture())
+        save(tmp_path / f"{split}/{place}/masks_png/{name}.png", stored)
+    save(tmp_path / "Test/Urban/images_png/4191.png", picture())
+    dataset = open_dataset(tmp_path)
+    assert {s: list(dataset[s].names) for s in dataset.splits} == {
+        "train": ["0", "1366"], "val": ["2522"], "test": ["4191"],
+    }  # fmt: skip
+    assert np.array_equal(dataset["train"][1].label, (stored.astype(int) - 1) % 256)
+    assert dataset["test"][0].label is None
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate"])
+def test_potsdam_as_tiff_of_colours(tmp_path: Path, compression: str | None) -> None:
+    six = [(255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0), (0, 0, 0)]
+    pixels, which = colours(six)
+    for folder, ending, array in (("2_Ortho_RGB", "RGB", picture()), ("5_Labels_all", "label", pixels)):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(array).save(tmp_path / folder / f"top_potsdam_2_10_{ending}.tif", compression=compression)
+    sample = open_dataset(tmp_path)["all"][0]
+    assert sample.name == "top_potsdam_2_10"
+    assert np.array_equal(sample.image, picture())
+    assert np.array_equal(sample.label, np.where(which < 6, which, 255))
+
+
+def test_isaid_colours(tmp_path: Path) -> None:
+    known = table("isaid").colors.tolist()
+    pixels, which = colours(known)
+    save(tmp_path / "train/images/P0000.png", picture())
+    save(tmp_path / "train/Semantic_masks/P0000_instance_color_RGB.png", pixels)
+    assert np.array_equal(open_dataset(tmp_path)["train"][0].label, which)
+
+
+def test_bdd100k_colours_where_chosen(tmp_path: Path) -> None:
+    pixels, which = colours(table("cityscapes").colors.tolist())
+    save(tmp_path / "images/10k/train/a.jpg", picture())
+    save(tmp_path / "labels/sem_seg/masks/train/a.png", which.astype(np.uint8))
+    save(tmp_path / "labels/sem_seg/colormaps/train/a.png", pixels)
+    assert np.array_equal(open_dataset(tmp_path)["train"][0].label, which)
+    assert np.array_equal(open_dataset(tmp_path, labels="colormaps")["train"][0].label, which)
+
+
+def test_nyuv2_forty_classes_in_sixteen_bits(tmp_path: Path) -> None:
+    stored = values(range(41), dtype=np.uint16)
+    save(tmp_path / "images/kitchen_0001a_00007.jpg", picture())
+    save(tmp_path / "annotations/kitchen_0001a_00007.png", stored)
+    dataset = open_dataset(tmp_path)
+    assert np.array_equal(dataset["all"][0].label, (stored.astype(int) - 1) % 256)
+    assert (dataset.classes.names[0], dataset.classes.names[39]) == ("wall", "otherprop")
+
+
+def test_davis_2017_objects_are_instances(tmp_path: Path) -> None:
+    stored = values([0, 1, 2, 255])
+    save(tmp_path / "JPEGImages/480p/bear/00000.jpg", picture())
+    save(tmp_path / "Annotations/480p/bear/00000.png", stored, [0, 0, 0, 128, 0, 0, 0, 128, 0])
+    (tmp_path / "ImageSets/2017").mkdir(parents=True)
+    sample = open_dataset(tmp_path)["all"][0]
+    assert sample.name == "bear/00000"
+    assert np.array_equal(sample.label, through(stored, {0: 0, 1: 1, 2: 1, 255: 255}))
+    assert np.array_equal(sample.instances, stored)
+
+
+def test_roboflow_masks_and_their_csv(tmp_path: Path) -> None:
+    stored = values([0, 1, 3])
+    for split in ("train", "valid"):
+        save(tmp_path / split / "a_jpg.rf.0a1b.jpg", picture())
+        save(tmp_path / split / "a_jpg.rf.0a1b_mask.png", stored)
+        (tmp_path / split / "_classes.csv").write_text("Pixel Value, Class\n0, background\n1, crack\n3, spall\n")
+    dataset = open_dataset(tmp_path)
+    assert (dataset.format, list(dataset.splits)) == ("roboflow", ["train", "val"])
+    assert dataset.classes.names == ("background", "crack", "spall")
+    assert np.array_equal(dataset["val"][0].label, through(stored, {0: 0, 1: 1, 3: 2}))
+    (tmp_path / "valid/_classes.csv").write_text("Pixel Value, Class\n0, other\n1, crack\n3, spall\n")
+    with pytest.raises(FormatError, match="its classes are not those of"):
+        open_dataset(tmp_path)
+
+
+def test_another_class_table_for_any_layout(tmp_path: Path) -> None:
+    save(tmp_path / "train_images/1.jpg", picture())
+    save(tmp_path / "train_segmentations/1.png", values([0, 13]))
+    assert open_dataset(tmp_path).format == "lip"
+    own = ClassTable(("rest", "face"), values={0: 0, 13: 1})
+    sample = open_dataset(tmp_path, classes=own)["train"][0]
+    assert np.array_equal(sample.label, values([0, 13]) == 13)
+
+
+def test_hidden_files_and_other_names_do_not_count(tmp_path: Path) -> None:
+    save(tmp_path / "train_images/1.jpg", picture())
+    save(tmp_path / "train_segmentations/1.png", values([0, 1]))
+    (tmp_path / "train_images/._1.jpg").write_bytes(b"macOS")
+    (tmp_path / "train_images/notes.txt").write_text("x")
+    assert open_dataset(tmp_path)["train"].names == ["1"]
+
+
+def test_two_formats_that_fit_are_an_error_that_lists_them(tmp_path: Path) -> None:
+    save(tmp_path / "train_images/1.jpg", picture())
+    save(tmp_path / "train_segmentations/1.png", values([0, 1]))
+    save(tmp_path / "Image_01L.jpg", picture())
+    save(tmp_path / "Image_01L_1stHO.png", values([0, 1]))
+    with pytest.raises(FormatError, match="looks like lip and like chase_db1.*choose with format='lip'") as caught:
+        open_dataset(tmp_path)
+    assert caught.value.code == "ambiguous-format"
+    assert open_dataset(tmp_path, format="chase_db1")["all"].names == ["Image_01L"]
+
+
+def test_a_folder_above_the_dataset_is_enough_but_not_above_two(tmp_path: Path) -> None:
+    save(tmp_path / "lip/train_images/1.jpg", picture())
+    save(tmp_path / "lip/train_segmentations/1.png", values([0, 1]))
+    (tmp_path / "other").mkdir()
+    assert open_dataset(tmp_path).root == tmp_path / "lip"
+    save(tmp_path / "more/train_images/1.jpg", picture())
+    save(tmp_path / "more/train_segmentations/1.png", values([0, 1]))
+    with pytest.raises(FormatError, match="holds several lip datasets: lip/, more/"):
+        open_dataset(tmp_path)
+
+
+def test_options_and_formats_that_do_not_exist(tmp_path: Path) -> None:
+    save(tmp_path / "train_images/1.jpg", picture())
+    save(tmp_path / "train_segmentations/1.png", values([0, 1]))
+    with pytest.raises(UsageError, match="no such option"):
+        open_dataset(tmp_path, crowd="void")
+    with pytest.raises(UnknownNameError, match="the formats are"):
+        open_dataset(tmp_path, format="lop")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_empty_folder_is_told_what_each_format_needs(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FormatError, match="an empty folder") as caught:
+        open_dataset(tmp_path, format=name)
+    assert FORMATS[name].looks_like in caught.value.message
