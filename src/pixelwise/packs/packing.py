@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -30,7 +31,7 @@ from ..store import MANIFEST, FileEntry, Manifest, ShardEntry, checksum, read_ma
 from ..store.manifest import Encoding
 from ..store.tables import write_table
 from .inventory import Inventory, take_inventory
-from .shards import BatchMaker, ShardFile, scan_shard
+from .shards import ShardFile, make_batch, scan_shard
 
 Progress = Callable[[int, int | None], None]
 Finished: TypeAlias = tuple[ShardEntry, dict[str, Any]]
@@ -209,8 +210,7 @@ def _write_missing(
     inventory: Inventory, missing: list[int], paths: list[Path], threads: int, tell: Callable[[int], None]
 ) -> dict[int, Finished]:
     jobs = [(k, rows) for k in missing for rows in _batches(inventory, k)]
-    maker = BatchMaker(inventory)
-    batches: Any = in_order(maker.make, [rows for _, rows in jobs], threads, ahead=2)
+    batches: Any = in_order(partial(make_batch, inventory), [rows for _, rows in jobs], threads, ahead=2)
     finishing: dict[int, Future[Finished]] = {}
     shard: ShardFile | None = None
     sync: Future[None] | None = None
@@ -221,7 +221,6 @@ def _write_missing(
                 if shard is None:
                     shard = ShardFile(paths[k], inventory)
                 shard.write(batch)
-                maker.give_back(batch)
                 if rows.stop == inventory.shards[k + 1]:
                     finishing[k] = syncer.submit(_finish, shard, paths[k], k)
                     shard = None

@@ -41,7 +41,9 @@ def fetch(inventory: Inventory, record: int) -> Record:
             f"has {sample.size[0]} x {sample.size[1]} pixels, its source promised {expected[0]} x {expected[1]}",
             code="size-mismatch", where=sample.name,
         )  # fmt: skip
-    label: Any = None if sample.label is None else _ids(inventory, sample)
+    label: Any = None if sample.label is None else np.ascontiguousarray(sample.label)
+    if label is not None and not (type(source) is FileSource and source.classes is inventory.dataset.classes):
+        label = _ids(inventory, sample)  # files were just checked against the same table
     image: Any = np.ascontiguousarray(sample.image)
     instances: Any = None if sample.instances is None else _object_numbers(sample)
     if inventory.encoding == "original":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,7 +15,7 @@ from ..errors import PackError, SystemFault
 from ..files import atomic_write
 from ..store import Index, ShardEntry, checksum
 from .inventory import Inventory
-from .records import Record, fetch
+from .records import fetch
 
 I64 = NDArray[np.int64]
 
@@ -44,65 +43,51 @@ def shard_schema(inventory: Inventory) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A record batch, and the memory its values lie in."""
+    """A record batch whose long values are not in it yet.
+
+    Arrow wants the values of a column end to end. To copy them there would cost a fifth of the time that decoding
+    takes, so the columns are of memory that is never touched, and `values` says what to write in its place: address of
+    that memory -> the values, in order.
+    """
 
     arrow: Any
-    memory: list[NDArray[np.uint8]]
+    values: dict[int, list[NDArray[np.uint8]]]
 
 
-class BatchMaker:
-    """Makes record batches. Thread-safe. Give a batch back when it is written: fresh memory costs page faults."""
-
-    def __init__(self, inventory: Inventory) -> None:
-        self._inventory = inventory
-        self._schema = shard_schema(inventory)
-        self._free: deque[list[NDArray[np.uint8]]] = deque()
-
-    def make(self, rows: range) -> Batch:
-        """Read these records and lay their values end to end."""
-        import pyarrow as pa
-
-        inventory = self._inventory
-        records = [fetch(inventory, r) for r in rows]
-        try:
-            names = pa.array([inventory.name(r) for r in rows], pa.large_string())
-        except UnicodeEncodeError as error:
-            raise PackError(
-                f"the name {error.object!r} is not Unicode text", code="list-encoding", where=inventory.dataset.root,
-                fix="rename it",
-            ) from None  # fmt: skip
-        try:
-            memory = self._free.pop()
-        except IndexError:
-            memory = [np.empty(0, np.uint8) for _ in range(3)]
-        sizes = inventory.sizes[rows.start : rows.stop].astype(np.int32)
-        columns = [names, pa.array(sizes[:, 0]), pa.array(sizes[:, 1])]
-        columns += [_binary(k, records, memory) for k in range(3)]
-        columns.append(pa.array([r.crc for r in records], pa.uint32()))
-        return Batch(pa.RecordBatch.from_arrays(columns, schema=self._schema), memory)
-
-    def give_back(self, batch: Batch) -> None:
-        """The batch is written: its memory may be used again."""
-        self._free.append(batch.memory)
-
-
-def _binary(column: int, records: list[Record], memory: list[NDArray[np.uint8]]) -> Any:
-    """An Arrow column of one of the parts of each record, in memory[column], which grows where it must."""
+def make_batch(inventory: Inventory, rows: range) -> Batch:
+    """Read these records. Thread-safe."""
     import pyarrow as pa
 
-    parts = [r.parts[column] for r in records]
+    records = [fetch(inventory, r) for r in rows]
+    try:
+        names = pa.array([inventory.name(r) for r in rows], pa.large_string())
+    except UnicodeEncodeError as error:
+        raise PackError(
+            f"the name {error.object!r} is not Unicode text", code="list-encoding", where=inventory.dataset.root,
+            fix="rename it",
+        ) from None  # fmt: skip
+    sizes = inventory.sizes[rows.start : rows.stop].astype(np.int32)
+    columns = [names, pa.array(sizes[:, 0]), pa.array(sizes[:, 1])]
+    values: dict[int, list[NDArray[np.uint8]]] = {}
+    for k in range(3):
+        columns.append(_stand_in([r.parts[k] for r in records], values))
+    columns.append(pa.array([r.crc for r in records], pa.uint32()))
+    return Batch(pa.RecordBatch.from_arrays(columns, schema=shard_schema(inventory)), values)
+
+
+def _stand_in(parts: list[Any], values: dict[int, list[NDArray[np.uint8]]]) -> Any:
+    """An Arrow column as long as the parts end to end, its memory untouched; `values` gets what belongs there."""
+    import pyarrow as pa
+
     flat = [None if p is None else np.frombuffer(p, np.uint8) for p in parts]
     offsets = np.zeros(len(flat) + 1, np.int64)
     np.cumsum([0 if f is None else len(f) for f in flat], out=offsets[1:])
-    if len(memory[column]) < offsets[-1]:
-        memory[column] = np.empty(int(offsets[-1]), np.uint8)
-    for k, values in enumerate(flat):
-        if values is not None:
-            memory[column][offsets[k] : offsets[k + 1]] = values
-    present = np.array([p is not None for p in parts])
+    untouched = np.empty(int(offsets[-1]), np.uint8)
+    values[untouched.ctypes.data] = [f for f in flat if f is not None]
+    present = np.array([f is not None for f in flat])
     valid = None if present.all() else pa.py_buffer(np.packbits(present, bitorder="little"))
-    data = pa.py_buffer(memory[column][: offsets[-1]])
-    return pa.Array.from_buffers(pa.large_binary(), len(parts), [valid, pa.py_buffer(offsets), data])
+    buffers = [valid, pa.py_buffer(offsets), pa.py_buffer(untouched)]
+    return pa.Array.from_buffers(pa.large_binary(), len(parts), buffers)
 
 
 class ShardFile:
@@ -124,6 +109,7 @@ class ShardFile:
 
     def write(self, batch: Batch) -> None:
         """Append a record batch."""
+        self._sink.values = batch.values
         self._writer.write_batch(batch.arrow)
         self._records += len(batch.arrow)
 
@@ -155,7 +141,7 @@ class ShardFile:
 
 
 class _Sink:
-    """A file that knows the size and CRC-32 of what was written to it, in the form that pyarrow writes to."""
+    """A file in the form that pyarrow writes to. It knows its size and CRC-32; see Batch for `values`."""
 
     closed = False
 
@@ -163,10 +149,14 @@ class _Sink:
         self._file = file
         self.bytes = 0
         self.crc32 = 0
+        self.values: dict[int, list[NDArray[np.uint8]]] = {}
 
     def write(self, data: Any) -> int:
-        self._file.write(data)
-        self.crc32 = checksum(data, self.crc32)
+        values = self.values.get(data.address) if hasattr(data, "address") and len(data) else None
+        part: Any
+        for part in [data] if values is None else values:
+            self._file.write(part)
+            self.crc32 = checksum(part, self.crc32)
         self.bytes += len(data)
         return len(data)
 
