@@ -820,12 +820,18 @@ def test_a_folder_that_is_taken_away_while_it_is_filled_never_appears(
     server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(staging, "_lock", lambda fd: None)
+
+    def delete_one(folder: Path, ignore_errors: bool) -> None:
+        next(p for p in Path(folder).rglob("*") if p.is_file()).unlink()
+
     for share in (0.3, 0.6, 0.9):
         steps: list[str] = []
 
         def progress(done: int, total: int | None, share: float = share, steps: list[str] = steps) -> None:
             if steps[-1].startswith("unpacking") and done >= share * len(TAR):
-                staging.discard_abandoned((tmp_path / ROOT).parent, "VOC2012", "unpacking")
+                with monkeypatch.context() as slow:
+                    slow.setattr(staging.shutil, "rmtree", delete_one)  # as if the deletion had just begun
+                    staging.discard_abandoned((tmp_path / ROOT).parent, "VOC2012", "unpacking")
 
         with pytest.raises(SystemFault):
             download(entry(server.url()), tmp_path, patience=HURRY, say=steps.append, progress=progress)
