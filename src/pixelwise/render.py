@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .transforms import F64, I64, Plans
-from .transforms.plans import Rendered
+from .transforms.plans import Others, Rendered
 from .types import U8, Label, Plan, Sample, Window
 
 Output: TypeAlias = Literal["float32", "float16", "uint8", "uint8-hwc"]
@@ -157,7 +157,8 @@ class Renderer:
         self.plans = plans
         self.slot = slot
         self._packed = output == "uint8-hwc"
-        self._ignore_index, self._fill = ignore_index, fill
+        self.ignore_index = ignore_index
+        self._fill = fill
         self._ignore = None if slot.labels is None else slot.labels.dtype.type(ignore_index)
         self._palette = make_palette(plans, fill, output.startswith("uint8"))
         self._matrix = np.ascontiguousarray(plans.matrix.reshape(-1, 6))
@@ -211,11 +212,22 @@ class Renderer:
         plans, step = self.plans.stages[stage]
         size = tuple(plans.size[k].tolist())
         room = Slot(np.empty((1, *size, 3), np.uint8), None if label is None else np.empty((1, *size), label.dtype))
-        one = Renderer(plans.only(k), room, "uint8-hwc", self._ignore_index, self._fill)
+        one = Renderer(plans.only(k), room, "uint8-hwc", self.ignore_index, self._fill)
         if stage:  # the pixels of a later stage are all there
             one._windows = [[0, 0, *image.shape[:2]]]
         one.write(0, Sample("", image, label))
-        return step(k, room.images[0], None if room.labels is None else room.labels[0], self._ignore_index)
+        return step(k, room.images[0], None if room.labels is None else room.labels[0], self)
+
+    def render(self, plans: Plans, k: int, split: Others, position: int) -> tuple[U8, Label | None]:
+        """Read sample `position` of the split and render it by plan k: (h, w, 3) uint8, and (h, w) or None."""
+        size = tuple(plans.size[k].tolist())
+        one = plans.only(k)
+        window = _windows(one)[0].tolist()
+        sample = split.read(position, Window(*window))
+        labels = None if sample.label is None else np.empty((1, *size), sample.label.dtype)
+        room = Slot(np.empty((1, *size, 3), np.uint8), labels)
+        Renderer(one, room, "uint8-hwc", self.ignore_index, self._fill).write(0, sample)
+        return room.images[0], None if labels is None else labels[0]
 
     def write_mapped(
         self, first: int, last: int, images: I64, labels: I64 | None = None, label_dtype: Any = np.uint8
@@ -288,7 +300,7 @@ class Renderer:
         assert labels is not None
         h, w = plans.size[k].tolist()
         for option in plans.options[k, 1:]:
-            if plans.accept(labels[k, :h, :w], self._ignore_index):
+            if plans.accept(labels[k, :h, :w], self.ignore_index):
                 return
             plans.matrix[k] = option
             self._matrix[k] = option.reshape(6)
@@ -305,7 +317,7 @@ class Renderer:
         else:
             unit = np.ones(3) if plans.normalize is None else 1.0 / np.array(plans.normalize[1])
         label = None if labels is None else labels[k, :h, :w]
-        return Rendered(planes[:, :h, :w], label, unit, self._palette.fill[k].astype(np.float64), self._ignore_index)
+        return Rendered(planes[:, :h, :w], label, unit, self._palette.fill[k].astype(np.float64), self.ignore_index)
 
     def _run_labels(self, first: int, last: int, label_dtype: Any) -> None:
         from .kernels import window as w

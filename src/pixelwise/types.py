@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import ceil, floor, hypot
+from math import atan2, ceil, degrees, floor, hypot
 from time import perf_counter
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -144,9 +144,9 @@ class Plan:
     """What to cut from one source image and how to render it. Made before any pixel is read.
 
     source, size: (height, width) of the source and of the output. matrix: 2x3, maps an output point (x, y, 1) to
-    the source point (x, y); pixel i has its centre at i + 0.5. tone: a table of 256 for each channel, from grey level to a value in
-    0..1, or None for level / 255. color: 3x4, applied to those values and 1, or None. limits: (lowest, highest) final
-    value of each channel, to which colours are clamped, or None.
+    the source point (x, y); pixel i has its centre at i + 0.5. tone: a table of 256 for each channel, from grey level
+    to a value in 0..1, or None for level / 255. color: 3x4, applied to those values and 1, or None. limits: (lowest,
+    highest) final value of each channel, to which colours are clamped, or None.
     """
 
     source: Size
@@ -155,6 +155,26 @@ class Plan:
     color: tuple[tuple[float, float, float, float], ...] | None = None
     tone: tuple[tuple[float, ...], ...] | None = None
     limits: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+
+    def __str__(self) -> str:
+        """What the plan does, in words: "rows 10..330, columns 5..485 of 375x500, mirrored left-right, to 320x480"."""
+        (a, b, _), (d, e, _) = self.matrix
+        (h, w), (oh, ow) = self.source, self.size
+        xs, ys = zip(*self.corners, strict=True)
+        words = [f"rows {min(ys):.6g}..{max(ys):.6g}, columns {min(xs):.6g}..{max(xs):.6g} of {h}x{w}"]
+        if b == 0 == d:
+            words += ["mirrored left-right"] * (a < 0) + ["mirrored upside down"] * (e < 0)
+            if (abs(a), abs(e)) != (1, 1):
+                words.append(f"scaled by {1 / abs(e):.4g} down and {1 / abs(a):.4g} across")
+        else:
+            words.append(f"turned by {degrees(atan2(-b, a)):.4g} degrees" + ", mirrored" * (a * e - b * d < 0))
+            words.append(f"scaled by {abs(a * e - b * d) ** -0.5:.4g}")
+        words.append(f"to {oh}x{ow}")
+        if min(xs) < 0 or min(ys) < 0 or max(xs) > w or max(ys) > h:
+            words.append("padded")
+        if self.tone is not None or self.color is not None:
+            words.append("colours changed")
+        return ", ".join(words)
 
     @property
     def is_copy(self) -> bool:

@@ -1,6 +1,8 @@
 """Transforms: each is a frozen dataclass that adds to the plans of a batch.
 
 plans: what a list of transforms adds up to. geometry, colour: what composes into the plan's matrix and colour.
+after: what is done to rendered pixels. mixing: several samples. plugin: other people's transforms. recipes: the lists
+that papers use.
 """
 
 from .after import GaussianBlur as GaussianBlur
@@ -31,6 +33,9 @@ from .geometry import ResizeShortest as ResizeShortest
 from .geometry import Rotate as Rotate
 from .geometry import Rotate90 as Rotate90
 from .geometry import VerticalFlip as VerticalFlip
+from .mixing import CopyPaste as CopyPaste
+from .mixing import CutMix as CutMix
+from .mixing import Mosaic as Mosaic
 from .plans import F64 as F64
 from .plans import I64 as I64
 from .plans import Plans as Plans
@@ -39,4 +44,4 @@ from .plans import Uniform as Uniform
 from .plans import make_plans as make_plans
 from .plugin import Apply as Apply
 from .plugin import from_albumentations as from_albumentations
-from .plugin import from_torchvision as from_torchvision
+from .recipes import RECIPES as RECIPES

@@ -47,15 +47,27 @@ class After(Protocol):
     def __call__(self, k: int, rendered: Rendered) -> None: ...
 
 
+class Stage(Protocol):
+    """What the renderer offers to a step between two stages."""
+
+    @property
+    def ignore_index(self) -> int: ...
+    def render(self, plans: Plans, k: int, split: Others, position: int) -> tuple[U8, Label | None]:
+        """Read sample `position` of the split and render it by plan k: (h, w, 3) uint8, and (h, w) or None."""
+        ...
+
+
 class PixelStep(Protocol):
     """What is done to sample k between two stages: (H, W, 3) uint8 and (H, W) label, or None, to the same."""
 
-    def __call__(self, k: int, image: U8, label: Label | None, ignore_index: int) -> tuple[U8, Label | None]: ...
+    def __call__(self, k: int, image: U8, label: Label | None, stage: Stage) -> tuple[U8, Label | None]: ...
 
 
 class Others(Protocol):
     """Where the other samples of a mix come from: a Split."""
 
+    @property
+    def names(self) -> Sequence[str]: ...
     def __len__(self) -> int: ...
     def sizes(self, positions: I64 | None = None) -> I64: ...
     def read(self, index: int, window: Window | None = None) -> Sample: ...
@@ -194,7 +206,7 @@ class Plans:
 
     def stage(self, step: PixelStep) -> None:
         """Render what is planned so far to bytes, let `step` have the pixels, and plan on from there."""
-        self._before_normalize()
+        self._refuse_normalized("a plug-in or a mix")
         done = Plans(self.source)
         for name in ("matrix", "size", "options", "accept", "tone", "color"):
             setattr(done, name, getattr(self, name))
@@ -238,10 +250,11 @@ class Plans:
                 "colour cannot follow what is done to rendered pixels",
                 code="bad-transforms", fix="put GaussianBlur, GaussianNoise and RandomErasing after it",
             )  # fmt: skip
+        self._refuse_normalized("a colour transform")
+
+    def _refuse_normalized(self, what: str) -> None:
         if self.normalize is not None:
-            raise UsageError(
-                "a colour transform stands after Normalize", code="bad-transforms", fix="put Normalize last"
-            )
+            raise UsageError(f"{what} stands after Normalize", code="bad-transforms", fix="put Normalize last")
 
     def folded_color(self) -> F64 | None:
         """(B, 3, 4): color with the normalisation folded in, or None where the pixels stay as they are (0..1)."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import UsageError
 from ..types import U8, Label
-from .plans import Plans, Uniform, check_probability
+from .plans import Plans, Stage, Uniform, check_probability
 
 Pair = tuple[NDArray[Any], NDArray[Any] | None]
 
@@ -55,14 +55,14 @@ class Apply:
         """Draws 0 and 1: whether, and the seed."""
         chosen, seeds = uniform(0) < self.p, (uniform(1) * 2.0**32).astype(np.int64)
 
-        def step(k: int, image: U8, label: Label | None, ignore_index: int) -> tuple[U8, Label | None]:
+        def step(k: int, image: U8, label: Label | None, stage: Stage) -> tuple[U8, Label | None]:
             if not chosen[k]:
                 return image, label
             shape, before = image.shape, None if label is None else np.unique(label)
             extra = (int(seeds[k]),) if self.seeded else ()
             with _ONE_AT_A_TIME if self.lock else nullcontext():
                 got = self.function(image, label, *extra)
-            return self._checked(got, shape, label, before, ignore_index)
+            return self._checked(got, shape, label, before, stage.ignore_index)
 
         plans.stage(step)
 
@@ -119,27 +119,3 @@ def _seed_albumentations(transform: Any, seed: int) -> None:
 
         random.seed(seed)
         np.random.seed(seed)
-
-
-def from_torchvision(transform: Any, p: float = 1.0) -> Apply:
-    """A torchvision.transforms.v2 transform, seeded from addressed randomness.
-
-    It gets a tv_tensors.Image and a tv_tensors.Mask, so that it treats the label as one. torch's generator is global:
-    it is seeded for the call and set back, one thread at a time.
-    """
-
-    def call(image: U8, label: Label | None, seed: int) -> Pair:
-        import torch
-        from torchvision import tv_tensors  # type: ignore[import-not-found,unused-ignore]
-
-        picture = tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            if label is None:
-                done, mask = transform(picture), None
-            else:
-                done, mask = transform(picture, tv_tensors.Mask(torch.from_numpy(label.astype(np.int64))))
-        pixels = np.ascontiguousarray(done.numpy().transpose(1, 2, 0))
-        return pixels, None if mask is None else mask.numpy()
-
-    return Apply(call, p, seeded=True, lock=True, name=repr(transform))

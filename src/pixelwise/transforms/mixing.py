@@ -1,0 +1,204 @@
+"""Several samples in one: a plan of plans. Partners are chosen, placed and augmented by addressed randomness.
+
+What stands before a mix in the list is rendered to bytes, the partners are read, rendered and put in, and what stands
+after it is planned on the result. So a mix costs a rendering of its own and the reading of its partners, in the
+threads of the Loader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import UsageError
+from ..types import U8, Label
+from .geometry import place
+from .plans import (
+    F64,
+    I64,
+    Plans,
+    Range,
+    Stage,
+    Transform,
+    Uniform,
+    between,
+    check_probability,
+    check_range,
+    check_size,
+    draw_integer,
+)
+
+_OWN = 16  # draws that a mix may use itself; its partners' transforms use those from here on, 256 each
+
+
+@dataclass(frozen=True, slots=True)
+class _Partners:
+    """One partner of each sample: its position in the split, and how it is rendered."""
+
+    positions: I64
+    plans: Plans
+
+    def draw(self, k: int, stage: Stage, labelled: bool) -> tuple[U8, Label | None]:
+        split = self.plans.split
+        if split is None:
+            raise UsageError("a mix needs the split that partners come from", code="bad-transforms", fix="use a Loader")
+        image, label = stage.render(self.plans, k, split, int(self.positions[k]))
+        if labelled and label is None:
+            raise UsageError(f"the partner {split.names[int(self.positions[k])]!r} has no label", code="no-labels")
+        return image, label
+
+
+def _partners(plans: Plans, which: F64, transforms: Sequence[Transform], uniform: Uniform, group: int = 0) -> _Partners:
+    """Uniformly chosen partners, with `transforms` applied; a sample may be its own partner."""
+    split = plans.split
+    positions = draw_integer(which, 1 if split is None else len(split))
+    sizes = plans.source if split is None else split.sizes(positions)
+    partners = Plans(sizes, positions, split)
+    for t, transform in enumerate(transforms):
+        first = _OWN + 256 * (t + group * len(transforms))
+        transform.plan(partners, lambda j, first=first: uniform(first + j))  # type: ignore[misc]
+    if partners.stages or partners.normalize is not None:
+        raise UsageError(
+            "partners take geometry, colour and what comes after them, but no Normalize, mix or plug-in",
+            code="bad-transforms", fix="put those behind the mix in the Loader's list",
+        )  # fmt: skip
+    return _Partners(positions, partners)
+
+
+def _crop(plans: Plans, size: I64, u: F64, v: F64) -> None:
+    """Cut or pad to size (B, 2), at a uniformly drawn place."""
+    corner = place(plans.size - size, u, v)
+    plans.window(corner[:, 0], corner[:, 1], size[:, 0], size[:, 1])
+
+
+@dataclass(frozen=True, slots=True)
+class CutMix:
+    """Replace a rectangle of image and label by the same rectangle of another sample, with probability p.
+
+    The share of the area that is replaced is uniform in 0..1 (alpha = 1 in Yun et al., "CutMix", ICCV 2019), the
+    rectangle has the shape of the output, its centre is uniform, and what lies outside is cut off. The partner is
+    drawn uniformly from the split, goes through `transforms`, and is then cut or padded to the output's size at a
+    uniform place.
+    """
+
+    p: float = 0.5
+    transforms: tuple[Transform, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_probability(self.p)
+        object.__setattr__(self, "transforms", tuple(self.transforms))
+
+    def plan(self, plans: Plans, uniform: Uniform) -> None:
+        """Draws 0 to 6: whether, partner, share, centre (row, column), place of the partner."""
+        chosen = uniform(0) < self.p
+        partners = _partners(plans, uniform(1), self.transforms, uniform)
+        _crop(partners.plans, plans.size, uniform(5), uniform(6))
+        centre = np.stack([uniform(3), uniform(4)], axis=1) * plans.size
+        half = np.sqrt(uniform(2))[:, None] * plans.size / 2
+        low = np.clip(np.rint(centre - half), 0, plans.size).astype(np.int64)
+        high = np.clip(np.rint(centre + half), 0, plans.size).astype(np.int64)
+
+        def mix(k: int, image: U8, label: Label | None, stage: Stage) -> tuple[U8, Label | None]:
+            (y0, x0), (y1, x1) = low[k].tolist(), high[k].tolist()
+            if chosen[k] and y0 < y1 and x0 < x1:
+                other, classes = partners.draw(k, stage, label is not None)
+                image[y0:y1, x0:x1] = other[y0:y1, x0:x1]
+                if label is not None and classes is not None:
+                    label[y0:y1, x0:x1] = classes[y0:y1, x0:x1]
+            return image, label
+
+        plans.stage(mix)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPaste:
+    """Paste the pixels of chosen classes of another sample, with their labels, with probability p.
+
+    classes: class ids to paste (Ghiasi et al., "Simple Copy-Paste", CVPR 2021, with classes for objects). The partner
+    is drawn, transformed and cut as in `CutMix`. The edges are hard.
+    """
+
+    classes: tuple[int, ...]
+    p: float = 0.5
+    transforms: tuple[Transform, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_probability(self.p)
+        object.__setattr__(self, "classes", tuple(int(c) for c in self.classes))
+        object.__setattr__(self, "transforms", tuple(self.transforms))
+        if not self.classes or not 0 <= min(self.classes) <= max(self.classes) <= 65_535:
+            raise UsageError(f"classes are one class id or more, got {self.classes}", code="bad-argument")
+
+    def plan(self, plans: Plans, uniform: Uniform) -> None:
+        """Draws 0 to 3: whether, partner, place of the partner."""
+        chosen = uniform(0) < self.p
+        partners = _partners(plans, uniform(1), self.transforms, uniform)
+        _crop(partners.plans, plans.size, uniform(2), uniform(3))
+        wanted = np.zeros(65_536, bool)
+        wanted[list(self.classes)] = True
+
+        def mix(k: int, image: U8, label: Label | None, stage: Stage) -> tuple[U8, Label | None]:
+            if label is None:
+                raise UsageError("CopyPaste needs labels", code="no-labels")
+            if chosen[k]:
+                other, classes = partners.draw(k, stage, True)
+                # Padding of the partner holds `ignore_index`, which is no class, whatever was asked for.
+                mask = wanted[classes] & (np.asarray(classes) != stage.ignore_index)
+                image[mask] = other[mask]
+                label[mask] = np.asarray(classes)[mask]
+            return image, label
+
+        plans.stage(mix)
+
+
+@dataclass(frozen=True, slots=True)
+class Mosaic:
+    """Four samples around a point, in an output of height x width, with probability p.
+
+    After Bochkovskiy et al., "YOLOv4" (2020). The point is uniform in `centre` shares of height and width. The sample
+    itself fills the upper left part, three partners, drawn uniformly from the split and put through `transforms`, the
+    others; each is cut or padded to its part at a uniform place. Where it does not happen the sample is cut or padded
+    to height x width.
+    """
+
+    height: int
+    width: int
+    centre: Range = (0.25, 0.75)
+    p: float = 1.0
+    transforms: tuple[Transform, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_size(self.height, self.width)
+        check_probability(self.p)
+        object.__setattr__(self, "centre", check_range("centre", self.centre, 0.0, 1.0))
+        object.__setattr__(self, "transforms", tuple(self.transforms))
+
+    def plan(self, plans: Plans, uniform: Uniform) -> None:
+        """Draws 0 to 4: whether, the point, place of the sample; 5, 8, 11: the partners, each followed by its place."""
+        chosen, whole = uniform(0) < self.p, np.array([self.height, self.width])
+        point = np.stack([between(uniform(1), *self.centre), between(uniform(2), *self.centre)], axis=1) * whole
+        point = np.clip(np.floor(point + 0.5).astype(np.int64), 1, np.maximum(whole - 1, 1))
+        corner = place(plans.size - np.where(chosen[:, None], point, whole), uniform(3), uniform(4))
+        plans.window(corner[:, 0], corner[:, 1], self.height, self.width)
+        parts = []
+        for part, (down, across) in enumerate(((0, 1), (1, 0), (1, 1))):
+            far = np.array([down, across], bool)
+            first, size = np.where(far, point, 0), np.maximum(np.where(far, whole - point, point), 1)
+            u = 5 + 3 * part
+            partners = _partners(plans, uniform(u), self.transforms, uniform, part)
+            _crop(partners.plans, size, uniform(u + 1), uniform(u + 2))
+            parts.append((first, partners))
+
+        def mix(k: int, image: U8, label: Label | None, stage: Stage) -> tuple[U8, Label | None]:
+            for first, partners in parts if chosen[k] else ():
+                other, classes = partners.draw(k, stage, label is not None)
+                (y, x), (h, w) = first[k].tolist(), other.shape[:2]
+                h, w = min(h, self.height - y), min(w, self.width - x)
+                image[y : y + h, x : x + w] = other[:h, :w]
+                if label is not None and classes is not None:
+                    label[y : y + h, x : x + w] = classes[:h, :w]
+            return image, label
+
+        plans.stage(mix)
