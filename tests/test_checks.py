@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import threading
+import tracemalloc
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ from pixelwise.checks.labels import mixed_pixels
 from pixelwise.checks.splits import exclusive
 from pixelwise.classes import VOC, ClassTable
 from pixelwise.codecs import encode_jpeg, encode_png
-from pixelwise.dataset import ArraySource, Dataset, Split, Splits
+from pixelwise.dataset import ArraySource, Dataset, FileSource, PathRule, Split, Splits
 from pixelwise.errors import MissingError, UnknownNameError, UsageError
 from pixelwise.formats import open as open_dataset
 from pixelwise.types import Finding
@@ -534,3 +535,35 @@ def test_samples_in_memory() -> None:
     split = Split("train", VOC, ArraySource(images, labels, ["a", "b", "c"]))
     found = check(Dataset(Path("memory"), "array", VOC, Splits({"train": lambda: split})))
     assert [f.where for f in found.by_code["duplicate-image"]] == ["b"]
+
+
+def test_memory_does_not_grow_with_the_pixels(tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "VOC2012", count=3)
+    data = encode_jpeg(picture(0, (400, 500)), 50)
+    names = [f"big{i}" for i in range(60)]
+    for name in names:
+        tree.image(name, data)
+        tree.label(name, mask(1, 15, size=(400, 500)))
+    tree.list("train", names)
+    check(tree.root, threads=2)  # compiled code is no part of it
+    tracemalloc.start()
+    try:
+        assert check(tree.root, threads=2).samples == 61
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    decoded = 400 * 500 * 4
+    assert peak < 20 * decoded
+
+
+def test_files_at_the_top_of_the_dataset(tmp_path: Path) -> None:
+    names = ["a", "b"]
+    for i, name in enumerate(names):
+        (tmp_path / f"{name}.jpg").write_bytes(encode_jpeg(picture(i)))
+        (tmp_path / f"{name}_mask.png").write_bytes(encode_png(mask(1, 15)))
+    (tmp_path / "README.txt").write_text("x")
+    source = FileSource(tmp_path, names, VOC, PathRule(names, "{}.jpg"), PathRule(names, "{}_mask.png"))
+    data = Dataset(tmp_path, "folder", VOC, Splits({"all": lambda: Split("all", VOC, source)}))
+    assert not len(check(data))
+    (tmp_path / "c_mask.png").write_bytes(encode_png(mask(1, 15)))
+    assert only(check(data), "label-without-image", "warning").where == "c_mask.png"

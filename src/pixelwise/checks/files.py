@@ -68,7 +68,7 @@ def _beside(root: str, images: str, labels: str, listed: NDArray[np.int64]) -> F
         for path in alone:
             what = "no split names it, and it has no label"
             yield Finding("image-without-label", "note", path.removeprefix(root), what), Subject(path)
-    for folder in sorted({os.path.dirname(images), os.path.dirname(labels)}):
+    for folder in sorted({os.path.dirname(images), os.path.dirname(labels)} - {""}):  # anything may lie at the top
         yield from _strangers(root, folder)
 
 
@@ -99,7 +99,7 @@ def _others(root: str, pattern: str, listed: NDArray[np.int64]) -> list[tuple[st
     known = _In(listed)
     out = []
     for entry in _entries(root + folder, lambda n: n.startswith(head) and n.endswith(tail)):
-        path = f"{root}{folder}/{entry.name}"
+        path = root + os.path.join(folder, entry.name)
         if hash(path) not in known and entry.is_file():
             out.append((entry.name[len(head) : len(entry.name) - len(tail)], path))
     return out

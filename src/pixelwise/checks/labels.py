@@ -12,7 +12,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..labels import present
 from ..types import Finding
 from .reading import Reading
 
@@ -29,8 +28,8 @@ def interpolated(got: Reading) -> Iterator[Finding]:
     """`interpolated-label`: edges pass through values between the two classes, which are other classes."""
     if got.stored is None or (pixels := got.stored.pixels).ndim != 2 or min(pixels.shape) < 3:
         return
-    if any(f.code == "palette-conflict" for f in got.found):
-        return  # the indices are another palette's, so nothing lies between them
+    if len(got.values) < 3 or any(f.code == "palette-conflict" for f in got.found):
+        return  # two values have none between them, and neither have the indices of another palette
     from ..kernels.census import edges_between
 
     out = np.zeros(2, np.int64)
@@ -40,7 +39,7 @@ def interpolated(got: Reading) -> Iterator[Finding]:
     steps, mixed = out.tolist()
     if sampled * mixed >= MIXED_PIXELS and mixed >= MIXED_SHARE * steps:
         count = int(mixed_pixels(pixels, int(void)).sum())
-        what = f"{count:,} pixels on edges have a value between their neighbours': the label was interpolated"
+        what = f"{count:,} pixels have a value between those of their neighbours, as interpolation makes them"
         yield Finding("interpolated-label", "error", got.label_where, what,
                       "make it again from its source: nearest neighbour, saved as PNG")  # fmt: skip
 
@@ -50,8 +49,7 @@ def _void(pixels: NDArray[Any], got: Reading) -> Any:
     void = got.classes.ignore_index
     if void is not None and (value := int(got.classes.id_values[void])) <= np.iinfo(pixels.dtype).max:
         return pixels.dtype.type(value)
-    seen = present(pixels)
-    absent = np.setdiff1d(np.arange(min(len(seen) + 1, np.iinfo(pixels.dtype).max + 1)), seen)
+    absent = np.setdiff1d(np.arange(min(len(got.values) + 1, np.iinfo(pixels.dtype).max + 1)), got.values)
     return pixels.dtype.type(absent[0] if len(absent) else np.iinfo(pixels.dtype).max)
 
 
@@ -73,7 +71,7 @@ def inverted_values(got: Reading) -> Iterator[Finding]:
     """`inverted-label`: values are no classes as they are, but all are once they are taken from 255."""
     if got.stored is None or got.label is not None or got.stored.pixels.ndim != 2:
         return
-    seen = present(got.stored.pixels)
+    seen = got.values
     ids = got.classes.value_ids
     if seen[-1] <= 255 and (ids[seen] < 0).any() and (ids[255 - seen] >= 0).all():
         what = f"all values are classes once taken from 255 (there are {', '.join(map(str, seen[:8]))})"

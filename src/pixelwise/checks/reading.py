@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..classes import ClassTable
 from ..codecs import Stored, decode_stored
 from ..dataset import FileSource
 from ..errors import MissingError, PixelwiseError
 from ..files import read_bytes
-from ..labels import to_ids
+from ..labels import present, to_ids
 from ..types import U8, Finding, Label, Source
 from .findings import NO_FILES, Subject, from_error
 
@@ -50,6 +53,15 @@ class Reading:
     instances: Label | None = None
     instances_where: str = ""
     found: list[Finding] = field(default_factory=list)
+    _values: NDArray[np.intp] | None = None
+
+    @property
+    def values(self) -> NDArray[np.intp]:
+        """The values that the label's file stores, ascending; none for colours."""
+        if self._values is None:
+            plain = self.stored is not None and self.stored.pixels.ndim == 2
+            self._values = present(self.stored.pixels) if plain and self.stored else np.zeros(0, np.intp)
+        return self._values
 
 
 class Reader:

@@ -72,6 +72,8 @@ def hashes(image: U8) -> Hashes:
     grid = means.reshape(8, 2, 9, 2).mean(axis=(1, 3))
     coarse = grid[:, 1:] > grid[:, :-1] + STEP
     fine = 2 * means[:, 1:-1] > means[:, :-2] + means[:, 2:] + 2 * STEP
+    if height < _ROWS or width < _COLUMNS:  # cells without a pixel: too small to be like another
+        fine[:] = False
     return Hashes(xxh64_of(image, height << 32 | width), int(_bits(coarse)[0]), _bits(fine))
 
 

@@ -151,9 +151,8 @@ def look(got: Reading) -> Seen:
         found.extend(check(got))
     blank = any(f.code in ("blank-image", "nearly-uniform-image") for f in found)
     label, stored = got.label, None if got.stored is None else got.stored.pixels
-    values: Any = present(stored) if stored is not None and stored.ndim == 2 else ()
     same = label is not None and stored is not None and np.may_share_memory(label, stored)
-    ids = values if same else () if label is None else present(label)
+    ids: Any = got.values if same else () if label is None else present(label)
     ones = None
     if label is not None and len(got.classes) == 2:
         one = label == 1
@@ -161,7 +160,7 @@ def look(got: Reading) -> Seen:
         ones = (float(one.mean()), float(frame.mean()))
     return Seen(
         found, got.subject, None if got.image is None else hashes(got.image), blank,
-        0 if label is None else xxh64_of(label), values, ids, ones,
+        0 if label is None else xxh64_of(label), got.values, ids, ones,
     )  # fmt: skip
 
 
