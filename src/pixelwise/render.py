@@ -336,14 +336,23 @@ class Renderer:
     def _run_images(self, first: int, last: int) -> None:
         from .kernels import window as w
 
-        images, p, kinds = self.slot.images, self._palette, self._kinds
-        half = images.dtype == np.float16
-        these, n = slice(first, last), last - first
-        jobs, matrix, fill = self._jobs[these], self._matrix[these], p.fill[these]
+        images = self.slot.images
+        if images.dtype != np.float16:
+            self._paint(self._jobs[first:last], slice(first, last), images)
+            return
+        scratch = np.empty((1, *images.shape[1:]), np.float32)
+        for k in range(first, last):
+            jobs = self._jobs[k : k + 1].copy()
+            jobs[0, w.SLOT] = 0
+            self._paint(jobs, slice(k, k + 1), scratch)
+            w.to_half(scratch.reshape(-1), images[k].reshape(-1).view(np.uint16))
+
+    def _paint(self, jobs: I64, these: slice, images: NDArray[Any]) -> None:
+        from .kernels import window as w
+
+        p, kinds, n = self._palette, self._kinds, len(jobs)
+        matrix, fill = self._matrix[these], p.fill[these]
         planes = images.transpose(0, 3, 1, 2) if self._packed else images
-        if half:
-            planes, jobs = np.empty((n, *images.shape[1:]), np.float32), jobs.copy()
-            jobs[:, w.SLOT] -= first
         colors = (p.tones[these], p.color[these], p.plain[these], p.limits[these], fill)
         if w.COPY in kinds:
             if p.unchanged:
@@ -359,8 +368,6 @@ class Renderer:
                 resample.scale_image(jobs, matrix, 0, n, *colors, planes)
             if w.WARP in kinds:
                 resample.warp_image(jobs, matrix, 0, n, *colors, planes)
-        if half:
-            w.to_half(planes.reshape(-1), images[these].reshape(-1).view(np.uint16))
 
 
 _KIND = 12
