@@ -190,6 +190,7 @@ def load_data_voc_segmentation(
     width: int = 480,
     voc_dir: str | os.PathLike[str] = "VOCdevkit/VOC2012",
     *,
+    download: bool = False,
     seed: int = 0,
 ) -> tuple[_Pairs, _Pairs]:
     """(train, test) iterators over VOC's train and val lists.
@@ -198,7 +199,15 @@ def load_data_voc_segmentation(
     both cut random crops, drop images smaller than the crop (it prints how many are read), discard the last short
     batch, and turn void into background. So the test iterator scores neither every image nor whole ones:
     evaluate with whole images (`pixelwise.Loader(voc["val"], 1)`) and keep void (`pixelwise.open` does).
+    download: get VOC2012 first where `voc_dir`, which then ends in VOCdevkit/VOC2012, is not there (2 GB).
     """
+    if download:
+        from .downloads import download as get
+
+        home = Path(voc_dir)
+        if home.parts[-2:] != ("VOCdevkit", "VOC2012"):
+            raise UsageError(f"downloads go to a folder VOCdevkit/VOC2012, got {home}", code="bad-argument")
+        get("voc2012", home.parents[1])
     voc = _open(voc_dir, classes=_CHAPTER)
 
     def pairs(name: str, shuffle: bool) -> _Pairs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from .dataset import Dataset
@@ -15,6 +16,7 @@ def open(
     *,
     format: str | None = None,
     cache: str | os.PathLike[str] | bool = False,
+    download: str | os.PathLike[str] | bool = False,
     progress: Callable[[int, int | None], None] | None = None,
     **options: Any,
 ) -> Dataset:
@@ -26,10 +28,17 @@ def open(
     records in all). Other options belong to the format (`labels="SegmentationClassAug"` for VOC, `source=True` for a
     pack, which refuses it where its source files changed).
 
+    download: `path` may be the name of an archive, such as "voc2012"; it is got into this folder (True: a folder of
+    that name here), once.
+
     Without a cache, lists are read when a split is asked for, and pixels when a sample is. Raises MissingError where
     there is nothing, FormatError where no format fits (it says what was looked for) or several do (it lists them),
     PackError for a pack that is unfinished or damaged; with a cache also what `pack` raises.
     """
+    if download is not False:
+        from .downloads import download as get
+
+        path = get(str(path), Path(str(path) if download is True else download))
     dataset = open_files(path, format=format, **options)
     if cache is False:
         return dataset

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import typer
 
 from ..errors import PixelwiseError, printable
-from . import data, packing
+from . import convert, data, get, packing, scoring, trust
 
 app = typer.Typer(
     name="pixelwise",
@@ -19,9 +20,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (data, packing):
+for module in (data, trust, packing, get, convert, scoring):
     for command in module.COMMANDS:
-        app.command()(command)
+        app.command(short_help=re.split(r"[:.,](?: |$)", str(command.__doc__))[0])(command)
 
 
 def _version(wanted: bool) -> None:

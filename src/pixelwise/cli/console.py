@@ -49,6 +49,29 @@ def progress(what: str, unit: str = "images") -> Iterator[Progress]:
             bar.stop()
 
 
+@contextmanager
+def progress_steps(what: str) -> Iterator[Progress]:
+    """As `progress`, for bytes and several steps: a step begins where `done` falls."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task, last = bar.add_task(what, total=None), 0
+
+        def update(done: int, total: int | None) -> None:
+            nonlocal last
+            if done < last:
+                bar.reset(task)
+            last = done
+            bar.update(task, completed=done, total=total)
+
+        yield update
+
+
 def table(*columns: str, title: str | None = None) -> Table:
     """An empty table; a column whose name starts with `>` is aligned right."""
     made = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
