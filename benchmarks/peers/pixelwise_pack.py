@@ -21,10 +21,9 @@ def pack_path(data: Data, variant: str) -> Path:
 
 
 def prepare(job: Job, data: Data, variant: str) -> None:
-    path = pack_path(data, variant)
-    if not path.exists():
-        data.derived.mkdir(exist_ok=True)
-        pw.pack(pw.open(data.root), path, splits=["train"], encoding=variant)
+    data.derived.mkdir(exist_ok=True)
+    # A pack that is complete is left as it is; one of an earlier format is made anew.
+    pw.pack(pw.open(data.root), pack_path(data, variant), splits=["train"], encoding=variant, overwrite=True)
 
 
 def load(job: Job, data: Data, threads: int, variant: str) -> Callable[[], Iterable[tuple[Any, Any]]]:
