@@ -16,7 +16,7 @@ from ..dataset import Dataset
 from ..drawing import stats_plot
 from ..errors import UsageError
 from ..files import atomic_write
-from ..formats import open as open_dataset
+from ..opening import open as open_dataset
 from ..report import save_report
 from ..statistics import WEIGHTS, Comparison, Stats, compare_published
 from ..statistics import stats as count
