@@ -215,7 +215,7 @@ def test_two_formats_that_fit_are_an_error_that_lists_them(tmp_path: Path) -> No
     save(tmp_path / "train_segmentations/1.png", values([0, 1]))
     save(tmp_path / "Image_01L.jpg", picture())
     save(tmp_path / "Image_01L_1stHO.png", values([0, 1]))
-    with pytest.raises(FormatError, match="looks like lip and like chase_db1.*choose with format='lip'") as caught:
+    with pytest.raises(FormatError, match=r"looks like lip and like chase_db1.*choose with format='lip'") as caught:
         open_dataset(tmp_path)
     assert caught.value.code == "ambiguous-format"
     assert open_dataset(tmp_path, format="chase_db1")["all"].names == ["Image_01L"]

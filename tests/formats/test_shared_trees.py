@@ -34,7 +34,7 @@ SHIFTED = {0: 255, **{i: i - 1 for i in range(1, 151)}}
 SEGNET = {**{i: i for i in range(11)}, 11: 255}
 CITY_TRAIN = [7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33]
 """The label ids of the 19 train ids, in order (Cordts et al., 2016)."""
-CITY = {**{i: 255 for i in range(34)}, **{v: k for k, v in enumerate(CITY_TRAIN)}}
+CITY = {**dict.fromkeys(range(34), 255), **{v: k for k, v in enumerate(CITY_TRAIN)}}
 CAMVID = {
     (64, 128, 64): "Animal", (192, 0, 128): "Archway", (0, 128, 192): "Bicyclist", (0, 128, 64): "Bridge",
     (128, 0, 0): "Building", (64, 0, 128): "Car", (64, 0, 192): "CartLuggagePram", (192, 128, 64): "Child",

@@ -1,0 +1,212 @@
+"""convert: equal labels when read back, nothing half written, nothing overwritten, nothing in the source."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from pixelwise import conversion
+from pixelwise.classes import ClassTable
+from pixelwise.conversion import convert
+from pixelwise.dataset import ArraySource, Dataset, Split, Splits, concat
+from pixelwise.errors import DataError, UsageError
+from pixelwise.formats import open as open_dataset
+
+TARGETS = ("index", "voc", "cityscapes")
+TREES = (
+    "camvid_rgb", "camvid_index", "camvid_16bit", "ade20k", "coco_panoptic", "chase_1bit", "davis_binary",
+    "labelme/data_annotated", "labelme/data_dataset_voc",
+    *(f"mmseg_pseudo/pseudo_{n}_dataset" for n in "bdd100k cityscapes lip loveda mapillary potsdam refuge".split()),
+)  # fmt: skip
+
+
+def same(a: Dataset, b: Dataset) -> None:
+    assert a.classes.names == b.classes.names
+    assert np.array_equal(a.classes.colors, b.classes.colors)
+    assert a.classes.ignore_index == b.classes.ignore_index
+    assert set(a.splits) == set(b.splits)
+    for split in a.splits:
+        assert list(a[split].names) == list(b[split].names)
+        for x, y in zip(a[split], b[split], strict=True):
+            assert np.array_equal(x.image, y.image), x.name
+            assert (x.label is None) == (y.label is None)
+            assert x.label is None or (np.array_equal(x.label, y.label) and x.label.dtype == y.label.dtype), x.name
+            if x.instances is not None and int(x.instances.max()) <= 65_535:
+                assert np.array_equal(x.instances, y.instances)
+
+
+@pytest.mark.parametrize("to", TARGETS)
+@pytest.mark.parametrize("tree", TREES)
+def test_real_trees_read_back_equal(shared: Path, tmp_path: Path, tree: str, to: Any) -> None:
+    source = open_dataset(shared / "data/formats" / tree)
+    made = convert(source, tmp_path / "out", to, threads=2)
+    assert made.format == "toml"
+    same(source, made)
+    same(source, open_dataset(tmp_path / "out"))
+
+
+def arrays(
+    splits: dict[str, list[str]], classes: int = 4, labelled: tuple[str, ...] = ("train", "val"), size: int = 5
+) -> Dataset:
+    rng = np.random.default_rng(1)
+    table = ClassTable(tuple(f"c{i}" for i in range(classes)), ignore_index=255 if classes <= 255 else 65_535)
+    out = {}
+    for split, names in splits.items():
+        images = [rng.integers(0, 256, (size, 9, 3), np.uint8) for _ in names]
+        labels = [rng.integers(0, classes, (size, 9)).astype(table.dtype) for _ in names]
+        for label in labels:
+            label[0, 0] = table.ignore_index
+        out[split] = Split(split, table, ArraySource(images, labels if split in labelled else None, names))
+    return Dataset(Path("memory"), "arrays", table, Splits({n: (lambda s=s: s) for n, s in out.items()}))
+
+
+@pytest.mark.parametrize("to", TARGETS)
+def test_many_classes_order_folders_and_splits_without_labels(tmp_path: Path, to: Any) -> None:
+    source = arrays({"train": ["b", "a/x", "a"], "val": ["y"], "hidden": ["z"]}, classes=700)
+    made = convert(source, tmp_path / "out", to)
+    same(source, made)
+    assert made["train"][0].label.dtype == np.uint16
+
+
+def test_voc_has_palettes_and_is_a_voc_dataset_to_others(tmp_path: Path, shared: Path) -> None:
+    source = open_dataset(shared / "data/formats/mmseg_pseudo/pseudo_lip_dataset")
+    convert(source, tmp_path / "out", "voc")
+    name = source["val"].names[0]
+    with Image.open(tmp_path / f"out/SegmentationClass/{name}.png") as image:
+        assert image.mode == "P"
+        assert image.getpalette()[:60] == source.classes.colors.reshape(-1).tolist()
+    again = open_dataset(tmp_path / "out", format="voc", classes=source.classes)
+    assert np.array_equal(again["val"][0].label, source["val"][0].label)
+
+
+def test_the_same_sample_in_two_splits_is_written_once_and_equal_names_stay_apart(tmp_path: Path) -> None:
+    one = arrays({"train": ["a", "b"]})
+    twice = Dataset(one.root, "arrays", one.classes, Splits({"train": lambda: one["train"],
+                                                             "trainval": lambda: one["train"]}))  # fmt: skip
+    made = convert(twice, tmp_path / "once")
+    assert len(list((tmp_path / "once/labels").iterdir())) == 2
+    same(twice, made)
+    clash = arrays({"train": ["0"], "val": ["0"]})
+    made = convert(clash, tmp_path / "apart")
+    assert made["val"].names == ["val/0"]
+    assert np.array_equal(made["val"][0].label, clash["val"][0].label)
+    assert not np.array_equal(made["train"][0].label, clash["val"][0].label)
+
+
+def tree_hash(root: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        digest.update(str(path.relative_to(root)).encode())
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    return digest.hexdigest()
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 3])
+def test_stopped_anywhere_it_goes_on_and_ends_the_same(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
+) -> None:
+    source = open_dataset(shared / "data/formats/camvid_index")
+    convert(source, tmp_path / "whole")
+    left = [stop_after]
+    whole = conversion._place_image
+
+    def failing(*args: Any) -> None:
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        whole(*args)
+
+    monkeypatch.setattr(conversion, "_place_image", failing)
+    with pytest.raises(KeyboardInterrupt):
+        convert(source, tmp_path / "stopped", threads=1)
+    assert not (tmp_path / "stopped/pixelwise.toml").exists()
+    written = []
+    monkeypatch.setattr(conversion, "_place_image", lambda *a: (written.append(a[0]), whole(*a)))
+    made = convert(source, tmp_path / "stopped", threads=1)
+    assert len(written) == 12 - stop_after
+    same(source, made)
+    assert tree_hash(tmp_path / "stopped") == tree_hash(tmp_path / "whole")
+
+
+def test_nothing_is_overwritten_and_nothing_goes_into_the_source(shared: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "source"
+    shutil.copytree(shared / "data/formats/davis_binary", tree)
+    before = tree_hash(tree)
+    convert(tree, tmp_path / "out")
+    for out, code in ((tmp_path / "out", "not-empty"), (tree / "new", "inside-source"), (tree, "inside-source")):
+        with pytest.raises(UsageError) as caught:
+            convert(tree, out)
+        assert caught.value.code == code
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/mine.txt").write_text("x")
+    with pytest.raises(UsageError, match="not empty"):
+        convert(tree, tmp_path / "full")
+    assert sorted(os.listdir(tmp_path / "full")) == ["mine.txt"]
+    assert tree_hash(tree) == before
+
+
+def test_a_begun_folder_takes_no_other_conversion(shared: Path, tmp_path: Path) -> None:
+    source = open_dataset(shared / "data/formats/davis_binary")
+    convert(source, tmp_path / "out")
+    (tmp_path / "out/pixelwise.toml").unlink()
+    (tmp_path / "out" / conversion.STATE).write_text('{"conversion": "other"}')
+    with pytest.raises(UsageError, match="another conversion was begun"):
+        convert(source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("images", ["symlink", "hardlink"])
+def test_images_can_be_linked(shared: Path, tmp_path: Path, images: Any) -> None:
+    tree = tmp_path / "source"
+    shutil.copytree(shared / "data/formats/davis_binary", tree)
+    source = open_dataset(tree)
+    same(source, convert(source, tmp_path / "out", images=images))
+    made, original = tmp_path / "out/images/00000.jpg", tree / "JPEGImages/00000.jpg"
+    assert made.is_symlink() == (images == "symlink")
+    assert made.samefile(original)
+
+
+def test_classes_can_be_chosen_and_derived_datasets_converted(shared: Path, tmp_path: Path) -> None:
+    source = open_dataset(shared / "data/formats/camvid_index")
+    made = convert(source, tmp_path / "a", classes=["Car", "Road"])
+    same(source.subset(classes=["Car", "Road"]), made)
+    joined = concat([source.split({"fit": 0.5, "dev": 0.5}, of="train"), source.merge_classes({"Car": ["Car"]})])
+    made = convert(joined, tmp_path / "b")
+    same(joined, made)
+    assert (tmp_path / "b/images").exists()
+
+
+def test_a_damaged_sample_stops_it_with_its_name(shared: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="empty"):
+        convert(shared / "data/formats/mmseg_pseudo/pseudo_isaid_dataset", tmp_path / "out")
+    assert not (tmp_path / "out/pixelwise.toml").exists()
+
+
+def test_the_commands(shared: Path, tmp_path: Path) -> None:
+    import typer
+
+    from pixelwise.cli import convert as commands
+
+    app = typer.Typer()
+    for command in commands.COMMANDS:
+        app.command()(command)
+    run = CliRunner().invoke
+    tree = tmp_path / "mine"
+    shutil.copytree(shared / "data/formats/mmseg_pseudo/pseudo_dataset", tree)
+    done = run(app, ["init", str(tree)])
+    assert (done.exit_code, "4 classes to be named" in done.output) == (0, True)
+    with pytest.raises(UsageError, match="is there already"):
+        run(app, ["init", str(tree)], catch_exceptions=False)
+    done = run(app, ["convert", str(tree), str(tmp_path / "out"), "--to", "voc", "--classes", "value 1,value 3"])
+    assert done.exit_code == 0, done.output
+    assert "toml -> voc: 4 train, 1 val; 2 classes" in done.output
+    assert open_dataset(tmp_path / "out").classes.names == ("value 1", "value 3")
+    run(app, ["init", str(shared / "data/formats/chase_1bit"), "-o", str(tmp_path / "chase.toml")])
+    assert len(open_dataset(tmp_path / "chase.toml")["train"]) == 2
