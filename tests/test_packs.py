@@ -156,6 +156,12 @@ def test_values_that_are_no_class_are_not_packed(tmp_path: Path) -> None:
     assert caught.value.code == "class-out-of-range"
 
 
+def test_a_label_that_is_promised_and_not_there(tmp_path: Path) -> None:
+    sample = pw.Sample("s", np.zeros((4, 5, 3), np.uint8), None)
+    with pytest.raises(DataError, match="promised one"):
+        pw.pack(dataset_of(ArraySource([sample], True), table(3), {"all": None}), tmp_path / "a.pack")
+
+
 def test_labels_are_stored_in_the_tables_dtype(tmp_path: Path) -> None:
     sample = pw.Sample("s", np.zeros((4, 5, 3), np.uint8), np.full((4, 5), 2, np.uint16))
     packed = pw.pack(dataset_of(ArraySource([sample], True), table(3), {"all": None}), tmp_path / "a.pack")
@@ -546,6 +552,7 @@ def test_a_manifest_that_contradicts_the_files_is_refused(copy: Path) -> None:
         lambda f: (shards(f)[0].update(records=1), shards(f)[1].update(records=3)),
         lambda f: f["splits"][0].update(samples=11),
         lambda f: f["splits"].pop(),
+        lambda f: f["splits"][0].update(name="other"),
         lambda f: f["tables"].pop(),
         lambda f: f["tables"][0].update(crc32=1),
         lambda f: f["classes"].update(names=[]),

@@ -159,6 +159,8 @@ def load_volume(root: Path, manifest: Manifest) -> Volume:
     for entry, chosen in zip(manifest.splits, rows, strict=True):
         if len(chosen) != entry.samples or (len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(index)):
             raise _damaged(root, manifest, f"names records that are not there, in split {entry.name}", "splits.arrow")
+        if entry.labels and (index.label_offset[chosen] < 0).any():
+            raise _damaged(root, manifest, f"names records without labels, in split {entry.name}", "splits.arrow")
     return Volume(root, manifest, index, rows)
 
 
