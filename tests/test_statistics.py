@@ -13,6 +13,7 @@ from PIL import Image
 from tree import Tree, mask, picture
 
 from pixelwise.census import count_classes, count_label
+from pixelwise.checks import check
 from pixelwise.classes import VOC, ClassTable
 from pixelwise.dataset import ArraySource, Dataset, Split, Splits
 from pixelwise.errors import DataError, UnknownNameError, UsageError
@@ -282,3 +283,10 @@ def test_published_counts_that_agree() -> None:
     zeros = np.zeros(22, np.int64)
     exact = Stats(VOC, 1464, 1464, np.array(known.pixels), zeros, zeros[:21], np.zeros((21, 21), np.int64))
     assert compare_published(dataset, "voc2012", exact).verdict == "equal"
+
+
+def test_arrays_of_two_splits_are_not_one_for_their_numbers() -> None:
+    splits = {n: Split(n, VOC, ArraySource([picture(seed)], [mask(1, 15)])) for n, seed in (("train", 1), ("val", 2))}
+    dataset = Dataset(Path("memory"), "array", VOC, Splits({n: (lambda s=s: s) for n, s in splits.items()}))
+    assert stats(dataset).samples == check(dataset).samples == 2
+    assert not len(check(dataset))

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .census import count_label
+from .census import count_label, image_key
 from .classes import ClassTable
 from .dataset import Dataset, Split
 from .errors import DataError, UnknownNameError, UsageError
@@ -294,8 +294,9 @@ def stats(
     seen: set[int] = set()
     work: list[tuple[Split, int]] = []
     for split in splits:
-        for i, name in enumerate(split.names):
-            if (key := hash(name)) not in seen:
+        for i in range(len(split)):
+            key = image_key(split.source, i if split.indices is None else int(split.indices[i]))
+            if key not in seen:
                 seen.add(key)
                 work.append((split, i))
     tally = _Tally(data.classes)

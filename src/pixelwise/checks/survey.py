@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..census import image_key
 from ..dataset import Dataset, FileSource, Split
 from ..labels import present
 from ..parallel import in_order
@@ -119,16 +120,13 @@ def gather(root: Path | None, dataset: Dataset, splits: Iterable[Split]) -> Surv
 
 
 def _keys(source: Source, positions: I64, with_label: bool) -> I64:
-    """A hash of each sample's image path (and label path). A collision is unlikely: 3e-6 in ten million paths."""
-    at = (int(i) for i in positions)
-    if not isinstance(source, FileSource):  # no paths: within such a dataset a name means one image
-        label = source.has_labels if with_label else None
-        return np.fromiter((hash((source.names[i], label)) for i in at), np.int64, len(positions))
-    labels = source.labels if with_label else None
-    return np.fromiter(
-        (hash((source.path(source.images, i), None if labels is None else labels[i])) for i in at),
-        np.int64, len(positions),
-    )  # fmt: skip
+    """A hash of each sample's image (and label), see `image_key`."""
+    keys = (image_key(source, int(i)) for i in positions)
+    if with_label and isinstance(source, FileSource) and (labels := source.labels) is not None:
+        keys = (hash((key, labels[int(i)])) for key, i in zip(keys, positions, strict=True))
+    elif with_label:
+        keys = (hash((key, source.has_labels)) for key in keys)
+    return np.fromiter(keys, np.int64, len(positions))
 
 
 class Seen(NamedTuple):

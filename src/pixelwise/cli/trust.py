@@ -27,7 +27,8 @@ STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def _open(path: Path, labels: str | None) -> Dataset:
-    return open_dataset(path, **({} if labels is None else {"labels": labels}))
+    options: dict[str, Any] = {} if labels is None else {"labels": labels}
+    return open_dataset(path, **options)
 
 
 def check(

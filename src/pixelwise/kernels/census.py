@@ -69,8 +69,8 @@ def edges_between(values: Any, void: Any, step: Any, out: Any) -> None:
     neighbours that differ, and values that lie strictly between two neighbours on opposite sides.
 
     void: the stored value of void, or a value that no label holds. step: looks at every step-th row and, for the
-    columns, at every step-th row with its neighbours, which samples both evenly. A clean label steps from class to class; one
-    that was interpolated passes through the values between.
+    columns, at every step-th row with its neighbours, which samples both evenly. A clean label steps from class to
+    class; one that was interpolated passes through the values between.
     """
     height, width = values.shape
     steps = np.int64(0)
