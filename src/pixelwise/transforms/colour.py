@@ -94,7 +94,7 @@ class Contrast:
 
     torchvision spreads about the mean grey of each image, which is known only once its pixels are. The two
     differ by the constant |1 - factor| * |mean grey of the image - about|: on 40 VOC photographs with factor 0.6 or 1.4
-    0.04 on average, 0.11 at most (of 0..1). about: default 0.459, the grey of ImageNet's mean colour.
+    by 0.036 on average, 0.079 at most (of 0..1). about: default 0.459, the grey of ImageNet's mean colour.
     """
 
     low: float
@@ -259,7 +259,8 @@ class PhotometricDistortion:
     180 (OpenCV's half degrees).
 
     mmsegmentation scales S of HSV, which keeps the largest channel, and shifts H; here saturation blends with the
-    pixel's grey and hue turns about the grey axis, as in `Saturation` and `Hue`. It also rounds to uint8 between.
+    pixel's grey and hue turns about the grey axis, as in `Saturation` and `Hue`. It also rounds to uint8 between. On
+    VOC photographs the two saturations by 0.5 and 1.5 differ by 0.012 of 0..1 on average.
     """
 
     brightness: float = 32.0
