@@ -123,7 +123,7 @@ def test_splits_are_disjoint_complete_of_the_right_size_and_repeatable(count: in
     one, two = old.split(ratios, seed), old.split(ratios, seed)
     parts = {s: list(one[s].names) for s in one.splits}
     assert {s: list(two[s].names) for s in two.splits} == parts
-    assert sorted(sum(parts.values(), [])) == list(old["all"].names)
+    assert sorted(n for own in parts.values() for n in own) == list(old["all"].names)
     assert abs(len(parts["train"]) - count * percent / 100) <= 0.5 + 1e-9
     assert parts["train"] == sorted(parts["train"])
 

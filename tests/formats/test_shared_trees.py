@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import pixelwise as pw
+from pixelwise.checks import check
 from pixelwise.errors import FileError, FormatError, LabelError
 from pixelwise.formats import open as open_dataset
 
@@ -139,6 +140,12 @@ def test_a_tree_can_be_shown_and_loaded(tree: Any) -> None:
     assert batch.images.shape == (1, 3, 64, 64)
     allowed = {*range(len(dataset.classes)), dataset.classes.ignore_index, 255}
     assert set(np.unique(batch.labels).tolist()) <= allowed
+
+
+def test_a_tree_checks_without_errors(tree: Any) -> None:
+    root, _, options, _, _ = tree
+    found = check(open_dataset(root, **options))
+    assert [str(f) for f in getattr(found, "findings", found) if f.severity == "error"] == []
 
 
 def test_the_trees_without_a_label_reading_of_their_own(shared: Path) -> None:
