@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from test_scoring import run
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable, table_of
@@ -58,8 +60,6 @@ def confusion() -> pw.Confusion:
 
 
 def labels(model: Any, split: pw.Split, tmp_path: Path, **options: Any) -> list[np.ndarray]:
-    from PIL import Image
-
     predict(model, split, out=tmp_path, **options)
     return [np.array(Image.open(tmp_path / f"{n}.png")) for n in split.names]
 
@@ -348,6 +348,38 @@ def test_more_than_256_classes(tmp_path: Path) -> None:
 
     split = pw.Split("val", table, pw.ArraySource([np.zeros((9, 8, 3), np.uint8)]))
     assert set(np.unique(labels(wide, split, tmp_path)[0])) == {290}
+
+
+# -- the command --------------------------------------------------------------------------------------------
+
+_MODULE = """
+import numpy as np
+
+def net(images):
+    out = np.zeros((len(images), 21, *images.shape[2:]), np.float32)
+    out[:, 15] = images[:, 0]
+    return out
+
+broken = 3
+"""
+
+
+def test_the_command(tmp_path: Path) -> None:
+    root = pw.sample(tmp_path / "s", count=4, seed=1)
+    (tmp_path / "mine.py").write_text(_MODULE)
+    done = run("predict", "mine:net", root, "-o", "p", "--window", "128x160", "--flip", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 images predicted, 0 kept" in done.stdout
+    again = run("predict", "mine:net", root, "-o", "p", "--window", "128x160", "--flip", folder=tmp_path)
+    assert "0 images predicted, 1 kept" in again.stdout
+    val = pw.open(root)["val"]
+    ids = np.array(Image.open(tmp_path / "p" / f"{val.names[0]}.png"))
+    mean = 0.485 * 255  # what ImageNet's normalisation makes 0
+    assert np.array_equal(ids == 15, val[0].image[..., 0] > mean)
+    for name, what in (("mine:broken", "cannot be called"), ("nothing:net", "cannot import"), ("mine", "MODULE:NAME")):
+        refused = run("predict", name, root, "-o", "q", folder=tmp_path)
+        assert refused.returncode == 2
+        assert what in refused.stderr
 
 
 # -- memory -------------------------------------------------------------------------------------------------

@@ -302,21 +302,11 @@ def test_compared_with_a_baseline(val: pw.Split, folder: Path, tmp_path: Path) -
 
 # -- the command --------------------------------------------------------------------------------------------
 
-COMMAND = """
-import sys, typer
-from pixelwise.cli import app, main, scoring
-names = {c.name or c.callback.__name__ for c in app.registered_commands}
-for command in scoring.COMMANDS:
-    if command.__name__ not in names:
-        app.command()(command)
-main()
-"""
 
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+def run(*arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """`pixelwise ...` in a process of its own."""
+    command = [sys.executable, "-m", "pixelwise", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
 
 def test_the_command(dataset: Dataset, val: pw.Split, folder: Path, tmp_path: Path) -> None:

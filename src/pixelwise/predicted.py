@@ -92,7 +92,7 @@ def refuse(problems: Sequence[DataError], what: str, where: object) -> None:
         raise problems[0]
     codes = {p.code for p in problems}
     error = ScoreError(
-        f"{len(problems)} problems with the {what}; nothing was made of the others",
+        f"{len(problems)} problems with the {what}; none was used",
         code=codes.pop() if len(codes) == 1 else "bad-predictions",
         where=where,
     )
