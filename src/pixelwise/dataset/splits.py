@@ -18,6 +18,33 @@ from ..types import Clock, Finding, Origin, Sample, Source, Window, origin_of
 I64 = NDArray[np.int64]
 
 
+class Chosen(Sequence[str]):
+    """Some of the names, without a list of them."""
+
+    __slots__ = ("_indices", "_names")
+
+    def __init__(self, names: Sequence[str], indices: I64) -> None:
+        self._names = names
+        self._indices = indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Chosen: ...
+    def __getitem__(self, index: int | slice) -> str | Chosen:
+        if isinstance(index, slice):
+            return Chosen(self._names, self._indices[index])
+        return self._names[int(self._indices[index])]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass(frozen=True)
 class Split:
     """Some samples of a dataset, in order. `split[i]` is a Sample, `split[a:b]` a Split; iterates Samples.
@@ -77,10 +104,8 @@ class Split:
 
     @property
     def names(self) -> Sequence[str]:
-        """The samples' names, in order."""
-        if self.indices is None:
-            return self.source.names
-        return [self.source.names[i] for i in self.indices.tolist()]
+        """The samples' names, in order; looked up when asked for."""
+        return self.source.names if self.indices is None else Chosen(self.source.names, self.indices)
 
     def sizes(self, positions: I64 | None = None) -> I64:
         """(n, 2) int64: height and width of the samples at `positions` (default: all), without decoding pixels."""
