@@ -23,7 +23,8 @@ class Mosaic:
     tile are complete when it comes. Why float64: with float32 logits two classes that differ at all differ by
     2^-24 of their value, rounding the weighted sums in float64 by about 2^-52 a tile. So a class that leads at
     a pixel in every tile leads in the sum, and equal ones stay equal: for a model that predicts each pixel on
-    its own, tiles give exactly what the whole image gives. Not thread-safe.
+    its own, tiles give exactly what the whole image gives. (Logits less than 1e-16 apart have equal
+    probabilities; averaging those takes the first.) Not thread-safe.
     """
 
     def __init__(
