@@ -15,6 +15,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .census import count_classes as count_classes
+    from .checks import Findings as Findings
+    from .checks import check as check
     from .class_places import ClassCentredCrop as ClassCentredCrop
     from .class_places import ClassIndex as ClassIndex
     from .class_places import class_index as class_index
@@ -22,9 +25,11 @@ if TYPE_CHECKING:
     from .classes import VOC_NAMES as VOC_NAMES
     from .classes import ClassTable as ClassTable
     from .classes import voc_colormap as voc_colormap
+    from .conversion import convert as convert
     from .dataset import ArraySource as ArraySource
     from .dataset import Dataset as Dataset
     from .dataset import Split as Split
+    from .dataset import concat as concat
     from .downloads import download as download
     from .drawing import Picture as Picture
     from .errors import DataError as DataError
@@ -43,26 +48,41 @@ if TYPE_CHECKING:
     from .opening import open as open
     from .packs import pack as pack
     from .packs import verify as verify
+    from .prediction import predict as predict
     from .samples import sample as sample
     from .sampling import RareClassSampling as RareClassSampling
     from .sampling import RepeatFactor as RepeatFactor
+    from .scoring import score as score
     from .showing import show as show
+    from .showing import show_plans as show_plans
+    from .statistics import Stats as Stats
+    from .statistics import stats as stats
+    from .submission import submit as submit
     from .transforms import IMAGENET_MEAN as IMAGENET_MEAN
     from .transforms import IMAGENET_STD as IMAGENET_STD
+    from .transforms import RECIPES as RECIPES
     from .transforms import Affine as Affine
+    from .transforms import Apply as Apply
     from .transforms import Brightness as Brightness
     from .transforms import CenterCrop as CenterCrop
     from .transforms import ChannelShuffle as ChannelShuffle
     from .transforms import ColorJitter as ColorJitter
     from .transforms import Contrast as Contrast
+    from .transforms import CopyPaste as CopyPaste
+    from .transforms import CutMix as CutMix
     from .transforms import Gamma as Gamma
+    from .transforms import GaussianBlur as GaussianBlur
+    from .transforms import GaussianNoise as GaussianNoise
     from .transforms import Grayscale as Grayscale
     from .transforms import HorizontalFlip as HorizontalFlip
     from .transforms import Hue as Hue
+    from .transforms import Mosaic as Mosaic
     from .transforms import Normalize as Normalize
     from .transforms import Pad as Pad
     from .transforms import PhotometricDistortion as PhotometricDistortion
+    from .transforms import Plans as Plans
     from .transforms import RandomCrop as RandomCrop
+    from .transforms import RandomErasing as RandomErasing
     from .transforms import RandomResizedCrop as RandomResizedCrop
     from .transforms import RandomScale as RandomScale
     from .transforms import Resize as Resize
@@ -71,7 +91,9 @@ if TYPE_CHECKING:
     from .transforms import Rotate as Rotate
     from .transforms import Rotate90 as Rotate90
     from .transforms import Saturation as Saturation
+    from .transforms import Transform as Transform
     from .transforms import VerticalFlip as VerticalFlip
+    from .transforms import from_albumentations as from_albumentations
     from .types import Batch as Batch
     from .types import Finding as Finding
     from .types import Plan as Plan
@@ -81,27 +103,35 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "census": "count_classes",
+    "checks": "Findings check",
     "class_places": "ClassCentredCrop ClassIndex class_index",
     "classes": "ClassTable VOC VOC_NAMES voc_colormap",
-    "dataset": "ArraySource Dataset Split",
+    "conversion": "convert",
+    "dataset": "ArraySource Dataset Split concat",
     "downloads": "download",
     "drawing": "Picture",
     "errors": "DataError PixelwiseError SystemFault UsageError",
-    "opening": "open",
     "loader": "Loader",
     "metrics": (
         "PROTOCOLS BoundaryConfusion Confusion Scores bootstrap compare_protocols paired_bootstrap "
         "trimap"
     ),
+    "opening": "open",
     "packs": "pack verify",
+    "prediction": "predict",
     "samples": "sample",
     "sampling": "RareClassSampling RepeatFactor",
-    "showing": "show",
+    "scoring": "score",
+    "showing": "show show_plans",
+    "statistics": "Stats stats",
+    "submission": "submit",
     "transforms": (
-        "IMAGENET_MEAN IMAGENET_STD Affine Brightness CenterCrop ChannelShuffle ColorJitter "
-        "Contrast Gamma Grayscale HorizontalFlip Hue Normalize Pad PhotometricDistortion RandomCrop "
-        "RandomResizedCrop RandomScale Resize ResizeLongest ResizeShortest Rotate Rotate90 "
-        "Saturation VerticalFlip"
+        "IMAGENET_MEAN IMAGENET_STD RECIPES Affine Apply Brightness CenterCrop ChannelShuffle "
+        "ColorJitter Contrast CopyPaste CutMix from_albumentations Gamma GaussianBlur GaussianNoise "
+        "Grayscale HorizontalFlip Hue Mosaic Normalize Pad PhotometricDistortion Plans RandomCrop "
+        "RandomErasing RandomResizedCrop RandomScale Resize ResizeLongest ResizeShortest Rotate Rotate90 "
+        "Saturation Transform VerticalFlip"
     ),
     "types": "Batch Finding Plan Sample Window",
 }

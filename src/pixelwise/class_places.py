@@ -154,7 +154,8 @@ class ClassCentredCrop:
     uniformly from the index's positions of it. The window has the pixel in its middle, moved as little as needed to
     stay inside the image, so it always shows the class: no drawing again, and known probabilities. A sample that
     shows none of the classes is cropped uniformly. Smaller images are padded as by RandomCrop(pad_if_needed=True).
-    Comes after transforms that keep the pixel inside the image (scale, flip); the Loader must read the split that the index is of.
+    Comes after transforms that keep the pixel inside the image (scale, flip); the Loader must read the split that the
+    index is of.
     """
 
     height: int

@@ -189,7 +189,7 @@ class ClassTable:
                 f"colours must be (H, W, 3) uint8, got {colours.shape} {colours.dtype}", code="bad-argument"
             )
         height, width = colours.shape[:2]
-        out = np.empty((height, width), self.dtype)
+        out: Label = np.empty((height, width), np.uint8) if self.dtype is np.uint8 else np.empty((height, width), np.uint16)
         keys, ids, multiplier, shift = self._hash
         bad = encode_colours(
             colours.reshape(-1, 3), keys, ids, np.uint32(multiplier), np.uint32(shift), out.reshape(-1)

@@ -249,7 +249,7 @@ class Loader:
         if self._kept is not None:
             indices = self._kept[indices]
         draws = Draws(self.seed, epoch, addresses if self._order.sampler is not None else indices)
-        plans = make_plans(self.transforms, self.split.sizes(indices), draws.uniform, indices)
+        plans = make_plans(self.transforms, self.split.sizes(indices), draws.uniform, indices, self.split)
         if plans.small.any() and not self._pad_small:
             raise UsageError(
                 "a crop without padding follows a random change of size, so it does not always fit",

@@ -11,12 +11,16 @@ import numpy as np
 from PIL import Image
 
 from .classes import ClassTable
+from .dataset import Split
 from .drawing.blocks import STANDARD_WIDTH, Style, stack
 from .drawing.legend import legend, percent, shares
 from .drawing.page import Picture, page
 from .drawing.pixels import colorize, fit, instance_overlay, overlay, same_size, scaled_image, scaled_label
-from .drawing.sheets import ROW_GAP, headings, row, tile_width
+from .drawing.sheets import ROW_GAP, Draw, Planned, headings, plan_sheet, row, tile_width
 from .errors import UsageError
+from .render import Renderer, Slot
+from .sampling import Draws, check_seed
+from .transforms import Transform, make_plans
 from .types import U8, Batch, Label, Sample
 
 Column = Literal["image", "label", "overlay", "instances"]
@@ -67,6 +71,42 @@ def show(
     facts += [] if seed is None else [f"chosen by seed {seed}"]
     facts += [] if table is None else [f"{len(table)} classes"]
     return page(title or name, SEPARATOR.join(facts), body, _footer(table, chosen), style, gap=28)
+
+
+def show_plans(
+    split: Split,
+    transforms: Sequence[Transform],
+    n: int = 3,
+    *,
+    draws: int = 4,
+    seed: int = 0,
+    title: str | None = None,
+    width: int = STANDARD_WIDTH,
+) -> Picture:
+    """What transforms make of samples: each original with the window of every draw, beside what it renders to.
+
+    The draws are those of epochs 0 to draws - 1 of a Loader with this seed; samples are the first n of the split.
+    Normalisation is left out, labels are laid over. UsageError for an empty split or list of draws.
+    """
+    if min(n, draws, len(split)) < 1:
+        raise UsageError("needs a sample and a draw at least", code="nothing-to-show")
+    rows = (_planned(split, transforms, i, draws, check_seed(seed)) for i in range(min(n, len(split))))
+    facts = f"{min(n, len(split))} samples{SEPARATOR}{draws} draws of seed {seed}"
+    return plan_sheet(rows, split.classes, title=title or split.name, subtitle=facts, width=width)
+
+
+def _planned(split: Split, transforms: Sequence[Transform], index: int, draws: int, seed: int) -> Planned:
+    sample, at, made = split[index], np.array([index]), []
+    ignore = 255 if split.classes.ignore_index is None else split.classes.ignore_index
+    for epoch in range(draws):
+        plans = make_plans(transforms, split.sizes(at), Draws(seed, epoch, at).uniform, at, split)
+        height, width = plans.size[0].tolist()
+        labels = None if sample.label is None else np.empty((1, height, width), sample.label.dtype)
+        slot = Slot(np.empty((1, height, width, 3), np.uint8), labels)
+        renderer = Renderer(plans, slot, "uint8-hwc", ignore)
+        renderer.write(0, split.read(index, renderer.window(0)))
+        made.append(Draw(np.array(plans[0].corners), slot.images[0], None if slot.labels is None else slot.labels[0]))
+    return Planned(sample.name, sample.image, sample.label, made)
 
 
 def _chosen(data: Any, n: int, seed: int | None, normalize: Any) -> tuple[Iterator[Sample], int, str]:

@@ -26,8 +26,9 @@ from .loader import Loader
 from .metrics import Confusion
 from .render import Renderer, Slot
 from .sampling import Draws, check_seed
-from .transforms import Transform, make_plans
-from .types import Batch
+from .transforms import Apply, Transform, make_plans
+from .transforms.plugin import Pair
+from .types import U8, Batch, Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
             raise IndexError(f"sample {index} of {len(self)}")
         at = np.array([index])
         draws = Draws(self.seed, self._draw_epoch(index), at)
-        plans = make_plans(self.transforms, self.split.sizes(at), draws.uniform, at)
+        plans = make_plans(self.transforms, self.split.sizes(at), draws.uniform, at, self.split)
         if plans.small[0]:
             raise UsageError(
                 f"{self.split.names[index]!r} is smaller than the crop",
@@ -321,3 +322,26 @@ def all_reduce(confusion: Confusion, group: Any = None) -> Confusion:
             "image_totals": [rows for _, rows in named],
         }
     )
+
+
+def from_torchvision(transform: Any, p: float = 1.0) -> Apply:
+    """A torchvision.transforms.v2 transform, seeded from addressed randomness.
+
+    It gets a tv_tensors.Image and a tv_tensors.Mask, so that it treats the label as one. torch's generator is global:
+    it is seeded for the call and set back, one thread at a time.
+    """
+
+    def call(image: U8, label: Label | None, seed: int) -> Pair:
+        from torchvision import tv_tensors  # type: ignore[import-not-found,unused-ignore]
+
+        picture = tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if label is None:
+                done, mask = transform(picture), None
+            else:
+                done, mask = transform(picture, tv_tensors.Mask(torch.from_numpy(label.astype(np.int64))))
+        pixels = np.ascontiguousarray(done.numpy().transpose(1, 2, 0))
+        return pixels, None if mask is None else mask.numpy()
+
+    return Apply(call, p, seeded=True, lock=True, name=repr(transform))

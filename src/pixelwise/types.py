@@ -191,7 +191,7 @@ class Plan:
 
     @property
     def box(self) -> tuple[float, float]:
-        """(height, width) in source pixels of what an output pixel averages: at least 1, which is bilinear interpolation."""
+        """(height, width) in source pixels of what an output pixel averages: at least 1, which is bilinear."""
         (a, b, _), (d, e, _) = self.matrix
         return max(1.0, hypot(d, e)), max(1.0, hypot(a, b))
 

@@ -14,8 +14,10 @@ import typer
 
 from .. import transforms as t
 from ..dataset import Dataset, Split
+from ..errors import UnknownNameError
 from ..loader import Loader
 from ..opening import open as open_dataset
+from ..transforms.recipes import RECIPES
 from ..types import Batch
 from .console import out, parse_size, progress, table
 
@@ -168,14 +170,26 @@ def show(
     output: Annotated[Path, typer.Option("-o", "--output", help="The picture to write (.png).")] = Path("sheet.png"),
     split: Annotated[str | None, typer.Option(help="The split; default the first.", show_default=False)] = None,
     seed: Annotated[int | None, typer.Option(help="Draw samples at random.", show_default=False)] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help=f"Show what a recipe draws: {', '.join(RECIPES)}.", show_default=False)
+    ] = None,
+    draws: Annotated[int, typer.Option(help="With --recipe: draws of each sample.")] = 4,
     labels: LabelsOption = None,
 ) -> None:
     """Draw a contact sheet: images, labels in class colours, overlays, with a legend of the classes."""
     from .. import show as draw
+    from .. import show_plans
 
     dataset = _open(path, labels)
     chosen = dataset[next(iter(dataset.splits)) if split is None else split]
-    draw(chosen, n=n, seed=seed).save(output)
+    if recipe is None:
+        draw(chosen, n=n, seed=seed, title=f"{dataset.root.name}  ·  {chosen.name}").save(output)
+    elif recipe in RECIPES:
+        show_plans(chosen, RECIPES[recipe](), n, draws=draws, seed=seed or 0, title=recipe).save(output)
+    else:
+        raise UnknownNameError(
+            f"no recipe named {recipe!r}", code="unknown-recipe", fix=f"the recipes are: {', '.join(RECIPES)}"
+        )
     out.print(f"{min(n, len(chosen))} of {len(chosen)} samples of {chosen.name!r}: {output}", markup=False)
 
 

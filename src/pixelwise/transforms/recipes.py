@@ -5,6 +5,8 @@ loader = pw.Loader(voc["train"], 16, pw.recipes.deeplab_voc(), shuffle=True, dro
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .colour import Normalize, PhotometricDistortion
 from .geometry import CenterCrop, HorizontalFlip, RandomCrop, RandomScale, ResizeShortest
 from .plans import Transform
@@ -54,5 +56,5 @@ def center_crop(height: int, width: int | None = None) -> list[Transform]:
     return [CenterCrop(height, height if width is None else width, pad_if_needed=True), Normalize()]
 
 
-RECIPES = {"deeplab-voc": deeplab_voc, "cityscapes": cityscapes, "ade20k": ade20k, "whole-image": whole_image}
+RECIPES: dict[str, Callable[[], list[Transform]]] = {"deeplab-voc": deeplab_voc, "cityscapes": cityscapes, "ade20k": ade20k, "whole-image": whole_image}
 """Recipes by the names of the command line."""
