@@ -172,7 +172,7 @@ def test_a_proposal_counts_every_value_and_opens_at_once(tmp_path: Path) -> None
 
 
 def test_colours_palettes_and_void_are_proposed_as_they_are(tmp_path: Path) -> None:
-    pixels, which = colours([(9, 8, 7), (0, 0, 0), (255, 0, 1)])
+    pixels, _ = colours([(9, 8, 7), (0, 0, 0), (255, 0, 1)])
     save(tmp_path / "a/img/x.png", picture())
     save(tmp_path / "a/gt/x.png", pixels)
     dataset = opened(tmp_path / "a", propose(tmp_path / "a"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,32 @@ def test_ade20k_with_its_splits(tmp_path: Path) -> None:
     assert (dataset.format, list(dataset.splits)) == ("ade20k", ["train", "val"])
     assert np.array_equal(dataset["val"][0].label, (stored.astype(int) - 1) % 256)
     assert (dataset.classes.names[0], dataset.classes.names[149]) == ("wall", "flag")
+
+
+class Code:
+    """What a hostile pickle would hold."""
+
+    def __reduce__(self) -> Any:
+        return print, ("this must not run",)
+
+
+def test_the_full_ade20k_by_its_index(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    objects = values(range(701), dtype=np.int64)
+    pixels = np.dstack([objects // 256 * 10, objects % 256, values(range(4), 1)]).astype(np.uint8)
+    save(tmp_path / "images/ADE/training/urban/street/ADE_train_00016869.jpg", picture())
+    save(tmp_path / "images/ADE/training/urban/street/ADE_train_00016869_seg.png", pixels)
+    names = [f"thing {k}" for k in range(1, 700)] + ["thing 1"]
+    (tmp_path / "index_ade20k.pkl").write_bytes(pickle.dumps({"objectnames": names, "more": np.arange(3)}))
+    dataset = open_dataset(tmp_path)
+    assert (dataset.format, len(dataset.classes), dataset.classes.names[699]) == ("ade20k_full", 700, "thing 1 (700)")
+    sample = dataset["train"][0]
+    assert sample.name == "urban/street/ADE_train_00016869"
+    assert np.array_equal(sample.label, np.where(objects == 0, 65_535, objects - 1))
+    assert np.array_equal(sample.instances, pixels[..., 2])
+    (tmp_path / "index_ade20k.pkl").write_bytes(pickle.dumps({"objectnames": ["a"], "x": Code()}))
+    with pytest.raises(FormatError, match=r"it holds builtins\.print"):
+        open_dataset(tmp_path)
+    assert capsys.readouterr().out == ""
 
 
 def test_camvid_as_it_is_distributed(tmp_path: Path) -> None:

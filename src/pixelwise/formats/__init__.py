@@ -9,7 +9,21 @@ from typing import Any, NamedTuple
 
 from ..dataset import Dataset
 from ..errors import FormatError, MissingError, UnknownNameError, UsageError, printable
-from . import aerial, coco, described, export, huggingface, labelme, medical, packed, scenes, street, voc, yolo
+from . import (
+    ade20k_full,
+    aerial,
+    coco,
+    described,
+    export,
+    huggingface,
+    labelme,
+    medical,
+    packed,
+    scenes,
+    street,
+    voc,
+    yolo,
+)
 from .family import Family
 
 
@@ -42,6 +56,7 @@ FORMATS: dict[str, Format] = {
             medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE, labelme.EXPORT, export.ROBOFLOW,
         )
     ),
+    "ade20k_full": Format(ade20k_full.LOOKS_LIKE, ade20k_full.find, ade20k_full.load),
     "coco": Format(coco.LOOKS_LIKE, coco.find, coco.load),
     "coco_panoptic": Format(coco.PANOPTIC_LOOKS_LIKE, coco.find_panoptic, coco.load_panoptic),
     "labelme": Format(labelme.LOOKS_LIKE, labelme.find, labelme.load),
@@ -51,6 +66,8 @@ FORMATS: dict[str, Format] = {
 }  # fmt: skip
 """Every format by its name."""
 
+_ANYWHERE = ("toml", "pack", "hf_parquet", "hf_imagefolder", "labelme", "yolo", "coco")
+"""Formats whose files may lie above any folder without its being a part of them."""
 _BELOW = 64
 """So many folders below a path are looked into where the path itself is no dataset."""
 
@@ -118,8 +135,9 @@ def _nothing(root: Path, wanted: list[str]) -> FormatError:
     if len(wanted) == 1:
         return FormatError(f"no dataset found; looked for {FORMATS[wanted[0]].looks_like}; {there}",
                            code="no-dataset", where=root)  # fmt: skip
+    telling = [name for name in wanted if name not in _ANYWHERE]
     for above in (root.parent, root.parent.parent):
-        inside = next((name for name in wanted if FORMATS[name].find(above) == above), None)
+        inside = next((name for name in telling if FORMATS[name].find(above) == above), None)
         if inside is not None:
             return FormatError(f"is a part of a {inside} dataset; {there}", code="no-dataset", where=root,
                                fix=f"open {above}")  # fmt: skip

@@ -26,7 +26,7 @@ from ..dataset import Dataset, Decoding, FileSource, Split, Splits
 from ..errors import FormatError
 from ..files import read_bytes
 from ..labels import check_pair, to_ids
-from ..types import Clock, Finding, Sample, Window
+from ..types import Clock, Finding, Origin, Sample, Window
 
 I64 = NDArray[np.int64]
 PARQUET_LOOKS_LIKE = "Hugging Face Parquet (SPLIT-*.parquet with columns image and annotation, label, mask or the like)"
@@ -61,7 +61,7 @@ def _classes(root: Path) -> ClassTable:
 def _parquets(root: Path) -> dict[str, list[Path]]:
     """Split -> its files in order."""
     out: dict[str, list[Path]] = {}
-    for path in sorted([*root.glob("*.parquet"), *root.glob("*/*.parquet"), *root.glob("*/*/*.parquet")]):
+    for path in sorted([*root.glob("*.parquet"), *root.glob("*/*.parquet")]):
         named = re.match(r"([A-Za-z]\w*?)-\d+-of-\d+", path.stem)
         split = named[1] if named else path.stem if path.parent == root else path.parent.name
         out.setdefault(_NAMES.get(split, split), []).append(path)
@@ -140,6 +140,12 @@ class ParquetSource:
     def has_labels(self) -> bool:
         """Whether there is a column of labels."""
         return len(self._columns) > 1
+
+    def origin(self, index: int) -> Origin:
+        """The Parquet file, and the row."""
+        group = int(np.searchsorted(self._ends, index, side="right"))
+        how = f"row {index} of the split, classes {self.table.to_dict()}"
+        return Origin((str(self._paths[self._groups[group][0]]),), how)
 
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width); the first call reads all images' bytes once."""
