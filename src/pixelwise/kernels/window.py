@@ -33,7 +33,7 @@ WIDE = 23
 COPY, SCALE, WARP, NOTHING = 0, 1, 2, 3
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def pointer(_context: Any, address: Any) -> Any:
     """An integer address as a pointer to bytes, which `carray` makes an array of."""
 
@@ -43,7 +43,7 @@ def pointer(_context: Any, address: Any) -> Any:
     return types.CPointer(types.uint8)(address), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def four_bytes(_context: Any, address: Any) -> Any:
     """The uint32 at any address, aligned or not: one load for the three channels of a pixel and one byte more."""
 
