@@ -65,6 +65,23 @@ def test_any_table_is_exact(n: int, seed: int) -> None:
     assert ClassTable.from_dict(table.to_dict()) == table
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(1, 90), st.integers(1, 12), st.booleans())
+def test_eight_at_once_equals_one_at_a_time(seed: int, size: int, run: int, unknown: bool) -> None:
+    rng = np.random.default_rng(seed)
+    label = np.repeat(rng.choice(np.array([0, 0, 7, 20, 255], np.uint8), size), run)[None]
+    colours = VOC.decode(label)
+    shifted = np.empty(colours.size + 1, np.uint8)[1:].reshape(colours.shape)  # unaligned: one at a time
+    shifted[:] = colours
+    assert np.array_equal(VOC.encode(colours), label)
+    assert np.array_equal(VOC.encode(shifted), label)
+    if unknown:
+        x = int(rng.integers(label.size))
+        colours[0, x] = shifted[0, x] = (1, 2, 3)
+        for wrong in (colours, shifted):
+            with pytest.raises(LabelError, match=f"x={x}, y=0"):
+                VOC.encode(wrong)
+
+
 def test_an_unknown_colour_is_named_with_place_number_and_nearest_class() -> None:
     colours = VOC.decode(np.full((9, 11), 15, np.uint8))
     colours[4, 7] = colours[5, 2] = (193, 128, 128)

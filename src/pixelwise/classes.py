@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -181,7 +182,7 @@ class ClassTable:
         Raises LabelError `unknown-colour` with the colour, the number of its pixels, the first (x, y) and the
         nearest class where a colour is not in the table. Thread-safe.
         """
-        from .kernels.colour import encode_colours
+        from .kernels.colour import encode_colours, encode_eights
 
         colours = np.ascontiguousarray(colours)
         if colours.ndim != 3 or colours.shape[2] != 3 or colours.dtype != np.uint8:
@@ -189,11 +190,18 @@ class ClassTable:
                 f"colours must be (H, W, 3) uint8, got {colours.shape} {colours.dtype}", code="bad-argument"
             )
         height, width = colours.shape[:2]
-        out: Label = np.empty((height, width), np.uint8) if self.dtype is np.uint8 else np.empty((height, width), np.uint16)
+        out: Label = np.empty((height, width), np.uint16)
+        if self.dtype is np.uint8:
+            out = np.empty((height, width), np.uint8)
         keys, ids, multiplier, shift = self._hash
-        bad = encode_colours(
-            colours.reshape(-1, 3), keys, ids, np.uint32(multiplier), np.uint32(shift), out.reshape(-1)
-        )
+        table = keys, ids, np.uint32(multiplier), np.uint32(shift)
+        pixels, flat, done, bad = colours.reshape(-1, 3), out.reshape(-1), 0, -1
+        if flat.dtype == np.uint8 and sys.byteorder == "little" and pixels.ctypes.data % 8 == 0 == flat.ctypes.data % 8:
+            done = len(flat) // 8 * 8
+            words = pixels[:done].reshape(-1).view(np.uint64).reshape(-1, 3)
+            bad = encode_eights(words, pixels[:done], *table, flat[:done].reshape(-1, 8))
+        if bad < 0:
+            bad = encode_colours(pixels[done:], *table, flat[done:])
         if bad >= 0:
             raise self._unknown_colour(colours, where)
         return out

@@ -51,3 +51,30 @@ def encode_colours(pixels: Any, keys: Any, ids: Any, multiplier: Any, shift: Any
             last = key
         out[i] = current
     return -1
+
+
+@jit
+def encode_eights(words: Any, pixels: Any, keys: Any, ids: Any, multiplier: Any, shift: Any, out: Any) -> int:
+    """As `encode_colours` for uint8 ids: eight pixels at once where all have the last one's colour.
+
+    words: (N, 3) uint64, the same memory as pixels (8 N, 3); out: (N, 8) uint8. The first unknown pixel, or -1.
+    """
+    eights = out.view(np.uint64)
+    w0 = w1 = w2 = np.uint64(0)
+    repeated, known = np.uint64(0), False
+    for n in range(words.shape[0]):
+        if known and words[n, 0] == w0 and words[n, 1] == w1 and words[n, 2] == w2:
+            eights[n, 0] = repeated
+            continue
+        bad = encode_colours(pixels[8 * n : 8 * n + 8], keys, ids, multiplier, shift, out[n])
+        if bad >= 0:
+            return 8 * n + bad
+        # What eight pixels of the last colour look like: the three bytes over and over, in words of eight.
+        last = pixels[8 * n + 7]
+        key = np.uint64(last[0]) | np.uint64(last[1]) << np.uint64(8) | np.uint64(last[2]) << np.uint64(16)
+        w0 = key | key << np.uint64(24) | key << np.uint64(48)
+        w1 = key >> np.uint64(16) | key << np.uint64(8) | key << np.uint64(32) | key << np.uint64(56)
+        w2 = key >> np.uint64(8) | key << np.uint64(16) | key << np.uint64(40)
+        repeated = np.uint64(out[n, 7]) * np.uint64(0x0101010101010101)
+        known = True
+    return -1
