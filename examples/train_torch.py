@@ -6,7 +6,7 @@
 Paints 480 images, trains a compact U-Net on crops of their training part with pixelwise's Loader, predicts every
 validation image at its own size by sliding window, scores by the protocol `voc`, and writes into the folder:
 predictions/, loss.png, worst.png, confusion.png, scores.json. On two cores it takes less than ten minutes, and
-reaches a mean IoU of MIOU; all background has 4 %.
+reaches a mean IoU of about 66 % (seed 0); all background has 3.8 %.
 """
 
 from __future__ import annotations
