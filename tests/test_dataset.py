@@ -102,16 +102,16 @@ def test_names_that_do_not_exist(tree: Path, tmp_path: Path) -> None:
         pw.open(tree)["tarin"]
     with pytest.raises(UnknownNameError, match="the formats are"):
         pw.open(tree, format="vox")
-    with pytest.raises(UsageError, match="indexed by the name of a split"):
+    with pytest.raises(UsageError, match=r"indexed by the name of a split"):
         pw.open(tree)[0]  # type: ignore[index]
-    with pytest.raises(FormatError, match="is a part of a voc dataset.*open .*VOC2012"):
+    with pytest.raises(FormatError, match=r"is a part of a voc dataset.*open .*VOC2012"):
         pw.open(tree / "JPEGImages")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FormatError, match="no dataset found; looked for the files of toml, pack, voc.*an empty folder"):
+    with pytest.raises(FormatError, match=r"no dataset found; looked for the files of toml, pack, voc.*an empty folder"):
         pw.open(tmp_path / "empty")
-    with pytest.raises(FormatError, match="no dataset found; looked for VOC .JPEGImages.*an empty folder"):
+    with pytest.raises(FormatError, match=r"no dataset found; looked for VOC .JPEGImages.*an empty folder"):
         pw.open(tmp_path / "empty", format="voc")
-    with pytest.raises(UsageError, match="no such option"):
+    with pytest.raises(UsageError, match=r"no such option"):
         pw.open(tree, lables="x")
 
 

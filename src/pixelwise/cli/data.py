@@ -30,7 +30,8 @@ LabelsOption = Annotated[
 ]
 
 
-def _open(path: Path, labels: str | None) -> Dataset:
+def open_path(path: Path, labels: str | None) -> Dataset:
+    """The dataset at `path`, with labels from another folder where one is named."""
     options: dict[str, Any] = {} if labels is None else {"labels": labels}
     return open_dataset(path, **options)
 
@@ -61,7 +62,7 @@ def demo(
 
 def info(path: PathArgument, labels: LabelsOption = None) -> None:
     """Say what a dataset is: format, classes, splits, counts, image sizes."""
-    _print_info(_open(path, labels))
+    _print_info(open_path(path, labels))
 
 
 def _print_info(dataset: Dataset) -> None:
@@ -103,7 +104,7 @@ def load(
     """Load training batches and say how fast, and what a training would wait for."""
     crop: list[t.Transform] = [] if size == "whole" else [t.RandomCrop(*parse_size(size))]
     transforms = [*crop, t.HorizontalFlip(0.5), t.Normalize()]
-    result = _run(_open(path, labels)[split], transforms, batch, epochs, threads, output)
+    result = _run(open_path(path, labels)[split], transforms, batch, epochs, threads, output)
     if as_json:
         out.print_json(json.dumps(result))
     else:
@@ -180,7 +181,7 @@ def show(
     from .. import show as draw
     from .. import show_plans
 
-    dataset = _open(path, labels)
+    dataset = open_path(path, labels)
     chosen = dataset[next(iter(dataset.splits)) if split is None else split]
     if recipe is None:
         draw(chosen, n=n, seed=seed, title=f"{dataset.root.name}  ·  {chosen.name}").save(output)

@@ -12,23 +12,16 @@ from numpy.typing import NDArray
 
 from ..checks import Findings
 from ..checks import check as check_dataset
-from ..dataset import Dataset
 from ..drawing import stats_plot
 from ..errors import UsageError
 from ..files import atomic_write
-from ..opening import open as open_dataset
 from ..report import save_report
 from ..statistics import WEIGHTS, Comparison, Stats, compare_published
 from ..statistics import stats as count
 from .console import out, progress, table
-from .data import LabelsOption, PathArgument
+from .data import LabelsOption, PathArgument, open_path
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
-
-
-def _open(path: Path, labels: str | None) -> Dataset:
-    options: dict[str, Any] = {} if labels is None else {"labels": labels}
-    return open_dataset(path, **options)
 
 
 def check(
@@ -51,7 +44,7 @@ def check(
     if fail_on not in ("error", "warning"):
         raise UsageError(f"--fail-on is error or warning, got {fail_on!r}", code="bad-argument")
     with progress("checking") as update:
-        found = check_dataset(_open(path, labels), splits=split, threads=threads, progress=update)
+        found = check_dataset(open_path(path, labels), splits=split, threads=threads, progress=update)
     _print_findings(found, limit)
     if json_file is not None:
         with atomic_write(json_file) as file:
@@ -100,7 +93,7 @@ def stats(
     labels: LabelsOption = None,
 ) -> None:
     """Count a dataset: pixels and images by class, sizes, channels, class weights."""
-    dataset = _open(path, labels)
+    dataset = open_path(path, labels)
     data = dataset if split is None else dataset[split]
     with progress("counting") as update:
         counted = count(data, threads=threads, progress=update)
