@@ -247,8 +247,12 @@ def test_stored_values(tmp_path: Path) -> None:
     by_id = score(tmp_path, split, "cityscapes")
     Image.fromarray(np.array([7, 26], np.uint8)[ids]).save(tmp_path / "city" / "a.png")
     assert score(tmp_path, split, "cityscapes", stored="values").confusion == by_id.confusion
-    with pytest.raises(ScoreError, match="stored values"):
-        score(tmp_path, split, "voc")
+    for protocol in ("voc", "cityscapes"):  # cityscapes would count 7 and 26 as misses
+        with pytest.raises(ScoreError, match=r"holds \d+, which is no class id 0..1") as caught:
+            score(tmp_path, split, protocol)
+        assert caught.value.code == "stored-values"
+    Image.fromarray(np.array([0, 99], np.uint8)[ids]).save(tmp_path / "city" / "a.png")
+    assert score(tmp_path, split, "cityscapes").scores.outside == 2
 
 
 def test_wrong_calls(val: pw.Split, dataset: Dataset, folder: Path, tmp_path: Path) -> None:

@@ -111,7 +111,9 @@ def read_prediction(path: Path, table: ClassTable, size: Size, stored: Stored = 
 
     What is no class keeps a number outside 0..C-1: `check_ids` refuses it, a Confusion counts it. Raises
     FileError where the file cannot be read exactly, LabelError for an unknown colour or a renumbered palette,
-    ScoreError `wrong-size` where it is not (height, width) `size`.
+    ScoreError `wrong-size` where it is not (height, width) `size`, and `stored-values` where it should hold
+    ids but holds others that the dataset's labels store: label ids of Cityscapes taken for train ids would
+    score near 0 and look like a bad model.
     """
     found = decode_stored(read_bytes(path), path, allow=frozenset({"npy"}))
     height, width = found.pixels.shape[:2]
@@ -122,14 +124,22 @@ def read_prediction(path: Path, table: ClassTable, size: Size, stored: Stored = 
             where=path,
             fix="predict at the image's own size: resize logits to it before taking the maximum, labels never",
         )
-    if stored == "ids":
-        table = _by_id(table)
+    meant = _by_id(table) if stored == "ids" else table
     try:
-        return to_ids(found, table, path)
+        return to_ids(found, meant, path)
     except LabelError as error:
         if error.code != "class-out-of-range":
             raise
-        return np.asarray(table.value_ids[found.pixels])
+        ids = np.asarray(meant.value_ids[found.pixels])
+    if meant is not table and (table.value_ids[found.pixels] >= 0).all():
+        raise ScoreError(
+            f"holds {int(found.pixels[ids < 0][0])}, which is no class id 0..{len(table) - 1} but a number that the "
+            "dataset's labels store",
+            code="stored-values",
+            where=path,
+            fix='if the predictions hold such numbers say stored="values" (--values)',
+        )
+    return ids
 
 
 @lru_cache(maxsize=8)
@@ -152,9 +162,7 @@ def _stray(ids: NDArray[Any], stray: NDArray[np.bool_], table: ClassTable, where
         f"the classes are 0..{len(table) - 1}",
         code="prediction-out-of-range",
         where=where,
-        fix="predict a class for every pixel"
-        if void or table.values is None
-        else "predict class ids, or say that the files hold the dataset's stored values",
+        fix="predict a class for every pixel",
     )
 
 

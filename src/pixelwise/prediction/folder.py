@@ -36,7 +36,7 @@ def continue_folder(
     Makes the folder and its manifest where they are missing. UsageError `other-prediction`, `not-empty`.
     """
     _claim(folder, {"classes": list(split.classes.names), **made_by})
-    todo, damaged = [], []
+    damaged: list[str] = []
     look = partial(_look, folder, split, scores is not None)
     there = [i for i, name in enumerate(split.names) if file_of(folder, name).exists()]
     kept: set[int] = set()
