@@ -70,7 +70,7 @@ def test_show_writes_a_picture(run, root: Path, tmp_path: Path) -> None:  # type
 
 
 def test_show_draws_what_a_recipe_does(run, root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    code, out, err = run("show", root, "-n", 2, "--recipe", "deeplab-voc", "--draws", 3, "-o", tmp_path / "plans.png")
+    code, _, err = run("show", root, "-n", 2, "--recipe", "deeplab-voc", "--draws", 3, "-o", tmp_path / "plans.png")
     assert (code, err) == (0, "")
     with Image.open(tmp_path / "plans.png") as picture:
         assert picture.size[0] > 800

@@ -56,5 +56,10 @@ def center_crop(height: int, width: int | None = None) -> list[Transform]:
     return [CenterCrop(height, height if width is None else width, pad_if_needed=True), Normalize()]
 
 
-RECIPES: dict[str, Callable[[], list[Transform]]] = {"deeplab-voc": deeplab_voc, "cityscapes": cityscapes, "ade20k": ade20k, "whole-image": whole_image}
+RECIPES: dict[str, Callable[[], list[Transform]]] = {
+    "deeplab-voc": deeplab_voc,
+    "cityscapes": cityscapes,
+    "ade20k": ade20k,
+    "whole-image": whole_image,
+}
 """Recipes by the names of the command line."""
