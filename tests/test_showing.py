@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import pixelwise
+import pixelwise as pw
 from pixelwise.classes import VOC, table_of
 from pixelwise.drawing import Picture, instance_overlay, overlay
 from pixelwise.drawing.blocks import STANDARD_WIDTH, Style
 from pixelwise.drawing.pixels import fit, scaled_image, scaled_label
 from pixelwise.errors import PairError, UsageError
-from pixelwise.showing import show
+from pixelwise.showing import _planned, show
 from pixelwise.transforms import IMAGENET_MEAN, IMAGENET_STD
 from pixelwise.types import Batch, Sample
 
@@ -207,7 +207,7 @@ def test_wrong_calls_say_what_to_do():
 
 
 def test_a_real_split_is_drawn_one_to_one(voc_root):
-    train = pixelwise.open(voc_root)["train"]
+    train = pw.open(voc_root)["train"]
     picture = show(train, 2)
     for one in train[:2]:
         assert len(find(picture, one.image)) == 1
@@ -215,8 +215,8 @@ def test_a_real_split_is_drawn_one_to_one(voc_root):
 
 
 def test_a_real_batch_shows_the_pixels_of_the_files(voc_root):
-    train = pixelwise.open(voc_root)["train"]
-    loader = pixelwise.Loader(train, 2, [pixelwise.CenterCrop(240, 320), pixelwise.Normalize()], threads=1)
+    train = pw.open(voc_root)["train"]
+    loader = pw.Loader(train, 2, [pixelwise.CenterCrop(240, 320), pw.Normalize()], threads=1)
     batch = next(iter(loader))
     picture = show(batch, classes=train.classes, normalize=loader.normalize)
     for k, one in enumerate(train[i] for i in batch.indices):
@@ -225,3 +225,19 @@ def test_a_real_batch_shows_the_pixels_of_the_files(voc_root):
         height, width = one.size
         crop = one.image[(height - 240) // 2 :, (width - 320) // 2 :][:240, :320]
         assert find(picture, crop) == corner
+
+
+def test_plans_are_shown_as_the_loader_draws_them(tmp_path: Path) -> None:
+    split = pw.open(pw.sample(tmp_path / "s", count=4, seed=5))["train"]
+    transforms = [pw.RandomScale(0.5, 2.0), pw.RandomCrop(64, 96, pad_if_needed=True), pw.HorizontalFlip()]
+    planned = _planned(split, transforms, 1, draws=3, seed=9)
+    loader = pw.Loader(split, 1, transforms, seed=9, output="uint8-hwc")
+    for draw in planned.draws:
+        batch = list(loader)[1]
+        assert np.array_equal(draw.image, batch.images[0])
+        assert batch.labels is not None
+        assert np.array_equal(draw.label, batch.labels[0])
+    picture = pw.show_plans(split, transforms, 2, draws=3)
+    assert picture.image.width > 800
+    with pytest.raises(UsageError, match="needs a sample and a draw"):
+        pw.show_plans(split, transforms, draws=0)
