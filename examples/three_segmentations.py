@@ -90,9 +90,9 @@ def draw(sample: pw.Sample, classes: pw.ClassTable) -> pw.Picture:
         column("Image segmentation", f"{large} regions of like colour, no names", painted(image, found), None, style,
                width),
         column("Semantic segmentation", "a class for every pixel", colorize(label, classes),
-               legend(names, classes, style, width), style, width),
-        column("Instance segmentation", f"{objects} object{'s' * (objects != 1)} told apart", instance_overlay(image, numbers, void), None,
-               style, width),
+               legend(names, classes, style, width, max_lines=4), style, width),
+        column("Instance segmentation", f"{objects} object{'s' * (objects != 1)} told apart",
+               instance_overlay(image, numbers, void), None, style, width),
     ]  # fmt: skip
     return page("Three segmentations", "of one picture", [beside(panels, style.px(28))], "pixelwise", style)
 
