@@ -64,11 +64,9 @@ def find_files(root: Path, names: Sequence[str]) -> list[Path]:
     for name in names:
         if name not in found:
             path = file_of(root, name)
-            problems.append(
-                ScoreError(
-                    "no such prediction", code="missing-prediction", where=path, fix=nearest_hint(path)
-                )
-            )
+            near = nearest_hint(path) or ""
+            fix = near if "is there" in near else "predict all samples of the split"
+            problems.append(ScoreError("no such prediction", code="missing-prediction", where=path, fix=fix))
     for stem in sorted(found.keys() - set(names)):
         what = "is the prediction of no sample of the split"
         problems.append(ScoreError(what, code="extra-prediction", where=found[stem], fix="remove it"))
