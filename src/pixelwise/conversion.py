@@ -314,4 +314,3 @@ def _description(source: Dataset, plan: _Plan, done: _Written) -> str:
 
 def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
-

@@ -123,9 +123,23 @@ def test_sixteen_bits_only_with_a_range(tmp_path: Path) -> None:
     with pytest.raises(FileError) as caught:
         open_dataset(tmp_path)["all"][0]
     assert caught.value.code == "value-range-needed"
-    (tmp_path / "pixelwise.toml").write_text(text.replace(".tif\"\n", ".tif\"\nvalue_range = [0, 4095]\n"))
+    (tmp_path / "pixelwise.toml").write_text(text.replace('.tif"\n', '.tif"\nvalue_range = [0, 4095]\n'))
     image = open_dataset(tmp_path)["all"][0].image
     assert np.abs(image[..., 0].astype(float) - grey * (255 / 4095)).max() <= 0.5
+
+
+@pytest.mark.parametrize(("kind", "options"), [("png", {}), ("tif", {}), ("bmp", {}), ("webp", {"lossless": True}),
+                                               ("jpg", {"quality": 95})])  # fmt: skip
+def test_every_image_kind(tmp_path: Path, kind: str, options: Any) -> None:
+    (tmp_path / "i").mkdir()
+    Image.fromarray(picture()).save(tmp_path / f"i/x.{kind}", **options)
+    save(tmp_path / "l/x.png", np.zeros(SIZE, np.uint8))
+    (tmp_path / "pixelwise.toml").write_text(
+        '[images]\npath = "i/{name}.{ext}"\n[labels]\npath = "l/{name}.png"\n[[class]]\nname = "a"\n'
+    )
+    image = open_dataset(tmp_path)["all"][0].image
+    with Image.open(tmp_path / f"i/x.{kind}") as expected:
+        assert np.abs(image.astype(int) - np.array(expected.convert("RGB"))).max() <= (1 if kind == "jpg" else 0)
 
 
 @pytest.mark.parametrize("kind", ["npy", "tif", "bmp"])

@@ -237,6 +237,14 @@ def test_hidden_files_and_other_names_do_not_count(tmp_path: Path) -> None:
     assert open_dataset(tmp_path)["train"].names == ["1"]
 
 
+def test_links_in_circles_end(tmp_path: Path) -> None:
+    save(tmp_path / "leftImg8bit/train/aachen/a_leftImg8bit.png", picture())
+    save(tmp_path / "gtFine/train/aachen/a_gtFine_labelIds.png", values([7]))
+    (tmp_path / "leftImg8bit/train/aachen/again").symlink_to("..")
+    (tmp_path / "leftImg8bit/train/bochum").symlink_to("aachen")
+    assert open_dataset(tmp_path)["train"].names == ["aachen/a", "bochum/a"]
+
+
 def test_two_formats_that_fit_are_an_error_that_lists_them(tmp_path: Path) -> None:
     save(tmp_path / "train_images/1.jpg", picture())
     save(tmp_path / "train_segmentations/1.png", values([0, 1]))

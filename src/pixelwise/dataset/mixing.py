@@ -24,14 +24,7 @@ Classes = ClassTable | Sequence[str]
 
 
 def remap(dataset: Dataset, mapping: Mapping[str, str | None], classes: Classes | None = None) -> Dataset:
-    """`dataset` under other classes: each class named in `mapping` becomes the class of that name, None becomes void.
-
-    classes: the new table, or its names; a class that `mapping` does not name must then be in it under its own name.
-    Without it, classes that are not named stay, and the new table is in the order in which the new names come up.
-
-    Raises UnknownNameError `unknown-class` for a class that the dataset has not, UsageError `unmapped-class` for one
-    that the new table has not.
-    """
+    """See Dataset.remap."""
     old = dataset.classes
     targets: dict[int, str | None] = dict(enumerate(old.names))
     for name, target in mapping.items():
@@ -87,7 +80,7 @@ def _derived(dataset: Dataset, table: ClassTable, makers: Mapping[str, Callable[
 
 
 def merge_classes(dataset: Dataset, merged: Mapping[str, Iterable[str]]) -> Dataset:
-    """`dataset` with several classes as one: new name -> names of the classes that become it. The others stay."""
+    """See Dataset.merge_classes."""
     mapping: dict[str, str | None] = {}
     for new, names in merged.items():
         for name in [names] if isinstance(names, str) else names:
@@ -104,11 +97,7 @@ def merge_classes(dataset: Dataset, merged: Mapping[str, Iterable[str]]) -> Data
 
 
 def subset(dataset: Dataset, names: Iterable[str] | None = None, classes: Iterable[str] | None = None) -> Dataset:
-    """Some of `dataset`. names: of the samples to keep, in every split; classes: to keep, all others become void.
-
-    The order of samples is kept; class ids are given anew, in the order of `classes`. A name that no split has is
-    UnknownNameError `unknown-sample` when all splits have been asked for it, which happens at once.
-    """
+    """See Dataset.subset."""
     if classes is not None:
         kept = list(dict.fromkeys(dataset.classes.names[dataset.classes.index(c)] for c in classes))
         dataset = remap(dataset, {n: n if n in kept else None for n in dataset.classes.names}, kept)
@@ -143,14 +132,7 @@ def split(
     of: str | None = None,
     group: Callable[[str], str] | None = None,
 ) -> Dataset:
-    """`dataset` with the split `of` divided by `ratios`, such as {"train": 0.8, "val": 0.2}, which add up to 1.
-
-    of: which split, needed where there are several; the others stay. group: a function of a sample's name; samples
-    with the same result stay together (frames of a film, slices of a patient), so that sizes are met only about.
-
-    A sample's place is decided by SHA-256 of the seed and its name (or group): the same in every process and
-    version, and a sample that is added later moves no more than one other across each border.
-    """
+    """See Dataset.split."""
     if of is None:
         if len(dataset.splits) != 1:
             raise UsageError(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..classes import ClassTable
 from ..codecs import Stored, decode_image, decode_stored
-from ..errors import FileError, UsageError
+from ..errors import FileError, LabelError, UsageError
 from ..files import read_bytes
 from ..headers import HeaderSizes
 from ..labels import check_pair, to_ids
@@ -184,7 +184,10 @@ class FileSource:
         path = self.path(self.instances, index)
         if not os.path.exists(path):  # VOC: only some label folders come with instance maps
             return None
-        pixels = decode_stored(read_bytes(path), path).pixels
+        pixels = decode_stored(read_bytes(path), path, allow=self.decoding.allow).pixels
+        if pixels.ndim != 2:
+            what = "object numbers are one value a pixel, not colours"
+            raise LabelError(what, code="unsupported-label-mode", where=path)
         check_pair((size[0], size[1]), (pixels.shape[0], pixels.shape[1]), path)
         return pixels
 

@@ -224,7 +224,11 @@ def load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable 
         entries = [_segments(of[i["id"]], ids, table, path) for i in listed]
         pngs = found[split][1]
         draw = partial(_read_panoptic, pngs, table, entries)
-        return Split(split, table, DrawnSource(files, draw, lambda i: [path, pngs / entries[i][0]]))
+        left = len(data["images"]) - len(listed)
+        what = f"{left} images have no annotation and are left out"
+        notes = (Finding("unannotated-images", "note", str(path), what),) if left else ()
+        source = DrawnSource(files, draw, lambda i: [path, pngs / entries[i][0]])
+        return Split(split, table, source, notes=notes)
 
     return _dataset(root, "coco_panoptic", {s: p for s, (p, _) in found.items()}, classes, make)
 

@@ -1,32 +1,32 @@
 """Any tree of your own: `pixelwise.toml` beside the data says where the files lie and what the labels hold.
 
-    root = "."                                  # of the paths below; default the folder of this file
-    [images]
-    path = "images/{split}/{name}.{ext}"        # see formats/paths.py for what may stand in braces
-    value_range = [0, 4095]                     # of images with more than 8 bits
-    bands = [3, 2, 1]                           # which are red, green, blue, where there are others
-    [labels]
-    path = "labels/{split}/{name}.png"
-    instances = "instances/{split}/{name}.png"
-    kinds = ["tiff", "npy"]                     # label files besides PNG
-    palette = "ignore"                          # the PNGs' palettes have nothing to do with the classes' colours
-    minus_one = 255                             # the stored value that -1 in an NPY label stands for
-    [splits]
-    lists = "splits/{split}.txt"                # or {split} in the paths above, or neither
-    unlabelled = ["test"]                       # splits without labels
-    of = "all"                                  # with ratios: which split is divided, where there are several
-    ratios = {train = 0.8, val = 0.2}
-    seed = 0
-    group = "^[^_]+"                            # samples whose names match this in the same text stay together
-    [classes]
-    ignore_index = 255                          # the id of void
-    ignore_values = [255]                       # stored values, and colours, without a class
-    ignore_colors = [[0, 0, 0]]
-    [[class]]                                   # class ids follow the order
-    name = "road"
-    values = [7]                                # stored values; no class has any: the ids are stored
-    color = [128, 64, 128]                      # of drawings, and in labels of colours
-    colors = [[128, 64, 129]]                   # further ones in labels
+root = "."                                  # of the paths below; default the folder of this file
+[images]
+path = "images/{split}/{name}.{ext}"        # see formats/paths.py for what may stand in braces
+value_range = [0, 4095]                     # of images with more than 8 bits
+bands = [3, 2, 1]                           # which are red, green, blue, where there are others
+[labels]
+path = "labels/{split}/{name}.png"
+instances = "instances/{split}/{name}.png"
+kinds = ["tiff", "npy"]                     # label files besides PNG
+palette = "ignore"                          # the PNGs' palettes have nothing to do with the classes' colours
+minus_one = 255                             # the stored value that -1 in an NPY label stands for
+[splits]
+lists = "splits/{split}.txt"                # or {split} in the paths above, or neither
+unlabelled = ["test"]                       # splits without labels
+of = "all"                                  # with ratios: which split is divided, where there are several
+ratios = {train = 0.8, val = 0.2}
+seed = 0
+group = "^[^_]+"                            # samples whose names match this in the same text stay together
+[classes]
+ignore_index = 255                          # the id of void
+ignore_values = [255]                       # stored values, and colours, without a class
+ignore_colors = [[0, 0, 0]]
+[[class]]                                   # class ids follow the order
+name = "road"
+values = [7]                                # stored values; no class has any: the ids are stored
+color = [128, 64, 128]                      # of drawings, and in labels of colours
+colors = [[128, 64, 129]]                   # further ones in labels
 """
 
 from __future__ import annotations
@@ -66,16 +66,16 @@ def find(path: Path) -> Path | None:
     return path if (path / FILE).is_file() else None
 
 
-def load(root: Path, *, labels: bool = True, classes: ClassTable | None = None) -> Dataset:
+def load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     """The dataset that the file at `root`, or in that folder, describes. FormatError `bad-description`.
 
-    labels: False opens the images alone. classes: another class table.
+    classes: another class table.
     """
     path = root / FILE if root.is_dir() else root
     data = _read(path)
     try:
         base = path.parent / data.get("root", ".")
-        layout, table = _layout(data, path, base, labels), classes or _table(data, path)
+        layout, table = _layout(data, path, base), classes or _table(data, path)
         dataset = load_layout(base, "toml", layout, classes=table)
         return _divided(dataset, data.get("splits", {}), path)
     except UsageError as error:
@@ -108,7 +108,7 @@ def _read(path: Path) -> dict[str, Any]:
     return data
 
 
-def _layout(data: Mapping[str, Any], path: Path, base: Path, labels: bool) -> Layout:
+def _layout(data: Mapping[str, Any], path: Path, base: Path) -> Layout:
     images, stored, splits = data["images"], data.get("labels", {}), data.get("splits", {})
     for template in (images["path"], stored.get("path", ""), stored.get("instances", ""), splits.get("lists", "")):
         if template.startswith("/") or ".." in template.split("/"):
@@ -123,7 +123,7 @@ def _layout(data: Mapping[str, Any], path: Path, base: Path, labels: bool) -> La
         None if span is None else (float(span[0]), float(span[1])),
         None if bands is None else (int(bands[0]), int(bands[1]), int(bands[2])),
     )  # fmt: skip
-    coding = Coding(stored.get("path") if labels else None, _unused, stored.get("instances"), decoding=decoding)
+    coding = Coding(stored.get("path"), _unused, stored.get("instances"), decoding=decoding)
     lists = splits.get("lists")
     labelled = set(split_names(base, stored.get("path", "")))
 

@@ -238,9 +238,7 @@ class _Opened:
         labels: PathRule | Sequence[str] | None, instances: PathRule | Sequence[str] | None,
         listed: Callable[[int], str] | None,
     ) -> Split:  # fmt: skip
-        source = FileSource(
-            self.root, names, self.classes, images, labels, instances, listed, self.coding.decoding
-        )
+        source = FileSource(self.root, names, self.classes, images, labels, instances, listed, self.coding.decoding)
         return Split(name, self.classes, source)
 
 

@@ -55,9 +55,7 @@ REFUGE = Family(
     "refuge",
     "REFUGE as prepared by mmsegmentation (img_dir/g0001.png and ann_dir/, with or without splits)",
     (
-        Layout(
-            "img_dir/{split}/{name}.{ext}", {"3": Coding("ann_dir/{split}/{name}.png", _EYE)}, names=_FUNDUS
-        ),
+        Layout("img_dir/{split}/{name}.{ext}", {"3": Coding("ann_dir/{split}/{name}.png", _EYE)}, names=_FUNDUS),
         Layout("img_dir/{name}.{ext}", {"3": Coding("ann_dir/{name}.png", _EYE)}, names=_FUNDUS),
     ),
 )

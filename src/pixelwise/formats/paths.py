@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from ..files import open_error
 from ..lists import IMAGE_SUFFIXES
 
 _PIECES = {
@@ -65,9 +66,19 @@ def _walk(root: str, folder: str, parts: list[str], k: int) -> Iterator[str]:
     pattern = _regex(part)
     for name, is_folder in _entries(os.path.join(root, folder)):
         if deep and is_folder:
-            yield from _walk(root, f"{folder}{name}/", parts, k)
+            if not _leads_up(root, folder + name):
+                yield from _walk(root, f"{folder}{name}/", parts, k)
         elif is_folder != last and (deep or pattern.fullmatch(name)):
             yield from (folder + name,) if last else _walk(root, f"{folder}{name}/", parts, k + 1)
+
+
+def _leads_up(root: str, folder: str) -> bool:
+    """Whether a folder is a link to one that it lies in: following it would never end."""
+    path = os.path.join(root, folder)
+    if not os.path.islink(path):
+        return False
+    target = os.path.realpath(path)
+    return os.path.commonpath([target, os.path.realpath(os.path.dirname(path))]) == target
 
 
 def _entries(folder: str) -> list[tuple[str, bool]]:
@@ -76,6 +87,8 @@ def _entries(folder: str) -> list[tuple[str, bool]]:
             return sorted((e.name, e.is_dir()) for e in found if not e.name.startswith("."))
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise open_error(folder, error) from None
 
 
 def first(root: Path, template: str, names: re.Pattern[str] | None = None) -> Match | None:

@@ -85,9 +85,7 @@ NYU = Family(
 """https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html with the 40 classes of Gupta et al.; 0 is unlabelled."""
 
 _FOREGROUND = ClassTable(("background", "object"), ignore_index=255, values={0: 0, 255: 1})
-_OBJECTS = ClassTable(
-    ("background", "object"), values={0: 0, **dict.fromkeys(range(1, 255), 1), 255: 255}
-)
+_OBJECTS = ClassTable(("background", "object"), values={0: 0, **dict.fromkeys(range(1, 255), 1), 255: 255})
 _ANY = Decoding(check_palette=False)
 
 DAVIS = Family(
