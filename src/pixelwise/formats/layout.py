@@ -57,7 +57,8 @@ class Layout:
     images: the template of the image files. codings: the ways of storing labels by name; the first whose files are
     there is the default. lists: the template of the split lists; without it, {split} in `images` makes the splits,
     and without that there is one split, `only`. names: what the samples' base names look like, where the folders'
-    names are common. unlabelled: splits that have no labels. needs: further files or folders that must be there.
+    names are common. unlabelled: splits that have no labels. splits: whether a name
+    that stands for {split} is one of a split. needs: further files or folders that must be there.
     """
 
     images: str
