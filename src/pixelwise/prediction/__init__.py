@@ -95,8 +95,8 @@ def predict(
 
     Memory: the image, its ids, (window height / smallest scale) x image width x C float64 sums, and
     `threads` + 1 batches. At scale 1, a model that predicts each pixel on its own gives exactly the same ids
-    by any window, overlap, blend and flips as by whole images. threads: of reading and writing; default one a core, at most
-    8. progress: called with (images done, all). Raises ScoreError `nan-logits`, UsageError `bad-model` where
+    by any window, overlap, blend and flips as by whole images. threads: of reading and writing; default one a core,
+    at most 8. progress: called with (images done, all). Raises ScoreError `nan-logits`, UsageError `bad-model` where
     the logits have another shape, and what reading a sample raises.
     """
     settings = Settings(
