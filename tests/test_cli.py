@@ -42,6 +42,15 @@ def test_info(run, root: Path) -> None:  # type: ignore[no-untyped-def]
         assert part in out
 
 
+def test_a_broken_list_does_not_hide_the_other_splits(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    again = pw.sample(tmp_path / "s", count=4, seed=2)
+    (again / "ImageSets/Segmentation/odd.txt").write_bytes(b"a\na\n")
+    code, out, _ = run("info", again, "--format", "voc")
+    assert code == 0
+    assert "train" in out
+    assert "duplicate-id" in out.replace("\n", "")
+
+
 def test_load_prints_and_gives_json(run, root: Path) -> None:  # type: ignore[no-untyped-def]
     code, out, _ = run("load", root, "--split", "trainval", "--size", "200x240", "--batch", 8)
     assert code == 0

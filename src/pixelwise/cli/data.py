@@ -14,7 +14,7 @@ import typer
 
 from .. import transforms as t
 from ..dataset import Dataset, Split
-from ..errors import UnknownNameError
+from ..errors import DataError, UnknownNameError
 from ..loader import Loader
 from ..opening import open as open_dataset
 from ..transforms.recipes import RECIPES
@@ -26,14 +26,18 @@ PathArgument = Annotated[
 ]
 LabelsOption = Annotated[
     str | None,
-    typer.Option("--labels", help="Folder of the labels, such as SegmentationClassAug.", show_default=False),
+    typer.Option("--labels", help="Folder or kind of the labels, such as SegmentationClassAug.", show_default=False),
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", help="The format, where it is not recognised or two fit.", show_default=False),
 ]
 
 
-def open_path(path: Path, labels: str | None) -> Dataset:
-    """The dataset at `path`, with labels from another folder where one is named."""
+def open_path(path: Path, labels: str | None, format: str | None) -> Dataset:
+    """The dataset at `path`, with other labels or another format where they are named."""
     options: dict[str, Any] = {} if labels is None else {"labels": labels}
-    return open_dataset(path, **options)
+    return open_dataset(path, format=format, **options)
 
 
 def demo(
@@ -60,24 +64,31 @@ def demo(
     )
 
 
-def info(path: PathArgument, labels: LabelsOption = None) -> None:
+def info(path: PathArgument, labels: LabelsOption = None, format: FormatOption = None) -> None:
     """Say what a dataset is: format, classes, splits, counts, image sizes."""
-    _print_info(open_path(path, labels))
+    _print_info(open_path(path, labels, format))
 
 
 def _print_info(dataset: Dataset) -> None:
     classes = dataset.classes
     out.print(f"{dataset.format} dataset at {dataset.root}", markup=False)
+    for step in dataset.history:
+        out.print(f"  {step}", markup=False)
     void = "no void" if classes.ignore_index is None else f"{classes.ignore_index} is void"
     out.print(f"{len(classes)} classes ({void}): {', '.join(classes.names)}\n", markup=False)
     rows = table("split", ">samples", "labels", "sizes (height x width)")
+    notes = [f"note: {note}" for note in dataset.notes]
     for name in dataset.splits:
-        split = dataset[name]
-        rows.add_row(name, str(len(split)), "yes" if split.source.has_labels else "no", _sizes(split))
+        try:
+            split = dataset[name]
+            rows.add_row(name, str(len(split)), "yes" if split.source.has_labels else "no", _sizes(split))
+            notes += [f"note: {note}" for note in split.notes]
+        except DataError as error:  # one broken list must not hide the other splits
+            rows.add_row(name, "?", "?", "")
+            notes.append(f"error: {error}")
     out.print(rows)
-    for name in dataset.splits:
-        for note in dataset[name].notes:
-            out.print(f"note: {note}", markup=False)
+    for note in dict.fromkeys(notes):
+        out.print(note, markup=False)
 
 
 def _sizes(split: Split) -> str:
@@ -99,12 +110,13 @@ def load(
     threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
     output: Annotated[str, typer.Option(help="float32, uint8 or uint8-hwc.")] = "float32",
     labels: LabelsOption = None,
+    format: FormatOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Load training batches and say how fast, and what a training would wait for."""
     crop: list[t.Transform] = [] if size == "whole" else [t.RandomCrop(*parse_size(size))]
     transforms = [*crop, t.HorizontalFlip(0.5), t.Normalize()]
-    result = _run(open_path(path, labels)[split], transforms, batch, epochs, threads, output)
+    result = _run(open_path(path, labels, format)[split], transforms, batch, epochs, threads, output)
     if as_json:
         out.print_json(json.dumps(result))
     else:
@@ -176,12 +188,13 @@ def show(
     ] = None,
     draws: Annotated[int, typer.Option(help="With --recipe: draws of each sample.")] = 4,
     labels: LabelsOption = None,
+    format: FormatOption = None,
 ) -> None:
     """Draw a contact sheet: images, labels in class colours, overlays, with a legend of the classes."""
     from .. import show as draw
     from .. import show_plans
 
-    dataset = open_path(path, labels)
+    dataset = open_path(path, labels, format)
     chosen = dataset[next(iter(dataset.splits)) if split is None else split]
     if recipe is None:
         draw(chosen, n=n, seed=seed, title=f"{dataset.root.name}  ·  {chosen.name}").save(output)

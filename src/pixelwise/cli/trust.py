@@ -19,7 +19,7 @@ from ..report import save_report
 from ..statistics import WEIGHTS, Comparison, Stats, compare_published
 from ..statistics import stats as count
 from .console import out, progress, table
-from .data import LabelsOption, PathArgument, open_path
+from .data import FormatOption, LabelsOption, PathArgument, open_path
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
@@ -39,12 +39,13 @@ def check(
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
     labels: LabelsOption = None,
+    format: FormatOption = None,
 ) -> None:
     """Find all problems of a dataset in one pass: files, lists, pairs, labels, splits, images."""
     if fail_on not in ("error", "warning"):
         raise UsageError(f"--fail-on is error or warning, got {fail_on!r}", code="bad-argument")
     with progress("checking") as update:
-        found = check_dataset(open_path(path, labels), splits=split, threads=threads, progress=update)
+        found = check_dataset(open_path(path, labels, format), splits=split, threads=threads, progress=update)
     _print_findings(found, limit)
     if json_file is not None:
         with atomic_write(json_file) as file:
@@ -91,9 +92,10 @@ def stats(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
     labels: LabelsOption = None,
+    format: FormatOption = None,
 ) -> None:
     """Count a dataset: pixels and images by class, sizes, channels, class weights."""
-    dataset = open_path(path, labels)
+    dataset = open_path(path, labels, format)
     data = dataset if split is None else dataset[split]
     with progress("counting") as update:
         counted = count(data, threads=threads, progress=update)
