@@ -104,6 +104,7 @@ class Contrast:
 
     def __post_init__(self) -> None:
         check_range("Contrast", (self.low, self.high), 0.0)
+        check_range("about", (self.about, self.about), 0.0, 1.0)
         check_probability(self.p)
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
@@ -300,9 +301,13 @@ class Normalize:
 
     def __post_init__(self) -> None:
         for name in ("mean", "std"):
-            values = tuple(float(v) for v in getattr(self, name))
-            if len(values) != 3 or (name == "std" and min(values) <= 0):
-                raise UsageError(f"{name} is three numbers, one a channel{' above 0' * (name == 'std')}, got {values}",
+            given = getattr(self, name)
+            try:
+                values = tuple(float(v) for v in given)
+            except (TypeError, ValueError):
+                values = ()
+            if len(values) != 3 or not np.isfinite(values).all() or (name == "std" and min(values) <= 0):
+                raise UsageError(f"{name} is three numbers, one a channel{' above 0' * (name == 'std')}, got {given!r}",
                                  code="bad-argument")  # fmt: skip
             object.__setattr__(self, name, values)
 

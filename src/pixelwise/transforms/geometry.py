@@ -25,6 +25,7 @@ from .plans import (
     check_range,
     check_size,
     draw_integer,
+    is_whole,
 )
 
 
@@ -242,8 +243,12 @@ class Pad:
     def __post_init__(self) -> None:
         check_size(self.height, self.width)
         _check_length(self.divisor)
-        if min(self.all, self.top, self.right, self.bottom, self.left) < 0:
-            raise UsageError("padding is 0 or more pixels; CenterCrop and RandomCrop cut", code="bad-argument")
+        sides = (self.all, self.top, self.right, self.bottom, self.left)
+        if not all(is_whole(side) and side >= 0 for side in sides):
+            raise UsageError(
+                f"padding is 0 or more whole pixels, got {sides}", code="bad-argument",
+                fix="CenterCrop and RandomCrop cut",
+            )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws nothing."""
@@ -297,7 +302,7 @@ class Rotate90:
 
     def __post_init__(self) -> None:
         check_probability(self.p)
-        if self.turns is not None and self.turns != int(self.turns):
+        if self.turns is not None and not is_whole(self.turns):
             raise UsageError(f"turns is a whole number, got {self.turns!r}", code="bad-argument")
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
@@ -343,7 +348,10 @@ class Affine:
         object.__setattr__(self, "scale", check_range("scale", self.scale, 1e-3, 1e3))
         for name in ("shear", "shear_y"):
             object.__setattr__(self, name, check_range(name, getattr(self, name), -80, 80))
-        across, down = (float(v) for v in self.translate)
+        try:
+            across, down = (float(v) for v in self.translate)
+        except (TypeError, ValueError):
+            across = down = -1.0
         if not (isfinite(across) and isfinite(down) and min(across, down) >= 0):
             raise UsageError(f"translate is two shares of 0 or more, got {self.translate!r}", code="bad-argument")
         object.__setattr__(self, "translate", (across, down))

@@ -27,6 +27,7 @@ from .plans import (
     check_probability,
     check_range,
     check_size,
+    check_transforms,
     draw_integer,
 )
 
@@ -88,7 +89,7 @@ class CutMix:
 
     def __post_init__(self) -> None:
         check_probability(self.p)
-        object.__setattr__(self, "transforms", tuple(self.transforms))
+        object.__setattr__(self, "transforms", check_transforms(self.transforms))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 6: whether, partner, share, centre (row, column), place of the partner."""
@@ -127,7 +128,7 @@ class CopyPaste:
     def __post_init__(self) -> None:
         check_probability(self.p)
         object.__setattr__(self, "classes", tuple(int(c) for c in self.classes))
-        object.__setattr__(self, "transforms", tuple(self.transforms))
+        object.__setattr__(self, "transforms", check_transforms(self.transforms))
         if not self.classes or not 0 <= min(self.classes) <= max(self.classes) <= 65_535:
             raise UsageError(f"classes are one class id or more, got {self.classes}", code="bad-argument")
 
@@ -173,7 +174,7 @@ class Mosaic:
         check_size(self.height, self.width)
         check_probability(self.p)
         object.__setattr__(self, "centre", check_range("centre", self.centre, 0.0, 1.0))
-        object.__setattr__(self, "transforms", tuple(self.transforms))
+        object.__setattr__(self, "transforms", check_transforms(self.transforms))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 4: whether, the point, place of the sample; 5, 8, 11: the partners, each followed by its place."""

@@ -304,13 +304,39 @@ def make_plans(
 # -- what transforms share ------------------------------------------------------------------------------------
 
 
+def check_transforms(transforms: Any) -> tuple[Transform, ...]:
+    """The transforms, if they are some: a list or other sequence of instances."""
+    if isinstance(transforms, (str, bytes)) or not isinstance(transforms, Sequence):
+        raise UsageError(
+            f"transforms are a list, got {type(transforms).__name__}", code="bad-transforms",
+            fix="put it into brackets" if isinstance(transforms, Transform) else "such as [pw.RandomCrop(320, 480)]",
+        )  # fmt: skip
+    for t in transforms:
+        if isinstance(t, type):
+            raise UsageError(f"{t.__name__} is a class", code="bad-transforms", fix=f"give {t.__name__}(...)")
+        if not isinstance(t, Transform):
+            fix = "plug a function in with pw.Apply" if callable(t) else "see pixelwise.transforms"
+            raise UsageError(f"not a transform: {t!r}", code="bad-transforms", fix=fix)
+    return tuple(transforms)
+
+
+_LONGEST = 10_000_000
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is an integer, and not True or False."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def check_size(height: Any, width: Any) -> None:
-    if not (isinstance(height, (int, np.integer)) and isinstance(width, (int, np.integer)) and height > 0 < width):
-        raise UsageError(f"a size is two whole numbers above 0, got {height!r} x {width!r}", code="bad-argument")
+    if not (is_whole(height) and is_whole(width) and 0 < height <= _LONGEST and 0 < width <= _LONGEST):
+        raise UsageError(
+            f"a size is two whole numbers in 1..{_LONGEST}, got {height!r} x {width!r}", code="bad-argument"
+        )
 
 
-def check_probability(p: float) -> None:
-    if not 0.0 <= p <= 1.0:
+def check_probability(p: Any) -> None:
+    if not isinstance(p, (int, float, np.number)) or not 0.0 <= p <= 1.0:
         raise UsageError(f"p is a probability in 0..1, got {p!r}", code="bad-argument")
 
 
