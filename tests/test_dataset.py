@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import pixelwise as pw
+from pixelwise.dataset import ArraySource
 from pixelwise.errors import FormatError, LabelError, MissingError, PairError, UnknownNameError, UsageError
 from pixelwise.types import Clock, Finding, Window
 
@@ -174,3 +175,17 @@ def test_fingerprints_tell_splits_apart(tree: Path) -> None:
     voc = pw.open(tree)
     assert voc["train"].fingerprint == pw.open(tree.parent)["train"].fingerprint
     assert len({voc[name].fingerprint for name in voc.splits}) == 4
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        (np.zeros((4, 5, 3)), None), ([[1, 2]], None), (np.zeros((0, 5, 3), np.uint8), None),
+        (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5), np.int64)),
+        (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5), ">u2")),
+        (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5, 1), np.uint8)),
+    ],
+)  # fmt: skip
+def test_arrays_of_another_kind_are_refused(image: object, label: object) -> None:
+    with pytest.raises(UsageError, match="0 must be"):
+        ArraySource([image], None if label is None else [label])  # type: ignore[list-item]

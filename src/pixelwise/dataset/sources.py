@@ -196,6 +196,13 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
+def _check_array(what: str, array: Any, expected: str, dtypes: Sequence[Any], channels: tuple[int, ...] = ()) -> None:
+    if not isinstance(array, np.ndarray):
+        raise UsageError(f"{what} must be an array {expected}, got {type(array).__name__}", code="bad-argument")
+    if array.ndim != 2 + len(channels) or array.shape[2:] != channels or array.dtype not in dtypes or not array.size:
+        raise UsageError(f"{what} must be {expected}, got {array.shape} {array.dtype}", code="bad-argument")
+
+
 class ArraySource:
     """Samples that are in memory already. images: (H, W, 3) uint8 each; labels: (H, W) class ids each, or None."""
 
@@ -208,11 +215,9 @@ class ArraySource:
         if len(self.names) != len(images) or (labels is not None and len(labels) != len(images)):
             raise UsageError("images, labels and names differ in number", code="bad-argument")
         for i, image in enumerate(images):
-            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-                raise UsageError(
-                    f"image {i} must be (H, W, 3) uint8, got {image.shape} {image.dtype}", code="bad-argument"
-                )
+            _check_array(f"image {i}", image, "(H, W, 3) uint8", (np.uint8,), channels=(3,))
             if labels is not None:
+                _check_array(f"label {i}", labels[i], "(H, W) uint8 or uint16", (np.uint8, np.uint16))
                 check_pair((image.shape[0], image.shape[1]), (labels[i].shape[0], labels[i].shape[1]), self.names[i])
 
     def __len__(self) -> int:
