@@ -18,7 +18,7 @@ FLOORS = [
     {"labels", "headers", "transforms", "drawing", "metrics"},
     {"render"},
     {"dataset"},
-    {"store", "census", "class_places", "crew"},
+    {"store", "census", "class_places", "crew", "options"},
     {"formats"},
     {"loader", "packs", "samples", "showing", "checks", "statistics", "conversion", "predicted"},
     {"opening", "prediction", "scoring", "submission", "report"},

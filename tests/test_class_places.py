@@ -91,5 +91,23 @@ def test_what_cannot_work_is_refused() -> None:
         ClassCentredCrop(3, 3, index, classes=("unicorn",))
     with pytest.raises(UsageError, match="needs to know which samples"):
         next(iter(pw.Loader(make_split(0, n=9), 9, [ClassCentredCrop(3, 3, index)])))
+    with pytest.raises(UsageError, match="is of another split"):
+        next(iter(pw.Loader(split[2:4], 2, [ClassCentredCrop(3, 3, index)])))
+    for wrong in ({"index": None}, {"height": 2.5}, {"p": "often"}, {"classes": ()}):
+        with pytest.raises(UsageError):
+            ClassCentredCrop(**{"height": 3, "width": 3, "index": index, **wrong})  # type: ignore[arg-type]
+    for number in (0, "many"):
+        with pytest.raises(UsageError, match="positions"):
+            class_index(split, positions=number)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="empty"):
+        class_index(split[:0])
     with pytest.raises(UsageError, match="no labels"):
         class_index(Split("bare", pw.VOC, ArraySource([np.zeros((2, 2, 3), np.uint8)])))
+
+
+def test_the_loader_can_still_be_asked_how_it_normalises() -> None:
+    split = make_split(0)
+    crop = ClassCentredCrop(3, 3, class_index(split), classes="person")
+    loader = pw.Loader(split, 2, [crop, pw.RandomCrop(2, 2), pw.Normalize()])
+    assert loader.normalize == (pw.IMAGENET_MEAN, pw.IMAGENET_STD)
+    assert next(iter(loader)).images.shape[2:] == (2, 2)

@@ -221,6 +221,55 @@ def test_a_state_of_another_loader_is_refused_with_the_difference() -> None:
             other.load_state_dict(state)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"batch": 6}, {"batch": -1}, {"batch": "1"}, {"batch": 1.5}, {"batch": None}, {"epoch": -1}, {"epoch": 1 << 32}],
+)
+def test_a_state_that_is_no_position_is_refused(wrong: dict[str, object]) -> None:
+    loader = pw.Loader(make_split(), 3, TRANSFORMS)
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        loader.load_state_dict({**loader.state_dict(), **wrong})
+    assert len(batches(loader)) == 5
+
+
+def test_a_state_after_the_last_batch_is_the_next_epoch() -> None:
+    loader, other = (pw.Loader(make_split(), 3, TRANSFORMS, shuffle=True) for _ in range(2))
+    list(loader)
+    other.load_state_dict({**loader.state_dict(), "epoch": 0, "batch": 5})
+    assert same(batches(loader), batches(other))
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"small": "pad"}, {"sampler": True}])
+def test_nothing_to_load_is_no_batches(options: dict[str, object]) -> None:
+    empty = make_split()[:0]
+    if options.pop("sampler", None):
+        options["sampler"] = pw.RepeatFactor(np.ones((0, 21), int))
+    assert list(pw.Loader(empty, 2, TRANSFORMS, **options)) == []  # type: ignore[arg-type]
+
+
+def test_where_every_sample_is_dropped_there_are_no_batches() -> None:
+    loader = pw.Loader(
+        make_split(), 2, [pw.RandomCrop(50, 5)], sampler=pw.RareClassSampling(np.ones((13, 21), int))
+    )
+    assert (len(loader), len(loader.dropped), list(loader)) == (0, 13, [])
+
+
+@pytest.mark.parametrize("view", [np.s_[::-1], np.s_[:, ::-1], np.s_[::2, ::3]])
+@pytest.mark.parametrize("output", ["float32", "float16", "uint8", "uint8-hwc"])
+@pytest.mark.parametrize("crop", [pw.RandomCrop(8, 9), pw.Affine(rotate=(-30, 30))])
+def test_arrays_need_not_be_contiguous(view: tuple[slice, ...], output: str, crop: pw.Transform) -> None:
+    rng = np.random.default_rng(0)
+    image, label = rng.integers(0, 256, (40, 60, 3), np.uint8)[view], rng.integers(0, 21, (40, 60), np.uint16)[view]
+
+    def load(image: np.ndarray, label: np.ndarray) -> pw.Batch:
+        source = ArraySource([image], [label])
+        return next(iter(pw.Loader(Split("s", pw.VOC, source), 1, [crop], output=output)))  # type: ignore[arg-type]
+
+    got, plain = load(image, label), load(np.ascontiguousarray(image), np.ascontiguousarray(label))
+    assert np.array_equal(got.images, plain.images)
+    assert np.array_equal(got.labels, plain.labels)
+
+
 # -- ends -----------------------------------------------------------------------------------------------------
 
 
@@ -338,7 +387,10 @@ def test_memory_is_reused() -> None:
 @pytest.mark.parametrize(
     "options",
     [{"batch_size": 0}, {"batch_size": 2.5}, {"threads": 0}, {"shard": (2, 2)}, {"small": "keep"}, {"output": "int8"},
-     {"transforms": [print]}, {"seed": -1}, {"prefetch": 0}],
+     {"transforms": [print]}, {"seed": -1}, {"prefetch": 0}, {"transforms": pw.Normalize()}, {"transforms": None},
+     {"transforms": [pw.Normalize]}, {"shard": 3}, {"shard": (0, 1.5)}, {"shard": (0,)}, {"fill": (300, 0, 0)},
+     {"fill": (1, 2)}, {"fill": "red"}, {"sampler": "rare"}, {"sampler": pw.RepeatFactor},
+     {"sampler": pw.RepeatFactor(np.ones((13, 22), int))}, {"sampler": pw.RareClassSampling(np.ones((12, 21), int))}],
 )  # fmt: skip
 def test_wrong_options_are_refused_at_once(options: dict[str, object]) -> None:
     with pytest.raises(UsageError):

@@ -116,3 +116,14 @@ def test_samplers_restrict_to_what_is_kept() -> None:
     assert RareClassSampling(COUNTS).restrict(kept).samples(np.arange(50), 0, 0).max() <= 1
     with pytest.raises(UsageError):
         RareClassSampling(np.zeros((3, 2), np.int64))
+
+
+@pytest.mark.parametrize("counts", [COUNTS[0], -COUNTS, COUNTS / 2, "counts"])
+def test_counts_are_whole_numbers_by_sample_and_class(counts: object) -> None:
+    for kind in (RepeatFactor, RareClassSampling):
+        with pytest.raises(UsageError, match="counts are"):
+            kind(counts)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="temperature"):
+        RareClassSampling(COUNTS, temperature=0)
+    with pytest.raises(UsageError, match="threshold"):
+        RepeatFactor(COUNTS, threshold=-1)

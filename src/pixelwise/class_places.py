@@ -26,6 +26,7 @@ from .files import atomic_write, read_bytes
 from .parallel import in_order
 from .sampling import Draws
 from .transforms import F64, I64, Plans, Uniform
+from .transforms.plans import check_probability, check_size, is_whole
 from .types import Label
 
 _MAGIC = b"pixelwise class index 1\n"
@@ -105,6 +106,10 @@ def class_index(
     """
     if not split.source.has_labels:
         raise UsageError(f"the split {split.name!r} has no labels", code="no-labels")
+    if not is_whole(positions) or positions < 1:
+        raise UsageError(f"positions must be a whole number above 0, got {positions!r}", code="bad-argument")
+    if not len(split):
+        raise UsageError(f"the split {split.name!r} is empty", code="empty-split")
     if path is not None and Path(path).exists():
         kept = ClassIndex.load(path)
         if kept.split == split.fingerprint and kept.positions.shape[1] == positions:
@@ -165,10 +170,18 @@ class ClassCentredCrop:
     p: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.p <= 1 or self.height < 1 or self.width < 1:
-            raise UsageError("a size is above 0 and p a probability in 0..1", code="bad-argument")
+        check_size(self.height, self.width)
+        check_probability(self.p)
+        if not isinstance(self.index, ClassIndex):
+            raise UsageError(
+                f"index must be a ClassIndex, got {type(self.index).__name__}", code="bad-argument",
+                fix="make it with pw.class_index(split)",
+            )  # fmt: skip
         if self.classes is not None:
-            object.__setattr__(self, "classes", tuple(self.classes))
+            one = isinstance(self.classes, (str, int, np.integer))
+            object.__setattr__(self, "classes", (self.classes,) if one else tuple(self.classes))
+            if not self.classes:
+                raise UsageError("no class is chosen", code="bad-argument", fix="leave classes out for all")
             unknown = [c for c in self.classes if c not in self.index.names and c not in range(len(self.index.names))]
             if unknown:
                 raise UsageError(
@@ -191,6 +204,12 @@ class ClassCentredCrop:
                 "ClassCentredCrop needs to know which samples it cuts, of the split that its index is of",
                 code="bad-transforms",
             )
+        # Positions of other images would be taken in silence.
+        if getattr(plans.split, "fingerprint", self.index.split) != self.index.split:
+            raise UsageError(
+                "the index of ClassCentredCrop is of another split", code="other-index",
+                fix="make it with pw.class_index from the split that the Loader reads",
+            )  # fmt: skip
         spare = plans.size - (self.height, self.width)
         places = np.abs(spare) + 1
         offset = np.stack([uniform(0), uniform(1)], axis=1) * places

@@ -21,10 +21,12 @@ from .crew import Crew, Job
 from .dataset import Split
 from .errors import DataError, PairError, UsageError
 from .memory import Memory
+from .options import check_choice, check_count, check_fill, check_sampler, check_shard, check_state
 from .parallel import default_threads
 from .render import FILL, Output, Renderer, Slot
 from .sampling import Draws, Order, Sampler, check_seed
 from .transforms import F64, I64, Plans, Transform, make_plans
+from .transforms.plans import check_transforms
 from .types import U8, Batch, Clock, MappedSource
 
 
@@ -93,35 +95,32 @@ class Loader:
         sampler: Sampler | None = None,
         fill: tuple[int, int, int] = FILL,
     ) -> None:
-        _check_choice("small", small, ("drop", "pad", "error"))
-        _check_choice("output", output, ("float32", "float16", "uint8", "uint8-hwc"))
-        _check_choice("on_error", on_error, ("raise", "skip"))
-        _check_choice("label_dtype", label_dtype, (None, "uint8", "uint16", "int32", "int64"))
-        _check_count("batch_size", batch_size)
-        _check_count("prefetch", prefetch)
+        check_choice("small", small, ("drop", "pad", "error"))
+        check_choice("output", output, ("float32", "float16", "uint8", "uint8-hwc"))
+        check_choice("on_error", on_error, ("raise", "skip"))
+        check_choice("label_dtype", label_dtype, (None, "uint8", "uint16", "int32", "int64"))
+        check_count("batch_size", batch_size)
+        check_count("prefetch", prefetch)
         threads = default_threads() if threads is None else threads
-        _check_count("threads", threads)
-        rank, world = shard
-        if not 0 <= rank < world:
-            raise UsageError(f"shard is (rank, world) with 0 <= rank < world, got {shard}", code="bad-argument")
+        check_count("threads", threads)
+        rank, world = check_shard(shard)
         if not isinstance(split, Split):
             raise UsageError(
                 f"a Loader reads a Split, got {type(split).__name__}",
                 code="bad-argument",
                 fix='give dataset["train"]',
             )
-        for t in transforms:
-            if not isinstance(t, Transform):
-                raise UsageError(f"not a transform: {t!r}", code="bad-transforms", fix="see pixelwise.transforms")
+        if sampler is not None:
+            check_sampler(sampler, len(split), len(split.classes))
         self.split = split
         self.batch_size = batch_size
-        self.transforms = tuple(transforms)
+        self.transforms = check_transforms(transforms)
         self.seed = check_seed(seed)
         self.output: Output = output
         self.threads = threads
         self.on_error = on_error
         self.prefetch = prefetch
-        self.fill = fill
+        self.fill = check_fill(fill)
         self.ignore_index = _ignore_index(split)
         self.label_dtype = np.dtype(label_dtype or split.classes.dtype)
         if self.label_dtype.itemsize == 1 and split.classes.dtype == np.uint16:
@@ -134,7 +133,9 @@ class Loader:
         self._mapped = source if isinstance(source, MappedSource) and source.is_raw else None
         self._kept = self._keep(small)
         n = len(split) if self._kept is None else len(self._kept)
-        if sampler is not None:
+        if not n:
+            sampler = None  # nothing to choose from
+        elif sampler is not None:
             sampler = sampler if self._kept is None else sampler.restrict(self._kept)
             n = len(sampler)
         self._order = Order(n, batch_size, shuffle, drop_last, self.seed, rank, world, sampler)
@@ -162,7 +163,8 @@ class Loader:
     @property
     def normalize(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
         """(mean, std) of the Normalize in `transforms`: uint8 output leaves `(x / 255 - mean) / std` to the device."""
-        return make_plans(self.transforms, np.ones((1, 2), np.int64), _no_draws(1)).normalize
+        one = np.ones((1, 2), np.int64)
+        return make_plans(self.transforms, one, _no_draws(1), np.zeros(1, np.int64)).normalize
 
     @property
     def dropped(self) -> list[str]:
@@ -178,7 +180,7 @@ class Loader:
         if self._pad_small or not any(getattr(t, "pad_if_needed", True) is False for t in self.transforms):
             return None
         sizes = self.split.sizes()
-        too_small = make_plans(self.transforms, sizes, _no_draws(len(sizes))).small
+        too_small = make_plans(self.transforms, sizes, _no_draws(len(sizes)), np.arange(len(sizes))).small
         if small == "error" and too_small.any():
             k = int(np.argmax(too_small))
             raise PairError(
@@ -213,15 +215,11 @@ class Loader:
         """Continue at `state`: the next iteration gives exactly the batches that would have followed.
 
         Holds for other numbers of threads, and for another world with the same global batch size. UsageError
-        `other-state`, naming the difference, where the state belongs to other data or options.
+        `other-state`, naming the difference, where the state belongs to other data or options; `bad-state` where its
+        numbers are no position.
         """
-        if not {"epoch", "batch", "fingerprint"} <= set(state):
-            raise UsageError("a state has epoch, batch and fingerprint", code="other-state")
-        theirs, ours = str(state["fingerprint"]).split("; ", 7), self.fingerprint.split("; ", 7)
-        different = [f"{a} there, {b} here" for a, b in zip(theirs, ours, strict=False) if a != b]
-        if different or len(theirs) != len(ours):
-            raise UsageError(f"the state is of another loader: {'; '.join(different)}", code="other-state")
-        self.epoch, self.batch, self._resume = int(state["epoch"]), int(state["batch"]), True
+        self.epoch, self.batch = check_state(state, self.fingerprint, len(self))
+        self._resume = True
 
     def timing(self) -> Timing:
         """Where the time went so far; `timing().slowest` names the stage that training waits for."""
@@ -339,13 +337,3 @@ def _ignore_index(split: Split) -> int:
     if split.classes.ignore_index is not None:
         return split.classes.ignore_index
     return 255 if len(split.classes) <= 255 else 65_535
-
-
-def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
-    if value not in choices:
-        raise UsageError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}", code="bad-argument")
-
-
-def _check_count(name: str, value: object) -> None:
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise UsageError(f"{name} must be a whole number above 0, got {value!r}", code="bad-argument")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,7 @@ def shuffled(positions: I64, n: int, seed: int, epoch: int) -> I64:
     return out
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """Which sample comes at which position, where not every sample comes once an epoch."""
 
@@ -123,7 +124,8 @@ _SAMPLER = 0xFFFF  # the transform number of a sampler's own draws
 class RepeatFactor:
     """Images with rare classes come more often (Gupta, Dollar, Girshick: LVIS, CVPR 2019, section 4.1).
 
-    counts: (N, C) pixels of each class in each sample, from `pixelwise.count_classes` (without void). A class that
+    counts: (N, C) pixels of each class in each sample, from `ClassIndex.table` or
+    `count_classes(split)[:, :-1]` (without void). A class that
     occurs in a share f of the images has the factor max(1, sqrt(threshold / f)); an image has the largest of its
     classes, and comes that often: factor 2.4 means 2 or 3 times an epoch, chosen by a draw.
     """
@@ -131,10 +133,14 @@ class RepeatFactor:
     counts: I64
     threshold: float = 0.01
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", _check_counts(self.counts))
+        _check_positive("threshold", self.threshold)
+
     @cached_property
     def factors(self) -> F64:
         """(N,) how often each sample comes in an epoch, on average."""
-        present = np.asarray(self.counts) > 0
+        present = self.counts > 0
         share = np.maximum(present.mean(axis=0), 1e-12)
         by_class = np.maximum(1.0, np.sqrt(self.threshold / share))
         return np.asarray(np.maximum(1.0, np.where(present, by_class, 0.0).max(axis=1)))
@@ -168,7 +174,8 @@ class RepeatFactor:
 class RareClassSampling:
     """First a class, rare ones more often, then an image with enough of it (DAFormer, CVPR 2022, eq. 8, 9).
 
-    counts: (N, C) pixels of each class in each sample, from `pixelwise.count_classes` (without void). A class with
+    counts: (N, C) pixels of each class in each sample, from `ClassIndex.table` or
+    `count_classes(split)[:, :-1]` (without void). A class with
     the share f of all pixels is drawn with probability proportional to exp((1 - f) / temperature). Images count that
     hold at least `min_pixels` of it (3000 in the authors' code; every image that has the class, where none does).
     """
@@ -178,21 +185,23 @@ class RareClassSampling:
     min_pixels: int = 3000
 
     def __post_init__(self) -> None:
-        if not np.asarray(self.counts).any():
+        object.__setattr__(self, "counts", _check_counts(self.counts))
+        _check_positive("temperature", self.temperature)
+        if not self.counts.any():
             raise UsageError("no sample holds a pixel of any class", code="bad-argument")
 
     @cached_property
     def class_probabilities(self) -> F64:
         """(C,) how likely each class is drawn; 0 for classes that no sample holds."""
-        total = np.asarray(self.counts).sum(axis=0)
+        total = self.counts.sum(axis=0)
         exponent = (1.0 - total / total.sum()) / self.temperature
         weight = np.where(total > 0, np.exp(exponent - exponent.max()), 0.0)
         return np.asarray(weight / weight.sum())
 
     @cached_property
     def _images(self) -> list[I64]:
-        enough = [np.flatnonzero(column >= self.min_pixels) for column in np.asarray(self.counts).T]
-        return [e if len(e) else np.flatnonzero(c) for e, c in zip(enough, np.asarray(self.counts).T, strict=True)]
+        enough = [np.flatnonzero(column >= self.min_pixels) for column in self.counts.T]
+        return [e if len(e) else np.flatnonzero(c) for e, c in zip(enough, self.counts.T, strict=True)]
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -217,3 +226,18 @@ class RareClassSampling:
 
 def _digest(counts: I64) -> str:
     return hashlib.sha256(np.ascontiguousarray(counts, np.int64).tobytes()).hexdigest()[:12]
+
+
+def _check_counts(counts: Any) -> I64:
+    found = np.asarray(counts)
+    if found.ndim != 2 or found.dtype.kind not in "iu" or (found.size and found.min() < 0):
+        raise UsageError(
+            f"counts are (samples, classes) pixels, whole and 0 or more, got {found.shape} {found.dtype}",
+            code="bad-argument", fix="give count_classes(split)[:, :-1]",
+        )  # fmt: skip
+    return found.astype(np.int64)
+
+
+def _check_positive(name: str, value: Any) -> None:
+    if not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
+        raise UsageError(f"{name} must be a number above 0, got {value!r}", code="bad-argument")

@@ -27,6 +27,7 @@ from .metrics import Confusion
 from .render import Renderer, Slot
 from .sampling import Draws, check_seed
 from .transforms import Apply, Transform, make_plans
+from .transforms.plans import check_transforms
 from .transforms.plugin import Pair
 from .types import U8, Batch, Label
 
@@ -174,7 +175,7 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
 
     def __init__(self, split: Split, transforms: Sequence[Transform], seed: int) -> None:
         self.split = split
-        self.transforms = tuple(transforms)
+        self.transforms = check_transforms(transforms)
         self.seed = check_seed(seed)
         # Shared memory, so that workers which outlive an epoch see `set_epoch` too. -1: never set.
         self._epoch = torch.full((1,), -1, dtype=torch.int64).share_memory_()

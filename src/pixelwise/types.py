@@ -210,10 +210,11 @@ class Plan:
 class Batch:
     """What a Loader yields.
 
-    images: (B, 3, H, W) float32, or uint8. labels: (B, H, W) class ids with `ignore_index` where there is no
-    class, or None for a split without labels. names: B sample names. indices: (B,) int64 positions in the split.
-    sizes: (B, 2) int64, the height and width of each sample inside its slot; the rest is padding.
-    real: (B,) bool, False where a shard repeats a sample to fill its last batch.
+    images: (B, 3, H, W) float32, float16 or uint8, or (B, H, W, 3) uint8 for the output "uint8-hwc". labels: (B, H, W)
+    class ids with `ignore_index` where there is no class, or None for a split without labels. names: B sample names.
+    indices: (B,) int64 positions in the split. sizes: (B, 2) int64, the height and width of each sample inside its
+    slot; the rest is padding. real: (B,) bool, False where a shard repeats a sample to fill its last batch, and where
+    `on_error="skip"` left one out.
     """
 
     images: NDArray[Any]
