@@ -241,3 +241,14 @@ def test_plans_are_shown_as_the_loader_draws_them(tmp_path: Path) -> None:
     assert picture.image.width > 800
     with pytest.raises(UsageError, match="needs a sample and a draw"):
         pw.show_plans(split, transforms, draws=0)
+
+
+def test_a_batch_of_interleaved_pixels_is_shown_as_any_other() -> None:
+    rng = np.random.default_rng(0)
+    source = pw.ArraySource([rng.integers(0, 256, (40, 60, 3), np.uint8)], [rng.integers(0, 3, (40, 60), np.uint8)])
+    split = pw.Split("s", pw.VOC, source)
+    sheets = [
+        np.asarray(pw.show(next(iter(pw.Loader(split, 1, output=kind))), classes=pw.VOC).image)  # type: ignore[arg-type]
+        for kind in ("uint8", "uint8-hwc")
+    ]
+    assert np.array_equal(*sheets)

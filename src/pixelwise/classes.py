@@ -105,8 +105,12 @@ class ClassTable:
             ) from None
 
     def name(self, index: int) -> str:
-        """The name of class `index`; 'void' for `ignore_index`."""
-        return "void" if index == self.ignore_index else self.names[index]
+        """The name of class `index`; 'void' for `ignore_index`. UnknownNameError where the table has no such id."""
+        if index == self.ignore_index:
+            return "void"
+        if not 0 <= index < len(self):
+            raise UnknownNameError(f"no class {index}", code="unknown-class", fix=f"ids are 0..{len(self) - 1}")
+        return self.names[index]
 
     # -- stored values ----------------------------------------------------------------------------------------
 

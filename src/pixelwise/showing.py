@@ -21,6 +21,7 @@ from .errors import UsageError
 from .render import Renderer, Slot
 from .sampling import Draws, check_seed
 from .transforms import Transform, make_plans
+from .transforms.plans import check_transforms, is_whole
 from .types import U8, Batch, Label, Sample
 
 Column = Literal["image", "label", "overlay", "instances"]
@@ -88,7 +89,8 @@ def show_plans(
     The draws are those of epochs 0 to draws - 1 of a Loader with this seed; samples are the first n of the split.
     Normalisation is left out, labels are laid over. UsageError for an empty split or list of draws.
     """
-    if min(n, draws, len(split)) < 1:
+    check_transforms(transforms)
+    if not (is_whole(n) and is_whole(draws)) or min(n, draws, len(split)) < 1:
         raise UsageError("needs a sample and a draw at least", code="nothing-to-show")
     rows = (_planned(split, transforms, i, draws, check_seed(seed)) for i in range(min(n, len(split))))
     facts = f"{min(n, len(split))} samples{SEPARATOR}{draws} draws of seed {seed}"
@@ -111,8 +113,8 @@ def _planned(split: Split, transforms: Sequence[Transform], index: int, draws: i
 
 def _chosen(data: Any, n: int, seed: int | None, normalize: Any) -> tuple[Iterator[Sample], int, str]:
     """The samples to draw, at least one; how many there are in all; and a title for them."""
-    if n < 1 or (seed is not None and seed < 0):
-        raise UsageError(f"n is at least 1 and seed at least 0, got {n} and {seed}", code="bad-argument")
+    if not is_whole(n) or n < 1 or (seed is not None and (not is_whole(seed) or seed < 0)):
+        raise UsageError(f"n is at least 1 and seed at least 0, got {n!r} and {seed!r}", code="bad-argument")
     if isinstance(data, Sample):
         return iter([_checked(data)]), 1, data.name
     title = str(getattr(data, "name", "Samples"))
@@ -178,7 +180,9 @@ def _of_batch(batch: Batch, normalize: tuple[Any, Any], k: int) -> Sample:
     """Sample k of a batch, without its padding."""
     mean, std = (np.asarray(v, np.float32) for v in normalize)
     height, width = (int(v) for v in batch.sizes[k])
-    image = np.moveaxis(batch.images[k, :, :height, :width], 0, -1)
+    planar = batch.images.shape[1] == 3
+    pixels = np.moveaxis(batch.images[k], 0, -1) if planar else batch.images[k]
+    image = pixels[:height, :width]
     if image.dtype != np.uint8:
         image = np.clip(np.rint((image * std + mean) * 255), 0, 255).astype(np.uint8)
     label = None if batch.labels is None else batch.labels[k, :height, :width]
