@@ -17,6 +17,7 @@ from ..dataset import Dataset, Split
 from ..errors import DataError, UnknownNameError
 from ..loader import Loader
 from ..opening import open as open_dataset
+from ..options import check_count
 from ..transforms.recipes import RECIPES
 from ..types import Batch
 from .console import out, parse_size, progress, table
@@ -126,6 +127,7 @@ def load(
 def _run(
     split: Split, transforms: Sequence[t.Transform], batch: int, epochs: int, threads: int | None, output: Any
 ) -> dict[str, Any]:
+    check_count("epochs", epochs)
     started = perf_counter()
     loader = Loader(split, batch, transforms, shuffle=True, threads=threads, output=output)
     first, rates, images = 0.0, [], 0
