@@ -246,7 +246,10 @@ class Several:
         return np.array([self.samples[i].size for i in positions])
 
     def read(self, index: int, window: Window | None = None) -> Sample:
-        s, (y0, x0, y1, x1) = self.samples[index], window
+        s = self.samples[index]
+        if window is None:
+            return s
+        y0, x0, y1, x1 = window
         return Sample(s.name, s.image[y0:y1, x0:x1].copy(), s.label[y0:y1, x0:x1].copy())
 
 
@@ -301,6 +304,39 @@ def test_cutmix_share_and_partners_are_uniform() -> None:
     half = np.sqrt(u) / 2
     expected = (np.minimum(c + half, 1) - np.maximum(c - half, 0)).prod(axis=1)
     assert stats.ks_2samp(share, np.rint(expected * 2500) / 2500).statistic < 0.05
+
+
+@pytest.mark.parametrize("transforms", [(), (HorizontalFlip(1.0), RandomScale(0.7, 1.5))])
+def test_copypaste_of_objects_takes_each_by_a_fair_coin(transforms: tuple[Any, ...]) -> None:
+    # Quarters are objects 1, 2 (class 3), 300 (class 5) and void; the image tells which object a pixel is of.
+    objects = np.kron(np.array([[1, 2], [300, 0]]), np.ones((20, 20), int)).astype(np.uint16)
+    label = np.array([IGNORE, 3, 3], np.uint8)[np.minimum(objects, 2)]
+    label[objects == 300] = 5
+    image = np.repeat((objects % 256)[..., None], 3, axis=2).astype(np.uint8)
+    split = Several([Sample("a", image, label, objects)])
+    n = 800
+    plans = make_plans(
+        [CopyPaste((3,), 1.0, transforms, instances=True)], np.full((n, 2), 40), Draws(0, 0, np.arange(n)).uniform,
+        np.zeros(n, np.int64), split,
+    )  # fmt: skip
+    base = Sample("base", np.full((40, 40, 3), 99, np.uint8), np.full((40, 40), 77, np.uint8))
+    out = draw(plans, [base] * n, "uint8")
+    assert set(np.unique(out.labels)) == {3, 77}
+    assert (out.images[:, 0][out.labels == 77] == 99).all()
+    if not transforms:
+        first, second = (out.labels[:, :20, side] == 3 for side in (slice(20), slice(20, 40)))
+        assert (first.all(axis=(1, 2)) == first.any(axis=(1, 2))).all()
+        coins = np.array([first[:, 0, 0], second[:, 0, 0]])
+        np.testing.assert_array_equal(out.images[:, 0, 0, 0], np.where(coins[0], 1, 99))
+        assert stats.chisquare(np.bincount(2 * coins[0] + coins[1], minlength=4)).pvalue > 1e-3
+
+
+def test_copypaste_of_objects_needs_an_instance_map() -> None:
+    with pytest.raises(UsageError, match="no instance map"):
+        mixed([RandomCrop(32, 48, pad_if_needed=True), CopyPaste((3,), 1.0, instances=True)], flat(4), 4)
+    for wrong in ((), ("cat",), (1.5,), "3", (70_000,)):
+        with pytest.raises(UsageError, match="classes are"):
+            CopyPaste(wrong)  # type: ignore[arg-type]
 
 
 def test_a_mix_without_a_split_says_so() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .transforms import F64, I64, Plans
-from .transforms.plans import Others, Rendered
+from .transforms.plans import Others, Relabel, Rendered
 from .types import U8, Label, Plan, Sample, Window
 
 Output: TypeAlias = Literal["float32", "float16", "uint8", "uint8-hwc"]
@@ -218,12 +218,18 @@ class Renderer:
         one.write(0, Sample("", image, label))
         return step(k, room.images[0], None if room.labels is None else room.labels[0], self)
 
-    def render(self, plans: Plans, k: int, split: Others, position: int) -> tuple[U8, Label | None]:
-        """Read sample `position` of the split and render it by plan k: (h, w, 3) uint8, and (h, w) or None."""
+    def render(
+        self, plans: Plans, k: int, split: Others, position: int, relabel: Relabel | None = None
+    ) -> tuple[U8, Label | None]:
+        """Read sample `position` of the split and render it by plan k: see `Stage.render`."""
         size = tuple(plans.size[k].tolist())
         one = plans.only(k)
-        window = _windows(one)[0].tolist()
-        sample = split.read(position, Window(*window))
+        y0, x0, y1, x1 = _windows(one)[0].tolist()
+        if relabel is None:
+            sample = split.read(position, Window(y0, x0, y1, x1))
+        else:
+            whole = split.read(position)
+            sample = Sample(whole.name, whole.image[y0:y1, x0:x1], relabel(whole)[y0:y1, x0:x1])
         labels = None if sample.label is None else np.empty((1, *size), sample.label.dtype)
         room = Slot(np.empty((1, *size, 3), np.uint8), labels)
         Renderer(one, room, "uint8-hwc", self.ignore_index, self._fill).write(0, sample)

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ..errors import UsageError
-from ..types import U8, Label
+from ..sampling import Draws
+from ..types import U8, Label, Sample
 from .geometry import place
 from .plans import (
     F64,
     I64,
     Plans,
     Range,
+    Relabel,
     Stage,
     Transform,
     Uniform,
@@ -29,6 +33,7 @@ from .plans import (
     check_size,
     check_transforms,
     draw_integer,
+    is_whole,
 )
 
 _OWN = 16  # draws that a mix may use itself; its partners' transforms use those from here on, 256 each
@@ -41,11 +46,11 @@ class _Partners:
     positions: I64
     plans: Plans
 
-    def draw(self, k: int, stage: Stage, labelled: bool) -> tuple[U8, Label | None]:
+    def draw(self, k: int, stage: Stage, labelled: bool, relabel: Relabel | None = None) -> tuple[U8, Label | None]:
         split = self.plans.split
         if split is None:
             raise UsageError("a mix needs the split that partners come from", code="bad-transforms", fix="use a Loader")
-        image, label = stage.render(self.plans, k, split, int(self.positions[k]))
+        image, label = stage.render(self.plans, k, split, int(self.positions[k]), relabel)
         if labelled and label is None:
             raise UsageError(f"the partner {split.names[int(self.positions[k])]!r} has no label", code="no-labels")
         return image, label
@@ -119,24 +124,32 @@ class CopyPaste:
 
     classes: class ids to paste (Ghiasi et al., "Simple Copy-Paste", CVPR 2021, with classes for objects). The partner
     is drawn, transformed and cut as in `CutMix`. The edges are hard.
+
+    instances: paste objects instead of all pixels of the classes, as the paper does: each object of these classes in
+    the partner by a fair coin. Its whole instance map is read for that; UsageError `no-instances` where it has none.
     """
 
     classes: tuple[int, ...]
     p: float = 0.5
     transforms: tuple[Transform, ...] = ()
+    instances: bool = False
 
     def __post_init__(self) -> None:
         check_probability(self.p)
-        object.__setattr__(self, "classes", tuple(int(c) for c in self.classes))
+        given: Any = (self.classes,) if is_whole(self.classes) else self.classes
+        if not isinstance(given, (tuple, list, range, np.ndarray)) or not all(map(is_whole, given)):
+            raise UsageError(f"classes are one class id or more, got {given!r}", code="bad-argument")
+        object.__setattr__(self, "classes", tuple(int(c) for c in given))
         object.__setattr__(self, "transforms", check_transforms(self.transforms))
         if not self.classes or not 0 <= min(self.classes) <= max(self.classes) <= 65_535:
             raise UsageError(f"classes are one class id or more, got {self.classes}", code="bad-argument")
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws 0 to 3: whether, partner, place of the partner."""
+        """Draws 0 to 4: whether, partner, place of the partner (row, column), and the key of the objects' coins."""
         chosen = uniform(0) < self.p
         partners = _partners(plans, uniform(1), self.transforms, uniform)
         _crop(partners.plans, plans.size, uniform(2), uniform(3))
+        keys = (uniform(4) * 2.0**53).astype(np.int64)
         wanted = np.zeros(65_536, bool)
         wanted[list(self.classes)] = True
 
@@ -144,7 +157,8 @@ class CopyPaste:
             if label is None:
                 raise UsageError("CopyPaste needs labels", code="no-labels")
             if chosen[k]:
-                other, classes = partners.draw(k, stage, True)
+                objects = partial(_some_objects, int(keys[k]), stage.ignore_index) if self.instances else None
+                other, classes = partners.draw(k, stage, True, objects)
                 # Padding of the partner holds `ignore_index`, which is no class, whatever was asked for.
                 mask = wanted[classes] & (np.asarray(classes) != stage.ignore_index)
                 image[mask] = other[mask]
@@ -152,6 +166,20 @@ class CopyPaste:
             return image, label
 
         plans.stage(mix)
+
+
+def _some_objects(key: int, ignore_index: int, sample: Sample) -> Label:
+    """The label with about half of the objects; all else is `ignore_index`."""
+    if sample.instances is None or sample.label is None:
+        raise UsageError(
+            f"the partner {sample.name!r} has no instance map", code="no-instances", fix="use instances=False"
+        )
+    numbers, where = np.unique(sample.instances, return_inverse=True)
+    coins = Draws(key, 0, numbers.astype(np.int64)).uniform(0, 0) < 0.5
+    label: Label = np.where(
+        coins[where].reshape(sample.label.shape), sample.label, sample.label.dtype.type(ignore_index)
+    )
+    return label
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,13 +47,21 @@ class After(Protocol):
     def __call__(self, k: int, rendered: Rendered) -> None: ...
 
 
+Relabel: TypeAlias = Callable[[Sample], Label]
+
+
 class Stage(Protocol):
     """What the renderer offers to a step between two stages."""
 
     @property
     def ignore_index(self) -> int: ...
-    def render(self, plans: Plans, k: int, split: Others, position: int) -> tuple[U8, Label | None]:
-        """Read sample `position` of the split and render it by plan k: (h, w, 3) uint8, and (h, w) or None."""
+    def render(
+        self, plans: Plans, k: int, split: Others, position: int, relabel: Relabel | None = None
+    ) -> tuple[U8, Label | None]:
+        """Read sample `position` of the split and render it by plan k: (h, w, 3) uint8, and (h, w) or None.
+
+        relabel: makes another label of the whole sample, which has its instances, before it is rendered.
+        """
         ...
 
 
