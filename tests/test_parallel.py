@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixelwise.parallel import in_order
+from pixelwise.errors import UsageError
+from pixelwise.parallel import default_threads, in_order, thread_count
 
 
 @given(st.lists(st.integers()), st.integers(1, 5), st.integers(1, 5))
@@ -37,3 +38,10 @@ def test_an_error_comes_at_its_place_and_threads_end() -> None:
             got.append(value)
     assert len(got) == 7
     assert not [t for t in threading.enumerate() if t.name.startswith("pixelwise-map")]
+
+
+@pytest.mark.parametrize("threads", [0, -3])
+def test_fewer_than_one_thread_is_refused(threads: int) -> None:
+    assert thread_count(None) == default_threads()
+    with pytest.raises(UsageError, match="at least 1"):
+        list(in_order(abs, [1], threads))

@@ -284,6 +284,9 @@ def test_other_predictions_are_not_continued(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as caught:
             predict(per_pixel, split, out=tmp_path / "p", **options)  # type: ignore[arg-type]
         assert caught.value.code == "other-prediction"
+    (tmp_path / "p" / ".pixelwise-prediction.json").write_text("[]")
+    with pytest.raises(UsageError, match="made with other"):
+        predict(per_pixel, split, out=tmp_path / "p", tag="first")
     (tmp_path / "q").mkdir()
     (tmp_path / "q" / "0.png").touch()
     with pytest.raises(UsageError) as caught:
@@ -326,6 +329,10 @@ def test_wrong_options(options: dict[str, Any]) -> None:
 def test_wrong_calls() -> None:
     with pytest.raises(UsageError, match="out="):
         predict(per_pixel, split_of((20, 20)))
+    with pytest.raises(UsageError, match="a model is called"):
+        predict("model.pt", split_of((20, 20)), scores=confusion())  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="at least 1"):
+        predict(per_pixel, split_of((20, 20)), scores=confusion(), threads=0)
     with pytest.raises(UsageError, match="no labels"):
         predict(per_pixel, split_of((20, 20), labels=False), scores=confusion())
     with pytest.raises(UsageError, match="classes"):

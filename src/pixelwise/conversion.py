@@ -23,7 +23,7 @@ from .formats import described
 from .formats import open as open_dataset
 from .formats.drawn import DrawnSource
 from .formats.proposal import class_section, text_of
-from .parallel import default_threads, in_order
+from .parallel import in_order
 from .types import Sample, Source
 
 Target = Literal["voc", "index", "cityscapes"]
@@ -209,7 +209,7 @@ def _write_all(
     unlabelled = dict.fromkeys(job.split for job in jobs if not job.of.source.has_labels)
     done = _Written(set(), list(unlabelled))
     first = [job for job in jobs if job.first]
-    work = in_order(lambda job: _write_one(root, table, job, plan, images), first, threads or default_threads())
+    work = in_order(lambda job: _write_one(root, table, job, plan, images), first, threads)
     for n, (suffix, labels, instances) in enumerate(work, 1):
         done.suffixes.add(suffix)
         done.labels |= labels

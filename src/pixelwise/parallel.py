@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+from .errors import UsageError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -20,13 +22,22 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
+def thread_count(threads: int | None) -> int:
+    """How many threads are meant: None is one a core. UsageError `bad-argument` for fewer than one."""
+    if threads is None:
+        return default_threads()
+    if threads < 1:
+        raise UsageError(f"threads must be at least 1, got {threads}", code="bad-argument")
+    return threads
+
+
 def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = None, ahead: int = 4) -> Iterator[R]:
     """`map(work, items)` on threads, in order, with at most `ahead` items a thread begun or waiting to be taken.
 
     Memory is bounded by `threads * ahead` results. An error comes out at its place; closing the iterator, an error or
-    Ctrl-C drops what has not begun and waits for what has.
+    Ctrl-C drops what has not begun and waits for what has. threads: default one a core; UsageError below 1.
     """
-    threads = threads or default_threads()
+    threads = thread_count(threads)
     left = iter(items)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="pixelwise-map")
     try:

@@ -14,7 +14,7 @@ import numpy as np
 from ..codecs import decode_image, decode_stored
 from ..errors import DataError, FormatError, MissingError, PackError, SystemFault
 from ..formats import packed
-from ..parallel import default_threads
+from ..parallel import thread_count
 from ..store import Volume, checksum, load_volume, read_manifest, shard_problems, stale_files
 from ..types import U8, Finding
 from .packing import Progress
@@ -49,7 +49,7 @@ def verify(
     problems = list(shard_problems(root, manifest))
     found = [_finding(p) for p in problems]
     broken = {p.where for p in problems}
-    with ThreadPoolExecutor(threads or default_threads(), "pixelwise-verify") as pool:
+    with ThreadPoolExecutor(thread_count(threads), "pixelwise-verify") as pool:
         for k, shard in enumerate(manifest.shards):
             if str(volume.path(k)) not in broken:
                 found += _check_shard(volume, k, pool)

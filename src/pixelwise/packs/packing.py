@@ -26,7 +26,7 @@ from ..dataset import Dataset
 from ..errors import PackError, SystemFault, UsageError
 from ..files import atomic_write
 from ..formats import packed
-from ..parallel import default_threads, in_order
+from ..parallel import in_order, thread_count
 from ..store import MANIFEST, FileEntry, Manifest, ShardEntry, checksum, read_manifest
 from ..store.manifest import Encoding
 from ..store.tables import write_table
@@ -86,7 +86,7 @@ def write_pack(inventory: Inventory, root: Path, threads: int | None, progress: 
     folder = root / inventory.fingerprint[:16]
     _make_folder(folder)
     _remove_leftovers(root, {folder.name, *([] if before is None else [before.data])})
-    manifest = _write_all(inventory, folder, threads or default_threads(), progress)
+    manifest = _write_all(inventory, folder, thread_count(threads), progress)
     _write(root / MANIFEST, manifest.to_bytes())
     if before is not None and before.data != folder.name:
         shutil.rmtree(root / before.data, ignore_errors=True)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ..dataset import Split
 from ..errors import UsageError
 from ..metrics import Confusion
-from ..parallel import default_threads, in_order
+from ..parallel import default_threads, in_order, thread_count
 from ..predicted import file_of, no_labels, write_prediction
 from ..render import Renderer, Slot
 from ..transforms import Normalize, Plans
@@ -103,9 +103,9 @@ def predict(
         None if window is None else (int(window[0]), int(window[1])),
         float(overlap), blend, tuple(flips), tuple(float(s) for s in scales), average, divisor,
     )  # fmt: skip
-    _check(split, out, scores, batch_size)
+    _check(model, split, out, scores, batch_size)
     mean_std = (normalize.mean, normalize.std) if isinstance(normalize, Normalize) else normalize
-    threads = min(default_threads(), 8) if threads is None else threads
+    threads = min(default_threads(), 8) if threads is None else thread_count(threads)
     todo, kept = list(range(len(split))), 0
     replaced: list[str] = []
     folder = None if out is None else Path(out)
@@ -125,13 +125,15 @@ def predict(
     return Prediction(len(todo), kept, tuple(replaced), folder, scores)
 
 
-def _check(split: Split, out: Any, scores: Confusion | None, batch_size: int) -> None:
+def _check(model: Any, split: Split, out: Any, scores: Confusion | None, batch_size: int) -> None:
     if not isinstance(split, Split):
         raise UsageError(
             f"a Split is predicted, got {type(split).__name__}",
             code="bad-argument",
             fix='give dataset["val"]',
         )
+    if not callable(model):
+        raise UsageError(f"a model is called with images, got {type(model).__name__}", code="bad-model")
     if out is None and scores is None:
         raise UsageError("give out=, scores=, or both", code="bad-argument")
     if scores is not None and not split.source.has_labels:

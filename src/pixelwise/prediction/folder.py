@@ -85,6 +85,8 @@ def _claim(folder: Path, made_by: dict[str, Any]) -> None:
         before = made_by
     except ValueError:
         before = {}
+    if not isinstance(before, dict):
+        before = {}
     if before != made_by:
         differs = ", ".join(k for k in made_by if before.get(k) != made_by[k])
         raise UsageError(
