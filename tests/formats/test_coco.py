@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from making import SIZE, picture, save
 from PIL import Image, ImageDraw
 
 import pixelwise as pw
-from pixelwise.errors import FormatError, LabelError, MissingError, PairError
+from pixelwise.errors import DataError, FormatError, LabelError, MissingError, PairError
 from pixelwise.formats import open as open_dataset
 
 OLD_ARRAY = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -209,9 +211,47 @@ def test_labelme_shapes_in_order_with_one_class_list_for_all_files(tmp_path: Pat
     assert set(np.unique(sample.instances[sample.label == 1]).tolist()) == {2}  # one group, one object
 
 
+def encoded(mask: Any) -> str:
+    file = io.BytesIO()
+    Image.fromarray(mask).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_labelme_masks_lie_where_their_points_say(tmp_path: Path) -> None:
+    patch = np.array([[1, 0, 1], [0, 255, 1]], np.uint8)
+    corner = np.ones((4, 4), np.uint8)
+    shapes = [
+        {"label": "ant", "shape_type": "mask", "points": [[2.0, 1.0], [4.9, 2.9]], "mask": encoded(patch)},
+        {"label": "bee", "shape_type": "mask", "points": [[-2, -2], [1, 1]], "mask": encoded(corner)},
+        {"label": "bee", "shape_type": "mask", "points": [[WIDTH - 2, HEIGHT - 1], [WIDTH + 1, HEIGHT + 2]],
+         "mask": encoded(corner)},
+        {"label": "bee", "shape_type": "mask", "points": [[-9, -9], [-6, -6]], "mask": encoded(corner)},
+    ]  # fmt: skip
+    labelme(tmp_path, shapes)
+    sample = open_dataset(tmp_path)["all"][0]
+    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
+    expected[1:3, 2:5] = patch > 0
+    expected[:2, :2] = expected[-1:, -2:] = 2
+    assert np.array_equal(sample.label, expected)
+    assert np.unique(sample.instances).tolist() == [0, 1, 2, 3]
+
+
 def test_labelme_refuses_what_it_cannot_draw(tmp_path: Path) -> None:
     labelme(tmp_path, [{"label": "x", "shape_type": "mask", "points": [[0, 0], [3, 3]]}])
-    with pytest.raises(LabelError, match="a mask of 2 points"):
+    with pytest.raises(LabelError, match="no mask of LabelMe"):
+        open_dataset(tmp_path)["all"][0]
+    for text, points, what in (
+        ("=", [[0, 0], [3, 3]], "bad-mask"),  # no base64
+        (base64.b64encode(b"GIF89a").decode(), [[0, 0], [3, 3]], "stored as GIF"),
+        (encoded(np.ones((4, 3), np.uint8)), [[0, 0], [3, 3]], "bad-mask"),  # another size than its points
+        (encoded(np.ones((4, 4), np.uint8)), [[0, 0]], "bad-mask"),
+    ):
+        labelme(tmp_path, [{"label": "x", "shape_type": "mask", "points": points, "mask": text}])
+        with pytest.raises(DataError) as error:
+            open_dataset(tmp_path)["all"][0]
+        assert what in str(error.value)
+    labelme(tmp_path, [{"label": "x", "shape_type": "oriented", "points": [[0, 0], [3, 3]]}])
+    with pytest.raises(LabelError, match="a oriented of 2 points"):
         open_dataset(tmp_path)["all"][0]
     labelme(tmp_path, [], imageHeight=5, imageWidth=5)
     with pytest.raises(PairError):

@@ -8,14 +8,17 @@ Shapes are drawn in the order of the file, later ones on top, by Pillow, as Labe
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..classes import ClassTable
+from ..codecs import decode_stored
 from ..dataset import Dataset, Decoding, FileSource, Split, Splits
 from ..errors import FormatError, LabelError
 from ..files import read_bytes
@@ -97,9 +100,12 @@ def _draw(
     instances = np.zeros(size, np.uint16)
     groups: dict[Any, int] = {}
     for n, shape in enumerate(data["shapes"]):
-        mask = Image.new("1", (size[1], size[0]))
-        _shape(ImageDraw.Draw(mask), shape, f"{path} (shapes[{n}])")
-        inside = np.asarray(mask)
+        if shape.get("shape_type") == "mask":
+            inside = _mask(shape, size, f"{path} (shapes[{n}])")
+        else:
+            mask = Image.new("1", (size[1], size[0]))
+            _shape(ImageDraw.Draw(mask), shape, f"{path} (shapes[{n}])")
+            inside = np.asarray(mask)
         name, group = str(shape["label"]), shape.get("group_id")
         number = len(groups) + 1 if group is None else groups.get((name, group), len(groups) + 1)
         groups[(name, group) if group is not None else n] = number
@@ -119,7 +125,7 @@ def _shape(draw: Any, shape: dict[str, Any], where: str) -> None:
     if expected is None or len(points) < expected:
         raise LabelError(
             f"a {kind} of {len(points)} points", code="bad-polygon", where=where,
-            fix="polygons, rectangles, circles, lines, line strips and points can be drawn",
+            fix="polygons, rectangles, circles, lines, line strips, points and masks can be drawn",
         )  # fmt: skip
     if kind == "polygon":
         draw.polygon(points, outline=1, fill=1)
@@ -132,6 +138,25 @@ def _shape(draw: Any, shape: dict[str, Any], where: str) -> None:
         (x, y) = points[0]
         r = 5.0 if kind == "point" else float(np.hypot(points[1][0] - x, points[1][1] - y))
         draw.ellipse([x - r, y - r, x + r, y + r], outline=1, fill=1)
+
+
+def _mask(shape: dict[str, Any], size: Size, where: str) -> NDArray[np.bool_]:
+    """A mask shape: a PNG in base64 that lies with its corner pixels on the two points (LabelMe 5, utils/shape.py)."""
+    try:
+        (x0, y0), (x1, y1) = ((int(x), int(y)) for x, y in shape["points"])
+        data = b64decode(shape["mask"], validate=True)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise LabelError(f"no mask of LabelMe: {error!r}", code="bad-mask", where=where,
+                         fix="a mask has two points and a PNG in base64") from None  # fmt: skip
+    patch = decode_stored(data, where).pixels != 0
+    if patch.shape != (y1 - y0 + 1, x1 - x0 + 1):
+        raise LabelError(f"the mask is {patch.shape}, its points span {(y1 - y0 + 1, x1 - x0 + 1)} (height, width)",
+                         code="bad-mask", where=where)  # fmt: skip
+    inside = np.zeros(size, bool)
+    top, left = max(y0, 0), max(x0, 0)
+    part = inside[top : max(y1 + 1, 0), left : max(x1 + 1, 0)]  # what reaches beyond the image is cut
+    part[:] = patch[top - y0 :, left - x0 :][: part.shape[0], : part.shape[1]]
+    return inside
 
 
 def _exported(root: Path) -> ClassTable:
