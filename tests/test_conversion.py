@@ -17,7 +17,7 @@ from pixelwise import conversion
 from pixelwise.classes import ClassTable
 from pixelwise.conversion import convert
 from pixelwise.dataset import ArraySource, Dataset, Split, Splits, concat
-from pixelwise.errors import DataError, UsageError
+from pixelwise.errors import DataError, FormatError, UsageError
 from pixelwise.formats import open as open_dataset
 
 TARGETS = ("index", "voc", "cityscapes")
@@ -204,6 +204,10 @@ def test_the_commands(shared: Path, tmp_path: Path) -> None:
     assert (done.exit_code, "4 classes to be named" in done.output) == (0, True)
     with pytest.raises(UsageError, match="is there already"):
         run(app, ["init", str(tree)], catch_exceptions=False)
+    with pytest.raises(FormatError, match="no file is named as in 'masks/"):
+        wrong = ["--images", "imgs/{name}_img.jpg", "--labels", "masks/{name}.png"]
+        run(app, ["init", str(tree), "-o", str(tmp_path / "mine.toml"), *wrong], catch_exceptions=False)
+    assert not (tmp_path / "mine.toml").exists()
     done = run(app, ["convert", str(tree), str(tmp_path / "out"), "--to", "voc", "--classes", "value 1,value 3"])
     assert done.exit_code == 0, done.output
     assert "toml -> voc: 4 train, 1 val; 2 classes" in done.output

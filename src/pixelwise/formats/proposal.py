@@ -16,7 +16,7 @@ from ..codecs import Stored, decode_stored, read_header
 from ..errors import DataError, FormatError, ListError
 from ..files import read_bytes
 from ..lists import parse_list
-from ..parallel import default_threads, in_order
+from ..parallel import in_order
 from .pairing import KINDS, Pairing, find_pairing, given
 from .paths import Match, matches, split_names
 
@@ -82,6 +82,9 @@ def propose(
             fix="say where they are: --images 'photos/{name}.jpg' --labels 'masks/{name}.png'",
         )  # fmt: skip
     paths = [m.path for m in matches(root, pairing.labels)]
+    if not paths:
+        raise FormatError(f"no file is named as in {pairing.labels!r}", code="no-dataset", where=root,
+                          fix="a template is a path below the folder, with {name}: 'masks/{name}.png'")  # fmt: skip
     seen = Seen()
 
     def read(path: str) -> Stored | str:
@@ -90,7 +93,7 @@ def propose(
         except DataError as error:
             return str(error)
 
-    for n, stored in enumerate(in_order(read, paths, threads or default_threads()), 1):
+    for n, stored in enumerate(in_order(read, paths, threads), 1):
         if isinstance(stored, str):
             seen.failed.append(stored)
         else:
