@@ -11,6 +11,7 @@ from PIL import Image
 from tree import Tree, mask
 from typer.testing import CliRunner, Result
 
+from pixelwise.checks import check
 from pixelwise.cli import trust
 from pixelwise.errors import UnknownNameError, UsageError
 from pixelwise.statistics import Stats
@@ -52,6 +53,7 @@ def test_check_some_splits(tree: Tree) -> None:
     assert run("check", tree.root, "--split", "train").exit_code == 0
     assert run("check", tree.root, "--split", "train", "--split", "val").exit_code == 1
     assert isinstance(run("check", tree.root, "--split", "tarin").exception, UnknownNameError)
+    assert check(tree.root, splits="train").splits == {"train": 6}
     assert isinstance(run("check", tree.root, "--fail-on", "note").exception, UsageError)
 
 
@@ -82,3 +84,15 @@ def test_stats_as_json(tree: Tree) -> None:
     assert (data["samples"], data["published"]["verdict"]) == (9, "subset")
     assert set(data["weights"]) == {"inverse-frequency", "median-frequency", "enet", "effective-number"}
     assert len(data["weights"]["enet"]) == 21
+
+
+def test_stats_refuses_wrong_names_before_it_counts(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust, "count", lambda *_, **__: pytest.fail("counted"))
+    assert isinstance(run("stats", tree.root, "--weights", "focal").exception, UnknownNameError)
+    assert isinstance(run("stats", tree.root, "--published", "nothing").exception, UnknownNameError)
+
+
+@pytest.mark.parametrize("command", ["check", "stats"])
+def test_fewer_than_one_thread(tree: Tree, command: str) -> None:
+    assert isinstance(run(command, tree.root, "--threads", -1).exception, UsageError)
+    assert run("check", tree.root, "--limit", -1).exit_code == 2

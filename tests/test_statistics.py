@@ -207,6 +207,15 @@ def test_saving(tree: Tree, tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             Stats.load(tmp_path / "bad.json")
         assert caught.value.code == "bad-statistics"
+    counts = found.to_dict()
+    for name, value in (("pixels", [1, 2]), ("beside", [-1] * 21), ("together", [[0] * 21]), ("sizes", [[4, 5, -1]])):
+        with pytest.raises(DataError, match="no statistics"):
+            Stats.from_dict(counts | {name: value})
+
+
+def test_only_what_is_open_can_be_counted(tree: Tree) -> None:
+    with pytest.raises(UsageError, match="open it"):
+        stats(str(tree.root))  # type: ignore[arg-type]
 
 
 def test_stats_are_frozen(tree: Tree) -> None:
@@ -267,6 +276,8 @@ def test_published_subset_and_difference(tree: Tree) -> None:
     pixels[3] = 10**9
     more = Stats(VOC, 6, 6, pixels, many.images, many.beside, many.together, many.sizes)
     assert compare_published(dataset, "voc2012", more).verdict == "different"
+    with pytest.raises(UsageError, match="21 classes"):
+        compare_published(dataset, "voc2012", Stats.empty(TINY))
     with pytest.raises(UnknownNameError, match="voc2012"):
         compare_published(dataset, "voc2013")
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from math import sqrt
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -21,7 +22,7 @@ from .dataset import Dataset, Split
 from .errors import DataError, UnknownNameError, UsageError
 from .files import atomic_write, read_bytes
 from .parallel import in_order
-from .published import PUBLISHED
+from .published import PUBLISHED, Published
 from .types import Sample, Size
 
 I64 = NDArray[np.int64]
@@ -191,15 +192,26 @@ class Stats:
     def from_dict(cls, data: Mapping[str, Any]) -> Stats:
         """Statistics from the values of `to_dict`; DataError `bad-statistics` for anything else."""
         try:
-            return cls(
+            made = cls(
                 ClassTable.from_dict(data["classes"]), int(data["samples"]), int(data["labelled"]),
                 np.array(data["pixels"], np.int64), np.array(data["images"], np.int64),
                 np.array(data["beside"], np.int64), np.array(data["together"], np.int64),
                 {(int(h), int(w)): int(n) for h, w, n in data["sizes"]}, _triple(data["sums"]),
                 _triple(data["squares"]),
             )  # fmt: skip
+            made._check_shapes()
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"these are no statistics: {error!r}", code="bad-statistics") from None
+        return made
+
+    def _check_shapes(self) -> None:
+        n = len(self.classes)
+        for name, shape in (("pixels", (n + 1,)), ("images", (n + 1,)), ("beside", (n,)), ("together", (n, n))):
+            values: I64 = getattr(self, name)
+            if values.shape != shape or (values < 0).any():
+                raise ValueError(f"{name} must be {shape} counts for {n} classes")
+        if min(self.samples, self.labelled, *self.sums, *self.squares, *chain(*self.sizes), *self.sizes.values()) < 0:
+            raise ValueError("counts below 0")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the counts as JSON, whole or not at all. Returns the path."""
@@ -290,6 +302,9 @@ def stats(
     threads: default one a core. progress: called with (done, total). Raises the error of the first sample that cannot
     be read (`pixelwise.check` lists them all). Memory: a few decoded samples a thread.
     """
+    if not isinstance(data, (Dataset, Split)):
+        raise UsageError(f"a dataset or a split is counted, got {type(data).__name__}", code="bad-argument",
+                         fix="open it: pixelwise.open(path)")  # fmt: skip
     splits = [data] if isinstance(data, Split) else [data[name] for name in data.splits]
     seen: set[int] = set()
     work: list[tuple[Split, int]] = []
@@ -328,23 +343,31 @@ class Comparison:
     differences: tuple[Difference, ...]
 
 
+def published_counts(name: str, classes: ClassTable) -> Published:
+    """The published counts of `name`; UnknownNameError where there are none, UsageError where they are not of as many
+    classes.
+    """
+    if name not in PUBLISHED:
+        raise UnknownNameError(f"no published counts named {name!r}", code="unknown-dataset",
+                               fix=f"there are: {', '.join(PUBLISHED)}")  # fmt: skip
+    known = PUBLISHED[name]
+    if len(known.pixels) != len(classes) + 1:
+        raise UsageError(f"{name} has {len(known.pixels) - 1} classes, the dataset {len(classes)}",
+                         code="different-classes")  # fmt: skip
+    return known
+
+
 def compare_published(dataset: Dataset, name: str, counted: Stats | None = None, **options: Any) -> Comparison:
     """Compare a dataset's split sizes and pixel counts with the published ones of `name` ("voc2012").
 
     counted: the statistics of the split that was published (`PUBLISHED[name].counted`), where there are any already;
     else it is counted now, with `options` as of `stats`. UnknownNameError for a name without published counts.
     """
-    if name not in PUBLISHED:
-        raise UnknownNameError(f"no published counts named {name!r}", code="unknown-dataset",
-                               fix=f"there are: {', '.join(PUBLISHED)}")  # fmt: skip
-    known = PUBLISHED[name]
+    known = published_counts(name, dataset.classes if counted is None else counted.classes)
     rows = [Difference(f"samples of {s}", n, len(dataset[s]) if s in dataset.splits else 0)
             for s, n in known.splits.items()]  # fmt: skip
     if counted is None and known.counted in dataset.splits:
         counted = stats(dataset[known.counted], **options)
-    if counted is not None and len(counted.pixels) != len(known.pixels):
-        raise UsageError(f"{name} has {len(known.pixels) - 1} classes, the dataset {len(counted.classes)}",
-                         code="different-classes")  # fmt: skip
     if counted is not None:
         names = [*counted.classes.names, "void"]
         rows += [Difference(f"pixels of {n} in {known.counted}", p, int(c))

@@ -47,6 +47,7 @@ def check(
     """
     started = perf_counter()
     dataset = _dataset(data, options)
+    splits = [splits] if isinstance(splits, str) else splits
     wanted = list(dataset.splits) if splits is None else list(splits)
     root = None if dataset.root == Path() else dataset.root
     collect = Collector(root)

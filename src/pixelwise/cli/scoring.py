@@ -84,6 +84,8 @@ def score(
 
     Exit 1 where a prediction is missing, of another size, out of range or unreadable, or where one is of no sample.
     """
+    if worst is not None and worst < 1:
+        raise UsageError(f"--worst must be at least 1, got {worst}", code="bad-argument")
     chosen = _split(dataset, split, labels)
     stored: Any = "values" if values else "ids"
 
@@ -116,8 +118,6 @@ def score(
         found["plot"] = str(result.plot().save(plot))
         text += ["", f"confusion matrix: {plot}"]
     if worst is not None:
-        if worst < 1:
-            raise UsageError(f"--worst must be at least 1, got {worst}", code="bad-argument")
         found["worst"] = [w._asdict() for w in result.worst(worst)]
         found["sheet"] = str(result.worst_sheet(worst).save(output))
         text += ["", f"{min(worst, len(chosen))} worst images: {output}"]

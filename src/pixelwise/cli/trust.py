@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from ..checks import Findings
 from ..checks import check as check_dataset
 from ..drawing import stats_plot
-from ..errors import UsageError
+from ..errors import UnknownNameError, UsageError
 from ..files import atomic_write
 from ..report import save_report
-from ..statistics import WEIGHTS, Comparison, Stats, compare_published
+from ..statistics import WEIGHTS, Comparison, Stats, compare_published, published_counts
 from ..statistics import stats as count
 from .console import out, progress, table
 from .data import FormatOption, LabelsOption, PathArgument, open_path
@@ -30,7 +30,7 @@ def check(
         list[str] | None, typer.Option("--split", help="Check this split only; may be repeated.", show_default=False)
     ] = None,
     fail_on: Annotated[str, typer.Option("--fail-on", help="Exit 1 at this severity: error or warning.")] = "error",
-    limit: Annotated[int, typer.Option("--limit", help="Findings shown of each kind; 0 shows all.")] = 5,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Findings shown of each kind; 0 shows all.")] = 5,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write all findings to this file.", show_default=False)
     ] = None,
@@ -95,7 +95,12 @@ def stats(
     format: FormatOption = None,
 ) -> None:
     """Count a dataset: pixels and images by class, sizes, channels, class weights."""
+    if weights is not None and weights not in WEIGHTS:  # before hours of counting
+        raise UnknownNameError(f"no weight formula named {weights!r}", code="unknown-formula",
+                               fix=f"the formulas are: {', '.join(WEIGHTS)}")  # fmt: skip
     dataset = open_path(path, labels, format)
+    if published is not None:
+        published_counts(published, dataset.classes)
     data = dataset if split is None else dataset[split]
     with progress("counting") as update:
         counted = count(data, threads=threads, progress=update)
