@@ -195,6 +195,8 @@ def test_wrong_calls(tmp_path: Path) -> None:
     ):
         with pytest.raises(UsageError, match=what):
             submit(folder, split, tmp_path / target, **options)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="a Split"):
+        submit(folder, pw.Dataset(folder, "voc", split.classes, {}), tmp_path / "s.tar")  # type: ignore[arg-type]
     other = pw.Split("test", table_of(VOC_NAMES[::-1]), split.source)
     with pytest.raises(UsageError, match="no benchmark"):
         submit(folder, other, tmp_path / "s.tar")

@@ -124,6 +124,11 @@ def submit(
     alone. Raises ScoreError as `score` does, with all problems, `ScoreError` `archive-differs` where reading
     back gives something else, UsageError for a wrong suffix or other classes.
     """
+    if not isinstance(split, Split):
+        raise UsageError(
+            f"predictions of a Split are submitted, got {type(split).__name__}",
+            code="bad-argument", fix='give dataset["test"]',
+        )  # fmt: skip
     target = Path(out)
     rule = _rule(split.classes, benchmark)
     if not target.name.lower().endswith(rule.suffixes):

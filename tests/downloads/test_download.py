@@ -521,6 +521,8 @@ def test_an_archive_by_hand_is_verified_before_it_is_unpacked(tmp_path: Path) ->
         assert caught.value.code == code
     with pytest.raises(MissingError):
         get(tmp_path / "e", "http://nowhere.invalid/voc.tar", archive=tmp_path / "absent")
+    with pytest.raises(FileError, match="is a folder"):
+        get(tmp_path / "e", "http://nowhere.invalid/voc.tar", archive=tmp_path)
     with pytest.raises(FileError) as caught:
         get(tmp_path / "e", "http://x/voc.tar", archive=_written(tmp_path, b"<html>"), size=None, hashes={})
     assert caught.value.code == "not-an-archive"

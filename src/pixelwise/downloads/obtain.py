@@ -187,6 +187,8 @@ def _verify_file(
     path: Path, item: Archive, progress: Callable[[int, int | None], None] | None, say: Callable[[str], None]
 ) -> None:
     """FileError where `path` is not the archive. The whole file is read before anything is unpacked."""
+    if path.is_dir():
+        raise FileError("is a folder", code="not-a-file", where=path, fix=f"give the archive, {item.filename}")
     if not path.is_file():
         raise MissingError("there is no such file", code="missing-file", where=path, fix=nearest_hint(path))
     size = path.stat().st_size
