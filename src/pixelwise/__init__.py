@@ -48,15 +48,18 @@ if TYPE_CHECKING:
     from .opening import open as open
     from .packs import pack as pack
     from .packs import verify as verify
+    from .prediction import Prediction as Prediction
     from .prediction import predict as predict
     from .samples import sample as sample
     from .sampling import RareClassSampling as RareClassSampling
     from .sampling import RepeatFactor as RepeatFactor
+    from .scoring import Scoring as Scoring
     from .scoring import score as score
     from .showing import show as show
     from .showing import show_plans as show_plans
     from .statistics import Stats as Stats
     from .statistics import stats as stats
+    from .submission import Submission as Submission
     from .submission import submit as submit
     from .transforms import IMAGENET_MEAN as IMAGENET_MEAN
     from .transforms import IMAGENET_STD as IMAGENET_STD
@@ -119,13 +122,13 @@ _ROOMS = {
     ),
     "opening": "open",
     "packs": "pack verify",
-    "prediction": "predict",
+    "prediction": "Prediction predict",
     "samples": "sample",
     "sampling": "RareClassSampling RepeatFactor",
-    "scoring": "score",
+    "scoring": "Scoring score",
     "showing": "show show_plans",
     "statistics": "Stats stats",
-    "submission": "submit",
+    "submission": "Submission submit",
     "transforms": (
         "IMAGENET_MEAN IMAGENET_STD RECIPES Affine Apply Brightness CenterCrop ChannelShuffle "
         "ColorJitter Contrast CopyPaste CutMix from_albumentations Gamma GaussianBlur GaussianNoise "
