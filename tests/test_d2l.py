@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,3 +138,20 @@ def test_names_and_constants() -> None:
     assert d2l.VOC_CLASSES[20] == "tv/monitor"
     assert d2l.VOC_SEG_COLORS[1] == [128, 0, 0]
     assert d2l.get_dataloader_workers() >= 1
+
+
+@pytest.mark.parametrize("colors", [[(1, 2)], [(1, 2, 300)], [(-1, 0, 0)], [(0.5, 0, 0)], [(0, 0, 0)] * 257])
+def test_a_colormap_is_of_rgb_bytes(colors: Any) -> None:
+    with pytest.raises(pw.UsageError, match="colors are"):
+        d2l.build_colormap(colors)
+
+
+def test_colours_and_sizes_of_another_kind_are_refused() -> None:
+    table = np.zeros(256**3, np.uint8)
+    for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.full((4, 4, 3), -1), np.full((4, 4, 3), 256)):
+        with pytest.raises(pw.UsageError, match="colours are"):
+            d2l.colors_to_indices(wrong, table)
+    image = np.zeros((4, 4, 3), np.uint8)
+    for height in (0, -3, "3"):
+        with pytest.raises(pw.UsageError):
+            d2l.segmentation_rand_crop(image, image, height, 2)  # type: ignore[arg-type]

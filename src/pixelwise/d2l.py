@@ -27,6 +27,7 @@ from .parallel import default_threads
 from .render import Renderer, Slot
 from .sampling import Draws
 from .transforms import IMAGENET_MEAN, IMAGENET_STD, Normalize, RandomCrop, make_plans
+from .transforms.plans import check_size
 from .types import U8
 
 VOC_SEG_COLORS: list[list[int]] = VOC.colors.tolist()
@@ -106,16 +107,31 @@ def build_colormap(colors: Sequence[Sequence[int]] = VOC_SEG_COLORS) -> NDArray[
     A colour that is not in `colors`, such as void, counts as class 0 (5.46 % of the pixels of VOC's training set).
     `pixelwise.ClassTable.encode` is exact, refuses unknown colours and needs no such table.
     """
+    rows = np.asarray(colors)
+    if rows.ndim != 2 or rows.shape[1] != 3 or len(rows) > 256 or rows.dtype.kind not in "iu" or not _are_bytes(rows):
+        raise UsageError(
+            f"colors are up to 256 rows of three whole numbers in 0..255, got {rows.shape} {rows.dtype}",
+            code="bad-argument",
+        )
     table = np.zeros(256**3, np.uint8)
-    for i, (r, g, b) in enumerate(colors):
+    for i, (r, g, b) in enumerate(rows.tolist()):
         table[(r * 256 + g) * 256 + b] = i
     return table
 
 
 def colors_to_indices(colors: U8, colormap: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W, 3) colours to (H, W) class ids by `build_colormap`'s table; void and unknown colours become 0."""
-    wide = np.asarray(colors).astype(np.int32)
+    given = np.asarray(colors)
+    if given.shape[-1:] != (3,) or given.dtype.kind not in "iu" or not _are_bytes(given):
+        raise UsageError(
+            f"colours are (H, W, 3) whole numbers in 0..255, got {given.shape} {given.dtype}", code="bad-argument"
+        )
+    wide = given.astype(np.int32)
     return np.asarray(colormap[(wide[..., 0] * 256 + wide[..., 1]) * 256 + wide[..., 2]])
+
+
+def _are_bytes(values: NDArray[Any]) -> bool:
+    return values.dtype == np.uint8 or not values.size or (values.min() >= 0 and values.max() <= 255)
 
 
 def segmentation_rand_crop(
@@ -126,6 +142,7 @@ def segmentation_rand_crop(
     rng: np.random.Generator | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The same random window of height x width of an image and its label; views. UsageError where they are smaller."""
+    check_size(height, width)
     rows, columns = feature.shape[:2]
     if label.shape[:2] != (rows, columns):
         raise UsageError(f"image is {rows}x{columns}, label {label.shape[0]}x{label.shape[1]}", code="size-mismatch")
@@ -243,7 +260,7 @@ def show_images(
         ax.axis("off")
         if i < len(imgs):
             ax.imshow(imgs[i])
-            if titles is not None:
+            if titles is not None and i < len(titles):
                 ax.set_title(titles[i])
     return axes
 
