@@ -62,8 +62,9 @@ class Loader:
 
     - shuffle: another order each epoch. sampler: chooses the samples, such as RareClassSampling; without one every
       sample comes once. drop_last: leave out a last batch that is not full. seed: 0..2^64-1.
-    - small: images smaller than a crop are left out ("drop", see `dropped`), padded with fill colour and
-      `ignore_index` ("pad"), or refused ("error"). fill: RGB colour of padding.
+    - small: images smaller than a crop without padding are left out ("drop", see `dropped`), padded with fill colour
+      and `ignore_index` ("pad"), or refused ("error"). What counts after a random scale is its smallest factor. fill:
+      RGB colour of padding.
     - output: "float32" or "float16" (B, 3, H, W), in 0..1 or normalised; "uint8" (B, 3, H, W) or "uint8-hwc"
       (B, H, W, 3), with normalisation left to the device.
     - label_dtype: None for the class table's own (uint8 up to 255 classes), or "int32", "int64".

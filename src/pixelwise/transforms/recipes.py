@@ -1,6 +1,9 @@
 """The lists of transforms that papers and their code use, each with its source, ready for a Loader.
 
-loader = pw.Loader(voc["train"], 16, pw.recipes.deeplab_voc(), shuffle=True, drop_last=True)
+    from pixelwise.transforms import recipes
+    loader = pw.Loader(voc["train"], 16, recipes.deeplab_voc(), shuffle=True, drop_last=True)
+
+By name, as on the command line: `pw.RECIPES["deeplab-voc"]()`.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ def whole_image() -> list[Transform]:
     return [Normalize()]
 
 
-def center_crop(height: int, width: int | None = None) -> list[Transform]:
+def center_crop(height: int = 512, width: int | None = None) -> list[Transform]:
     """The middle height x width (default square), padded where the image is smaller: quick validation while training.
 
     It leaves pixels out, so its scores are not those of a benchmark.
@@ -61,5 +64,6 @@ RECIPES: dict[str, Callable[[], list[Transform]]] = {
     "cityscapes": cityscapes,
     "ade20k": ade20k,
     "whole-image": whole_image,
+    "center-crop": center_crop,
 }
 """Recipes by the names of the command line."""
