@@ -757,3 +757,11 @@ def test_a_file_that_appears_is_a_change(voc: Path, tmp_path: Path) -> None:
     (finding,) = pw.verify(tmp_path / "a.pack", source=True)
     assert finding.where.endswith(f"SegmentationObject/{name}")
     assert "is new" in finding.what
+
+
+def test_a_split_may_be_named_alone_and_only_a_dataset_is_packed(voc: Path, tmp_path: Path) -> None:
+    dataset = pw.open(voc)
+    assert list(pw.pack(dataset, tmp_path / "a.pack", splits="val").splits) == ["val"]
+    with pytest.raises(UsageError, match="got Split"):
+        pw.pack(dataset["val"], tmp_path / "b.pack")  # type: ignore[arg-type]
+    assert not (tmp_path / "b.pack").exists()

@@ -83,6 +83,11 @@ class Inventory:
 def take_inventory(dataset: Dataset, splits: Sequence[str] | None, encoding: Encoding, shard_bytes: int) -> Inventory:
     """List what packing `dataset` means. Reads lists, headers and the state of files; of other sources, all pixels."""
     _check_options(encoding, shard_bytes)
+    if not isinstance(dataset, Dataset):
+        raise UsageError(
+            f"a Dataset is packed, got {type(dataset).__name__}", code="bad-argument", fix="give pixelwise.open(...)"
+        )
+    splits = [splits] if isinstance(splits, str) else splits
     chosen = [dataset[name] for name in (dataset.splits if splits is None else splits)]
     sources: list[Source] = []
     for split in chosen:

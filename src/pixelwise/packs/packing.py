@@ -56,7 +56,7 @@ def pack(
 ) -> Dataset:
     """Write `dataset` as a pack at `out` and open it.
 
-    splits: which, default all. encoding: "raw" stores pixels, so that reading is free and windows are views;
+    splits: names, or one name; default all. encoding: "raw" stores pixels, so that reading is free and windows are views;
     "original" keeps the encoded files of images and labels as PNG, on a seventh of the disk. threads: default one a
     core. shard_bytes: size of an Arrow file; raised so that there are at most 128. overwrite: replace another pack, and
     read the shards of this one again to write the damaged anew. progress: called with (records done, records in all).
