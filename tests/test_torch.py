@@ -1,4 +1,4 @@
-"""The torch adapter on the CPU. The CUDA path needs a GPU and is tried by hand."""
+"""The torch adapter on the CPU. The CUDA path needs a GPU and is not run here."""
 
 from __future__ import annotations
 
@@ -98,6 +98,16 @@ def test_map_dataset_without_epochs_still_draws_anew(split: pw.Split) -> None:
 def test_map_dataset_names_what_does_not_fit(split: pw.Split) -> None:
     with pytest.raises(pw.UsageError, match="smaller than the crop"):
         as_map_dataset(split, [pw.RandomCrop(4000, 4000)])[0]
+
+
+def test_what_is_no_loader_split_or_type_is_refused(split: pw.Split) -> None:
+    for wrong in (
+        lambda: TensorLoader(split), lambda: TensorLoader(loader(split), dtype="float16"),
+        lambda: as_map_dataset(loader(split)), lambda: as_map_dataset(split, pw.Normalize()),
+        lambda: as_map_dataset(split).set_epoch(-1),
+    ):  # fmt: skip
+        with pytest.raises(pw.UsageError):
+            wrong()  # type: ignore[no-untyped-call]
 
 
 def test_lightning_fits(split: pw.Split, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from .metrics import Confusion
 from .render import Renderer, Slot
 from .sampling import Draws, check_seed
 from .transforms import Apply, Transform, make_plans
-from .transforms.plans import check_transforms
+from .transforms.plans import check_transforms, is_whole
 from .transforms.plugin import Pair
 from .types import U8, Batch, Label
 
@@ -73,6 +73,14 @@ class TensorLoader:
         label_dtype: torch.dtype | None = torch.int64,
         channels_last: bool = False,
     ) -> None:
+        if not isinstance(loader, Loader):
+            raise UsageError(
+                f"a TensorLoader takes a Loader, got {type(loader).__name__}", code="bad-argument",
+                fix="make it with pixelwise.Loader(split, ...)",
+            )  # fmt: skip
+        for name, kind in (("dtype", dtype), ("label_dtype", label_dtype or torch.int64)):
+            if not isinstance(kind, torch.dtype):
+                raise UsageError(f"{name} is a torch.dtype such as torch.int64, got {kind!r}", code="bad-argument")
         self.loader = loader
         self.device = torch.device(device)
         self.dtype = dtype
@@ -174,6 +182,8 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
     """A split as a map-style dataset, for torch's own DataLoader. Made by `as_map_dataset`."""
 
     def __init__(self, split: Split, transforms: Sequence[Transform], seed: int) -> None:
+        if not isinstance(split, Split):
+            raise UsageError(f"a Split is read, got {type(split).__name__}", code="bad-argument")
         self.split = split
         self.transforms = check_transforms(transforms)
         self.seed = check_seed(seed)
@@ -186,6 +196,8 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
 
     def set_epoch(self, epoch: int) -> None:
         """Random draws are those of this epoch from now on, in this process and in all workers."""
+        if not is_whole(epoch) or not 0 <= epoch < 1 << 32:
+            raise UsageError(f"epoch is a whole number in 0..2^32-1, got {epoch!r}", code="bad-argument")
         self._epoch[0] = epoch
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
