@@ -173,7 +173,12 @@ def test_seeds_and_epochs_differ() -> None:
     assert sorted(i for _, _, k in second for i in k) == list(range(13))
 
 
-@pytest.mark.parametrize("options", [{"shuffle": True}, {"drop_last": True}, {"shuffle": True, "threads": 5}])
+@pytest.mark.parametrize(
+    "options",
+    [{"shuffle": True}, {"drop_last": True}, {"shuffle": True, "threads": 5},
+     {"sampler": pw.RareClassSampling(np.arange(13 * 21).reshape(13, 21))},
+     {"sampler": pw.RepeatFactor(np.eye(13, 21, dtype=int), threshold=0.5), "shuffle": True}],
+)  # fmt: skip
 def test_resuming_at_every_batch_gives_exactly_the_rest(options: dict[str, object]) -> None:
     whole = pw.Loader(make_split(), 3, TRANSFORMS, seed=1, **options)
     all_batches = batches(whole) + batches(whole)
@@ -195,18 +200,29 @@ def test_resuming_at_every_batch_gives_exactly_the_rest(options: dict[str, objec
 
 def test_resuming_under_another_world_gives_the_same_samples() -> None:
     split = make_split(29)
+
+    def ranks(world: int) -> list[pw.Loader]:
+        return [
+            pw.Loader(split, 8 // world, TRANSFORMS, shuffle=True, seed=4, shard=(r, world), threads=1 + r % 2)
+            for r in range(world)
+        ]
+
     alone = pw.Loader(split, 8, TRANSFORMS, shuffle=True, seed=4)
-    it = iter(alone)
-    next(it)
-    state, rest = alone.state_dict(), [(b.indices, b.images.copy()) for b in it]
-    for world in (2, 4, 8):
-        ranks = [pw.Loader(split, 8 // world, TRANSFORMS, shuffle=True, seed=4, shard=(r, world)) for r in range(world)]
-        for rank in ranks:
-            rank.load_state_dict(state)
-        for (indices, images), *parts in zip(rest, *ranks, strict=True):
-            real = np.concatenate([p.real for p in parts])
-            assert np.array_equal(np.concatenate([p.indices for p in parts])[real], indices)
-            assert np.array_equal(np.concatenate([p.images for p in parts])[real], images)
+    whole = [(b.indices, b.images.copy()) for b in alone]
+    for there in (1, 2, 4, 8):
+        stopped = ranks(there)[-1]
+        for stop, _ in enumerate(stopped, 1):
+            state = stopped.state_dict()
+            if stop == len(whole):
+                break
+            for world in (1, 2, 4, 8):
+                others = ranks(world)
+                for rank in others:
+                    rank.load_state_dict(state)
+                for (indices, images), *parts in zip(whole[stop:], *others, strict=True):
+                    real = np.concatenate([p.real for p in parts])
+                    assert np.array_equal(np.concatenate([p.indices for p in parts])[real], indices)
+                    assert np.array_equal(np.concatenate([p.images for p in parts])[real], images)
 
 
 def test_a_state_of_another_loader_is_refused_with_the_difference() -> None:
