@@ -174,6 +174,31 @@ def test_panoptic_and_its_detection_form_hold_the_same(shared: Path) -> None:
         assert np.array_equal(np.where(a.label == 255, 0, a.label.astype(int) + 1), b.label)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("images", [3]), ("images", [{"id": 7}]), ("images", [{"id": None, "file_name": "a.jpg"}]),
+     ("images", [{"id": float("nan"), "file_name": "a.jpg"}]), ("images", [{"id": "x", "file_name": "a.jpg"}]),
+     ("annotations", 3), ("annotations", [3]), ("annotations", [{"image_id": 7, "category_id": 18, "segmentation": 3}]),
+     ("annotations", [{"image_id": 7, "category_id": 18, "segmentation": {"counts": 1e300}}]),
+     ("categories", [{"id": 18, "name": "dog", "color": [10**30, 0, 0]}])],
+)  # fmt: skip
+def test_a_json_with_a_value_of_another_kind_is_refused_by_name(tmp_path: Path, key: str, value: Any) -> None:
+    path = write_coco(tmp_path, [])
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(DataError, match=r"instances_val2017\.json"):
+        open_dataset(tmp_path)["val2017"][0]
+
+
+@pytest.mark.parametrize("entry", [3, {"image_id": 7}, {"image_id": [], "file_name": "a.png"},
+                                   {"image_id": 7, "file_name": "../a.png", "segments_info": []}])  # fmt: skip
+def test_a_damaged_panoptic_json_is_refused_by_name(tmp_path: Path, entry: Any) -> None:
+    path = write_coco(tmp_path, [], "annotations/panoptic_val2017.json")
+    path.with_suffix("").mkdir()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"annotations": [entry]}))
+    with pytest.raises(FormatError, match=r"panoptic_val2017\.json"):
+        open_dataset(tmp_path)["val2017"][0]
+
+
 # -- LabelMe ------------------------------------------------------------------------------------------------
 
 

@@ -43,7 +43,27 @@ def read_json(path: Path) -> dict[str, Any]:
         raise FormatError(f"no JSON: {error}", code="bad-json", where=path, fix="download it again") from None
     if not isinstance(data, dict) or not all(isinstance(data.get(k), list) for k in ("images", "categories")):
         raise FormatError("no COCO annotations: it needs lists of images and categories", code="bad-json", where=path)
+    _look_at(data, "images", ("id", "file_name"), path)
     return data
+
+
+def _look_at(data: Mapping[str, Any], key: str, needs: Sequence[str], path: Path) -> None:
+    """FormatError where an entry of a list lacks one of `needs`; ids are whole numbers."""
+    listed = data.get(key)
+    if not isinstance(listed, list):
+        raise FormatError(f"no COCO annotations: {key} is no list", code="bad-json", where=path)
+    for n, entry in enumerate(listed):
+        for name in needs:
+            value = entry.get(name) if isinstance(entry, dict) else None
+            if not isinstance(value, str) if name == "file_name" else not _is_whole(value):
+                what = "is no entry" if not isinstance(entry, dict) else f"has the {name} {value!r}"
+                raise FormatError(f"{key}[{n}] {what}", code="bad-json", where=path, fix="download it again")
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.isascii() and value.isdigit()
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
 def _categories(data: Mapping[str, Any], path: Path, background: bool) -> tuple[ClassTable, dict[int, int]]:
@@ -57,7 +77,7 @@ def _categories(data: Mapping[str, Any], path: Path, background: bool) -> tuple[
         if len(ids) < len(listed):
             raise ValueError("a category id appears twice")
         return ClassTable(tuple(names), colors=rgb(colours), ignore_index=255 if len(names) <= 255 else 65_535), ids
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"bad categories: {error!r}", code="bad-json", where=path) from None
 
 
@@ -150,13 +170,16 @@ class _Shapes:
         table, ids = _categories(data, path, True)
         void = table.ignore_index or 0
         self._of: dict[int, list[Shape]] = {int(i["id"]): [] for i in data["images"]}
-        for n, entry in enumerate(data.get("annotations", ())):
+        entries = data.get("annotations", [])
+        if not isinstance(entries, list):
+            raise FormatError("annotations is no list", code="bad-json", where=path)
+        for n, entry in enumerate(entries):
             where = f"{path} (annotations[{n}])"
             try:
                 image, category = int(entry["image_id"]), ids[int(entry["category_id"])]
                 segmentation, is_crowd = entry["segmentation"], bool(entry.get("iscrowd", 0))
                 own = self._of[image]
-            except (KeyError, TypeError, ValueError) as error:
+            except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
                 raise FormatError(
                     f"an annotation without image, category or segmentation: {error!r}", code="bad-json", where=where
                 ) from None
@@ -178,8 +201,10 @@ def _shape(segmentation: Any, category: int, number: int, where: str) -> Shape:
             return Shape(category, number, runs=counts.encode("utf-8", "replace"))
         try:
             return Shape(category, number, runs=np.array(counts, np.int64).reshape(-1))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise LabelError("damaged run lengths", code="bad-rle", where=where) from None
+    if not isinstance(segmentation, list):
+        raise LabelError("neither polygons nor run lengths", code="bad-polygon", where=where)
     return Shape(category, number, tuple(polygon(p, where) for p in segmentation))
 
 
@@ -217,6 +242,7 @@ def load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable 
     found = {split: (path, folder) for split, path, folder in _panoptic_jsons(root)}
 
     def make(split: str, path: Path, data: Mapping[str, Any], table: ClassTable) -> Split:
+        _look_at(data, "annotations", ("image_id", "file_name"), path)
         of = {a["image_id"]: a for a in data["annotations"]}
         listed = [i for i in data["images"] if i["id"] in of]
         files = _files(root, _image_folder(root, split, data, path, images), listed, table, path)
@@ -238,10 +264,13 @@ def _segments(entry: Mapping[str, Any], ids: Mapping[int, int], table: ClassTabl
     try:
         pairs = sorted((int(s["id"]), ids[int(s["category_id"])]) for s in entry["segments_info"])
         pairs.insert(0, (0, int(table.ignore_index or 0)))
-        return str(entry["file_name"]), np.array([p[0] for p in pairs], np.uint32), np.array([p[1] for p in pairs],
-                                                                                            np.uint16)  # fmt: skip
-    except (KeyError, TypeError, ValueError) as error:
+        numbers, categories = np.array([p[0] for p in pairs], np.uint32), np.array([p[1] for p in pairs], np.uint16)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"a damaged annotation: {error!r}", code="bad-json", where=path) from None
+    name = PurePosixPath(entry["file_name"])
+    if name.is_absolute() or ".." in name.parts:
+        raise FormatError(f"{str(name)!r} leads out of the dataset's folder", code="path-escapes-root", where=path)
+    return str(name), numbers, categories
 
 
 def _read_panoptic(
