@@ -20,7 +20,7 @@ def download(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Unpack all, not only what segmentation needs.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the archive.")] = False,
-    mirror: Annotated[list[str] | None, typer.Option(help="A URL to use instead of the known ones; may be repeated.")] = None,
+    mirror: Annotated[list[str] | None, typer.Option(help="A URL instead of the known ones; repeat for more.")] = None,
 ) -> None:
     """Download a dataset: resumed after any interruption, verified before it is unpacked."""
     try:
