@@ -12,8 +12,8 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "pixelwise"
 
 FLOORS = [
-    {"errors", "types", "kernels", "parallel"},
-    {"files", "memory"},
+    {"errors", "types", "kernels"},
+    {"files", "memory", "parallel"},
     {"classes", "codecs", "lists", "sampling", "downloads", "published"},
     {"labels", "headers", "transforms", "drawing", "metrics"},
     {"render"},

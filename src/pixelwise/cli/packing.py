@@ -21,7 +21,7 @@ def pack(
     target: OutArgument,
     split: Annotated[list[str] | None, typer.Option(help="A split to pack; repeat for more. Default: all.")] = None,
     encoding: Annotated[str, typer.Option(help="raw: pixels, fastest. original: encoded files, smallest.")] = "raw",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default one a core.", show_default=False)] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another pack, mend this one.")] = False,
     labels: Annotated[str | None, typer.Option(help="Folder of the labels.", show_default=False)] = None,
 ) -> None:
@@ -44,7 +44,7 @@ def verify(
     target: OutArgument,
     check_source: Annotated[bool, typer.Option("--check-source", help="Also: have its source files changed?")] = False,
     source: Annotated[Path | None, typer.Option(help="Where the source lies now.", show_default=False)] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default one a core.", show_default=False)] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
 ) -> None:
     """Read every byte of a pack and name what is damaged, by shard and record. Exit 1 where anything is."""
     with progress("verifying", "samples") as update:

@@ -80,7 +80,9 @@ class Inventory:
                 )
 
 
-def take_inventory(dataset: Dataset, splits: Sequence[str] | None, encoding: Encoding, shard_bytes: int) -> Inventory:
+def take_inventory(
+    dataset: Dataset, splits: str | Sequence[str] | None, encoding: Encoding, shard_bytes: int
+) -> Inventory:
     """List what packing `dataset` means. Reads lists, headers and the state of files; of other sources, all pixels."""
     _check_options(encoding, shard_bytes)
     if not isinstance(dataset, Dataset):

@@ -47,7 +47,7 @@ def pack(
     dataset: Dataset,
     out: str | os.PathLike[str],
     *,
-    splits: Sequence[str] | None = None,
+    splits: str | Sequence[str] | None = None,
     encoding: Encoding = "raw",
     threads: int | None = None,
     shard_bytes: int = SHARD_BYTES,
@@ -56,10 +56,11 @@ def pack(
 ) -> Dataset:
     """Write `dataset` as a pack at `out` and open it.
 
-    splits: names, or one name; default all. encoding: "raw" stores pixels, so that reading is free and windows are views;
-    "original" keeps the encoded files of images and labels as PNG, on a seventh of the disk. threads: default one a
-    core. shard_bytes: size of an Arrow file; raised so that there are at most 128. overwrite: replace another pack, and
-    read the shards of this one again to write the damaged anew. progress: called with (records done, records in all).
+    splits: names, or one name; default all. encoding: "raw" stores pixels, so that reading is free and windows are
+    views; "original" keeps the encoded files of images and labels as PNG, on a seventh of the disk. threads: default
+    one a core. shard_bytes: size of an Arrow file; raised so that there are at most 128. overwrite: replace another
+    pack, and read the shards of this one again to write the damaged anew. progress: called with (records done, records
+    in all).
 
     Stopped at any instant and called again, it continues: finished shards are checked and kept. `out` is at every
     instant the old pack, the complete new one, or refused as `unfinished-pack`. The same source and options again:
