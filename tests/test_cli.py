@@ -64,6 +64,17 @@ def test_load_prints_and_gives_json(run, root: Path) -> None:  # type: ignore[no
     assert result["images_per_second"][0] > 0
 
 
+def test_load_takes_the_first_split_where_there_is_no_train(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    again = pw.sample(tmp_path / "s", count=4, seed=2)
+    for name in ("train", "trainval"):
+        (again / f"ImageSets/Segmentation/{name}.txt").unlink()
+    code, out, _ = run("load", again, "--size", "whole", "--batch", 1)
+    assert code == 0
+    assert "read 1 of 1 samples of 'val'" in out
+    code, _, err = run("load", again, "--split", "train")
+    assert (code, "the splits are: val" in err) == (2, True)
+
+
 def test_load_whole_images(run, root: Path) -> None:  # type: ignore[no-untyped-def]
     code, out, _ = run("load", root, "--size", "whole", "--batch", 2)
     assert code == 0

@@ -104,7 +104,9 @@ def _sizes(split: Split) -> str:
 
 def load(
     path: PathArgument,
-    split: Annotated[str, typer.Option(help="The split to load.")] = "train",
+    split: Annotated[
+        str | None, typer.Option(help="The split; default train, or the first.", show_default=False)
+    ] = None,
     size: Annotated[str, typer.Option(help="Crop, HEIGHTxWIDTH; 'whole' loads whole images.")] = "320x480",
     batch: Annotated[int, typer.Option(help="Images a batch.")] = 32,
     epochs: Annotated[int, typer.Option(help="How often to go through the split.")] = 1,
@@ -117,7 +119,10 @@ def load(
     """Load training batches and say how fast, and what a training would wait for."""
     crop: list[t.Transform] = [] if size == "whole" else [t.RandomCrop(*parse_size(size))]
     transforms = [*crop, t.HorizontalFlip(0.5), t.Normalize()]
-    result = _run(open_path(path, labels, format)[split], transforms, batch, epochs, threads, output)
+    dataset = open_path(path, labels, format)
+    if split is None:
+        split = "train" if "train" in dataset.splits else next(iter(dataset.splits))
+    result = _run(dataset[split], transforms, batch, epochs, threads, output)
     if as_json:
         out.print_json(json.dumps(result))
     else:
@@ -144,7 +149,8 @@ def _run(
             rates.append(count / (perf_counter() - begun))
     timing = loader.timing()
     return {
-        "samples": len(split), "dropped_too_small": len(loader.dropped), "batches": len(loader), **shapes,
+        "split": split.name, "samples": len(split), "dropped_too_small": len(loader.dropped),
+        "batches": len(loader), **shapes,
         "seconds_to_first_batch": round(first, 3), "images_per_second": [round(r, 1) for r in rates],
         "threads": loader.threads, "waiting_for": timing.slowest,
         "thread_seconds": {k: round(getattr(timing, k), 3) for k in ("reading", "decoding", "rendering", "idle")},
@@ -161,7 +167,7 @@ def _print_run(result: dict[str, Any]) -> None:
     small = f", {result['dropped_too_small']} dropped because they are smaller than the crop" * bool(
         result["dropped_too_small"]
     )
-    out.print(f"read {used} of {result['samples']} samples{small}")
+    out.print(f"read {used} of {result['samples']} samples of {result['split']!r}{small}", markup=False)
     if not result["batches"]:
         out.print("no batches")
         return
