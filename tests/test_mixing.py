@@ -93,6 +93,7 @@ def test_merge_and_subset_of_classes() -> None:
     assert into.classes.names == ("background", "car", "tree", "person")
     assert np.array_equal(into["train"][0].label, merged["train"][0].label)
     kept = old.subset(classes=["tree", "car"])
+    assert old.subset(classes="car").classes.names == ("car",)
     assert kept.classes.names == ("tree", "car")
     lut = np.full(256, 255)
     lut[[3, 1]] = [0, 1]
@@ -109,6 +110,7 @@ def test_a_dataset_without_void_gets_one_when_classes_are_dropped() -> None:
 
 def test_subset_of_names_keeps_the_order_and_names_what_is_missing() -> None:
     old = made({"train": 4, "val": 2})
+    assert list(old.subset(names="val01")["val"].names) == ["val01"]
     new = old.subset(names=["val01", "train03", "train00"])
     assert {s: list(new[s].names) for s in new.splits} == {"train": ["train00", "train03"], "val": ["val01"]}
     assert np.array_equal(new["train"][1].label, old["train"][3].label)

@@ -94,6 +94,8 @@ def test_lists_and_splits_without_labels(tmp_path: Path) -> None:
     [
         ("x = [", "no TOML"),
         ("", "images.*is missing"),
+        ("images = 3", r"images is no section; begin it by a line \[images\]"),
+        ("images = {path = '{name}.png'}\n[class]\nname = 'a'", r"class is no section; begin it by a line \[\[class"),
         (TOML.replace("ignore_values", "ignored"), r"unknown in \[classes\]: 'ignored'; known are"),
         (TOML.replace("values = [0]", ""), "'rest' has no values, others have"),
         (TOML.replace("[3, 4]", "[0, 4]"), "stored value 0 has two meanings"),

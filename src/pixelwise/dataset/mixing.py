@@ -99,12 +99,13 @@ def merge_classes(dataset: Dataset, merged: Mapping[str, Iterable[str]]) -> Data
 def subset(dataset: Dataset, names: Iterable[str] | None = None, classes: Iterable[str] | None = None) -> Dataset:
     """See Dataset.subset."""
     if classes is not None:
-        kept = list(dict.fromkeys(dataset.classes.names[dataset.classes.index(c)] for c in classes))
+        listed = [classes] if isinstance(classes, str) else classes
+        kept = list(dict.fromkeys(dataset.classes.names[dataset.classes.index(c)] for c in listed))
         dataset = remap(dataset, {n: n if n in kept else None for n in dataset.classes.names}, kept)
         dataset = replace(dataset, history=(*dataset.history[:-1], f"classes kept: {', '.join(kept)}"))
     if names is None:
         return dataset
-    wanted = list(dict.fromkeys(names))
+    wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     chosen, missing = set(wanted), set(wanted)
     rows = {}
     for name in dataset.splits:

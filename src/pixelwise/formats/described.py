@@ -97,6 +97,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise _bad(path, f"no TOML: {error}") from None
     for section, keys in _KEYS.items():
         part = data if section == "" else data.get(section, {})
+        if section in data and not isinstance(part, list if section == "class" else dict):
+            wanted = "[[class]]" if section == "class" else f"[{section}]"
+            raise _bad(path, f"{section} is no section", f"begin it by a line {wanted}")
         for entry in part if isinstance(part, list) else [part]:
             unknown = sorted(set(entry) - keys) if isinstance(entry, dict) else [str(entry)]
             if unknown:
