@@ -35,3 +35,10 @@ def test_train_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert found["all_background_miou"] == pytest.approx(background[0] / background.sum() / shown.sum())
     for name in ("loss.png", "worst.png", "confusion.png"):
         assert np.array(Image.open(tmp_path / name)).std() > 5
+
+
+def test_lightning_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("lightning", reason="Lightning is not installed")
+    monkeypatch.setattr(sys, "argv", ["lightning_fit.py", str(tmp_path / "out"), "--images", "24", "--epochs", "1"])
+    runpy.run_path(str(EXAMPLES / "lightning_fit.py"), run_name="__main__")
+    assert "2 steps, last loss" in capsys.readouterr().out
