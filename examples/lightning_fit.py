@@ -10,6 +10,7 @@ addressed by (seed, epoch, sample), so that two runs see the same batches; Light
 from __future__ import annotations
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 
 import lightning
@@ -28,7 +29,7 @@ class Segmenter(lightning.LightningModule):
         super().__init__()
         self.ignore_index = -100 if classes.ignore_index is None else classes.ignore_index
         widths = (3, 16, 32, len(classes))
-        layers = [nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:], strict=False)]
+        layers = [nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths)]
         self.network = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
 
     def training_step(self, batch: TensorBatch, _index: int) -> torch.Tensor:
