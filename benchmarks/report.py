@@ -1,9 +1,17 @@
-"""The race's results as Markdown: a table a job, the floors, and the targets with what was reached."""
+"""The race's results as Markdown: a table a job, the floors, and the targets with what was reached.
+
+    python benchmarks/report.py race-1.json race-3.json --out race
+
+joins races of different jobs, each run by itself, into one report.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness import Summary, summary
@@ -262,3 +270,36 @@ TARGETS: list[tuple[int, str, str, Measure]] = [
     (5, "images/s from files against the chapter", "at least 1x", fastest(FILES, CHAPTER)),
     (5, "images/s from the pack against the chapter", "at least 5x", fastest(PACK, CHAPTER)),
 ]
+
+
+def join(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One document with the jobs of all; the machine is that of the first, a job that comes twice that of the last."""
+    joined = {**documents[0], "jobs": {}, "versions": {}, "absent": {}, "data": {**documents[0]["data"], "images": {}}}
+    for document in documents:
+        joined["jobs"] |= {int(number): job for number, job in document["jobs"].items()}
+        joined["data"]["images"] |= {int(number): count for number, count in document["data"]["images"].items()}
+        joined["versions"] |= document["versions"]
+        joined["absent"] |= document["absent"]
+    joined["jobs"] = dict(sorted(joined["jobs"].items()))
+    rounds = sorted({(d["options"]["repeats"], d["options"]["epochs"]) for d in documents})
+    joined["options"] = {
+        **documents[0]["options"],
+        "repeats": " or ".join(dict.fromkeys(str(r) for r, _ in rounds)),
+        "epochs": " or ".join(dict.fromkeys(str(e) for _, e in rounds)),
+    }
+    return joined
+
+
+def main() -> None:
+    """Join the results of several races."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("results", type=Path, nargs="+", help="JSON files that race.py wrote")
+    parser.add_argument("--out", type=Path, required=True, help="writes OUT.json and OUT.md")
+    options = parser.parse_args()
+    joined = join([json.loads(path.read_text()) for path in options.results])
+    options.out.with_suffix(".json").write_text(json.dumps(joined, indent=1) + "\n")
+    options.out.with_suffix(".md").write_text(markdown(joined))
+
+
+if __name__ == "__main__":
+    main()

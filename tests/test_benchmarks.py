@@ -278,6 +278,23 @@ def test_targets_are_judged_by_the_medians(bench: Any) -> None:
     assert "not measured" in by_name[f"pack against {report.FFCV}"]
 
 
+def test_races_of_several_jobs_join(bench: Any) -> None:
+    def race(number: int, repeats: int) -> dict[str, Any]:
+        job = {"title": f"job {number}", "floors": [], "peers": {bench.report.PACK: a_row([6000], 0.25)}}
+        machine = {"date": "today", "cpu": "a cpu", "cores": 2, "memory_mb": 1, "system": "Linux", "python": "3"}
+        return {
+            "machine": machine, "versions": {f"peer {number}": {}}, "absent": {},
+            "data": {"root": "VOC", "images": {str(number): 10 * number}},
+            "options": {"threads": 2, "epochs": 3, "repeats": repeats, "copies": 4}, "jobs": {str(number): job},
+        }  # fmt: skip
+
+    text = bench.report.markdown(bench.report.join([race(3, 3), race(1, 2)]))
+    assert text.index("## Job 1: job 1 (10 images") < text.index("## Job 3: job 3 (30 images")
+    assert "2 or 3 rounds of 3 measured epochs" in text
+    assert "- peer 1" in text
+    assert "- peer 3" in text
+
+
 def test_last_words_of_a_traceback(bench: Any) -> None:
     text = "Traceback (most recent call last):\n  File x\nModuleNotFoundError: No module named 'ffcv'\nnote\n"
     assert bench.race.last_words(text) == "ModuleNotFoundError: No module named 'ffcv'"
