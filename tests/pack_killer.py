@@ -21,7 +21,6 @@ from packing import small
 
 import pixelwise as pw
 from pixelwise.errors import DataError
-from pixelwise.packs import packing
 from pixelwise.store import checksum
 
 SHARD_BYTES = 40_000
@@ -80,7 +79,6 @@ TRUTH = {seed: pixels(dataset["all"]) for seed, dataset in DATASETS.items()}
 def main() -> None:
     folder, kills = Path(sys.argv[1]), int(sys.argv[2])
     rng = random.Random(int(sys.argv[3]))
-    packing.default_threads()
     whole = min(seconds_to_pack(folder / f"time{k}.pack") for k in range(3))
     left: Counter[str] = Counter()
     count, turn = 0, 0
