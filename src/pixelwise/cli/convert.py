@@ -9,8 +9,8 @@ import typer
 
 from ..errors import UsageError, printable
 from ..files import atomic_write
-from ..formats import open as open_dataset
 from .console import out, progress
+from .data import open_path
 
 PathArgument = Annotated[Path, typer.Argument(help="The dataset: its folder.", show_default=False)]
 
@@ -30,7 +30,7 @@ def convert(
     """Write a dataset as index or palette PNGs with lists and a pixelwise.toml. Run again to go on."""
     from .. import conversion
 
-    dataset = open_dataset(path, format=format, **({} if labels is None else {"labels": labels}))
+    dataset = open_path(path, labels, format)
     kept = None if classes is None else [c.strip() for c in classes.split(",") if c.strip()]
     wanted: Any = {"to": to, "images": images}
     with progress("converting") as update:

@@ -35,7 +35,7 @@ FormatOption = Annotated[
 ]
 
 
-def open_path(path: Path, labels: str | None, format: str | None) -> Dataset:
+def open_path(path: Path, labels: str | None, format: str | None = None) -> Dataset:
     """The dataset at `path`, with other labels or another format where they are named."""
     options: dict[str, Any] = {} if labels is None else {"labels": labels}
     return open_dataset(path, format=format, **options)

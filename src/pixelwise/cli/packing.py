@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ..opening import open as open_dataset
 from ..packs import pack as pack_dataset
 from ..packs import verify as verify_pack
 from .console import out, progress
+from .data import open_path
 
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="The pack: a folder of its own.", show_default=False)]
 
@@ -26,8 +26,7 @@ def pack(
     labels: Annotated[str | None, typer.Option(help="Folder of the labels.", show_default=False)] = None,
 ) -> None:
     """Pack a dataset for fast reading. Stopped and run again, it continues."""
-    options: dict[str, Any] = {} if labels is None else {"labels": labels}
-    dataset = open_dataset(path, **options)
+    dataset = open_path(path, labels)
     started = perf_counter()
     kind: Any = encoding
     with progress("packing", "samples") as update:

@@ -14,12 +14,12 @@ import typer
 
 from ..errors import ScoreError, UsageError
 from ..metrics import PROTOCOLS
-from ..opening import open as open_dataset
 from ..prediction import predict as predict_split
 from ..scoring import Scoring
 from ..scoring import score as score_folder
 from ..submission import submit as submit_folder
 from .console import out, parse_size, progress
+from .data import open_path
 
 PredictionsArgument = Annotated[
     Path, typer.Argument(help="The folder of predictions: NAME.png or NAME.npy.", show_default=False)
@@ -41,8 +41,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def _split(path: Path, split: str, labels: str | None) -> Any:
-    options: dict[str, Any] = {} if labels is None else {"labels": labels}
-    return open_dataset(path, **options)[split]
+    return open_path(path, labels)[split]
 
 
 def _listed(error: ScoreError) -> ScoreError:
