@@ -18,8 +18,8 @@ from harness import compare, write_json
 
 import pixelwise as pw
 from pixelwise.dataset import ArraySource, Split
-from pixelwise.render import Renderer, Slot
-from pixelwise.sampling import Draws
+from pixelwise.loading.render import Renderer, Slot
+from pixelwise.randomness import Draws
 from pixelwise.transforms import Transform, make_plans
 
 BATCH = 32

@@ -21,7 +21,7 @@ from race import find_root
 from pixelwise.checks import check
 from pixelwise.checks.similar import close_pairs
 from pixelwise.formats import open as open_dataset
-from pixelwise.parallel import in_order
+from pixelwise.threads import in_order
 
 
 def decode(root: Path, threads: int | None) -> int:

@@ -19,8 +19,8 @@ import numpy as np
 
 from pixelwise import codecs
 from pixelwise.classes import ClassTable
-from pixelwise.formats.drawn import Canvas, Shape
-from pixelwise.formats.tables import table
+from pixelwise.formats.class_tables import table
+from pixelwise.formats.rasterize import Canvas, Shape
 from pixelwise.labels import read_label
 
 CAMVID = Path(__file__).resolve().parents[2] / "shared/data/formats/camvid_rgb"

@@ -26,8 +26,8 @@ from PIL import Image
 
 import pixelwise as pw
 from pixelwise.dataset import FileSource
-from pixelwise.predicted import write_prediction
-from pixelwise.scoring import score
+from pixelwise.evaluation.prediction_files import write_prediction
+from pixelwise.evaluation.scoring import score
 
 
 def paths_of(split: pw.Split) -> list[Path]:

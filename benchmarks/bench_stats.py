@@ -15,9 +15,9 @@ from bench_check import decode
 from PIL import Image
 from race import find_root
 
-from pixelwise.census import count_classes
+from pixelwise.counts.per_sample import count_classes
+from pixelwise.counts.stats import stats
 from pixelwise.formats import open as open_dataset
-from pixelwise.statistics import stats
 
 
 def plain(root: Path, names: list[str]) -> int:

@@ -17,8 +17,8 @@ from time import thread_time
 
 import numpy as np
 
-from pixelwise.render import Output, Renderer, Slot
-from pixelwise.sampling import Draws
+from pixelwise.loading.render import Output, Renderer, Slot
+from pixelwise.randomness import Draws
 from pixelwise.transforms import (
     Affine,
     ColorJitter,

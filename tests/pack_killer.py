@@ -21,7 +21,7 @@ from packing import small
 
 import pixelwise as pw
 from pixelwise.errors import DataError
-from pixelwise.store import checksum
+from pixelwise.packs.index import checksum
 
 SHARD_BYTES = 40_000
 COUNT = 60

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.render import Output, Renderer, Slot, render_plain
-from pixelwise.sampling import Draws
+from pixelwise.loading.render import Output, Renderer, Slot, render_plain
+from pixelwise.randomness import Draws
 from pixelwise.transforms import Plans, Transform, make_plans
 from pixelwise.types import Sample
 

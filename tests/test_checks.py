@@ -308,7 +308,7 @@ def test_clean_edges_between_classes_are_no_finding(tree: Tree) -> None:
 
 
 def test_mixed_pixels_agree_with_the_kernel() -> None:
-    from pixelwise.kernels.census import edges_between
+    from pixelwise.kernels.image_measures import edges_between
 
     random = np.random.default_rng(0)
     for void in (255, 3):

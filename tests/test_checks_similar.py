@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixelwise.checks.similar import DETAIL, NEAR, NEAR_DETAIL, close_pairs, equal_groups, hashes
-from pixelwise.kernels.census import cell_sums
+from pixelwise.kernels.image_measures import cell_sums
 
 
 def all_with_all(coarse: np.ndarray, fine: np.ndarray, chosen: np.ndarray) -> list[list[int]]:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import pixelwise as pw
-from pixelwise.class_places import ClassCentredCrop, ClassIndex, class_index
+from pixelwise.counts.class_index import class_index
 from pixelwise.dataset import ArraySource, Split
 from pixelwise.errors import FileError, UsageError
+from pixelwise.transforms.class_crop import ClassCentredCrop, ClassIndex
 
 
 def make_split(seed: int, n: int = 6) -> Split:

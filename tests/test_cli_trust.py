@@ -12,12 +12,12 @@ from tree import Tree, mask
 from typer.testing import CliRunner, Result
 
 from pixelwise.checks import check
-from pixelwise.cli import trust
+from pixelwise.cli import check as cli_check
+from pixelwise.counts.stats import Stats
 from pixelwise.errors import UnknownNameError, UsageError
-from pixelwise.statistics import Stats
 
 app = typer.Typer()
-for command in trust.COMMANDS:
+for command in check.COMMANDS:
     app.command()(command)
 
 
@@ -87,7 +87,7 @@ def test_stats_as_json(tree: Tree) -> None:
 
 
 def test_stats_refuses_wrong_names_before_it_counts(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trust, "count", lambda *_, **__: pytest.fail("counted"))
+    monkeypatch.setattr(cli_check, "count", lambda *_, **__: pytest.fail("counted"))
     assert isinstance(run("stats", tree.root, "--weights", "focal").exception, UnknownNameError)
     assert isinstance(run("stats", tree.root, "--published", "nothing").exception, UnknownNameError)
 

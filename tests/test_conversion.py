@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from pixelwise import conversion
 from pixelwise.classes import ClassTable
-from pixelwise.conversion import convert
 from pixelwise.dataset import ArraySource, Dataset, Split, Splits, concat
 from pixelwise.errors import DataError, FormatError, UsageError
+from pixelwise.formats import converting
 from pixelwise.formats import open as open_dataset
+from pixelwise.formats.converting import convert
 
 TARGETS = ("index", "voc", "cityscapes")
 TREES = (
@@ -116,7 +116,7 @@ def test_stopped_anywhere_it_goes_on_and_ends_the_same(
     source = open_dataset(shared / "data/formats/camvid_index")
     convert(source, tmp_path / "whole")
     left = [stop_after]
-    whole = conversion._place_image
+    whole = converting._place_image
 
     def failing(*args: Any) -> None:
         if left[0] == 0:
@@ -124,12 +124,12 @@ def test_stopped_anywhere_it_goes_on_and_ends_the_same(
         left[0] -= 1
         whole(*args)
 
-    monkeypatch.setattr(conversion, "_place_image", failing)
+    monkeypatch.setattr(converting, "_place_image", failing)
     with pytest.raises(KeyboardInterrupt):
         convert(source, tmp_path / "stopped", threads=1)
     assert not (tmp_path / "stopped/pixelwise.toml").exists()
     written = []
-    monkeypatch.setattr(conversion, "_place_image", lambda *a: (written.append(a[0]), whole(*a)))
+    monkeypatch.setattr(converting, "_place_image", lambda *a: (written.append(a[0]), whole(*a)))
     made = convert(source, tmp_path / "stopped", threads=1)
     assert len(written) == 12 - stop_after
     same(source, made)
@@ -157,7 +157,7 @@ def test_a_begun_folder_takes_no_other_conversion(shared: Path, tmp_path: Path) 
     source = open_dataset(shared / "data/formats/davis_binary")
     convert(source, tmp_path / "out")
     (tmp_path / "out/pixelwise.toml").unlink()
-    (tmp_path / "out" / conversion.STATE).write_text('{"conversion": "other"}')
+    (tmp_path / "out" / converting.STATE).write_text('{"conversion": "other"}')
     with pytest.raises(UsageError, match="another conversion was begun"):
         convert(source, tmp_path / "out")
 

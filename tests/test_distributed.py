@@ -143,7 +143,7 @@ def test_a_module_predicts_a_split() -> None:
     images = [np.random.default_rng(i).integers(0, 256, (20, 30 + i, 3)).astype(np.uint8) for i in range(3)]
     split = pw.Split("val", table, pw.ArraySource(images, [i[..., 0] % 4 for i in images]))
     total = pw.Confusion(4)
-    from pixelwise.prediction import predict
+    from pixelwise.evaluation.predicting import predict
 
     predict(as_model(Net()), split, scores=total, window=(16, 16))
     assert total.counts.sum() == sum(i[..., 0].size for i in images)

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pixelwise import headers
 from pixelwise.codecs import encode_png
-from pixelwise.dataset import PathRule
+from pixelwise.dataset import PathRule, image_sizes
+from pixelwise.dataset.image_sizes import FEWEST, HeaderSizes
 from pixelwise.errors import FileError, MissingError
-from pixelwise.headers import FEWEST, HeaderSizes
 
 COUNT = FEWEST + 44
 
@@ -44,13 +43,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files whose headers were read."""
     seen: list[str] = []
-    real = headers.read_header
+    real = image_sizes.read_header
 
     def read(path: Any) -> Any:
         seen.append(os.path.basename(path))
         return real(path)
 
-    monkeypatch.setattr(headers, "read_header", read)
+    monkeypatch.setattr(image_sizes, "read_header", read)
     return seen
 
 

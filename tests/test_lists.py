@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pixelwise as pw
+from pixelwise.dataset.lists import parse_list
 from pixelwise.errors import ListError, PixelwiseError
-from pixelwise.lists import parse_list
 
 # Names that the lists use and that are no part of the good tree: files of these names are put beside the others.
 EXTRA = [f"sub/2007_{i:06d}" for i in range(1, 7)] + [

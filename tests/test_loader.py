@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import pixelwise as pw
 from pixelwise.dataset import ArraySource, Split
 from pixelwise.errors import FileError, PairError, UsageError
-from pixelwise.render import render_plain
+from pixelwise.loading.render import render_plain
 from pixelwise.types import Sample
 
 TRANSFORMS = (pw.RandomCrop(5, 7, pad_if_needed=True), pw.HorizontalFlip(0.5), pw.Normalize())

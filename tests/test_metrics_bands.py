@@ -11,14 +11,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.errors import LabelError, ScoreError, UsageError
-from pixelwise.metrics import (
-    BoundaryConfusion,
-    Confusion,
-    bootstrap,
-    boundary_band,
-    paired_bootstrap,
-    trimap,
-)
+from pixelwise.metrics import BoundaryConfusion, Confusion, bootstrap, boundary_band, paired_bootstrap, trimap
 from pixelwise.metrics.boundary import band_width
 
 

@@ -21,9 +21,9 @@ from packing import ArraySource, assert_equal, dataset_of, random_sample, small,
 import pixelwise as pw
 from pixelwise.dataset import concat
 from pixelwise.errors import DataError, PackError, SystemFault, UsageError
-from pixelwise.packs import cached, packing
-from pixelwise.store import PackSource
-from pixelwise.store.tables import checksum
+from pixelwise.packs import cached, writing
+from pixelwise.packs.index import checksum
+from pixelwise.packs.source import PackSource
 
 TWO = 2 * 21 * 34 * 4
 """Bytes of two samples of `small`: what makes shards of two."""
@@ -189,7 +189,7 @@ def test_wrong_use(tmp_path: Path) -> None:
 
 def test_too_little_room_is_said_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = small()
-    monkeypatch.setattr(packing.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 10**6, 100))
+    monkeypatch.setattr(writing.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 10**6, 100))
     dataset["all"].source.reads.clear()  # type: ignore[attr-defined]
     with pytest.raises(SystemFault) as caught:
         pw.pack(dataset, tmp_path / "a.pack")
@@ -244,9 +244,9 @@ def test_finished_shards_are_kept_and_checked(tmp_path: Path) -> None:
     shards[4].write_bytes(shards[4].read_bytes()[:-100])
     source: Any = dataset["all"].source
     times = {p: p.stat().st_mtime_ns for p in shards if p.exists()}
-    taken = packing.take_inventory(dataset, None, "raw", TWO)  # reads all samples, as arrays have no files to look at
+    taken = writing.take_inventory(dataset, None, "raw", TWO)  # reads all samples, as arrays have no files to look at
     source.reads.clear()
-    packing.write_pack(taken, out, 2, None)
+    writing.write_pack(taken, out, 2, None)
     assert sorted(source.reads) == [2, 3, 6, 7, 8, 9]
     assert tree(out) == whole
     assert [p.stat().st_mtime_ns == times.get(p) for p in shards] == [True, False, True, False, False, True]
@@ -267,7 +267,7 @@ def test_overwrite_mends_a_damaged_shard(tmp_path: Path) -> None:
 
 def test_leftovers_of_other_packings_go_when_they_are_old(tmp_path: Path) -> None:
     out = tmp_path / "a.pack"
-    for name, age in (("0" * 16, 2 * packing.LEFTOVER_SECONDS), ("1" * 16, 0)):
+    for name, age in (("0" * 16, 2 * writing.LEFTOVER_SECONDS), ("1" * 16, 0)):
         (out / name).mkdir(parents=True)
         shard = out / name / "shard-00000.arrow"
         shard.write_bytes(b"x")
@@ -364,10 +364,10 @@ def test_a_source_that_moved(voc: Path, tmp_path: Path) -> None:
 
 
 def test_a_file_that_changes_while_it_is_packed(voc: Path, tmp_path: Path) -> None:
-    inventory = packing.take_inventory(pw.open(voc), None, "raw", 1 << 20)
+    inventory = writing.take_inventory(pw.open(voc), None, "raw", 1 << 20)
     touch(voc / "JPEGImages/2007_000005.jpg")
     with pytest.raises(PackError, match=r"2007_000005\.jpg") as caught:
-        packing.write_pack(inventory, tmp_path / "a.pack", 2, None)
+        writing.write_pack(inventory, tmp_path / "a.pack", 2, None)
     assert caught.value.code == "stale-pack"
 
 
@@ -719,7 +719,7 @@ def test_datasets_made_from_datasets_are_known_by_their_files(
     with monkeypatch.context() as patch:
         patch.setattr("pixelwise.dataset.FileSource.read", lambda *a, **k: pytest.fail("a pixel was read"))
         for dataset in (files, animals, vehicles, joined):
-            inventories.append(packing.take_inventory(dataset, ["train"], "raw", 1 << 20))
+            inventories.append(writing.take_inventory(dataset, ["train"], "raw", 1 << 20))
     assert len({i.fingerprint for i in inventories}) == 4
     assert all(len(i.files) >= 10 for i in inventories)
     packed = pw.pack(animals, tmp_path / "a.pack")

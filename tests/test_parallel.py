@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixelwise.errors import UsageError
-from pixelwise.parallel import default_threads, in_order, thread_count
+from pixelwise.threads import default_threads, in_order, thread_count
 
 
 @given(st.lists(st.integers()), st.integers(1, 5), st.integers(1, 5))

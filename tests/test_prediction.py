@@ -17,10 +17,10 @@ from test_scoring import run
 import pixelwise as pw
 from pixelwise.classes import ClassTable, table_of
 from pixelwise.errors import ScoreError, UsageError
-from pixelwise.prediction import predict
-from pixelwise.prediction.mosaic import Mosaic
-from pixelwise.prediction.tiles import Settings, tiles
-from pixelwise.scoring import score
+from pixelwise.evaluation.predicting import predict
+from pixelwise.evaluation.scoring import score
+from pixelwise.evaluation.tile_sums import Mosaic
+from pixelwise.evaluation.tiles import Settings, tiles
 
 CLASSES = 5
 TABLE = table_of("abcde")

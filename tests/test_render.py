@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rendering import IGNORE, ODD_SIZES, draw, noise, plain, plan, planes, slot
 
-from pixelwise.render import FILL, Renderer
+from pixelwise.loading.render import FILL, Renderer
 from pixelwise.transforms import (
     Affine,
     Brightness,

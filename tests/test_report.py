@@ -14,9 +14,9 @@ from PIL import Image
 from tree import Tree, mask, picture
 
 from pixelwise.checks import check
+from pixelwise.checks.html import faulty_pixels, html_report, save_report
 from pixelwise.classes import VOC
 from pixelwise.codecs import decode_stored, encode_png
-from pixelwise.report import faulty_pixels, html_report, save_report
 
 EVIL = "<img src=x onerror=alert(1)>"
 

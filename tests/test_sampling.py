@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pixelwise.errors import UsageError
-from pixelwise.kernels.draw import philox
-from pixelwise.sampling import Draws, Order, RareClassSampling, RepeatFactor, check_seed, shuffled
+from pixelwise.kernels.random import philox
+from pixelwise.loading.samplers import Order, RareClassSampling, RepeatFactor
+from pixelwise.randomness import Draws, check_seed, shuffled
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ import pixelwise as pw
 from pixelwise.classes import ClassTable
 from pixelwise.dataset import Dataset
 from pixelwise.errors import LabelError, MissingError, ScoreError, UsageError
-from pixelwise.predicted import SHOWN, find_files, write_prediction
-from pixelwise.scoring import score
+from pixelwise.evaluation.prediction_files import SHOWN, find_files, write_prediction
+from pixelwise.evaluation.scoring import score
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import pixelwise as pw
 from pixelwise.classes import VOC, table_of
 from pixelwise.drawing import Picture, instance_overlay, overlay
 from pixelwise.drawing.blocks import STANDARD_WIDTH, Style
+from pixelwise.drawing.contact_sheet import _planned, show
 from pixelwise.drawing.pixels import fit, scaled_image, scaled_label
 from pixelwise.errors import PairError, UsageError
-from pixelwise.showing import _planned, show
 from pixelwise.transforms import IMAGENET_MEAN, IMAGENET_STD
 from pixelwise.types import Batch, Sample
 

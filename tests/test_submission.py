@@ -16,10 +16,10 @@ from test_scoring import run
 import pixelwise as pw
 from pixelwise.classes import VOC_NAMES, ClassTable, table_of
 from pixelwise.errors import ScoreError, UsageError
+from pixelwise.evaluation.prediction_files import write_prediction
+from pixelwise.evaluation.scoring import score
+from pixelwise.evaluation.submitting import BENCHMARKS, submit
 from pixelwise.metrics.protocols import CITYSCAPES_CLASSES
-from pixelwise.predicted import write_prediction
-from pixelwise.scoring import score
-from pixelwise.submission import BENCHMARKS, submit
 
 CITYSCAPES = ClassTable(CITYSCAPES_CLASSES, colors=np.arange(57).reshape(19, 3).astype(np.uint8))
 ADE20K = table_of(["wall", *(f"c{i}" for i in range(149))])

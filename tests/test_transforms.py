@@ -10,7 +10,7 @@ from rendering import noise, plan
 from scipy import stats
 
 from pixelwise.errors import UsageError
-from pixelwise.sampling import Draws
+from pixelwise.randomness import Draws
 from pixelwise.transforms import (
     Affine,
     Brightness,

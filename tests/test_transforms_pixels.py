@@ -11,8 +11,8 @@ from rendering import IGNORE, draw, noise, plan, planes, slot
 from scipy import stats
 
 from pixelwise.errors import UsageError
-from pixelwise.render import FILL, Renderer
-from pixelwise.sampling import Draws
+from pixelwise.loading.render import FILL, Renderer
+from pixelwise.randomness import Draws
 from pixelwise.transforms import (
     Apply,
     Brightness,

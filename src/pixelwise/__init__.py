@@ -15,28 +15,38 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .census import count_classes as count_classes
     from .checks import Findings as Findings
     from .checks import check as check
-    from .class_places import ClassCentredCrop as ClassCentredCrop
-    from .class_places import ClassIndex as ClassIndex
-    from .class_places import class_index as class_index
     from .classes import VOC as VOC
     from .classes import VOC_NAMES as VOC_NAMES
     from .classes import ClassTable as ClassTable
     from .classes import voc_colormap as voc_colormap
-    from .conversion import convert as convert
+    from .counts.class_index import class_index as class_index
+    from .counts.per_sample import count_classes as count_classes
+    from .counts.stats import Stats as Stats
+    from .counts.stats import stats as stats
     from .dataset import ArraySource as ArraySource
     from .dataset import Dataset as Dataset
     from .dataset import Split as Split
     from .dataset import concat as concat
     from .downloads import download as download
     from .drawing import Picture as Picture
+    from .drawing.contact_sheet import show as show
+    from .drawing.contact_sheet import show_plans as show_plans
     from .errors import DataError as DataError
     from .errors import PixelwiseError as PixelwiseError
     from .errors import SystemFault as SystemFault
     from .errors import UsageError as UsageError
-    from .loader import Loader as Loader
+    from .evaluation.predicting import Prediction as Prediction
+    from .evaluation.predicting import predict as predict
+    from .evaluation.scoring import Scoring as Scoring
+    from .evaluation.scoring import score as score
+    from .evaluation.submitting import Submission as Submission
+    from .evaluation.submitting import submit as submit
+    from .formats.converting import convert as convert
+    from .loading.loader import Loader as Loader
+    from .loading.samplers import RareClassSampling as RareClassSampling
+    from .loading.samplers import RepeatFactor as RepeatFactor
     from .metrics import PROTOCOLS as PROTOCOLS
     from .metrics import BoundaryConfusion as BoundaryConfusion
     from .metrics import Confusion as Confusion
@@ -48,19 +58,7 @@ if TYPE_CHECKING:
     from .opening import open as open
     from .packs import pack as pack
     from .packs import verify as verify
-    from .prediction import Prediction as Prediction
-    from .prediction import predict as predict
     from .samples import sample as sample
-    from .sampling import RareClassSampling as RareClassSampling
-    from .sampling import RepeatFactor as RepeatFactor
-    from .scoring import Scoring as Scoring
-    from .scoring import score as score
-    from .showing import show as show
-    from .showing import show_plans as show_plans
-    from .statistics import Stats as Stats
-    from .statistics import stats as stats
-    from .submission import Submission as Submission
-    from .submission import submit as submit
     from .transforms import IMAGENET_MEAN as IMAGENET_MEAN
     from .transforms import IMAGENET_STD as IMAGENET_STD
     from .transforms import RECIPES as RECIPES
@@ -97,6 +95,8 @@ if TYPE_CHECKING:
     from .transforms import Transform as Transform
     from .transforms import VerticalFlip as VerticalFlip
     from .transforms import from_albumentations as from_albumentations
+    from .transforms.class_crop import ClassCentredCrop as ClassCentredCrop
+    from .transforms.class_crop import ClassIndex as ClassIndex
     from .types import Batch as Batch
     from .types import Finding as Finding
     from .types import Plan as Plan

@@ -17,17 +17,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import check_size
 from .classes import VOC, ClassTable
 from .dataset import ArraySource, Dataset
 from .errors import FileError, UsageError
 from .files import read_bytes
 from .formats import open as open_dataset
-from .loader import Loader
-from .parallel import default_threads
-from .render import Renderer, Slot
-from .sampling import Draws
+from .loading.loader import Loader
+from .loading.render import Renderer, Slot
+from .randomness import Draws
+from .threads import default_threads
 from .transforms import IMAGENET_MEAN, IMAGENET_STD, Normalize, RandomCrop, make_plans
-from .transforms.plans import check_size
 from .types import U8
 
 VOC_SEG_COLORS: list[list[int]] = VOC.colors.tolist()

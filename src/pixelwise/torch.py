@@ -20,14 +20,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .arguments import is_whole
 from .dataset import Split
 from .errors import ScoreError, UsageError
-from .loader import Loader
+from .loading.loader import Loader
+from .loading.render import Renderer, Slot
 from .metrics import Confusion
-from .render import Renderer, Slot
-from .sampling import Draws, check_seed
+from .randomness import Draws, check_seed
 from .transforms import Apply, Transform, make_plans
-from .transforms.plans import check_transforms, is_whole
+from .transforms.plans import check_transforms
 from .transforms.plugin import Pair
 from .types import U8, Batch, Label
 

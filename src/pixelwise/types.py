@@ -6,7 +6,7 @@ has its centre at `i + 0.5`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import atan2, ceil, degrees, floor, hypot
 from time import perf_counter
@@ -16,8 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 U8: TypeAlias = NDArray[np.uint8]
+F64: TypeAlias = NDArray[np.float64]
+I64: TypeAlias = NDArray[np.int64]
+Bool: TypeAlias = NDArray[np.bool_]
 Label: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Size: TypeAlias = tuple[int, int]
+Range: TypeAlias = tuple[float, float]
+RGB: TypeAlias = tuple[float, float, float]
+Progress: TypeAlias = Callable[[int, int | None], None]
 Severity: TypeAlias = Literal["error", "warning", "note"]
 
 

@@ -16,7 +16,7 @@ import pixelwise as pw
 from pixelwise.classes import ClassTable
 from pixelwise.errors import FileError, FormatError, LabelError
 from pixelwise.formats import open as open_dataset
-from pixelwise.formats.proposal import propose
+from pixelwise.formats.first_toml import propose
 
 TOML = """
 [images]

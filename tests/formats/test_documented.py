@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pixelwise.formats import FORMATS
-from pixelwise.formats.described import _KEYS
-from pixelwise.formats.tables import table
+from pixelwise.formats.class_tables import table
+from pixelwise.formats.toml import _KEYS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/formats.md"
 COUNTS = {"cityscapes": 19, "ade20k": 150, "camvid": 31, "cocostuff": 171, "mapillary_v1.2": 65, "mapillary_v2.0": 123,

@@ -16,7 +16,7 @@ from pixelwise.classes import ClassTable
 from pixelwise.errors import FormatError, MissingError, UnknownNameError, UsageError
 from pixelwise.formats import FORMATS
 from pixelwise.formats import open as open_dataset
-from pixelwise.formats.tables import table
+from pixelwise.formats.class_tables import table
 
 
 def through(stored: Any, mapping: dict[int, int]) -> Any:

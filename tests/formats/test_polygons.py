@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pixelwise.classes import ClassTable
 from pixelwise.errors import LabelError
-from pixelwise.formats.drawn import Canvas, Shape, area, polygon
+from pixelwise.formats.rasterize import Canvas, Shape, area, polygon
 
 OLD_ARRAY = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 """pycocotools asks for arrays as NumPy 1 did."""

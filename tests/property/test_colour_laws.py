@@ -121,7 +121,7 @@ def test_hue_is_torchvisions_at_thirds_and_near_it_between() -> None:
 def test_jitter_in_each_order_is_the_four_steps_in_that_order() -> None:
     from itertools import permutations
 
-    from pixelwise.sampling import Draws
+    from pixelwise.randomness import Draws
 
     n = 400
     sizes, at = np.full((n, 2), 4), np.arange(n)

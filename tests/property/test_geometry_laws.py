@@ -136,7 +136,7 @@ def test_fused_equals_step_by_step(
 
 
 def _uniform(seed: int, transform: int, draw_: int) -> np.ndarray:
-    from pixelwise.sampling import Draws
+    from pixelwise.randomness import Draws
 
     return Draws(seed, 0, np.arange(1)).uniform(transform, draw_)
 

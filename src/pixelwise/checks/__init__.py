@@ -11,7 +11,7 @@ in `CHECKS` of its module.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from ..dataset import Dataset, FileSource, Split, Splits
 from ..errors import PixelwiseError, UsageError
 from ..formats import open as open_dataset
+from ..types import Progress
 from .files import CHECKS as FILE_CHECKS
 from .findings import KEPT, SEVERITIES, Collector, Findings, Group, Subject, from_error
 from .splits import CHECKS as SPLIT_CHECKS
@@ -32,7 +33,7 @@ def check(
     *,
     splits: Iterable[str] | None = None,
     threads: int | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> Findings:
     """Find all problems of a dataset: files, lists, pairs, labels, splits and images.

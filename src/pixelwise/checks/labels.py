@@ -12,7 +12,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import PairError
+from ..labels import check_pair
 from ..types import Finding
+from .findings import from_error
 from .reading import Reading
 
 MIXED_SHARE: Final = 0.1
@@ -30,7 +33,7 @@ def interpolated(got: Reading) -> Iterator[Finding]:
         return
     if len(got.values) < 3 or any(f.code == "palette-conflict" for f in got.found):
         return  # two values have none between them, and neither have the indices of another palette
-    from ..kernels.census import edges_between
+    from ..kernels.image_measures import edges_between
 
     out = np.zeros(2, np.int64)
     void = _void(pixels, got)
@@ -112,3 +115,21 @@ def contradictions(
 
 
 CHECKS = (interpolated, inverted_values, instances_agree)
+
+
+def sizes_agree(got: Reading) -> Iterator[Finding]:
+    """`size-mismatch`: label or instance map has another size than the image, with a hint where it was turned."""
+    if got.image is None:
+        return
+    size = (got.image.shape[0], got.image.shape[1])
+    parts = ((got.label if got.stored is None else got.stored.pixels, got.label_where),
+             (got.instances, got.instances_where))  # fmt: skip
+    for pixels, where in parts:
+        if pixels is not None:
+            try:
+                check_pair(size, (pixels.shape[0], pixels.shape[1]), where)
+            except PairError as error:
+                yield from_error(error)
+
+
+CHECKS = (sizes_agree,)

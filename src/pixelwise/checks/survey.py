@@ -6,26 +6,26 @@ samples and otherwise the names that the sources hold.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..census import image_key
+from ..counts.per_sample import image_key
 from ..dataset import Dataset, FileSource, Split
 from ..labels import present
-from ..parallel import in_order
-from ..types import Finding, Source
-from . import images, labels, pairs
+from ..threads import in_order
+from ..types import Finding, Progress, Source
+from . import images, labels
 from .findings import Collector, Subject
 from .reading import Place, Reader, Reading
 from .similar import Hashes, hashes, xxh64_of
 
 I64 = NDArray[np.int64]
 
-SAMPLE_CHECKS = (*pairs.CHECKS, *labels.CHECKS, *images.CHECKS)
+SAMPLE_CHECKS = (*labels.CHECKS, *labels.CHECKS, *images.CHECKS)
 
 
 class Survey:
@@ -163,7 +163,7 @@ def look(got: Reading) -> Seen:
 
 
 def run(
-    survey: Survey, collect: Collector, threads: int | None, progress: Callable[[int, int | None], None] | None
+    survey: Survey, collect: Collector, threads: int | None, progress: Progress | None
 ) -> None:
     """Read and check every sample; findings go to `collect`, in the order of the samples."""
     reader = Reader()

@@ -9,7 +9,7 @@ import sys
 import typer
 
 from ..errors import PixelwiseError, printable
-from . import convert, data, get, packing, scoring, trust
+from . import check, convert, data, evaluate
 
 app = typer.Typer(
     name="pixelwise",
@@ -20,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (data, trust, packing, get, convert, scoring):
+for module in (data, check, convert, evaluate):
     for command in module.COMMANDS:
         app.command(short_help=re.split(r"[:.,](?: |$)", str(command.__doc__))[0])(command)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import UsageError
+from ..types import Progress
 
 out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-Progress = Callable[[int, int | None], None]
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""demo, info, load, show: make, describe, batch and look at a dataset."""
+"""demo, info, load, show, download: make, describe, batch, look at and get a dataset."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +14,15 @@ import numpy as np
 import typer
 
 from .. import transforms as t
+from ..arguments import check_count
 from ..dataset import Dataset, Split
+from ..downloads import download as download_dataset
 from ..errors import DataError, UnknownNameError
-from ..loader import Loader
-from ..opening import open as open_dataset
-from ..options import check_count
+from ..formats import open as open_dataset
+from ..loading.loader import Loader
 from ..transforms.recipes import RECIPES
 from ..types import Batch
-from .console import out, parse_size, progress, table
+from .console import out, parse_size, progress, progress_steps, table
 
 PathArgument = Annotated[
     Path, typer.Argument(help="The dataset: its folder, or a folder above it.", show_default=False)
@@ -215,4 +217,27 @@ def show(
     out.print(f"{min(n, len(chosen))} of {len(chosen)} samples of {chosen.name!r}: {output}", markup=False)
 
 
-COMMANDS = (demo, info, load, show)
+def download(
+    name: Annotated[str, typer.Argument(help="voc2012, or voc2007 to voc2011.", show_default=False)],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where VOCdevkit/VOC... shall lie.")],
+    archive: Annotated[
+        Path | None, typer.Option(help="Unpack this file, which you got yourself.", show_default=False)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Unpack all, not only what segmentation needs.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the archive.")] = False,
+    mirror: Annotated[list[str] | None, typer.Option(help="A URL instead of the known ones; repeat for more.")] = None,
+) -> None:
+    """Download a dataset: resumed after any interruption, verified before it is unpacked."""
+    try:
+        with progress_steps(name) as update:
+            root = download_dataset(
+                name, directory, archive=archive, everything=everything, keep_archive=keep, mirrors=mirror,
+                progress=update, say=lambda text: out.print(text, markup=False),
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        print("pixelwise: interrupted; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+    out.print(f"Open it with pixelwise info {root}", markup=False)
+
+
+COMMANDS = (demo, info, load, show, download)

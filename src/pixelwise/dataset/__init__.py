@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from .dataset import Dataset
-from .mixing import concat
+from .derived import concat
 from .sources import ArraySource, Decoding, FileSource, PathRule
 from .splits import Split, Splits
 

@@ -47,13 +47,13 @@ class Dataset:
         Lazy: labels change as they are read; instances do not. UnknownNameError `unknown-class` for a class that the
         dataset has not, UsageError `unmapped-class` for one that the new table has not.
         """
-        from .mixing import remap
+        from .derived import remap
 
         return remap(self, mapping, classes)
 
     def merge_classes(self, merged: Mapping[str, Iterable[str]]) -> Dataset:
         """This dataset with several classes as one: new name -> names of those that become it. The others stay."""
-        from .mixing import merge_classes
+        from .derived import merge_classes
 
         return merge_classes(self, merged)
 
@@ -63,7 +63,7 @@ class Dataset:
         Samples stay in order; class ids are given anew, in the order of `classes`. UnknownNameError `unknown-sample`
         for a name that no split has: all lists are read at once for that.
         """
-        from .mixing import subset
+        from .derived import subset
 
         return subset(self, names, classes)
 
@@ -83,6 +83,6 @@ class Dataset:
         A sample's place is decided by SHA-256 of the seed and its name (or group): the same in every process and
         version; adding samples moves few others.
         """
-        from .mixing import split
+        from .derived import split
 
         return split(self, ratios, seed, of=of, group=group)

@@ -18,9 +18,9 @@ from ..classes import ClassTable
 from ..codecs import Stored, decode_image, decode_stored
 from ..errors import FileError, LabelError, UsageError
 from ..files import read_bytes
-from ..headers import HeaderSizes
 from ..labels import check_pair, to_ids
 from ..types import U8, Clock, Finding, Label, Origin, Sample, Window
+from .image_sizes import HeaderSizes
 
 I64 = NDArray[np.int64]
 

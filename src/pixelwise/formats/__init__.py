@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..dataset import Dataset
 from ..errors import FormatError, MissingError, UnknownNameError, UsageError, printable
-from . import (
-    ade20k_full,
-    aerial,
-    coco,
-    described,
-    export,
-    huggingface,
-    labelme,
-    medical,
-    packed,
-    scenes,
-    street,
-    voc,
-    yolo,
-)
-from .family import Family
+from ..types import Progress
+from . import toml
+from .known import ade20k_full, aerial, coco, huggingface, labelme, medical, roboflow, scenes, street, voc, yolo
+from .layout import Family
 
 
 class Format(NamedTuple):
@@ -44,16 +34,21 @@ def _families(*families: Family) -> Iterator[tuple[str, Format]]:
         yield family.name, Format(family.looks_like, family.find, family.load)
 
 
+def _of_packs(name: str, *args: Any, **options: Any) -> Any:
+    """A function of packs.opening. Packs are above formats; they are opened as a format of another package would be."""
+    return getattr(importlib.import_module("..packs.opening", __name__), name)(*args, **options)
+
+
 FORMATS: dict[str, Format] = {
-    "toml": Format(described.LOOKS_LIKE, described.find, described.load),
-    "pack": Format(packed.LOOKS_LIKE, packed.find, packed.load),
+    "toml": Format(toml.LOOKS_LIKE, toml.find, toml.load),
+    "pack": Format("a pack (manifest.json)", partial(_of_packs, "find"), partial(_of_packs, "load")),
     "voc": Format(voc.LOOKS_LIKE, voc.find, voc.load),
     **dict(
         _families(
             street.CITYSCAPES, street.CAMVID, street.BDD100K, street.MAPILLARY,
             scenes.ADE20K, scenes.COCO_STUFF, scenes.PASCAL_CONTEXT, scenes.NYU, scenes.DAVIS, scenes.LIP,
             aerial.LOVEDA, aerial.POTSDAM, aerial.VAIHINGEN, aerial.ISAID,
-            medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE, labelme.EXPORT, export.ROBOFLOW,
+            medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE, labelme.EXPORT, roboflow.ROBOFLOW,
         )
     ),
     "ade20k_full": Format(ade20k_full.LOOKS_LIKE, ade20k_full.find, ade20k_full.load),
@@ -72,15 +67,36 @@ _BELOW = 64
 """So many folders below a path are looked into where the path itself is no dataset."""
 
 
-def open(path: str | os.PathLike[str], *, format: str | None = None, **options: Any) -> Dataset:
-    """Open the dataset at `path`: its own folder, a folder above it, or a `.toml` or COCO `.json` that describes it.
+def open(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    cache: str | os.PathLike[str] | bool = False,
+    download: str | os.PathLike[str] | bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Dataset:
+    """Open the dataset or pack at `path`: its own folder, a folder above it, or a `.toml` or COCO `.json` about it.
 
-    A folder with a `pixelwise.toml` is what that says. format: skips the recognition. Other options belong to the
-    format (`labels="SegmentationClassAug"` for VOC, `classes=` another class table). Reads lists only when a split is
-    asked for, and pixels only when a sample is. Raises MissingError where there is nothing, FormatError where no
-    format fits (it says what was looked for) or several do (it lists them), UnknownNameError for a format, UsageError
-    for an option that does not exist.
+    A folder with a `pixelwise.toml` is what that says. format: skips the recognition. cache: pack the dataset at its
+    first use and read the pack from then on; True keeps packs in pixelwise's cache folder ($PIXELWISE_CACHE), or give
+    a folder. Every source file is looked at each time (one `stat` per file), and the pack is rebuilt if one changed.
+    progress: of packing, called with (records done, records in all). Other options belong to the format
+    (`labels="SegmentationClassAug"` for VOC, `classes=` another class table, `source=True` for a pack, which refuses
+    it if its source files changed).
+
+    download: `path` may be the name of an archive, such as "voc2012"; it is downloaded once into this folder (True: a
+    folder of that name here).
+
+    Without a cache, lists are read when a split is asked for, and pixels when a sample is. Raises MissingError if
+    there is nothing, FormatError if no format fits (it says what was looked for) or several do (it lists them),
+    UnknownNameError for a format, UsageError for an option that does not exist, PackError for a pack that is
+    unfinished or damaged; with a cache also what `pack` raises.
     """
+    if download is not False:
+        from ..downloads import download as get
+
+        path = get(str(path), Path(str(path) if download is True else download))
     root = Path(path)
     if not root.exists():
         raise MissingError("no such file or folder", code="missing-file", where=root, fix="check the path")
@@ -88,14 +104,17 @@ def open(path: str | os.PathLike[str], *, format: str | None = None, **options: 
         raise UnknownNameError(
             f"no format named {format!r}", code="unknown-format", fix=f"the formats are: {', '.join(FORMATS)}"
         )
-    wanted = list(FORMATS) if format is None else [format]
-    name, at = _recognise(root, wanted)
+    name, at = _recognise(root, list(FORMATS) if format is None else [format])
     try:
-        return FORMATS[name].load(at, **options)
+        dataset: Dataset = FORMATS[name].load(at, **options)
     except TypeError as error:
         if "unexpected keyword" in str(error):
             raise UsageError(f"format {name} has no such option: {error}", code="bad-argument") from None
         raise
+    if cache is False:
+        return dataset
+    cached = importlib.import_module("..packs.caching", __name__).cached
+    return cached(dataset, cache, progress=progress)  # type: ignore[no-any-return]
 
 
 def _recognise(root: Path, wanted: list[str]) -> tuple[str, Path]:

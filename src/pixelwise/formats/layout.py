@@ -15,12 +15,12 @@ from pathlib import Path
 from ..classes import ClassTable
 from ..codecs import read_header
 from ..dataset import Dataset, Decoding, FileSource, PathRule, Split, Splits
+from ..dataset.lists import SplitList, parse_list
 from ..errors import DataError, FormatError, MissingError, UnknownNameError
 from ..files import read_bytes
-from ..lists import SplitList, parse_list
 from ..types import Finding
+from .class_tables import table
 from .paths import Match, fill, first, matches, rule, split_names
-from .tables import table
 
 SPLIT_NAMES = re.compile(r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|trainval|test-?(dev|std))(20\d\d)?")
 """What splits are called on disk. The years of COCO's splits belong to the name."""
@@ -268,3 +268,30 @@ def _relative(root: Path, listed: SplitList) -> SplitList:
 
 def _without(paths: Sequence[str], folders: int) -> Iterator[str]:
     return ("/".join(p.split("/")[folders:]) for p in paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A format by the layouts in which its files are found. looks_like: what `open` says that it looked for."""
+
+    name: str
+    looks_like: str
+    layouts: Sequence[Layout]
+
+    def find(self, path: Path) -> Path | None:
+        """`path` where one of the layouts fits there."""
+        return path if path.is_dir() and self._layout(path) is not None else None
+
+    def _layout(self, root: Path) -> Layout | None:
+        return next((layout for layout in self.layouts if layout.fits(root)), None)
+
+    def load(self, root: Path, *, labels: str | None = None, classes: ClassTable | None = None) -> Dataset:
+        """The dataset at `root`.
+
+        labels: which of the ways in which this dataset's labels are stored; default the first that is there.
+        classes: another class table than the format's.
+        """
+        layout = next((la for la in self.layouts if labels in la.codings and la.fits(root)), self._layout(root))
+        if layout is None:
+            raise FormatError(f"no {self.looks_like}", code="no-dataset", where=root)
+        return load(root, self.name, layout, labels=labels, classes=classes)

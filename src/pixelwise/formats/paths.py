@@ -17,8 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from ..dataset.lists import IMAGE_SUFFIXES
 from ..files import open_error
-from ..lists import IMAGE_SUFFIXES
 
 _PIECES = {
     "{split}": r"(?P<split>[^/]+)",

@@ -11,11 +11,10 @@ from typing import Literal
 from ..dataset import Dataset
 from ..errors import PackError
 from ..files import cache_dir
-from ..formats import packed
-from ..store import read_manifest
-from ..store.manifest import Encoding
+from . import opening
 from .inventory import take_inventory
-from .packing import SHARD_BYTES, Progress, write_pack
+from .manifest import Encoding, read_manifest
+from .writing import SHARD_BYTES, Progress, write_pack
 
 
 def cached(
@@ -41,7 +40,7 @@ def cached(
     inventory = take_inventory(dataset, None, encoding, SHARD_BYTES)
     try:
         if read_manifest(folder).fingerprint == inventory.fingerprint:
-            return packed.load(folder)
+            return opening.load(folder)
     except PackError:  # not there yet, unfinished or damaged: all are mended by packing
         pass
     return write_pack(inventory, folder, threads, progress)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ..dataset import Dataset, Split
 from ..errors import PackError, UsageError
-from ..store import VERSION, SplitEntry, changed, look
-from ..store.manifest import Encoding
 from ..types import Source, origin_of
+from .changes import changed, look
+from .manifest import VERSION, Encoding, SplitEntry
 
 I64 = NDArray[np.int64]
 

@@ -12,8 +12,8 @@ from ..codecs import encode_png, parse_header
 from ..dataset import FileSource
 from ..errors import LabelError, PairError
 from ..files import read_bytes
-from ..store import checksum
 from ..types import Sample
+from .index import checksum
 from .inventory import Inventory
 
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ..errors import PackError, SystemFault
 from ..files import atomic_write
-from ..store import Index, ShardEntry, checksum
+from .index import Index, checksum
 from .inventory import Inventory
+from .manifest import ShardEntry
 from .records import fetch
 
 I64 = NDArray[np.int64]

@@ -14,8 +14,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import check_probability, check_range
 from ..errors import UsageError
-from .plans import Plans, Range, Rendered, Uniform, between, check_probability, check_range, draw_integer
+from ..types import Range
+from .plans import Plans, Rendered, Uniform, between, draw_integer
 
 
 def _store(image: NDArray[Any], values: NDArray[Any]) -> None:
@@ -89,7 +91,7 @@ class GaussianNoise:
         def add(k: int, rendered: Rendered) -> None:
             if not chosen[k]:
                 return
-            from ..kernels.noise import normal
+            from ..kernels.random import normal
 
             noise = np.empty(rendered.image.shape, np.float32)
             normal(np.uint32(key[k] & np.uint64(0xFFFFFFFF)), np.uint32(key[k] >> np.uint64(32)), _quantiles(), noise)

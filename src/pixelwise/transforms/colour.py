@@ -13,8 +13,10 @@ from math import pi
 
 import numpy as np
 
+from ..arguments import check_probability, check_range
 from ..errors import UsageError
-from .plans import F64, RGB, Bool, Plans, Range, Uniform, between, check_probability, check_range, draw_integer
+from ..types import RGB, Bool, Range
+from .plans import F64, Plans, Uniform, between, draw_integer
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
 """Mean of ImageNet's training images by channel, RGB in 0..1 (torchvision's reference transforms)."""

@@ -13,20 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import check_probability, check_range, check_size, is_whole
 from ..errors import UsageError
-from .plans import (
-    F64,
-    I64,
-    Plans,
-    Range,
-    Uniform,
-    between,
-    check_probability,
-    check_range,
-    check_size,
-    draw_integer,
-    is_whole,
-)
+from ..types import Range
+from .plans import F64, I64, Plans, Uniform, between, draw_integer
 
 
 def rounded(size: F64) -> I64:

@@ -14,27 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import check_probability, check_range, check_size, is_whole
 from ..errors import UsageError
-from ..sampling import Draws
-from ..types import U8, Label, Sample
+from ..randomness import Draws
+from ..types import U8, Label, Range, Sample
 from .geometry import place
-from .plans import (
-    F64,
-    I64,
-    Plans,
-    Range,
-    Relabel,
-    Stage,
-    Transform,
-    Uniform,
-    between,
-    check_probability,
-    check_range,
-    check_size,
-    check_transforms,
-    draw_integer,
-    is_whole,
-)
+from .plans import F64, I64, Plans, Relabel, Stage, Transform, Uniform, between, check_transforms, draw_integer
 
 _OWN = 16  # draws that a mix may use itself; its partners' transforms use those from here on, 256 each
 

@@ -16,14 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..types import U8, Label, Plan, Sample, Window
+from ..types import RGB, U8, Bool, Label, Plan, Sample, Window
 
 F64: TypeAlias = NDArray[np.float64]
 I64: TypeAlias = NDArray[np.int64]
-Bool: TypeAlias = NDArray[np.bool_]
 Uniform: TypeAlias = Callable[[int], F64]
-RGB: TypeAlias = tuple[float, float, float]
-Range: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,37 +323,6 @@ def check_transforms(transforms: Any) -> tuple[Transform, ...]:
             fix = "plug a function in with pw.Apply" if callable(t) else "see pixelwise.transforms"
             raise UsageError(f"not a transform: {t!r}", code="bad-transforms", fix=fix)
     return tuple(transforms)
-
-
-_LONGEST = 10_000_000
-
-
-def is_whole(value: Any) -> bool:
-    """Whether it is an integer, and not True or False."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def check_size(height: Any, width: Any) -> None:
-    if not (is_whole(height) and is_whole(width) and 0 < height <= _LONGEST and 0 < width <= _LONGEST):
-        raise UsageError(
-            f"a size is two whole numbers in 1..{_LONGEST}, got {height!r} x {width!r}", code="bad-argument"
-        )
-
-
-def check_probability(p: Any) -> None:
-    if not isinstance(p, (int, float, np.number)) or not 0.0 <= p <= 1.0:
-        raise UsageError(f"p is a probability in 0..1, got {p!r}", code="bad-argument")
-
-
-def check_range(name: str, value: Any, low: float = -np.inf, high: float = np.inf) -> Range:
-    """`value` as (low, high) with low <= high, both within the bounds."""
-    try:
-        first, last = (float(v) for v in value)
-    except (TypeError, ValueError):
-        raise UsageError(f"{name} is two numbers (low, high), got {value!r}", code="bad-argument") from None
-    if not low <= first <= last <= high:
-        raise UsageError(f"{name} must be low <= high within {low:g}..{high:g}, got {value!r}", code="bad-argument")
-    return first, last
 
 
 def between(u: F64, low: float, high: float) -> F64:

@@ -15,9 +15,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import check_probability
 from ..errors import UsageError
 from ..types import U8, Label
-from .plans import Plans, Stage, Uniform, check_probability
+from .plans import Plans, Stage, Uniform
 
 Pair = tuple[NDArray[Any], NDArray[Any] | None]
 

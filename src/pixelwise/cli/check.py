@@ -1,0 +1,229 @@
+"""check, stats: can a dataset be trusted, and what is in it?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from ..checks import Findings
+from ..checks import check as check_dataset
+from ..checks.html import save_report
+from ..counts.stats import WEIGHTS, Comparison, Stats, compare_published, published_counts
+from ..counts.stats import stats as count
+from ..drawing import stats_plot
+from ..errors import UnknownNameError, UsageError
+from ..files import atomic_write
+from .console import out, progress, table
+from .data import FormatOption, LabelsOption, PathArgument, open_path
+
+STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def check(
+    path: PathArgument,
+    split: Annotated[
+        list[str] | None, typer.Option("--split", help="Check this split only; may be repeated.", show_default=False)
+    ] = None,
+    fail_on: Annotated[str, typer.Option("--fail-on", help="Exit 1 at this severity: error or warning.")] = "error",
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Findings shown of each kind; 0 shows all.")] = 5,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write all findings to this file.", show_default=False)
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page with pictures to this file.", show_default=False)
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
+    labels: LabelsOption = None,
+    format: FormatOption = None,
+) -> None:
+    """Find all problems of a dataset in one pass: files, lists, pairs, labels, splits, images."""
+    if fail_on not in ("error", "warning"):
+        raise UsageError(f"--fail-on is error or warning, got {fail_on!r}", code="bad-argument")
+    with progress("checking") as update:
+        found = check_dataset(open_path(path, labels, format), splits=split, threads=threads, progress=update)
+    _print_findings(found, limit)
+    if json_file is not None:
+        with atomic_write(json_file) as file:
+            file.write(json.dumps(found.to_dict(), indent=1).encode())
+    if html is not None:
+        save_report(found, html)
+        out.print(f"\nreport: {html}", markup=False)
+    if found.count("error") or (fail_on == "warning" and found.count("warning")):
+        raise typer.Exit(1)
+
+
+def _print_findings(found: Findings, limit: int) -> None:
+    out.print(found.summary, markup=False, style="bold")
+    for group in found.groups:
+        out.print()
+        out.print(f"{group.severity}: {group.code} ({group.count:,})", style=STYLES[group.severity], markup=False)
+        shown = group.findings[: limit or None]
+        fixes = {f.fix for f in shown}
+        for finding in shown:
+            fix = f"; {finding.fix}" if finding.fix and len(fixes) > 1 else ""
+            out.print(f"  {finding.where}: {finding.what}{fix}", markup=False)
+        if group.count > len(shown):
+            out.print(f"  and {group.count - len(shown):,} more", markup=False, style="dim")
+        if len(fixes) == 1 and (fix := next(iter(fixes))):
+            out.print(f"  → {fix}", markup=False, style="italic")
+    out.print(f"\nchecked in {found.seconds:.1f} s ({found.samples / max(found.seconds, 1e-9):,.0f} samples/s)",
+              markup=False, style="dim")  # fmt: skip
+
+
+def stats(
+    path: PathArgument,
+    split: Annotated[str | None, typer.Option(help="Count this split; default all.", show_default=False)] = None,
+    weights: Annotated[
+        str | None, typer.Option(help=f"Add a column of class weights: {', '.join(WEIGHTS)}.", show_default=False)
+    ] = None,
+    together: Annotated[bool, typer.Option("--together", help="Print which classes occur together.")] = False,
+    published: Annotated[
+        str | None, typer.Option(help="Compare with published counts: voc2012.", show_default=False)
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the classes to this .png.", show_default=False)] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Write the counts, to be added to others.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
+    labels: LabelsOption = None,
+    format: FormatOption = None,
+) -> None:
+    """Count a dataset: pixels and images by class, sizes, channels, class weights."""
+    if weights is not None and weights not in WEIGHTS:  # before hours of counting
+        raise UnknownNameError(f"no weight formula named {weights!r}", code="unknown-formula",
+                               fix=f"the formulas are: {', '.join(WEIGHTS)}")  # fmt: skip
+    dataset = open_path(path, labels, format)
+    if published is not None:
+        published_counts(published, dataset.classes)
+    data = dataset if split is None else dataset[split]
+    with progress("counting") as update:
+        counted = count(data, threads=threads, progress=update)
+    if save is not None:
+        counted.save(save)
+    if plot is not None:
+        title = f"Pixels of each class, {dataset.root.name}{'' if split is None else ' ' + split}"
+        subtitle = f"{counted.samples:,} images, {counted.labelled:,} with a label"
+        stats_plot(counted.pixels[:-1], counted.classes, void=int(counted.pixels[-1]), title=title,
+                   subtitle=subtitle).save(plot)  # fmt: skip
+    with progress("counting") as update:
+        comparison = None if published is None else compare_published(dataset, published, progress=update)
+    if as_json:
+        out.print_json(json.dumps(_as_json(counted, comparison)))
+        return
+    _print_stats(counted, weights)
+    if together:
+        _print_together(counted)
+    if comparison is not None:
+        _print_comparison(comparison)
+    if plot is not None:
+        out.print(f"\npicture: {plot}", markup=False)
+
+
+def _as_json(counted: Stats, comparison: Comparison | None) -> dict[str, Any]:
+    data = counted.to_dict() | {
+        "share": counted.share.tolist(), "mean": counted.mean, "std": counted.std,
+        "weights": {name: counted.weights(name).tolist() for name in WEIGHTS},
+    }  # fmt: skip
+    if comparison is not None:
+        data["published"] = {
+            "name": comparison.name, "source": comparison.source, "verdict": comparison.verdict,
+            "differences": [d._asdict() for d in comparison.differences],
+        }  # fmt: skip
+    return data
+
+
+def _print_stats(counted: Stats, weights: str | None) -> None:
+    columns = ["class", ">pixels", "log scale", ">share", ">with void", ">images", ">of images"]
+    rows = table(*columns, *([f">{weights}"] if weights else []))
+    weight = counted.weights(weights) if weights else None
+    share, with_void = counted.share, counted.share_with_void
+    bars = _log_scale(counted.pixels)
+    names = [*counted.classes.names, "void"]
+    for i, name in enumerate(names):
+        void = i == len(names) - 1
+        r, g, b = (255, 255, 255) if void else counted.classes.colors[i]
+        color = f"rgb({r},{g},{b})" if max(r, g, b) >= 64 else "bright_black"  # black is not seen on a dark terminal
+        bar = "" if void else f"[{color}]{_bar(bars[i])}[/]"
+        cells = [
+            name, f"{counted.pixels[i]:,}", bar, "" if void else _percent(share[i]), _percent(with_void[i]),
+            f"{counted.images[i]:,}", _percent(counted.images[i] / max(1, counted.labelled)),
+        ]  # fmt: skip
+        if weight is not None:
+            cells.append("" if void else f"{weight[i]:.4f}")
+        rows.add_row(*cells, style="dim" if void or not counted.pixels[i] else "")
+    out.print(rows)
+    _print_images(counted)
+
+
+def _log_scale(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Lengths in 0..1 for counts: their logarithm, where the smallest of the counts still has a length."""
+    logs = np.log10(np.maximum(counts, 1))
+    low = np.floor(logs[counts > 0].min(initial=99)) - 0.5
+    return np.where(counts > 0, (logs - low) / max(1e-9, logs.max() - low), 0.0)
+
+
+def _bar(part: float) -> str:
+    eighths = round(part * 16 * 8)
+    return "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8]).strip()
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f} %" if value else "-"
+
+
+def _print_images(counted: Stats) -> None:
+    if not counted.samples:
+        return
+    rows = table("", "")
+    rows.show_header = False
+    rows.add_row("images", f"{counted.samples:,}, {counted.labelled:,} with a label")
+    sizes = np.array(list(counted.sizes))
+    most = sorted(counted.sizes.items(), key=lambda item: -item[1])[:3]
+    text = ", ".join(f"{h}x{w} ({100 * n / counted.samples:.0f} %)" for (h, w), n in most)
+    (low_h, low_w), (high_h, high_w) = sizes.min(axis=0), sizes.max(axis=0)
+    rows.add_row("sizes", f"{text}; {low_h}..{high_h} x {low_w}..{high_w} (height x width), {len(sizes)} in all")
+    shapes = ", ".join(f"{n:,} {shape}" for shape, n in counted.aspects().items() if n)
+    aspect = sizes[:, 1] / sizes[:, 0]
+    rows.add_row("aspect", f"{shapes}; width / height {aspect.min():.2f} to {aspect.max():.2f}")
+    rows.add_row("mean RGB", "  ".join(f"{v:.6f}" for v in counted.mean))
+    rows.add_row("std RGB", "  ".join(f"{v:.6f}" for v in counted.std))
+    out.print()
+    out.print(rows)
+
+
+def _print_together(counted: Stats) -> None:
+    # A class that is nearly everywhere (background) is together with all others and tells nothing.
+    here = [i for i in range(len(counted.classes)) if 0 < counted.images[i] < 0.9 * counted.labelled]
+    pairs = [(int(counted.together[i, j]), i, j) for k, i in enumerate(here) for j in here[k + 1 :]]
+    rows = table("together", "", ">images", ">of the first", ">of the second", title="\nClasses in one image")
+    for n, i, j in sorted(pairs, key=lambda p: (-p[0], p[1:]))[:20]:
+        if n:
+            rows.add_row(counted.classes.names[i], counted.classes.names[j], f"{n:,}",
+                         _percent(n / counted.images[i]), _percent(n / counted.images[j]))  # fmt: skip
+    out.print(rows)
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    verdicts = {
+        "equal": "All counts are as published.",
+        "subset": "A subset of what was published: samples are missing, and no count is higher.",
+        "different": "Some counts are not as published.",
+    }
+    out.print(f"\nPublished counts of {comparison.name} ({comparison.source})", markup=False, style="bold")
+    out.print(verdicts[comparison.verdict], style="red" if comparison.verdict == "different" else "")
+    # What is missing from a subset is told by its number of samples.
+    shown = [d for d in comparison.differences if comparison.verdict != "subset" or "samples" in d.what]
+    if shown:
+        rows = table("", ">published", ">here", ">difference")
+        for d in shown:
+            rows.add_row(d.what, f"{d.published:,}", f"{d.counted:,}", f"{d.counted - d.published:+,}")
+        out.print(rows)
+
+
+COMMANDS = (check, stats)

@@ -1,0 +1,126 @@
+"""HeaderSizes: how large images are by their headers, each read once and remembered between runs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codecs import read_header
+from ..errors import FileError, SystemFault
+from ..files import atomic_write, cache_dir, read_bytes
+from ..threads import default_threads, in_order
+
+I64 = NDArray[np.int64]
+
+
+class Paths(Protocol):
+    """Paths by number."""
+
+    def __getitem__(self, index: int, /) -> str: ...
+    def __len__(self) -> int: ...
+
+
+ENTRY = np.dtype([("height", "<i4"), ("width", "<i4"), ("bytes", "<i8"), ("mtime_ns", "<i8")])
+"""What is known of one file; height 0 where nothing is."""
+
+FEWEST = 256
+"""Shorter lists are scanned each time: that takes less than writing a file down safely."""
+
+_CHUNK = 64
+_RECALLING = threading.Lock()  # of all, because an object with a lock of its own does not pickle
+
+
+class HeaderSizes:
+    """(height, width) of listed images. Thread-safe: two threads may read the same header, and find the same.
+
+    paths: of each image, relative to `root`, which ends in a separator. read: called as `read(i, function)` to read
+    header i, so that errors can say where the image is listed. Memory: 25 bytes an image.
+
+    What was found is kept under `files.cache_dir()`, by root and list, with size and time of change of every file;
+    a file for which these differ is read again. What is kept there and damaged is ignored.
+    """
+
+    def __init__(self, root: str, paths: Paths, read: Callable[[int, Callable[[], Any]], Any]) -> None:
+        self._root = root
+        self._paths = paths
+        self._read = read
+        self._known = np.zeros(0, ENTRY)
+        self._sure = np.zeros(0, bool)
+        self._unsaved = 0
+
+    def __call__(self, indices: I64 | None = None) -> I64:
+        """(n, 2) int64 of the images at `indices`, default all. Raises as `read_header`."""
+        with _RECALLING:
+            if len(self._known) != len(self._paths):
+                self._known = self._recall()
+                self._sure = np.zeros(len(self._paths), bool)
+        wanted = np.arange(len(self._paths)) if indices is None else np.asarray(indices, np.int64)
+        missing = np.unique(wanted[~self._sure[wanted]])
+        if len(missing):
+            self._find(missing)
+        found = self._known[wanted]
+        return np.stack([found["height"], found["width"]], axis=1).astype(np.int64)
+
+    def _find(self, missing: I64) -> None:
+        chunks = [missing[k : k + _CHUNK].tolist() for k in range(0, len(missing), _CHUNK)]
+        if len(chunks) == 1:
+            self._unsaved += self._find_chunk(chunks[0])
+        else:  # more threads than cores: on a network drive most of the time is waiting
+            self._unsaved += sum(in_order(self._find_chunk, chunks, default_threads() + 4))
+        if self._unsaved and len(self._paths) >= FEWEST and (self._sure.all() or self._unsaved > len(self._paths) // 8):
+            self._remember()
+            self._unsaved = 0
+
+    def _find_chunk(self, indices: list[int]) -> int:
+        """Make sure of these images; how many headers had to be read."""
+        count = 0
+        for i, (height, _, size, mtime_ns) in zip(indices, self._known[indices].tolist(), strict=True):
+            path = self._root + self._paths[i]
+            try:
+                # Looked at before the header is: a file that changes in between is read again next time.
+                state = os.stat(path)
+                now = state.st_size, state.st_mtime_ns
+            except (OSError, ValueError):
+                now = 0, 0  # reading it will say what is wrong
+            if height == 0 or (size, mtime_ns) != now:
+                header = self._read(i, partial(read_header, path))
+                self._known[i] = (header.height, header.width, *now)
+                count += 1
+        self._sure[indices] = True
+        return count
+
+    def _file(self) -> Path:
+        digest = hashlib.sha256(os.path.abspath(self._root).encode("utf-8", "surrogatepass"))
+        for k in range(0, len(self._paths), 4096):
+            part = "\n".join(self._paths[i] for i in range(k, min(k + 4096, len(self._paths))))
+            digest.update(part.encode("utf-8", "surrogatepass") + b"\n")
+        return cache_dir() / "sizes" / f"{digest.hexdigest()[:32]}.bin"
+
+    def _recall(self) -> NDArray[Any]:
+        count = len(self._paths)
+        if count >= FEWEST:
+            try:
+                data = read_bytes(self._file())
+            except (FileError, SystemFault):
+                data = b""
+            body = data[32:]
+            if len(body) == count * ENTRY.itemsize and data[:32] == hashlib.sha256(body).digest():
+                return np.frombuffer(body, ENTRY).copy()
+        return np.zeros(count, ENTRY)
+
+    def _remember(self) -> None:
+        path, body = self._file(), self._known.tobytes()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(path) as file:
+                file.write(hashlib.sha256(body).digest() + body)
+        except OSError:  # no room or no permission: then it is found out again next time
+            pass

@@ -1,0 +1,14 @@
+"""Evaluation: predictions made, scored and submitted.
+
+    predicting        whole images or tiles through a model     tiles, tile_sums  how images are cut and put together
+    prediction_files  a folder of predictions                   resuming          a run that was interrupted
+    scoring           predictions against labels                submitting        archives for evaluation servers
+"""
+
+from __future__ import annotations
+
+from .predicting import Prediction, predict
+from .scoring import Scoring, score
+from .submitting import Submission, submit
+
+__all__ = ["Prediction", "Scoring", "Submission", "predict", "score", "submit"]

@@ -1,0 +1,97 @@
+"""A folder of predictions that was begun before: what in it is complete and can be kept."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..counts.per_sample import read_labels_only
+from ..dataset import Split
+from ..errors import DataError, MissingError, SystemFault, UsageError
+from ..files import atomic_write, read_bytes
+from ..metrics import Confusion
+from ..threads import in_order
+from ..types import Progress
+from .prediction_files import check_ids, file_of, read_prediction
+
+MANIFEST = ".pixelwise-prediction.json"
+"""What the files of a folder were made with. Hidden, so that it is no prediction."""
+
+
+def continue_folder(
+    folder: Path,
+    split: Split,
+    made_by: dict[str, str],
+    scores: Confusion | None,
+    threads: int,
+    progress: Progress | None,
+) -> tuple[list[int], list[str]]:
+    """The samples still to predict, and the names of those whose files are damaged. Scores those that are kept.
+
+    Makes the folder and its manifest where they are missing. UsageError `other-prediction`, `not-empty`.
+    """
+    _claim(folder, {"classes": list(split.classes.names), **made_by})
+    damaged: list[str] = []
+    look = partial(_look, folder, split, scores is not None)
+    there = [i for i, name in enumerate(split.names) if file_of(folder, name).exists()]
+    kept: set[int] = set()
+    for i, found in zip(there, in_order(look, there, threads), strict=True):
+        if found is None:
+            damaged.append(split.names[i])
+            continue
+        kept.add(i)
+        if scores is not None:
+            scores.update(*found, split.names[i])
+        if progress is not None:
+            progress(len(kept), len(split))
+    todo = [i for i in range(len(split)) if i not in kept]
+    return todo, damaged
+
+
+def _look(folder: Path, split: Split, scored: bool, i: int) -> tuple[NDArray[Any], Any] | None:
+    path = file_of(folder, split.names[i])
+    truth = read_labels_only(split, i) if scored else None
+    height, width = split.sizes(np.array([i]))[0].tolist()
+    try:
+        ids = read_prediction(path, split.classes, (height, width))
+        check_ids(ids, split.classes, path)
+    except DataError:
+        return None
+    return ids, truth
+
+
+def _claim(folder: Path, made_by: dict[str, Any]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemFault(
+            f"cannot be made: {error.strerror}",
+            code="cannot-write",
+            where=folder,
+            fix="choose another folder",
+        ) from error
+    try:
+        before = json.loads(read_bytes(folder / MANIFEST))
+    except MissingError:
+        if any(p.suffix in (".png", ".npy") for p in folder.iterdir()):
+            raise UsageError(
+                "holds files of another origin", code="not-empty", where=folder, fix="choose a new folder"
+            ) from None
+        before = made_by
+    except ValueError:
+        before = {}
+    if not isinstance(before, dict):
+        before = {}
+    if before != made_by:
+        differs = ", ".join(k for k in made_by if before.get(k) != made_by[k])
+        raise UsageError(
+            f"holds predictions made with other {differs}", code="other-prediction", where=folder,
+            fix="choose a new folder, or remove this one",
+        )  # fmt: skip
+    with atomic_write(folder / MANIFEST) as file:
+        file.write(json.dumps(made_by, indent=1).encode())

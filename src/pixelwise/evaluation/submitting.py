@@ -1,0 +1,256 @@
+"""Archives for the official servers, from a folder of predictions: checked, complete, read back.
+
+pixelwise.submit("predictions", voc["test"], "comp6.tar.gz")
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..classes import VOC, VOC_NAMES, ClassTable
+from ..codecs import decode_stored, encode_png
+from ..dataset import Split
+from ..errors import DataError, ScoreError, UnknownNameError, UsageError
+from ..files import atomic_write
+from ..metrics.protocols import CITYSCAPES_CLASSES
+from ..threads import in_order
+from ..types import Progress
+from .prediction_files import Stored, check_ids, find_files, read_prediction, refuse
+
+Competition = Literal["comp5", "comp6"]
+_TAR, _ZIP = (".tar", ".tar.gz", ".tgz"), (".zip",)
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """What a server wants. values: (C,) uint8, the number to write for each class id. suffixes: of the archive.
+
+    palette: whether PNGs carry the VOC colours. member: the name of a sample's file in the archive.
+    """
+
+    name: str
+    title: str
+    values: NDArray[np.uint8]
+    suffixes: tuple[str, ...]
+    palette: bool
+    member: Callable[[str, str, str], str]
+
+
+def _voc_member(name: str, split: str, competition: str) -> str:
+    return f"results/VOC2012/Segmentation/{competition}_{split}_cls/{name}.png"
+
+
+def _cityscapes_member(name: str, split: str, competition: str) -> str:
+    frame = re.match(r"(?:.*/)?([^/_]+_\d{6}_\d{6})[^/]*$", name)
+    if frame is None:
+        raise UsageError(
+            f"{name!r} is no name of Cityscapes", code="bad-name", fix="such names end in CITY_SEQUENCE_FRAME"
+        )
+    return f"{frame[1]}_pred_labelIds.png"
+
+
+def _plain_member(name: str, split: str, competition: str) -> str:
+    return f"{name.rpartition('/')[2]}.png"
+
+
+_LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+
+BENCHMARKS = {
+    b.name: b
+    for b in (
+        # VOCdevkit, VOCcode/VOCinit.m (seg.clsrespath), and the guidelines of the evaluation server.
+        Benchmark("voc2012", "Pascal VOC2012", np.arange(21, dtype=np.uint8), _TAR, True, _voc_member),
+        # cityscapesscripts, helpers/labels.py; evalPixelLevelSemanticLabeling.getPrediction looks for
+        # CITY_SEQUENCE_FRAME*.png, one for each image, anywhere in the archive.
+        Benchmark(
+            "cityscapes", "Cityscapes", np.array(_LABEL_IDS, np.uint8), _ZIP, False, _cityscapes_member
+        ),
+        # CSAILVision/sceneparsing, README: masks named as the test images, values 1..150, 0 for anything else.
+        Benchmark(
+            "ade20k", "ADE20K scene parsing", np.arange(1, 151, dtype=np.uint8), _ZIP, False, _plain_member
+        ),
+    )
+}
+"""The servers by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A finished archive. members: the names of its files, in the order of the split."""
+
+    path: Path
+    benchmark: str
+    members: tuple[str, ...]
+    size: int
+
+    def __str__(self) -> str:
+        title = BENCHMARKS[self.benchmark].title
+        return f"{self.path}: {len(self.members)} predictions for {title}, {self.size / 1e6:.1f} MB, read back equal"
+
+
+def submit(
+    predictions: str | os.PathLike[str],
+    split: Split,
+    out: str | os.PathLike[str],
+    *,
+    benchmark: str | None = None,
+    competition: Competition = "comp6",
+    stored: Stored = "ids",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Submission:
+    """Make the archive that a server takes, from the predictions of all images of a split.
+
+    predictions, stored: as for `pixelwise.score`; the split, most often "test", needs no labels. benchmark:
+    "voc2012" (palette PNGs in a tar or tar.gz), "cityscapes" (label ids in a zip) or "ade20k" (class + 1 in a
+    zip); by default what the classes say. competition: of VOC2012, "comp5" where only its own segmentation
+    data was trained on, "comp6" otherwise.
+
+    Every prediction is checked to be there, of its image's size, and to hold classes only. The archive is
+    written under another name, read back, compared, and then renamed; its bytes depend on the predictions
+    alone. Raises ScoreError as `score` does, with all problems, `ScoreError` `archive-differs` where reading
+    back gives something else, UsageError for a wrong suffix or other classes.
+    """
+    if not isinstance(split, Split):
+        raise UsageError(
+            f"predictions of a Split are submitted, got {type(split).__name__}",
+            code="bad-argument", fix='give dataset["test"]',
+        )  # fmt: skip
+    target = Path(out)
+    rule = _rule(split.classes, benchmark)
+    if not target.name.lower().endswith(rule.suffixes):
+        raise UsageError(
+            f"{rule.title} takes {' or '.join(rule.suffixes)}, got {target.name!r}",
+            code="bad-suffix",
+            where=target,
+        )
+    if competition not in ("comp5", "comp6"):
+        raise UsageError(f"competition is comp5 or comp6, got {competition!r}", code="bad-argument")
+    names = split.names
+    members = [rule.member(name, split.name, competition) for name in names]
+    if len(set(members)) != len(members):
+        raise UsageError("two samples have one name in the archive", code="bad-name", where=target)
+    files = find_files(Path(predictions), names)
+    sums: list[int] = []
+    problems: list[DataError] = []
+    encode = partial(_encode, split, files, rule, stored)
+    with atomic_write(target) as part:
+        with _archive(part, target.name) as add:
+            for i, found in enumerate(in_order(encode, range(len(split)), threads)):
+                if isinstance(found, DataError):
+                    problems.append(found)
+                elif not problems:
+                    add(members[i], found[0])
+                    sums.append(found[1])
+                if progress is not None:
+                    progress(i + 1, len(split))
+        refuse(problems, f"{len(split)} predictions", predictions)
+        part.flush()
+        _read_back(part, target, rule, members, sums)
+        size = part.seek(0, os.SEEK_END)
+    return Submission(target, rule.name, tuple(members), size)
+
+
+def _rule(table: ClassTable, name: str | None) -> Benchmark:
+    fits = {
+        "voc2012": table.names == VOC_NAMES,
+        "cityscapes": table.names == CITYSCAPES_CLASSES,
+        "ade20k": len(table) == 150
+        and (table.values is None or table.id_values[:150].tolist() == [*range(1, 151)]),
+    }
+    if name is None:
+        name = next((n for n, fit in fits.items() if fit), None)
+        if name is None:
+            raise UsageError(
+                f"the {len(table)} classes are those of no benchmark", code="unknown-benchmark",
+                fix=f"the benchmarks are: {', '.join(BENCHMARKS)}",
+            )  # fmt: skip
+    if name not in BENCHMARKS:
+        raise UnknownNameError(
+            f"no benchmark named {name!r}", code="unknown-benchmark",
+            fix=f"the benchmarks are: {', '.join(BENCHMARKS)}",
+        )  # fmt: skip
+    if not fits[name]:
+        raise UsageError(
+            f"the {len(table)} classes of the split are not those of {BENCHMARKS[name].title}", code="other-classes",
+            fix="open the dataset with its official classes in their official order",
+        )  # fmt: skip
+    return BENCHMARKS[name]
+
+
+def _encode(
+    split: Split, files: list[Path], rule: Benchmark, stored: Stored, i: int
+) -> tuple[bytes, int] | DataError:
+    height, width = split.sizes(np.array([i]))[0].tolist()
+    try:
+        ids = read_prediction(files[i], split.classes, (height, width), stored)
+        check_ids(ids, split.classes, files[i])
+    except DataError as error:
+        return error
+    values = rule.values[ids]
+    return encode_png(values, VOC.palette if rule.palette else None), zlib.crc32(values.tobytes())
+
+
+@contextmanager
+def _archive(file: BinaryIO, name: str) -> Iterator[Callable[[str, bytes], None]]:
+    # No times, owners or names in it, so that equal predictions give equal bytes. PNGs are compressed already.
+    if name.lower().endswith(_ZIP):
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as box:
+            yield lambda member, data: box.writestr(zipfile.ZipInfo(member, (1980, 1, 1, 0, 0, 0)), data)
+        return
+    zipped = not name.lower().endswith(".tar")
+    packer: Any = _gzip(file) if zipped else None
+    with tarfile.open(fileobj=packer or file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+
+        def add(member: str, data: bytes) -> None:
+            info = tarfile.TarInfo(member)
+            info.size, info.mode = len(data), 0o644
+            tar.addfile(info, io.BytesIO(data))
+
+        yield add
+    if packer is not None:
+        packer.close()
+
+
+def _gzip(file: BinaryIO) -> Any:
+    import gzip
+
+    return gzip.GzipFile("", "wb", 6, file, mtime=0)
+
+
+def _read_back(file: BinaryIO, where: Path, rule: Benchmark, members: list[str], sums: list[int]) -> None:
+    """The archive as a server reads it: the right members, and in each the pixels that were meant."""
+    with open(file.name, "rb") as again:
+        found = {}
+        for name, data in _members(again, where.name):
+            found[name] = zlib.crc32(decode_stored(data, f"{where}:{name}").pixels.tobytes())
+    if found != dict(zip(members, sums, strict=True)):
+        raise ScoreError(
+            "what was written reads back otherwise", code="archive-differs", where=where, fix="check the disk"
+        )
+
+
+def _members(file: BinaryIO, name: str) -> Iterator[tuple[str, bytes]]:
+    if name.lower().endswith(_ZIP):
+        with zipfile.ZipFile(file) as box:
+            yield from ((member, box.read(member)) for member in box.namelist())
+        return
+    with tarfile.open(fileobj=file, mode="r:*") as tar:
+        for info in tar:
+            data = tar.extractfile(info)
+            assert data is not None
+            yield info.name, data.read()

@@ -1,0 +1,315 @@
+"""convert: a dataset of any format as a clean one: index or palette PNGs, lists, and a pixelwise.toml."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ..classes import ClassTable
+from ..codecs import encode_png, read_header
+from ..dataset import Dataset, FileSource, Split
+from ..dataset.views import JoinedSource, RelabelledSource
+from ..errors import SystemFault, UsageError
+from ..files import atomic_write, read_bytes
+from ..threads import in_order
+from ..types import Progress, Sample, Source
+from . import open as open_dataset
+from . import toml
+from .rasterize import DrawnSource
+from .toml import class_section, text_of
+
+Target = Literal["voc", "index", "cityscapes"]
+Images = Literal["copy", "symlink", "hardlink"]
+
+STATE = ".pixelwise-convert.json"
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Templates of a target. {split} only where a sample's files lie under its split."""
+
+    images: str
+    labels: str
+    instances: str
+    lists: str
+    palette: bool
+
+
+_PLANS: dict[str, _Plan] = {
+    "voc": _Plan(
+        "JPEGImages/{path}.{ext}", "SegmentationClass/{path}.png", "SegmentationObject/{path}.png",
+        "ImageSets/Segmentation/{split}.txt", True,
+    ),
+    "index": _Plan(
+        "images/{path}.{ext}", "labels/{path}.png", "instances/{path}.png", "lists/{split}.txt", False
+    ),
+    "cityscapes": _Plan(
+        "leftImg8bit/{split}/{path}_leftImg8bit.{ext}", "gtFine/{split}/{path}_gtFine_labelTrainIds.png",
+        "gtFine/{split}/{path}_gtFine_instanceIds.png", "lists/{split}.txt", False,
+    ),
+}  # fmt: skip
+
+
+def convert(
+    dataset: Dataset | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    to: Target = "index",
+    *,
+    classes: Iterable[str] | None = None,
+    splits: Sequence[str] | None = None,
+    images: Images = "copy",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Write `dataset`, opened or a path, as a new dataset at `out`, and open that.
+
+    to: "index" (images/, labels/ as grey PNGs of class ids), "voc" (JPEGImages/, SegmentationClass/ as palette PNGs,
+    ImageSets/), or "cityscapes" (leftImg8bit/, gtFine/ with the class ids as train ids). More than 255 classes make
+    16-bit PNGs. classes: those to keep, all others become void. splits: default all. images: "copy", or links to the
+    source's files; images that only the dataset's own rule makes 8-bit RGB, or that lie in no file, become PNGs.
+
+    Lossless: the new dataset has the same splits, names, order and labels; instances too, where they fit in 16 bits.
+    Equal names of different samples are told apart by the split: `train/0001`. Stopped and called again, it goes on
+    where it was: files appear only when they are complete, and pixelwise.toml comes last.
+
+    Raises UsageError `not-empty` where `out` holds anything else, `inside-source` where it would write into the
+    source; SystemFault where it cannot write; and what reading a sample raises.
+    """
+    source = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
+    if to not in _PLANS or images not in get_args(Images):
+        raise UsageError(
+            f"to is one of {', '.join(_PLANS)} and images one of {', '.join(get_args(Images))}, got {to!r}, {images!r}",
+            code="bad-argument",
+        )
+    if classes is not None:
+        source = source.subset(classes=classes)
+    root = Path(out).absolute()
+    jobs = _jobs(source, list(source.splits) if splits is None else list(splits), _PLANS[to])
+    _check_target(root, source, jobs)
+    _begin(root, _identity(source, jobs, to))
+    done = _write_all(root, source.classes, jobs, _PLANS[to], images, threads, progress)
+    for name in dict.fromkeys(job.split for job in jobs):
+        _write(root / _PLANS[to].lists.replace("{split}", name), _list(j.name for j in jobs if j.split == name))
+    _write(root / toml.FILE, _description(source, _PLANS[to], done).encode())
+    (root / STATE).unlink(missing_ok=True)
+    return open_dataset(root)
+
+
+# -- what to write ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A sample to write: position `index` of `of`, under `name` in `split`. file: the image's, where it has one that
+    any reader decodes to the same pixels.
+    """
+
+    of: Split
+    index: int
+    split: str
+    name: str
+    file: Path | None
+    first: bool  # False where the same files were written for another split
+
+
+def _jobs(dataset: Dataset, splits: Sequence[str], plan: _Plan) -> list[_Job]:
+    rows = [(split, dataset[split], i) for split in splits for i in range(len(dataset[split]))]
+    if not rows:
+        raise UsageError("the dataset has no samples", code="bad-argument", where=dataset.root)
+    origins = [_origin(s.source, i if s.indices is None else int(s.indices[i])) for _, s, i in rows]
+    names = [s.names[i] for s, own in ((dataset[n], len(dataset[n])) for n in splits) for i in range(own)]
+    known: dict[str, object] = {}
+    clash = any(known.setdefault(name, key) != key for name, (key, _) in zip(names, origins, strict=True))
+    jobs, written = [], set()
+    for (split, of, i), name, (_, file) in zip(rows, names, origins, strict=True):
+        unique = f"{split}/{name}" if clash and "{split}" not in plan.images else name
+        place = (split if "{split}" in plan.images else "", unique)
+        jobs.append(_Job(of, i, split, unique, file, place not in written))
+        written.add(place)
+    return jobs
+
+
+def _origin(source: Source, index: int) -> tuple[object, Path | None]:
+    """What makes a sample the same one in two splits, and its image file where its pixels are the sample's."""
+    if isinstance(source, RelabelledSource):
+        return _origin(source.source, index)
+    if isinstance(source, DrawnSource):
+        return _origin(source.files, index)
+    if isinstance(source, JoinedSource):
+        part, at = source.place(index)
+        split = source.parts[part]
+        if isinstance(split, Split):
+            return _origin(split.source, at if split.indices is None else int(split.indices[at]))
+    if isinstance(source, FileSource):
+        path = Path(source.path(source.images, index))
+        return str(path), path if source.decoding.plain_images else None
+    return (id(source), index), None
+
+
+def _identity(dataset: Dataset, jobs: Sequence[_Job], to: str) -> str:
+    digest = hashlib.sha256(f"{dataset.root.absolute()}\0{to}\0{dataset.classes.to_dict()}".encode())
+    for job in jobs:
+        digest.update(f"{job.split}\0{job.name}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _check_target(root: Path, source: Dataset, jobs: Sequence[_Job]) -> None:
+    real = root.resolve()
+    for place in {source.root.absolute(), *(j.file.parent.absolute() for j in jobs[:1] if j.file is not None)}:
+        if real == place.resolve() or place.resolve() in real.parents or real in place.resolve().parents:
+            raise UsageError(
+                f"would write into the source {place}", code="inside-source", where=root,
+                fix="choose a folder beside it",
+            )  # fmt: skip
+    hostile = next((j.name for j in jobs if j.name.startswith("/") or ".." in j.name.split("/")), None)
+    if hostile is not None:
+        raise UsageError(f"the sample name {hostile!r} leads out of the folder", code="path-escapes-root", where=root)
+
+
+def _begin(root: Path, identity: str) -> None:
+    """An empty folder, or one in which this very conversion was begun."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        entries = os.listdir(root)
+    except OSError as error:
+        raise SystemFault(f"cannot be made: {error.strerror}", code="cannot-write", where=root) from None
+    if not entries:
+        _write(root / STATE, json.dumps({"conversion": identity}).encode())
+        return
+    begun = json.loads(read_bytes(root / STATE)) if STATE in entries else {}
+    if begun.get("conversion") != identity:
+        what = "another conversion was begun here" if begun else "the folder is not empty"
+        raise UsageError(what, code="not-empty", where=root, fix="choose a new folder, or empty this one")
+
+
+# -- writing ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Written:
+    suffixes: set[str]
+    unlabelled: list[str]
+    labels: bool = False
+    instances: bool = False
+
+
+def _write_all(
+    root: Path, table: ClassTable, jobs: Sequence[_Job], plan: _Plan, images: Images, threads: int | None,
+    progress: Progress | None,
+) -> _Written:  # fmt: skip
+    unlabelled = dict.fromkeys(job.split for job in jobs if not job.of.source.has_labels)
+    done = _Written(set(), list(unlabelled))
+    first = [job for job in jobs if job.first]
+    work = in_order(lambda job: _write_one(root, table, job, plan, images), first, threads)
+    for n, (suffix, labels, instances) in enumerate(work, 1):
+        done.suffixes.add(suffix)
+        done.labels |= labels
+        done.instances |= instances
+        if progress is not None:
+            progress(n, len(first))
+    return done
+
+
+def _write_one(root: Path, table: ClassTable, job: _Job, plan: _Plan, images: Images) -> tuple[str, bool, bool]:
+    """Write a sample's files, the label last: where it is there, and not older than the source, all is."""
+    suffix = _suffix(job)
+
+    def at(template: str) -> Path:
+        filled = template.replace("{split}", job.split).replace("{ext}", suffix)
+        return root / filled.replace("{path}", job.name)
+
+    image_path, label_path, instance_path = (at(t) for t in (plan.images, plan.labels, plan.instances))
+    labelled = job.of.source.has_labels
+    if _is_done(label_path if labelled else image_path, job):
+        return suffix, labelled, instance_path.exists()
+    sample = job.of[job.index]
+    for path in (image_path, label_path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    _place_image(image_path, sample, job, images)
+    numbers = sample.instances if _storable(sample.instances) else None
+    if numbers is not None:
+        instance_path.parent.mkdir(parents=True, exist_ok=True)
+        _write(instance_path, encode_png(numbers if numbers.itemsize <= 2 else numbers.astype(np.uint16)))
+    if sample.label is not None:
+        palette = table.palette if plan.palette and sample.label.dtype == np.uint8 else None
+        _write(label_path, encode_png(sample.label, palette))
+    return suffix, sample.label is not None, numbers is not None
+
+
+def _suffix(job: _Job) -> str:
+    if job.file is not None:
+        suffix = job.file.suffix.lower().lstrip(".")
+        if suffix in ("jpg", "jpeg", "png", "bmp", "webp") or (
+            suffix in ("tif", "tiff") and read_header(job.file).bits == 8
+        ):
+            return job.file.suffix.lstrip(".")
+    return "png"
+
+
+def _is_done(path: Path, job: _Job) -> bool:
+    try:
+        made = path.stat().st_mtime_ns
+        return job.file is None or made >= job.file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
+
+
+def _storable(numbers: Any) -> bool:
+    return numbers is not None and (numbers.dtype.itemsize <= 2 or int(numbers.max()) <= 65_535)
+
+
+def _place_image(path: Path, sample: Sample, job: _Job, images: Images) -> None:
+    if job.file is None or path.suffix != job.file.suffix:
+        _write(path, encode_png(sample.image))
+    elif images == "copy":
+        with atomic_write(path) as new, open(job.file, "rb") as old:
+            shutil.copyfileobj(old, new, 1 << 20)
+    else:
+        path.unlink(missing_ok=True)
+        link = os.symlink if images == "symlink" else os.link
+        try:
+            link(job.file.absolute(), path)
+        except OSError as error:
+            raise SystemFault(
+                f"cannot link to {job.file}: {error.strerror}", code="cannot-write", where=path, fix="copy the images"
+            ) from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as file:
+        file.write(data)
+
+
+def _list(names: Iterable[str]) -> bytes:
+    return "".join(f"{n}\n" for n in names).encode("utf-8", "surrogatepass")
+
+
+def _description(source: Dataset, plan: _Plan, done: _Written) -> str:
+    suffix = next(iter(done.suffixes)) if len(done.suffixes) == 1 else "{ext}"
+    lines = [
+        f"# Converted from {_printable(str(source.root))} ({source.format}) by pixelwise.",
+        *(f"# {_printable(h)}" for h in source.history),
+        "",
+        "[images]",
+        f"path = {text_of(plan.images.replace('{ext}', suffix))}",
+    ]
+    if done.labels:
+        lines += ["", "[labels]", f"path = {text_of(plan.labels)}"]
+        lines += [f"instances = {text_of(plan.instances)}"] if done.instances else []
+    lines += ["", "[splits]", f"lists = {text_of(plan.lists)}"]
+    lines += [f"unlabelled = {text_of(done.unlabelled)}"] if done.labels and done.unlabelled else []
+    lines += ["", *class_section(source.classes)]
+    return "\n".join(lines) + "\n"
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)

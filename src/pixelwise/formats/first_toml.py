@@ -1,0 +1,203 @@
+"""A first pixelwise.toml for a tree that nobody has described: what is there, counted, for you to name."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from ..classes import Colour
+from ..codecs import Stored, decode_stored, read_header
+from ..dataset.lists import parse_list
+from ..errors import DataError, FormatError, ListError
+from ..files import read_bytes
+from ..threads import in_order
+from ..types import Progress
+from .find_pairs import KINDS, Pairing, find_pairing, given
+from .paths import Match, matches, split_names
+from .toml import text_of
+
+MOST_VALUES = 65_536
+MOST_COLOURS = 1024
+"""More colours than this in the labels: they are pictures, or were blended."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the labels hold: stored values, or colours as r | g << 8 | b << 16, with their pixels and files."""
+
+    files: int = 0
+    mode: str = ""
+    kinds: set[str] = field(default_factory=set)
+    pixels: Counter[int] = field(default_factory=Counter)
+    where: Counter[int] = field(default_factory=Counter)
+    palettes: dict[int, set[Colour]] = field(default_factory=lambda: defaultdict(set))
+    failed: list[str] = field(default_factory=list)
+
+    def add(self, stored: Stored) -> None:
+        """Count one label."""
+        mode = "colours" if stored.pixels.ndim == 3 and stored.pixels.shape[2] >= 3 else "values"
+        if self.mode not in ("", mode):
+            raise FormatError("some labels hold colours, others values", code="mixed-labels")
+        self.mode = mode
+        self.files += 1
+        self.kinds.add(stored.kind)
+        pixels: Any = stored.pixels if stored.pixels.ndim == 2 or mode == "colours" else stored.pixels[..., 0]
+        if mode == "colours":
+            rgb = pixels[..., :3].astype(np.uint32)
+            pixels = rgb[..., 0] | rgb[..., 1] << 8 | rgb[..., 2] << 16
+        values, counts = np.unique(pixels, return_counts=True)
+        for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+            self.pixels[value] += count
+            self.where[value] += 1
+            if stored.palette is not None and value < len(stored.palette):
+                r, g, b = stored.palette[value].tolist()
+                self.palettes[value].add((r, g, b))
+        most = MOST_COLOURS if mode == "colours" else MOST_VALUES
+        if len(self.pixels) > most:
+            raise FormatError(f"more than {most} different {mode} in {self.files} labels", code="no-labels",
+                              fix="these are pictures, or labels that were resized or compressed")  # fmt: skip
+
+
+def propose(
+    root: Path,
+    images: str | None = None,
+    labels: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """The text of a pixelwise.toml for the tree at `root`: every stored value or colour, counted over all labels.
+
+    images, labels: the templates, where they cannot be found by the names. Raises FormatError `no-dataset` where no
+    images with labels are found, `mixed-labels`, `no-labels`.
+    """
+    pairing = given(root, images, labels) if images and labels else find_pairing(root)
+    if pairing is None:
+        raise FormatError(
+            "no images with labels of like names found", code="no-dataset", where=root,
+            fix="say where they are: --images 'photos/{name}.jpg' --labels 'masks/{name}.png'",
+        )  # fmt: skip
+    paths = [m.path for m in matches(root, pairing.labels)]
+    if not paths:
+        raise FormatError(f"no file is named as in {pairing.labels!r}", code="no-dataset", where=root,
+                          fix="a template is a path below the folder, with {name}: 'masks/{name}.png'")  # fmt: skip
+    seen = Seen()
+
+    def read(path: str) -> Stored | str:
+        try:
+            return decode_stored(read_bytes(root / path), root / path, allow=KINDS)
+        except DataError as error:
+            return str(error)
+
+    for n, stored in enumerate(in_order(read, paths, threads), 1):
+        if isinstance(stored, str):
+            seen.failed.append(stored)
+        else:
+            seen.add(stored)
+        if progress is not None:
+            progress(n, len(paths))
+    if not seen.files:
+        raise FormatError(f"none of {len(paths)} labels can be read: {seen.failed[0]}", code="no-dataset", where=root)
+    return _text(root, pairing, seen)
+
+
+def _text(root: Path, pairing: Pairing, seen: Seen) -> str:
+    splits = set(split_names(root, pairing.labels))
+    images = [m for m in matches(root, pairing.images) if not m.split or m.split in splits]
+    agreed = all(len(colours) == 1 for colours in seen.palettes.values())
+    lines = [
+        "# Written by `pixelwise init`: what the files are and every value of the labels, counted. Name the classes,",
+        "# say which values are void, and check the splits. All keys: docs/formats.md.",
+        f"# {len(images):,} images, {pairing.pairs:,} with a label; {seen.files:,} labels read.",
+        *(f"# not read: {_comment(f)}" for f in seen.failed[:5]),
+        "",
+        "[images]",
+        f"path = {text_of(pairing.images)}",
+        *_image_lines(root, images),
+        "",
+        "[labels]",
+        f"path = {text_of(pairing.labels)}",
+    ]
+    if seen.kinds - {"png"}:
+        lines.append(f"kinds = {text_of(sorted(seen.kinds - {'png'}))}")
+    if seen.palettes and not agreed:
+        lines.append('palette = "ignore"  # the palettes differ from file to file')
+    lines += ["", *_split_lines(root, pairing, images), *_class_lines(seen, agreed)]
+    return "\n".join(lines) + "\n"
+
+
+def _comment(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _image_lines(root: Path, images: Sequence[Match]) -> list[str]:
+    try:
+        header = read_header(root / images[0].path)
+    except (DataError, IndexError):
+        return []
+    out = []
+    if header.bits > 8:
+        most = 2**header.bits - 1
+        out.append(f"# value_range = [0, {most}]  # {header.bits} bits: say which values are black and white")
+    if header.channels > 4 or header.channels == 2:
+        out.append(f"# bands = [0, 1, 2]  # of {header.channels}: say which are red, green and blue")
+    return out
+
+
+def _split_lines(root: Path, pairing: Pairing, images: Sequence[Match]) -> list[str]:
+    if "{split}" in pairing.images:
+        return []
+    names = {m.name for m in images}
+    lists = defaultdict(list)
+    for path in sorted(root.rglob("*.txt"))[:200]:
+        relative = PurePosixPath(path.relative_to(root).as_posix())
+        try:
+            listed = parse_list(read_bytes(path), path)
+        except (DataError, ListError):
+            continue
+        if sum(n in names for n in listed.names) > len(listed.names) // 2:
+            lists[str(relative.parent)].append(relative.stem)
+    if lists:
+        folder, stems = max(lists.items(), key=lambda item: len(item[1]))
+        prefix = "" if folder == "." else folder + "/"
+        return ["[splits]", f"lists = {text_of(prefix + '{split}.txt')}  # {_comment(', '.join(stems))}", ""]
+    return ["[splits]", "# no lists found: ratios divide the samples by a seed; delete this for one split, `all`",
+            "ratios = {train = 0.8, val = 0.2}", "seed = 0", ""]  # fmt: skip
+
+
+def _class_lines(seen: Seen, agreed: bool) -> list[str]:
+    total = sum(seen.pixels.values())
+    values = sorted(seen.pixels)
+    void = 255 if seen.mode == "values" and 255 in values and len(values) > 2 else None
+    lines = ["[classes]"]
+    if len(values) - (void is not None) > 255:
+        lines.append("ignore_index = 65535")
+    if void is not None:
+        lines.append(f"ignore_values = [{void}]  # {_share(seen, void, total)}; void in most datasets: is it here?")
+    elif seen.mode == "values":
+        lines.append("# ignore_values = [255]  # values without a class")
+    else:
+        lines.append("# ignore_colors = [[0, 0, 0]]  # colours without a class")
+    for value in values:
+        if value != void:
+            lines += ["", "[[class]]", *_one(value, seen, agreed), f"# {_share(seen, value, total)}"]
+    return lines
+
+
+def _one(value: int, seen: Seen, agreed: bool) -> list[str]:
+    if seen.mode == "colours":
+        colour = [value & 255, value >> 8 & 255, value >> 16]
+        return [f"name = {text_of('color ' + ' '.join(map(str, colour)))}", f"color = {text_of(colour)}"]
+    out = [f"name = {text_of(f'value {value}')}", f"values = [{value}]"]
+    if agreed and seen.palettes.get(value):
+        out.append(f"color = {text_of(list(next(iter(seen.palettes[value]))))}")
+    return out
+
+
+def _share(seen: Seen, value: int, total: int) -> str:
+    share = 100 * seen.pixels[value] / total
+    return f"{seen.pixels[value]:,} pixels ({share:.3g} %) in {seen.where[value]:,} of {seen.files:,} labels"

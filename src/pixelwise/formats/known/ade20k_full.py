@@ -1,0 +1,104 @@
+"""The full ADE20K: images/ADE/SPLIT/.../*.jpg with *_seg.png beside them, and index_ade20k.pkl for the names.
+
+https://groups.csail.mit.edu/vision/datasets/ADE20K . A pixel's object is R // 10 * 256 + G of its colour, its number
+in the image B (CSAILVision/ADE20K, utils/utils_ade20k.py); object k is the k-th of the index's `objectnames`, 0 none.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...classes import ClassTable
+from ...codecs import decode_stored
+from ...dataset import Dataset, FileSource, PathRule, Split, Splits
+from ...errors import FormatError, LabelError
+from ...files import read_bytes
+from ...labels import check_pair
+from ...types import Finding, Label, Size
+from ..paths import first, matches
+from ..rasterize import DrawnSource
+
+LOOKS_LIKE = "the full ADE20K (index_ade20k.pkl and images/ADE/training/**/*_seg.png)"
+INDEX = "index_ade20k.pkl"
+_SPLITS = {"train": "training", "val": "validation"}
+VOID = 65_535
+
+
+def find(path: Path) -> Path | None:
+    """`path` where it holds the full ADE20K."""
+    inside = path / "images/ADE/training" if path.is_dir() else path
+    return path if inside.is_dir() and first(inside, "{path}_seg.png") is not None else None
+
+
+def load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
+    """The dataset at `root`. classes: what the object numbers from 1 on mean; default by the dataset's index."""
+    table = classes or ClassTable(tuple(object_names(root / INDEX)), ignore_index=VOID)
+    makers = {name: partial(_split, root, name, on_disk, table) for name, on_disk in _SPLITS.items()
+              if (root / "images/ADE" / on_disk).is_dir()}  # fmt: skip
+    return Dataset(root, "ade20k_full", table, Splits(makers))
+
+
+def object_names(path: Path) -> list[str]:
+    """`objectnames` of the index, a pickle: read without running anything that is in it. FormatError `bad-index`.
+
+    A name that comes up again is followed by its number.
+    """
+    try:
+        index = _Plain(io.BytesIO(read_bytes(path))).load()
+        listed = [str(n) for n in index["objectnames"]]
+    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        what = f"no index of ADE20K: {error}"
+        raise FormatError(what, code="bad-index", where=path, fix="download it again") from None
+    seen: set[str] = set()
+    names = []
+    for k, name in enumerate(listed, 1):
+        names.append(name if name not in seen else f"{name} ({k})")
+        seen.add(name)
+    return names
+
+
+class _Plain(pickle.Unpickler):
+    """Arrays, lists, strings and numbers; any other object in a pickle could be code."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        array = module in ("numpy", "numpy.core.multiarray", "numpy._core.multiarray")
+        known = array and name in ("ndarray", "dtype", "_reconstruct", "scalar")
+        if known or (module, name) == ("_codecs", "encode"):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"it holds {module}.{name}")
+
+
+def _split(root: Path, name: str, on_disk: str, table: ClassTable) -> Split:
+    folder = f"images/ADE/{on_disk}/"
+    names = [m.name for m in matches(root, folder + "{path}.jpg")]
+    files = FileSource(root, names, table, PathRule(names, folder + "{}.jpg"))
+    draw = partial(_read, root / folder, names, table)
+    return Split(name, table, DrawnSource(files, draw, lambda i: [root / folder / f"{names[i]}_seg.png"]))
+
+
+def _read(
+    folder: Path, names: Sequence[str], table: ClassTable, index: int, size: Size, notes: list[Finding] | None
+) -> tuple[Label, Label]:
+    path = folder / f"{names[index]}_seg.png"
+    pixels = decode_stored(read_bytes(path), path, notes).pixels
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        raise LabelError("a label of the full ADE20K is RGB with 8 bits", code="unsupported-label-mode", where=path)
+    check_pair(size, (pixels.shape[0], pixels.shape[1]), path)
+    objects: Any = pixels[..., 0].astype(np.uint16) // 10 * 256 + pixels[..., 1]
+    if int(objects.max()) > len(table):
+        y, x = (int(v) for v in np.argwhere(objects > len(table))[0])
+        raise LabelError(
+            f"object {int(objects[y, x])} at x={x}, y={y} is none of {len(table)}", code="class-out-of-range",
+            where=path, fix="labels and index are of different versions of the dataset",
+        )  # fmt: skip
+    void = VOID if table.ignore_index is None else table.ignore_index
+    label: Any = np.where(objects == 0, void, objects.astype(np.int64) - 1).astype(table.dtype)
+    numbers: Any = np.ascontiguousarray(pixels[..., 2])
+    return label, numbers

@@ -1,0 +1,298 @@
+"""COCO: instances (polygons and run lengths in one JSON a split) and panoptic (coloured PNGs with a JSON).
+
+https://cocodataset.org/#format-data . The categories of the JSON are the class table: sorted by their ids, with
+their colours where they have some. In `coco`, class 0 is background: what no annotation covers. Where annotations
+overlap, the smaller lies on top: they are drawn by falling area (of the shape as drawn: the shoelace formula, or the
+pixels of the runs), those of the same area in the order of the file. Crowds are drawn as what they are crowds of.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from ...classes import ClassTable
+from ...codecs import decode_stored
+from ...dataset import Dataset, FileSource, Split, Splits
+from ...errors import FormatError, LabelError, MissingError, UsageError
+from ...files import read_bytes
+from ...labels import check_pair
+from ...types import Finding, Label, Size
+from ..class_tables import rgb
+from ..rasterize import Canvas, DrawnSource, Shape, area, polygon
+
+LOOKS_LIKE = "COCO instances (annotations/instances_SPLIT.json and SPLIT/, or SPLIT/_annotations.coco.json, or a JSON)"
+PANOPTIC_LOOKS_LIKE = "COCO panoptic (annotations/panoptic_SPLIT.json, a folder of PNGs of that name, and SPLIT/)"
+_IMAGES = ("{}", "images/{}", "images", "input_images", ".")
+"""Where the images of a split lie, relative to the dataset: its own folder, or a common one."""
+
+
+# -- what both have in common -------------------------------------------------------------------------------
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A COCO JSON; FormatError `bad-json` where it is none."""
+    try:
+        data = json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"no JSON: {error}", code="bad-json", where=path, fix="download it again") from None
+    if not isinstance(data, dict) or not all(isinstance(data.get(k), list) for k in ("images", "categories")):
+        raise FormatError("no COCO annotations: it needs lists of images and categories", code="bad-json", where=path)
+    _look_at(data, "images", ("id", "file_name"), path)
+    return data
+
+
+def _look_at(data: Mapping[str, Any], key: str, needs: Sequence[str], path: Path) -> None:
+    """FormatError where an entry of a list lacks one of `needs`; ids are whole numbers."""
+    listed = data.get(key)
+    if not isinstance(listed, list):
+        raise FormatError(f"no COCO annotations: {key} is no list", code="bad-json", where=path)
+    for n, entry in enumerate(listed):
+        for name in needs:
+            value = entry.get(name) if isinstance(entry, dict) else None
+            if not isinstance(value, str) if name == "file_name" else not _is_whole(value):
+                what = "is no entry" if not isinstance(entry, dict) else f"has the {name} {value!r}"
+                raise FormatError(f"{key}[{n}] {what}", code="bad-json", where=path, fix="download it again")
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.isascii() and value.isdigit()
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+
+
+def _categories(data: Mapping[str, Any], path: Path, background: bool) -> tuple[ClassTable, dict[int, int]]:
+    """The class table, and the class id of each category id."""
+    try:
+        listed = sorted(data["categories"], key=lambda c: int(c["id"]))
+        names = ["background"] * background + [str(c["name"]) for c in listed]
+        ids = {int(c["id"]): k + background for k, c in enumerate(listed)}
+        has_colours = all("color" in c for c in listed)
+        colours = [(0, 0, 0)] * background + [c["color"] for c in listed] if has_colours else []
+        if len(ids) < len(listed):
+            raise ValueError("a category id appears twice")
+        return ClassTable(tuple(names), colors=rgb(colours), ignore_index=255 if len(names) <= 255 else 65_535), ids
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise FormatError(f"bad categories: {error!r}", code="bad-json", where=path) from None
+
+
+def _image_folder(root: Path, split: str, data: Mapping[str, Any], path: Path, chosen: str | None) -> str:
+    """The folder of the split's images relative to the root: "" or a path that ends in /."""
+    listed = data["images"]
+    first = str(listed[0]["file_name"]) if listed else ""
+    places = [chosen] if chosen is not None else [p.format(split) for p in _IMAGES]
+    for place in places:
+        if (root / place / first).exists():
+            return "" if place == "." else f"{place}/"
+    raise MissingError(
+        f"the images are not in {' or '.join(places)}: looked for {first}", code="missing-file", where=path,
+        fix="choose their folder with images=...",
+    )  # fmt: skip
+
+
+def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTable | None, make: Any) -> Dataset:
+    """make(split, path, data) -> Split. The smallest JSON tells the classes; each split must have the same ones."""
+    smallest = min(jsons.values(), key=lambda p: p.stat().st_size)
+    table, _ = _categories(read_json(smallest), smallest, name == "coco")
+    if classes is not None and len(classes) != len(table):
+        raise UsageError(f"{smallest.name} has {len(table)} classes, the table {len(classes)}", code="bad-argument")
+    chosen = classes or table
+
+    def split(split_name: str, path: Path) -> Split:
+        data = read_json(path)
+        own, _ = _categories(data, path, name == "coco")
+        if own != table:
+            raise FormatError(f"its categories are not those of {smallest.name}", code="bad-json", where=path)
+        made: Split = make(split_name, path, data, chosen)
+        return made
+
+    return Dataset(root, name, chosen, Splits({s: partial(split, s, p) for s, p in jsons.items()}))
+
+
+def _files(root: Path, folder: str, listed: Sequence[Mapping[str, Any]], table: ClassTable, path: Path) -> FileSource:
+    names = [str(PurePosixPath(str(i["file_name"])).with_suffix("")) for i in listed]
+    if len(set(names)) < len(names):
+        raise FormatError("an image appears twice", code="bad-json", where=path)
+    outside = next((n for n in names if n.startswith("/") or ".." in n.split("/")), None)
+    if outside is not None:
+        raise FormatError(f"{outside!r} leads out of the dataset's folder", code="path-escapes-root", where=path)
+    return FileSource(root, names, table, [folder + str(i["file_name"]) for i in listed], listed=lambda i: str(path))
+
+
+# -- instances ----------------------------------------------------------------------------------------------
+
+
+def _instance_jsons(path: Path) -> dict[str, Path]:
+    if path.is_file():
+        return {path.stem.removeprefix("instances_"): path} if path.suffix == ".json" else {}
+    named = {p.stem.removeprefix("instances_"): p for p in sorted(path.glob("annotations/instances_*.json"))}
+    return named or {p.parent.name: p for p in sorted(path.glob("*/_annotations.coco.json"))}
+
+
+def find(path: Path) -> Path | None:
+    """`path` where it holds COCO instances, or is a JSON of them."""
+    if path.is_file():
+        return path if path.suffix == ".json" and not (path.parent / path.stem).is_dir() else None
+    return path if _instance_jsons(path) else None
+
+
+def load(root: Path, *, images: str | None = None, classes: ClassTable | None = None, crowd: str = "class") -> Dataset:
+    """The dataset at `root`. images: the folder of the images. crowd: "class", or "void" for no class at all."""
+    if crowd not in ("class", "void"):
+        raise UsageError(f"crowd is 'class' or 'void', got {crowd!r}", code="bad-argument")
+    jsons = _instance_jsons(root)
+    base = root.parent if root.is_file() else root
+
+    def make(split: str, path: Path, data: Mapping[str, Any], table: ClassTable) -> Split:
+        beside = "." if base == path.parent else path.parent.name
+        folder = _image_folder(base, split, data, path, images or (beside if path.stem.startswith("_") else None))
+        listed = data["images"]
+        shapes = _Shapes(data, path, crowd == "void")
+        draw = partial(_draw_instances, table, [int(i["id"]) for i in listed], shapes, str(path))
+        return Split(
+            split,
+            table,
+            DrawnSource(_files(base, folder, listed, table, path), draw, lambda i: [path], f"crowd {crowd}"),
+        )
+
+    return _dataset(base, "coco", jsons, classes, make)
+
+
+class _Shapes:
+    """The annotations of each image, as compact arrays: a JSON's lists of numbers take ten times the memory."""
+
+    def __init__(self, data: Mapping[str, Any], path: Path, void_crowds: bool) -> None:
+        table, ids = _categories(data, path, True)
+        void = table.ignore_index or 0
+        self._of: dict[int, list[Shape]] = {int(i["id"]): [] for i in data["images"]}
+        entries = data.get("annotations", [])
+        if not isinstance(entries, list):
+            raise FormatError("annotations is no list", code="bad-json", where=path)
+        for n, entry in enumerate(entries):
+            where = f"{path} (annotations[{n}])"
+            try:
+                image, category = int(entry["image_id"]), ids[int(entry["category_id"])]
+                segmentation, is_crowd = entry["segmentation"], bool(entry.get("iscrowd", 0))
+                own = self._of[image]
+            except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+                raise FormatError(
+                    f"an annotation without image, category or segmentation: {error!r}", code="bad-json", where=where
+                ) from None
+            if segmentation == [] or segmentation is None:  # a box only: nothing that could be drawn
+                continue
+            category = void if is_crowd and void_crowds else category
+            own.append(_shape(segmentation, category, len(own) + 1, where))
+        for own in self._of.values():
+            own.sort(key=area, reverse=True)
+
+    def __getitem__(self, image: int) -> list[Shape]:
+        return self._of[image]
+
+
+def _shape(segmentation: Any, category: int, number: int, where: str) -> Shape:
+    if isinstance(segmentation, dict):
+        counts = segmentation.get("counts")
+        if isinstance(counts, str):
+            return Shape(category, number, runs=counts.encode("utf-8", "replace"))
+        try:
+            return Shape(category, number, runs=np.array(counts, np.int64).reshape(-1))
+        except (TypeError, ValueError, OverflowError):
+            raise LabelError("damaged run lengths", code="bad-rle", where=where) from None
+    if not isinstance(segmentation, list):
+        raise LabelError("neither polygons nor run lengths", code="bad-polygon", where=where)
+    return Shape(category, number, tuple(polygon(p, where) for p in segmentation))
+
+
+def _draw_instances(
+    table: ClassTable, image_ids: Sequence[int], shapes: _Shapes, where: str, index: int, size: Size,
+    notes: list[Finding] | None,
+) -> tuple[Label, Label]:  # fmt: skip
+    canvas = Canvas(size, table, 0)
+    for shape in shapes[image_ids[index]]:
+        canvas.add(shape, f"{where} (image {image_ids[index]})")
+    return canvas.label, canvas.instances
+
+
+# -- panoptic -----------------------------------------------------------------------------------------------
+
+
+def _panoptic_jsons(root: Path) -> Iterator[tuple[str, Path, Path]]:
+    """(split, JSON, folder of PNGs) of each split."""
+    for path in sorted({*root.glob("annotations/panoptic_*.json"), *root.glob("panoptic_*.json")}):
+        folder = next((f for f in (path.with_suffix(""), root / path.stem) if f.is_dir()), None)
+        if folder is not None:
+            yield path.stem.removeprefix("panoptic_"), path, folder
+
+
+def find_panoptic(path: Path) -> Path | None:
+    """`path` where it holds COCO panoptic labels."""
+    return path if path.is_dir() and next(_panoptic_jsons(path), None) is not None else None
+
+
+def load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable | None = None) -> Dataset:
+    """The dataset at `root`. images: the folder of the images. instances are the segments' ids, 0 where there is none.
+
+    A segment's id is R + 256 G + 65536 B (cocodataset/panopticapi, utils.rgb2id); id 0 is void.
+    """
+    found = {split: (path, folder) for split, path, folder in _panoptic_jsons(root)}
+
+    def make(split: str, path: Path, data: Mapping[str, Any], table: ClassTable) -> Split:
+        _look_at(data, "annotations", ("image_id", "file_name"), path)
+        of = {a["image_id"]: a for a in data["annotations"]}
+        listed = [i for i in data["images"] if i["id"] in of]
+        files = _files(root, _image_folder(root, split, data, path, images), listed, table, path)
+        _, ids = _categories(data, path, False)
+        entries = [_segments(of[i["id"]], ids, table, path) for i in listed]
+        pngs = found[split][1]
+        draw = partial(_read_panoptic, pngs, table, entries)
+        left = len(data["images"]) - len(listed)
+        what = f"{left} images have no annotation and are left out"
+        notes = (Finding("unannotated-images", "note", str(path), what),) if left else ()
+        source = DrawnSource(files, draw, lambda i: [path, pngs / entries[i][0]])
+        return Split(split, table, source, notes=notes)
+
+    return _dataset(root, "coco_panoptic", {s: p for s, (p, _) in found.items()}, classes, make)
+
+
+def _segments(entry: Mapping[str, Any], ids: Mapping[int, int], table: ClassTable, path: Path) -> tuple[str, Any, Any]:
+    """The PNG's name, its segments' ids ascending, and their classes. Id 0 is void."""
+    try:
+        pairs = sorted((int(s["id"]), ids[int(s["category_id"])]) for s in entry["segments_info"])
+        pairs.insert(0, (0, int(table.ignore_index or 0)))
+        numbers, categories = np.array([p[0] for p in pairs], np.uint32), np.array([p[1] for p in pairs], np.uint16)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise FormatError(f"a damaged annotation: {error!r}", code="bad-json", where=path) from None
+    name = PurePosixPath(entry["file_name"])
+    if name.is_absolute() or ".." in name.parts:
+        raise FormatError(f"{str(name)!r} leads out of the dataset's folder", code="path-escapes-root", where=path)
+    return str(name), numbers, categories
+
+
+def _read_panoptic(
+    folder: Path, table: ClassTable, entries: Sequence[tuple[str, Any, Any]], index: int, size: Size,
+    notes: list[Finding] | None,
+) -> tuple[Label, Label]:  # fmt: skip
+    from ...kernels.polygon import look_up_ids
+
+    name, ids, classes = entries[index]
+    path = folder / name
+    pixels = decode_stored(read_bytes(path), path, notes).pixels
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        raise LabelError("a panoptic PNG is RGB with 8 bits", code="unsupported-label-mode", where=path)
+    check_pair(size, (pixels.shape[0], pixels.shape[1]), path)
+    label: Any = np.empty(size, table.dtype)
+    numbers: Any = np.empty(size, np.uint32)
+    flat = np.ascontiguousarray(pixels).reshape(-1, 3)
+    bad = look_up_ids(flat, ids, classes, label.reshape(-1), numbers.reshape(-1))
+    if bad >= 0:
+        r, g, b = (int(v) for v in flat[bad])
+        raise LabelError(
+            f"segment {r + 256 * g + 65536 * b}, first at x={bad % size[1]}, y={bad // size[1]}, is not in the JSON",
+            code="unknown-segment", where=path, fix="PNG and JSON are of different versions: download both again",
+        )  # fmt: skip
+    return label, numbers

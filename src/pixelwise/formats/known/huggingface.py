@@ -1,0 +1,282 @@
+"""Hugging Face datasets on disk: Parquet with an image and a label-map column, and imagefolder with a metadata file.
+
+https://huggingface.co/docs/datasets/image_dataset . Neither form says what the label values mean: that comes from an
+`id2label.json` beside the data, or from `classes=`. Labels keep their stored values.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...classes import ClassTable
+from ...codecs import decode_image, decode_stored, parse_header
+from ...dataset import Dataset, Decoding, FileSource, Split, Splits
+from ...errors import FormatError
+from ...files import read_bytes
+from ...labels import check_pair, to_ids
+from ...types import Clock, Finding, Origin, Sample, Window
+
+I64 = NDArray[np.int64]
+PARQUET_LOOKS_LIKE = "Hugging Face Parquet (SPLIT-*.parquet with columns image and annotation, label, mask or the like)"
+FOLDER_LOOKS_LIKE = "Hugging Face imagefolder (SPLIT/metadata.csv or .jsonl with file_name and a column of label files)"
+LABEL_COLUMNS = ("annotation", "label", "mask", "segmentation", "semantic_segmentation", "label_map", "masks", "labels")
+_METADATA = ("metadata.csv", "metadata.jsonl")
+_NAMES = {"validation": "val", "valid": "val"}
+_DECODING = Decoding(check_palette=False)
+GROUPS = 8
+"""Row groups kept in memory: `datasets` writes 100 images a group, about 10 to 30 MB."""
+
+
+def _classes(root: Path) -> ClassTable:
+    path = next((p for p in (root / "id2label.json", root / "data" / "id2label.json") if p.exists()), None)
+    if path is None:
+        raise FormatError(
+            "nothing says what the label values mean", code="no-class-table", where=root,
+            fix="pass classes=, or put an id2label.json there: {\"0\": \"background\", ...}",
+        )  # fmt: skip
+    try:
+        pairs = sorted((int(k), str(v)) for k, v in json.loads(read_bytes(path)).items())
+    except (ValueError, AttributeError):
+        raise FormatError("expected an object of id: name", code="bad-class-table", where=path) from None
+    names = [n if [m for _, m in pairs].count(n) == 1 else f"{n} {v}" for v, n in pairs]
+    void = 255 if len(names) <= 255 and all(v != 255 for v, _ in pairs) else 65_535
+    return ClassTable(tuple(names), ignore_index=void, values={v: i for i, (v, _) in enumerate(pairs)} | {void: void})
+
+
+# -- Parquet ------------------------------------------------------------------------------------------------
+
+
+def _parquets(root: Path) -> dict[str, list[Path]]:
+    """Split -> its files in order."""
+    out: dict[str, list[Path]] = {}
+    for path in sorted([*root.glob("*.parquet"), *root.glob("*/*.parquet")]):
+        named = re.match(r"([A-Za-z]\w*?)-\d+-of-\d+", path.stem)
+        split = named[1] if named else path.stem if path.parent == root else path.parent.name
+        out.setdefault(_NAMES.get(split, split), []).append(path)
+    return out
+
+
+def _columns(path: Path) -> tuple[str, str | None] | None:
+    """The names of the image and the label column, where the file has an image column."""
+    from pyarrow import ArrowException, parquet
+
+    try:
+        schema = parquet.read_schema(path)
+    except (ArrowException, OSError):
+        return None
+    images = [f.name for f in schema if str(f.type).startswith("struct<bytes: binary")]
+    if "image" not in images and len(images) != 2:
+        return None
+    image = "image" if "image" in images else images[0]
+    return image, next((c for c in (*LABEL_COLUMNS, *images) if c in images and c != image), None)
+
+
+def find_parquet(path: Path) -> Path | None:
+    """`path` where it holds Parquet files of images with label maps."""
+    found = _parquets(path) if path.is_dir() else {}
+    columns = _columns(next(iter(found.values()))[0]) if found else None
+    return path if columns is not None and columns[1] is not None else None
+
+
+def load_parquet(root: Path, *, classes: ClassTable | None = None) -> Dataset:
+    """The dataset at `root`. classes: what the label values mean, where no id2label.json says it."""
+    table = classes or _classes(root)
+    return Dataset(
+        root, "hf_parquet", table, Splits({s: partial(_parquet_split, s, p, table) for s, p in _parquets(root).items()})
+    )
+
+
+def _parquet_split(name: str, paths: list[Path], table: ClassTable) -> Split:
+    return Split(name, table, ParquetSource(paths, table))
+
+
+class ParquetSource:
+    """Images and labels as encoded files in the rows of Parquet files. Thread-safe.
+
+    A row group is read whole and the last few are kept; samples in random order read many of them: pack such a
+    dataset before training.
+    """
+
+    def __init__(self, paths: Sequence[Path], table: ClassTable) -> None:
+        from pyarrow import parquet
+
+        columns = _columns(paths[0])
+        if columns is None:
+            raise FormatError("no column of images", code="no-dataset", where=paths[0])
+        self.table = table
+        self._columns = [c for c in columns if c is not None]
+        self._files = [parquet.ParquetFile(p) for p in paths]
+        self._paths = paths
+        rows = [f.metadata.row_group(g).num_rows for f in self._files for g in range(f.num_row_groups)]
+        self._groups = [(k, g) for k, f in enumerate(self._files) for g in range(f.num_row_groups)]
+        self._ends = np.cumsum(rows)
+        self._kept: OrderedDict[int, Any] = OrderedDict()
+        self._lock = threading.Lock()
+        self._sizes: I64 | None = None
+        self.names: Sequence[str] = self._read_names()
+
+    def _read_names(self) -> list[str]:
+        column = f"{self._columns[0]}.path"
+        found = [str(v) for f in self._files for v in _inner(f.read(columns=[column]), self._columns[0], "path")]
+        names = [PurePosixPath(n).stem for n in found]
+        return names if len(set(names)) == len(names) else [f"{i:06d}" for i in range(len(names))]
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether there is a column of labels."""
+        return len(self._columns) > 1
+
+    def origin(self, index: int) -> Origin:
+        """The Parquet file, and the row."""
+        group = int(np.searchsorted(self._ends, index, side="right"))
+        how = f"row {index} of the split, classes {self.table.to_dict()}"
+        return Origin((str(self._paths[self._groups[group][0]]),), how)
+
+    def sizes(self, indices: I64 | None = None) -> I64:
+        """(n, 2) int64 (height, width); the first call reads all images' bytes once."""
+        if self._sizes is None:
+            sizes = np.zeros((len(self), 2), np.int64)
+            for i in range(len(self)):
+                header = parse_header(self._bytes(i)[0], self._where(i))
+                sizes[i] = header.height, header.width
+            self._sizes = sizes
+        return self._sizes if indices is None else self._sizes[indices]
+
+    def _where(self, index: int) -> str:
+        group = int(np.searchsorted(self._ends, index, side="right"))
+        return f"{self._paths[self._groups[group][0]]} (row {index} of the split)"
+
+    def _bytes(self, index: int) -> list[bytes]:
+        """The encoded files of a row, in the order of the columns."""
+        group = int(np.searchsorted(self._ends, index, side="right"))
+        with self._lock:
+            if group not in self._kept:
+                file, own = self._groups[group]
+                self._kept[group] = self._files[file].read_row_group(own, columns=self._columns)
+                while len(self._kept) > GROUPS:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(group)
+            rows = self._kept[group]
+        at = index - (int(self._ends[group - 1]) if group else 0)
+        values = [rows.column(c)[at].as_py() for c in self._columns]
+        if any(v is None or v.get("bytes") is None for v in values):
+            raise FormatError(
+                "an image without bytes", code="missing-file", where=self._where(index),
+                fix="its file is referred to, not embedded: write the dataset with embedded images",
+            )  # fmt: skip
+        return [v["bytes"] for v in values]
+
+    def read(
+        self,
+        index: int,
+        window: Window | None = None,
+        *,
+        clock: Clock | None = None,
+        notes: list[Finding] | None = None,
+    ) -> Sample:
+        """Row `index`, decoded; see Source.read."""
+        if clock is not None:
+            clock.start()
+        data = self._bytes(index)
+        if clock is not None:
+            clock.lap("reading")
+        where = self._where(index)
+        image = decode_image(data[0], where, notes)
+        label = None
+        if len(data) > 1:
+            stored = decode_stored(data[1], where, notes, frozenset({"tiff"}))
+            label = to_ids(stored, self.table, where, notes, check_palette=False)
+            check_pair((image.shape[0], image.shape[1]), (label.shape[0], label.shape[1]), where)
+        if clock is not None:
+            clock.lap("decoding")
+        if window is not None:
+            cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
+            image, label = image[cut], None if label is None else label[cut]
+        return Sample(self.names[index], image, label)
+
+
+def _inner(table: Any, column: str, field: str) -> Iterator[Any]:
+    for chunk in table.column(column).chunks:
+        yield from chunk.field(field).to_pylist()
+
+
+# -- imagefolder --------------------------------------------------------------------------------------------
+
+
+def _metadata(root: Path) -> dict[str, Path]:
+    """Split -> its metadata file."""
+    found = {p.parent.name: p for name in _METADATA for p in sorted(root.glob(f"*/{name}"))}
+    found |= {p.parent.name: p for name in _METADATA for p in sorted(root.glob(f"data/*/{name}"))}
+    own = [root / name for name in _METADATA if (root / name).exists()]
+    if not found and own:
+        found = {"train": own[0]}
+    return {_NAMES.get(s, s): p for s, p in found.items()}
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    text = read_bytes(path).decode("utf-8-sig", "replace")
+    try:
+        if path.suffix == ".csv":
+            return list(csv.DictReader(io.StringIO(text)))
+        return [dict(json.loads(line)) for line in text.splitlines() if line.strip()]
+    except (ValueError, TypeError):
+        raise FormatError("expected one JSON object a line", code="bad-json", where=path) from None
+
+
+def _keys(row: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The columns that name the image's and the label's file."""
+    files = [k for k in row if k == "file_name" or k.endswith("_file_name")]
+    image = next((k for k in ("file_name", "image_file_name") if k in files), None)
+    label = next((k for k in files if k != image), None) or next((k for k in LABEL_COLUMNS if k in row), None)
+    return None if image is None or label is None else (image, label)
+
+
+def find_folder(path: Path) -> Path | None:
+    """`path` where a metadata file names images and label files."""
+    for found in _metadata(path).values() if path.is_dir() else ():
+        rows = _rows(found)
+        keys = _keys(rows[0]) if rows else None
+        if keys is not None and (found.parent / str(rows[0][keys[1]])).is_file():
+            return path
+    return None
+
+
+def load_folder(root: Path, *, classes: ClassTable | None = None) -> Dataset:
+    """The dataset at `root`. classes: what the label values mean, where no id2label.json says it."""
+    table = classes or _classes(root)
+    makers = {name: partial(_folder_split, root, name, path, table) for name, path in _metadata(root).items()}
+    return Dataset(root, "hf_imagefolder", table, Splits(makers))
+
+
+def _folder_split(root: Path, name: str, path: Path, table: ClassTable) -> Split:
+    rows = _rows(path)
+    keys = _keys(rows[0]) if rows else None
+    if keys is None:
+        raise FormatError("no column of label files", code="no-dataset", where=path)
+    folder = path.parent.relative_to(root).as_posix()
+    prefix = "" if folder == "." else folder + "/"
+    pairs = [(str(r.get(keys[0])), str(r.get(keys[1]))) for r in rows]
+    outside = next((p for pair in pairs for p in pair if p.startswith("/") or ".." in p.split("/")), None)
+    if outside is not None:
+        raise FormatError(f"{outside!r} leads out of the folder", code="path-escapes-root", where=path)
+    names = [image.rpartition(".")[0] for image, _ in pairs]
+    if len(set(names)) < len(names):
+        names = [image for image, _ in pairs]
+    source = FileSource(root, names, table, [prefix + i for i, _ in pairs], [prefix + la for _, la in pairs],
+                        listed=lambda i: f"{path}:{i + 1 + (path.suffix == '.csv')}", decoding=_DECODING)  # fmt: skip
+    return Split(name, table, source)

@@ -1,0 +1,185 @@
+"""LabelMe: one JSON of shapes beside each image; and what its labelme2voc script exports.
+
+https://github.com/wkentaro/labelme . Classes are listed once for the whole dataset: in labels.txt (beside the images
+or above them), else the sorted names of all shapes. `__ignore__` is void, and what no shape covers is background.
+Shapes are drawn in the order of the file, later ones on top, by Pillow, as LabelMe draws them.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...classes import ClassTable
+from ...codecs import decode_stored
+from ...dataset import Dataset, Decoding, FileSource, Split, Splits
+from ...errors import FormatError, LabelError
+from ...files import read_bytes
+from ...labels import check_pair
+from ...types import Finding, Label, Size
+from ..layout import Coding, Family, Layout
+from ..rasterize import DrawnSource
+
+LOOKS_LIKE = "LabelMe (a JSON with shapes beside each image)"
+VOID, BACKGROUND = "__ignore__", "_background_"
+
+
+def find(path: Path) -> Path | None:
+    """`path` where the JSONs of LabelMe lie."""
+    if not path.is_dir():
+        return None
+    for found in _jsons(path)[:3]:
+        with found.open("rb") as file:
+            if b'"shapes"' in (head := file.read(1 << 16)) or (b'"flags"' in head and b'"version"' in head):
+                return path
+    return None
+
+
+def _jsons(root: Path) -> list[Path]:
+    return sorted(p for p in root.glob("*.json") if not p.name.startswith("."))
+
+
+def load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
+    """The dataset at `root`. classes: the table; default from labels.txt, else from the shapes of all files."""
+    table = classes or _classes(root)
+    return Dataset(root, "labelme", table, Splits({"all": partial(_split, root, table)}))
+
+
+def _classes(root: Path) -> ClassTable:
+    listed = next((p for p in (root / "labels.txt", root.parent / "labels.txt") if p.is_file()), None)
+    if listed is not None:
+        return class_list(listed)
+    names = {str(s["label"]) for path in _jsons(root) for s in _read(path)["shapes"]}
+    return _table([BACKGROUND, *sorted(names - {BACKGROUND, VOID})])
+
+
+def class_list(path: Path) -> ClassTable:
+    """The table of labels.txt or class_names.txt: one name a line."""
+    names = [line.strip() for line in read_bytes(path).decode("utf-8-sig", "replace").splitlines() if line.strip()]
+    return _table([n for n in names if n != VOID])
+
+
+def _table(names: Sequence[str]) -> ClassTable:
+    return ClassTable(tuple(names if BACKGROUND in names else [BACKGROUND, *names]))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(read_bytes(path))
+        if not isinstance(data["shapes"], list) or not all("label" in s and "points" in s for s in data["shapes"]):
+            raise ValueError("shapes need a label and points")
+        return dict(data)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise FormatError(f"no JSON of LabelMe: {error!r}", code="bad-json", where=path) from None
+
+
+def _split(root: Path, table: ClassTable) -> Split:
+    jsons = _jsons(root)
+    images = [str(_read(p).get("imagePath") or p.stem + ".jpg").replace("\\", "/").rpartition("/")[2] for p in jsons]
+    files = FileSource(root, [p.stem for p in jsons], table, images, listed=lambda i: str(jsons[i]))
+    return Split("all", table, DrawnSource(files, partial(_draw, jsons, table), lambda i: [jsons[i]]))
+
+
+def _draw(
+    jsons: Sequence[Path], table: ClassTable, index: int, size: Size, notes: list[Finding] | None
+) -> tuple[Label, Label]:
+    from PIL import Image, ImageDraw
+
+    path = jsons[index]
+    data = _read(path)
+    check_pair(size, (data.get("imageHeight") or size[0], data.get("imageWidth") or size[1]), path)
+    label: Any = np.full(size, table.index(BACKGROUND) if BACKGROUND in table.names else 0, table.dtype)
+    instances = np.zeros(size, np.uint16)
+    groups: dict[Any, int] = {}
+    for n, shape in enumerate(data["shapes"]):
+        if shape.get("shape_type") == "mask":
+            inside = _mask(shape, size, f"{path} (shapes[{n}])")
+        else:
+            mask = Image.new("1", (size[1], size[0]))
+            _shape(ImageDraw.Draw(mask), shape, f"{path} (shapes[{n}])")
+            inside = np.asarray(mask)
+        name, group = str(shape["label"]), shape.get("group_id")
+        number = len(groups) + 1 if group is None else groups.get((name, group), len(groups) + 1)
+        groups[(name, group) if group is not None else n] = number
+        label[inside] = table.ignore_index if name == VOID else table.index(name)
+        instances[inside] = 0 if name == VOID else number
+    return label, instances
+
+
+def _shape(draw: Any, shape: dict[str, Any], where: str) -> None:
+    """Draw one shape; what the types mean is LabelMe's labelme/utils/shape.py."""
+    kind = shape.get("shape_type") or "polygon"
+    try:
+        points = [(float(x), float(y)) for x, y in shape["points"]]
+    except (TypeError, ValueError):
+        raise LabelError("points are no pairs of numbers", code="bad-polygon", where=where) from None
+    expected = {"polygon": 3, "rectangle": 2, "circle": 2, "line": 2, "linestrip": 2, "point": 1}.get(kind)
+    if expected is None or len(points) < expected:
+        raise LabelError(
+            f"a {kind} of {len(points)} points", code="bad-polygon", where=where,
+            fix="polygons, rectangles, circles, lines, line strips, points and masks can be drawn",
+        )  # fmt: skip
+    if kind == "polygon":
+        draw.polygon(points, outline=1, fill=1)
+    elif kind == "rectangle":
+        (xa, ya), (xb, yb) = points[:2]
+        draw.rectangle([min(xa, xb), min(ya, yb), max(xa, xb), max(ya, yb)], outline=1, fill=1)
+    elif kind in ("line", "linestrip"):
+        draw.line(points, fill=1, width=10)
+    else:
+        (x, y) = points[0]
+        r = 5.0 if kind == "point" else float(np.hypot(points[1][0] - x, points[1][1] - y))
+        draw.ellipse([x - r, y - r, x + r, y + r], outline=1, fill=1)
+
+
+def _mask(shape: dict[str, Any], size: Size, where: str) -> NDArray[np.bool_]:
+    """A mask shape: a PNG in base64 that lies with its corner pixels on the two points (LabelMe 5, utils/shape.py)."""
+    try:
+        (x0, y0), (x1, y1) = ((int(x), int(y)) for x, y in shape["points"])
+        data = b64decode(shape["mask"], validate=True)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise LabelError(f"no mask of LabelMe: {error!r}", code="bad-mask", where=where,
+                         fix="a mask has two points and a PNG in base64") from None  # fmt: skip
+    patch = decode_stored(data, where).pixels != 0
+    if patch.shape != (y1 - y0 + 1, x1 - x0 + 1):
+        raise LabelError(f"the mask is {patch.shape}, its points span {(y1 - y0 + 1, x1 - x0 + 1)} (height, width)",
+                         code="bad-mask", where=where)  # fmt: skip
+    inside = np.zeros(size, bool)
+    top, left = max(y0, 0), max(x0, 0)
+    part = inside[top : max(y1 + 1, 0), left : max(x1 + 1, 0)]  # what reaches beyond the image is cut
+    part[:] = patch[top - y0 :, left - x0 :][: part.shape[0], : part.shape[1]]
+    return inside
+
+
+def _exported(root: Path) -> ClassTable:
+    return class_list(root / "class_names.txt")
+
+
+def _exported_values(root: Path) -> ClassTable:
+    plain = _exported(root)
+    return ClassTable(plain.names, plain.colors, values={**{i: i for i in range(len(plain))}, 255: 255})
+
+
+EXPORT = Family(
+    "labelme_voc",
+    "LabelMe's export (class_names.txt, JPEGImages/ and SegmentationClass/ or SegmentationClassNpy/)",
+    (
+        Layout(
+            "JPEGImages/{name}.jpg",
+            {
+                "png": Coding("SegmentationClass/{name}.png", _exported, "SegmentationObject/{name}.png"),
+                "npy": Coding("SegmentationClassNpy/{name}.npy", _exported_values, "SegmentationObject/{name}.png",
+                              decoding=Decoding(frozenset({"npy"}), minus_one=255)),
+            },
+            needs=("class_names.txt",),
+        ),
+    ),
+)  # fmt: skip
+"""What labelme2voc.py writes: palette PNGs with 255 for `__ignore__`; in the NPY it is -1."""

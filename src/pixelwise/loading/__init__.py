@@ -1,0 +1,13 @@
+"""Loading: a split as batches. `Loader` is the public face.
+
+    loader    Loader, its state and timing        samplers  the order of an epoch, and choosing samples by class
+    workers   threads that fill batches           buffers   batch memory, used again
+    options   the Loader's arguments, checked     render    plans and pixels to batch arrays
+"""
+
+from __future__ import annotations
+
+from .loader import Loader
+from .samplers import RareClassSampling, RepeatFactor
+
+__all__ = ["Loader", "RareClassSampling", "RepeatFactor"]

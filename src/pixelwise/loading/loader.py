@@ -1,0 +1,342 @@
+"""Loader: a split, transforms and a batch size make an iterable of batches.
+
+The consumer's thread plans a batch at once and hands it to worker threads sample by sample; they read, decode and
+render straight into the batch's arrays. At most `prefetch` batches are under way beside the one in the consumer's
+hands, so memory is bounded by `prefetch + 2` batches. Order, pixels and randomness depend on addresses only, never on
+threads.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arguments import check_choice, check_count
+from ..dataset import Split
+from ..errors import DataError, PairError, UsageError
+from ..randomness import Draws, check_seed
+from ..threads import default_threads
+from ..transforms import F64, I64, Plans, Transform, make_plans
+from ..transforms.plans import check_transforms
+from ..types import U8, Batch, Clock, MappedSource
+from .buffers import Memory
+from .options import check_fill, check_sampler, check_shard, check_state
+from .render import FILL, Output, Renderer, Slot
+from .samplers import Order, Sampler
+from .workers import Crew, Job
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where the time went, in seconds summed over threads, since the loader was made.
+
+    reading, decoding, rendering: work of the threads. idle: threads without work, because the consumer was slower.
+    planning: making plans, in the consumer's thread. waiting: the consumer waited for a batch.
+    """
+
+    reading: float
+    decoding: float
+    rendering: float
+    idle: float
+    planning: float
+    waiting: float
+    batches: int
+    samples: int
+
+    @property
+    def slowest(self) -> str:
+        """What training waits for: "reading", "decoding", "rendering", or "nothing" where threads wait for it."""
+        work = {"reading": self.reading, "decoding": self.decoding, "rendering": self.rendering}
+        return "nothing" if self.idle > sum(work.values()) else max(work, key=lambda k: work[k])
+
+
+class Loader:
+    """Batches of a split, always the same for the same seed, whatever the number of threads.
+
+    split: what to load. batch_size: samples a batch (of this rank). transforms: plan images and labels together, in
+    order.
+
+    - shuffle: another order each epoch. sampler: chooses the samples, such as RareClassSampling; without one every
+      sample comes once. drop_last: leave out a last batch that is not full. seed: 0..2^64-1.
+    - small: images smaller than a crop without padding are left out ("drop", see `dropped`), padded with fill colour
+      and `ignore_index` ("pad"), or refused ("error"). What counts after a random scale is its smallest factor. fill:
+      RGB colour of padding.
+    - output: "float32" or "float16" (B, 3, H, W), in 0..1 or normalised; "uint8" (B, 3, H, W) or "uint8-hwc"
+      (B, H, W, 3), with normalisation left to the device.
+    - label_dtype: None for the class table's own (uint8 up to 255 classes), or "int32", "int64".
+    - threads: default one a core. prefetch: batches under way.
+    - shard: (rank, world); every rank gets the same number of batches.
+    - on_error: "raise" stops at the first sample that cannot be read exactly; "skip" fills its place with
+      `ignore_index`, marks it not `real` and names it in `skipped`.
+
+    Iterating starts the next epoch, or continues where `load_state_dict` says. Images of different sizes are padded to
+    the largest of the batch; `batch.sizes` tells their own.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        transforms: Sequence[Transform] = (),
+        *,
+        shuffle: bool = False,
+        drop_last: bool = False,
+        seed: int = 0,
+        small: Literal["drop", "pad", "error"] = "drop",
+        output: Output = "float32",
+        label_dtype: str | None = None,
+        threads: int | None = None,
+        shard: tuple[int, int] = (0, 1),
+        on_error: Literal["raise", "skip"] = "raise",
+        prefetch: int = 2,
+        sampler: Sampler | None = None,
+        fill: tuple[int, int, int] = FILL,
+    ) -> None:
+        check_choice("small", small, ("drop", "pad", "error"))
+        check_choice("output", output, ("float32", "float16", "uint8", "uint8-hwc"))
+        check_choice("on_error", on_error, ("raise", "skip"))
+        check_choice("label_dtype", label_dtype, (None, "uint8", "uint16", "int32", "int64"))
+        check_count("batch_size", batch_size)
+        check_count("prefetch", prefetch)
+        threads = default_threads() if threads is None else threads
+        check_count("threads", threads)
+        rank, world = check_shard(shard)
+        if not isinstance(split, Split):
+            raise UsageError(
+                f"a Loader reads a Split, got {type(split).__name__}",
+                code="bad-argument",
+                fix='give dataset["train"]',
+            )
+        if sampler is not None:
+            check_sampler(sampler, len(split), len(split.classes))
+        self.split = split
+        self.batch_size = batch_size
+        self.transforms = check_transforms(transforms)
+        self.seed = check_seed(seed)
+        self.output: Output = output
+        self.threads = threads
+        self.on_error = on_error
+        self.prefetch = prefetch
+        self.fill = check_fill(fill)
+        self.ignore_index = _ignore_index(split)
+        self.label_dtype = np.dtype(label_dtype or split.classes.dtype)
+        if self.label_dtype.itemsize == 1 and split.classes.dtype == np.uint16:
+            raise UsageError(
+                "uint8 cannot hold the ids of this class table",
+                code="bad-argument",
+                fix='label_dtype="int64"',
+            )
+        source = split.source
+        self._mapped = source if isinstance(source, MappedSource) and source.is_raw else None
+        self._kept = self._keep(small)
+        n = len(split) if self._kept is None else len(self._kept)
+        if not n:
+            sampler = None  # nothing to choose from
+        elif sampler is not None:
+            sampler = sampler if self._kept is None else sampler.restrict(self._kept)
+            n = len(sampler)
+        self._order = Order(n, batch_size, shuffle, drop_last, self.seed, rank, world, sampler)
+        self.epoch = 0
+        self.batch = 0
+        self._resume = True  # the next iteration starts at (epoch, batch) instead of at the next epoch
+        self._memory = Memory(keep=2 * (prefetch + 2))
+        self._clocks: list[Clock] = []
+        self._own = Clock()
+        self._counts = [0, 0]
+        self.skipped: list[tuple[str, str]] = []
+
+    # -- what it will do --------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __repr__(self) -> str:
+        lost = f", {len(self.dropped)} too small" if self.dropped else ""
+        return (
+            f"Loader({self._order.n} of {len(self.split)} samples of {self.split.name!r}{lost}; "
+            f"{len(self)} batches of {self.batch_size})"
+        )
+
+    @property
+    def normalize(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """(mean, std) of the Normalize in `transforms`: uint8 output leaves `(x / 255 - mean) / std` to the device."""
+        one = np.ones((1, 2), np.int64)
+        return make_plans(self.transforms, one, _no_draws(1), np.zeros(1, np.int64)).normalize
+
+    @property
+    def dropped(self) -> list[str]:
+        """Names of the samples left out because they are smaller than a crop."""
+        if self._kept is None:
+            return []
+        lost = np.setdiff1d(np.arange(len(self.split)), self._kept)
+        names = self.split.names
+        return [names[i] for i in lost.tolist()]
+
+    def _keep(self, small: str) -> I64 | None:
+        self._pad_small = small == "pad"
+        if self._pad_small or not any(getattr(t, "pad_if_needed", True) is False for t in self.transforms):
+            return None
+        sizes = self.split.sizes()
+        too_small = make_plans(self.transforms, sizes, _no_draws(len(sizes)), np.arange(len(sizes))).small
+        if small == "error" and too_small.any():
+            k = int(np.argmax(too_small))
+            raise PairError(
+                f"{too_small.sum()} of {len(sizes)} images are smaller than the crop; the first is "
+                f"{sizes[k, 0]}x{sizes[k, 1]} (height x width)",
+                code="image-too-small", where=self.split.names[k], fix='use small="pad" or small="drop"',
+            )  # fmt: skip
+        return np.flatnonzero(~too_small) if too_small.any() else None
+
+    # -- state ------------------------------------------------------------------------------------------------
+
+    @property
+    def fingerprint(self) -> str:
+        """What a state belongs to: the samples, the seed, the global batch size and the transforms."""
+        order = self._order
+        return (
+            f"data {self.split.fingerprint}; samples {order.n}; seed {self.seed}; "
+            f"global batch {order.batch_size * order.world}; shuffle {order.shuffle}; drop_last {order.drop_last}; "
+            f"sampler {order.sampler and order.sampler.fingerprint}; transforms {list(self.transforms)!r}"
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position after the last batch handed out: {"epoch", "batch", "fingerprint"}. JSON values."""
+        done = self.batch >= len(self)
+        return {
+            "epoch": self.epoch + done,
+            "batch": 0 if done else self.batch,
+            "fingerprint": self.fingerprint,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue at `state`: the next iteration gives exactly the batches that would have followed.
+
+        Holds for other numbers of threads, and for another world with the same global batch size. UsageError
+        `other-state`, naming the difference, where the state belongs to other data or options; `bad-state` where its
+        numbers are no position.
+        """
+        self.epoch, self.batch = check_state(state, self.fingerprint, len(self))
+        self._resume = True
+
+    def timing(self) -> Timing:
+        """Where the time went so far; `timing().slowest` names the stage that training waits for."""
+        total: dict[str, float] = {}
+        for clock in (*self._clocks, self._own):
+            for stage, seconds in list(clock.seconds.items()):
+                total[stage] = total.get(stage, 0.0) + seconds
+        stages = ("reading", "decoding", "rendering", "idle", "planning", "waiting")
+        return Timing(**{s: total.get(s, 0.0) for s in stages}, batches=self._counts[0], samples=self._counts[1])
+
+    def use_memory(self, allocate: Callable[[int], U8]) -> None:
+        """Take batch memory from `allocate(bytes)` from now on, such as pinned memory. It is still recycled."""
+        self._memory = Memory(2 * (self.prefetch + 2), allocate)
+
+    # -- iterating --------------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Batch]:
+        if not self._resume or self.batch >= len(self):
+            self.epoch, self.batch = self.epoch + 1, 0
+        self._resume = False
+        return _Iteration(self, self.epoch, self.batch)
+
+    def _plan(self, epoch: int, k: int) -> tuple[I64, NDArray[np.bool_], Plans]:
+        indices, addresses, real = self._order.batch(epoch, k)
+        if self._kept is not None:
+            indices = self._kept[indices]
+        draws = Draws(self.seed, epoch, addresses if self._order.sampler is not None else indices)
+        plans = make_plans(self.transforms, self.split.sizes(indices), draws.uniform, indices, self.split)
+        if plans.small.any() and not self._pad_small:
+            raise UsageError(
+                "a crop without padding follows a random change of size, so it does not always fit",
+                code="bad-transforms", fix='give the crop pad_if_needed=True, or the Loader small="pad"',
+            )  # fmt: skip
+        return indices, real, plans
+
+    def _job(self, epoch: int, k: int) -> Job:
+        indices, real, plans = self._plan(epoch, k)
+        height, width = plans.size.max(axis=0).tolist()
+        n = len(indices)
+        shape = (n, height, width, 3) if self.output == "uint8-hwc" else (n, 3, height, width)
+        images = self._memory.array(shape, np.uint8 if self.output.startswith("uint8") else self.output)
+        labels = self._memory.array((n, height, width), self.label_dtype) if self.split.source.has_labels else None
+        renderer = Renderer(plans, Slot(images, labels), self.output, self.ignore_index, self.fill)
+        return Job(self.split, self._mapped, indices, renderer, real, self.on_error == "skip")
+
+
+class _Iteration:
+    """One epoch under way. Its end, by exhaustion, error or being dropped, ends its threads."""
+
+    def __init__(self, loader: Loader, epoch: int, batch: int) -> None:
+        self._loader = loader
+        self._epoch = epoch
+        self._next = self._planned = batch
+        self._crew = Crew(loader.threads)
+        loader._clocks = [c for c in loader._clocks if c.seconds] + self._crew.clocks
+        self._finalizer = weakref.finalize(self, self._crew.close)
+
+    def __iter__(self) -> _Iteration:
+        return self
+
+    def __next__(self) -> Batch:
+        loader, crew = self._loader, self._crew
+        if self._next >= len(loader) or not self._finalizer.alive:
+            self.close()
+            raise StopIteration
+        try:
+            started = perf_counter()
+            while self._planned < len(loader) and len(crew.pending) <= loader.prefetch:
+                crew.submit(loader._job(self._epoch, self._planned))
+                self._planned += 1
+            loader._own.seconds["planning"] = loader._own.seconds.get("planning", 0.0) + perf_counter() - started
+            loader._own.start()
+            while not crew.pending[0].done.wait(0.5):  # with a limit, so that Ctrl-C gets through on every system
+                pass
+            loader._own.lap("waiting")
+            return self._hand_out(crew.pending.popleft())
+        except BaseException:
+            self.close()
+            raise
+
+    def _hand_out(self, job: Job) -> Batch:
+        loader = self._loader
+        for k in sorted(job.errors):
+            if not job.skip or not isinstance(job.errors[k], DataError):
+                raise job.errors[k]
+            loader.skipped.append((loader.split.names[int(job.indices[k])], str(job.errors[k])))
+        self._next += 1
+        loader.epoch, loader.batch = self._epoch, self._next
+        loader._counts[0] += 1
+        loader._counts[1] += len(job.indices)
+        names, slot, plans = loader.split.names, job.renderer.slot, job.renderer.plans
+        return Batch(
+            slot.images,
+            slot.labels,
+            tuple(names[i] for i in job.indices.tolist()),
+            job.indices,
+            plans.size,
+            job.real,
+        )
+
+    def close(self) -> None:
+        """End the threads. Done by itself when the iteration ends or is dropped."""
+        self._finalizer()
+
+
+def _no_draws(n: int) -> Any:
+    def uniform(transform: int, draw: int) -> F64:
+        return np.zeros(n)
+
+    return uniform
+
+
+def _ignore_index(split: Split) -> int:
+    # Padding needs a value that is no class also where the table names none.
+    if split.classes.ignore_index is not None:
+        return split.classes.ignore_index
+    return 255 if len(split.classes) <= 255 else 65_535

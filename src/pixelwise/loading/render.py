@@ -1,0 +1,416 @@
+"""Plans and pixels to batch arrays: the plain path, which is the reference, and the fast ones.
+
+`render_plain` says what a plan means, in float64 and NumPy. `Renderer` writes the same into the slots of a batch by
+kernels; tests hold the two equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..transforms import F64, I64, Plans
+from ..transforms.plans import Others, Relabel, Rendered
+from ..types import U8, Label, Plan, Sample, Window
+
+Output: TypeAlias = Literal["float32", "float16", "uint8", "uint8-hwc"]
+
+FILL = (124, 116, 104)
+"""Colour of padding, RGB: ImageNet's mean (0.485, 0.456, 0.406) in 0..255, so that it is about zero once normalised."""
+
+
+# -- the reference --------------------------------------------------------------------------------------------
+
+
+def render_plain(
+    sample: Sample, plan: Plan, ignore_index: int, fill: tuple[int, int, int] = FILL
+) -> tuple[F64, Label | None]:
+    """What `plan` makes of a whole sample: image (3, h, w) float64 with colour applied, and label (h, w).
+
+    An output pixel whose centre falls outside the source gets the fill colour and `ignore_index`. The label is taken
+    from the source pixel that holds the centre. The image is averaged over the box `plan.box` around that point,
+    source pixels being unit squares and edge pixels repeating outside: for a box of 1 x 1 this is bilinear
+    interpolation between pixel centres, for larger ones area averaging. Then tone curve (linear between whole
+    levels), matrix, clamp. Slow; it exists to define the fast paths.
+    """
+    height, width = plan.source
+    h, w = plan.size
+    (a, b, c), (d, e, f) = plan.matrix
+    y, x = np.mgrid[0:h, 0:w] + 0.5
+    sx, sy = a * x + b * y + c, d * x + e * y + f
+    inside = (sx >= 0) & (sx < width) & (sy >= 0) & (sy < height)
+    levels = np.where(inside[..., None], _averaged(sample.image, sx, sy, plan.box), np.array(fill, np.float64))
+    out = shade_plain(levels.transpose(2, 0, 1), plan)
+    if sample.label is None:
+        return out, None
+    label = np.full((h, w), ignore_index, sample.label.dtype)
+    label[inside] = sample.label[np.floor(sy[inside]).astype(int), np.floor(sx[inside]).astype(int)]
+    return out, label
+
+
+def _averaged(image: NDArray[Any], sx: F64, sy: F64, box: tuple[float, float]) -> F64:
+    total = np.zeros((*sx.shape, 3))
+    rows, columns = (_overlaps(s, side, n) for s, side, n in zip((sy, sx), box, image.shape, strict=False))
+    for row, down in rows:
+        for column, across in columns:
+            total += image[row, column] * (down * across)[..., None]
+    return total
+
+
+def _overlaps(s: F64, side: float, extent: int) -> list[tuple[I64, F64]]:
+    # For each pixel that an interval of length `side` around s can touch: its index and its share of the interval.
+    left, right = s - side / 2, s + side / 2
+    taps = []
+    for t in range(ceil(side) + 1):
+        x = np.floor(left) + t
+        share = np.maximum(np.minimum(x + 1, right) - np.maximum(x, left), 0.0) / side
+        taps.append((np.clip(x, 0, extent - 1).astype(np.int64), share))
+    return taps
+
+
+def shade_plain(levels: F64, plan: Plan) -> F64:
+    """The plan's colour on levels (3, h, w) in 0..255: tone curve, matrix, clamp; float64."""
+    out = levels / 255.0
+    if plan.tone is not None:
+        pairs = zip(levels, plan.tone, strict=True)
+        out = np.stack([np.interp(plane, np.arange(256), table) for plane, table in pairs])
+    if plan.color is not None:
+        matrix = np.array(plan.color)
+        out = np.einsum("kc,chw->khw", matrix[:, :3], out) + matrix[:, 3, None, None]
+    if plan.limits is not None:
+        low, high = np.array(plan.limits)[:, :, None, None]
+        out = np.clip(out, low, high)
+    return out
+
+
+# -- the fast paths -------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Slot:
+    """The arrays of one batch, written in place. images: (B, 3, H, W) or (B, H, W, 3); labels: (B, H, W) or None."""
+
+    images: NDArray[Any]
+    labels: NDArray[Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """The colour of each sample as the kernels take it, in units of the output; see `kernels.window.shade`.
+
+    trivial: no colour but scale and bias. unchanged: levels go out as they come in.
+    """
+
+    tones: NDArray[np.float32]
+    color: NDArray[np.float32]
+    plain: NDArray[np.bool_]
+    limits: NDArray[np.float32]
+    fill: NDArray[Any]
+    trivial: bool
+    unchanged: bool
+
+
+def make_palette(plans: Plans, fill: tuple[int, int, int], whole_levels: bool) -> Palette:
+    """The palette of the plans. whole_levels: uint8 output, without normalisation; else float."""
+    n = len(plans)
+    color = plans.color if whole_levels else plans.folded_color()
+    clamped = plans.color is not None or plans.tone is not None
+    if color is None:
+        color = np.tile(np.eye(3, 4), (n, 1, 1))
+    limits = plans.limits() if not whole_levels else np.array([[0.0] * 3, [1.0] * 3])
+    values = np.tile(np.array(fill) / 255.0, (n, 1)) if plans.tone is None else plans.tone[:, (0, 1, 2), fill]
+    padding = np.einsum("nkc,nc->nk", color[:, :, :3], values) + color[:, :, 3]
+    if limits is None:
+        limits = np.array([[-3e38] * 3, [3e38] * 3])
+    else:
+        padding = np.clip(padding, limits[0], limits[1])
+    plain = ~np.any(color[:, :, :3] * (1 - np.eye(3)), axis=(1, 2))
+    color = color.copy()
+    if whole_levels:
+        color, limits, padding = color * 255.0, limits * 255.0 + 0.5, padding * 255.0 + 0.5
+        color[:, :, 3] += 0.5
+    tones = np.zeros((n, 0, 257), np.float32)
+    if plans.tone is not None:
+        tones = np.concatenate([plans.tone, plans.tone[:, :, -1:]], axis=2).astype(np.float32)
+    else:
+        color[:, :, :3] /= 255.0
+    return Palette(
+        tones, color.astype(np.float32), plain, np.tile(limits.astype(np.float32), (n, 1, 1)),
+        padding.astype(np.uint8 if whole_levels else np.float32), not clamped, whole_levels and not clamped,
+    )  # fmt: skip
+
+
+class Renderer:
+    """Writes the samples of one batch into its slot. Thread-safe: each sample has its own place.
+
+    plans: of the batch. slot: arrays of at least the plans' sizes; what a smaller plan leaves over becomes fill and
+    `ignore_index`. Where the label chooses between windows, plans.matrix tells afterwards what it chose.
+    """
+
+    def __init__(
+        self, plans: Plans, slot: Slot, output: Output, ignore_index: int, fill: tuple[int, int, int] = FILL
+    ) -> None:
+        self.plans = plans
+        self.slot = slot
+        self._packed = output == "uint8-hwc"
+        self.ignore_index = ignore_index
+        self._fill = fill
+        self._ignore = None if slot.labels is None else slot.labels.dtype.type(ignore_index)
+        self._palette = make_palette(plans, fill, output.startswith("uint8"))
+        self._matrix = np.ascontiguousarray(plans.matrix.reshape(-1, 6))
+        self._jobs = self._table()
+        self._kinds = set(self._jobs[:, _KIND].tolist())
+        # What is to be read: of the first stage, where there are several.
+        first = plans.stages[0][0] if plans.stages else plans
+        self._windows: list[list[int]] = _windows(first).tolist()
+
+    def _table(self) -> I64:
+        from ..kernels import window as w
+
+        plans, images = self.plans, self.slot.images
+        jobs = np.zeros((len(plans), w.WIDE), np.int64)
+        jobs[:, w.HEIGHT : w.WIDTH + 1] = plans.source
+        jobs[:, w.OUT_H : w.OUT_W + 1] = plans.size
+        jobs[:, w.SLOT] = np.arange(len(plans))
+        jobs[:, w.ROWS : w.COLUMNS + 1] = images.shape[1:3] if self._packed else images.shape[2:4]
+        jobs[:, w.LOW_Y : w.HIGH_X + 1] = _windows(plans)
+        _place(jobs, plans.matrix, plans.size)
+        return jobs
+
+    def window(self, k: int) -> Window:
+        """The pixels that sample k needs."""
+        return Window(*self._windows[k])
+
+    def write(self, k: int, sample: Sample) -> None:
+        """Render sample k of the batch from the pixels of `window(k)`."""
+        from ..kernels import window as w
+
+        y0, x0, _, _ = self._windows[k]
+        image, label = sample.image, sample.label
+        for stage in range(len(self.plans.stages)):
+            image, label = self._staged(stage, k, image, label)
+            y0 = x0 = 0
+        job = self._jobs[k]
+        if image.strides[1:] != (3, 1):
+            image = image.copy()
+        job[w.IMAGE_STRIDE] = image.strides[0]
+        # The kernels count from pixel (0, 0) of the source; what lies before the window they never touch.
+        job[w.IMAGE] = image.__array_interface__["data"][0] - y0 * image.strides[0] - 3 * x0
+        if label is not None:
+            if label.strides[1] != label.itemsize:
+                label = label.copy()
+            job[w.LABEL_STRIDE] = label.strides[0]
+            job[w.LABEL] = label.__array_interface__["data"][0] - y0 * label.strides[0] - label.itemsize * x0
+        self._run(k, k + 1, None if label is None else label.dtype)
+
+    def _staged(self, stage: int, k: int, image: U8, label: Label | None) -> tuple[U8, Label | None]:
+        """The pixels of sample k after a stage: rendered to bytes, then handed to what the stage ends with."""
+        plans, step = self.plans.stages[stage]
+        size = tuple(plans.size[k].tolist())
+        room = Slot(np.empty((1, *size, 3), np.uint8), None if label is None else np.empty((1, *size), label.dtype))
+        one = Renderer(plans.only(k), room, "uint8-hwc", self.ignore_index, self._fill)
+        if stage:  # the pixels of a later stage are all there
+            one._windows = [[0, 0, *image.shape[:2]]]
+        one.write(0, Sample("", image, label))
+        return step(k, room.images[0], None if room.labels is None else room.labels[0], self)
+
+    def render(
+        self, plans: Plans, k: int, split: Others, position: int, relabel: Relabel | None = None
+    ) -> tuple[U8, Label | None]:
+        """Read sample `position` of the split and render it by plan k: see `Stage.render`."""
+        size = tuple(plans.size[k].tolist())
+        one = plans.only(k)
+        y0, x0, y1, x1 = _windows(one)[0].tolist()
+        if relabel is None:
+            sample = split.read(position, Window(y0, x0, y1, x1))
+        else:
+            whole = split.read(position)
+            sample = Sample(whole.name, whole.image[y0:y1, x0:x1], relabel(whole)[y0:y1, x0:x1])
+        labels = None if sample.label is None else np.empty((1, *size), sample.label.dtype)
+        room = Slot(np.empty((1, *size, 3), np.uint8), labels)
+        Renderer(one, room, "uint8-hwc", self.ignore_index, self._fill).write(0, sample)
+        return room.images[0], None if labels is None else labels[0]
+
+    def write_mapped(
+        self, first: int, last: int, images: I64, labels: I64 | None = None, label_dtype: Any = np.uint8
+    ) -> None:
+        """Render samples first..last of the batch from memory, with few kernel calls, the GIL released.
+
+        images, labels: (last - first,) addresses of the first byte of whole source images, (H, W, 3) uint8 rows
+        without gaps, and labels, (H, W) of `label_dtype` (uint8 or uint16); the memory must stay until the call
+        returns.
+        """
+        from ..kernels import window as w
+
+        dtype = None if labels is None else np.dtype(label_dtype)
+        if self.plans.stages:
+            for k in range(first, last):
+                label = None if labels is None or dtype is None else (int(labels[k - first]), dtype)
+                self._write_stages(k, int(images[k - first]), label)
+            return
+        jobs = self._jobs[first:last]
+        jobs[:, w.IMAGE], jobs[:, w.IMAGE_STRIDE] = images, 3 * jobs[:, w.WIDTH]
+        if labels is not None and dtype is not None:
+            jobs[:, w.LABEL], jobs[:, w.LABEL_STRIDE] = labels, dtype.itemsize * jobs[:, w.WIDTH]
+        self._run(first, last, dtype)
+
+    def _write_stages(self, k: int, image: int, label: tuple[int, np.dtype[Any]] | None) -> None:
+        import ctypes
+
+        h, w = self.plans.stages[0][0].source[k].tolist()
+        y0, x0, y1, x1 = self._windows[k]
+
+        def seen(address: int, shape: tuple[int, ...], dtype: Any) -> Any:
+            size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+            memory = (ctypes.c_uint8 * size).from_address(address)
+            return np.frombuffer(memory, dtype).reshape(shape)[y0:y1, x0:x1]
+
+        values = None if label is None else seen(label[0], (h, w), label[1])
+        self.write(k, Sample("", seen(image, (h, w, 3), np.uint8), values))
+
+    def fill(self, k: int) -> None:
+        """Make sample k of the batch nothing but padding: fill colour and `ignore_index`."""
+        from ..kernels import window as w
+
+        self._jobs[k, w.OUT_H : w.OUT_W + 1] = 0
+        self._jobs[k, w.KIND] = w.COPY
+        self._kinds.add(w.COPY)
+        self._run_images(k, k + 1)
+        if self.slot.labels is not None:
+            self.slot.labels[k] = self._ignore
+
+    def _run(self, first: int, last: int, label_dtype: Any) -> None:
+        if self.slot.labels is None:
+            label_dtype = None
+        if label_dtype is not None:
+            self._run_labels(first, last, label_dtype)
+        if self.plans.options is not None and label_dtype is not None:
+            for k in range(first, last):
+                self._choose(k, label_dtype)
+        self._run_images(first, last)
+        if self.plans.after:
+            for k in range(first, last):
+                rendered = self._rendered(k)
+                for step in self.plans.after:
+                    step(k, rendered)
+
+    def _choose(self, k: int, label_dtype: Any) -> None:
+        """Let the label of sample k, which shows the first option, decide between the options."""
+        plans, labels = self.plans, self.slot.labels
+        assert plans.options is not None
+        assert plans.accept is not None
+        assert labels is not None
+        h, w = plans.size[k].tolist()
+        for option in plans.options[k, 1:]:
+            if plans.accept(labels[k, :h, :w], self.ignore_index):
+                return
+            plans.matrix[k] = option
+            self._matrix[k] = option.reshape(6)
+            _place(self._jobs[k : k + 1], plans.matrix[k : k + 1], plans.size[k : k + 1])
+            self._kinds.add(int(self._jobs[k, _KIND]))
+            self._run_labels(k, k + 1, label_dtype)
+
+    def _rendered(self, k: int) -> Rendered:
+        images, labels, plans = self.slot.images, self.slot.labels, self.plans
+        h, w = plans.size[k].tolist()
+        planes = images[k].transpose(2, 0, 1) if self._packed else images[k]
+        if images.dtype == np.uint8:
+            unit = np.full(3, 255.0)
+        else:
+            unit = np.ones(3) if plans.normalize is None else 1.0 / np.array(plans.normalize[1])
+        label = None if labels is None else labels[k, :h, :w]
+        return Rendered(planes[:, :h, :w], label, unit, self._palette.fill[k].astype(np.float64), self.ignore_index)
+
+    def _run_labels(self, first: int, last: int, label_dtype: Any) -> None:
+        from ..kernels import window as w
+
+        labels, zero, jobs = self.slot.labels, _ZEROS[label_dtype], self._jobs
+        if w.COPY in self._kinds:
+            w.render_label(jobs, first, last, zero, self._ignore, labels)
+        if self._kinds - {w.COPY}:
+            from ..kernels import resample
+
+            if w.SCALE in self._kinds:
+                resample.scale_label(jobs, self._matrix, first, last, zero, self._ignore, labels)
+            if w.WARP in self._kinds:
+                resample.warp_label(jobs, self._matrix, first, last, zero, self._ignore, labels)
+
+    def _run_images(self, first: int, last: int) -> None:
+        from ..kernels import window as w
+
+        images = self.slot.images
+        if images.dtype != np.float16:
+            self._paint(self._jobs[first:last], slice(first, last), images)
+            return
+        scratch = np.empty((1, *images.shape[1:]), np.float32)
+        for k in range(first, last):
+            jobs = self._jobs[k : k + 1].copy()
+            jobs[0, w.SLOT] = 0
+            self._paint(jobs, slice(k, k + 1), scratch)
+            w.to_half(scratch.reshape(-1), images[k].reshape(-1).view(np.uint16))
+
+    def _paint(self, jobs: I64, these: slice, images: NDArray[Any]) -> None:
+        from ..kernels import window as w
+
+        p, kinds, n = self._palette, self._kinds, len(jobs)
+        matrix, fill = self._matrix[these], p.fill[these]
+        planes = images.transpose(0, 3, 1, 2) if self._packed else images
+        colors = (p.tones[these], p.color[these], p.plain[these], p.limits[these], fill)
+        if w.COPY in kinds:
+            if p.unchanged:
+                (w.render_packed if self._packed else w.render_planar)(jobs, 0, n, fill, images)
+            elif p.trivial:
+                w.render_float(jobs, 0, n, p.color[these], fill, planes)
+            else:
+                w.render_colored(jobs, 0, n, *colors, planes)
+        if kinds - {w.COPY}:
+            from ..kernels import resample
+
+            if w.SCALE in kinds:
+                resample.scale_image(jobs, matrix, 0, n, *colors, planes)
+            if w.WARP in kinds:
+                resample.warp_image(jobs, matrix, 0, n, *colors, planes)
+
+
+_KIND = 12
+_ZEROS = {np.dtype(t): np.zeros(1, t) for t in (np.uint8, np.uint16)}
+
+
+def _is_copy(matrix: F64) -> NDArray[np.bool_]:
+    """`Plan.is_copy` of matrices (..., 2, 3)."""
+    axes, shift = matrix[..., (0, 1), (0, 1)], matrix[..., 2]
+    whole = (np.abs(axes) == 1).all(axis=-1) & (shift == np.rint(shift)).all(axis=-1)
+    return np.asarray(whole & (matrix[..., 0, 1] == 0) & (matrix[..., 1, 0] == 0))
+
+
+def _place(jobs: I64, matrix: F64, size: I64) -> None:
+    """Write the columns of the job table that follow from the matrix."""
+    from ..kernels import window as w
+
+    copy, axes = _is_copy(matrix), matrix[:, (0, 1), (0, 1)]
+    straight = (matrix[:, 0, 1] == 0) & (matrix[:, 1, 0] == 0)
+    jobs[:, w.KIND] = np.where(copy, w.COPY, np.where(straight, w.SCALE, w.WARP))
+    flip = axes < 0
+    # A mirrored axis starts at its far end: the first source column is where the last output column lies.
+    corner = matrix[:, :, 2] - np.where(flip, size[:, ::-1], 0)
+    jobs[:, w.X0], jobs[:, w.Y0] = np.where(copy, corner.T, 0)
+    jobs[:, w.FLIP_X], jobs[:, w.FLIP_Y] = flip.T
+
+
+def _windows(plans: Plans) -> I64:
+    """`Plan.window` for all plans: (B, 4) int64; where the label chooses between matrices, of all of them."""
+    matrix = plans.matrix[:, None] if plans.options is None else plans.options
+    h, w = plans.size[:, 0, None, None].astype(float), plans.size[:, 1, None, None].astype(float)
+    x, y = np.array([0.0, 1.0, 1.0, 0.0]) * w, np.array([0.0, 0.0, 1.0, 1.0]) * h
+    x, y = x[:, :, None], y[:, :, None]
+    corner = matrix[..., :1] * x + matrix[..., 1:2] * y + matrix[..., 2:]
+    side = np.maximum(np.hypot(matrix[..., 0], matrix[..., 1]), 1.0)
+    margin = np.where(_is_copy(matrix)[..., None], 0, np.ceil(side / 2) + 1)
+    bound = plans.source[:, None, ::-1]
+    low = np.clip(np.floor(corner.min(axis=-1)) - margin, 0, bound).min(axis=1)
+    high = np.clip(np.ceil(corner.max(axis=-1)) + margin, 0, bound).max(axis=1)
+    return np.concatenate([low[:, ::-1], high[:, ::-1]], axis=1).astype(np.int64)

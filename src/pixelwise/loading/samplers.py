@@ -1,0 +1,193 @@
+"""Which sample comes at which position, and with which random numbers: pure functions of addresses.
+
+Every number comes from `(seed, epoch, sample, transform, draw)`, so threads, batch size, ranks and resuming cannot
+change it. The shuffle is a permutation that is evaluated per position: it needs no list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UsageError
+from ..randomness import Draws, shuffled
+from ..types import F64, I64
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Which sample comes at which position, where not every sample comes once an epoch."""
+
+    def __len__(self) -> int: ...
+    def samples(self, positions: I64, seed: int, epoch: int) -> I64: ...
+    def restrict(self, kept: I64) -> Sampler: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The batches of an epoch of `n` samples, for one of `world` ranks.
+
+    A global batch is `batch_size * world` consecutive positions; rank r takes the r-th part of each. Every rank has
+    the same number of batches: the positions that the last one lacks are filled by samples from the epoch's start,
+    marked as not real. sampler: chooses the samples; without one every sample comes once.
+    """
+
+    n: int
+    batch_size: int
+    shuffle: bool
+    drop_last: bool
+    seed: int
+    rank: int = 0
+    world: int = 1
+    sampler: Sampler | None = None
+
+    def __len__(self) -> int:
+        whole, rest = divmod(self.n, self.batch_size * self.world)
+        return whole + (rest > 0 and not self.drop_last)
+
+    def batch(self, epoch: int, k: int) -> tuple[I64, I64, NDArray[np.bool_]]:
+        """This rank's batch k: samples (b,) int64, the addresses of their random numbers, and (b,) bool: False where
+        a sample only fills the batch. A sampler may choose a sample twice, so its addresses are positions."""
+        start = k * self.batch_size * self.world
+        left = min(self.n - start, self.batch_size * self.world)
+        share = -(-left // self.world)
+        positions = start + share * self.rank + np.arange(share, dtype=np.int64)
+        real = positions < self.n
+        positions %= self.n
+        samples = shuffled(positions, self.n, self.seed, epoch) if self.shuffle else positions
+        if self.sampler is None:
+            return samples, samples, real
+        return self.sampler.samples(samples, self.seed, epoch), samples, real
+
+
+_SAMPLER = 0xFFFF  # the transform number of a sampler's own draws
+
+
+@dataclass(frozen=True)
+class RepeatFactor:
+    """Images with rare classes come more often (Gupta, Dollar, Girshick: LVIS, CVPR 2019, section 4.1).
+
+    counts: (N, C) pixels of each class in each sample, from `ClassIndex.table` or
+    `count_classes(split)[:, :-1]` (without void). A class that
+    occurs in a share f of the images has the factor max(1, sqrt(threshold / f)); an image has the largest of its
+    classes, and comes that often: factor 2.4 means 2 or 3 times an epoch, chosen by a draw.
+    """
+
+    counts: I64
+    threshold: float = 0.01
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", _check_counts(self.counts))
+        _check_positive("threshold", self.threshold)
+
+    @cached_property
+    def factors(self) -> F64:
+        """(N,) how often each sample comes in an epoch, on average."""
+        present = self.counts > 0
+        share = np.maximum(present.mean(axis=0), 1e-12)
+        by_class = np.maximum(1.0, np.sqrt(self.threshold / share))
+        return np.asarray(np.maximum(1.0, np.where(present, by_class, 0.0).max(axis=1)))
+
+    def __len__(self) -> int:
+        return int(np.rint(self.factors.sum()))
+
+    def samples(self, positions: I64, seed: int, epoch: int) -> I64:
+        """Systematic sampling: position k is the point k + u on the line of all factors, u drawn once an epoch."""
+        ends = self._ends
+        u = Draws(seed, epoch, np.zeros(1, np.int64)).uniform(_SAMPLER, 0)[0]
+        points = (positions + u) * (ends[-1] / len(self))
+        found = np.searchsorted(ends, points, side="right")
+        return np.asarray(np.minimum(found, len(ends) - 1), np.int64)
+
+    @cached_property
+    def _ends(self) -> F64:
+        return np.cumsum(self.factors)
+
+    def restrict(self, kept: I64) -> RepeatFactor:
+        """The same over the samples `kept` only."""
+        return RepeatFactor(self.counts[kept], self.threshold)
+
+    @property
+    def fingerprint(self) -> str:
+        """What a loader's state remembers of it."""
+        return f"RepeatFactor({self.threshold}, {_digest(self.counts)})"
+
+
+@dataclass(frozen=True)
+class RareClassSampling:
+    """First a class, rare ones more often, then an image with enough of it (DAFormer, CVPR 2022, eq. 8, 9).
+
+    counts: (N, C) pixels of each class in each sample, from `ClassIndex.table` or
+    `count_classes(split)[:, :-1]` (without void). A class with
+    the share f of all pixels is drawn with probability proportional to exp((1 - f) / temperature). Images count that
+    hold at least `min_pixels` of it (3000 in the authors' code; every image that has the class, where none does).
+    """
+
+    counts: I64
+    temperature: float = 0.01
+    min_pixels: int = 3000
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", _check_counts(self.counts))
+        _check_positive("temperature", self.temperature)
+        if not self.counts.any():
+            raise UsageError("no sample holds a pixel of any class", code="bad-argument")
+
+    @cached_property
+    def class_probabilities(self) -> F64:
+        """(C,) how likely each class is drawn; 0 for classes that no sample holds."""
+        total = self.counts.sum(axis=0)
+        exponent = (1.0 - total / total.sum()) / self.temperature
+        weight = np.where(total > 0, np.exp(exponent - exponent.max()), 0.0)
+        return np.asarray(weight / weight.sum())
+
+    @cached_property
+    def _images(self) -> list[I64]:
+        enough = [np.flatnonzero(column >= self.min_pixels) for column in self.counts.T]
+        return [e if len(e) else np.flatnonzero(c) for e, c in zip(enough, self.counts.T, strict=True)]
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def samples(self, positions: I64, seed: int, epoch: int) -> I64:
+        """Independent draws, addressed by position."""
+        draws = Draws(seed, epoch, positions)
+        ends = np.cumsum(self.class_probabilities)
+        classes = np.searchsorted(ends, draws.uniform(_SAMPLER, 0) * ends[-1], side="right")
+        second = draws.uniform(_SAMPLER, 1)
+        return np.array([self._images[c][int(u * len(self._images[c]))] for c, u in zip(classes, second, strict=True)])
+
+    def restrict(self, kept: I64) -> RareClassSampling:
+        """The same over the samples `kept` only."""
+        return RareClassSampling(self.counts[kept], self.temperature, self.min_pixels)
+
+    @property
+    def fingerprint(self) -> str:
+        """What a loader's state remembers of it."""
+        return f"RareClassSampling({self.temperature}, {self.min_pixels}, {_digest(self.counts)})"
+
+
+def _digest(counts: I64) -> str:
+    return hashlib.sha256(np.ascontiguousarray(counts, np.int64).tobytes()).hexdigest()[:12]
+
+
+def _check_counts(counts: Any) -> I64:
+    found = np.asarray(counts)
+    if found.ndim != 2 or found.dtype.kind not in "iu" or (found.size and found.min() < 0):
+        raise UsageError(
+            f"counts are (samples, classes) pixels, whole and 0 or more, got {found.shape} {found.dtype}",
+            code="bad-argument", fix="give count_classes(split)[:, :-1]",
+        )  # fmt: skip
+    return found.astype(np.int64)
+
+
+def _check_positive(name: str, value: Any) -> None:
+    if not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
+        raise UsageError(f"{name} must be a number above 0, got {value!r}", code="bad-argument")

@@ -1,0 +1,135 @@
+"""The threads of a loader: batches under way, read and rendered part by part, and always an end."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..dataset import Split
+from ..errors import DataError
+from ..types import Clock, MappedSource
+from .render import Renderer
+
+I64 = NDArray[np.int64]
+
+
+class Job:
+    """One batch under way: worker threads run its parts, the consumer waits for `done`."""
+
+    def __init__(
+        self,
+        split: Split,
+        mapped: MappedSource | None,
+        indices: I64,
+        renderer: Renderer,
+        real: NDArray[np.bool_],
+        skip: bool,
+    ) -> None:
+        self.split = split
+        self.indices = indices
+        self.renderer = renderer
+        self.real = real
+        self.skip = skip
+        self.done = threading.Event()
+        self.cancelled = False
+        self.errors: dict[int, BaseException] = {}
+        self._left = len(indices)
+        self._lock = threading.Lock()
+        self._mapped = None if mapped is None else self._addresses(mapped)
+
+    def _addresses(self, source: MappedSource) -> tuple[Any, Any, Any]:
+        source.check()
+        images, labels, itemsize = source.addresses(self.split.positions(self.indices))
+        return images.astype(np.int64), None if labels is None else labels.astype(np.int64), f"u{itemsize}"
+
+    def parts(self, threads: int) -> list[tuple[int, int]]:
+        """(first, last) of each part: one sample where it must be decoded, several where it is memory already."""
+        size = 1 if self._mapped is None else max(4, min(16, -(-len(self.indices) // (2 * threads))))
+        return [(k, min(k + size, len(self.indices))) for k in range(0, len(self.indices), size)]
+
+    def run(self, first: int, last: int, clock: Clock) -> None:
+        """Read and render samples first..last. Errors are kept for the consumer."""
+        try:
+            if self.cancelled:
+                pass
+            elif self._mapped is not None:
+                clock.start()
+                images, labels, dtype = self._mapped
+                self.renderer.write_mapped(
+                    first, last, images[first:last], None if labels is None else labels[first:last], dtype
+                )
+                clock.lap("rendering")
+            else:
+                self._render(first, clock)
+        except BaseException as error:
+            self.errors[first] = error
+        with self._lock:
+            self._left -= last - first
+            if self._left == 0:
+                self.done.set()
+
+    def _render(self, k: int, clock: Clock) -> None:
+        index = int(self.indices[k])
+        try:
+            sample = self.split.read(index, self.renderer.window(k), clock=clock)
+            clock.start()
+            self.renderer.write(k, sample)
+            clock.lap("rendering")
+        except DataError as error:
+            if not self.skip:
+                error.add_note(f"while reading sample {self.split.names[index]!r}")
+                raise
+            self.errors[k] = error
+            self.renderer.fill(k)
+            self.real[k] = False
+        except Exception as error:
+            error.add_note(f"while reading sample {self.split.names[index]!r}")
+            raise
+
+
+def _work(tasks: SimpleQueue[tuple[Job, int, int] | None], clock: Clock) -> None:
+    while True:
+        clock.start()
+        task = tasks.get()
+        clock.lap("idle")
+        if task is None:
+            return
+        task[0].run(task[1], task[2], clock)
+        del task  # the last reference to a batch's memory must not stay in a waiting thread
+
+
+class Crew:
+    """Threads that work a queue of samples. They know the queue only, so a dropped iterator can end them."""
+
+    def __init__(self, threads: int) -> None:
+        self.tasks: SimpleQueue[tuple[Job, int, int] | None] = SimpleQueue()
+        self.clocks = [Clock() for _ in range(threads)]
+        self.pending: deque[Job] = deque()
+        self.threads = [
+            threading.Thread(target=_work, args=(self.tasks, clock), name=f"pixelwise-{i}", daemon=True)
+            for i, clock in enumerate(self.clocks)
+        ]
+        for thread in self.threads:
+            thread.start()
+
+    def submit(self, job: Job) -> None:
+        self.pending.append(job)
+        for first, last in job.parts(len(self.threads)):
+            self.tasks.put((job, first, last))
+
+    def close(self) -> None:
+        """End the threads: samples not begun are dropped, samples under way are waited for."""
+        for job in self.pending:
+            job.cancelled = True
+        for _ in self.threads:
+            self.tasks.put(None)
+        for thread in self.threads:
+            if thread is not threading.current_thread():
+                thread.join()
+        self.pending.clear()
+        self.threads.clear()

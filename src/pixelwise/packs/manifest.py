@@ -1,0 +1,208 @@
+"""The manifest of a pack: what it holds and which files belong to it. It is written last and replaced whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from ..classes import ClassTable
+from ..errors import MissingError, PackError, UsageError
+from ..files import read_bytes
+from ..types import Finding
+from .index import checksum
+
+FORMAT: Final = "pixelwise-pack"
+VERSION: Final = 1
+MANIFEST: Final = "manifest.json"
+TABLES: Final = ("index.arrow", "splits.arrow", "sources.arrow")
+
+Encoding: TypeAlias = Literal["raw", "original"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """bytes: size of the file. crc32: of all its bytes."""
+
+    file: str
+    bytes: int
+    crc32: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardEntry:
+    """One Arrow file of records. records: how many."""
+
+    file: str
+    records: int
+    bytes: int
+    crc32: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitEntry:
+    """One split. samples: how many. labels: whether its samples have labels. notes: what is odd about its list."""
+
+    name: str
+    samples: int
+    labels: bool
+    notes: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `manifest.json` says.
+
+    fingerprint: 32 hex digits of source and options; the folder `data` is named by its first 16. encoding: "raw" or
+    "original". source_format, source_root, history: the dataset it was made from. records: samples stored, each once.
+    """
+
+    fingerprint: str
+    encoding: Encoding
+    classes: ClassTable
+    source_format: str
+    source_root: str
+    records: int
+    splits: tuple[SplitEntry, ...]
+    tables: tuple[FileEntry, ...]
+    shards: tuple[ShardEntry, ...]
+    notes: tuple[Finding, ...] = ()
+    history: tuple[str, ...] = ()
+
+    @property
+    def data(self) -> str:
+        """The folder of the pack's files, beside the manifest."""
+        return self.fingerprint[:16]
+
+    def table(self, name: str) -> FileEntry:
+        """The entry of index.arrow, splits.arrow or sources.arrow."""
+        return next(t for t in self.tables if t.file == name)
+
+    def to_bytes(self) -> bytes:
+        """JSON, UTF-8, with a CRC-32 of the other fields in canonical form. The same manifest gives the same bytes."""
+        fields: dict[str, Any] = {
+            "format": FORMAT,
+            "version": VERSION,
+            "fingerprint": self.fingerprint,
+            "data": self.data,
+            "encoding": self.encoding,
+            "label_dtype": self.classes.dtype.__name__,
+            "source": {"format": self.source_format, "root": self.source_root},
+            "records": self.records,
+            "splits": [asdict(s) for s in self.splits],
+            "tables": [asdict(t) for t in self.tables],
+            "shards": [asdict(s) for s in self.shards],
+            "notes": [asdict(n) for n in self.notes],
+            "history": list(self.history),
+            "classes": self.classes.to_dict(),
+        }
+        fields = json.loads(json.dumps(fields))
+        return json.dumps({**fields, "crc32": _crc(fields)}, indent=1, ensure_ascii=True).encode() + b"\n"
+
+
+def _crc(fields: dict[str, Any]) -> int:
+    return checksum(json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode())
+
+
+def read_manifest(root: Path) -> Manifest:
+    """The manifest of the pack at `root`.
+
+    PackError `unfinished-pack`, `bad-manifest` or `pack-version`; nothing that a damaged manifest says is believed.
+    """
+    path = root / MANIFEST
+    try:
+        data = read_bytes(path)
+    except MissingError:
+        raise PackError(
+            "the pack is not finished: it has no manifest", code="unfinished-pack", where=root,
+            fix="run pixelwise pack again; finished shards are kept",
+        ) from None  # fmt: skip
+    try:
+        fields = json.loads(data)
+        if fields["format"] != FORMAT:
+            raise _bad(path, f"its format is {fields['format']!r}, expected {FORMAT!r}")
+        if fields["version"] != VERSION:
+            raise PackError(
+                f"version {fields['version']!r}, this pixelwise reads {VERSION}", code="pack-version", where=path,
+                fix="install the pixelwise that wrote it, or pack again",
+            )  # fmt: skip
+        told = fields.pop("crc32")
+        if told != _crc(fields):
+            raise _bad(path, f"its checksum is {_crc(fields)}, it says {told!r}")
+        return _parse(fields)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError) as error:
+        if isinstance(error, PackError):
+            raise
+        raise _bad(path, f"it cannot be read ({type(error).__name__}: {error})") from None
+
+
+def _parse(fields: dict[str, Any]) -> Manifest:
+    manifest = Manifest(
+        fingerprint=_text(fields["fingerprint"], r"[0-9a-f]{32}"),
+        encoding=_choice(fields["encoding"]),
+        classes=ClassTable.from_dict(fields["classes"]),
+        source_format=_text(fields["source"]["format"]),
+        source_root=_text(fields["source"]["root"]),
+        records=_count(fields["records"]),
+        splits=tuple(
+            SplitEntry(_text(s["name"]), _count(s["samples"]), s["labels"] is True, _notes(s["notes"]))
+            for s in fields["splits"]
+        ),
+        tables=_entries(fields["tables"], lambda t: FileEntry(_file(t), _count(t["bytes"]), _count(t["crc32"]))),
+        shards=_entries(
+            fields["shards"],
+            lambda s: ShardEntry(_file(s), _count(s["records"]), _count(s["bytes"]), _count(s["crc32"])),
+        ),
+        notes=_notes(fields["notes"]),
+        history=tuple(_text(h) for h in fields["history"]),
+    )
+    if sum(s.records for s in manifest.shards) != manifest.records:
+        raise ValueError("the shards' records do not add up")
+    if tuple(t.file for t in manifest.tables) != TABLES:
+        raise ValueError(f"its tables are not {', '.join(TABLES)}")
+    if fields["data"] != manifest.data or fields["label_dtype"] != manifest.classes.dtype.__name__:
+        raise ValueError("it contradicts itself")
+    return manifest
+
+
+def _entries(rows: Any, make: Callable[[Any], Any]) -> tuple[Any, ...]:
+    return tuple(make(row) for row in rows)
+
+
+def _file(entry: dict[str, Any]) -> str:
+    return _text(entry["file"], r"[a-z]+(-[0-9]{5})?\.arrow")
+
+
+def _text(value: Any, pattern: str | None = None) -> str:
+    if not isinstance(value, str) or (pattern is not None and not re.fullmatch(pattern, value)):
+        raise ValueError(f"{value!r} is not text of the right form")
+    return value
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{value!r} is not a number of things")
+    return value
+
+
+def _choice(value: Any) -> Encoding:
+    if value not in ("raw", "original"):
+        raise ValueError(f"unknown encoding {value!r}")
+    return value  # type: ignore[no-any-return]
+
+
+def _notes(rows: Any) -> tuple[Finding, ...]:
+    fields = ("code", "severity", "where", "what", "fix")
+    return tuple(Finding(*(_text(row[k]) for k in fields)) for row in rows)  # type: ignore[arg-type]
+
+
+def _bad(path: Path, what: str) -> PackError:
+    return PackError(
+        f"the manifest is damaged: {what}",
+        code="bad-manifest",
+        where=path,
+        fix="pack again with overwrite, or restore it",
+    )

@@ -1,0 +1,195 @@
+"""Volume: the files of one pack, checked when opened, mapped when first used."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..codecs import MAX_SIDE
+from ..errors import PackError
+from ..files import open_error
+from ..types import U8
+from .index import Index, read_table
+from .manifest import Manifest, read_manifest
+
+I64 = NDArray[np.int64]
+
+
+@dataclass(eq=False)
+class Volume:
+    """One opened pack: manifest, index, and the maps of its shards. Thread-safe.
+
+    root: the pack's folder. rows: of each split, the records it consists of. Memory: the index; mapped shards belong
+    to the system's file cache. Arrays into a map keep it alive, also where the pack's files are replaced meanwhile.
+    """
+
+    root: Path
+    manifest: Manifest
+    index: Index
+    rows: list[I64]
+    _maps: list[tuple[mmap.mmap, U8] | None] = field(init=False, repr=False)
+    _bases: NDArray[np.uint64] = field(init=False, repr=False)
+    _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._maps = [None] * len(self.manifest.shards)
+        self._bases = np.zeros(len(self._maps), np.uint64)
+        self.starts = np.cumsum([0, *(s.records for s in self.manifest.shards)])
+
+    def path(self, shard: int) -> Path:
+        """The file of a shard."""
+        return self.root / self.manifest.data / self.manifest.shards[shard].file
+
+    def where(self, row: int) -> str:
+        """How messages name a record: the shard's file, the record's number in it, the sample's name."""
+        shard = int(self.index.shard[row])
+        return f"{self.path(shard)}: record {row - int(self.starts[shard])} ({self.index.name[row]})"
+
+    def bytes_of(self, shard: int) -> U8:
+        """All bytes of a shard, mapped, read-only. PackError where the file is gone or its size has changed."""
+        entry = self._maps[shard]
+        if entry is None:
+            entry = self._map(shard)
+        elif entry[0].size() != len(entry[1]):
+            raise self._resized(shard, entry[0].size())
+        return entry[1]
+
+    def bases(self, shards: NDArray[np.int32]) -> NDArray[np.uint64]:
+        """The addresses at which these shards are mapped."""
+        found: NDArray[np.uint64] = self._bases[shards]
+        if not found.all():
+            for shard in np.unique(shards[found == 0]).tolist():
+                self._map(shard)
+            found = self._bases[shards]
+        return found
+
+    def check(self) -> None:
+        """PackError `pack-size` where a mapped shard was cut: touching its end would end the process."""
+        for shard, entry in enumerate(self._maps):
+            if entry is not None and entry[0].size() != len(entry[1]):
+                raise self._resized(shard, entry[0].size())
+
+    def _map(self, shard: int) -> tuple[mmap.mmap, U8]:
+        with self._lock:
+            entry = self._maps[shard]
+            if entry is not None:
+                return entry
+            path, size = self.path(shard), self.manifest.shards[shard].bytes
+            try:
+                with open(path, "rb") as file:
+                    found = os.fstat(file.fileno()).st_size
+                    if found != size:
+                        raise self._resized(shard, found)
+                    mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+            except FileNotFoundError:
+                raise PackError(
+                    "the pack was replaced or removed while it was in use",
+                    code="missing-shard",
+                    where=path,
+                    fix="open it again",
+                ) from None
+            except OSError as error:
+                raise open_error(path, error) from None
+            entry = mapped, np.frombuffer(mapped, np.uint8)
+            self._maps[shard] = entry
+            self._bases[shard] = entry[1].__array_interface__["data"][0]
+            return entry
+
+    def _resized(self, shard: int, size: int) -> PackError:
+        return PackError(
+            f"has {size} bytes, expected {self.manifest.shards[shard].bytes}: the shard was cut or written to",
+            code="pack-size", where=self.path(shard), fix="restore it, or pack again",
+        )  # fmt: skip
+
+
+def open_volume(root: Path) -> Volume:
+    """Open the pack at `root` and check its structure: every file there, of the right size, every record inside it.
+
+    PackError `unfinished-pack`, `bad-manifest`, `pack-version`, `missing-shard`, `missing-file`, `pack-size`,
+    `pack-damaged`. The pixels are not read: `pixelwise.verify` does that.
+    """
+    root = Path(root).absolute()
+    manifest = read_manifest(root)
+    for problem in shard_problems(root, manifest):
+        raise problem
+    return load_volume(root, manifest)
+
+
+def shard_problems(root: Path, manifest: Manifest) -> Iterator[PackError]:
+    """A PackError for each shard that is missing (`missing-shard`) or not as long as it was (`pack-size`)."""
+    for shard in manifest.shards:
+        path = root / manifest.data / shard.file
+        try:
+            size = os.stat(path).st_size
+        except FileNotFoundError:
+            yield PackError(
+                "the pack lacks this shard", code="missing-shard", where=path, fix="pack again with overwrite"
+            )
+            continue
+        except OSError as error:
+            raise open_error(path, error) from None
+        if size != shard.bytes:
+            yield PackError(
+                f"has {size} bytes, expected {shard.bytes}",
+                code="pack-size",
+                where=path,
+                fix="pack again with overwrite",
+            )
+
+
+def load_volume(root: Path, manifest: Manifest) -> Volume:
+    """The pack's index, checked against its manifest, as a Volume. The shards are not looked at."""
+    columns = _table(root, manifest, "index.arrow")
+    splits = _table(root, manifest, "splits.arrow")
+    try:
+        index, rows, names = Index.of(columns), splits["records"], list(splits["name"])
+    except KeyError as error:
+        raise _damaged(root, manifest, f"lacks the column {error}") from None
+    _check_index(root, manifest, index)
+    if names != [s.name for s in manifest.splits]:
+        raise _damaged(root, manifest, f"lists the splits {', '.join(names)}", "splits.arrow")
+    for entry, chosen in zip(manifest.splits, rows, strict=True):
+        if len(chosen) != entry.samples or (len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(index)):
+            raise _damaged(root, manifest, f"names records that are not there, in split {entry.name}", "splits.arrow")
+        if entry.labels and (index.label_offset[chosen] < 0).any():
+            raise _damaged(root, manifest, f"names records without labels, in split {entry.name}", "splits.arrow")
+    return Volume(root, manifest, index, rows)
+
+
+def _table(root: Path, manifest: Manifest, name: str) -> dict[str, Any]:
+    entry = manifest.table(name)
+    return read_table(root / manifest.data / name, entry.bytes, entry.crc32)
+
+
+def _check_index(root: Path, manifest: Manifest, index: Index) -> None:
+    counts = [s.records for s in manifest.shards]
+    if len(index) != manifest.records or not np.array_equal(index.shard, np.repeat(np.arange(len(counts)), counts)):
+        raise _damaged(root, manifest, "does not list the records of the shards")
+    sides = np.stack([index.height, index.width])
+    pixels = index.height.astype(np.int64) * index.width
+    sizes = np.array([s.bytes for s in manifest.shards], np.int64)[index.shard]
+    wrong = ((sides < 1) | (sides > MAX_SIDE)).any(axis=0)
+    for kind in ("image", "label", "instances"):
+        offset, length = getattr(index, f"{kind}_offset"), getattr(index, f"{kind}_bytes")
+        absent = (offset == -1) & (length == 0) & (kind != "image")
+        wrong |= ~absent & ((offset < 8) | (length < 1) | (length > sizes) | (offset > sizes - length))
+        if manifest.encoding == "raw":
+            per_pixel = {"image": (3,), "label": (np.dtype(manifest.classes.dtype).itemsize,), "instances": (1, 2, 4)}[
+                kind
+            ]
+            wrong |= ~absent & ~np.logical_or.reduce([length == n * pixels for n in per_pixel])
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise _damaged(root, manifest, f"gives record {row} ({index.name[row]}) a size or place that cannot be")
+
+
+def _damaged(root: Path, manifest: Manifest, what: str, name: str = "index.arrow") -> PackError:
+    return PackError(what, code="pack-damaged", where=root / manifest.data / name, fix="pack again with overwrite")

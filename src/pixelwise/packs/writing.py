@@ -1,0 +1,287 @@
+"""pack: write a dataset as a pack, in parallel, within bounded memory, so that it can be stopped at any instant.
+
+Everything is written under `OUT/<fingerprint>/`, each file under another name until it is complete and on disk. The
+pack becomes what `OUT/manifest.json` says by one rename, the last. Shards follow from the source alone, so packers of
+the same source write the same bytes and may work in the same folder at the same time, and a finished shard serves the
+packer that continues.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..dataset import Dataset
+from ..errors import PackError, SystemFault, UsageError
+from ..files import atomic_write
+from ..threads import in_order, thread_count
+from ..types import Progress
+from . import opening
+from .index import checksum, write_table
+from .inventory import Inventory, take_inventory
+from .manifest import MANIFEST, Encoding, FileEntry, Manifest, ShardEntry, read_manifest
+from .shards import ShardFile, make_batch, scan_shard
+
+Finished: TypeAlias = tuple[ShardEntry, dict[str, Any]]
+
+SHARD_BYTES = 256 << 20
+"""About the size of an Arrow file: large enough that a mapped shard is rarely left, small enough to be redone."""
+
+LEFTOVER_SECONDS = 3600
+"""Folders of other, unfinished packings are removed when nothing in them changed for so long."""
+
+
+def pack(
+    dataset: Dataset,
+    out: str | os.PathLike[str],
+    *,
+    splits: str | Sequence[str] | None = None,
+    encoding: Encoding = "raw",
+    threads: int | None = None,
+    shard_bytes: int = SHARD_BYTES,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Write `dataset` as a pack at `out` and open it.
+
+    splits: names, or one name; default all. encoding: "raw" stores pixels, so that reading is free and windows are
+    views; "original" keeps the encoded files of images and labels as PNG, on a seventh of the disk. threads: default
+    one a core. shard_bytes: size of an Arrow file; raised so that there are at most 128. overwrite: replace another
+    pack, and read the shards of this one again to write the damaged anew. progress: called with (records done, records
+    in all).
+
+    Stopped at any instant and called again, it continues: finished shards are checked and kept. `out` is at every
+    instant the old pack, the complete new one, or refused as `unfinished-pack`. The same source and options again:
+    nothing is written. Memory: two record batches a thread, of 8 MB or one sample.
+
+    Raises what reading the samples raises; PackError `stale-pack` where a source file changes meanwhile; UsageError
+    `pack-exists`, `not-empty`, `bad-argument`; SystemFault `disk-full`, `cannot-write`.
+    """
+    root = Path(out).absolute()
+    _check_target(root)
+    inventory = take_inventory(dataset, splits, encoding, shard_bytes)
+    if not overwrite and (before := _manifest_at(root)) is not None:
+        if before.fingerprint == inventory.fingerprint:
+            return opening.load(root)
+        raise UsageError(
+            "another pack is there", code="pack-exists", where=root, fix="choose another name, or replace it: overwrite"
+        )
+    return write_pack(inventory, root, threads, progress)
+
+
+def write_pack(inventory: Inventory, root: Path, threads: int | None, progress: Progress | None) -> Dataset:
+    """Write what `inventory` lists as the pack at `root`, whatever is there, and open it."""
+    before = _manifest_at(root)
+    folder = root / inventory.fingerprint[:16]
+    _make_folder(folder)
+    _remove_leftovers(root, {folder.name, *([] if before is None else [before.data])})
+    manifest = _write_all(inventory, folder, thread_count(threads), progress)
+    _write(root / MANIFEST, manifest.to_bytes())
+    if before is not None and before.data != folder.name:
+        shutil.rmtree(root / before.data, ignore_errors=True)
+    return opening.load(root)
+
+
+def _is_data(name: str) -> bool:
+    return re.fullmatch("[0-9a-f]{16}", name) is not None
+
+
+def _check_target(root: Path) -> None:
+    """A pack is written into a folder of its own: never among other files."""
+    try:
+        entries = [e.name for e in root.iterdir()]
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        raise UsageError(
+            "is a file, a pack is a folder", code="not-empty", where=root, fix="choose another name"
+        ) from None
+    foreign = [e for e in entries if e != MANIFEST and not _is_data(e) and not e.startswith(f".{MANIFEST}.")]
+    if foreign:
+        raise UsageError(
+            f"holds other files, such as {sorted(foreign)[0]!r}",
+            code="not-empty",
+            where=root,
+            fix="choose a new folder",
+        )
+
+
+def _manifest_at(root: Path) -> Manifest | None:
+    try:
+        return read_manifest(root)
+    except PackError as error:
+        if error.code in ("unfinished-pack", "bad-manifest"):
+            return None
+        raise
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SystemFault(
+            f"cannot be made: {error.strerror}", code="cannot-write", where=folder, fix="check space and permissions"
+        ) from None
+
+
+def _remove_leftovers(root: Path, wanted: set[str]) -> None:
+    long_ago = time.time() - LEFTOVER_SECONDS
+    folders = [e for e in root.iterdir() if _is_data(e.name)]
+    for folder in folders:
+        with suppress(FileNotFoundError):  # another packer removes the same
+            files = list(folder.iterdir())
+            if folder.name in wanted:
+                for part in files:
+                    if part.name.endswith(".part") and part.stat().st_mtime < long_ago:
+                        part.unlink()
+            elif max(f.stat().st_mtime for f in (folder, *files)) < long_ago:
+                shutil.rmtree(folder)
+
+
+def _write(path: Path, data: bytes) -> FileEntry:
+    with atomic_write(path) as file:
+        file.write(data)
+    return FileEntry(path.name, len(data), checksum(data))
+
+
+def _write_all(inventory: Inventory, folder: Path, threads: int, progress: Progress | None) -> Manifest:
+    """Write shards and tables; the manifest that describes them."""
+    shards, columns = _write_shards(inventory, folder, threads, progress)
+    import pyarrow as pa
+
+    names = pa.array([n for c in columns for n in c["name"]], pa.large_string())
+    index = {"name": names, **{k: np.concatenate([c[k] for c in columns]) for k in columns[0] if k != "name"}}
+    files = inventory.files
+    tables = {
+        "index.arrow": index,
+        "splits.arrow": {
+            "name": pa.array([s.name for s in inventory.splits], pa.large_string()),
+            "records": pa.array(inventory.rows, pa.large_list(pa.int64())),
+        },
+        "sources.arrow": {
+            "path": pa.array([f.path for f in files], pa.large_string()),
+            "bytes": pa.array([f.bytes for f in files], pa.int64()),
+            "mtime_ns": pa.array([f.mtime_ns for f in files], pa.int64()),
+        },
+    }
+    entries = tuple(_write(folder / name, write_table(table)) for name, table in tables.items())
+    dataset = inventory.dataset
+    return Manifest(
+        fingerprint=inventory.fingerprint, encoding=inventory.encoding, classes=dataset.classes,
+        source_format=dataset.format, source_root=str(Path(dataset.root).absolute()), records=len(inventory),
+        splits=inventory.splits, tables=entries, shards=tuple(shards), notes=dataset.notes, history=dataset.history,
+    )  # fmt: skip
+
+
+def _write_shards(
+    inventory: Inventory, folder: Path, threads: int, progress: Progress | None
+) -> tuple[list[ShardEntry], list[dict[str, Any]]]:
+    """Write the shards that are not there yet. What each is, and its part of the index."""
+    paths = [folder / f"shard-{k:05d}.arrow" for k in range(len(inventory.shards) - 1)]
+    done: dict[int, Finished] = {}
+    for k, path in enumerate(paths):
+        if path.exists() and (kept := _finished(inventory, k, path, threads)) is not None:
+            done[k] = kept
+    missing = [k for k in range(len(paths)) if k not in done]
+    _check_space(inventory, folder, missing)
+    written = sum(entry.records for entry, _ in done.values())
+
+    def tell(records: int) -> None:
+        nonlocal written
+        written += records
+        if progress is not None:
+            progress(written, len(inventory))
+
+    done |= _write_missing(inventory, missing, paths, threads, tell)
+    return [done[k][0] for k in range(len(paths))], [done[k][1] for k in range(len(paths))]
+
+
+def _write_missing(
+    inventory: Inventory, missing: list[int], paths: list[Path], threads: int, tell: Callable[[int], None]
+) -> dict[int, Finished]:
+    jobs = [(k, rows) for k in missing for rows in _batches(inventory, k)]
+    batches: Any = in_order(partial(make_batch, inventory), [rows for _, rows in jobs], threads, ahead=2)
+    finishing: dict[int, Future[Finished]] = {}
+    shard: ShardFile | None = None
+    sync: Future[None] | None = None
+    # One thread more, which waits for the disk while the others go on.
+    with ThreadPoolExecutor(1, "pixelwise-sync") as syncer, closing(batches):
+        try:
+            for (k, rows), batch in zip(jobs, batches, strict=True):
+                if shard is None:
+                    shard = ShardFile(paths[k], inventory)
+                shard.write(batch)
+                if rows.stop == inventory.shards[k + 1]:
+                    finishing[k] = syncer.submit(_finish, shard, paths[k], k)
+                    shard = None
+                    for job in list(finishing.values())[:-1]:  # at most two shards wait for the disk
+                        job.result()
+                elif sync is None or sync.done():
+                    sync = syncer.submit(shard.sync)
+                tell(len(rows))
+        except BaseException as error:
+            if shard is not None:
+                syncer.submit(shard.abandon, error).result()
+            raise
+    return {k: job.result() for k, job in finishing.items()}
+
+
+def _batches(inventory: Inventory, shard: int) -> list[range]:
+    first, last = inventory.shards[shard : shard + 2].tolist()
+    ends = inventory.batches[(inventory.batches >= first) & (inventory.batches <= last)].tolist()
+    return [range(a, b) for a, b in itertools.pairwise(ends)]
+
+
+def _finish(shard: ShardFile, path: Path, number: int) -> Finished:
+    entry = shard.finish()
+    return entry, scan_shard(path, number)
+
+
+def _check_space(inventory: Inventory, folder: Path, missing: list[int]) -> None:
+    if inventory.encoding != "raw":
+        return  # how large a PNG will be is not known
+    sums = np.concatenate([[0], np.cumsum(inventory.payload)])
+    need = int(sum(sums[inventory.shards[k + 1]] - sums[inventory.shards[k]] for k in missing))
+    free = shutil.disk_usage(folder).free
+    if need > free:
+        raise SystemFault(
+            f"needs {need / 1e9:.2f} GB, {free / 1e9:.2f} GB are free", code="disk-full", where=folder,
+            fix='free space, or pack with encoding "original"',
+        )  # fmt: skip
+
+
+def _finished(inventory: Inventory, number: int, path: Path, threads: int) -> Finished | None:
+    """The shard that an earlier packer left, where it is complete and undamaged; None where it must be written."""
+    first, last = inventory.shards[number : number + 2].tolist()
+    try:
+        columns = scan_shard(path, number)
+    except PackError:
+        return None
+    sizes = np.stack([columns["height"], columns["width"]], axis=1)
+    if columns["name"] != [inventory.name(r) for r in range(first, last)]:
+        return None
+    if not np.array_equal(sizes, inventory.sizes[first:last]):
+        return None
+    data = np.memmap(path, np.uint8, "r")
+
+    def crc(row: int) -> int:
+        value = 0
+        for kind in ("image", "label", "instances"):
+            at, size = int(columns[f"{kind}_offset"][row]), int(columns[f"{kind}_bytes"][row])
+            value = value if at < 0 else checksum(data[at : at + size], value)
+        return value
+
+    if list(in_order(crc, range(last - first), threads)) != columns["crc"].tolist():
+        return None
+    return ShardEntry(path.name, last - first, len(data), checksum(data)), columns

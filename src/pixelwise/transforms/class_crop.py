@@ -1,0 +1,161 @@
+"""Crops around pixels of a class, found by an index of where the classes are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arguments import check_probability, check_size
+from ..errors import FileError, UsageError
+from ..files import atomic_write, read_bytes
+from .plans import F64, I64, Plans, Uniform
+
+_MAGIC = b"pixelwise class index 1\n"
+
+
+@dataclass(frozen=True, eq=False)
+class ClassIndex:
+    """Pixels of each class in each sample, and some of their positions. Made by `class_index`; saves and loads.
+
+    start: (N + 1,) int64 for N samples; sample i has the entries start[i]:start[i + 1], one for each class that it
+    shows. classes: (E,) class of each entry. counts: (E,) its pixels. positions: (E, M, 2) (y, x), M of them drawn
+    uniformly, with repetition. split: fingerprint of the split. About 100 bytes an entry at M = 16.
+    """
+
+    start: I64
+    classes: NDArray[np.uint16]
+    counts: I64
+    positions: NDArray[np.uint32]
+    names: tuple[str, ...]
+    split: str
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def __repr__(self) -> str:
+        return f"ClassIndex({len(self)} samples, {len(self.classes)} entries, {self._digest})"
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(self.positions.tobytes() + self.classes.tobytes()).hexdigest()[:12]
+
+    def table(self) -> I64:
+        """(number, C) int64 pixels of each class in each sample: what RareClassSampling and RepeatFactor take."""
+        out = np.zeros((len(self), len(self.names)), np.int64)
+        out[np.repeat(np.arange(len(self)), np.diff(self.start)), self.classes] = self.counts
+        return out
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the index to one file, whole or not at all."""
+        arrays = (self.start, self.classes, self.counts, self.positions)
+        head = {"names": self.names, "split": self.split, "arrays": [[a.dtype.str, a.shape] for a in arrays]}
+        body = json.dumps(head).encode() + b"\n" + b"".join(a.tobytes() for a in arrays)
+        with atomic_write(path) as file:
+            file.write(_MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> ClassIndex:
+        """Read a saved index. FileError where it is damaged."""
+        data = read_bytes(path)
+        body = data[len(_MAGIC) + 65 :]
+        if not data.startswith(_MAGIC) or data[len(_MAGIC) :][:64] != hashlib.sha256(body).hexdigest().encode():
+            raise FileError(
+                "is no class index, or damaged", code="corrupt", where=path, fix="delete it: it is made again"
+            )
+        line, _, rest = body.partition(b"\n")
+        head, arrays = json.loads(line), []
+        for dtype, shape in head["arrays"]:
+            size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+            arrays.append(np.frombuffer(rest[:size], dtype).reshape(shape))
+            rest = rest[size:]
+        return cls(arrays[0], arrays[1], arrays[2], arrays[3], tuple(head["names"]), head["split"])
+
+
+@dataclass(frozen=True)
+class ClassCentredCrop:
+    """Cut height x width around a pixel of a chosen class with probability p, else at a uniformly drawn place.
+
+    The class is drawn uniformly from those of `classes` (names or ids; default all) that the sample shows; the pixel
+    uniformly from the index's positions of it. The window has the pixel in its middle, moved as little as needed to
+    stay inside the image, so it always shows the class: no drawing again, and known probabilities. A sample that
+    shows none of the classes is cropped uniformly. Smaller images are padded as by RandomCrop(pad_if_needed=True).
+    Comes after transforms that keep the pixel inside the image (scale, flip); the Loader must read the split that the
+    index is of.
+    """
+
+    height: int
+    width: int
+    index: ClassIndex
+    classes: tuple[str | int, ...] | None = None
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_size(self.height, self.width)
+        check_probability(self.p)
+        if not isinstance(self.index, ClassIndex):
+            raise UsageError(
+                f"index must be a ClassIndex, got {type(self.index).__name__}", code="bad-argument",
+                fix="make it with pw.class_index(split)",
+            )  # fmt: skip
+        if self.classes is not None:
+            one = isinstance(self.classes, (str, int, np.integer))
+            object.__setattr__(self, "classes", (self.classes,) if one else tuple(self.classes))
+            if not self.classes:
+                raise UsageError("no class is chosen", code="bad-argument", fix="leave classes out for all")
+            unknown = [c for c in self.classes if c not in self.index.names and c not in range(len(self.index.names))]
+            if unknown:
+                raise UsageError(
+                    f"no class {unknown[0]!r}", code="unknown-class", fix=f"classes: {', '.join(self.index.names)}"
+                )
+
+    @cached_property
+    def _wanted(self) -> NDArray[np.bool_]:
+        names = self.index.names
+        chosen = range(len(names)) if self.classes is None else self.classes
+        wanted = np.zeros(len(names), bool)
+        wanted[[names.index(c) if isinstance(c, str) else c for c in chosen]] = True
+        return wanted
+
+    def plan(self, plans: Plans, uniform: Uniform) -> None:
+        """Draws 0 and 1 choose the uniform place, 2 whether to look for a class, 3 the class, 4 the pixel."""
+        samples = plans.samples
+        if samples is None or samples.max(initial=-1) >= len(self.index):
+            raise UsageError(
+                "ClassCentredCrop needs to know which samples it cuts, of the split that its index is of",
+                code="bad-transforms",
+            )
+        # Positions of other images would be taken in silence.
+        if getattr(plans.split, "fingerprint", self.index.split) != self.index.split:
+            raise UsageError(
+                "the index of ClassCentredCrop is of another split", code="other-index",
+                fix="make it with pw.class_index from the split that the Loader reads",
+            )  # fmt: skip
+        spare = plans.size - (self.height, self.width)
+        places = np.abs(spare) + 1
+        offset = np.stack([uniform(0), uniform(1)], axis=1) * places
+        corner = np.minimum(offset.astype(np.int64), places - 1) * np.sign(spare)
+        seek, which, pixel = uniform(2) < self.p, uniform(3), uniform(4)
+        for k in np.flatnonzero(seek).tolist():
+            point = self._point(int(samples[k]), which[k], pixel[k])
+            if point is None:
+                continue
+            matrix = plans.matrix[k]
+            x, y = np.linalg.solve(matrix[:, :2], point - matrix[:, 2])
+            middle = np.floor([y, x]).astype(np.int64) - (self.height // 2, self.width // 2)
+            corner[k] = np.where(spare[k] >= 0, np.clip(middle, 0, np.maximum(spare[k], 0)), corner[k])
+        plans.window(corner[:, 0], corner[:, 1], self.height, self.width)
+
+    def _point(self, sample: int, which: float, pixel: float) -> F64 | None:
+        entries = np.arange(self.index.start[sample], self.index.start[sample + 1])
+        entries = entries[self._wanted[self.index.classes[entries]]]
+        if not len(entries):
+            return None
+        entry = entries[int(which * len(entries))]
+        y, x = self.index.positions[entry, int(pixel * self.index.positions.shape[1])]
+        return np.array([x + 0.5, y + 0.5])
