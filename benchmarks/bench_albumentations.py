@@ -4,7 +4,7 @@
 
 Needs `albumentations`. Both sides get decoded images and labels and make float32 (3, 320, 480) and uint8 labels, for
 DeepLab 513 x 513. Albumentations runs with OpenCV on one thread and bilinear image, nearest label, as users write it;
-the draws differ, so equality is checked where both do the same thing: a rotation by 30 degrees about the centre.
+the draws differ, so equality is checked where both do the same thing: a rotation by 30 degrees about the center.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import numpy as np
 from harness import compare, write_json
 
 import pixelwise as pw
-from pixelwise.dataset import ArraySource, Split
+from pixelwise.dataset.sources import ArraySource
+from pixelwise.dataset.splits import Split
 from pixelwise.loading.render import Renderer, Slot
 from pixelwise.randomness import Draws
-from pixelwise.transforms import Transform, make_plans
+from pixelwise.transforms.plans import Transform, make_plans
 
 BATCH = 32
 

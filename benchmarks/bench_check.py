@@ -18,9 +18,9 @@ import harness
 import numpy as np
 from race import find_root
 
-from pixelwise.checks import check
+from pixelwise.checks.checking import check
 from pixelwise.checks.similar import close_pairs
-from pixelwise.formats import open as open_dataset
+from pixelwise.formats.opening import open as open_dataset
 from pixelwise.threads import in_order
 
 

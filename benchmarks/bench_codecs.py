@@ -3,7 +3,7 @@
     python benchmarks/bench_codecs.py [--root VOC2012] [--count 100] [--out FILE.json]
 
 Targets: a VOC label (500x375, 8-bit palette, every checksum tested) in 0.12 ms; a 960x720 RGB PNG no slower than
-OpenCV and Pillow; 20,000 headers a second. Pillow and OpenCV test fewer things; OpenCV gives a label's colours only.
+OpenCV and Pillow; 20,000 headers a second. Pillow and OpenCV test fewer things; OpenCV gives a label's colors only.
 The candidates run in turns in one process, so that their ratios hold on a busy machine; the times need a quiet one.
 """
 
@@ -87,7 +87,7 @@ def main() -> None:
             "label": race("palette label", labels, {
                 "pixelwise, stored indices": lambda data: codecs.decode_stored(data, "label.png"),
                 "pixelwise, class ids": lambda data: read_label(data, VOC, "label.png"),
-                "Pillow": pillow, "OpenCV (colours)": opencv,
+                "Pillow": pillow, "OpenCV (colors)": opencv,
             }, args.rounds),
             "png": race("RGB PNG of 960x720", photos(jpegs), {
                 "pixelwise": lambda data: codecs.decode_image(data, "image.png"), "Pillow": pillow, "OpenCV": opencv,

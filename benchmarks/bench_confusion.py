@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.metrics import Confusion
+from pixelwise.metrics.confusion import Confusion
 
 CLASSES, SIZE, PAIRS, ROUNDS = 21, (375, 500), 48, 9
 

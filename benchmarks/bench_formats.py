@@ -1,9 +1,9 @@
-"""What coding costs on top of decoding: colours to class ids, polygons to labels, opening and converting.
+"""What coding costs on top of decoding: colors to class ids, polygons to labels, opening and converting.
 
     python benchmarks/bench_formats.py [--out FILE.json]
 
-Target: labels in the 32 colours of CamVid, 960x720, as class ids within 1.5 times the PNG decode alone. The labels
-are CamVid's own where the shared data is here, else drawn with as many regions. Colours and pycocotools' polygons are
+Target: labels in the 32 colors of CamVid, 960x720, as class ids within 1.5 times the PNG decode alone. The labels
+are CamVid's own where the shared data is here, else drawn with as many regions. Colors and pycocotools' polygons are
 read by pixelwise and by NumPy or pycocotools in turns in one process, so that ratios hold on a busy machine.
 """
 
@@ -27,28 +27,28 @@ CAMVID = Path(__file__).resolve().parents[2] / "shared/data/formats/camvid_rgb"
 SIZE = (720, 960)
 
 
-def colour_labels(classes: ClassTable, count: int = 12) -> list[bytes]:
-    """RGB PNGs: CamVid's own, or made of 200 boxes of all colours."""
+def color_labels(classes: ClassTable, count: int = 12) -> list[bytes]:
+    """RGB PNGs: CamVid's own, or made of 200 boxes of all colors."""
     found = [p.read_bytes() for p in sorted(CAMVID.glob("*_labels/*.png"))] if CAMVID.is_dir() else []
     rng = np.random.default_rng(0)
-    colours = np.array(list(classes.color_ids), np.uint8)
+    colors = np.array(list(classes.color_ids), np.uint8)
     for _ in range(0 if found else count):
         pixels = np.zeros((*SIZE, 3), np.uint8)
         for y, x, h, w in rng.integers(0, (600, 800, 160, 200), (200, 4)):
-            pixels[y : y + h, x : x + w] = colours[rng.integers(len(colours))]
+            pixels[y : y + h, x : x + w] = colors[rng.integers(len(colors))]
         found.append(codecs.encode_png(pixels))
     return found
 
 
 def by_masks(classes: ClassTable) -> Callable[[bytes], Any]:
-    """The usual loop over classes: compare the whole image with each colour."""
+    """The usual loop over classes: compare the whole image with each color."""
     pairs = list(classes.color_ids.items())
 
     def read(data: bytes) -> Any:
         pixels = codecs.decode_stored(data, "label.png").pixels
         out = np.zeros(pixels.shape[:2], np.uint8)
-        for colour, index in pairs:
-            out[(pixels == colour).all(axis=2)] = index
+        for color, index in pairs:
+            out[(pixels == color).all(axis=2)] = index
         return out
 
     return read
@@ -61,8 +61,8 @@ def polygons(count: int = 20, points: int = 40) -> list[Any]:
     out = []
     for _ in range(count):
         radius = rng.uniform(10, 150) * rng.uniform(0.5, 1, points)
-        centre = rng.uniform(0, 1, 2) * (640, 480)
-        out.append(np.stack([centre[0] + radius * np.cos(turn), centre[1] + radius * np.sin(turn)], axis=1))
+        center = rng.uniform(0, 1, 2) * (640, 480)
+        out.append(np.stack([center[0] + radius * np.cos(turn), center[1] + radius * np.sin(turn)], axis=1))
     return out
 
 
@@ -117,11 +117,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     classes = table("camvid")
-    files = colour_labels(classes)
+    files = color_labels(classes)
     reference = by_masks(classes)(files[0])
     assert np.array_equal(read_label(files[0], classes, "label.png"), reference)
     results = {
-        "colours": race(f"labels in {len(classes.color_ids)} colours, 960x720, a label", {
+        "colors": race(f"labels in {len(classes.color_ids)} colors, 960x720, a label", {
             "PNG decode alone": over(lambda d: codecs.decode_stored(d, "label.png"), files),
             "class ids": over(lambda d: read_label(d, classes, "label.png"), files),
         }, args.rounds, len(files)),
@@ -136,10 +136,10 @@ def main() -> None:
         assert np.array_equal(coco(), candidates["pixelwise"]())
         candidates["pycocotools"] = coco
     results["polygons"] = race("20 polygons of 40 points, 640x480, a label", candidates, args.rounds, 1)
-    ratio = results["colours"]["class ids"].median / results["colours"]["PNG decode alone"].median
-    print(f"colours: x{ratio:.2f} of the PNG decode, target x1.50: {'met' if ratio <= 1.5 else 'MISSED'}")
+    ratio = results["colors"]["class ids"].median / results["colors"]["PNG decode alone"].median
+    print(f"colors: x{ratio:.2f} of the PNG decode, target x1.50: {'met' if ratio <= 1.5 else 'MISSED'}")
     if args.out:
-        harness.write_json(args.out, "formats", {"milliseconds": results, "colours_to_png": ratio})
+        harness.write_json(args.out, "formats", {"milliseconds": results, "colors_to_png": ratio})
 
 
 if __name__ == "__main__":

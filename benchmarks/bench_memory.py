@@ -27,7 +27,7 @@ MOST_BYTES = 200
 
 
 class MadeUp:
-    """A Source whose samples are computed: entry i is a flat colour of 375x500. Holds what a source of files holds:
+    """A Source whose samples are computed: entry i is a flat color of 375x500. Holds what a source of files holds:
     the names and the sizes."""
 
     has_labels = True
@@ -53,7 +53,7 @@ class MadeUp:
 def load_made_up(count: int, batches: int = 40) -> None:
     """The measured process of `entries`: shuffled batches of a source with `count` samples."""
     import pixelwise as pw
-    from pixelwise.dataset import Split
+    from pixelwise.dataset.splits import Split
 
     split = Split("train", pw.VOC, MadeUp(count))
     steps = [pw.RandomCrop(320, 480), pw.Normalize(pw.IMAGENET_MEAN, pw.IMAGENET_STD)]

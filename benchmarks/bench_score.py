@@ -2,7 +2,7 @@
 
     python benchmarks/bench_score.py [VOC2012 root] [--pairs 1449] [--rounds 3] [--json FILE]
 
-The pairs are the labelled images of a VOC tree (default: the sample dataset), repeated until there are enough; the
+The pairs are the labeled images of a VOC tree (default: the sample dataset), repeated until there are enough; the
 predictions are the truths moved by a few pixels, as palette PNGs. Two questions, every method in turns:
 
     whole   read both files of every pair, count, and give the mean IoU. The others read with Pillow, in a plain loop.
@@ -25,7 +25,7 @@ from harness import compare, write_json
 from PIL import Image
 
 import pixelwise as pw
-from pixelwise.dataset import FileSource
+from pixelwise.dataset.sources import FileSource
 from pixelwise.evaluation.prediction_files import write_prediction
 from pixelwise.evaluation.scoring import score
 

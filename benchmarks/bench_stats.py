@@ -17,7 +17,7 @@ from race import find_root
 
 from pixelwise.counts.per_sample import count_classes
 from pixelwise.counts.stats import stats
-from pixelwise.formats import open as open_dataset
+from pixelwise.formats.opening import open as open_dataset
 
 
 def plain(root: Path, names: list[str]) -> int:

@@ -19,18 +19,9 @@ import numpy as np
 
 from pixelwise.loading.render import Output, Renderer, Slot
 from pixelwise.randomness import Draws
-from pixelwise.transforms import (
-    Affine,
-    ColorJitter,
-    Gamma,
-    HorizontalFlip,
-    Normalize,
-    RandomCrop,
-    RandomScale,
-    Rotate,
-    Transform,
-    make_plans,
-)
+from pixelwise.transforms.color import ColorJitter, Gamma, Normalize
+from pixelwise.transforms.geometry import Affine, HorizontalFlip, RandomCrop, RandomScale, Rotate
+from pixelwise.transforms.plans import Transform, make_plans
 
 BATCH, SOURCE, TARGET = 32, (375, 500), (320, 480)
 CROP = RandomCrop(*TARGET, pad_if_needed=True)

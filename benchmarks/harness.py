@@ -59,7 +59,7 @@ def summary(values: Iterable[float]) -> Summary:
     """The Summary of at least one number. Quartiles are interpolated, as NumPy's default does."""
     data = sorted(float(v) for v in values)
     if not data:
-        raise ValueError("no measurements to summarise")
+        raise ValueError("no measurements to summarize")
     quarters = statistics.quantiles(data, n=4, method="inclusive") if len(data) > 1 else data * 3
     return Summary(statistics.median(data), data[0], data[-1], (quarters[0], quarters[2]), len(data))
 

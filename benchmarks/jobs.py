@@ -1,16 +1,16 @@
 """The jobs of the race, and the data that all peers read.
 
-    job 1   crop 320x480 at a random place, float32 CHW, normalised, batches of 32
+    job 1   crop 320x480 at a random place, float32 CHW, normalized, batches of 32
     job 2   the same crop, uint8, batches of 32
-    job 3   random scale 0.5 to 2, padded crop 320x480, flip, float32 CHW, normalised, batches of 32
-    job 4   images of 1024x2048, crop 512x1024, float32 CHW, normalised, batches of 8
+    job 3   random scale 0.5 to 2, padded crop 320x480, flip, float32 CHW, normalized, batches of 32
+    job 4   images of 1024x2048, crop 512x1024, float32 CHW, normalized, batches of 8
     job 5   the textbook chapter's whole load_data_voc_segmentation at its size, 1,464 and 1,449 images
 
 `prepare` makes what the jobs read in a work folder: a VOC tree with copies of the training images that are at
 least as large as the crop (copies of files, so that an epoch is long enough to time and no file is smaller in
-the page cache than in life), the labels once more as grey PNG and as .npy for the loaders that cannot read
+the page cache than in life), the labels once more as gray PNG and as .npy for the loaders that cannot read
 palette indices, a tree of large images tiled from real ones, and a ramp tree, whose labels follow from the
-colours, to check job 3; for job 5, a tree of the chapter's size with small images and a validation list.
+colors, to check job 3; for job 5, a tree of the chapter's size with small images and a validation list.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FLIP = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One task, the same for every peer. `fill` is the padding's colour (the mean, so that it normalises to
+    """One task, the same for every peer. `fill` is the padding's color (the mean, so that it normalizes to
     zero)."""
 
     number: int
@@ -46,10 +46,10 @@ class Job:
 
 
 JOBS = {
-    1: Job(1, "crop 320x480, float32 CHW normalised, batch 32"),
+    1: Job(1, "crop 320x480, float32 CHW normalized, batch 32"),
     2: Job(2, "crop 320x480, uint8, batch 32", dtype="uint8"),
-    3: Job(3, "scale 0.5 to 2, padded crop 320x480, flip, float32 CHW normalised, batch 32", augment=True),
-    4: Job(4, "images 1024x2048, crop 512x1024, float32 CHW normalised, batch 8", height=512, width=1024, batch=8),
+    3: Job(3, "scale 0.5 to 2, padded crop 320x480, flip, float32 CHW normalized, batch 32", augment=True),
+    4: Job(4, "images 1024x2048, crop 512x1024, float32 CHW normalized, batch 8", height=512, width=1024, batch=8),
     5: Job(5, "the chapter's load_data_voc_segmentation, crop 320x480, float32, batch 32"),
 }
 
@@ -71,7 +71,7 @@ class Data:
         return [f"{self.root}/JPEGImages/{name}.jpg" for name in self.names]
 
     def labels(self, kind: Literal["palette", "gray", "npy"] = "palette") -> list[str]:
-        """Path of every label: VOC's own palette PNG, the same as grey PNG, or as .npy."""
+        """Path of every label: VOC's own palette PNG, the same as gray PNG, or as .npy."""
         folder, suffix = {
             "palette": (self.root / "SegmentationClass", "png"),
             "gray": (self.derived / "gray", "png"),
@@ -214,7 +214,7 @@ def _large(source: Path, folder: Path, count: int, height: int = 1024, width: in
 
 
 def _ramp(folder: Path, count: int = 64, height: int = 375, width: int = 500) -> Data:
-    """Red rises to the right, green downwards, blue is 200: a pixel's colour says where it came from and so
+    """Red rises to the right, green downwards, blue is 200: a pixel's color says where it came from and so
     which class it has (7 columns by 3 rows of them). See verify.check_augmented."""
     import numpy as np
     from PIL import Image

@@ -20,7 +20,7 @@ from peers import FILES, PACK
 Row = dict[str, Any]
 MIB = 1 << 20
 
-DALI, DALI_NPY = "DALI CPU, grey labels", "DALI CPU, .npy labels"
+DALI, DALI_NPY = "DALI CPU, gray labels", "DALI CPU, .npy labels"
 FFCV, FUSED = "FFCV raw", "FFCV raw, fused by hand"
 TORCHVISION, ALBUMENTATIONS = "torch + torchvision v2", "torch + albumentations"
 CHAPTER = "chapter"

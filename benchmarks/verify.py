@@ -3,7 +3,7 @@ asked which sample or which window it delivered.
 
 `check_crops`: each image is looked for in the decoded sources by a small patch, then the whole window is
 compared and the label of that very window must be equal. `check_augmented`: on the ramp tree (jobs.py) the
-colour of a pixel says where in the source it came from, and so which class its label must have.
+color of a pixel says where in the source it came from, and so which class its label must have.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 PATCH = 24
-# JPEG decoders differ where one smooths the colour planes or rounds more exactly than the other: FFCV's is 1 to
+# JPEG decoders differ where one smooths the color planes or rounds more exactly than the other: FFCV's is 1 to
 # 1.6 levels from Pillow's in the mean of a VOC image, the other peers' are equal to it. The pixels of another
 # image are 30 to 80 levels away, all of them; an image that is one pixel off is found by its label too.
 MEAN_LEVELS = 3.0
@@ -54,7 +54,7 @@ def check(job: Job, data: Data, images: NDArray[np.generic], labels: NDArray[np.
 def as_levels(
     job: Job, images: NDArray[np.generic], labels: NDArray[np.generic]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The batch as (B, H, W, 3) float32 colour levels 0..255 and (B, H, W) int64 classes, void as 255 (-1 is
+    """The batch as (B, H, W, 3) float32 color levels 0..255 and (B, H, W) int64 classes, void as 255 (-1 is
     taken for void). ValueError where shape or dtype are not the job's."""
     area = (job.height, job.width)
     forms = [(job.batch, 3, *area)] + ([(job.batch, *area, 3)] if job.dtype == "uint8" else [])
@@ -162,7 +162,7 @@ def check_crops(
 
 
 def check_augmented(job: Job, levels: NDArray[np.float32], classes: NDArray[np.int64]) -> Verdict:
-    """Do colours and classes of the ramp agree in every image, are scales and flips in range, is padding
+    """Do colors and classes of the ramp agree in every image, are scales and flips in range, is padding
     void?"""
     problems, flips, scales, worst, padded = [], 0, [], 0.0, 0
     for i, (image, label) in enumerate(zip(levels, classes, strict=True)):
@@ -174,7 +174,7 @@ def check_augmented(job: Job, levels: NDArray[np.float32], classes: NDArray[np.i
             continue
         across, down = (image[..., 0] - 20) / 210, (image[..., 1] - 20) / 210
         column, row = np.floor(7 * across), np.floor(3 * down)
-        # Within half a source pixel of a border between classes the nearest label may be either; 8-bit colour
+        # Within half a source pixel of a border between classes the nearest label may be either; 8-bit color
         # and JPEG blur the position by about two pixels more.
         near = (np.abs(7 * across - np.rint(7 * across)) < 0.06) | (np.abs(3 * down - np.rint(3 * down)) < 0.03)
         sure = inside & ~near & (column >= 0) & (column < 7) & (row >= 0) & (row < 3)
@@ -200,7 +200,7 @@ def check_augmented(job: Job, levels: NDArray[np.float32], classes: NDArray[np.i
 
 
 def _slope(values: NDArray[np.float32], inside: NDArray[np.bool_], axis: int) -> float:
-    # Mean change of colour per output pixel along an axis, where both neighbours show the source.
+    # Mean change of color per output pixel along an axis, where both neighbors show the source.
     both = np.take(inside, range(1, inside.shape[axis]), axis) & np.take(inside, range(inside.shape[axis] - 1), axis)
     return float(np.diff(values, axis=axis)[both].mean()) if both.any() else 0.0
 

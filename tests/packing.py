@@ -11,7 +11,8 @@ import numpy as np
 import pixelwise as pw
 from pixelwise.classes import ClassTable
 from pixelwise.codecs import encode_jpeg, encode_png
-from pixelwise.dataset import Dataset, Split, Splits
+from pixelwise.dataset.dataset import Dataset
+from pixelwise.dataset.splits import Split, Splits
 from pixelwise.types import Clock, Finding, Sample, Window
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pixelwise.loading.render import Output, Renderer, Slot, render_plain
 from pixelwise.randomness import Draws
-from pixelwise.transforms import Plans, Transform, make_plans
+from pixelwise.transforms.plans import Plans, Transform, make_plans
 from pixelwise.types import Sample
 
 IGNORE = 255
@@ -68,7 +68,7 @@ def planes(out: Slot, k: int, plans: Plans) -> np.ndarray:
 
 
 def one(transforms: Sequence[Transform], sample: Sample, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """One sample rendered: image (3, h, w) in grey levels as float64, and label."""
+    """One sample rendered: image (3, h, w) in gray levels as float64, and label."""
     plans = plan(transforms, [sample], seed)
     out = draw(plans, [sample])
     return planes(out, 0, plans) * 255.0, out.labels[0]

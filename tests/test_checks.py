@@ -18,15 +18,17 @@ from PIL import Image
 from tree import Tree, mask, picture
 
 import pixelwise.checks.findings as findings_room
-from pixelwise.checks import Findings, check
-from pixelwise.checks.findings import Collector
+from pixelwise.checks.checking import check
+from pixelwise.checks.findings import Collector, Findings
 from pixelwise.checks.labels import mixed_pixels
 from pixelwise.checks.splits import exclusive
 from pixelwise.classes import VOC, ClassTable
 from pixelwise.codecs import encode_jpeg, encode_png
-from pixelwise.dataset import ArraySource, Dataset, FileSource, PathRule, Split, Splits
+from pixelwise.dataset.dataset import Dataset
+from pixelwise.dataset.sources import ArraySource, FileSource, PathRule
+from pixelwise.dataset.splits import Split, Splits
 from pixelwise.errors import MissingError, UnknownNameError, UsageError
-from pixelwise.formats import open as open_dataset
+from pixelwise.formats.opening import open as open_dataset
 from pixelwise.types import Finding
 
 BINARY = ClassTable(("background", "object"))
@@ -264,7 +266,7 @@ def test_turned_by_exif(tree: Tree) -> None:
 @pytest.mark.parametrize(
     ("label", "code", "severity"),
     [
-        (encode_png(np.full((48, 64, 3), (1, 2, 3), np.uint8)), "unknown-colour", "error"),
+        (encode_png(np.full((48, 64, 3), (1, 2, 3), np.uint8)), "unknown-color", "error"),
         (encode_png(np.full((48, 64), 40, np.uint8)), "class-out-of-range", "error"),
         (encode_jpeg(picture(0)), "lossy-label", "error"),
         (encode_png(mask(1, 2), VOC.palette[::-1].copy()), "palette-conflict", "error"),
@@ -398,15 +400,15 @@ def test_nearly_uniform_image(tree: Tree) -> None:
 def test_two_blank_images_are_not_called_duplicates(tree: Tree) -> None:
     for name in tree.names[:2]:
         tree.image(name, np.full((48, 64, 3), 7, np.uint8))
-    assert set(check(tree.root).by_code) == {"blank-image", "grey-as-colour"}
+    assert set(check(tree.root).by_code) == {"blank-image", "gray-as-color"}
 
 
-def test_grey_as_colour(tree: Tree) -> None:
-    grey = np.repeat(picture(0).mean(axis=2).astype(np.uint8)[..., None], 3, axis=2)
-    tree.image("s00", grey)
-    only(check(tree.root), "grey-as-colour", "note")
-    tree.image("s00", encode_jpeg(np.ascontiguousarray(grey[..., 0])))
-    assert not len(check(tree.root))  # stored as grey
+def test_gray_as_color(tree: Tree) -> None:
+    gray = np.repeat(picture(0).mean(axis=2).astype(np.uint8)[..., None], 3, axis=2)
+    tree.image("s00", gray)
+    only(check(tree.root), "gray-as-color", "note")
+    tree.image("s00", encode_jpeg(np.ascontiguousarray(gray[..., 0])))
+    assert not len(check(tree.root))  # stored as gray
 
 
 @pytest.mark.parametrize("size", [(12, 64), (48, 400)])

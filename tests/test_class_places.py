@@ -12,9 +12,10 @@ from scipy import stats
 
 import pixelwise as pw
 from pixelwise.counts.class_index import class_index
-from pixelwise.dataset import ArraySource, Split
+from pixelwise.dataset.sources import ArraySource
+from pixelwise.dataset.splits import Split
 from pixelwise.errors import FileError, UsageError
-from pixelwise.transforms.class_crop import ClassCentredCrop, ClassIndex
+from pixelwise.transforms.class_crop import ClassCenteredCrop, ClassIndex
 
 
 def make_split(seed: int, n: int = 6) -> Split:
@@ -65,7 +66,7 @@ def test_saves_loads_and_is_read_again(tmp_path: Path) -> None:
 def test_every_crop_shows_its_class(seed: int, flip: bool) -> None:
     split = make_split(seed)
     index = class_index(split)
-    crop = ClassCentredCrop(3, 4, index, classes=("person", 20, 5))
+    crop = ClassCenteredCrop(3, 4, index, classes=("person", 20, 5))
     loader = pw.Loader(split, 3, [pw.HorizontalFlip(float(flip)), crop], seed=seed)
     for batch in loader:
         for n, i in enumerate(batch.indices.tolist()):
@@ -78,7 +79,7 @@ def test_with_probability_p() -> None:
     label = np.zeros((60, 60), np.uint8)
     label[30, 30] = 9
     split = Split("one", pw.VOC, ArraySource([np.zeros((60, 60, 3), np.uint8)], [label]))
-    crop = ClassCentredCrop(5, 5, class_index(split), classes=(9,), p=0.25)
+    crop = ClassCenteredCrop(5, 5, class_index(split), classes=(9,), p=0.25)
     loader = pw.Loader(split, 1, [crop])
     shown = sum(int((b.labels == 9).any()) for _ in range(800) for b in loader)
     chance = 25 / 56**2
@@ -89,14 +90,14 @@ def test_what_cannot_work_is_refused() -> None:
     split = make_split(0)
     index = class_index(split)
     with pytest.raises(UsageError, match="no class 'unicorn'"):
-        ClassCentredCrop(3, 3, index, classes=("unicorn",))
+        ClassCenteredCrop(3, 3, index, classes=("unicorn",))
     with pytest.raises(UsageError, match="needs to know which samples"):
-        next(iter(pw.Loader(make_split(0, n=9), 9, [ClassCentredCrop(3, 3, index)])))
+        next(iter(pw.Loader(make_split(0, n=9), 9, [ClassCenteredCrop(3, 3, index)])))
     with pytest.raises(UsageError, match="is of another split"):
-        next(iter(pw.Loader(split[2:4], 2, [ClassCentredCrop(3, 3, index)])))
+        next(iter(pw.Loader(split[2:4], 2, [ClassCenteredCrop(3, 3, index)])))
     for wrong in ({"index": None}, {"height": 2.5}, {"p": "often"}, {"classes": ()}):
         with pytest.raises(UsageError):
-            ClassCentredCrop(**{"height": 3, "width": 3, "index": index, **wrong})  # type: ignore[arg-type]
+            ClassCenteredCrop(**{"height": 3, "width": 3, "index": index, **wrong})  # type: ignore[arg-type]
     for number in (0, "many"):
         with pytest.raises(UsageError, match="positions"):
             class_index(split, positions=number)  # type: ignore[arg-type]
@@ -106,9 +107,9 @@ def test_what_cannot_work_is_refused() -> None:
         class_index(Split("bare", pw.VOC, ArraySource([np.zeros((2, 2, 3), np.uint8)])))
 
 
-def test_the_loader_can_still_be_asked_how_it_normalises() -> None:
+def test_the_loader_can_still_be_asked_how_it_normalizes() -> None:
     split = make_split(0)
-    crop = ClassCentredCrop(3, 3, class_index(split), classes="person")
+    crop = ClassCenteredCrop(3, 3, class_index(split), classes="person")
     loader = pw.Loader(split, 2, [crop, pw.RandomCrop(2, 2), pw.Normalize()])
     assert loader.normalize == (pw.IMAGENET_MEAN, pw.IMAGENET_STD)
     assert next(iter(loader)).images.shape[2:] == (2, 2)

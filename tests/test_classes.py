@@ -1,4 +1,4 @@
-"""Class tables: the VOC colour map, colours to ids and back, errors that say where."""
+"""Class tables: the VOC color map, colors to ids and back, errors that say where."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pixelwise import VOC, ClassTable, voc_colormap
 from pixelwise.errors import LabelError, UnknownNameError, UsageError
 
 
-def test_voc_colormap_has_the_published_colours() -> None:
+def test_voc_colormap_has_the_published_colors() -> None:
     colors = voc_colormap()
     assert colors.shape == (256, 3)
     assert colors[[0, 1, 2, 3, 15, 20, 255]].tolist() == [
@@ -69,25 +69,25 @@ def test_any_table_is_exact(n: int, seed: int) -> None:
 def test_eight_at_once_equals_one_at_a_time(seed: int, size: int, run: int, unknown: bool) -> None:
     rng = np.random.default_rng(seed)
     label = np.repeat(rng.choice(np.array([0, 0, 7, 20, 255], np.uint8), size), run)[None]
-    colours = VOC.decode(label)
-    shifted = np.empty(colours.size + 1, np.uint8)[1:].reshape(colours.shape)  # unaligned: one at a time
-    shifted[:] = colours
-    assert np.array_equal(VOC.encode(colours), label)
+    colors = VOC.decode(label)
+    shifted = np.empty(colors.size + 1, np.uint8)[1:].reshape(colors.shape)  # unaligned: one at a time
+    shifted[:] = colors
+    assert np.array_equal(VOC.encode(colors), label)
     assert np.array_equal(VOC.encode(shifted), label)
     if unknown:
         x = int(rng.integers(label.size))
-        colours[0, x] = shifted[0, x] = (1, 2, 3)
-        for wrong in (colours, shifted):
+        colors[0, x] = shifted[0, x] = (1, 2, 3)
+        for wrong in (colors, shifted):
             with pytest.raises(LabelError, match=f"x={x}, y=0"):
                 VOC.encode(wrong)
 
 
-def test_an_unknown_colour_is_named_with_place_number_and_nearest_class() -> None:
-    colours = VOC.decode(np.full((9, 11), 15, np.uint8))
-    colours[4, 7] = colours[5, 2] = (193, 128, 128)
+def test_an_unknown_color_is_named_with_place_number_and_nearest_class() -> None:
+    colors = VOC.decode(np.full((9, 11), 15, np.uint8))
+    colors[4, 7] = colors[5, 2] = (193, 128, 128)
     with pytest.raises(LabelError) as caught:
-        VOC.encode(colours, "somewhere.png")
-    assert caught.value.code == "unknown-colour"
+        VOC.encode(colors, "somewhere.png")
+    assert caught.value.code == "unknown-color"
     for part in (
         "somewhere.png",
         "(193, 128, 128)",
@@ -98,10 +98,10 @@ def test_an_unknown_colour_is_named_with_place_number_and_nearest_class() -> Non
         assert part in str(caught.value)
 
 
-def test_swapped_channels_are_recognised() -> None:
-    colours = VOC.decode(np.array([[3, 12, 7]], np.uint8))[..., ::-1]
+def test_swapped_channels_are_recognized() -> None:
+    colors = VOC.decode(np.array([[3, 12, 7]], np.uint8))[..., ::-1]
     with pytest.raises(LabelError, match="red and blue are swapped"):
-        VOC.encode(colours)
+        VOC.encode(colors)
 
 
 def test_decode_refuses_what_is_no_class() -> None:
@@ -129,7 +129,7 @@ def test_impossible_tables_are_refused(options: dict[str, object]) -> None:
         ClassTable(**options)  # type: ignore[arg-type]
 
 
-def test_more_than_256_classes_need_16_bits_and_have_distinct_colours() -> None:
+def test_more_than_256_classes_need_16_bits_and_have_distinct_colors() -> None:
     table = ClassTable(tuple(map(str, range(3000))), ignore_index=65_535)
     assert table.dtype == np.uint16
     assert len(np.unique(table.colors, axis=0)) == 3000

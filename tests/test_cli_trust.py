@@ -11,7 +11,7 @@ from PIL import Image
 from tree import Tree, mask
 from typer.testing import CliRunner, Result
 
-from pixelwise.checks import check
+from pixelwise.checks.checking import check
 from pixelwise.cli import check as cli_check
 from pixelwise.counts.stats import Stats
 from pixelwise.errors import UnknownNameError, UsageError

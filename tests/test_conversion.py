@@ -14,11 +14,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pixelwise.classes import ClassTable
-from pixelwise.dataset import ArraySource, Dataset, Split, Splits, concat
+from pixelwise.dataset.dataset import Dataset
+from pixelwise.dataset.derived import concat
+from pixelwise.dataset.sources import ArraySource
+from pixelwise.dataset.splits import Split, Splits
 from pixelwise.errors import DataError, FormatError, UsageError
 from pixelwise.formats import converting
-from pixelwise.formats import open as open_dataset
 from pixelwise.formats.converting import convert
+from pixelwise.formats.opening import open as open_dataset
 
 TARGETS = ("index", "voc", "cityscapes")
 TREES = (
@@ -54,7 +57,7 @@ def test_real_trees_read_back_equal(shared: Path, tmp_path: Path, tree: str, to:
 
 
 def arrays(
-    splits: dict[str, list[str]], classes: int = 4, labelled: tuple[str, ...] = ("train", "val"), size: int = 5
+    splits: dict[str, list[str]], classes: int = 4, labeled: tuple[str, ...] = ("train", "val"), size: int = 5
 ) -> Dataset:
     rng = np.random.default_rng(1)
     table = ClassTable(tuple(f"c{i}" for i in range(classes)), ignore_index=255 if classes <= 255 else 65_535)
@@ -64,7 +67,7 @@ def arrays(
         labels = [rng.integers(0, classes, (size, 9)).astype(table.dtype) for _ in names]
         for label in labels:
             label[0, 0] = table.ignore_index
-        out[split] = Split(split, table, ArraySource(images, labels if split in labelled else None, names))
+        out[split] = Split(split, table, ArraySource(images, labels if split in labeled else None, names))
     return Dataset(Path("memory"), "arrays", table, Splits({n: (lambda s=s: s) for n, s in out.items()}))
 
 

@@ -146,10 +146,10 @@ def test_a_colormap_is_of_rgb_bytes(colors: Any) -> None:
         d2l.build_colormap(colors)
 
 
-def test_colours_and_sizes_of_another_kind_are_refused() -> None:
+def test_colors_and_sizes_of_another_kind_are_refused() -> None:
     table = np.zeros(256**3, np.uint8)
     for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.full((4, 4, 3), -1), np.full((4, 4, 3), 256)):
-        with pytest.raises(pw.UsageError, match="colours are"):
+        with pytest.raises(pw.UsageError, match="colors are"):
             d2l.colors_to_indices(wrong, table)
     image = np.zeros((4, 4, 3), np.uint8)
     for height in (0, -3, "3"):

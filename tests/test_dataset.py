@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import pixelwise as pw
-from pixelwise.dataset import ArraySource
+from pixelwise.dataset.sources import ArraySource
 from pixelwise.errors import FormatError, LabelError, MissingError, PairError, UnknownNameError, UsageError
 from pixelwise.types import Clock, Finding, Window
 
@@ -132,11 +132,11 @@ def test_sizes_that_differ_are_refused_with_both(tree: Path) -> None:
     assert "EXIF" in str(caught.value)
 
 
-def test_an_unknown_colour_names_its_file(tree: Path) -> None:
-    colours = np.zeros((20, 30, 3), np.uint8)
-    colours[4, 5] = (9, 9, 9)
-    Image.fromarray(colours).save(tree / "SegmentationClass/im0.png")
-    with pytest.raises(LabelError, match=r"im0\.png: colour \(9, 9, 9\).*1 pixels, first at x=5, y=4"):
+def test_an_unknown_color_names_its_file(tree: Path) -> None:
+    colors = np.zeros((20, 30, 3), np.uint8)
+    colors[4, 5] = (9, 9, 9)
+    Image.fromarray(colors).save(tree / "SegmentationClass/im0.png")
+    with pytest.raises(LabelError, match=r"im0\.png: color \(9, 9, 9\).*1 pixels, first at x=5, y=4"):
         pw.open(tree)["train"][0]
 
 

@@ -103,7 +103,7 @@ def test_four_processes_score_as_one(root: Path, tmp_path: Path) -> None:
 
 
 class Net(torch.nn.Module):  # type: ignore[misc]
-    """A convolution with batch normalisation, so that training and evaluating differ."""
+    """A convolution with batch normalization, so that training and evaluating differ."""
 
     def __init__(self, wrap: str = "tensor") -> None:
         super().__init__()

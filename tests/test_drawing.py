@@ -14,9 +14,10 @@ from PIL import Image
 
 from pixelwise import drawing
 from pixelwise.classes import VOC, ClassTable, table_of
-from pixelwise.drawing import Picture, blocks, pixels
+from pixelwise.drawing import blocks, pixels
 from pixelwise.drawing.blocks import PAPER, STRAY, Style
 from pixelwise.drawing.legend import class_color, class_name
+from pixelwise.drawing.page import Picture
 from pixelwise.drawing.sheets import Draw, Planned, Scored, _compared, _with_windows
 from pixelwise.errors import PairError, SystemFault, UsageError
 
@@ -30,7 +31,7 @@ def image_of(height: int, width: int) -> np.ndarray:
 # -- overlay --------------------------------------------------------------------------------------------
 
 
-def test_overlay_is_the_weighted_mean_of_image_and_class_colour():
+def test_overlay_is_the_weighted_mean_of_image_and_class_color():
     image, label = image_of(7, 9), np.full((7, 9), 15, np.uint8)
     got = drawing.overlay(image, label, VOC, alpha=0.25, contour=False)
     want = np.floor(image * 0.75 + VOC.colors[15] * 0.25 + 0.5)
@@ -48,7 +49,7 @@ def test_overlay_leaves_a_black_class_untouched_and_does_not_write_into_its_inpu
     np.testing.assert_array_equal(label, before[1])
 
 
-def test_overlay_alpha_0_is_the_image_and_alpha_1_the_colours():
+def test_overlay_alpha_0_is_the_image_and_alpha_1_the_colors():
     image, label = image_of(5, 6), np.full((5, 6), 4, np.uint8)
     np.testing.assert_array_equal(drawing.overlay(image, label, VOC, 0, contour=False), image)
     np.testing.assert_array_equal(drawing.overlay(image, label, VOC, 1, contour=False), VOC.decode(label))
@@ -108,15 +109,15 @@ def test_error_map_is_red_exactly_where_wrong_outside_void():
     assert (everywhere[:, 30:, 0] > everywhere[:, 30:, 1] + 50).all()
 
 
-def test_instances_get_colours_of_their_own_and_the_ground_none():
+def test_instances_get_colors_of_their_own_and_the_ground_none():
     instances = np.zeros((20, 60), np.uint16)
     for i in range(5):
         instances[:, 10 * i + 10 :] = [1, 2, 9, 1000, 255][i]
     got = drawing.instance_overlay(np.full((20, 60, 3), 128, np.uint8), instances, instances == 255)
-    centres = [tuple(got[10, 10 * i + 5]) for i in range(6)]
-    assert len(set(centres[:5])) == 5
-    assert len(set(centres[0])) == 1  # grey
-    assert all(len(set(c)) == 3 for c in centres[1:5])
+    centers = [tuple(got[10, 10 * i + 5]) for i in range(6)]
+    assert len(set(centers[:5])) == 5
+    assert len(set(centers[0])) == 1  # gray
+    assert all(len(set(c)) == 3 for c in centers[1:5])
 
 
 # -- scaling --------------------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ def test_fit_never_leaves_the_box(size, box):
 
 @settings(max_examples=40)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 60), st.integers(1, 60))
-def test_scaled_label_is_nearest_by_pixel_centres(h, w, th, tw):
+def test_scaled_label_is_nearest_by_pixel_centers(h, w, th, tw):
     label = np.arange(h * w, dtype=np.uint16).reshape(h, w)
     got = pixels.scaled_label(label, (th, tw))
     ys = [int((i + 0.5) * h / th + 1e-9) for i in range(th)]
@@ -232,7 +233,7 @@ def test_percent_never_rounds_to_nothing_or_to_all(share, want):
 
 
 def swatch_order(block: Image.Image, table: ClassTable) -> list[int]:
-    """Ids by the first column at which the class's colour fills a swatch (full swatch columns only)."""
+    """Ids by the first column at which the class's color fills a swatch (full swatch columns only)."""
     drawn = np.asarray(block).astype(int)
     firsts = {}
     for i in [*range(len(table)), table.ignore_index]:
@@ -361,7 +362,7 @@ def test_save_says_what_is_wrong_with_the_place(tmp_path):
 
 
 def color_runs(drawn: np.ndarray, color: tuple[int, int, int]) -> dict[int, int]:
-    """Row -> number of pixels of exactly that colour."""
+    """Row -> number of pixels of exactly that color."""
     count = (drawn == np.array(color)).all(axis=2).sum(axis=1)
     return {int(y): int(count[y]) for y in np.flatnonzero(count > 20)}
 
@@ -405,7 +406,7 @@ def test_charts_carry_any_number_of_classes(n):
     assert plot._repr_png_() == drawing.confusion_plot(matrix, table)._repr_png_()
 
 
-def test_confusion_is_blue_on_the_diagonal_red_beside_it_and_grey_without_truth():
+def test_confusion_is_blue_on_the_diagonal_red_beside_it_and_gray_without_truth():
     table = table_of(["a", "b", "c"], colors=[(1, 1, 1), (2, 2, 2), (3, 3, 3)])
     drawn = np.asarray(drawing.confusion_plot([[75, 25, 0], [0, 100, 0], [0, 0, 0]], table)).astype(int)
     from pixelwise.drawing.charts import AGREE, DIFFER, _shade

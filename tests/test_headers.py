@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from pixelwise.codecs import encode_png
-from pixelwise.dataset import PathRule, image_sizes
+from pixelwise.dataset import image_sizes
 from pixelwise.dataset.image_sizes import FEWEST, HeaderSizes
+from pixelwise.dataset.sources import PathRule
 from pixelwise.errors import FileError, MissingError
 
 COUNT = FEWEST + 44

@@ -21,7 +21,7 @@ CITY = ClassTable(("road", "sky", "car"), values={7: 0, 23: 1, 26: 2, 0: 255, 25
 MANY = ClassTable(tuple(f"c{i}" for i in range(400)), ignore_index=65_535)
 
 
-def grey(pixels: object, bits: int = 8) -> Stored:
+def gray(pixels: object, bits: int = 8) -> Stored:
     return Stored("png", np.array(pixels, np.uint16 if bits == 16 else np.uint8), None, bits)
 
 
@@ -79,7 +79,7 @@ def test_values_become_ids_exactly_or_raise(seed: int, table: ClassTable, bits: 
     pixels = rng.choice(known, (7, 9))
     if not valid:
         pixels[rng.integers(7), rng.integers(9)] = rng.integers(0, limit + 1)
-    stored = grey(pixels, bits)
+    stored = gray(pixels, bits)
     wanted = table.value_ids[pixels]
     if (wanted >= 0).all():
         ids = to_ids(stored, table, "x")
@@ -90,7 +90,7 @@ def test_values_become_ids_exactly_or_raise(seed: int, table: ClassTable, bits: 
 
 
 def test_a_label_that_needs_no_change_is_not_copied() -> None:
-    stored = grey([[0, 20], [255, 3]])
+    stored = gray([[0, 20], [255, 3]])
     assert np.shares_memory(to_ids(stored, VOC, "x"), stored.pixels)
 
 
@@ -99,32 +99,32 @@ def test_the_message_of_a_stray_value() -> None:
     pixels[2, 3] = pixels[4, 4] = 77
     pixels[0, 7] = 30
     with pytest.raises(LabelError) as caught:
-        to_ids(grey(pixels), VOC, "dir/a.png")
+        to_ids(gray(pixels), VOC, "dir/a.png")
     assert str(caught.value) == (
         "dir/a.png: value 77 is no class: 2 pixels, first at x=3, y=2; 2 such values in all (30..77), 3 pixels; "
         "classes are 0..20 and 255 (void); correct the label, or give the class table this value "
         "[class-out-of-range]"
     )
     with pytest.raises(LabelError, match="multiples of 257"):
-        to_ids(grey(np.array([[0, 257 * 15]]), 16), VOC, "x")
+        to_ids(gray(np.array([[0, 257 * 15]]), 16), VOC, "x")
 
 
-# -- colours and alpha --------------------------------------------------------------------------------------
+# -- colors and alpha --------------------------------------------------------------------------------------
 
 
-def test_colours() -> None:
+def test_colors() -> None:
     ids = np.array([[0, 15], [255, 20]], np.uint8)
-    colours = VOC.palette[ids]
-    opaque = np.dstack([colours, np.full((2, 2), 255, np.uint8)])
-    for pixels in (colours, opaque):
+    colors = VOC.palette[ids]
+    opaque = np.dstack([colors, np.full((2, 2), 255, np.uint8)])
+    for pixels in (colors, opaque):
         assert np.array_equal(to_ids(Stored("png", pixels, None, 8), VOC, "x"), ids)
     opaque[1, 0, 3] = 254
     assert code_of(Stored("png", opaque, None, 8)) == "alpha-not-opaque"
-    assert code_of(Stored("png", colours + 1, None, 8)) == "unknown-colour"
-    assert code_of(Stored("png", colours.astype(np.uint16), None, 16)) == "unsupported-label-mode"
+    assert code_of(Stored("png", colors + 1, None, 8)) == "unknown-color"
+    assert code_of(Stored("png", colors.astype(np.uint16), None, 16)) == "unsupported-label-mode"
 
 
-def test_grey_with_alpha() -> None:
+def test_gray_with_alpha() -> None:
     for dtype, bits in ((np.uint8, 8), (np.uint16, 16)):
         pixels = np.dstack([np.array([[3, 4]]), np.full((1, 2), np.iinfo(dtype).max)]).astype(dtype)
         assert to_ids(Stored("png", pixels, None, bits), VOC, "x").tolist() == [[3, 4]]
@@ -141,7 +141,7 @@ def with_palette(pixels: object, palette: np.ndarray) -> Stored:
 
 
 def test_every_compacted_palette_is_refused() -> None:
-    """An editor keeps only the used colours and renumbers: refused whenever an index changed its class."""
+    """An editor keeps only the used colors and renumbers: refused whenever an index changed its class."""
     rng = np.random.default_rng(0)
     for _ in range(300):
         used = np.sort(rng.choice(21, rng.integers(1, 21), replace=False))
@@ -159,8 +159,8 @@ def test_every_compacted_palette_is_refused() -> None:
 @pytest.mark.parametrize(
     "palette",
     [
-        np.repeat(np.arange(256)[:, None], 3, 1),  # grey
-        np.random.default_rng(1).integers(1, 127, (256, 3)),  # colours of nothing
+        np.repeat(np.arange(256)[:, None], 3, 1),  # gray
+        np.random.default_rng(1).integers(1, 127, (256, 3)),  # colors of nothing
         np.vstack([voc_colormap(21), np.zeros((235, 3))]),  # padded with black, so that void looks like background
         np.vstack([voc_colormap(255), [[255, 255, 255]]]),  # void in white
     ],
@@ -178,7 +178,7 @@ def test_the_tables_own_palette_raises_no_note() -> None:
     assert notes_of(with_palette([[0, 1, 255]], voc_colormap(21))) == ["index-beyond-palette"]
 
 
-def test_one_exchange_is_a_recoloured_palette_but_not_in_a_small_table() -> None:
+def test_one_exchange_is_a_recolored_palette_but_not_in_a_small_table() -> None:
     palette = voc_colormap()
     palette[[7, 15]] = palette[[15, 7]]
     assert notes_of(with_palette([[0, 7, 15]], palette)) == ["palette-differs"]
@@ -203,7 +203,7 @@ def test_the_check_can_be_left_out() -> None:
     assert to_ids(stored, VOC, "x", check_palette=False).tolist() == [[0, 1]]
 
 
-def test_a_value_without_class_and_a_colour_without_class() -> None:
+def test_a_value_without_class_and_a_color_without_class() -> None:
     palette = np.random.default_rng(1).integers(1, 127, (256, 3))
     assert code_of(with_palette([[0, 99]], palette)) == "palette-conflict"
     assert code_of(with_palette([[0, 99]], voc_colormap())) == "class-out-of-range"
@@ -214,14 +214,14 @@ def test_a_value_without_class_and_a_colour_without_class() -> None:
 
 
 def test_content_notes() -> None:
-    assert notes_of(grey([[255, 255]])) == ["no-valid-pixels"]
-    assert notes_of(grey([[3, 255]])) == ["single-class"]
-    assert notes_of(grey([[3, 4]])) == []
-    assert notes_of(grey([[0, 255]])) == ["binary-mask"]
-    assert notes_of(grey([[0, 1]], bits=1)) == ["binary-mask"]
+    assert notes_of(gray([[255, 255]])) == ["no-valid-pixels"]
+    assert notes_of(gray([[3, 255]])) == ["single-class"]
+    assert notes_of(gray([[3, 4]])) == []
+    assert notes_of(gray([[0, 255]])) == ["binary-mask"]
+    assert notes_of(gray([[0, 1]], bits=1)) == ["binary-mask"]
     binary = ClassTable(("no", "yes"), values={0: 0, 255: 1})
-    assert notes_of(grey([[0, 255]]), binary) == []
-    assert notes_of(grey([[0, 1]], bits=1), ClassTable(("no", "yes"))) == []
+    assert notes_of(gray([[0, 255]]), binary) == []
+    assert notes_of(gray([[0, 1]], bits=1), ClassTable(("no", "yes"))) == []
 
 
 def test_pairs() -> None:
@@ -254,7 +254,7 @@ def test_kinds_that_the_format_must_allow(tmp_path: Path) -> None:
             read_label(path.read_bytes(), VOC, path)
         assert refused.value.code == "unsupported-format"
         if (code := {"a.webp": "lossy-label", "compacted.gif": "palette-conflict"}.get(path.name)) is not None:
-            with pytest.raises(LabelError) as caught:  # Pillow renumbers the colours of a GIF unless told not to
+            with pytest.raises(LabelError) as caught:  # Pillow renumbers the colors of a GIF unless told not to
                 read_label(path.read_bytes(), VOC, path, allow=allow)
             assert caught.value.code == code
         else:
@@ -287,8 +287,8 @@ def test_real_labels(voc_root: Path) -> None:
         label = read_label(path.read_bytes(), VOC, path, notes)
         with Image.open(path) as opened:
             assert np.array_equal(label, np.array(opened))
-            colours = np.array(opened.convert("RGB"))
-        assert np.array_equal(read_label(encode_png(colours), VOC, "rgb.png"), label)
+            colors = np.array(opened.convert("RGB"))
+        assert np.array_equal(read_label(encode_png(colors), VOC, "rgb.png"), label)
         assert {n.code for n in notes} <= {"single-class"}
 
 

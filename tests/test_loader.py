@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pixelwise as pw
-from pixelwise.dataset import ArraySource, Split
+from pixelwise.dataset.sources import ArraySource
+from pixelwise.dataset.splits import Split
 from pixelwise.errors import FileError, PairError, UsageError
 from pixelwise.loading.render import render_plain
 from pixelwise.types import Sample

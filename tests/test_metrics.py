@@ -16,8 +16,9 @@ from PIL import Image
 
 from pixelwise.classes import VOC_NAMES
 from pixelwise.errors import LabelError, MissingError, ScoreError, UnknownNameError, UsageError
-from pixelwise.metrics import PROTOCOLS, Confusion, compare_protocols
-from pixelwise.metrics.protocols import CITYSCAPES_CATEGORIES, CITYSCAPES_CLASSES
+from pixelwise.metrics.compare import compare_protocols
+from pixelwise.metrics.confusion import Confusion
+from pixelwise.metrics.protocols import CITYSCAPES_CATEGORIES, CITYSCAPES_CLASSES, PROTOCOLS
 
 C = 21
 PUBLISHED_TRAIN = (
@@ -43,7 +44,7 @@ def distort(truth: np.ndarray, how: str, seed: int) -> np.ndarray:
     filled = np.where(truth == 255, 0, truth).astype(np.uint8)
     if how == "shifted":
         return np.roll(filled, (7, -11), (0, 1))
-    if how == "flipped":  # every class read as its neighbour in half of the image
+    if how == "flipped":  # every class read as its neighbor in half of the image
         out = filled.copy()
         out[: len(out) // 2] = (out[: len(out) // 2] + 1) % C
         return out
@@ -344,8 +345,8 @@ def test_detectron2(truths: list[np.ndarray], how: str) -> None:
 
 
 def sceneparsing(pairs: Pairs, classes: int) -> tuple[np.ndarray, float]:
-    """demoEvaluation.m and utils_eval.py: 0 is unlabelled, classes are 1..N; eps in the denominator."""
-    intersection, union, correct, labelled = np.zeros(classes), np.zeros(classes), 0, 0
+    """demoEvaluation.m and utils_eval.py: 0 is unlabeled, classes are 1..N; eps in the denominator."""
+    intersection, union, correct, labeled = np.zeros(classes), np.zeros(classes), 0, 0
     for prediction, truth in pairs:
         lab = np.where(truth == 255, 0, truth.astype(np.int64) + 1)
         pred = (prediction.astype(np.int64) + 1) * (lab > 0)
@@ -353,9 +354,9 @@ def sceneparsing(pairs: Pairs, classes: int) -> tuple[np.ndarray, float]:
         both = np.histogram(pred * (pred == lab), **limits)[0]
         intersection += both
         union += np.histogram(pred, **limits)[0] + np.histogram(lab, **limits)[0] - both
-        labelled += np.sum(lab > 0)
+        labeled += np.sum(lab > 0)
         correct += np.sum((pred == lab) * (lab > 0))
-    return intersection / (np.spacing(1) + union), correct / labelled
+    return intersection / (np.spacing(1) + union), correct / labeled
 
 
 @pytest.mark.parametrize("how", [*DISTORTIONS, "outside"])
@@ -416,7 +417,7 @@ def test_predictions_outside_by_protocol() -> None:
 
 
 def test_void_as_background_is_lower_only_by_void(truths: list[np.ndarray]) -> None:
-    """Perfect but for void, which the network takes for its neighbour: the mistake invents errors."""
+    """Perfect but for void, which the network takes for its neighbor: the mistake invents errors."""
     truth = truths[0]
     thing = int(np.bincount(truth[(truth > 0) & (truth < 255)]).argmax())
     confusion = Confusion(C).update(np.where(truth == 255, thing, truth), truth)

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from pixelwise.errors import LabelError, ScoreError, UsageError
-from pixelwise.metrics import BoundaryConfusion, Confusion, bootstrap, boundary_band, paired_bootstrap, trimap
-from pixelwise.metrics.boundary import band_width
+from pixelwise.metrics.bootstrap import bootstrap, paired_bootstrap
+from pixelwise.metrics.boundary import BoundaryConfusion, band_width, boundary_band, trimap
+from pixelwise.metrics.confusion import Confusion
 
 
 @pytest.fixture(scope="session")

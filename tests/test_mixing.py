@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
-from pixelwise.dataset import ArraySource, Dataset, Split, Splits, concat
+from pixelwise.dataset.dataset import Dataset
+from pixelwise.dataset.derived import concat
+from pixelwise.dataset.sources import ArraySource
+from pixelwise.dataset.splits import Split, Splits
 from pixelwise.errors import UnknownNameError, UsageError
 
 NAMES = ("background", "car", "bus", "tree", "person")
@@ -44,7 +47,7 @@ def made(
     return Dataset(Path(root), "arrays", table, Splits({n: (lambda s=s: s) for n, s in splits.items()}))
 
 
-def test_remap_gives_new_ids_colours_and_void_and_reads_nothing_before() -> None:
+def test_remap_gives_new_ids_colors_and_void_and_reads_nothing_before() -> None:
     old = made({"train": 3})
     Counting.reads = 0
     new = old.remap({"bus": "car", "person": None})

@@ -19,9 +19,10 @@ import pytest
 from packing import ArraySource, assert_equal, dataset_of, random_sample, small, table, tree, voc_tree
 
 import pixelwise as pw
-from pixelwise.dataset import concat
+from pixelwise.dataset.derived import concat
 from pixelwise.errors import DataError, PackError, SystemFault, UsageError
-from pixelwise.packs import cached, writing
+from pixelwise.packs import writing
+from pixelwise.packs.caching import cached
 from pixelwise.packs.index import checksum
 from pixelwise.packs.source import PackSource
 

@@ -113,7 +113,7 @@ def test_weights_add_up_to_one_at_every_pixel(image: Any, window: Any, overlap: 
         assert total == pytest.approx(np.full(image, len(scales)), abs=1e-12)
 
 
-def test_neighbours_overlap_at_least_as_asked() -> None:
+def test_neighbors_overlap_at_least_as_asked() -> None:
     options = Settings((10, 10), 0.3, "linear", (), (1.0,), "logits", 1)
     for length in range(10, 60):
         starts = sorted({t.x0 for t in tiles((10, length), options)})
@@ -126,7 +126,7 @@ def test_neighbours_overlap_at_least_as_asked() -> None:
 
 
 def plain_mosaic(size: tuple[int, int], parts: Any, logits: Any, classes: int) -> np.ndarray:
-    """The weighted sums of a whole image at once, logits interpolated by pixel centres, in NumPy."""
+    """The weighted sums of a whole image at once, logits interpolated by pixel centers, in NumPy."""
     total = np.zeros((classes, *size))
     for tile, values in zip(parts, logits, strict=True):
         values = values[:, :: -1 if tile.mirrored[0] else 1, :: -1 if tile.mirrored[1] else 1]
@@ -381,7 +381,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert "0 images predicted, 1 kept" in again.stdout
     val = pw.open(root)["val"]
     ids = np.array(Image.open(tmp_path / "p" / f"{val.names[0]}.png"))
-    mean = 0.485 * 255  # what ImageNet's normalisation makes 0
+    mean = 0.485 * 255  # what ImageNet's normalization makes 0
     assert np.array_equal(ids == 15, val[0].image[..., 0] > mean)
     for name, what in (("mine:broken", "cannot be called"), ("nothing:net", "cannot import"), ("mine", "MODULE:NAME")):
         refused = run("predict", name, root, "-o", "q", folder=tmp_path)

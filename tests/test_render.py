@@ -7,16 +7,11 @@ import pytest
 from rendering import IGNORE, ODD_SIZES, draw, noise, plain, plan, planes, slot
 
 from pixelwise.loading.render import FILL, Renderer
-from pixelwise.transforms import (
+from pixelwise.transforms.color import Brightness, ColorJitter, Gamma, Grayscale, Normalize, PhotometricDistortion
+from pixelwise.transforms.geometry import (
     Affine,
-    Brightness,
-    ColorJitter,
-    Gamma,
-    Grayscale,
     HorizontalFlip,
-    Normalize,
     Pad,
-    PhotometricDistortion,
     RandomCrop,
     RandomResizedCrop,
     RandomScale,
@@ -35,11 +30,11 @@ LISTS = {
     "rotate": [Rotate(-180, 180)],
     "quarter turns": [Rotate90(), CROP],
     "affine": [RandomScale(0.5, 2), Affine((-30, 30), (0.3, 3), (-20, 20), (-10, 10), (0.2, 0.2)), CROP],
-    "colour of a copy": [ColorJitter(0.4, 0.4, 0.4, 0.1), CROP],
+    "color of a copy": [ColorJitter(0.4, 0.4, 0.4, 0.1), CROP],
     "tone": [Gamma(0.5, 2), Grayscale(0.5), RandomScale(0.5, 2)],
     "distortion": [PhotometricDistortion(), Pad(3, divisor=8)],
-    "normalised": [RandomScale(0.5, 2), Brightness(0.5, 1.5), Normalize()],
-    "only normalised": [CROP, Normalize()],
+    "normalized": [RandomScale(0.5, 2), Brightness(0.5, 1.5), Normalize()],
+    "only normalized": [CROP, Normalize()],
 }
 
 
@@ -59,7 +54,7 @@ def test_float_equals_the_reference(name: str, mapped: bool) -> None:
 
 
 @pytest.mark.parametrize("output", ["uint8", "uint8-hwc"])
-@pytest.mark.parametrize("name", [n for n in LISTS if "normalised" not in n])
+@pytest.mark.parametrize("name", [n for n in LISTS if "normalized" not in n])
 def test_bytes_are_the_reference_rounded(name: str, output: str) -> None:
     samples = noise(ODD_SIZES * 2, seed=2)
     plans = plan(LISTS[name], samples)
@@ -73,13 +68,13 @@ def test_bytes_are_the_reference_rounded(name: str, output: str) -> None:
 
 def test_float16_is_float32_rounded() -> None:
     samples = noise(ODD_SIZES * 2, seed=3)
-    for name in ("scale", "normalised", "only normalised", "affine"):
+    for name in ("scale", "normalized", "only normalized", "affine"):
         plans = plan(LISTS[name], samples)
         wide, half = draw(plans, samples).images, draw(plans, samples, "float16", mapped=True).images
         np.testing.assert_array_equal(half, wide.astype(np.float16))
 
 
-def test_normalisation_is_left_out_of_bytes() -> None:
+def test_normalization_is_left_out_of_bytes() -> None:
     samples = noise([(9, 7)])
     plain_bytes = draw(plan([Brightness(0.5, 0.5)], samples), samples, "uint8").images
     np.testing.assert_array_equal(
@@ -87,7 +82,7 @@ def test_normalisation_is_left_out_of_bytes() -> None:
     )
 
 
-def test_padding_is_fill_through_the_colours() -> None:
+def test_padding_is_fill_through_the_colors() -> None:
     samples = noise([(4, 4)])
     plans = plan([Pad(2), Brightness(0.5, 0.5), Normalize()], samples)
     mean, std = (np.array(v) for v in plans.normalize)
@@ -97,7 +92,7 @@ def test_padding_is_fill_through_the_colours() -> None:
         assert tuple(draw(plan(list_, samples), samples, "uint8").images[0, :, 0, 0]) == FILL
 
 
-def test_colours_are_clamped_once_at_the_end() -> None:
+def test_colors_are_clamped_once_at_the_end() -> None:
     samples = noise([(16, 16)])
     there_and_back = draw(plan([Brightness(4, 4), Brightness(0.25, 0.25)], samples), samples)
     np.testing.assert_allclose(there_and_back.images[0], samples[0].image.transpose(2, 0, 1) / 255, atol=1e-6)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from tree import Tree, mask, picture
 
-from pixelwise.checks import check
+from pixelwise.checks.checking import check
 from pixelwise.checks.html import faulty_pixels, html_report, save_report
 from pixelwise.classes import VOC
 from pixelwise.codecs import decode_stored, encode_png
@@ -90,9 +90,9 @@ def test_the_faulty_pixel_is_marked(tree: Tree) -> None:
     assert not (pixels[20 * zoom :, :] == (255, 0, 90)).all(axis=2).any()
 
 
-@pytest.mark.parametrize("code", ["unknown-colour", "alpha-not-opaque", "class-out-of-range", "interpolated-label"])
+@pytest.mark.parametrize("code", ["unknown-color", "alpha-not-opaque", "class-out-of-range", "interpolated-label"])
 def test_which_pixels_are_faulty(code: str) -> None:
-    if code == "unknown-colour":
+    if code == "unknown-color":
         pixels = VOC.decode(mask(1, 15))
         pixels[3, 4] = (1, 2, 3)
         wanted = [[3, 4]]

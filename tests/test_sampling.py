@@ -36,7 +36,7 @@ def test_draws_are_golden() -> None:
     assert draws.uniform(2, 1).tolist() == pytest.approx([0.020586622, 0.9233806276, 0.5975522928], abs=1e-9)
 
 
-def test_draws_are_uniform_and_independent_of_their_neighbours() -> None:
+def test_draws_are_uniform_and_independent_of_their_neighbors() -> None:
     n = 20_000
     a = Draws(1, 0, np.arange(n)).uniform(0, 0)
     assert stats.kstest(a, "uniform").pvalue > 1e-3

@@ -14,7 +14,7 @@ from PIL import Image
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
-from pixelwise.dataset import Dataset
+from pixelwise.dataset.dataset import Dataset
 from pixelwise.errors import LabelError, MissingError, ScoreError, UsageError
 from pixelwise.evaluation.prediction_files import SHOWN, find_files, write_prediction
 from pixelwise.evaluation.scoring import score
@@ -83,15 +83,15 @@ def _rewrite(folder: Path, val: pw.Split, kind: str) -> None:
         if kind == "npy":
             np.save(path.with_suffix(".npy"), ids.astype(np.int64))
             path.unlink()
-        elif kind == "grey":
+        elif kind == "gray":
             Image.fromarray(ids).save(path)
-        elif kind == "grey16":
+        elif kind == "gray16":
             Image.fromarray(ids.astype(np.uint16)).save(path)
-        elif kind == "colour":
+        elif kind == "color":
             Image.fromarray(val.classes.decode(ids)).save(path)
 
 
-@pytest.mark.parametrize("kind", ["npy", "grey", "grey16", "colour"])
+@pytest.mark.parametrize("kind", ["npy", "gray", "gray16", "color"])
 def test_every_coding_of_ids_scores_alike(val: pw.Split, folder: Path, kind: str) -> None:
     _rewrite(folder, val, kind)
     assert score(folder, val).confusion == counted(val)
@@ -159,16 +159,16 @@ def test_many_problems_are_counted(tmp_path: Path) -> None:
 
 
 def test_wrong_sizes_and_damage_are_all_named_and_nothing_is_scored(val: pw.Split, folder: Path) -> None:
-    small, cut, colour = (folder / f"{val.names[i]}.png" for i in (0, 1, 2))
+    small, cut, color = (folder / f"{val.names[i]}.png" for i in (0, 1, 2))
     Image.fromarray(np.zeros((10, 12), np.uint8)).save(small)
     cut.write_bytes(cut.read_bytes()[:-40])
-    shape = np.array(Image.open(colour)).shape
-    Image.fromarray(np.full((*shape, 3), 77, np.uint8)).save(colour)
+    shape = np.array(Image.open(color)).shape
+    Image.fromarray(np.full((*shape, 3), 77, np.uint8)).save(color)
     with pytest.raises(ScoreError) as caught:
         score(folder, val)
     notes = "\n".join(caught.value.__notes__)
     assert "3 problems" in str(caught.value)
-    for code in ("wrong-size", "truncated", "unknown-colour"):
+    for code in ("wrong-size", "truncated", "unknown-color"):
         assert f"[{code}]" in notes
 
 

@@ -10,12 +10,12 @@ import pytest
 
 import pixelwise as pw
 from pixelwise.classes import VOC, table_of
-from pixelwise.drawing import Picture, instance_overlay, overlay
 from pixelwise.drawing.blocks import STANDARD_WIDTH, Style
 from pixelwise.drawing.contact_sheet import _planned, show
-from pixelwise.drawing.pixels import fit, scaled_image, scaled_label
+from pixelwise.drawing.page import Picture
+from pixelwise.drawing.pixels import fit, instance_overlay, overlay, scaled_image, scaled_label
 from pixelwise.errors import PairError, UsageError
-from pixelwise.transforms import IMAGENET_MEAN, IMAGENET_STD
+from pixelwise.transforms.color import IMAGENET_MEAN, IMAGENET_STD
 from pixelwise.types import Batch, Sample
 
 
@@ -61,7 +61,7 @@ def test_image_label_and_overlay_stand_beside_each_other_pixel_for_pixel():
         assert b[1] - a[1] == c[1] - b[1] == 500 + 2 + 20
 
 
-def test_a_large_label_is_drawn_nearest_in_exactly_the_class_colours():
+def test_a_large_label_is_drawn_nearest_in_exactly_the_class_colors():
     one = sample(height=1500, width=2000)
     picture = show(one, classes=VOC, columns=["label"])
     cell = (Style().inner - 20) // 2 - 2
@@ -100,8 +100,8 @@ def test_without_labels_only_images_are_drawn_and_no_table_is_needed():
     data = [sample("t", label=False)]
     picture = show(data)
     assert len(find(picture, data[0].image)) == 1
-    colours = np.asarray(show([Sample("white", np.full((20, 20, 3), 255, np.uint8), None)]))
-    assert np.abs(colours.astype(int) - colours.astype(int)[..., :1]).max() < 40  # greys only: no swatches
+    colors = np.asarray(show([Sample("white", np.full((20, 20, 3), 255, np.uint8), None)]))
+    assert np.abs(colors.astype(int) - colors.astype(int)[..., :1]).max() < 40  # grays only: no swatches
 
 
 def test_instances_are_a_column_on_request():
@@ -131,7 +131,7 @@ def test_a_dataset_shows_its_first_split_by_name():
 
 
 @pytest.mark.parametrize("kind", ["float32", "uint8"])
-def test_a_batch_is_shown_with_normalisation_undone_and_padding_cut(kind):
+def test_a_batch_is_shown_with_normalization_undone_and_padding_cut(kind):
     one = sample(height=60, width=80)
     normalize = SimpleNamespace(mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25))
     images = np.zeros((1, 3, 70, 90), kind)
@@ -201,7 +201,7 @@ def test_wrong_calls_say_what_to_do():
     with pytest.raises(UsageError, match="fewer samples"):
         show([sample(height=500)] * 1000, 1000, columns=["image"], classes=VOC)
     with pytest.raises(UsageError, match=r"\(H, W, 3\)"):
-        show(Sample("grey", np.zeros((4, 4), np.uint8), None))
+        show(Sample("gray", np.zeros((4, 4), np.uint8), None))
     with pytest.raises(PairError, match=r"odd: .*4x4.*4x5"):
         show([Sample("odd", np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5), np.uint8))], classes=VOC)
 

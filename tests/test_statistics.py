@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from tree import Tree, mask, picture
 
-from pixelwise.checks import check
+from pixelwise.checks.checking import check
 from pixelwise.classes import VOC, ClassTable
 from pixelwise.counts.per_sample import count_classes, count_label
 from pixelwise.counts.published import PUBLISHED
 from pixelwise.counts.stats import WEIGHTS, Stats, compare_published, stats
-from pixelwise.dataset import ArraySource, Dataset, Split, Splits
+from pixelwise.dataset.dataset import Dataset
+from pixelwise.dataset.sources import ArraySource
+from pixelwise.dataset.splits import Split, Splits
 from pixelwise.errors import DataError, UnknownNameError, UsageError
-from pixelwise.formats import open as open_dataset
+from pixelwise.formats.opening import open as open_dataset
 from pixelwise.kernels.image_measures import channel_sums, xxh64
 from pixelwise.kernels.values import count_bytes, count_values
 from pixelwise.types import Sample

@@ -46,7 +46,7 @@ def test_a_tensor_keeps_its_memory(split: pw.Split) -> None:
 
 
 @pytest.mark.parametrize("output", ["uint8", "uint8-hwc"])
-def test_normalising_on_the_device_equals_normalising_in_the_kernel(split: pw.Split, output: str) -> None:
+def test_normalizing_on_the_device_equals_normalizing_in_the_kernel(split: pw.Split, output: str) -> None:
     for a, b in zip(TensorLoader(loader(split)), TensorLoader(loader(split, output=output)), strict=True):
         assert torch.allclose(a.images, b.images, atol=2e-6)
         assert a.labels is not None

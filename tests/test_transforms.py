@@ -11,13 +11,11 @@ from scipy import stats
 
 from pixelwise.errors import UsageError
 from pixelwise.randomness import Draws
-from pixelwise.transforms import (
+from pixelwise.transforms.color import Brightness, Contrast, Normalize
+from pixelwise.transforms.geometry import (
     Affine,
-    Brightness,
     CenterCrop,
-    Contrast,
     HorizontalFlip,
-    Normalize,
     Pad,
     RandomCrop,
     RandomResizedCrop,
@@ -28,9 +26,8 @@ from pixelwise.transforms import (
     Rotate,
     Rotate90,
     VerticalFlip,
-    make_plans,
 )
-from pixelwise.transforms.plans import Plans
+from pixelwise.transforms.plans import Plans, make_plans
 
 N = 10_000
 
@@ -111,20 +108,20 @@ def test_flips_and_turns_have_their_probability() -> None:
 def test_rotation_and_affine_are_uniform() -> None:
     matrix = planned(Rotate(-30, 60), (11, 7)).matrix
     assert uniform_in(np.rad2deg(np.arctan2(-matrix[:, 0, 1], matrix[:, 0, 0])), -30, 60)
-    centre = matrix[:, :, :2] @ np.array([3.5, 5.5]) + matrix[:, :, 2]
-    np.testing.assert_allclose(centre, np.tile([3.5, 5.5], (N, 1)), atol=1e-12)
+    center = matrix[:, :, :2] @ np.array([3.5, 5.5]) + matrix[:, :, 2]
+    np.testing.assert_allclose(center, np.tile([3.5, 5.5], (N, 1)), atol=1e-12)
     plans = planned(Affine((-20, 20), (0.5, 2.0), translate=(0.1, 0.2)), (50, 100))
     inverse = np.linalg.inv(plans.matrix[:, :, :2])
     assert uniform_in(np.sqrt(np.linalg.det(inverse)), 0.5, 2.0)
     assert uniform_in(np.rad2deg(np.arctan2(inverse[:, 0, 1], inverse[:, 0, 0])), -20, 20)
-    centre = (inverse @ (np.array([50.0, 25.0]) - plans.matrix[:, :, 2])[:, :, None])[:, :, 0]
-    assert uniform_in(centre[:, 0] - 50, -10, 10)
-    assert uniform_in(centre[:, 1] - 25, -10, 10)
-    assert abs(stats.pearsonr(centre[:, 0], centre[:, 1]).statistic) < 0.04
+    center = (inverse @ (np.array([50.0, 25.0]) - plans.matrix[:, :, 2])[:, :, None])[:, :, 0]
+    assert uniform_in(center[:, 0] - 50, -10, 10)
+    assert uniform_in(center[:, 1] - 25, -10, 10)
+    assert abs(stats.pearsonr(center[:, 0], center[:, 1]).statistic) < 0.04
 
 
 def test_rotation_is_counterclockwise() -> None:
-    # The point right of the centre comes to lie above it.
+    # The point right of the center comes to lie above it.
     matrix = planned(Rotate(90, 90), (10, 10), n=1).matrix[0]
     np.testing.assert_allclose(matrix @ [5, 2, 1], [8, 5], atol=1e-9)
     sheared = planned(Affine(shear=(45, 45)), (10, 10), n=1).matrix[0]
@@ -155,7 +152,7 @@ def test_resized_crop_has_torchvisions_distribution() -> None:
     assert stats.ks_2samp(side.prod(axis=1), theirs.prod(axis=1)).pvalue > 1e-3
 
 
-def test_resized_crop_falls_back_to_the_centre() -> None:
+def test_resized_crop_falls_back_to_the_center() -> None:
     plans = planned(RandomResizedCrop(8, 8, (1.0, 1.0), (1.0, 1.0)), (10, 1000), n=50)
     np.testing.assert_allclose(plans.matrix[:, 0], np.tile([10 / 8, 0, 495], (50, 1)))
 

@@ -13,25 +13,13 @@ from scipy import stats
 from pixelwise.errors import UsageError
 from pixelwise.loading.render import FILL, Renderer
 from pixelwise.randomness import Draws
-from pixelwise.transforms import (
-    Apply,
-    Brightness,
-    CenterCrop,
-    CopyPaste,
-    CutMix,
-    GaussianBlur,
-    GaussianNoise,
-    HorizontalFlip,
-    Mosaic,
-    Normalize,
-    RandomCrop,
-    RandomErasing,
-    RandomScale,
-    Resize,
-    from_albumentations,
-    make_plans,
-    recipes,
-)
+from pixelwise.transforms import recipes
+from pixelwise.transforms.after import GaussianBlur, GaussianNoise, RandomErasing
+from pixelwise.transforms.color import Brightness, Normalize
+from pixelwise.transforms.geometry import CenterCrop, HorizontalFlip, RandomCrop, RandomScale, Resize
+from pixelwise.transforms.mixing import CopyPaste, CutMix, Mosaic
+from pixelwise.transforms.plans import make_plans
+from pixelwise.transforms.plugin import Apply, from_albumentations
 from pixelwise.types import Sample, Window
 
 OUTPUTS = ("float32", "float16", "uint8", "uint8-hwc")
@@ -56,12 +44,12 @@ def test_blur_is_opencvs_and_does_not_touch_the_label() -> None:
 
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_noise_has_its_deviation_in_every_output(output: Any) -> None:
-    grey = Sample("x", np.full((120, 160, 3), 128, np.uint8), np.zeros((120, 160), np.uint8))
+    gray = Sample("x", np.full((120, 160, 3), 128, np.uint8), np.zeros((120, 160), np.uint8))
     list_ = [GaussianNoise(0.05, 0.05, p=1)] + [Normalize()] * ("float" in output)
-    plans = plan(list_, [grey])
-    out = draw(plans, [grey], output)
+    plans = plan(list_, [gray])
+    out = draw(plans, [gray], output)
     unit = 255.0 if "uint8" in output else 1 / np.array(plans.normalize[1])[:, None, None]
-    plain = draw(plan(list_[1:], [grey]), [grey], output)
+    plain = draw(plan(list_[1:], [gray]), [gray], output)
     added = (planes(out, 0, plans) - planes(plain, 0, plans)) / unit
     assert abs(added.std() - 0.05) < 0.001
     assert abs(added.mean()) < 0.001
@@ -86,7 +74,7 @@ def test_noise_is_addressed() -> None:
 @pytest.mark.parametrize("label", ["ignore", "keep"])
 def test_erasing_fills_one_rectangle(label: Any) -> None:
     samples = noise([(60, 80)] * 200)
-    samples = [Sample(s.name, np.maximum(s.image, 130), s.label % 20) for s in samples]  # nothing has the fill colour
+    samples = [Sample(s.name, np.maximum(s.image, 130), s.label % 20) for s in samples]  # nothing has the fill color
     plans = plan([RandomErasing(0.6, label=label)], samples)
     out = draw(plans, samples, "uint8")
     erased = (out.images == np.array(FILL, np.uint8)[:, None, None]).all(axis=1)
@@ -254,7 +242,7 @@ class Several:
 
 
 def flat(n: int) -> Several:
-    """Sample i has label i and colour (10 i, 10 i, 10 i): each pixel tells where it comes from."""
+    """Sample i has label i and color (10 i, 10 i, 10 i): each pixel tells where it comes from."""
     rng = np.random.default_rng(0)
     sizes = rng.integers(20, 60, (n, 2))
     images = [np.full((h, w, 3), 10 * i, np.uint8) for i, (h, w) in enumerate(sizes)]
@@ -365,5 +353,5 @@ def test_a_plan_in_words() -> None:
     samples = noise([(375, 500)])
     assert str(plan([CenterCrop(320, 480)], samples)[0]) == "rows 27..347, columns 10..490 of 375x500, to 320x480"
     words = str(plan([Resize(750, 1000), HorizontalFlip(1), CenterCrop(800, 100, True), Brightness(2, 2)], samples)[0])
-    for part in ("scaled by 2 down and 2 across", "mirrored left-right", "to 800x100", "padded", "colours changed"):
+    for part in ("scaled by 2 down and 2 across", "mirrored left-right", "to 800x100", "padded", "colors changed"):
         assert part in words

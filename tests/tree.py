@@ -14,7 +14,7 @@ SIZE = (48, 64)
 
 
 def picture(seed: int, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
-    """An (H, W, 3) picture of coloured discs, unlike that of any other seed."""
+    """An (H, W, 3) picture of colored discs, unlike that of any other seed."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[: size[0], : size[1]]
     out = np.full((*size, 3), random.integers(0, 256, 3), np.uint8)

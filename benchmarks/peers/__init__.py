@@ -4,7 +4,7 @@
     prepare(job, data, variant)         optional: what it makes of the files beforehand, once, not in the race
     load(job, data, threads, variant)   -> a function that gives one epoch: an iterable of (images, labels)
 
-Images are (B, 3, H, W) float32, normalised, or uint8 in either order; labels are (B, H, W) integers. A batch
+Images are (B, 3, H, W) float32, normalized, or uint8 in either order; labels are (B, H, W) integers. A batch
 is valid until the next one is taken, at least. Each loader is written in the best form that was found for it
 on two cores; where a form was chosen over another the file says why.
 """
@@ -48,8 +48,8 @@ PEERS = (
     Peer("torch + albumentations, tuned", "torch_albumentations", "tuned", "torch", (1, 3, 4), KEEP_MEMORY),
     Peer("Grain", "grain_threads", "", "torch", ALL),
     Peer("SPDL", "spdl_threads", "", "torch", ALL),
-    Peer("tf.data, grey labels", "tf_data", "", "tf", ALL, KEEP_MEMORY),
-    Peer("DALI CPU, grey labels", "dali_cpu", "gray", "dali", ALL),
+    Peer("tf.data, gray labels", "tf_data", "", "tf", ALL, KEEP_MEMORY),
+    Peer("DALI CPU, gray labels", "dali_cpu", "gray", "dali", ALL),
     Peer("DALI CPU, .npy labels", "dali_cpu", "npy", "dali", (1, 2, 4)),
     Peer("FFCV jpg", "ffcv_beton", "jpg", "ffcv", ALL),
     Peer("FFCV raw", "ffcv_beton", "raw", "ffcv", ALL),

@@ -1,9 +1,9 @@
 """The textbook chapter's own way (Dive into Deep Learning, "Semantic Segmentation and the Dataset"), ported
-to PyTorch's DataLoader: every image is read, decoded and normalised to float32 before the first batch, labels
+to PyTorch's DataLoader: every image is read, decoded and normalized to float32 before the first batch, labels
 are kept as RGB and looked up in a table of 16,777,216 entries after the crop. The variant is the number of
 workers.
 
-As in the chapter the test set is read too (job 5), the void colour becomes background, small images are
+As in the chapter the test set is read too (job 5), the void color becomes background, small images are
 dropped.
 """
 
@@ -23,7 +23,7 @@ PACKAGES = ("torch", "numpy", "pillow")
 
 
 def colormap_table() -> torch.Tensor:
-    """Class of every 24-bit colour; 0 for the unknown ones, as in the chapter."""
+    """Class of every 24-bit color; 0 for the unknown ones, as in the chapter."""
     table = torch.zeros(256**3, dtype=torch.long)
     for index in range(21):
         r, g, b = (sum((index >> (3 * bit + channel) & 1) << (7 - bit) for bit in range(3)) for channel in range(3))
@@ -32,7 +32,7 @@ def colormap_table() -> torch.Tensor:
 
 
 class VocInMemory(Dataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Images normalised as (3, H, W) float32, labels as (H, W, 3) uint8, all of them in memory."""
+    """Images normalized as (3, H, W) float32, labels as (H, W, 3) uint8, all of them in memory."""
 
     def __init__(self, root: Path, names: Iterable[str], height: int, width: int, table: torch.Tensor) -> None:
         self.size, self.table = (height, width), table
@@ -56,8 +56,8 @@ class VocInMemory(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         feature, label = self.features[index], self.labels[index]
         y = int(torch.randint(0, feature.shape[1] - height + 1, (1,)))
         x = int(torch.randint(0, feature.shape[2] - width + 1, (1,)))
-        colours = label[y : y + height, x : x + width].to(torch.long)
-        keys = (colours[..., 0] * 256 + colours[..., 1]) * 256 + colours[..., 2]
+        colors = label[y : y + height, x : x + width].to(torch.long)
+        keys = (colors[..., 0] * 256 + colors[..., 1]) * 256 + colors[..., 2]
         return feature[:, y : y + height, x : x + width], self.table[keys]
 
 

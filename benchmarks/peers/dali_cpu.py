@@ -1,7 +1,7 @@
 """NVIDIA DALI without a GPU. The JPEG decoder decodes only the window's blocks, crop_mirror_normalize does
 the rest in one pass.
 
-DALI cannot read palette indices. gray: labels rewritten as grey PNG. npy: as .npy files, of which only the
+DALI cannot read palette indices. gray: labels rewritten as gray PNG. npy: as .npy files, of which only the
 window is read (faster: its CPU decoder of PNG is slow). One thread more than cores was fastest with PNG, as
 many with .npy.
 """

@@ -1,7 +1,7 @@
 """FFCV. It has no mask field and no crop shared by two fields, so the labels are an NDArrayField padded to
 the largest image, and image and label decoder draw the same window by hashing the batch's order.
 
-jpg: the dataset's own JPEG bytes. raw: pixels. fused: pixels, with crop and normalisation in one decoder
+jpg: the dataset's own JPEG bytes. raw: pixels. fused: pixels, with crop and normalization in one decoder
 written by hand, which is the most that FFCV's users can do. All compile for 10 to 25 s before the first
 batch.
 """
@@ -91,7 +91,7 @@ def prepare(job: Job, data: Data, variant: str) -> None:
 
 @numba.njit(inline="always")
 def mixed(a: Any, b: Any) -> Any:
-    """64 well mixed bits of two numbers (the finaliser of splitmix64)."""
+    """64 well mixed bits of two numbers (the finalizer of splitmix64)."""
     x = np.uint64(a) * np.uint64(0x9E3779B97F4A7C15) ^ (np.uint64(b) + np.uint64(0x7F4A7C15)) * np.uint64(
         0xBF58476D1CE4E5B9
     )
@@ -163,8 +163,8 @@ class CropImage(ResizedCropRGBImageDecoder):  # type: ignore[misc]
         return decode
 
 
-class CropNormalised(CropImage):
-    """The same from raw pixels straight to normalised float32 planes."""
+class CropNormalized(CropImage):
+    """The same from raw pixels straight to normalized float32 planes."""
 
     def declare_state_and_memory(self, previous: Any) -> Any:
         state, (_, scratch) = super().declare_state_and_memory(previous)
@@ -193,7 +193,7 @@ class CropNormalised(CropImage):
 
 
 class NormaliseImage(Operation):  # type: ignore[misc]
-    """uint8 (H, W, 3) to normalised float32 (3, H, W) in one pass; FFCV's own NormalizeImage gives
+    """uint8 (H, W, 3) to normalized float32 (3, H, W) in one pass; FFCV's own NormalizeImage gives
     channels-last."""
 
     def declare_state_and_memory(self, previous: Any) -> Any:
@@ -306,7 +306,7 @@ def load(job: Job, data: Data, threads: int, variant: str) -> Callable[[], Itera
     stored = Reader(path).metadata["f0"]
     sizes = np.stack([stored["height"], stored["width"]], axis=1).astype(np.int64)
     if variant == "fused":
-        steps = [CropNormalised(job), ToTensor()]
+        steps = [CropNormalized(job), ToTensor()]
     elif job.dtype == "float32":
         steps = [CropImage(job), NormaliseImage(), ToTensor()]
     else:

@@ -31,7 +31,7 @@ def _augmented(job: Job, image: U8, label: U8, uniform: Any) -> tuple[U8, U8]:
     y = int(uniform[0] * (max(scaled_h - job.height, 0) + 1))
     x = int(uniform[1] * (max(scaled_w - job.width, 0) + 1))
     fy, fx = scaled_h / height, scaled_w / width
-    # From source to output pixel centres, which lie at +0.5.
+    # From source to output pixel centers, which lie at +0.5.
     matrix = np.array([[fx, 0, 0.5 * fx - 0.5 - x], [0, fy, 0.5 * fy - 0.5 - y]])
     if uniform[3] < FLIP:
         matrix[0] = -matrix[0]

@@ -1,5 +1,5 @@
 """Google's Grain: a MapDataset, shuffled and repeated, read by threads (its worker processes are slower here:
-batches cross a process border), simplejpeg as decoder, batches normalised into memory that is used again."""
+batches cross a process border), simplejpeg as decoder, batches normalized into memory that is used again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import simplejpeg
 from jobs import Data, Job
 from PIL import Image
 
-from .colour import Ring, normalise
+from .color import Ring, normalize
 from .geometry import cut
 
 PACKAGES = ("grain", "simplejpeg", "opencv-python-headless", "numpy", "pillow")
@@ -53,7 +53,7 @@ def load(job: Job, data: Data, threads: int, variant: str) -> Callable[[], Itera
         labels = np.empty((len(elements), job.height, job.width), np.uint8)
         for k, (window, label) in enumerate(elements):
             if planar:
-                normalise(window, images[k])
+                normalize(window, images[k])
             else:
                 images[k] = window
             labels[k] = label

@@ -14,7 +14,7 @@ from jobs import Data, Job
 from PIL import Image
 from spdl.pipeline import PipelineBuilder
 
-from .colour import Ring, normalise
+from .color import Ring, normalize
 from .geometry import cut
 
 PACKAGES = ("spdl", "simplejpeg", "opencv-python-headless", "numpy", "pillow")
@@ -40,7 +40,7 @@ def load(job: Job, data: Data, threads: int, variant: str) -> Callable[[], Itera
                 image = simplejpeg.decode_jpeg(file.read(), "RGB")
             window, labels[k] = cut(job, image, np.asarray(Image.open(label_path)), uniform)
             if planar:
-                normalise(window, images[k])
+                normalize(window, images[k])
             else:
                 images[k] = window
         return images, labels

@@ -1,5 +1,5 @@
 """tf.data. decode_and_crop_jpeg decodes only the window; TensorFlow cannot read palette indices, so labels
-are grey PNGs. A fixed number of parallel calls beat AUTOTUNE on two cores, and so did normalising whole
+are gray PNGs. A fixed number of parallel calls beat AUTOTUNE on two cores, and so did normalizing whole
 batches."""
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def augmented(job: Job, jpeg: Any, png: Any) -> tuple[Any, Any]:
     return tf.transpose(image, (2, 0, 1)), tf.ensure_shape(label, (job.height, job.width, 1))[..., 0]
 
 
-def normalise(images: Any, labels: Any) -> tuple[Any, Any]:
+def normalize(images: Any, labels: Any) -> tuple[Any, Any]:
     planes = tf.cast(tf.transpose(images, (0, 3, 1, 2)), tf.float32)
     return planes * FACTOR[:, None, None] - SHIFT[:, None, None], labels
 
@@ -73,7 +73,7 @@ def load(job: Job, data: Data, threads: int, variant: str) -> Callable[[], Itera
         .batch(job.batch, drop_remainder=True, num_parallel_calls=threads)
     )
     if job.dtype == "float32" and not job.augment:
-        batches = batches.map(normalise, num_parallel_calls=threads)
+        batches = batches.map(normalize, num_parallel_calls=threads)
     options = tf.data.Options()
     options.autotune.enabled = False
     options.threading.private_threadpool_size = threads + 1

@@ -1,7 +1,7 @@
 """torch's DataLoader, OpenCV's decoder and Albumentations, two worker processes.
 
-plain: as its documentation shows it, normalisation in the worker. tuned: workers send uint8, which is a
-quarter of the bytes, and the main process normalises into batch memory that is used again.
+plain: as its documentation shows it, normalization in the worker. tuned: workers send uint8, which is a
+quarter of the bytes, and the main process normalizes into batch memory that is used again.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from jobs import FLIP, IGNORE, MEAN, SCALE, STD, Data, Job
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from .colour import Ring, normalise
+from .color import Ring, normalize
 
 PACKAGES = ("torch", "albumentations", "opencv-python-headless", "numpy", "pillow")
 cv2.setNumThreads(0)
 
 
 class Voc(Dataset[tuple[Any, Any]]):
-    def __init__(self, job: Job, data: Data, *, normalised: bool, chw: bool) -> None:
+    def __init__(self, job: Job, data: Data, *, normalized: bool, chw: bool) -> None:
         self.paths = list(zip(data.images(), data.labels(), strict=True))
         steps: list[Any] = [A.RandomCrop(job.height, job.width)]
         if job.augment:
@@ -36,7 +36,7 @@ class Voc(Dataset[tuple[Any, Any]]):
                 *steps,
                 A.HorizontalFlip(p=FLIP),
             ]
-        steps += [A.Normalize(MEAN, STD)] * normalised + [ToTensorV2()] * chw
+        steps += [A.Normalize(MEAN, STD)] * normalized + [ToTensorV2()] * chw
         self.chw, self.transform = chw, A.Compose(steps)
 
     def __len__(self) -> int:
@@ -56,7 +56,7 @@ class Voc(Dataset[tuple[Any, Any]]):
 
 def load(job: Job, data: Data, threads: int, variant: str) -> Callable[[], Iterable[tuple[Any, Any]]]:
     late = variant == "tuned"
-    dataset = Voc(job, data, normalised=job.dtype == "float32" and not late, chw=job.dtype == "float32" and not late)
+    dataset = Voc(job, data, normalized=job.dtype == "float32" and not late, chw=job.dtype == "float32" and not late)
     loader = DataLoader(dataset, job.batch, shuffle=True, drop_last=True, num_workers=threads, persistent_workers=True)
     if not late:
         return lambda: loader
@@ -66,7 +66,7 @@ def load(job: Job, data: Data, threads: int, variant: str) -> Callable[[], Itera
         for images, labels in loader:
             out = ring.take()
             for k, window in enumerate(images.numpy()):
-                normalise(window, out[k])
+                normalize(window, out[k])
             yield torch.from_numpy(out), labels
 
     return epoch

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from .errors import LabelError, UnknownNameError, UsageError
 from .types import U8, Label
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 def voc_colormap(n: int = 256) -> U8:
-    """The colour map of Pascal VOC: (n, 3) uint8, entry i is the colour of index i; 255 is (224, 224, 192).
+    """The color map of Pascal VOC: (n, 3) uint8, entry i is the color of index i; 255 is (224, 224, 192).
 
     Bits 0, 1, 2 of the index become the top bits of red, green, blue, bits 3, 4, 5 the next ones, and so on
     (VOCdevkit, VOCcode/VOClabelcolormap.m).
@@ -33,21 +33,21 @@ def voc_colormap(n: int = 256) -> U8:
 
 @dataclass(frozen=True)
 class ClassTable:
-    """Class names, their colours, and how a stored value or colour becomes a class id.
+    """Class names, their colors, and how a stored value or color becomes a class id.
 
-    names: class i is `names[i]`. colors: (N, 3) uint8, the colour of class i; made by the VOC algorithm where not
-    given. ignore_index: the id of pixels without a class (void), or None. ignore_color: the colour of void.
+    names: class i is `names[i]`. colors: (N, 3) uint8, the color of class i; made by the VOC algorithm where not
+    given. ignore_index: the id of pixels without a class (void), or None. ignore_color: the color of void.
     values: stored value -> class id, for datasets that store other numbers than ids; a stored value that is not in
-    it is an error. None: a stored value is the id. extra_colors: further colours -> class id. aliases: other
+    it is an error. None: a stored value is the id. extra_colors: further colors -> class id. aliases: other
     spellings of names. All ids are in 0..N-1 or `ignore_index`; N is at most 65,535.
     """
 
     names: tuple[str, ...]
     colors: U8 = field(default_factory=lambda: np.zeros((0, 3), np.uint8))
     ignore_index: int | None = 255
-    ignore_color: Colour = (224, 224, 192)
+    ignore_color: Color = (224, 224, 192)
     values: Mapping[int, int] | None = None
-    extra_colors: Mapping[Colour, int] = field(default_factory=dict)
+    extra_colors: Mapping[Color, int] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -60,7 +60,7 @@ class ClassTable:
             raise UsageError(f"class names appear twice: {', '.join(twice)}", code="bad-class-table")
         colors = np.array(self.colors, np.int64)
         if colors.size == 0:
-            colors = voc_colormap(n).astype(np.int64) if n <= 256 else _spread_colours(n)
+            colors = voc_colormap(n).astype(np.int64) if n <= 256 else _spread_colors(n)
         if colors.shape != (n, 3) or colors.min() < 0 or colors.max() > 255:
             raise UsageError(
                 f"colors must be ({n}, 3) with values 0..255, one row a class, got shape {colors.shape}",
@@ -146,24 +146,24 @@ class ClassTable:
         out.setflags(write=False)
         return out
 
-    # -- colours ----------------------------------------------------------------------------------------------
+    # -- colors ----------------------------------------------------------------------------------------------
 
     @cached_property
-    def color_ids(self) -> dict[Colour, int]:
-        """Every colour that means a class, with the class's id. The void colour means `ignore_index`."""
-        out: dict[Colour, int] = {}
+    def color_ids(self) -> dict[Color, int]:
+        """Every color that means a class, with the class's id. The void color means `ignore_index`."""
+        out: dict[Color, int] = {}
         if self.ignore_index is not None:
             out[self.ignore_color] = self.ignore_index
         for i in range(len(self) - 1, -1, -1):
             r, g, b = (int(v) for v in self.colors[i])
             out[(r, g, b)] = i
-        for colour, index in self.extra_colors.items():
-            out[colour] = index
+        for color, index in self.extra_colors.items():
+            out[color] = index
         return out
 
     @cached_property
     def palette(self) -> U8:
-        """(256, 3) uint8: colour of every id for drawing and for palette PNGs; void at `ignore_index`."""
+        """(256, 3) uint8: color of every id for drawing and for palette PNGs; void at `ignore_index`."""
         out = voc_colormap(256)
         n = min(len(self), 256)
         out[:n] = self.colors[:n]
@@ -174,73 +174,73 @@ class ClassTable:
 
     @cached_property
     def _hash(self) -> tuple[NDArray[np.uint32], NDArray[np.uint16], int, int]:
-        from .kernels.colour import perfect_hash
+        from .kernels.color import perfect_hash
 
-        colours = self.color_ids
-        keys = np.array([r | g << 8 | b << 16 for r, g, b in colours], np.uint32)
-        return perfect_hash(keys, np.array(list(colours.values()), np.uint16))
+        colors = self.color_ids
+        keys = np.array([r | g << 8 | b << 16 for r, g, b in colors], np.uint32)
+        return perfect_hash(keys, np.array(list(colors.values()), np.uint16))
 
-    def encode(self, colours: U8, where: object = None) -> Label:
-        """Colours to class ids: (H, W, 3) uint8 -> (H, W) of `dtype`. Exact.
+    def encode(self, colors: U8, where: object = None) -> Label:
+        """Colors to class ids: (H, W, 3) uint8 -> (H, W) of `dtype`. Exact.
 
-        Raises LabelError `unknown-colour` with the colour, the number of its pixels, the first (x, y) and the
-        nearest class where a colour is not in the table. Thread-safe.
+        Raises LabelError `unknown-color` with the color, the number of its pixels, the first (x, y) and the
+        nearest class where a color is not in the table. Thread-safe.
         """
-        from .kernels.colour import encode_colours, encode_eights
+        from .kernels.color import encode_colors, encode_eights
 
-        colours = np.ascontiguousarray(colours)
-        if colours.ndim != 3 or colours.shape[2] != 3 or colours.dtype != np.uint8:
+        colors = np.ascontiguousarray(colors)
+        if colors.ndim != 3 or colors.shape[2] != 3 or colors.dtype != np.uint8:
             raise UsageError(
-                f"colours must be (H, W, 3) uint8, got {colours.shape} {colours.dtype}", code="bad-argument"
+                f"colors must be (H, W, 3) uint8, got {colors.shape} {colors.dtype}", code="bad-argument"
             )
-        height, width = colours.shape[:2]
+        height, width = colors.shape[:2]
         out: Label = np.empty((height, width), np.uint16)
         if self.dtype is np.uint8:
             out = np.empty((height, width), np.uint8)
         keys, ids, multiplier, shift = self._hash
         table = keys, ids, np.uint32(multiplier), np.uint32(shift)
-        pixels, flat, done, bad = colours.reshape(-1, 3), out.reshape(-1), 0, -1
+        pixels, flat, done, bad = colors.reshape(-1, 3), out.reshape(-1), 0, -1
         if flat.dtype == np.uint8 and sys.byteorder == "little" and pixels.ctypes.data % 8 == 0 == flat.ctypes.data % 8:
             done = len(flat) // 8 * 8
             words = pixels[:done].reshape(-1).view(np.uint64).reshape(-1, 3)
             bad = encode_eights(words, pixels[:done], *table, flat[:done].reshape(-1, 8))
         if bad < 0:
-            bad = encode_colours(pixels[done:], *table, flat[done:])
+            bad = encode_colors(pixels[done:], *table, flat[done:])
         if bad >= 0:
-            raise self._unknown_colour(colours, where)
+            raise self._unknown_color(colors, where)
         return out
 
-    def _unknown_colour(self, colours: U8, where: object) -> LabelError:
-        flat = colours.reshape(-1, 3).astype(np.uint32)
+    def _unknown_color(self, colors: U8, where: object) -> LabelError:
+        flat = colors.reshape(-1, 3).astype(np.uint32)
         packed = flat[:, 0] | flat[:, 1] << 8 | flat[:, 2] << 16
         known = np.array([r | g << 8 | b << 16 for r, g, b in self.color_ids], np.uint32)
         stray = ~np.isin(packed, known)
         values, first, counts = np.unique(packed[stray], return_index=True, return_counts=True)
         k = int(np.argmax(counts))
         at = int(np.flatnonzero(stray)[first[k]])
-        colour = tuple(int(v) for v in flat[at])
+        color = tuple(int(v) for v in flat[at])
         table = np.array(list(self.color_ids), np.int64)
-        distance = np.abs(table - np.array(colour)).max(axis=1)
+        distance = np.abs(table - np.array(color)).max(axis=1)
         near = int(np.argmin(distance))
         near_id = list(self.color_ids.values())[near]
         message = (
-            f"colour {colour} is no class: {int(counts[k])} pixels, first at x={at % colours.shape[1]}, "
-            f"y={at // colours.shape[1]}; nearest is {self.name(near_id)} {tuple(int(v) for v in table[near])}, "
+            f"color {color} is no class: {int(counts[k])} pixels, first at x={at % colors.shape[1]}, "
+            f"y={at // colors.shape[1]}; nearest is {self.name(near_id)} {tuple(int(v) for v in table[near])}, "
             f"{int(distance[near])} away"
         )
         if len(values) > 1:
-            message += f"; {len(values)} unknown colours in all, {int(counts.sum())} pixels"
+            message += f"; {len(values)} unknown colors in all, {int(counts.sum())} pixels"
         swapped = values.astype(np.uint32)
         swapped = (swapped & 0xFF) << 16 | (swapped & 0xFF00) | swapped >> 16
-        fix = "add the colour to the class table, or restore the label from its source"
+        fix = "add the color to the class table, or restore the label from its source"
         if np.isin(swapped, known).all():
             fix = "red and blue are swapped (an OpenCV BGR array written as RGB): write the label again"
         elif len(values) > 16:
-            fix = "many mixed colours: the label was resized or compressed; make it again, nearest neighbour, as PNG"
-        return LabelError(message, code="unknown-colour", where=where, fix=fix)
+            fix = "many mixed colors: the label was resized or compressed; make it again, nearest neighbor, as PNG"
+        return LabelError(message, code="unknown-color", where=where, fix=fix)
 
     def decode(self, label: NDArray[Any]) -> U8:
-        """Class ids to colours: (H, W) -> (H, W, 3) uint8; the inverse of `encode`. LabelError for other ids."""
+        """Class ids to colors: (H, W) -> (H, W, 3) uint8; the inverse of `encode`. LabelError for other ids."""
         label = np.asarray(label)
         lut = np.zeros((65_536, 3), np.uint8)
         known = np.zeros(65_536, bool)
@@ -281,26 +281,26 @@ class ClassTable:
             names=tuple(data["names"]),
             colors=np.array(data["colors"], np.uint8),
             ignore_index=data["ignore_index"],
-            ignore_color=_colour(data["ignore_color"]),
+            ignore_color=_color(data["ignore_color"]),
             values=None if values is None else {int(k): int(v) for k, v in values},
-            extra_colors={_colour(k): int(v) for k, v in data.get("extra_colors", [])},
+            extra_colors={_color(k): int(v) for k, v in data.get("extra_colors", [])},
             aliases=dict(data.get("aliases", {})),
         )
 
 
-def _colour(values: Sequence[int]) -> Colour:
+def _color(values: Sequence[int]) -> Color:
     r, g, b = values
     return (int(r), int(g), int(b))
 
 
-def _spread_colours(n: int) -> NDArray[np.int64]:
-    # More classes than the VOC map has colours: an odd multiplier walks through 24-bit colours without repeating.
+def _spread_colors(n: int) -> NDArray[np.int64]:
+    # More classes than the VOC map has colors: an odd multiplier walks through 24-bit colors without repeating.
     packed = (np.arange(n, dtype=np.int64) * 0x9E3779) % (1 << 24)
     return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1)
 
 
 def table_of(names: Iterable[str], **options: Any) -> ClassTable:
-    """A ClassTable from any iterable of names; colours by the VOC algorithm unless given."""
+    """A ClassTable from any iterable of names; colors by the VOC algorithm unless given."""
     return ClassTable(tuple(names), **options)
 
 
@@ -314,4 +314,4 @@ VOC = ClassTable(
     VOC_NAMES,
     aliases={"potted plant": "pottedplant", "tv/monitor": "tvmonitor", "dining table": "diningtable"},
 )
-"""Pascal VOC: 21 classes, colours by `voc_colormap`, 255 is void."""
+"""Pascal VOC: 21 classes, colors by `voc_colormap`, 255 is void."""

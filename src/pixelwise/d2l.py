@@ -19,19 +19,22 @@ from numpy.typing import NDArray
 
 from .arguments import check_size
 from .classes import VOC, ClassTable
-from .dataset import ArraySource, Dataset
+from .dataset.dataset import Dataset
+from .dataset.sources import ArraySource
 from .errors import FileError, UsageError
 from .files import read_bytes
-from .formats import open as open_dataset
+from .formats.opening import open as open_dataset
 from .loading.loader import Loader
 from .loading.render import Renderer, Slot
 from .randomness import Draws
 from .threads import default_threads
-from .transforms import IMAGENET_MEAN, IMAGENET_STD, Normalize, RandomCrop, make_plans
+from .transforms.color import IMAGENET_MEAN, IMAGENET_STD, Normalize
+from .transforms.geometry import RandomCrop
+from .transforms.plans import make_plans
 from .types import U8
 
 VOC_SEG_COLORS: list[list[int]] = VOC.colors.tolist()
-"""The 21 label colours of VOC, RGB."""
+"""The 21 label colors of VOC, RGB."""
 VOC_CLASSES: list[str] = [
     "potted plant" if n == "pottedplant" else "tv/monitor" if n == "tvmonitor" else n for n in VOC.names
 ]
@@ -39,7 +42,7 @@ VOC_CLASSES: list[str] = [
 RGB_MEAN = np.array(IMAGENET_MEAN, np.float32)
 RGB_STD = np.array(IMAGENET_STD, np.float32)
 
-# The chapter's colour map knows no void: its table is zero where it has no entry, so void becomes background.
+# The chapter's color map knows no void: its table is zero where it has no entry, so void becomes background.
 _CHAPTER = ClassTable(
     VOC.names,
     VOC.colors,
@@ -86,9 +89,9 @@ def _objects(path: Path) -> list[tuple[str, list[int]]]:
 
 
 def read_voc_seg_labels(voc_dir: str | os.PathLike[str], image_set: str | Sequence[str] = "train") -> list[U8]:
-    """All labels of a set as colours: (H, W, 3) uint8 each, void in (224, 224, 192).
+    """All labels of a set as colors: (H, W, 3) uint8 each, void in (224, 224, 192).
 
-    The chapter reads colours and maps them back to classes. `pixelwise.open(voc_dir)["train"][i].label` gives
+    The chapter reads colors and maps them back to classes. `pixelwise.open(voc_dir)["train"][i].label` gives
     the class ids that the files store.
     """
     voc = _open(voc_dir)
@@ -102,10 +105,10 @@ def read_voc_seg_labels(voc_dir: str | os.PathLike[str], image_set: str | Sequen
 
 
 def build_colormap(colors: Sequence[Sequence[int]] = VOC_SEG_COLORS) -> NDArray[np.uint8]:
-    """The chapter's table from colour to class: (2^24,) uint8, entry `(r * 256 + g) * 256 + b` is the class.
+    """The chapter's table from color to class: (2^24,) uint8, entry `(r * 256 + g) * 256 + b` is the class.
 
-    A colour that is not in `colors`, such as void, counts as class 0 (5.46 % of the pixels of VOC's training set).
-    `pixelwise.ClassTable.encode` is exact, refuses unknown colours and needs no such table.
+    A color that is not in `colors`, such as void, counts as class 0 (5.46 % of the pixels of VOC's training set).
+    `pixelwise.ClassTable.encode` is exact, refuses unknown colors and needs no such table.
     """
     rows = np.asarray(colors)
     if rows.ndim != 2 or rows.shape[1] != 3 or len(rows) > 256 or rows.dtype.kind not in "iu" or not _are_bytes(rows):
@@ -120,11 +123,11 @@ def build_colormap(colors: Sequence[Sequence[int]] = VOC_SEG_COLORS) -> NDArray[
 
 
 def colors_to_indices(colors: U8, colormap: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W, 3) colours to (H, W) class ids by `build_colormap`'s table; void and unknown colours become 0."""
+    """(H, W, 3) colors to (H, W) class ids by `build_colormap`'s table; void and unknown colors become 0."""
     given = np.asarray(colors)
     if given.shape[-1:] != (3,) or given.dtype.kind not in "iu" or not _are_bytes(given):
         raise UsageError(
-            f"colours are (H, W, 3) whole numbers in 0..255, got {given.shape} {given.dtype}", code="bad-argument"
+            f"colors are (H, W, 3) whole numbers in 0..255, got {given.shape} {given.dtype}", code="bad-argument"
         )
     wide = given.astype(np.int32)
     return np.asarray(colormap[(wide[..., 0] * 256 + wide[..., 1]) * 256 + wide[..., 2]])
@@ -154,10 +157,10 @@ def segmentation_rand_crop(
 
 
 class SegmentationDataset:
-    """Random crops of images and colour-coded labels in memory.
+    """Random crops of images and color-coded labels in memory.
 
-    images: (H, W, 3) uint8 each; labels: (H, W, 3) uint8 colours each. Images smaller than height x width are left
-    out, as in the chapter; `dropped` counts them. `dataset[i]` is (image (3, height, width) float32 normalised by
+    images: (H, W, 3) uint8 each; labels: (H, W, 3) uint8 colors each. Images smaller than height x width are left
+    out, as in the chapter; `dropped` counts them. `dataset[i]` is (image (3, height, width) float32 normalized by
     RGB_MEAN and RGB_STD, label (height, width) uint8): another crop at each call, void as class 0.
     `pixelwise.Loader(..., small="pad")` keeps small images and void.
     """
@@ -212,7 +215,7 @@ def load_data_voc_segmentation(
 ) -> tuple[_Pairs, _Pairs]:
     """(train, test) iterators over VOC's train and val lists.
 
-    Batches are (images (B, 3, height, width) float32 normalised, labels (B, height, width) int64). As in the chapter
+    Batches are (images (B, 3, height, width) float32 normalized, labels (B, height, width) int64). As in the chapter
     both cut random crops, drop images smaller than the crop (it prints how many are read), discard the last short
     batch, and turn void into background. So the test iterator scores neither every image nor whole ones:
     evaluate with whole images (`pixelwise.Loader(voc["val"], 1)`) and keep void (`pixelwise.open` does).

@@ -4,7 +4,7 @@
     ├── DataError(ValueError)           exit 1: the data is wrong
     │   ├── FileError                   a file cannot be decoded exactly: empty, truncated, crc, too-large ...
     │   │   └── MissingError(FileNotFoundError)   a file that a list or a layout names is not there
-    │   ├── LabelError                  a label decodes, but its values or colours are not classes
+    │   ├── LabelError                  a label decodes, but its values or colors are not classes
     │   ├── PairError                   image and label do not belong together (sizes differ)
     │   ├── ListError                   a split list is malformed
     │   ├── FormatError                 a folder is no dataset that we know, or more than one
@@ -15,7 +15,7 @@
     └── SystemFault(OSError)            exit 3: disk, permission, network
         └── DownloadError               no mirror could deliver the file
 
-`code` is the stable, machine-readable name of the problem ("truncated", "unknown-colour"); a `Finding` of
+`code` is the stable, machine-readable name of the problem ("truncated", "unknown-color"); a `Finding` of
 `pixelwise check` carries the same codes.
 """
 
@@ -73,7 +73,7 @@ class MissingError(FileError, FileNotFoundError):
 
 
 class LabelError(DataError):
-    """A label decodes, but its values or colours are not classes."""
+    """A label decodes, but its values or colors are not classes."""
 
 
 class PairError(DataError):

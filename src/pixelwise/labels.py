@@ -1,7 +1,7 @@
 """Stored label pixels to class ids: the one rule, for every reader of labels. Floor 2.
 
-What is stored as palette index or grey value is a value, whatever its colour looks like; what is stored as
-RGB is a colour of the class table. A value or colour without a class is an error, never background. A palette
+What is stored as palette index or gray value is a value, whatever its color looks like; what is stored as
+RGB is a color of the class table. A value or color without a class is an error, never background. A palette
 is looked at only to find labels whose indices were renumbered by an image editor: they look right and are
 wrong.
 """
@@ -46,9 +46,9 @@ def to_ids(
     """Stored samples to (H, W) class ids of `table.dtype`, exact or refused. Thread-safe.
 
     The result shares memory with `stored.pixels` where nothing had to change. check_palette: False where the
-    dataset's palettes have nothing to do with the table's colours.
+    dataset's palettes have nothing to do with the table's colors.
 
-    Raises LabelError: `class-out-of-range` for a value without a class, `unknown-colour`, `alpha-not-opaque`,
+    Raises LabelError: `class-out-of-range` for a value without a class, `unknown-color`, `alpha-not-opaque`,
     `palette-conflict` where the palette shows that indices were renumbered, `unsupported-label-mode`. Where
     `notes` is a list, warnings are added: `palette-differs`, `index-beyond-palette`, `binary-mask`,
     `no-valid-pixels`, `single-class`.
@@ -59,7 +59,7 @@ def to_ids(
     if pixels.ndim == 3:
         if pixels.dtype != np.uint8:
             raise LabelError(
-                "RGB with 16 bits a channel cannot be a table's colours",
+                "RGB with 16 bits a channel cannot be a table's colors",
                 code="unsupported-label-mode",
                 where=where,
                 fix="save the label with 8 bits a channel, or as class indices",
@@ -92,7 +92,7 @@ def check_pair(image_size: Size, label_size: Size, where: object) -> None:
 
 
 def _without_alpha(pixels: NDArray[Any], where: object) -> NDArray[Any]:
-    """Grey or RGB of a label whose alpha is opaque everywhere."""
+    """Gray or RGB of a label whose alpha is opaque everywhere."""
     alpha = pixels[..., -1]
     opaque = np.iinfo(pixels.dtype).max
     if int(alpha.min()) < opaque:
@@ -163,7 +163,7 @@ def present(values: Label) -> NDArray[np.intp]:
 
 
 def _note_content(stored: Stored, ids: Label, table: ClassTable, where: object, notes: list[Finding]) -> None:
-    if stored.mode == "grey" and _looks_binary(stored, table):
+    if stored.mode == "gray" and _looks_binary(stored, table):
         fix = "declare a binary table, with values {0: 0, 255: 1} where the mask is stored as 0 and 255"
         warn(notes, "binary-mask", where, "a mask of two values, read with a table of more classes", fix)
         return
@@ -186,9 +186,9 @@ def _looks_binary(stored: Stored, table: ClassTable) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """A palette against a table. differs: (256,) bool, indices that have another colour than their class.
-    renumbered: those whose colour is that of another class, which the palette shows nowhere else where it
-    should. owner: (256,) the class id that has the index's colour, -1 for none.
+    """A palette against a table. differs: (256,) bool, indices that have another color than their class.
+    renumbered: those whose color is that of another class, which the palette shows nowhere else where it
+    should. owner: (256,) the class id that has the index's color, -1 for none.
     """
 
     differs: NDArray[np.bool_]
@@ -199,10 +199,10 @@ class _Verdict:
 def _check_palette(
     values: NDArray[Any], palette: U8, table: ClassTable, where: object, notes: list[Finding] | None
 ) -> None:
-    colours = palette.tobytes()
-    if notes is None and table.values is None and table.palette.tobytes().startswith(colours):
+    colors = palette.tobytes()
+    if notes is None and table.values is None and table.palette.tobytes().startswith(colors):
         return
-    verdict = _judge(colours, table)
+    verdict = _judge(colors, table)
     if verdict.renumbered.any() or (notes is not None and verdict.differs.any()):
         used = present(values)
         used = used[used < len(palette)]
@@ -210,29 +210,29 @@ def _check_palette(
             raise _renumbered(int(used[verdict.renumbered[used]][0]), verdict, palette, table, where)
         if notes is not None and verdict.differs[used].any():
             index = int(used[verdict.differs[used]][0])
-            what = f"the palette is not the table's: index {index} has the colour {_colour(palette[index])}"
+            what = f"the palette is not the table's: index {index} has the color {_color(palette[index])}"
             warn(notes, "palette-differs", where, f"{what}; the indices are used")
     if notes is not None and (beyond := int(values.max())) >= len(palette):
         count = int((values >= len(palette)).sum())
-        what = f"{count} pixels have indices up to {beyond}, the palette has {len(palette)} colours"
+        what = f"{count} pixels have indices up to {beyond}, the palette has {len(palette)} colors"
         warn(notes, "index-beyond-palette", where, f"{what}; the indices are used")
 
 
 @lru_cache(maxsize=64)
-def _judge(colours: bytes, table: ClassTable) -> _Verdict:
-    """An index is renumbered where it has the colour of another class, and that class's own index has not.
+def _judge(colors: bytes, table: ClassTable) -> _Verdict:
+    """An index is renumbered where it has the color of another class, and that class's own index has not.
 
-    So a palette padded with black is not suspicious (index 0 is black too), and neither is one whose colours
-    are no classes' colours (a grey ramp). One exchange of two entries in an otherwise complete and equal
-    palette is taken for a recoloured palette: a tool that renumbers indices builds the palette anew.
+    So a palette padded with black is not suspicious (index 0 is black too), and neither is one whose colors
+    are no classes' colors (a gray ramp). One exchange of two entries in an otherwise complete and equal
+    palette is taken for a recolored palette: a tool that renumbers indices builds the palette anew.
     """
-    palette = np.frombuffer(colours, np.uint8).reshape(-1, 3)
+    palette = np.frombuffer(colors, np.uint8).reshape(-1, 3)
     ids = table.value_ids[:256]
-    want = np.array([_colour(table.palette[v]) if i < 0 else _class_colour(table, int(i)) for v, i in enumerate(ids)])
+    want = np.array([_color(table.palette[v]) if i < 0 else _class_color(table, int(i)) for v, i in enumerate(ids)])
     differs = np.zeros(256, bool)
     differs[: len(palette)] = (palette != want[: len(palette)]).any(axis=1)
     owner = np.full(256, -1, np.int64)
-    owner[: len(palette)] = [table.color_ids.get(_colour(c), -1) for c in palette]
+    owner[: len(palette)] = [table.color_ids.get(_color(c), -1) for c in palette]
     shown_right = {int(ids[v]) for v in np.flatnonzero(owner == ids) if ids[v] >= 0}
     renumbered = np.array([bool(differs[v]) and o >= 0 and int(o) not in shown_right for v, o in enumerate(owner)])
     classes = np.flatnonzero((ids >= 0) & (ids != (-1 if table.ignore_index is None else table.ignore_index)))
@@ -247,37 +247,37 @@ def _renumbered(index: int, verdict: _Verdict, palette: U8, table: ClassTable, w
     is_class = f"is class {table.name(reads)}" if reads >= 0 else "is no class"
     seems = table.name(int(verdict.owner[index]))
     return LabelError(
-        f"index {index} {is_class}, but its colour {_colour(palette[index])} is that of {seems}",
+        f"index {index} {is_class}, but its color {_color(palette[index])} is that of {seems}",
         code="palette-conflict",
         where=where,
-        fix="if an image editor renumbered the indices, turn the colours back into class ids; "
-        "if the palette is meant so, give the class table its colours",
+        fix="if an image editor renumbered the indices, turn the colors back into class ids; "
+        "if the palette is meant so, give the class table its colors",
     )
 
 
 def _strange(index: int, palette: U8 | None, table: ClassTable, where: object) -> LabelError | None:
-    """The error of an index without a class whose colour is not the table's either: a picture, not a label."""
+    """The error of an index without a class whose color is not the table's either: a picture, not a label."""
     if palette is None or index >= len(palette) or _is_ramp(palette):
         return None
     if _judge(palette.tobytes(), table).differs[index]:
         return LabelError(
-            f"neither index {index} nor its colour {_colour(palette[index])} is a class",
+            f"neither index {index} nor its color {_color(palette[index])} is a class",
             code="palette-conflict",
             where=where,
-            fix="restore the label from its source, or give the class table these values or colours",
+            fix="restore the label from its source, or give the class table these values or colors",
         )
     return None
 
 
 def _is_ramp(palette: U8) -> bool:
-    """Whether index i has the colour (i, i, i): a grey image in disguise, whose palette says nothing."""
+    """Whether index i has the color (i, i, i): a gray image in disguise, whose palette says nothing."""
     return bool((palette == np.arange(len(palette), dtype=np.uint8)[:, None]).all())
 
 
-def _class_colour(table: ClassTable, index: int) -> tuple[int, int, int]:
-    return table.ignore_color if index == table.ignore_index else _colour(table.colors[index])
+def _class_color(table: ClassTable, index: int) -> tuple[int, int, int]:
+    return table.ignore_color if index == table.ignore_index else _color(table.colors[index])
 
 
-def _colour(values: Any) -> tuple[int, int, int]:
+def _color(values: Any) -> tuple[int, int, int]:
     r, g, b = values
     return int(r), int(g), int(b)

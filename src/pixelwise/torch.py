@@ -5,7 +5,7 @@
     for images, labels in TensorLoader(loader, device="cuda"): ...
 
 On the CPU the images are the batch's own memory: nothing is copied. On a GPU the next batch travels while this one
-trains, from pinned memory, on a stream of its own; uint8 images are normalised there, which moves a quarter of the
+trains, from pinned memory, on a stream of its own; uint8 images are normalized there, which moves a quarter of the
 bytes. The CUDA path has not been run on a GPU yet: it is marked so until it has.
 """
 
@@ -21,15 +21,14 @@ import torch
 from numpy.typing import NDArray
 
 from .arguments import is_whole
-from .dataset import Split
+from .dataset.splits import Split
 from .errors import ScoreError, UsageError
 from .loading.loader import Loader
 from .loading.render import Renderer, Slot
-from .metrics import Confusion
+from .metrics.confusion import Confusion
 from .randomness import Draws, check_seed
-from .transforms import Apply, Transform, make_plans
-from .transforms.plans import check_transforms
-from .transforms.plugin import Pair
+from .transforms.plans import Transform, check_transforms, make_plans
+from .transforms.plugin import Apply, Pair
 from .types import U8, Batch, Label
 
 
@@ -59,7 +58,7 @@ class TensorBatch:
 class TensorLoader:
     """A Loader whose batches are tensors on `device`.
 
-    loader: any Loader; `output="uint8"` makes the device normalise. device: default the CPU. dtype: of the images,
+    loader: any Loader; `output="uint8"` makes the device normalize. device: default the CPU. dtype: of the images,
     such as torch.bfloat16. label_dtype: of the labels, torch.int64 as the losses want it; None keeps the loader's.
     channels_last: memory format of the images. Iterating, `len`, `state_dict` and `load_state_dict` as in Loader;
     a batch counts as handed out only when the caller has it, so a state never skips the batch that is travelling.
@@ -116,7 +115,7 @@ class TensorLoader:
             yield self._finish(self._tensors(batch).to(self.device))
 
     def _ahead(self) -> Iterator[TensorBatch]:
-        """One batch ahead: it is copied and normalised on a side stream while the caller's kernels run."""
+        """One batch ahead: it is copied and normalized on a side stream while the caller's kernels run."""
         stream = torch.cuda.Stream(self.device)
         batches = iter(self.loader)
 

@@ -1,7 +1,7 @@
 """The values that travel through pixelwise: Window, Sample, Finding, Plan, Batch.
 
-Sizes are `(height, width)`, windows `(y0, x0, y1, x1)` half open, colours RGB. Pixel `i` covers `[i, i + 1)` and
-has its centre at `i + 0.5`.
+Sizes are `(height, width)`, windows `(y0, x0, y1, x1)` half open, colors RGB. Pixel `i` covers `[i, i + 1)` and
+has its center at `i + 0.5`.
 """
 
 from __future__ import annotations
@@ -150,9 +150,9 @@ class Plan:
     """What to cut from one source image and how to render it. Made before any pixel is read.
 
     source, size: (height, width) of the source and of the output. matrix: 2x3, maps an output point (x, y, 1) to
-    the source point (x, y); pixel i has its centre at i + 0.5. tone: a table of 256 for each channel, from grey level
+    the source point (x, y); pixel i has its center at i + 0.5. tone: a table of 256 for each channel, from gray level
     to a value in 0..1, or None for level / 255. color: 3x4, applied to those values and 1, or None. limits: (lowest,
-    highest) final value of each channel, to which colours are clamped, or None.
+    highest) final value of each channel, to which colors are clamped, or None.
     """
 
     source: Size
@@ -179,7 +179,7 @@ class Plan:
         if min(xs) < 0 or min(ys) < 0 or max(xs) > w or max(ys) > h:
             words.append("padded")
         if self.tone is not None or self.color is not None:
-            words.append("colours changed")
+            words.append("colors changed")
         return ", ".join(words)
 
     @property

@@ -72,7 +72,7 @@ def test_a_missing_scan_is_found_though_every_scan_is_whole() -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
-def test_colour_spaces(mode: str) -> None:
+def test_color_spaces(mode: str) -> None:
     data = saved(photo(), mode, quality=95)
     image = decode_image(data, "x.jpg")
     with Image.open(io.BytesIO(data)) as opened:
@@ -125,8 +125,8 @@ def test_twelve_bits_and_too_many_scans_are_refused() -> None:
 def test_encode() -> None:
     image = photo()
     assert np.abs(decode_image(encode_jpeg(image, 100, "444"), "x").astype(int) - image).max() <= 6
-    grey = decode_image(encode_jpeg(image[..., 0], 100), "x")
-    assert np.abs(grey.astype(int) - image[..., :1]).max() <= 6
+    gray = decode_image(encode_jpeg(image[..., 0], 100), "x")
+    assert np.abs(gray.astype(int) - image[..., :1]).max() <= 6
     assert decode_image(encode_jpeg(image[::-1, ::2]), "x").shape == (61, 42, 3)
     with pytest.raises(UsageError):
         encode_jpeg(image.astype(np.float32))

@@ -78,7 +78,7 @@ def to_rows(samples: np.ndarray, bits: int) -> np.ndarray:
     return np.packbits(each.reshape(height, width * bits), axis=1)
 
 
-def write(samples: np.ndarray, colour: int, bits: int, kinds: list[int], interlaced: bool, palette: Any = None,
+def write(samples: np.ndarray, color: int, bits: int, kinds: list[int], interlaced: bool, palette: Any = None,
           pieces: int = 1) -> bytes:  # fmt: skip
     height, width, channels = samples.shape
     bpp = max(1, bits * channels // 8)
@@ -87,23 +87,23 @@ def write(samples: np.ndarray, colour: int, bits: int, kinds: list[int], interla
     stream = zlib.compress(raw)
     step = -(-len(stream) // pieces)
     idat = b"".join(chunk(b"IDAT", stream[i : i + step]) for i in range(0, len(stream), step))
-    head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, int(interlaced))
+    head = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, int(interlaced))
     plte = chunk(b"PLTE", palette.tobytes()) if palette is not None else b""
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + plte + idat + chunk(b"IEND", b"")
 
 
 @st.composite
 def pictures(draw: st.DrawFn) -> tuple[bytes, np.ndarray, int, int, np.ndarray | None]:
-    colour, bits = draw(st.sampled_from(KINDS))
+    color, bits = draw(st.sampled_from(KINDS))
     height, width = draw(st.integers(1, 19)), draw(st.integers(1, 19))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    samples = rng.integers(0, 1 << bits, (height, width, CHANNELS[colour]))
+    samples = rng.integers(0, 1 << bits, (height, width, CHANNELS[color]))
     if draw(st.booleans()):  # smooth, so that predictions do not wrap all the time
         samples = np.sort(samples, axis=1)
-    palette = rng.integers(0, 256, (1 << bits, 3), np.uint8) if colour == 3 else None
+    palette = rng.integers(0, 256, (1 << bits, 3), np.uint8) if color == 3 else None
     kinds = draw(st.lists(st.integers(0, 4), min_size=1, max_size=6))
-    data = write(samples, colour, bits, kinds, draw(st.booleans()), palette, draw(st.integers(1, 3)))
-    return data, samples, colour, bits, palette
+    data = write(samples, color, bits, kinds, draw(st.booleans()), palette, draw(st.integers(1, 3)))
+    return data, samples, color, bits, palette
 
 
 @settings(max_examples=150, deadline=None)
@@ -122,8 +122,8 @@ def test_every_kind_reads_exactly(case: tuple[bytes, np.ndarray, int, int, np.nd
     if palette is not None:
         assert np.array_equal(image, palette[samples[..., 0]])
     elif bits <= 8:
-        colours = samples[..., :1] if samples.shape[2] < 3 else samples[..., :3]
-        assert np.array_equal(image, np.broadcast_to(colours * 255 // ((1 << bits) - 1), image.shape))
+        colors = samples[..., :1] if samples.shape[2] < 3 else samples[..., :3]
+        assert np.array_equal(image, np.broadcast_to(colors * 255 // ((1 << bits) - 1), image.shape))
     with Image.open(io.BytesIO(data)) as opened:
         if bits == 8:
             assert np.array_equal(stored.pixels, np.array(opened))
@@ -186,14 +186,14 @@ def test_damage_is_never_silent(case: tuple[bytes, np.ndarray, int, int, Any], d
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 33), st.integers(1, 33), st.sampled_from(["palette", "grey", "grey16", "rgb"]),
+@given(st.integers(1, 33), st.integers(1, 33), st.sampled_from(["palette", "gray", "gray16", "rgb"]),
        st.integers(0, 9), st.integers(0, 2**32))  # fmt: skip
 def test_what_is_written_reads_back(height: int, width: int, kind: str, level: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     palette = rng.integers(0, 256, (256, 3), np.uint8) if kind == "palette" else None
     shape = (height, width, 3) if kind == "rgb" else (height, width)
-    pixels = rng.integers(0, 65_536 if kind == "grey16" else 256, shape).astype(
-        np.uint16 if kind == "grey16" else np.uint8)  # fmt: skip
+    pixels = rng.integers(0, 65_536 if kind == "gray16" else 256, shape).astype(
+        np.uint16 if kind == "gray16" else np.uint8)  # fmt: skip
     data = encode_png(pixels, palette, level)
     notes: list[Finding] = []
     stored = decode_stored(data, "x.png", notes)
@@ -221,7 +221,7 @@ def test_writing_from_views_and_wrong_arrays() -> None:
 
 
 def test_labels_are_written_small(voc_root: Path) -> None:
-    """Not larger than the files of VOC themselves, which were optimised, by more than a few per cent."""
+    """Not larger than the files of VOC themselves, which were optimized, by more than a few per cent."""
     ours = theirs = 0
     for path in sorted((voc_root / "SegmentationClass").glob("*.png"))[:20]:
         data = path.read_bytes()
@@ -243,7 +243,7 @@ def test_real_labels_equal_pillow(voc_root: Path) -> None:
         assert not notes
 
 
-def test_real_colour_pngs_equal_pillow(shared: Path) -> None:
+def test_real_color_pngs_equal_pillow(shared: Path) -> None:
     paths = sorted((shared / "data" / "formats").rglob("*.png"))
     seen = 0
     for path in paths:
@@ -271,7 +271,7 @@ def test_sixteen_bits_are_scaled_by_their_full_range() -> None:
         decode_image(encode_png(ramp), "x.png", value_range=(5, 5))
 
 
-def test_an_index_beyond_the_palette_is_no_colour() -> None:
+def test_an_index_beyond_the_palette_is_no_color() -> None:
     data = write(np.array([[[0], [1], [2]]]), 3, 8, [0], False, np.zeros((2, 3), np.uint8))
     assert decode_stored(data, "x.png").pixels.tolist() == [[0, 1, 2]]
     with pytest.raises(FileError, match="index 2 at x=2, y=0"):

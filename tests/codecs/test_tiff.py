@@ -115,8 +115,8 @@ def photo(height: int, width: int, dtype: Any) -> np.ndarray:
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate", "packbits"])
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])
 def test_pillows_files(compression: str | None, mode: str) -> None:
-    colours = photo(211, 307, np.uint8)  # large enough that LZW fills its table and clears it
-    image = Image.fromarray(colours[..., 0].astype(np.uint16) * 200) if mode == "I;16" else Image.fromarray(colours)
+    colors = photo(211, 307, np.uint8)  # large enough that LZW fills its table and clears it
+    image = Image.fromarray(colors[..., 0].astype(np.uint16) * 200) if mode == "I;16" else Image.fromarray(colors)
     image = image.quantize(50) if mode == "P" else image if mode == "I;16" else image.convert(mode)
     stream = io.BytesIO()
     image.save(stream, "TIFF", compression=compression)
@@ -180,7 +180,7 @@ def test_ranges_and_bands_are_never_guessed() -> None:
     assert caught.value.code == "not-finite"
 
 
-def test_colours_of_plain_files() -> None:
+def test_colors_of_plain_files() -> None:
     rgb = photo(9, 11, np.uint8)
     assert np.array_equal(decode_image(build(rgb, photometric=2), "x.tif"), rgb)
     four = np.dstack([rgb, np.full((9, 11), 9, np.uint8)])
@@ -190,9 +190,9 @@ def test_colours_of_plain_files() -> None:
     notes.clear()
     assert np.array_equal(decode_image(build(four, photometric=2, extra=(0,)), "x.tif", notes), rgb)  # infrared
     assert not notes
-    grey = rgb[..., :1]
-    assert np.array_equal(decode_image(build(grey), "x.tif"), np.repeat(grey, 3, 2))
-    assert np.array_equal(decode_image(build(grey, photometric=0), "x.tif"), 255 - np.repeat(grey, 3, 2))
+    gray = rgb[..., :1]
+    assert np.array_equal(decode_image(build(gray), "x.tif"), np.repeat(gray, 3, 2))
+    assert np.array_equal(decode_image(build(gray, photometric=0), "x.tif"), 255 - np.repeat(gray, 3, 2))
 
 
 def test_labels_in_tiff() -> None:

@@ -31,7 +31,7 @@ def values(among: Any, seed: int = 0, size: tuple[int, int] = SIZE, dtype: Any =
     return np.random.default_rng(seed).choice(np.asarray(among), size).astype(dtype)
 
 
-def colours(among: Any, seed: int = 0, size: tuple[int, int] = SIZE) -> tuple[Any, Any]:
-    """(H, W, 3) of the colours in `among`, and (H, W) which of them each pixel has."""
+def colors(among: Any, seed: int = 0, size: tuple[int, int] = SIZE) -> tuple[Any, Any]:
+    """(H, W, 3) of the colors in `among`, and (H, W) which of them each pixel has."""
     which = np.random.default_rng(seed).integers(0, len(among), size)
     return np.asarray(among, np.uint8)[which], which

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 import pixelwise as pw
 from pixelwise.errors import DataError, FormatError, LabelError, MissingError, PairError
-from pixelwise.formats import open as open_dataset
+from pixelwise.formats.opening import open as open_dataset
 
 OLD_ARRAY = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 BOX = [1, 1, 9, 1, 9, 9, 1, 9]  # rows and columns 1..8

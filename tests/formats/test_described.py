@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from making import SIZE, colours, picture, save, values
+from making import SIZE, colors, picture, save, values
 from PIL import Image
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
 from pixelwise.errors import FileError, FormatError, LabelError
-from pixelwise.formats import open as open_dataset
 from pixelwise.formats.first_toml import propose
+from pixelwise.formats.opening import open as open_dataset
 
 TOML = """
 [images]
@@ -81,7 +81,7 @@ def test_ratios_with_a_seed_and_groups_that_stay_together(tmp_path: Path) -> Non
 
 
 def test_lists_and_splits_without_labels(tmp_path: Path) -> None:
-    tree(tmp_path, '[splits]\nlists = "{split}.lst"\nunlabelled = ["hidden"]\n' + TOML)
+    tree(tmp_path, '[splits]\nlists = "{split}.lst"\nunlabeled = ["hidden"]\n' + TOML)
     (tmp_path / "fit.lst").write_text("003\n001\n")
     (tmp_path / "hidden.lst").write_text("000\n")
     dataset = open_dataset(tmp_path)
@@ -117,9 +117,9 @@ def test_mistakes_are_told_with_the_file(tmp_path: Path, toml: str, message: str
 
 
 def test_sixteen_bits_only_with_a_range(tmp_path: Path) -> None:
-    grey = np.linspace(0, 4095, SIZE[0] * SIZE[1]).reshape(SIZE).astype(np.uint16)
+    gray = np.linspace(0, 4095, SIZE[0] * SIZE[1]).reshape(SIZE).astype(np.uint16)
     text = '[images]\npath = "i/{name}.tif"\n[labels]\npath = "l/{name}.png"\n[[class]]\nname = "a"\n'
-    save(tmp_path / "i/x.tif", grey)
+    save(tmp_path / "i/x.tif", gray)
     save(tmp_path / "l/x.png", np.zeros(SIZE, np.uint8))
     (tmp_path / "pixelwise.toml").write_text(text)
     with pytest.raises(FileError) as caught:
@@ -127,7 +127,7 @@ def test_sixteen_bits_only_with_a_range(tmp_path: Path) -> None:
     assert caught.value.code == "value-range-needed"
     (tmp_path / "pixelwise.toml").write_text(text.replace('.tif"\n', '.tif"\nvalue_range = [0, 4095]\n'))
     image = open_dataset(tmp_path)["all"][0].image
-    assert np.abs(image[..., 0].astype(float) - grey * (255 / 4095)).max() <= 0.5
+    assert np.abs(image[..., 0].astype(float) - gray * (255 / 4095)).max() <= 0.5
 
 
 @pytest.mark.parametrize(("kind", "options"), [("png", {}), ("tif", {}), ("bmp", {}), ("webp", {"lossless": True}),
@@ -187,8 +187,8 @@ def test_a_proposal_counts_every_value_and_opens_at_once(tmp_path: Path) -> None
     assert "in 5 of 5 labels" in text
 
 
-def test_colours_palettes_and_void_are_proposed_as_they_are(tmp_path: Path) -> None:
-    pixels, _ = colours([(9, 8, 7), (0, 0, 0), (255, 0, 1)])
+def test_colors_palettes_and_void_are_proposed_as_they_are(tmp_path: Path) -> None:
+    pixels, _ = colors([(9, 8, 7), (0, 0, 0), (255, 0, 1)])
     save(tmp_path / "a/img/x.png", picture())
     save(tmp_path / "a/gt/x.png", pixels)
     dataset = opened(tmp_path / "a", propose(tmp_path / "a"))

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelwise.formats import FORMATS
 from pixelwise.formats.class_tables import table
+from pixelwise.formats.opening import FORMATS
 from pixelwise.formats.toml import _KEYS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/formats.md"

@@ -9,23 +9,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from making import colours, picture, save, values
+from making import colors, picture, save, values
 from PIL import Image
 
 from pixelwise.classes import ClassTable
 from pixelwise.errors import FormatError, MissingError, UnknownNameError, UsageError
-from pixelwise.formats import FORMATS
-from pixelwise.formats import open as open_dataset
 from pixelwise.formats.class_tables import table
+from pixelwise.formats.opening import FORMATS
+from pixelwise.formats.opening import open as open_dataset
 
 
 def through(stored: Any, mapping: dict[int, int]) -> Any:
     return np.vectorize(mapping.__getitem__)(stored)
 
 
-def test_cityscapes_colours_coarse_labels_and_a_test_split(tmp_path: Path) -> None:
+def test_cityscapes_colors_coarse_labels_and_a_test_split(tmp_path: Path) -> None:
     train = table("cityscapes").colors.tolist()
-    pixels, which = colours([*train, (0, 0, 0), (111, 74, 0), (0, 0, 90)])
+    pixels, which = colors([*train, (0, 0, 0), (111, 74, 0), (0, 0, 90)])
     for split, city in (("train", "aachen"), ("train", "bochum"), ("test", "berlin"), ("train_extra", "augsburg")):
         save(tmp_path / f"leftImg8bit/{split}/{city}/{city}_000000_000019_leftImg8bit.png", picture(1))
     for city in ("aachen", "bochum"):
@@ -83,7 +83,7 @@ def test_the_full_ade20k_by_its_index(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_camvid_as_it_is_distributed(tmp_path: Path) -> None:
     known = table("camvid")
-    pixels, which = colours([*known.colors.tolist(), (0, 0, 0)])
+    pixels, which = colors([*known.colors.tolist(), (0, 0, 0)])
     save(tmp_path / "701_StillsRaw_full/0016E5_00390.png", picture())
     save(tmp_path / "LabeledApproved_full/0016E5_00390_L.png", pixels)
     sample = open_dataset(tmp_path)["all"][0]
@@ -156,9 +156,9 @@ def test_loveda_with_cities_of_two_kinds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate"])
-def test_potsdam_as_tiff_of_colours(tmp_path: Path, compression: str | None) -> None:
+def test_potsdam_as_tiff_of_colors(tmp_path: Path, compression: str | None) -> None:
     six = [(255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0), (0, 0, 0)]
-    pixels, which = colours(six)
+    pixels, which = colors(six)
     for folder, ending, array in (("2_Ortho_RGB", "RGB", picture()), ("5_Labels_all", "label", pixels)):
         (tmp_path / folder).mkdir()
         Image.fromarray(array).save(tmp_path / folder / f"top_potsdam_2_10_{ending}.tif", compression=compression)
@@ -168,16 +168,16 @@ def test_potsdam_as_tiff_of_colours(tmp_path: Path, compression: str | None) -> 
     assert np.array_equal(sample.label, np.where(which < 6, which, 255))
 
 
-def test_isaid_colours(tmp_path: Path) -> None:
+def test_isaid_colors(tmp_path: Path) -> None:
     known = table("isaid").colors.tolist()
-    pixels, which = colours(known)
+    pixels, which = colors(known)
     save(tmp_path / "train/images/P0000.png", picture())
     save(tmp_path / "train/Semantic_masks/P0000_instance_color_RGB.png", pixels)
     assert np.array_equal(open_dataset(tmp_path)["train"][0].label, which)
 
 
-def test_bdd100k_colours_where_chosen(tmp_path: Path) -> None:
-    pixels, which = colours(table("cityscapes").colors.tolist())
+def test_bdd100k_colors_where_chosen(tmp_path: Path) -> None:
+    pixels, which = colors(table("cityscapes").colors.tolist())
     save(tmp_path / "images/10k/train/a.jpg", picture())
     save(tmp_path / "labels/sem_seg/masks/train/a.png", which.astype(np.uint8))
     save(tmp_path / "labels/sem_seg/colormaps/train/a.png", pixels)

@@ -31,7 +31,7 @@ def drawn(size: tuple[int, int], shape: Shape) -> Any:
     return canvas.label
 
 
-def test_a_rectangle_covers_the_pixels_whose_centres_it_holds() -> None:
+def test_a_rectangle_covers_the_pixels_whose_centers_it_holds() -> None:
     label = drawn((6, 8), Shape(1, 3, (polygon([2, 1, 5, 1, 5, 4, 2, 4], ""),)))
     expected = np.zeros((6, 8), np.uint8)
     expected[1:4, 2:5] = 1

@@ -12,15 +12,15 @@ import pytest
 from PIL import Image
 
 import pixelwise as pw
-from pixelwise.checks import check
+from pixelwise.checks.checking import check
 from pixelwise.errors import FileError, FormatError, LabelError
-from pixelwise.formats import open as open_dataset
+from pixelwise.formats.opening import open as open_dataset
 
 Reading = Callable[[Path, str, str], Any]
 
 
 def png(path: Path) -> Any:
-    """The stored samples: palette indices, grey, or RGB."""
+    """The stored samples: palette indices, gray, or RGB."""
     with Image.open(path) as image:
         return np.array(image)
 
@@ -49,12 +49,12 @@ CAMVID = {
 }  # fmt: skip
 
 
-def camvid_colours(root: Path, split: str, name: str) -> Any:
+def camvid_colors(root: Path, split: str, name: str) -> Any:
     pixels = png(root / f"{split}_labels/{name}_L.png")
     out = np.full(pixels.shape[:2], -1)
     out[(pixels == 0).all(axis=2)] = 255
-    for k, colour in enumerate(CAMVID):
-        out[(pixels == colour).all(axis=2)] = k
+    for k, color in enumerate(CAMVID):
+        out[(pixels == color).all(axis=2)] = k
     return out
 
 
@@ -76,7 +76,7 @@ M = "mmseg_pseudo/pseudo_{}_dataset".format
 ISPRS = {0: 255, **{i + 1: i for i in range(6)}}
 TREES: list[tuple[str, str, dict[str, str], dict[str, int], Reading]] = [
     ("ade20k", "ade20k", {}, {"all": 3}, lambda r, s, n: through(r / f"annotations/{n}.png", SHIFTED)),
-    ("camvid_rgb", "camvid", {}, {"train": 10, "val": 4}, camvid_colours),
+    ("camvid_rgb", "camvid", {}, {"train": 10, "val": 4}, camvid_colors),
     ("camvid_index", "camvid", {}, {"train": 4, "val": 4, "test": 4},
      lambda r, s, n: through(r / f"{s}annot/{n}.png", SEGNET)),
     ("camvid_index", "camvid", {"labels": "12"}, {"train": 4, "val": 4, "test": 4},
@@ -155,7 +155,7 @@ def test_the_trees_without_a_label_reading_of_their_own(shared: Path) -> None:
     with pytest.raises(FileError, match="empty") as caught:
         isaid["train"][0]
     assert caught.value.code == "empty-file"
-    nyu = open_dataset(root / "pseudo_nyu_dataset")  # its 16-bit PNGs are depths in millimetres
+    nyu = open_dataset(root / "pseudo_nyu_dataset")  # its 16-bit PNGs are depths in millimeters
     with pytest.raises(LabelError, match="848 such values in all"):
         nyu["all"][0]
     with pytest.raises(FormatError, match="annotations/"):
@@ -187,7 +187,7 @@ def test_cityscapes_labels_equal_cityscapesscripts(shared: Path) -> None:
     assert [labels.trainId2label[k].color for k in range(19)] == [tuple(c) for c in table.colors.tolist()]
 
 
-def test_every_table_has_colours_and_values_of_its_own(shared: Path) -> None:
+def test_every_table_has_colors_and_values_of_its_own(shared: Path) -> None:
     for tree in TREES:
         classes = open_dataset(shared / "data/formats" / tree[0], **tree[2]).classes
         assert len(set(classes.names)) == len(classes)

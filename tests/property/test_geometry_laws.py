@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from rendering import IGNORE, draw, noise, one, plain, plan, planes
 
-from pixelwise.transforms import (
+from pixelwise.transforms.geometry import (
     Affine,
     CenterCrop,
     HorizontalFlip,
@@ -72,7 +72,7 @@ def test_rendering_equals_the_reference(chain: list[Any], sizes: list[tuple[int,
 
 
 def coordinates(h: int, w: int) -> Sample:
-    """Red is the column, green the row, in grey levels 8 a pixel; the label counts the pixels."""
+    """Red is the column, green the row, in gray levels 8 a pixel; the label counts the pixels."""
     y, x = np.mgrid[0:h, 0:w]
     image = np.stack([8 * x, 8 * y, np.zeros_like(x)], axis=2).astype(np.uint8)
     return Sample("coordinates", image, (y * w + x).astype(np.uint16))
@@ -288,7 +288,7 @@ def test_shrinking_does_not_alias(factor: int) -> None:
     blocks = plate.reshape(m, factor, m, factor).mean(axis=(1, 3))
     assert np.abs(image - blocks).max() < 0.001
     assert np.abs(image - pillow["BOX"]).max() <= 1.0  # Pillow rounds after each of its two passes
-    # Where the rings are finer than the new pixels, what should remain is flat grey.
+    # Where the rings are finer than the new pixels, what should remain is flat gray.
     v, u = np.mgrid[0:m, 0:m] - (m - 1) / 2
     radius = np.hypot(u, v)
     beyond = (radius > 0.75 * m / factor) & (radius < m / 2)

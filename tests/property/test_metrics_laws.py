@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pixelwise.kernels.count import count_pairs
-from pixelwise.metrics import PROTOCOLS, Confusion
+from pixelwise.metrics.confusion import Confusion
 from pixelwise.metrics.counting import count_ids
+from pixelwise.metrics.protocols import PROTOCOLS
 
 PLAIN = [name for name, rule in PROTOCOLS.items() if rule.void == "left out"]
 """The real protocols: those that leave void out."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from packing import ArraySource, assert_equal, assert_same, dataset_of, random_sample, table
 
 import pixelwise as pw
-from pixelwise.dataset import Dataset
+from pixelwise.dataset.dataset import Dataset
 from pixelwise.types import Window
 
 SIDES = st.sampled_from([1, 2, 3, 7, 16, 33, 64])

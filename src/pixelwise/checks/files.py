@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codecs.header import EXTENSIONS
-from ..dataset import FileSource, PathRule
+from ..dataset.sources import FileSource, PathRule
 from ..types import Finding
 from .findings import Subject
 from .survey import Survey

@@ -154,7 +154,7 @@ def _image(path: str) -> Image.Image | None:
 
 
 def as_stored(stored: Stored, classes: ClassTable) -> U8:
-    """(H, W, 3) colours of a label: its own, where it has a palette or colours, else those of its classes."""
+    """(H, W, 3) colors of a label: its own, where it has a palette or colors, else those of its classes."""
     pixels: NDArray[Any] = stored.pixels
     if pixels.ndim == 3:
         pixels = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
@@ -175,7 +175,7 @@ def faulty_pixels(
     if pixels.ndim == 3:
         if code == "alpha-not-opaque" and pixels.shape[2] in (2, 4):
             return np.asarray(pixels[..., -1] < np.iinfo(pixels.dtype).max)
-        if code == "unknown-colour" and pixels.shape[2] >= 3:
+        if code == "unknown-color" and pixels.shape[2] >= 3:
             packed = pixels[..., 0].astype(np.uint32) | pixels[..., 1].astype(np.uint32) << 8
             packed |= pixels[..., 2].astype(np.uint32) << 16
             known = [r | g << 8 | b << 16 for r, g, b in classes.color_ids]

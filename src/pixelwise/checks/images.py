@@ -12,7 +12,7 @@ from ..types import U8, Finding
 from .reading import Reading
 
 UNIFORM: Final = 6
-"""An image whose channels all span fewer grey levels is nearly uniform: sensor noise alone spans more."""
+"""An image whose channels all span fewer gray levels is nearly uniform: sensor noise alone spans more."""
 SMALL, LONG, LARGE = 16, 8, 100_000_000
 """Extreme sizes: a side below 16 pixels (a label there is a few dots), longer than 8 times the other side, and more
 than 100 megapixels (300 MB once decoded, 1.2 GB as float32).
@@ -20,27 +20,27 @@ than 100 megapixels (300 MB once decoded, 1.2 GB as float32).
 
 
 def blank(got: Reading) -> Iterator[Finding]:
-    """`blank-image`: every pixel has one colour; `nearly-uniform-image`: nearly so."""
+    """`blank-image`: every pixel has one color; `nearly-uniform-image`: nearly so."""
     if got.image is None or got.image.shape[0] * got.image.shape[1] < SMALL:
         return
     if np.ptp(_few(got.image), axis=0).max() >= UNIFORM:  # most images are done here
         return
     low, high = got.image.min(axis=(0, 1)), got.image.max(axis=(0, 1))
     if (low == high).all():
-        what = f"every pixel has the colour {tuple(int(v) for v in low)}"
+        what = f"every pixel has the color {tuple(int(v) for v in low)}"
         yield Finding("blank-image", "warning", got.image_where, what, "look at it, and take it off the list")
     elif (high - low).max() < UNIFORM:
-        what = f"all colours lie between {tuple(int(v) for v in low)} and {tuple(int(v) for v in high)}"
+        what = f"all colors lie between {tuple(int(v) for v in low)} and {tuple(int(v) for v in high)}"
         yield Finding("nearly-uniform-image", "warning", got.image_where, what, "look at it")
 
 
-def grey_as_colour(got: Reading) -> Iterator[Finding]:
-    """`grey-as-colour`: the file stores three channels, and they are equal everywhere."""
-    if got.image is None or got.image_data is None or not _is_grey(_few(got.image)):
+def gray_as_color(got: Reading) -> Iterator[Finding]:
+    """`gray-as-color`: the file stores three channels, and they are equal everywhere."""
+    if got.image is None or got.image_data is None or not _is_gray(_few(got.image)):
         return
-    if _is_grey(got.image) and parse_header(got.image_data, got.image_where).channels >= 3:
-        what = "a grey image, stored with three equal channels"
-        yield Finding("grey-as-colour", "note", got.image_where, what, "expect no colour where it was taken in grey")
+    if _is_gray(got.image) and parse_header(got.image_data, got.image_where).channels >= 3:
+        what = "a gray image, stored with three equal channels"
+        yield Finding("gray-as-color", "note", got.image_where, what, "expect no color where it was taken in gray")
 
 
 def _few(image: U8) -> U8:
@@ -49,7 +49,7 @@ def _few(image: U8) -> U8:
     return image[::down, ::across].reshape(-1, 3)
 
 
-def _is_grey(image: U8) -> bool:
+def _is_gray(image: U8) -> bool:
     red, green, blue = image[..., 0], image[..., 1], image[..., 2]
     return bool((red == green).all() and (green == blue).all())
 
@@ -65,4 +65,4 @@ def extreme_size(got: Reading) -> Iterator[Finding]:
                       "take it off the list, or scale or cut it")  # fmt: skip
 
 
-CHECKS = (blank, grey_as_colour, extreme_size)
+CHECKS = (blank, gray_as_color, extreme_size)

@@ -1,6 +1,6 @@
-"""Do the label's values mean what they should? Each check: a `Reading` to findings.
+"""Checks of a label: its size beside the image's, and what its values mean. Each turns a `Reading` into findings.
 
-What decoding finds itself (unknown colours, values out of range, alpha, palettes, binary masks, one class, all void)
+What decoding finds itself (unknown colors, values out of range, alpha, palettes, binary masks, one class, all void)
 comes from `codecs` and `labels`, under the codes of their errors and notes.
 """
 
@@ -42,9 +42,9 @@ def interpolated(got: Reading) -> Iterator[Finding]:
     steps, mixed = out.tolist()
     if sampled * mixed >= MIXED_PIXELS and mixed >= MIXED_SHARE * steps:
         count = int(mixed_pixels(pixels, int(void)).sum())
-        what = f"{count:,} pixels have a value between those of their neighbours, as interpolation makes them"
+        what = f"{count:,} pixels have a value between those of their neighbors, as interpolation makes them"
         yield Finding("interpolated-label", "error", got.label_where, what,
-                      "make it again from its source: nearest neighbour, saved as PNG")  # fmt: skip
+                      "make it again from its source: nearest neighbor, saved as PNG")  # fmt: skip
 
 
 def _void(pixels: NDArray[Any], got: Reading) -> Any:
@@ -114,9 +114,6 @@ def contradictions(
     return np.asarray(wrong)
 
 
-CHECKS = (interpolated, inverted_values, instances_agree)
-
-
 def sizes_agree(got: Reading) -> Iterator[Finding]:
     """`size-mismatch`: label or instance map has another size than the image, with a hint where it was turned."""
     if got.image is None:
@@ -132,4 +129,4 @@ def sizes_agree(got: Reading) -> Iterator[Finding]:
                 yield from_error(error)
 
 
-CHECKS = (sizes_agree,)
+CHECKS = (sizes_agree, interpolated, inverted_values, instances_agree)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..classes import ClassTable
 from ..codecs import Stored, decode_stored
-from ..dataset import FileSource
+from ..dataset.sources import FileSource
 from ..errors import MissingError, PixelwiseError
 from ..files import read_bytes
 from ..labels import present, to_ids
@@ -57,7 +57,7 @@ class Reading:
 
     @property
     def values(self) -> NDArray[np.intp]:
-        """The values that the label's file stores, ascending; none for colours."""
+        """The values that the label's file stores, ascending; none for colors."""
         if self._values is None:
             plain = self.stored is not None and self.stored.pixels.ndim == 2
             self._values = present(self.stored.pixels) if plain and self.stored else np.zeros(0, np.intp)

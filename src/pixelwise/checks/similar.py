@@ -4,7 +4,7 @@ Same: XXH64 of the decoded pixels and their size. Nearly the same, as scaling, r
 the 64-bit difference hash of a 9 x 8 grid of cell means (dHash: Neal Krawetz, "Kind of Like That", 2013) differs in
 at most `NEAR` bits, and 256 bits of a finer grid, which tell where the second difference along the rows is positive,
 agree too. The second test keeps different skies, fogs and gradients apart, whose coarse hashes agree because they
-hold little. A difference counts from `STEP` grey levels on, so that flat areas give no bits by chance.
+hold little. A difference counts from `STEP` gray levels on, so that flat areas give no bits by chance.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BLOCKS: Final = 6
 close pairs lie together in one of the 15 orders by two blocks (about 21 bits). Manku, Jain and Das Sarma, "Detecting
 near-duplicates for web crawling", WWW 2007.
 """
-NEIGHBOURS: Final = 4096
+NEIGHBORS: Final = 4096
 """Images with equal blocks that are compared with each; it bounds the cost for data that holds millions of almost
 equal pictures, where a few pairs of each are enough.
 """
@@ -94,7 +94,7 @@ def equal_groups(keys: U64, chosen: NDArray[np.bool_]) -> Iterator[NDArray[np.in
 def close_pairs(coarse: U64, fine: U64, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
     """(k, 3) int64: pairs of positions i < j that are nearly the same, and how many of the 64 bits differ.
 
-    coarse: (n,) difference hashes; fine: (n, 4). Sorts `chosen` 15 times and compares neighbours, so the cost grows
+    coarse: (n,) difference hashes; fine: (n, 4). Sorts `chosen` 15 times and compares neighbors, so the cost grows
     with n log n as long as hashes are spread; memory is about 60 bytes an image.
     """
     positions = np.flatnonzero(chosen)
@@ -105,7 +105,7 @@ def close_pairs(coarse: U64, fine: U64, chosen: NDArray[np.bool_]) -> NDArray[np
         order = np.argsort(keys)
         at, keys = positions[order], keys[order]
         left = np.arange(len(at))
-        for step in range(1, NEIGHBOURS):
+        for step in range(1, NEIGHBORS):
             left = left[: np.searchsorted(left, len(at) - step)]
             left = left[keys[left] == keys[left + step]]
             if not len(left):

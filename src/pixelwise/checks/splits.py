@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from ..dataset import FileSource
+from ..dataset.sources import FileSource
 from ..types import Finding
 from .findings import Subject
 from .similar import close_pairs, equal_groups
@@ -75,9 +75,9 @@ def _line(survey: Survey, split: int, position: int) -> str:
 
 def class_absent(survey: Survey) -> Found:
     """`class-absent`: a class that other splits hold has no pixel in this one."""
-    labelled = survey.classes_in.any(axis=1)
+    labeled = survey.classes_in.any(axis=1)
     anywhere = survey.classes_in.any(axis=0)
-    for k in np.flatnonzero(labelled):
+    for k in np.flatnonzero(labeled):
         absent = np.flatnonzero(anywhere & ~survey.classes_in[k])
         if len(absent):
             names = ", ".join(survey.classes.names[i] for i in absent[:10])

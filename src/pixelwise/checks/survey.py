@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..counts.per_sample import image_key
-from ..dataset import Dataset, FileSource, Split
+from ..dataset.dataset import Dataset
+from ..dataset.sources import FileSource
+from ..dataset.splits import Split
 from ..labels import present
 from ..threads import in_order
 from ..types import Finding, Progress, Source
@@ -25,7 +27,7 @@ from .similar import Hashes, hashes, xxh64_of
 
 I64 = NDArray[np.int64]
 
-SAMPLE_CHECKS = (*labels.CHECKS, *labels.CHECKS, *images.CHECKS)
+SAMPLE_CHECKS = (*labels.CHECKS, *images.CHECKS)
 
 
 class Survey:

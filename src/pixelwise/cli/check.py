@@ -10,12 +10,12 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from ..checks import Findings
-from ..checks import check as check_dataset
+from ..checks.checking import check as check_dataset
+from ..checks.findings import Findings
 from ..checks.html import save_report
 from ..counts.stats import WEIGHTS, Comparison, Stats, compare_published, published_counts
 from ..counts.stats import stats as count
-from ..drawing import stats_plot
+from ..drawing.charts import stats_plot
 from ..errors import UnknownNameError, UsageError
 from ..files import atomic_write
 from .console import out, progress, table
@@ -108,7 +108,7 @@ def stats(
         counted.save(save)
     if plot is not None:
         title = f"Pixels of each class, {dataset.root.name}{'' if split is None else ' ' + split}"
-        subtitle = f"{counted.samples:,} images, {counted.labelled:,} with a label"
+        subtitle = f"{counted.samples:,} images, {counted.labeled:,} with a label"
         stats_plot(counted.pixels[:-1], counted.classes, void=int(counted.pixels[-1]), title=title,
                    subtitle=subtitle).save(plot)  # fmt: skip
     with progress("counting") as update:
@@ -152,7 +152,7 @@ def _print_stats(counted: Stats, weights: str | None) -> None:
         bar = "" if void else f"[{color}]{_bar(bars[i])}[/]"
         cells = [
             name, f"{counted.pixels[i]:,}", bar, "" if void else _percent(share[i]), _percent(with_void[i]),
-            f"{counted.images[i]:,}", _percent(counted.images[i] / max(1, counted.labelled)),
+            f"{counted.images[i]:,}", _percent(counted.images[i] / max(1, counted.labeled)),
         ]  # fmt: skip
         if weight is not None:
             cells.append("" if void else f"{weight[i]:.4f}")
@@ -182,7 +182,7 @@ def _print_images(counted: Stats) -> None:
         return
     rows = table("", "")
     rows.show_header = False
-    rows.add_row("images", f"{counted.samples:,}, {counted.labelled:,} with a label")
+    rows.add_row("images", f"{counted.samples:,}, {counted.labeled:,} with a label")
     sizes = np.array(list(counted.sizes))
     most = sorted(counted.sizes.items(), key=lambda item: -item[1])[:3]
     text = ", ".join(f"{h}x{w} ({100 * n / counted.samples:.0f} %)" for (h, w), n in most)
@@ -199,7 +199,7 @@ def _print_images(counted: Stats) -> None:
 
 def _print_together(counted: Stats) -> None:
     # A class that is nearly everywhere (background) is together with all others and tells nothing.
-    here = [i for i in range(len(counted.classes)) if 0 < counted.images[i] < 0.9 * counted.labelled]
+    here = [i for i in range(len(counted.classes)) if 0 < counted.images[i] < 0.9 * counted.labeled]
     pairs = [(int(counted.together[i, j]), i, j) for k, i in enumerate(here) for j in here[k + 1 :]]
     rows = table("together", "", ">images", ">of the first", ">of the second", title="\nClasses in one image")
     for n, i, j in sorted(pairs, key=lambda p: (-p[0], p[1:]))[:20]:

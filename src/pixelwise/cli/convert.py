@@ -10,8 +10,8 @@ import typer
 
 from ..errors import UsageError, printable
 from ..files import atomic_write
-from ..packs import pack as pack_dataset
-from ..packs import verify as verify_pack
+from ..packs.verifying import verify as verify_pack
+from ..packs.writing import pack as pack_dataset
 from .console import out, progress
 from .data import open_path
 

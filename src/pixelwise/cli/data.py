@@ -13,13 +13,16 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from .. import transforms as t
 from ..arguments import check_count
-from ..dataset import Dataset, Split
+from ..dataset.dataset import Dataset
+from ..dataset.splits import Split
 from ..downloads import download as download_dataset
 from ..errors import DataError, UnknownNameError
-from ..formats import open as open_dataset
+from ..formats.opening import open as open_dataset
 from ..loading.loader import Loader
+from ..transforms.color import Normalize
+from ..transforms.geometry import HorizontalFlip, RandomCrop
+from ..transforms.plans import Transform
 from ..transforms.recipes import RECIPES
 from ..types import Batch
 from .console import out, parse_size, progress, progress_steps, table
@@ -33,7 +36,7 @@ LabelsOption = Annotated[
 ]
 FormatOption = Annotated[
     str | None,
-    typer.Option("--format", help="The format, where it is not recognised or two fit.", show_default=False),
+    typer.Option("--format", help="The format, where it is not recognized or two fit.", show_default=False),
 ]
 
 
@@ -55,8 +58,8 @@ def demo(
     out.print(f"Sample dataset of 96 painted scenes in {root} ({perf_counter() - started:.1f} s).\n")
     dataset = open_dataset(root)
     _print_info(dataset)
-    out.print("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalised:\n")
-    transforms: list[t.Transform] = [t.RandomCrop(320, 480), t.HorizontalFlip(0.5), t.Normalize()]
+    out.print("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalized:\n")
+    transforms: list[Transform] = [RandomCrop(320, 480), HorizontalFlip(0.5), Normalize()]
     _print_run(_run(dataset["train"], transforms, batch=32, epochs=3, threads=None, output="float32"))
     picture = directory / "contact-sheet.png"
     show(dataset["val"], n=5).save(picture)
@@ -119,8 +122,8 @@ def load(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Load training batches and say how fast, and what a training would wait for."""
-    crop: list[t.Transform] = [] if size == "whole" else [t.RandomCrop(*parse_size(size))]
-    transforms = [*crop, t.HorizontalFlip(0.5), t.Normalize()]
+    crop: list[Transform] = [] if size == "whole" else [RandomCrop(*parse_size(size))]
+    transforms = [*crop, HorizontalFlip(0.5), Normalize()]
     dataset = open_path(path, labels, format)
     if split is None:
         split = "train" if "train" in dataset.splits else next(iter(dataset.splits))
@@ -132,7 +135,7 @@ def load(
 
 
 def _run(
-    split: Split, transforms: Sequence[t.Transform], batch: int, epochs: int, threads: int | None, output: Any
+    split: Split, transforms: Sequence[Transform], batch: int, epochs: int, threads: int | None, output: Any
 ) -> dict[str, Any]:
     check_count("epochs", epochs)
     started = perf_counter()
@@ -200,7 +203,7 @@ def show(
     labels: LabelsOption = None,
     format: FormatOption = None,
 ) -> None:
-    """Draw a contact sheet: images, labels in class colours, overlays, with a legend of the classes."""
+    """Draw a contact sheet: images, labels in class colors, overlays, with a legend of the classes."""
     from .. import show as draw
     from .. import show_plans
 

@@ -17,7 +17,7 @@ from ..evaluation.predicting import predict as predict_split
 from ..evaluation.scoring import Scoring
 from ..evaluation.scoring import score as score_folder
 from ..evaluation.submitting import submit as submit_folder
-from ..metrics import PROTOCOLS
+from ..metrics.protocols import PROTOCOLS
 from .console import out, parse_size, progress
 from .data import open_path
 
@@ -160,17 +160,17 @@ def predict(
         str | None,
         typer.Option(help="Sliding window, HEIGHTxWIDTH; default whole images.", show_default=False),
     ] = None,
-    overlap: Annotated[float, typer.Option(help="Share of a window that its neighbour covers too.")] = 1 / 3,
+    overlap: Annotated[float, typer.Option(help="Share of a window that its neighbor covers too.")] = 1 / 3,
     blend: Annotated[str, typer.Option(help="uniform, linear or gaussian.")] = "linear",
     flip: Annotated[bool, typer.Option("--flip", help="Also predict mirrored, and average.")] = False,
     scale: Annotated[list[float] | None, typer.Option(help="Predict at this size; repeat for more.")] = None,
     divisor: Annotated[int, typer.Option(help="Pad whole images to multiples of this.")] = 1,
-    normalize: Annotated[bool, typer.Option(help="Normalise by ImageNet's mean and deviation.")] = True,
+    normalize: Annotated[bool, typer.Option(help="Normalize by ImageNet's mean and deviation.")] = True,
     batch: Annotated[int, typer.Option(help="Tiles a batch.")] = 8,
     threads: ThreadsOption = None,
 ) -> None:
     """Predict all images of a split into label PNGs. Stopped and run again, it continues."""
-    from ..transforms import Normalize
+    from ..transforms.color import Normalize
 
     chosen = _split(dataset, split, None)
     kind: Any = blend

@@ -104,14 +104,14 @@ def decode_image(
 ) -> U8:
     """An image file as (H, W, 3) uint8 RGB, C-contiguous, fresh, owned by the caller; never turned by EXIF.
 
-    Grey is repeated, palettes are applied, alpha is dropped (the colours under it are used), gamma and colour
+    Gray is repeated, palettes are applied, alpha is dropped (the colors under it are used), gamma and color
     profiles are ignored. 16-bit PNG is scaled by its full range, `round(v * 255 / 65535)`. JPEG and PNG are
     known by their content; TIFF, BMP, WebP and GIF are read only where `where` ends in such a name or in
     none.
 
     value_range: (lowest, highest): pixels of more than 8 bits are scaled so that these become 0 and 255,
     values beyond are clipped. TIFF with more than 8 bits needs it. bands: which three bands are red, green,
-    blue, for TIFF that is not grey, RGB or RGBA. max_pixels: another limit than MAX_PIXELS.
+    blue, for TIFF that is not gray, RGB or RGBA. max_pixels: another limit than MAX_PIXELS.
 
     Raises FileError: `truncated`, `crc`, `corrupt`, `empty-file`, `not-an-image`, `git-lfs-pointer`,
     `too-large`, `too-large-side`, `unsupported-format`, `value-range-needed`, `bands-needed`,
@@ -200,7 +200,7 @@ def _stored_tiff(raster: tiff.Raster, where: object) -> Stored:
     count = pixels.shape[2]
     if pixels.dtype.kind not in "ui" or count > 4:
         raise FileError(
-            f"a label with {count} bands of {pixels.dtype}, expected class values or colours",
+            f"a label with {count} bands of {pixels.dtype}, expected class values or colors",
             code="unsupported-format",
             where=where,
         )

@@ -72,7 +72,7 @@ def _frame(data: bytes, i: int, length: int, orientation: int | None, where: obj
 
 
 def decode(data: bytes, where: object, notes: list[Finding] | None = None, max_pixels: int | None = None) -> U8:
-    """(H, W, 3) uint8 RGB of the first image in `data`; grey is repeated, CMYK converted by libjpeg-turbo."""
+    """(H, W, 3) uint8 RGB of the first image in `data`; gray is repeated, CMYK converted by libjpeg-turbo."""
     header, sof = parse(data, where, notes)
     check_size(header.height, header.width, where, max_pixels)
     if header.bits != 8:
@@ -113,7 +113,7 @@ def _without_end(data: bytes, where: object, notes: list[Finding] | None) -> U8:
 def _all_scans(data: bytes) -> bool:
     """Whether the scans deliver every coefficient of every component to its last bit.
 
-    A file cut between two scans decodes without a warning: blurred, or without its colours.
+    A file cut between two scans decodes without a warning: blurred, or without its colors.
     """
     left: dict[int, NDArrayBits] = {}
     for found in _MARKER.finditer(data, 2):
@@ -147,7 +147,7 @@ def _odd_sampling(data: bytes, header: Header, where: object) -> U8:
 
 
 def encode(image: U8, quality: int = 90, subsampling: str = "420") -> bytes:
-    """JPEG bytes of an (H, W, 3) RGB or (H, W) grey uint8 image."""
+    """JPEG bytes of an (H, W, 3) RGB or (H, W) gray uint8 image."""
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
         raise UsageError(
             f"a JPEG is made of (H, W, 3) or (H, W) uint8, got {image.shape} {image.dtype}",

@@ -22,9 +22,9 @@ from .header import Header, check_size, corrupt, exif_orientation, truncated, wa
 from .stored import Stored
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGBA = 0, 2, 3, 4, 6
-_CHANNELS = {_GREY: 1, _RGB: 3, _PALETTE: 1, _GREY_ALPHA: 2, _RGBA: 4}
-_BITS = {_GREY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE: (1, 2, 4, 8), _GREY_ALPHA: (8, 16), _RGBA: (8, 16)}
+_GRAY, _RGB, _PALETTE, _GRAY_ALPHA, _RGBA = 0, 2, 3, 4, 6
+_CHANNELS = {_GRAY: 1, _RGB: 3, _PALETTE: 1, _GRAY_ALPHA: 2, _RGBA: 4}
+_BITS = {_GRAY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE: (1, 2, 4, 8), _GRAY_ALPHA: (8, 16), _RGBA: (8, 16)}
 _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 """First row, first column, row step, column step of the seven interlace passes."""
 _MOST_INFLATION = 1032
@@ -36,7 +36,7 @@ class _Chunks:
     height: int
     width: int
     bits: int
-    colour: int
+    color: int
     interlaced: bool
     palette: bytes | None = None
     transparent: bool = False
@@ -44,10 +44,10 @@ class _Chunks:
 
 
 def parse_ihdr(data: bytes, where: object) -> tuple[Header, int, bool]:
-    """Header, colour type and interlacing from the first 33 bytes. The orientation is not known here."""
+    """Header, color type and interlacing from the first 33 bytes. The orientation is not known here."""
     if len(data) < 33:
         raise truncated(f"the file ends at byte {len(data)}, inside its header", where)
-    length, kind, width, height, bits, colour, method, filters, interlace, crc = struct.unpack_from(
+    length, kind, width, height, bits, color, method, filters, interlace, crc = struct.unpack_from(
         ">I4sIIBBBBBI", data, 8
     )
     if kind == b"CgBI":
@@ -59,14 +59,14 @@ def parse_ihdr(data: bytes, where: object) -> tuple[Header, int, bool]:
         raise corrupt(f"the first chunk is {_name(kind)} of {length} bytes, expected IHDR of 13", where)
     if zlib_ng.crc32(data[12:29]) != crc:
         raise _bad_crc("IHDR", 8, where)
-    if bits not in _BITS.get(colour, ()) or method or filters or interlace > 1:
+    if bits not in _BITS.get(color, ()) or method or filters or interlace > 1:
         raise corrupt(
-            f"the header says colour type {colour}, {bits} bits, compression {method}, filter {filters}, "
+            f"the header says color type {color}, {bits} bits, compression {method}, filter {filters}, "
             f"interlace {interlace}, which no PNG has", where
         )  # fmt: skip
     if not 0 < width < 1 << 31 or not 0 < height < 1 << 31:
         raise corrupt(f"the header says {height} x {width} pixels", where)
-    return Header("png", height, width, _CHANNELS[colour], bits), colour, interlace == 1
+    return Header("png", height, width, _CHANNELS[color], bits), color, interlace == 1
 
 
 def header(
@@ -95,9 +95,9 @@ def header(
 
 def _chunks(data: bytes, where: object, notes: list[Finding] | None, max_pixels: int | None) -> _Chunks:
     """All chunks of the file, each with its checksum checked."""
-    header, colour, interlaced = parse_ihdr(data, where)
+    header, color, interlaced = parse_ihdr(data, where)
     check_size(header.height, header.width, where, max_pixels)
-    found = _Chunks(header.height, header.width, header.bits, colour, interlaced)
+    found = _Chunks(header.height, header.width, header.bits, color, interlaced)
     view, end, at, last = memoryview(data), len(data), 33, b"IHDR"
     while last != b"IEND":
         if at == end:
@@ -119,7 +119,7 @@ def _chunks(data: bytes, where: object, notes: list[Finding] | None, max_pixels:
         warn(notes, "trailing-data", where, f"{end - at} bytes follow the image's end; they are ignored")
     if not found.pixels:
         raise truncated("the file holds no pixels (no IDAT chunk)", where)
-    if colour == _PALETTE and found.palette is None:
+    if color == _PALETTE and found.palette is None:
         raise corrupt("a palette image without a palette (no PLTE chunk)", where)
     return found
 
@@ -139,7 +139,7 @@ def _chunk(
             raise corrupt(f"the palette has {len(body)} bytes, expected 3 to 768 in threes", where)
         found.palette = bytes(body)
     elif kind == b"tRNS":
-        found.transparent = found.colour != _PALETTE or min(body, default=255) < 255
+        found.transparent = found.color != _PALETTE or min(body, default=255) < 255
     elif kind == b"eXIf":
         exif_orientation(body, where, notes)
     elif kind == b"acTL":
@@ -156,7 +156,7 @@ def read(data: bytes, where: object, notes: list[Finding] | None = None, max_pix
     `exif-invalid`.
     """
     found = _chunks(data, where, notes, max_pixels)
-    channels = _CHANNELS[found.colour]
+    channels = _CHANNELS[found.color]
     sizes = _pass_sizes(found, channels)
     raw = _inflate(found, sum(h * (1 + n) for h, _, n in sizes), where, notes)
     if found.interlaced:
@@ -164,7 +164,7 @@ def read(data: bytes, where: object, notes: list[Finding] | None = None, max_pix
     else:
         pixels = _rows(raw, found.height, found.width, sizes[0][2], found.bits, channels, where)
     palette = None
-    if found.colour == _PALETTE and found.palette is not None:
+    if found.color == _PALETTE and found.palette is not None:
         palette = np.frombuffer(found.palette, np.uint8).reshape(-1, 3)
     return Stored("png", pixels, palette, found.bits, found.transparent)
 
@@ -256,7 +256,7 @@ def _bad_crc(what: str, at: int | None, where: object) -> FileError:
 
 
 def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level: int = 6) -> bytes:
-    """PNG bytes of (H, W) uint8 greys, or indices with `palette` (n, 3) uint8; (H, W) uint16; (H, W, 3) uint8.
+    """PNG bytes of (H, W) uint8 grays, or indices with `palette` (n, 3) uint8; (H, W) uint16; (H, W, 3) uint8.
 
     `read` gives back exactly these samples. level: zlib's 0..9. Rows of labels are not filtered: flat areas
     repeat whole rows, which deflate sees better than their differences. RGB and 16-bit rows are filtered by
@@ -274,9 +274,9 @@ def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level
             f"a PNG is made of (H, W) uint8 or uint16 or (H, W, 3) uint8, got {pixels.shape} {dtype}",
             code="bad-argument",
         )
-    colour, extra = (_RGB if ndim == 3 else _GREY), b""
+    color, extra = (_RGB if ndim == 3 else _GRAY), b""
     if palette is not None:
-        colour, extra = _PALETTE, _chunk_bytes(b"PLTE", _checked_palette(pixels, palette))
+        color, extra = _PALETTE, _chunk_bytes(b"PLTE", _checked_palette(pixels, palette))
     height, width = pixels.shape[:2]
     if dtype == np.uint16:
         pixels = pixels.astype(">u2")
@@ -289,7 +289,7 @@ def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level
     else:
         filtered[:, 0] = 0
         filtered[:, 1:] = rows
-    header = struct.pack(">IIBBBBB", width, height, 8 * dtype.itemsize, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8 * dtype.itemsize, color, 0, 0, 0)
     stream = zlib_ng.compress(filtered.data, level)
     return (
         SIGNATURE + _chunk_bytes(b"IHDR", header) + extra + _chunk_bytes(b"IDAT", stream) + _chunk_bytes(b"IEND", b"")
@@ -303,7 +303,7 @@ def _checked_palette(pixels: NDArray[Any], palette: U8) -> bytes:
         raise UsageError(f"a palette is (1..256, 3) uint8, got {palette.shape} {palette.dtype}", code="bad-argument")
     if int(pixels.max()) >= len(palette):
         raise UsageError(
-            f"index {int(pixels.max())} lies beyond a palette of {len(palette)} colours", code="bad-argument"
+            f"index {int(pixels.max())} lies beyond a palette of {len(palette)} colors", code="bad-argument"
         )
     return palette.tobytes()
 

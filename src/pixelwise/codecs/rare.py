@@ -112,7 +112,7 @@ def pillow_rgb(data: bytes, format_name: str, found: Header, where: object, note
         if notes is not None and image.has_transparency_data:
             alpha = np.asarray(image.convert("RGBA"))[..., 3]
             if alpha.min() < 255:
-                warn(notes, "alpha-dropped", where, "some pixels are transparent; their colours are used")
+                warn(notes, "alpha-dropped", where, "some pixels are transparent; their colors are used")
         pixels = np.array(image.convert("RGBA" if image.mode == "PA" else "RGB"))[..., :3]
     except Exception as error:  # as above
         raise corrupt(f"damaged: {error}", where) from None

@@ -25,20 +25,20 @@ def from_stored(
     pixels: NDArray[Any] = stored.pixels
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
         if notes is not None and int(pixels[..., -1].min()) < (1 << stored.bits) - 1:
-            warn(notes, "alpha-dropped", where, "some pixels are transparent; their colours are used")
+            warn(notes, "alpha-dropped", where, "some pixels are transparent; their colors are used")
         pixels = np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
     elif stored.transparent:
         warn(
             notes,
             "alpha-dropped",
             where,
-            "a tRNS chunk makes some pixels transparent; their colours are used",
+            "a tRNS chunk makes some pixels transparent; their colors are used",
         )
     if pixels.dtype == np.uint16:
         pixels = _scaled(pixels, value_range or (0, 65_535), where)
     if pixels.ndim == 3:
         return pixels
-    lut = _grey(min(stored.bits, 8)) if stored.palette is None else stored.palette
+    lut = _gray(min(stored.bits, 8)) if stored.palette is None else stored.palette
     return _looked_up(pixels, lut, where)
 
 
@@ -49,7 +49,7 @@ def from_raster(
     value_range: Range | None = None,
     bands: tuple[int, int, int] | None = None,
 ) -> U8:
-    """A TIFF's samples. More than 8 bits need `value_range`, bands that are neither grey nor RGB need
+    """A TIFF's samples. More than 8 bits need `value_range`, bands that are neither gray nor RGB need
     `bands`.
     """
     pixels, count = raster.pixels, raster.pixels.shape[2]
@@ -75,7 +75,7 @@ def from_raster(
             fix="give bands=(red, green, blue), counted from 0",
         )
     if raster.alpha and notes is not None and bands is None and _clear(raster):
-        warn(notes, "alpha-dropped", where, "some pixels are transparent; their colours are used")
+        warn(notes, "alpha-dropped", where, "some pixels are transparent; their colors are used")
     if raster.bits > 8 or pixels.dtype != np.uint8:
         if value_range is None:
             raise FileError(
@@ -86,7 +86,7 @@ def from_raster(
             )
         pixels = _scaled(pixels, value_range, where)
     if pixels.ndim == 2:
-        pixels = _looked_up(np.ascontiguousarray(pixels), _grey(min(raster.bits, 8)), where)
+        pixels = _looked_up(np.ascontiguousarray(pixels), _gray(min(raster.bits, 8)), where)
     if raster.photometric == WHITE_IS_ZERO:
         pixels = 255 - pixels
     return np.ascontiguousarray(pixels, np.uint8)
@@ -97,8 +97,8 @@ def _clear(raster: Raster) -> bool:
     return last.dtype.kind == "u" and int(last.min()) < np.iinfo(last.dtype).max
 
 
-def _grey(bits: int) -> U8:
-    """(2^bits, 3): each grey value scaled to 0..255."""
+def _gray(bits: int) -> U8:
+    """(2^bits, 3): each gray value scaled to 0..255."""
     top = (1 << bits) - 1
     return np.repeat((np.arange(top + 1) * 255 // top).astype(np.uint8)[:, None], 3, axis=1)
 
@@ -111,7 +111,7 @@ def _looked_up(values: U8, lut: U8, where: object) -> U8:
     bad = look_up(values.reshape(-1), lut.copy(), out.reshape(-1, 3))
     if bad >= 0:
         y, x = divmod(bad, values.shape[1])
-        raise corrupt(f"index {values[y, x]} at x={x}, y={y} lies beyond the palette of {len(lut)} colours", where)
+        raise corrupt(f"index {values[y, x]} at x={x}, y={y} lies beyond the palette of {len(lut)} colors", where)
     return out
 
 

@@ -11,7 +11,7 @@ from ..types import U8, Label
 class Stored:
     """The exact samples of a file: no gamma, no transparency, no palette applied.
 
-    pixels: (H, W) palette indices or grey values, (H, W, 2) grey and alpha, (H, W, 3) RGB, (H, W, 4) RGBA;
+    pixels: (H, W) palette indices or gray values, (H, W, 2) gray and alpha, (H, W, 3) RGB, (H, W, 4) RGBA;
     uint8, or uint16 where the file has 16 bits a sample; samples of 1, 2 and 4 bits keep their values
     0..2^bits - 1. The array is fresh and belongs to the caller. palette: (n, 3) uint8 where the pixels are
     indices into one, else None. bits: per sample as stored. kind: the file's format, "png", "tiff", ...
@@ -26,7 +26,7 @@ class Stored:
 
     @property
     def mode(self) -> str:
-        """ "palette", "grey", "grey+alpha", "rgb" or "rgba"."""
+        """ "palette", "gray", "gray+alpha", "rgb" or "rgba"."""
         if self.pixels.ndim == 2:
-            return "grey" if self.palette is None else "palette"
-        return {2: "grey+alpha", 3: "rgb", 4: "rgba"}[self.pixels.shape[2]]
+            return "gray" if self.palette is None else "palette"
+        return {2: "gray+alpha", 3: "rgb", 4: "rgba"}[self.pixels.shape[2]]

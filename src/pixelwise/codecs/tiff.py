@@ -128,7 +128,7 @@ def compression(tags: Tags) -> int:
 
 
 def is_plain(tags: Tags) -> bool:
-    """Whether `read` knows this compression and these colours."""
+    """Whether `read` knows this compression and these colors."""
     known = tags.one(_COMPRESSION, 1) in (1, _LZW, _PACKBITS, *_DEFLATE)
     return known and tags.one(_PHOTOMETRIC, BLACK_IS_ZERO) <= PALETTE and tags.one(_FILL_ORDER, 1) == 1
 
@@ -247,9 +247,9 @@ def _unpack(packed: memoryview, how: int, expected: int, where: object) -> U8:
 
 
 def _palette(tags: Tags, bits: int, where: object) -> U8:
-    colours = np.array(tags.values.get(_COLORMAP, ()), np.uint32)
-    if bits > 8 or len(colours) != 3 << bits:
-        raise corrupt(f"a palette of {len(colours)} numbers for {bits} bits", where)
+    colors = np.array(tags.values.get(_COLORMAP, ()), np.uint32)
+    if bits > 8 or len(colors) != 3 << bits:
+        raise corrupt(f"a palette of {len(colors)} numbers for {bits} bits", where)
     # Sixteen bits by the standard; some writers fill in 0..255, which libtiff too takes for 8 bits.
-    scaled = colours >> 8 if (colours > 255).any() else colours
+    scaled = colors >> 8 if (colors > 255).any() else colors
     return np.ascontiguousarray(scaled.reshape(3, -1).T.astype(np.uint8))

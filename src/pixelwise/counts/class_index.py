@@ -1,7 +1,7 @@
 """Where the classes lie, found once, and crops around them.
 
     index = pw.class_index(train)
-    loader = pw.Loader(train, 8, [pw.ClassCentredCrop(512, 512, index, p=0.5), pw.Normalize()])
+    loader = pw.Loader(train, 8, [pw.ClassCenteredCrop(512, 512, index, p=0.5), pw.Normalize()])
 
 A crop that must show a class is not drawn again and again until it does: the index knows places.
 """
@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import is_whole
-from ..dataset import Split
+from ..dataset.splits import Split
 from ..errors import UsageError
 from ..randomness import Draws
 from ..threads import in_order
-from ..transforms import I64
 from ..transforms.class_crop import ClassIndex
+from ..transforms.plans import I64
 from ..types import Label, Progress
 
 

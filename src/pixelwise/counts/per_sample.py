@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dataset import ArraySource, FileSource, Split
+from ..dataset.sources import ArraySource, FileSource
+from ..dataset.splits import Split
 from ..errors import UsageError
 from ..files import read_bytes
 from ..threads import in_order

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classes import ClassTable
-from ..dataset import Dataset, Split
+from ..dataset.dataset import Dataset
+from ..dataset.splits import Split
 from ..errors import DataError, UnknownNameError, UsageError
 from ..files import atomic_write, read_bytes
 from ..threads import in_order
@@ -36,7 +37,7 @@ WEIGHTS: Final = ("inverse-frequency", "median-frequency", "enet", "effective-nu
 class Stats:
     """What was counted in some samples. `a + b` is what counting both would give, so parts can be counted apart.
 
-    samples, labelled: images, and those with a label. pixels: (C + 1,) int64, of each class, the last of void.
+    samples, labeled: images, and those with a label. pixels: (C + 1,) int64, of each class, the last of void.
     images: (C + 1,) int64, in how many images each occurs. beside: (C,) int64, pixels with a class in the images that
     hold class c. together: (C, C) int64, in how many images two classes occur together; the diagonal is `images`.
     sizes: images by (height, width). sums, squares: of the channels R, G, B (levels 0..255), exact. Arrays are
@@ -45,7 +46,7 @@ class Stats:
 
     classes: ClassTable
     samples: int
-    labelled: int
+    labeled: int
     pixels: I64
     images: I64
     beside: I64
@@ -82,7 +83,7 @@ class Stats:
         if self.classes != other.classes:
             raise UsageError("statistics of different class tables cannot be added", code="different-classes")
         return Stats(
-            self.classes, self.samples + other.samples, self.labelled + other.labelled, self.pixels + other.pixels,
+            self.classes, self.samples + other.samples, self.labeled + other.labeled, self.pixels + other.pixels,
             self.images + other.images, self.beside + other.beside, self.together + other.together,
             Counter(self.sizes) + Counter(other.sizes), _add(self.sums, other.sums), _add(self.squares, other.squares),
         )  # fmt: skip
@@ -178,7 +179,7 @@ class Stats:
         return {
             "classes": self.classes.to_dict(),
             "samples": self.samples,
-            "labelled": self.labelled,
+            "labeled": self.labeled,
             "pixels": self.pixels.tolist(),
             "images": self.images.tolist(),
             "beside": self.beside.tolist(),
@@ -193,7 +194,7 @@ class Stats:
         """Statistics from the values of `to_dict`; DataError `bad-statistics` for anything else."""
         try:
             made = cls(
-                ClassTable.from_dict(data["classes"]), int(data["samples"]), int(data["labelled"]),
+                ClassTable.from_dict(data["classes"]), int(data["samples"]), int(data["labeled"]),
                 np.array(data["pixels"], np.int64), np.array(data["images"], np.int64),
                 np.array(data["beside"], np.int64), np.array(data["together"], np.int64),
                 {(int(h), int(w)): int(n) for h, w, n in data["sizes"]}, _triple(data["sums"]),
@@ -210,7 +211,7 @@ class Stats:
             values: I64 = getattr(self, name)
             if values.shape != shape or (values < 0).any():
                 raise ValueError(f"{name} must be {shape} counts for {n} classes")
-        if min(self.samples, self.labelled, *self.sums, *self.squares, *chain(*self.sizes), *self.sizes.values()) < 0:
+        if min(self.samples, self.labeled, *self.sums, *self.squares, *chain(*self.sizes), *self.sizes.values()) < 0:
             raise ValueError("counts below 0")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -231,7 +232,7 @@ class Stats:
 
     def __repr__(self) -> str:
         pixels = int(self.pixels.sum())
-        return f"Stats({self.samples:,} samples, {pixels:,} labelled pixels, {len(self.classes)} classes)"
+        return f"Stats({self.samples:,} samples, {pixels:,} labeled pixels, {len(self.classes)} classes)"
 
 
 class _Measured(NamedTuple):
@@ -258,7 +259,7 @@ class _Tally:
 
     def __init__(self, classes: ClassTable) -> None:
         n = len(classes)
-        self.classes, self.samples, self.labelled = classes, 0, 0
+        self.classes, self.samples, self.labeled = classes, 0, 0
         self.pixels, self.images = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
         self.beside, self.together = np.zeros(n, np.int64), np.zeros((n, n), np.int64)
         self.sizes: Counter[Size] = Counter()
@@ -270,7 +271,7 @@ class _Tally:
         self.sums = [[a + int(b) for a, b in zip(*rows, strict=True)]
                      for rows in zip(self.sums, sample.sums, strict=True)]  # fmt: skip
         if sample.pixels is not None:
-            self.labelled += 1
+            self.labeled += 1
             self.pixels += sample.pixels
             self.images += sample.pixels > 0
             here = np.flatnonzero(sample.pixels[:-1])
@@ -278,7 +279,7 @@ class _Tally:
             self.together[np.ix_(here, here)] += 1
 
     def stats(self) -> Stats:
-        return Stats(self.classes, self.samples, self.labelled, self.pixels, self.images, self.beside, self.together,
+        return Stats(self.classes, self.samples, self.labeled, self.pixels, self.images, self.beside, self.together,
                      self.sizes, _triple(self.sums[0]), _triple(self.sums[1]))  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from .splits import Split, Splits
 class Dataset:
     """A class table and named splits. `dataset["train"]` is a Split.
 
-    root: the folder (or pack) it was opened from. format: what it was recognised as. notes: what is odd about it.
+    root: the folder (or pack) it was opened from. format: what it was recognized as. notes: what is odd about it.
     history: what was done to it since it was opened, one sentence a step.
     """
 

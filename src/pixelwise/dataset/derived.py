@@ -15,7 +15,7 @@ from ..classes import ClassTable
 from ..errors import UnknownNameError, UsageError
 from .dataset import Dataset
 from .splits import Split, Splits
-from .views import JoinedSource, RelabelledSource
+from .views import JoinedSource, RelabeledSource
 
 Classes = ClassTable | Sequence[str]
 
@@ -40,7 +40,7 @@ def remap(dataset: Dataset, mapping: Mapping[str, str | None], classes: Classes 
     if old.ignore_index is not None and table.ignore_index is None:
         raise UsageError("the dataset has void pixels, and the new table has no void", code="bad-class-table")
     said = ", ".join(f"{a} -> {b or 'void'}" for a, b in list(mapping.items())[:6]) + ", ..." * (len(mapping) > 6)
-    return _relabelled(dataset, table, ids, f"classes remapped: {said or 'by name'} ({len(table)} classes)")
+    return _relabeled(dataset, table, ids, f"classes remapped: {said or 'by name'} ({len(table)} classes)")
 
 
 def _table(
@@ -51,10 +51,10 @@ def _table(
     names = list(classes) if classes is not None else list(dict.fromkeys(t for t in targets.values() if t is not None))
     first = {target: i for i, target in sorted(targets.items(), reverse=True)}
     own = ClassTable(tuple(names)).colors
-    colours = [old.colors[first[n]] if n in first else own[k] for k, n in enumerate(names)]
+    colors = [old.colors[first[n]] if n in first else own[k] for k, n in enumerate(names)]
     if len(names) > void:
         void = 65_535
-    return ClassTable(tuple(names), np.array(colours, np.uint8), void, old.ignore_color)
+    return ClassTable(tuple(names), np.array(colors, np.uint8), void, old.ignore_color)
 
 
 def _target(table: ClassTable, name: str, target: str) -> int:
@@ -67,10 +67,10 @@ def _target(table: ClassTable, name: str, target: str) -> int:
         ) from None  # fmt: skip
 
 
-def _relabelled(dataset: Dataset, table: ClassTable, ids: NDArray[np.int32], said: str) -> Dataset:
+def _relabeled(dataset: Dataset, table: ClassTable, ids: NDArray[np.int32], said: str) -> Dataset:
     def make(name: str) -> Split:
         split = dataset[name]
-        return Split(name, table, RelabelledSource(split.source, table, ids), split.indices, split.notes)
+        return Split(name, table, RelabeledSource(split.source, table, ids), split.indices, split.notes)
 
     return _derived(dataset, table, {name: partial(make, name) for name in dataset.splits}, said)
 
@@ -212,7 +212,7 @@ def concat(datasets: Sequence[Dataset], classes: Classes | None = None) -> Datas
 
 
 def _common(datasets: Sequence[Dataset], names: Sequence[str]) -> ClassTable:
-    """A table of `names` with the colours that the first dataset that knows each class gives it."""
+    """A table of `names` with the colors that the first dataset that knows each class gives it."""
     own = ClassTable(tuple(names)).colors.copy()
     for k, name in enumerate(names):
         known = next((d.classes for d in datasets if name in d.classes.names), None)

@@ -44,7 +44,7 @@ class Decoding:
     """How a dataset's files are decoded, where there is more to say than "labels are PNG".
 
     allow: further kinds of label files: "tiff", "npy", "bmp", "gif", "webp". check_palette: False where palettes have
-    nothing to do with the table's colours. minus_one: the stored value that -1 in an NPY label stands for.
+    nothing to do with the table's colors. minus_one: the stored value that -1 in an NPY label stands for.
     value_range, bands: of images with more than 8 bits or other bands than RGB, see `codecs.decode_image`.
     """
 
@@ -186,7 +186,7 @@ class FileSource:
             return None
         pixels = decode_stored(read_bytes(path), path, allow=self.decoding.allow).pixels
         if pixels.ndim != 2:
-            what = "object numbers are one value a pixel, not colours"
+            what = "object numbers are one value a pixel, not colors"
             raise LabelError(what, code="unsupported-label-mode", where=path)
         check_pair((size[0], size[1]), (pixels.shape[0], pixels.shape[1]), path)
         return pixels

@@ -33,7 +33,7 @@ class Part(Protocol):
     ) -> Sample: ...
 
 
-class RelabelledSource:
+class RelabeledSource:
     """The samples of `source` under another class table: id i of a label becomes `ids[i]`. Thread-safe.
 
     ids: (65536,) int32, an id of `classes` or its ignore_index for every id that a label can hold.

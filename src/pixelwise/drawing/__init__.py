@@ -7,31 +7,7 @@ that type is crisp on dense screens; `Style` scales them. The same arguments giv
 version of Pillow, except for text outside its built-in font, which is set in a font of the system.
 Everything here is thread-safe.
 
-    blocks   type, colours, joining           pixels   overlay, error map, scaling
+    blocks   type, colors, joining           pixels   overlay, error map, scaling
     legend   classes present, their shares    page     Picture and its saving
     charts   stats_plot, confusion_plot       sheets   rows of tiles: worst_sheet, plan_sheet
 """
-
-from __future__ import annotations
-
-from .charts import confusion_plot, stats_plot
-from .legend import legend, percent, shares
-from .page import Picture, page
-from .pixels import colorize, error_map, instance_overlay, overlay
-from .sheets import plan_sheet, worst_sheet
-
-__all__ = [
-    "Picture",
-    "colorize",
-    "confusion_plot",
-    "error_map",
-    "instance_overlay",
-    "legend",
-    "overlay",
-    "page",
-    "percent",
-    "plan_sheet",
-    "shares",
-    "stats_plot",
-    "worst_sheet",
-]

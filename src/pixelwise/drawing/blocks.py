@@ -23,7 +23,7 @@ QUIET: RGB = (112, 119, 130)
 LINE: RGB = (222, 226, 231)
 WRONG: RGB = (214, 40, 40)
 STRAY: RGB = (255, 0, 255)
-"""Drawn where a label holds an id that is in no table: a colour that nobody overlooks."""
+"""Drawn where a label holds an id that is in no table: a color that nobody overlooks."""
 
 STANDARD_WIDTH = 1666
 """Three columns of 500 pixels, the width of a VOC image, with gaps and margins: drawn one to one."""
@@ -241,13 +241,13 @@ def frame(pixels: U8) -> Image.Image:
 
 
 def swatch(color: RGB, size: int) -> Image.Image:
-    """A small square of exactly that colour, with a darker edge so that pale colours are seen."""
+    """A small square of exactly that color, with a darker edge so that pale colors are seen."""
     block = Image.new("RGB", (size, size), darker(color))
     block.paste(color, (1, 1, size - 1, size - 1))
     return block
 
 
 def darker(color: RGB) -> RGB:
-    """The colour of the edge of a surface in `color`."""
+    """The color of the edge of a surface in `color`."""
     r, g, b = color
     return (r * 3 // 4, g * 3 // 4, b * 3 // 4)

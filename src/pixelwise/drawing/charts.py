@@ -1,4 +1,4 @@
-"""Charts in class colours: the pixels of each class as bars, and the confusion matrix as a heat map."""
+"""Charts in class colors: the pixels of each class as bars, and the confusion matrix as a heat map."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def stats_plot(
     by_size: bool = True,
     width: int = STANDARD_WIDTH,
 ) -> Picture:
-    """Bars on a logarithmic scale, one a class in its colour, with its number of pixels and its share.
+    """Bars on a logarithmic scale, one a class in its color, with its number of pixels and its share.
 
     counts: (N,) pixels of each class of the table. void: pixels without a class, drawn last; shares are of
     the pixels with a class. by_size: the largest first, or in the order of the table. A class without a
@@ -247,7 +247,7 @@ def _number_cells(out: Image.Image, share: NDArray[np.float64], corner: tuple[in
     for i, j in np.argwhere(share >= 0.005):
         part = float(share[i, j])
         shade = PAPER if math.sqrt(part) > 0.6 else INK
-        _centred(
+        _centered(
             out,
             f"{100 * part:.0f}",
             (corner[0] + int(j) * cell, corner[1] + int(i) * cell),
@@ -257,7 +257,7 @@ def _number_cells(out: Image.Image, share: NDArray[np.float64], corner: tuple[in
         )
 
 
-def _centred(out: Image.Image, content: str, at: tuple[int, int], cell: int, size: int, color: RGB) -> None:
+def _centered(out: Image.Image, content: str, at: tuple[int, int], cell: int, size: int, color: RGB) -> None:
     line = typeset(content, size)
     line.draw(out, at[0] + (cell - line.width) / 2, at[1] + cell / 2 + size * 0.36, color)
 

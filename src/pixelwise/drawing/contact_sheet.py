@@ -12,12 +12,11 @@ from PIL import Image
 
 from ..arguments import is_whole
 from ..classes import ClassTable
-from ..dataset import Split
+from ..dataset.splits import Split
 from ..errors import UsageError
 from ..loading.render import Renderer, Slot
 from ..randomness import Draws, check_seed
-from ..transforms import Transform, make_plans
-from ..transforms.plans import check_transforms
+from ..transforms.plans import Transform, check_transforms, make_plans
 from ..types import U8, Batch, Label, Sample
 from .blocks import STANDARD_WIDTH, Style, stack
 from .legend import legend, percent, shares
@@ -40,7 +39,7 @@ def show(
     title: str | None = None,
     width: int = STANDARD_WIDTH,
 ) -> Picture:
-    """A contact sheet: one row a sample with its image, its label in class colours, and both laid over.
+    """A contact sheet: one row a sample with its image, its label in class colors, and both laid over.
 
     data: a split, a dataset (its first split), anything with `len` and `[i]` that gives samples, a Sample, or
     a Batch. n: rows at most. seed: None takes the first n in order; a number takes n by chance, the same ones
@@ -50,7 +49,7 @@ def show(
     `Normalize`; by default nothing where all values are in 0..1, else ImageNet's mean and deviation. width:
     pixels of the page.
 
-    Notebooks display the picture; `save(path)` writes it. Labels are drawn nearest, in exactly the colours of
+    Notebooks display the picture; `save(path)` writes it. Labels are drawn nearest, in exactly the colors of
     the table; images larger than their place are averaged down. One sample is held at a time. Raises
     UsageError for an empty choice, a missing class table or more rows than a picture holds, PairError where
     image and label differ in size, and what reading a sample raises.
@@ -88,7 +87,7 @@ def show_plans(
     """What transforms make of samples: each original with the window of every draw, beside what it renders to.
 
     The draws are those of epochs 0 to draws - 1 of a Loader with this seed; samples are the first n of the split.
-    Normalisation is left out, labels are laid over. UsageError for an empty split or list of draws.
+    Normalization is left out, labels are laid over. UsageError for an empty split or list of draws.
     """
     check_transforms(transforms)
     if not (is_whole(n) and is_whole(draws)) or min(n, draws, len(split)) < 1:

@@ -39,7 +39,7 @@ def percent(share: float) -> str:
 
 
 def class_color(index: int, table: ClassTable) -> RGB:
-    """The colour in which `colorize` draws the id."""
+    """The color in which `colorize` draws the id."""
     r, g, b = colorize(np.array([[index]], np.int64), table)[0, 0]
     return (int(r), int(g), int(b))
 

@@ -41,20 +41,20 @@ def scaled_image(image: U8, size: Size) -> U8:
 
 
 def scaled_label(label: NDArray[Any], size: Size) -> NDArray[Any]:
-    """The (H, W) label at `size`, nearest by pixel centres. No value appears that was not there."""
+    """The (H, W) label at `size`, nearest by pixel centers. No value appears that was not there."""
     if label.shape == size:
         return label
     return _picked(label, size)
 
 
 def _picked(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
-    # Integers: the centre (i + 0.5) * source / target lies in exactly this source pixel.
+    # Integers: the center (i + 0.5) * source / target lies in exactly this source pixel.
     rows, columns = ((2 * np.arange(t) + 1) * s // (2 * t) for t, s in zip(size, pixels.shape, strict=False))
     return np.asarray(pixels[rows[:, None], columns])
 
 
 def colorize(label: NDArray[Any], table: ClassTable) -> U8:
-    """Class colours of a label, (H, W) -> (H, W, 3) uint8, exactly those of the table.
+    """Class colors of a label, (H, W) -> (H, W, 3) uint8, exactly those of the table.
 
     An id that the table does not know gets `STRAY`; `ClassTable.decode` is the strict one.
     """
@@ -87,9 +87,9 @@ def blend(image: U8, colors: U8 | RGB, alpha: float | NDArray[np.float32]) -> U8
 
 
 def overlay(image: U8, label: NDArray[Any], table: ClassTable, alpha: float = 0.55, contour: bool = True) -> U8:
-    """The image tinted with the class colours of its label: (H, W, 3) uint8, a new array.
+    """The image tinted with the class colors of its label: (H, W, 3) uint8, a new array.
 
-    alpha: the weight of the colour. A class that is drawn in black (the background of VOC) is no tint and leaves
+    alpha: the weight of the color. A class that is drawn in black (the background of VOC) is no tint and leaves
     the image as it is. Void is veiled in white. contour: white lines between classes, left out where the label
     is all specks. PairError where the sizes differ.
     """
@@ -122,38 +122,38 @@ def hatched(image: U8, where: NDArray[np.bool_]) -> U8:
     return blend(image, PAPER, weight)
 
 
-def grey(image: U8, strength: float = 0.75) -> U8:
-    """The image in pale greys (luma of ITU-R BT.601), as the ground for marks."""
+def gray(image: U8, strength: float = 0.75) -> U8:
+    """The image in pale grays (luma of ITU-R BT.601), as the ground for marks."""
     luma = image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     pale = (255 - (255 - luma) * strength + 0.5).astype(np.uint8)
     return np.repeat(pale[..., None], 3, axis=2)
 
 
 def error_map(image: U8, truth: NDArray[Any], prediction: NDArray[Any], ignore_index: int | None) -> U8:
-    """A prediction on the pale image: red where it is wrong, grey where right, veiled where the truth is void."""
+    """A prediction on the pale image: red where it is wrong, gray where right, veiled where the truth is void."""
     same_size(image, truth)
     same_size(image, prediction)
     void = np.zeros(truth.shape, bool) if ignore_index is None else truth == ignore_index
     wrong = (truth != prediction) & ~void
-    ground = grey(image)
+    ground = gray(image)
     out = np.where(wrong[..., None], blend(ground, WRONG, 0.8), ground)
     return hatched(out, void)
 
 
 def instance_overlay(image: U8, instances: NDArray[Any], void: NDArray[np.bool_], alpha: float = 0.6) -> U8:
-    """The pale image with each object in a colour of its own. 0 is no object; pixels of `void` are veiled."""
+    """The pale image with each object in a color of its own. 0 is no object; pixels of `void` are veiled."""
     same_size(image, instances)
     values, rank = np.unique(instances, return_inverse=True)
     rank = rank.reshape(instances.shape)
     colors = np.array([PAPER if v == 0 else instance_color(i) for i, v in enumerate(values)], np.uint8)
     objects = (instances != 0) & ~void
-    out = blend(grey(image), colors[rank], np.where(objects, alpha, 0).astype(np.float32))
+    out = blend(gray(image), colors[rank], np.where(objects, alpha, 0).astype(np.float32))
     out[borders(instances) & objects] = PAPER
     return hatched(out, void)
 
 
 def instance_color(index: int) -> RGB:
-    """A colour for each number; neighbours in number are far apart in hue (steps of the golden angle)."""
+    """A color for each number; neighbors in number are far apart in hue (steps of the golden angle)."""
     import colorsys
 
     hue = (0.58 + index * 0.381966) % 1.0

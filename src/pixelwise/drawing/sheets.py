@@ -128,7 +128,7 @@ def worst_sheet(
     style = Style(width)
     body = _all((_scored_row(r, table, style, score_name) for r in rows), style)
     columns = headings(("image", "truth", "prediction", "errors"), style)
-    footer = "pixelwise  ·  red: wrong  ·  grey: right  ·  pale: void in the truth, not scored"
+    footer = "pixelwise  ·  red: wrong  ·  gray: right  ·  pale: void in the truth, not scored"
     return page(title, subtitle, [columns, body], footer, style, gap=28)
 
 
@@ -173,7 +173,7 @@ def plan_sheet(
 ) -> Picture:
     """One row a sample: the original with the window of every draw, beside what was rendered from each.
 
-    Windows and renderings carry the same number and colour; the number stands at the corner that became the top
+    Windows and renderings carry the same number and color; the number stands at the corner that became the top
     left one, so that flips and turns are seen. A window may reach beyond the image. Labels are laid over.
     rows are taken one by one. UsageError where there are none or too many for one picture.
     """
@@ -211,7 +211,7 @@ def _tinted(image: U8, label: Label | None, size: Size, table: ClassTable | None
 
 
 def _with_windows(planned: Planned, width: int, table: ClassTable | None, style: Style) -> U8:
-    """The original on grey ground large enough for every window, with the windows drawn on it."""
+    """The original on gray ground large enough for every window, with the windows drawn on it."""
     height_in, width_in = planned.image.shape[:2]
     corners = [np.asarray(d.polygon, np.float64).reshape(-1, 2) for d in planned.draws]
     points = np.concatenate([*corners, [[0, 0], [width_in, height_in]]])
@@ -244,7 +244,7 @@ def _outline(ground: Image.Image, polygon: NDArray[np.float64], line: int, color
 
 
 def _chip(ground: Image.Image, corner: tuple[float, float], k: int, style: Style, inside: bool) -> None:
-    """The number of draw k in its colour: in the corner of a tile, or centred on the corner of a window."""
+    """The number of draw k in its color: in the corner of a tile, or centered on the corner of a window."""
     size = style.px(SMALL)
     line, color = typeset(str(k + 1), size), instance_color(k)
     width, height = max(round(line.width) + style.px(14), style.px(30)), style.px(30)

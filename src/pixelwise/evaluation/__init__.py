@@ -4,11 +4,3 @@
     prediction_files  a folder of predictions                   resuming          a run that was interrupted
     scoring           predictions against labels                submitting        archives for evaluation servers
 """
-
-from __future__ import annotations
-
-from .predicting import Prediction, predict
-from .scoring import Scoring, score
-from .submitting import Submission, submit
-
-__all__ = ["Prediction", "Scoring", "Submission", "predict", "score", "submit"]

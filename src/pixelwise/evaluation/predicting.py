@@ -22,12 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dataset import Split
+from ..dataset.splits import Split
 from ..errors import UsageError
 from ..loading.render import Renderer, Slot
-from ..metrics import Confusion
+from ..metrics.confusion import Confusion
 from ..threads import default_threads, in_order, thread_count
-from ..transforms import Normalize, Plans
+from ..transforms.color import Normalize
+from ..transforms.plans import Plans
 from ..types import Label, Progress, Sample, Size
 from .prediction_files import file_of, no_labels, write_prediction
 from .resuming import continue_folder
@@ -77,16 +78,16 @@ def predict(
 
     model: any callable from (B, 3, H, W) float32 to (B, C, h, w) logits, called in this thread;
     `pixelwise.torch.as_model` makes one of a torch module. h and w may differ from H and W: logits are
-    interpolated bilinearly by pixel centres (torch's `align_corners=False`). out: the folder for `NAME.png`,
-    class ids in the class table's colours. scores: a Confusion to update; the split must have labels.
+    interpolated bilinearly by pixel centers (torch's `align_corners=False`). out: the folder for `NAME.png`,
+    class ids in the class table's colors. scores: a Confusion to update; the split must have labels.
 
     window: (height, width) of what the model sees; None gives it whole images. overlap: the least share of a
-    window that its neighbour covers too. blend: how overlapping windows weigh: "uniform", "linear" (falls to
+    window that its neighbor covers too. blend: how overlapping windows weigh: "uniform", "linear" (falls to
     the edges) or "gaussian" (deviation an eighth of the window). flips: also predict mirrored "horizontal",
     "vertical" (both: four views). scales: predict at these sizes; 0.5 shows the model the image at half its
     size. average: what is averaged over windows, flips and scales, "logits" or "probabilities" (softmax).
     divisor: pad whole images at the right and bottom to multiples of this. Padding has the Loader's fill
-    colour. normalize: `Normalize`, `Loader.normalize` or None for pixel / 255: what the training did.
+    color. normalize: `Normalize`, `Loader.normalize` or None for pixel / 255: what the training did.
     batch_size: tiles a batch, of several images where they have one size.
 
     A folder that this call finds is continued: files that are complete are kept (and scored), damaged ones

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..classes import ClassTable
 from ..codecs import decode_stored, encode_png
-from ..dataset import Split
+from ..dataset.splits import Split
 from ..errors import DataError, LabelError, MissingError, ScoreError, UsageError
 from ..files import atomic_write, nearest_hint, read_bytes
 from ..labels import to_ids
@@ -105,10 +105,10 @@ def refuse(problems: Sequence[DataError], what: str, where: object) -> None:
 
 
 def read_prediction(path: Path, table: ClassTable, size: Size, stored: Stored = "ids") -> NDArray[Any]:
-    """(H, W) class ids from an index, palette or colour PNG, or an NPY of integers. Thread-safe.
+    """(H, W) class ids from an index, palette or color PNG, or an NPY of integers. Thread-safe.
 
     What is no class keeps a number outside 0..C-1: `check_ids` refuses it, a Confusion counts it. Raises
-    FileError where the file cannot be read exactly, LabelError for an unknown colour or a renumbered palette,
+    FileError where the file cannot be read exactly, LabelError for an unknown color or a renumbered palette,
     ScoreError `wrong-size` where it is not (height, width) `size`, and `stored-values` where it should hold
     ids but holds others that the dataset's labels store: label ids of Cityscapes taken for train ids would
     score near 0 and look like a bad model.
@@ -172,7 +172,7 @@ def no_labels(split: Split) -> NoReturn:
 
 
 def write_prediction(path: Path, ids: Label, table: ClassTable) -> None:
-    """Write class ids as a PNG in the table's colours (16-bit grey beyond 256 ids), whole or not at all."""
+    """Write class ids as a PNG in the table's colors (16-bit gray beyond 256 ids), whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:
         file.write(encode_png(ids, table.palette if ids.dtype == np.uint8 else None))

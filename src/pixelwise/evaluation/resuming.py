@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..counts.per_sample import read_labels_only
-from ..dataset import Split
+from ..dataset.splits import Split
 from ..errors import DataError, MissingError, SystemFault, UsageError
 from ..files import atomic_write, read_bytes
-from ..metrics import Confusion
+from ..metrics.confusion import Confusion
 from ..threads import in_order
 from ..types import Progress
 from .prediction_files import check_ids, file_of, read_prediction

@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..counts.per_sample import read_labels_only
-from ..dataset import Split
+from ..dataset.splits import Split
 from ..errors import DataError, UsageError
-from ..metrics import PROTOCOLS, Bootstrap, BoundaryConfusion, Confusion, Protocol, Scores, bootstrap, paired_bootstrap
-from ..metrics.protocols import protocol_named
+from ..metrics.bootstrap import Bootstrap, bootstrap, paired_bootstrap
+from ..metrics.boundary import BoundaryConfusion
+from ..metrics.confusion import Confusion
+from ..metrics.protocols import PROTOCOLS, Protocol, protocol_named
+from ..metrics.rates import Scores
 from ..threads import in_order
 from ..types import Progress
 from .prediction_files import Stored, check_ids, find_files, no_labels, read_prediction, refuse
 
 if TYPE_CHECKING:
-    from ..drawing import Picture
+    from ..drawing.page import Picture
 
 
 
@@ -75,8 +78,7 @@ class Scoring:
 
     def worst_sheet(self, n: int = 20) -> Picture:
         """The worst images, a row each: image, truth, prediction, and where it is wrong."""
-        from ..drawing import worst_sheet
-        from ..drawing.sheets import Scored
+        from ..drawing.sheets import Scored, worst_sheet
 
         def rows() -> Any:
             for name, miou, i in self.worst(n):
@@ -93,7 +95,7 @@ class Scoring:
 
     def plot(self) -> Picture:
         """The confusion matrix as a heat map."""
-        from ..drawing import confusion_plot
+        from ..drawing.charts import confusion_plot
 
         return confusion_plot(self.confusion.matrix, self.split.classes, subtitle=self._subtitle)
 
@@ -148,7 +150,7 @@ def score(
 ) -> Scoring:
     """Score a folder of predictions on all images of a split, each once and at its own size.
 
-    predictions: a folder with `NAME.png` (class indices with or without palette, or the class table's colours)
+    predictions: a folder with `NAME.png` (class indices with or without palette, or the class table's colors)
     or `NAME.npy` (integers) for each sample. protocol: one of `pixelwise.PROTOCOLS`. stored: "ids", the files
     hold class ids 0..C-1; "values", they hold the numbers that the dataset's own labels hold (the label ids
     of Cityscapes). boundary: also find boundary IoU, with bands of 0.02 of the diagonal or of the share given;

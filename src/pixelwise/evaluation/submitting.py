@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ..classes import VOC, VOC_NAMES, ClassTable
 from ..codecs import decode_stored, encode_png
-from ..dataset import Split
+from ..dataset.splits import Split
 from ..errors import DataError, ScoreError, UnknownNameError, UsageError
 from ..files import atomic_write
 from ..metrics.protocols import CITYSCAPES_CLASSES
@@ -39,7 +39,7 @@ _TAR, _ZIP = (".tar", ".tar.gz", ".tgz"), (".zip",)
 class Benchmark:
     """What a server wants. values: (C,) uint8, the number to write for each class id. suffixes: of the archive.
 
-    palette: whether PNGs carry the VOC colours. member: the name of a sample's file in the archive.
+    palette: whether PNGs carry the VOC colors. member: the name of a sample's file in the archive.
     """
 
     name: str

@@ -42,7 +42,7 @@ class Mosaic:
     def add(self, tile: Tile, logits: NDArray[np.float32]) -> bool:
         """Add the tile's (C, h, w) logits, which cover its whole input; True where that completes the image.
 
-        Smaller or larger logits are interpolated to the image's pixels bilinearly, by pixel centres (torch's
+        Smaller or larger logits are interpolated to the image's pixels bilinearly, by pixel centers (torch's
         `align_corners=False`), edges repeated. ScoreError `nan-logits`.
         """
         from ..kernels.blend import add_rows
@@ -94,7 +94,7 @@ class Mosaic:
 def _between(
     n: int, ratio: float, length: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    # For each of n image pixels: the two logits around its centre, and how far it is from the first to the second.
+    # For each of n image pixels: the two logits around its center, and how far it is from the first to the second.
     place = np.clip((np.arange(n) + 0.5) * ratio - 0.5, 0, length - 1)
     low = np.floor(place).astype(np.int64)
     return low, np.minimum(low + 1, length - 1), place - low

@@ -15,14 +15,16 @@ import numpy as np
 
 from ..classes import ClassTable
 from ..codecs import encode_png, read_header
-from ..dataset import Dataset, FileSource, Split
-from ..dataset.views import JoinedSource, RelabelledSource
+from ..dataset.dataset import Dataset
+from ..dataset.sources import FileSource
+from ..dataset.splits import Split
+from ..dataset.views import JoinedSource, RelabeledSource
 from ..errors import SystemFault, UsageError
 from ..files import atomic_write, read_bytes
 from ..threads import in_order
 from ..types import Progress, Sample, Source
-from . import open as open_dataset
 from . import toml
+from .opening import open as open_dataset
 from .rasterize import DrawnSource
 from .toml import class_section, text_of
 
@@ -71,7 +73,7 @@ def convert(
 ) -> Dataset:
     """Write `dataset`, opened or a path, as a new dataset at `out`, and open that.
 
-    to: "index" (images/, labels/ as grey PNGs of class ids), "voc" (JPEGImages/, SegmentationClass/ as palette PNGs,
+    to: "index" (images/, labels/ as gray PNGs of class ids), "voc" (JPEGImages/, SegmentationClass/ as palette PNGs,
     ImageSets/), or "cityscapes" (leftImg8bit/, gtFine/ with the class ids as train ids). More than 255 classes make
     16-bit PNGs. classes: those to keep, all others become void. splits: default all. images: "copy", or links to the
     source's files; images that only the dataset's own rule makes 8-bit RGB, or that lie in no file, become PNGs.
@@ -139,7 +141,7 @@ def _jobs(dataset: Dataset, splits: Sequence[str], plan: _Plan) -> list[_Job]:
 
 def _origin(source: Source, index: int) -> tuple[object, Path | None]:
     """What makes a sample the same one in two splits, and its image file where its pixels are the sample's."""
-    if isinstance(source, RelabelledSource):
+    if isinstance(source, RelabeledSource):
         return _origin(source.source, index)
     if isinstance(source, DrawnSource):
         return _origin(source.files, index)
@@ -196,7 +198,7 @@ def _begin(root: Path, identity: str) -> None:
 @dataclass(slots=True)
 class _Written:
     suffixes: set[str]
-    unlabelled: list[str]
+    unlabeled: list[str]
     labels: bool = False
     instances: bool = False
 
@@ -205,8 +207,8 @@ def _write_all(
     root: Path, table: ClassTable, jobs: Sequence[_Job], plan: _Plan, images: Images, threads: int | None,
     progress: Progress | None,
 ) -> _Written:  # fmt: skip
-    unlabelled = dict.fromkeys(job.split for job in jobs if not job.of.source.has_labels)
-    done = _Written(set(), list(unlabelled))
+    unlabeled = dict.fromkeys(job.split for job in jobs if not job.of.source.has_labels)
+    done = _Written(set(), list(unlabeled))
     first = [job for job in jobs if job.first]
     work = in_order(lambda job: _write_one(root, table, job, plan, images), first, threads)
     for n, (suffix, labels, instances) in enumerate(work, 1):
@@ -227,9 +229,9 @@ def _write_one(root: Path, table: ClassTable, job: _Job, plan: _Plan, images: Im
         return root / filled.replace("{path}", job.name)
 
     image_path, label_path, instance_path = (at(t) for t in (plan.images, plan.labels, plan.instances))
-    labelled = job.of.source.has_labels
-    if _is_done(label_path if labelled else image_path, job):
-        return suffix, labelled, instance_path.exists()
+    labeled = job.of.source.has_labels
+    if _is_done(label_path if labeled else image_path, job):
+        return suffix, labeled, instance_path.exists()
     sample = job.of[job.index]
     for path in (image_path, label_path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -306,7 +308,7 @@ def _description(source: Dataset, plan: _Plan, done: _Written) -> str:
         lines += ["", "[labels]", f"path = {text_of(plan.labels)}"]
         lines += [f"instances = {text_of(plan.instances)}"] if done.instances else []
     lines += ["", "[splits]", f"lists = {text_of(plan.lists)}"]
-    lines += [f"unlabelled = {text_of(done.unlabelled)}"] if done.labels and done.unlabelled else []
+    lines += [f"unlabeled = {text_of(done.unlabeled)}"] if done.labels and done.unlabeled else []
     lines += ["", *class_section(source.classes)]
     return "\n".join(lines) + "\n"
 

@@ -140,10 +140,10 @@ def _score(root: Path, pairing: Pairing) -> int:
     except DataError:
         return 0
     flat = stored.pixels.reshape(-1, 1 if stored.pixels.ndim == 2 else stored.pixels.shape[2])
-    colours = len(np.unique(flat[:: max(1, len(flat) // 20_000)], axis=0))
-    if colours > 300 or colours > max(64, len(flat) // 8):
+    colors = len(np.unique(flat[:: max(1, len(flat) // 20_000)], axis=0))
+    if colors > 300 or colors > max(64, len(flat) // 8):
         return 0
-    score = 1000 - colours - 200 * ("{path}" in pairing.images)
+    score = 1000 - colors - 200 * ("{path}" in pairing.images)
     score += 500 * (stored.palette is not None) + 200 * (stored.pixels.ndim == 2)
     score += 400 * image.path.lower().endswith((".jpg", ".jpeg"))
     score += 300 * bool(re.search(r"(?i)label|mask|annot|gt|seg|ann", pairing.labels))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..classes import Colour
+from ..classes import Color
 from ..codecs import Stored, decode_stored, read_header
 from ..dataset.lists import parse_list
 from ..errors import DataError, FormatError, ListError
@@ -22,32 +22,32 @@ from .paths import Match, matches, split_names
 from .toml import text_of
 
 MOST_VALUES = 65_536
-MOST_COLOURS = 1024
-"""More colours than this in the labels: they are pictures, or were blended."""
+MOST_COLORS = 1024
+"""More colors than this in the labels: they are pictures, or were blended."""
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the labels hold: stored values, or colours as r | g << 8 | b << 16, with their pixels and files."""
+    """What the labels hold: stored values, or colors as r | g << 8 | b << 16, with their pixels and files."""
 
     files: int = 0
     mode: str = ""
     kinds: set[str] = field(default_factory=set)
     pixels: Counter[int] = field(default_factory=Counter)
     where: Counter[int] = field(default_factory=Counter)
-    palettes: dict[int, set[Colour]] = field(default_factory=lambda: defaultdict(set))
+    palettes: dict[int, set[Color]] = field(default_factory=lambda: defaultdict(set))
     failed: list[str] = field(default_factory=list)
 
     def add(self, stored: Stored) -> None:
         """Count one label."""
-        mode = "colours" if stored.pixels.ndim == 3 and stored.pixels.shape[2] >= 3 else "values"
+        mode = "colors" if stored.pixels.ndim == 3 and stored.pixels.shape[2] >= 3 else "values"
         if self.mode not in ("", mode):
-            raise FormatError("some labels hold colours, others values", code="mixed-labels")
+            raise FormatError("some labels hold colors, others values", code="mixed-labels")
         self.mode = mode
         self.files += 1
         self.kinds.add(stored.kind)
-        pixels: Any = stored.pixels if stored.pixels.ndim == 2 or mode == "colours" else stored.pixels[..., 0]
-        if mode == "colours":
+        pixels: Any = stored.pixels if stored.pixels.ndim == 2 or mode == "colors" else stored.pixels[..., 0]
+        if mode == "colors":
             rgb = pixels[..., :3].astype(np.uint32)
             pixels = rgb[..., 0] | rgb[..., 1] << 8 | rgb[..., 2] << 16
         values, counts = np.unique(pixels, return_counts=True)
@@ -57,7 +57,7 @@ class Seen:
             if stored.palette is not None and value < len(stored.palette):
                 r, g, b = stored.palette[value].tolist()
                 self.palettes[value].add((r, g, b))
-        most = MOST_COLOURS if mode == "colours" else MOST_VALUES
+        most = MOST_COLORS if mode == "colors" else MOST_VALUES
         if len(self.pixels) > most:
             raise FormatError(f"more than {most} different {mode} in {self.files} labels", code="no-labels",
                               fix="these are pictures, or labels that were resized or compressed")  # fmt: skip
@@ -70,7 +70,7 @@ def propose(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> str:
-    """The text of a pixelwise.toml for the tree at `root`: every stored value or colour, counted over all labels.
+    """The text of a pixelwise.toml for the tree at `root`: every stored value or color, counted over all labels.
 
     images, labels: the templates, where they cannot be found by the names. Raises FormatError `no-dataset` where no
     images with labels are found, `mixed-labels`, `no-labels`.
@@ -108,7 +108,7 @@ def propose(
 def _text(root: Path, pairing: Pairing, seen: Seen) -> str:
     splits = set(split_names(root, pairing.labels))
     images = [m for m in matches(root, pairing.images) if not m.split or m.split in splits]
-    agreed = all(len(colours) == 1 for colours in seen.palettes.values())
+    agreed = all(len(colors) == 1 for colors in seen.palettes.values())
     lines = [
         "# Written by `pixelwise init`: what the files are and every value of the labels, counted. Name the classes,",
         "# say which values are void, and check the splits. All keys: docs/formats.md.",
@@ -181,7 +181,7 @@ def _class_lines(seen: Seen, agreed: bool) -> list[str]:
     elif seen.mode == "values":
         lines.append("# ignore_values = [255]  # values without a class")
     else:
-        lines.append("# ignore_colors = [[0, 0, 0]]  # colours without a class")
+        lines.append("# ignore_colors = [[0, 0, 0]]  # colors without a class")
     for value in values:
         if value != void:
             lines += ["", "[[class]]", *_one(value, seen, agreed), f"# {_share(seen, value, total)}"]
@@ -189,9 +189,9 @@ def _class_lines(seen: Seen, agreed: bool) -> list[str]:
 
 
 def _one(value: int, seen: Seen, agreed: bool) -> list[str]:
-    if seen.mode == "colours":
-        colour = [value & 255, value >> 8 & 255, value >> 16]
-        return [f"name = {text_of('color ' + ' '.join(map(str, colour)))}", f"color = {text_of(colour)}"]
+    if seen.mode == "colors":
+        color = [value & 255, value >> 8 & 255, value >> 16]
+        return [f"name = {text_of('color ' + ' '.join(map(str, color)))}", f"color = {text_of(color)}"]
     out = [f"name = {text_of(f'value {value}')}", f"values = [{value}]"]
     if agreed and seen.palettes.get(value):
         out.append(f"color = {text_of(list(next(iter(seen.palettes[value]))))}")

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from ..classes import ClassTable
 from ..codecs import read_header
-from ..dataset import Dataset, Decoding, FileSource, PathRule, Split, Splits
+from ..dataset.dataset import Dataset
 from ..dataset.lists import SplitList, parse_list
+from ..dataset.sources import Decoding, FileSource, PathRule
+from ..dataset.splits import Split, Splits
 from ..errors import DataError, FormatError, MissingError, UnknownNameError
 from ..files import read_bytes
 from ..types import Finding
@@ -34,7 +36,7 @@ class Coding:
 
     labels: the template of the label files, or None where the images have none. classes: a table, the name of one in
     `tables/`, or a function of the dataset's folder. instances: the template of the object numbers. channels: 3 where
-    labels are colours, 1 where they are values; None where that does not tell this coding from others.
+    labels are colors, 1 where they are values; None where that does not tell this coding from others.
     """
 
     labels: str | None
@@ -57,7 +59,7 @@ class Layout:
     images: the template of the image files. codings: the ways of storing labels by name; the first whose files are
     there is the default. lists: the template of the split lists; without it, {split} in `images` makes the splits,
     and without that there is one split, `only`. names: what the samples' base names look like, where the folders'
-    names are common. unlabelled: splits that have no labels. splits: whether a name
+    names are common. unlabeled: splits that have no labels. splits: whether a name
     that stands for {split} is one of a split. needs: further files or folders that must be there.
     """
 
@@ -67,7 +69,7 @@ class Layout:
     names: str | None = None
     needs: Sequence[str] = ()
     only: str = "all"
-    unlabelled: Sequence[str] = ()
+    unlabeled: Sequence[str] = ()
     splits: Callable[[str], bool] = field(default=lambda name: SPLIT_NAMES.fullmatch(name) is not None)
 
     @property
@@ -117,7 +119,7 @@ class Layout:
 
 
 def _channels(path: Path) -> int:
-    """1 for values, 3 for colours, 0 where the file does not tell."""
+    """1 for values, 3 for colors, 0 where the file does not tell."""
     try:
         return 3 if read_header(path).channels >= 3 else 1
     except DataError:  # damaged labels are told when they are read
@@ -212,7 +214,7 @@ class _Opened:
 
     def _labels(self, split: str, samples: Sequence[Match]) -> PathRule | Sequence[str] | None:
         template = self.coding.labels
-        if template is None or split in self.layout.unlabelled:
+        if template is None or split in self.layout.unlabeled:
             return None
         if first(self.root, fill(template, split=split, star="*")) is None:
             return None  # a test split without labels

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classes import ClassTable
-from ..dataset import FileSource
+from ..dataset.sources import FileSource
 from ..errors import LabelError
 from ..labels import check_pair
 from ..types import Clock, Finding, Label, Origin, Sample, Size, Window

@@ -9,23 +9,23 @@ bands = [3, 2, 1]                           # which are red, green, blue, where 
 path = "labels/{split}/{name}.png"
 instances = "instances/{split}/{name}.png"
 kinds = ["tiff", "npy"]                     # label files besides PNG
-palette = "ignore"                          # the PNGs' palettes have nothing to do with the classes' colours
+palette = "ignore"                          # the PNGs' palettes have nothing to do with the classes' colors
 minus_one = 255                             # the stored value that -1 in an NPY label stands for
 [splits]
 lists = "splits/{split}.txt"                # or {split} in the paths above, or neither
-unlabelled = ["test"]                       # splits without labels
+unlabeled = ["test"]                       # splits without labels
 of = "all"                                  # with ratios: which split is divided, where there are several
 ratios = {train = 0.8, val = 0.2}
 seed = 0
 group = "^[^_]+"                            # samples whose names match this in the same text stay together
 [classes]
 ignore_index = 255                          # the id of void
-ignore_values = [255]                       # stored values, and colours, without a class
+ignore_values = [255]                       # stored values, and colors, without a class
 ignore_colors = [[0, 0, 0]]
 [[class]]                                   # class ids follow the order
 name = "road"
 values = [7]                                # stored values; no class has any: the ids are stored
-color = [128, 64, 128]                      # of drawings, and in labels of colours
+color = [128, 64, 128]                      # of drawings, and in labels of colors
 colors = [[128, 64, 129]]                   # further ones in labels
 """
 
@@ -41,7 +41,8 @@ from typing import Any
 import numpy as np
 
 from ..classes import ClassTable, voc_colormap
-from ..dataset import Dataset, Decoding
+from ..dataset.dataset import Dataset
+from ..dataset.sources import Decoding
 from ..errors import FormatError, UsageError
 from ..files import read_bytes
 from .layout import SPLIT_NAMES, Coding, Layout
@@ -54,7 +55,7 @@ _KEYS = {
     "": {"root", "images", "labels", "splits", "classes", "class"},
     "images": {"path", "value_range", "bands"},
     "labels": {"path", "instances", "kinds", "palette", "minus_one"},
-    "splits": {"lists", "unlabelled", "of", "ratios", "seed", "group"},
+    "splits": {"lists", "unlabeled", "of", "ratios", "seed", "group"},
     "classes": {"ignore_index", "ignore_values", "ignore_colors"},
     "class": {"name", "values", "color", "colors"},
 }
@@ -129,13 +130,13 @@ def _layout(data: Mapping[str, Any], path: Path, base: Path) -> Layout:
     )  # fmt: skip
     coding = Coding(stored.get("path"), _unused, stored.get("instances"), decoding=decoding)
     lists = splits.get("lists")
-    labelled = set(split_names(base, stored.get("path", "")))
+    labeled = set(split_names(base, stored.get("path", "")))
 
     def is_split(name: str) -> bool:  # `{split}/` finds the folders of the labels as well, `{split}_labels/`
-        return lists is not None or name in labelled or SPLIT_NAMES.fullmatch(name) is not None
+        return lists is not None or name in labeled or SPLIT_NAMES.fullmatch(name) is not None
 
     return Layout(images["path"], {"labels": coding}, lists, splits=is_split,
-                  unlabelled=tuple(splits.get("unlabelled", ())))  # fmt: skip
+                  unlabeled=tuple(splits.get("unlabeled", ())))  # fmt: skip
 
 
 def _unused(root: Path) -> ClassTable:
@@ -154,7 +155,7 @@ def _table(data: Mapping[str, Any], path: Path) -> ClassTable:
         without = next(e["name"] for e in entries if not e.get("values"))
         raise _bad(path, f"the class {without!r} has no values, others have", "give all classes values, or none")
     own = voc_colormap(256)
-    colours = [e.get("color", own[i % 256].tolist()) for i, e in enumerate(entries)]
+    colors = [e.get("color", own[i % 256].tolist()) for i, e in enumerate(entries)]
     extra = {_rgb(c, path): i for i, e in enumerate(entries) for c in e.get("colors", ())}
     ignored = [_rgb(c, path) for c in void.get("ignore_colors", ())]
     extra |= dict.fromkeys(ignored[1:], index)
@@ -162,7 +163,7 @@ def _table(data: Mapping[str, Any], path: Path) -> ClassTable:
         values |= {i: i for i in range(len(entries)) if i not in values}
     return ClassTable(
         tuple(str(e["name"]) for e in entries),
-        np.array([_rgb(c, path) for c in colours], np.uint8),
+        np.array([_rgb(c, path) for c in colors], np.uint8),
         index,
         ignored[0] if ignored else (224, 224, 192),
         values or None,
@@ -170,10 +171,10 @@ def _table(data: Mapping[str, Any], path: Path) -> ClassTable:
     )
 
 
-def _rgb(colour: Any, path: Path) -> tuple[int, int, int]:
-    if len(colour) != 3 or any(not isinstance(v, int) or not 0 <= v <= 255 for v in colour):
-        raise _bad(path, f"a colour is three numbers 0..255, got {colour}")
-    return (colour[0], colour[1], colour[2])
+def _rgb(color: Any, path: Path) -> tuple[int, int, int]:
+    if len(color) != 3 or any(not isinstance(v, int) or not 0 <= v <= 255 for v in color):
+        raise _bad(path, f"a color is three numbers 0..255, got {color}")
+    return (color[0], color[1], color[2])
 
 
 def _divided(dataset: Dataset, splits: Mapping[str, Any], path: Path) -> Dataset:
@@ -201,6 +202,6 @@ def class_section(table: Any, comments: Iterable[str] = ()) -> list[str]:
     lines = ["[classes]"]
     if table.ignore_index is not None:
         lines += [f"ignore_index = {table.ignore_index}", f"ignore_colors = [{text_of(list(table.ignore_color))}]"]
-    for name, colour in zip(table.names, table.colors.tolist(), strict=True):
-        lines += ["", "[[class]]", f"name = {text_of(name)}", f"color = {text_of(colour)}"]
+    for name, color in zip(table.names, table.colors.tolist(), strict=True):
+        lines += ["", "[[class]]", f"name = {text_of(name)}", f"color = {text_of(color)}"]
     return [*comments, *lines]

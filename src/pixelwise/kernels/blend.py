@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import jit
+from .compiling import jit
 
 
 @jit

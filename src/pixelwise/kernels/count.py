@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import jit
+from .compiling import jit
 
 BLOCK = 1024
 """Pixels of one argmax block: few enough that best scores and ids stay in the first-level cache."""
@@ -90,7 +90,7 @@ def argmax(logits: Any, best: Any, ids: Any, out: Any) -> int:
     """(C, N) floats to (N,) ids in `out`, the first of equal maxima; the first pixel with a NaN in it, or -1.
 
     best, ids: (BLOCK,) scratch of the dtype of `logits`, and int32. One pass over the logits: each plane of
-    a block is compared with the best so far, which vectorises, and the block's ids are written as they are
+    a block is compared with the best so far, which vectorizes, and the block's ids are written as they are
     final.
     """
     for start in range(0, logits.shape[1], BLOCK):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import jit
+from .compiling import jit
 
 
 @jit
@@ -31,10 +31,10 @@ def channel_sums(pixels: Any, sums: Any) -> None:
 @jit
 def edges_between(values: Any, void: Any, step: Any, out: Any) -> None:
     """Counts along the rows and columns of (H, W) unsigned values, where no void takes part, into out (2,) int64:
-    neighbours that differ, and values that lie strictly between two neighbours on opposite sides.
+    neighbors that differ, and values that lie strictly between two neighbors on opposite sides.
 
     void: the stored value of void, or a value that no label holds. step: looks at every step-th row and, for the
-    columns, at every step-th row with its neighbours, which samples both evenly. A clean label steps from class to
+    columns, at every step-th row with its neighbors, which samples both evenly. A clean label steps from class to
     class; one that was interpolated passes through the values between.
     """
     height, width = values.shape

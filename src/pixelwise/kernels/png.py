@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import jit
+from .compiling import jit
 
 
 @jit
@@ -130,7 +130,7 @@ def unpack(packed: Any, bits: int, out: Any) -> None:
 
 @jit
 def look_up(values: Any, lut: Any, out: Any) -> int:
-    """Indices to colours: values (n,) uint8, lut (m, 3) uint8 -> out (n, 3). The first index >= m, or -1."""
+    """Indices to colors: values (n,) uint8, lut (m, 3) uint8 -> out (n, 3). The first index >= m, or -1."""
     m = lut.shape[0]
     for i in range(values.shape[0]):
         v = values[i]

@@ -1,7 +1,7 @@
 """Polygons and run lengths to masks, pixel for pixel as pycocotools draws them.
 
 A polygon's outline is walked on a grid of `SCALE` steps a pixel. Where it steps into the sub-column that holds a
-pixel column's centre, the column changes between inside and outside, at the row below which the outline passes. The
+pixel column's center, the column changes between inside and outside, at the row below which the outline passes. The
 rule is that of the COCO mask API (github.com/cocodataset/cocoapi, common/maskApi.c, rleFrPoly), written anew.
 """
 
@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from . import jit
+from .compiling import jit
 
 SCALE = 5
 
 
 @jit
 def _cross(u0: int, v0: int, u1: int, v1: int, top: int, left_column: int, flips: Any) -> None:
-    """Book the crossing of a step of the outline from (u0, v0) to (u1, v1), neighbours on the fine grid."""
+    """Book the crossing of a step of the outline from (u0, v0) to (u1, v1), neighbors on the fine grid."""
     left = u1 if u1 < u0 else u1 - 1
-    # (left + 0.5) / 5 - 0.5 is whole where left is 2 more than a multiple of 5: the sub-column of the centre.
+    # (left + 0.5) / 5 - 0.5 is whole where left is 2 more than a multiple of 5: the sub-column of the center.
     if left < 0 or (left - SCALE // 2) % SCALE != 0:
         return
     x = (left - SCALE // 2) // SCALE - left_column
@@ -135,7 +135,7 @@ def paint(mask: Any, value: Any, out: Any) -> None:
 
 @jit
 def look_up_ids(pixels: Any, ids: Any, classes: Any, out: Any, numbers: Any) -> int:
-    """Panoptic colours (N, 3) uint8 to classes and ids; the index of the first pixel whose id is unknown, or -1.
+    """Panoptic colors (N, 3) uint8 to classes and ids; the index of the first pixel whose id is unknown, or -1.
 
     ids: (n,) uint32 ascending, with class classes[k] (uint16). out: (N,) uint8 or uint16. numbers: (N,) uint32, the id
     R + 256 G + 65536 B of each pixel.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import jit
+from .compiling import jit
 
 # Philox4x32-10: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, table of constants.
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -62,7 +62,7 @@ def permute(positions: Any, n: Any, seed: Any, epoch: Any, rounds: Any, out: Any
             x = np.uint64(out[i])
             partner = (key + size - x) % size
             z = max(x, partner) ^ mask
-            # The finaliser of splitmix64 (Steele, Lea, Flood, OOPSLA 2014) as the round function.
+            # The finalizer of splitmix64 (Steele, Lea, Flood, OOPSLA 2014) as the round function.
             z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
             z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
             if (z >> np.uint64(63)) & np.uint64(1):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import carray
 
-from . import jit, jit_fast
+from .compiling import jit, jit_fast
 from .window import (
     COLUMNS,
     HEIGHT,
@@ -81,9 +81,9 @@ def _taps_needed(a: Any, extent: Any) -> Any:
 
 @jit_fast
 def _mix2(at: Any, offset: Any, weight: Any, pairs: Any, line: Any) -> None:
-    """Between a pixel and its right neighbour, of bytes: line[c, j] = p + weight[j] * (q - p), p at `at + offset[j]`.
+    """Between a pixel and its right neighbor, of bytes: line[c, j] = p + weight[j] * (q - p), p at `at + offset[j]`.
 
-    The loads fill a table of words, so that the arithmetic is left to a loop that vectorises. The right pixel is
+    The loads fill a table of words, so that the arithmetic is left to a loop that vectorizes. The right pixel is
     loaded one byte early: a load from its start would end behind the last pixel of a row.
     """
     one, two = pairs[0], pairs[1]
@@ -164,7 +164,7 @@ def _pad(job: Any, n: Any, i: Any, start: Any, m: Any, fill: Any, out: Any) -> N
 def scale_image(
     jobs: Any, matrix: Any, first: Any, last: Any, tones: Any, color: Any, plain: Any, limits: Any, fill: Any, out: Any
 ) -> None:
-    """Scaled and mirrored images. matrix: (n, 6) float64, output point to source point. Colour: see `shade`.
+    """Scaled and mirrored images. matrix: (n, 6) float64, output point to source point. Color: see `shade`.
 
     Where nothing shrinks, each source row is interpolated horizontally once and serves all output rows beside it;
     where something shrinks, source rows are summed first. So the slow horizontal pass runs over the fewer rows.
@@ -275,7 +275,7 @@ def _inside(g: Any, x: Any, y: Any, width: Any, height: Any, zero: Any) -> Any:
 
 @jit
 def _row_span(g: Any, y: Any, number: Any, width: Any, height: Any, zero: Any) -> Any:
-    """(first, end) of the positions j < number of an output row at y whose centres lie inside the source.
+    """(first, end) of the positions j < number of an output row at y whose centers lie inside the source.
 
     Guessed by division, then corrected by the exact rule; rounding keeps the order of points on a row, so the inside
     is one stretch.
@@ -385,7 +385,7 @@ def warp_image(
     width = out.shape[3]
     offset, fx, fy = np.empty(width, np.int64), np.empty(width, np.float32), np.empty(width, np.float32)
     quads = np.empty((4, width), np.uint32)
-    # Whole arrays and a length: a slice of a table would not be known to be contiguous, and not vectorise.
+    # Whole arrays and a length: a slice of a table would not be known to be contiguous, and not vectorize.
     line = np.empty((3, width), np.float32)
     for n in range(first, last):
         job, g = jobs[n], matrix[n]

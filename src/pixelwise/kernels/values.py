@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from . import jit
+from .compiling import jit
 
 
 @jit
 def outside(values: Any, top: Any, ignore: Any) -> bool:
     """Whether any of the (n,) unsigned values is neither `ignore` nor in 0..top (of the same dtype)."""
-    for start in range(0, values.shape[0], 4096):  # blocks: the inner loop has no exit, so that it vectorises
+    for start in range(0, values.shape[0], 4096):  # blocks: the inner loop has no exit, so that it vectorizes
         block = values[start : start + 4096]
         bad = np.uint8(0)
         for i in range(block.shape[0]):

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
-from . import jit, jit_fast
+from .compiling import jit, jit_fast
 
 # Columns of the job table, all int64. Addresses are those of source pixel (0, 0): only the pixels LOW..HIGH are
 # there to be read, the rest of the source need not be in memory.
@@ -97,7 +97,7 @@ def _deal(src: Any, m: Any, flip: Any, row: Any) -> None:
 
 @jit_fast
 def shade(line: Any, m: Any, tones: Any, color: Any, plain: Any, limits: Any, r: Any, g: Any, b: Any) -> None:
-    """m pixels of three planes of grey levels (float32, changed) to their final colour in r, g and b.
+    """m pixels of three planes of gray levels (float32, changed) to their final color in r, g and b.
 
     tones: (3, 257) tables with values at whole levels, or nothing. color: (3, 4); plain: only its diagonal and last
     column count. limits: (2, 3) lowest and highest value of each channel.
@@ -131,7 +131,7 @@ def shade(line: Any, m: Any, tones: Any, color: Any, plain: Any, limits: Any, r:
 def render_float(jobs: Any, first: Any, last: Any, color: Any, fill: Any, out: Any) -> None:
     """Copies, uint8 HWC to float CHW: level * color[n, c, c] + color[n, c, 3]; fill[n, c] where there is none.
 
-    A planar uint8 row lies in between: it is what lets LLVM vectorise both loops.
+    A planar uint8 row lies in between: it is what lets LLVM vectorize both loops.
     """
     row = np.empty((3, out.shape[3]), np.uint8)
     for n in range(first, last):
@@ -163,7 +163,7 @@ def render_float(jobs: Any, first: Any, last: Any, color: Any, fill: Any, out: A
 def render_colored(
     jobs: Any, first: Any, last: Any, tones: Any, color: Any, plain: Any, limits: Any, fill: Any, out: Any
 ) -> None:
-    """Copies with any colour transform, to any output: see `shade`. out: (B, 3, H, W), or a view of that shape."""
+    """Copies with any color transform, to any output: see `shade`. out: (B, 3, H, W), or a view of that shape."""
     row = np.empty((3, out.shape[3]), np.uint8)
     levels = np.empty((3, out.shape[3]), np.float32)
     for n in range(first, last):

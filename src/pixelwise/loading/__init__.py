@@ -4,10 +4,3 @@
     workers   threads that fill batches           buffers   batch memory, used again
     options   the Loader's arguments, checked     render    plans and pixels to batch arrays
 """
-
-from __future__ import annotations
-
-from .loader import Loader
-from .samplers import RareClassSampling, RepeatFactor
-
-__all__ = ["Loader", "RareClassSampling", "RepeatFactor"]

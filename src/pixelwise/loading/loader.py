@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import check_choice, check_count
-from ..dataset import Split
+from ..dataset.splits import Split
 from ..errors import DataError, PairError, UsageError
 from ..randomness import Draws, check_seed
 from ..threads import default_threads
-from ..transforms import F64, I64, Plans, Transform, make_plans
-from ..transforms.plans import check_transforms
+from ..transforms.plans import F64, I64, Plans, Transform, check_transforms, make_plans
 from ..types import U8, Batch, Clock, MappedSource
 from .buffers import Memory
 from .options import check_fill, check_sampler, check_shard, check_state
@@ -64,11 +63,11 @@ class Loader:
 
     - shuffle: another order each epoch. sampler: chooses the samples, such as RareClassSampling; without one every
       sample comes once. drop_last: leave out a last batch that is not full. seed: 0..2^64-1.
-    - small: images smaller than a crop without padding are left out ("drop", see `dropped`), padded with fill colour
+    - small: images smaller than a crop without padding are left out ("drop", see `dropped`), padded with fill color
       and `ignore_index` ("pad"), or refused ("error"). What counts after a random scale is its smallest factor. fill:
-      RGB colour of padding.
-    - output: "float32" or "float16" (B, 3, H, W), in 0..1 or normalised; "uint8" (B, 3, H, W) or "uint8-hwc"
-      (B, H, W, 3), with normalisation left to the device.
+      RGB color of padding.
+    - output: "float32" or "float16" (B, 3, H, W), in 0..1 or normalized; "uint8" (B, 3, H, W) or "uint8-hwc"
+      (B, H, W, 3), with normalization left to the device.
     - label_dtype: None for the class table's own (uint8 up to 255 classes), or "int32", "int64".
     - threads: default one a core. prefetch: batches under way.
     - shard: (rank, world); every rank gets the same number of batches.

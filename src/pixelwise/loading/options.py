@@ -19,10 +19,10 @@ def check_shard(shard: Any) -> tuple[int, int]:
 
 
 def check_fill(fill: Any) -> tuple[int, int, int]:
-    """An RGB colour."""
+    """An RGB color."""
     values = tuple(fill) if isinstance(fill, (tuple, list, np.ndarray)) else ()
     if len(values) != 3 or not all(is_whole(v) and 0 <= v <= 255 for v in values):
-        raise UsageError(f"fill is an RGB colour, three whole numbers in 0..255, got {fill!r}", code="bad-argument")
+        raise UsageError(f"fill is an RGB color, three whole numbers in 0..255, got {fill!r}", code="bad-argument")
     return int(values[0]), int(values[1]), int(values[2])
 
 

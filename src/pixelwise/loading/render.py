@@ -13,14 +13,13 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..transforms import F64, I64, Plans
-from ..transforms.plans import Others, Relabel, Rendered
+from ..transforms.plans import F64, I64, Others, Plans, Relabel, Rendered
 from ..types import U8, Label, Plan, Sample, Window
 
 Output: TypeAlias = Literal["float32", "float16", "uint8", "uint8-hwc"]
 
 FILL = (124, 116, 104)
-"""Colour of padding, RGB: ImageNet's mean (0.485, 0.456, 0.406) in 0..255, so that it is about zero once normalised."""
+"""Color of padding, RGB: ImageNet's mean (0.485, 0.456, 0.406) in 0..255, so that it is about zero once normalized."""
 
 
 # -- the reference --------------------------------------------------------------------------------------------
@@ -29,12 +28,12 @@ FILL = (124, 116, 104)
 def render_plain(
     sample: Sample, plan: Plan, ignore_index: int, fill: tuple[int, int, int] = FILL
 ) -> tuple[F64, Label | None]:
-    """What `plan` makes of a whole sample: image (3, h, w) float64 with colour applied, and label (h, w).
+    """What `plan` makes of a whole sample: image (3, h, w) float64 with color applied, and label (h, w).
 
-    An output pixel whose centre falls outside the source gets the fill colour and `ignore_index`. The label is taken
-    from the source pixel that holds the centre. The image is averaged over the box `plan.box` around that point,
+    An output pixel whose center falls outside the source gets the fill color and `ignore_index`. The label is taken
+    from the source pixel that holds the center. The image is averaged over the box `plan.box` around that point,
     source pixels being unit squares and edge pixels repeating outside: for a box of 1 x 1 this is bilinear
-    interpolation between pixel centres, for larger ones area averaging. Then tone curve (linear between whole
+    interpolation between pixel centers, for larger ones area averaging. Then tone curve (linear between whole
     levels), matrix, clamp. Slow; it exists to define the fast paths.
     """
     height, width = plan.source
@@ -73,7 +72,7 @@ def _overlaps(s: F64, side: float, extent: int) -> list[tuple[I64, F64]]:
 
 
 def shade_plain(levels: F64, plan: Plan) -> F64:
-    """The plan's colour on levels (3, h, w) in 0..255: tone curve, matrix, clamp; float64."""
+    """The plan's color on levels (3, h, w) in 0..255: tone curve, matrix, clamp; float64."""
     out = levels / 255.0
     if plan.tone is not None:
         pairs = zip(levels, plan.tone, strict=True)
@@ -100,9 +99,9 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """The colour of each sample as the kernels take it, in units of the output; see `kernels.window.shade`.
+    """The color of each sample as the kernels take it, in units of the output; see `kernels.window.shade`.
 
-    trivial: no colour but scale and bias. unchanged: levels go out as they come in.
+    trivial: no color but scale and bias. unchanged: levels go out as they come in.
     """
 
     tones: NDArray[np.float32]
@@ -115,7 +114,7 @@ class Palette:
 
 
 def make_palette(plans: Plans, fill: tuple[int, int, int], whole_levels: bool) -> Palette:
-    """The palette of the plans. whole_levels: uint8 output, without normalisation; else float."""
+    """The palette of the plans. whole_levels: uint8 output, without normalization; else float."""
     n = len(plans)
     color = plans.color if whole_levels else plans.folded_color()
     clamped = plans.color is not None or plans.tone is not None
@@ -273,7 +272,7 @@ class Renderer:
         self.write(k, Sample("", seen(image, (h, w, 3), np.uint8), values))
 
     def fill(self, k: int) -> None:
-        """Make sample k of the batch nothing but padding: fill colour and `ignore_index`."""
+        """Make sample k of the batch nothing but padding: fill color and `ignore_index`."""
         from ..kernels import window as w
 
         self._jobs[k, w.OUT_H : w.OUT_W + 1] = 0

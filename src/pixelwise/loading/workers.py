@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dataset import Split
+from ..dataset.splits import Split
 from ..errors import DataError
 from ..types import Clock, MappedSource
 from .render import Renderer
@@ -36,7 +36,7 @@ class Job:
         self.real = real
         self.skip = skip
         self.done = threading.Event()
-        self.cancelled = False
+        self.canceled = False
         self.errors: dict[int, BaseException] = {}
         self._left = len(indices)
         self._lock = threading.Lock()
@@ -55,7 +55,7 @@ class Job:
     def run(self, first: int, last: int, clock: Clock) -> None:
         """Read and render samples first..last. Errors are kept for the consumer."""
         try:
-            if self.cancelled:
+            if self.canceled:
                 pass
             elif self._mapped is not None:
                 clock.start()
@@ -125,7 +125,7 @@ class Crew:
     def close(self) -> None:
         """End the threads: samples not begun are dropped, samples under way are waited for."""
         for job in self.pending:
-            job.cancelled = True
+            job.canceled = True
         for _ in self.threads:
             self.tasks.put(None)
         for thread in self.threads:

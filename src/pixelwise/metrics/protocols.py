@@ -150,7 +150,7 @@ _ENTRIES = (
         outside="miss",
         counted="union",
         void="class 0",
-        source="no benchmark: what a label reader does that turns unknown colours or 255 into class 0",
+        source="no benchmark: what a label reader does that turns unknown colors or 255 into class 0",
         note="here to show what the mistake costs; not for reporting",
     ),
 )

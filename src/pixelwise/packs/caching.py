@@ -8,13 +8,14 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from ..dataset import Dataset
+from ..dataset.dataset import Dataset
 from ..errors import PackError
 from ..files import cache_dir
+from ..types import Progress
 from . import opening
 from .inventory import take_inventory
 from .manifest import Encoding, read_manifest
-from .writing import SHARD_BYTES, Progress, write_pack
+from .writing import SHARD_BYTES, write_pack
 
 
 def cached(

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dataset import Dataset, Split
+from ..dataset.dataset import Dataset
+from ..dataset.splits import Split
 from ..errors import PackError, UsageError
 from ..types import Source, origin_of
 from .changes import changed, look

@@ -7,7 +7,8 @@ import re
 from functools import partial
 from pathlib import Path
 
-from ..dataset import Dataset, Split, Splits
+from ..dataset.dataset import Dataset
+from ..dataset.splits import Split, Splits
 from .changes import stale_files
 from .manifest import FORMAT, MANIFEST
 from .source import PackSource

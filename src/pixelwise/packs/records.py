@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codecs import encode_png, parse_header
-from ..dataset import FileSource
+from ..dataset.sources import FileSource
 from ..errors import LabelError, PairError
 from ..files import read_bytes
 from ..types import Sample

@@ -14,13 +14,12 @@ import numpy as np
 from ..codecs import decode_image, decode_stored
 from ..errors import DataError, FormatError, MissingError, PackError, SystemFault
 from ..threads import thread_count
-from ..types import U8, Finding
+from ..types import U8, Finding, Progress
 from . import opening
 from .changes import stale_files
 from .index import checksum
 from .manifest import read_manifest
 from .volume import Volume, load_volume, shard_problems
-from .writing import Progress
 
 _REPAIR = "pack again with overwrite: only damaged shards are written anew"
 

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..dataset import Dataset
+from ..dataset.dataset import Dataset
 from ..errors import PackError, SystemFault, UsageError
 from ..files import atomic_write
 from ..threads import in_order, thread_count

@@ -1,6 +1,6 @@
-"""What is done to the pixels once they are rendered: blur, noise, erasing. It comes after all geometry and colour.
+"""What is done to the pixels once they are rendered: blur, noise, erasing. It comes after all geometry and color.
 
-Normalize may stand before or after: amounts are meant for colours in 0..1.
+Normalize may stand before or after: amounts are meant for colors in 0..1.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _quantiles() -> NDArray[np.float32]:
 class GaussianNoise:
     """Add normal noise, each channel and pixel by itself; its standard deviation is drawn uniformly from low..high.
 
-    Deviations are those of colours in 0..1. Each pixel's noise is addressed like every other draw, so it is the same
+    Deviations are those of colors in 0..1. Each pixel's noise is addressed like every other draw, so it is the same
     whatever the threads do. bytes stay in 0..255, floats are not clamped. The label stays. p: the probability
     to do it.
     """
@@ -107,7 +107,7 @@ class RandomErasing:
 
     Its share of the output's area is uniform in `scale`, the logarithm of its height-to-width ratio uniform in `ratio`;
     the first of ten draws that is smaller than the output is placed uniformly; if none is, nothing is erased.
-    The image gets the fill colour there. label: "ignore" makes it `ignore_index`, "keep" leaves it.
+    The image gets the fill color there. label: "ignore" makes it `ignore_index`, "keep" leaves it.
     """
 
     p: float = 0.5

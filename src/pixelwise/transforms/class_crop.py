@@ -78,7 +78,7 @@ class ClassIndex:
 
 
 @dataclass(frozen=True)
-class ClassCentredCrop:
+class ClassCenteredCrop:
     """Cut height x width around a pixel of a chosen class with probability p, else at a uniformly drawn place.
 
     The class is drawn uniformly from those of `classes` (names or ids; default all) that the sample shows; the pixel
@@ -127,13 +127,13 @@ class ClassCentredCrop:
         samples = plans.samples
         if samples is None or samples.max(initial=-1) >= len(self.index):
             raise UsageError(
-                "ClassCentredCrop needs to know which samples it cuts, of the split that its index is of",
+                "ClassCenteredCrop needs to know which samples it cuts, of the split that its index is of",
                 code="bad-transforms",
             )
         # Positions of other images would be taken in silence.
         if getattr(plans.split, "fingerprint", self.index.split) != self.index.split:
             raise UsageError(
-                "the index of ClassCentredCrop is of another split", code="other-index",
+                "the index of ClassCenteredCrop is of another split", code="other-index",
                 fix="make it with pw.class_index from the split that the Loader reads",
             )  # fmt: skip
         spare = plans.size - (self.height, self.width)

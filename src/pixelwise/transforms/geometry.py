@@ -106,7 +106,7 @@ class RandomCrop:
     """Cut a window of height x width at a uniformly drawn place.
 
     Where the image is smaller: `pad_if_needed` places the image at a uniformly drawn place inside the window, the
-    rest becomes fill colour and `ignore_index`; without it the Loader's `small` decides.
+    rest becomes fill color and `ignore_index`; without it the Loader's `small` decides.
 
     max_class_ratio: below 1, take the first of ten such windows in which no class has that share of the pixels with a
     class or more, and the last where none is so (mmsegmentation's `cat_max_ratio`). The label decides when it is
@@ -215,7 +215,7 @@ class RandomResizedCrop:
 
 @dataclass(frozen=True, slots=True)
 class Pad:
-    """Add padding of fill colour and `ignore_index`: pixels at the top, right, bottom and left, or to reach a size.
+    """Add padding of fill color and `ignore_index`: pixels at the top, right, bottom and left, or to reach a size.
 
     `Pad(8)`: 8 on every side. `Pad(top=.., right=.., bottom=.., left=..)`. `Pad(height=512, width=512)`: where the
     image is smaller, fill up at the bottom and the right; `divisor`: up to the next multiple.
@@ -317,11 +317,11 @@ class Rotate90:
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """Rotate, scale, shear and move about the centre; the size stays, what comes from outside is padding.
+    """Rotate, scale, shear and move about the center; the size stays, what comes from outside is padding.
 
     rotate: degrees, counterclockwise. scale: factor. shear: degrees along x; shear_y along y. translate: shares of
     width and height, (horizontal, vertical), each drawn from -share..share. Ranges are (low, high) and drawn uniformly.
-    A point of the image goes to `centre + translate + rotate . shear . scale (point - centre)`. p: the probability to
+    A point of the image goes to `center + translate + rotate . shear . scale (point - center)`. p: the probability to
     do it.
     """
 
@@ -359,22 +359,22 @@ class Affine:
         along_x, along_y = (np.tan(np.deg2rad(drawn(j, s, 0.0))) for j, s in ((3, self.shear), (4, self.shear_y)))
         across, down = self.translate
         move = np.stack([drawn(5, (-across, across), 0.0), drawn(6, (-down, down), 0.0)], axis=1) * plans.size[:, ::-1]
-        plans.warp(_about_centre(plans.size, turn, factor, along_x, along_y, move))
+        plans.warp(_about_center(plans.size, turn, factor, along_x, along_y, move))
 
 
-def _about_centre(size: I64, turn: F64, factor: F64, along_x: F64, along_y: F64, move: F64) -> F64:
+def _about_center(size: I64, turn: F64, factor: F64, along_x: F64, along_y: F64, move: F64) -> F64:
     # y points down, so a counterclockwise turn on the screen is [[cos, sin], [-sin, cos]].
     cos, sin = np.cos(turn), np.sin(turn)
     rotation = np.stack([cos, sin, -sin, cos], axis=1).reshape(-1, 2, 2)
     shear = np.stack([np.ones_like(turn), along_x, along_y, np.ones_like(turn)], axis=1).reshape(-1, 2, 2)
     inverse = np.linalg.inv(rotation @ shear * factor[:, None, None])
-    centre = size[:, ::-1, None] / 2.0
-    return np.concatenate([inverse, centre - inverse @ (centre + move[:, :, None])], axis=2)
+    center = size[:, ::-1, None] / 2.0
+    return np.concatenate([inverse, center - inverse @ (center + move[:, :, None])], axis=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Rotate:
-    """Rotate about the centre by degrees drawn uniformly from low..high, counterclockwise; the size stays.
+    """Rotate about the center by degrees drawn uniformly from low..high, counterclockwise; the size stays.
 
     The corners that come from outside are padding. p: the probability to do it.
     """
@@ -391,4 +391,4 @@ class Rotate:
         """Draws 0 and 1: whether, and the angle."""
         turn = np.deg2rad(np.where(uniform(0) < self.p, between(uniform(1), self.low, self.high), 0.0))
         none, one = np.zeros(len(plans)), np.ones(len(plans))
-        plans.warp(_about_centre(plans.size, turn, one, none, none, np.zeros((len(plans), 2))))
+        plans.warp(_about_center(plans.size, turn, one, none, none, np.zeros((len(plans), 2))))

@@ -31,12 +31,12 @@ class _Partners:
     positions: I64
     plans: Plans
 
-    def draw(self, k: int, stage: Stage, labelled: bool, relabel: Relabel | None = None) -> tuple[U8, Label | None]:
+    def draw(self, k: int, stage: Stage, labeled: bool, relabel: Relabel | None = None) -> tuple[U8, Label | None]:
         split = self.plans.split
         if split is None:
             raise UsageError("a mix needs the split that partners come from", code="bad-transforms", fix="use a Loader")
         image, label = stage.render(self.plans, k, split, int(self.positions[k]), relabel)
-        if labelled and label is None:
+        if labeled and label is None:
             raise UsageError(f"the partner {split.names[int(self.positions[k])]!r} has no label", code="no-labels")
         return image, label
 
@@ -52,7 +52,7 @@ def _partners(plans: Plans, which: F64, transforms: Sequence[Transform], uniform
         transform.plan(partners, lambda j, first=first: uniform(first + j))  # type: ignore[misc]
     if partners.stages or partners.normalize is not None:
         raise UsageError(
-            "partners take geometry, colour and what comes after them, but no Normalize, mix or plug-in",
+            "partners take geometry, color and what comes after them, but no Normalize, mix or plug-in",
             code="bad-transforms", fix="put those behind the mix in the Loader's list",
         )  # fmt: skip
     return _Partners(positions, partners)
@@ -69,7 +69,7 @@ class CutMix:
     """Replace a rectangle of image and label by the same rectangle of another sample, with probability p.
 
     The share of the area that is replaced is uniform in 0..1 (alpha = 1 in Yun et al., "CutMix", ICCV 2019), the
-    rectangle has the shape of the output, its centre is uniform, and what lies outside is cut off. The partner is
+    rectangle has the shape of the output, its center is uniform, and what lies outside is cut off. The partner is
     drawn uniformly from the split, goes through `transforms`, and is then cut or padded to the output's size at a
     uniform place.
     """
@@ -82,14 +82,14 @@ class CutMix:
         object.__setattr__(self, "transforms", check_transforms(self.transforms))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws 0 to 6: whether, partner, share, centre (row, column), place of the partner."""
+        """Draws 0 to 6: whether, partner, share, center (row, column), place of the partner."""
         chosen = uniform(0) < self.p
         partners = _partners(plans, uniform(1), self.transforms, uniform)
         _crop(partners.plans, plans.size, uniform(5), uniform(6))
-        centre = np.stack([uniform(3), uniform(4)], axis=1) * plans.size
+        center = np.stack([uniform(3), uniform(4)], axis=1) * plans.size
         half = np.sqrt(uniform(2))[:, None] * plans.size / 2
-        low = np.clip(np.rint(centre - half), 0, plans.size).astype(np.int64)
-        high = np.clip(np.rint(centre + half), 0, plans.size).astype(np.int64)
+        low = np.clip(np.rint(center - half), 0, plans.size).astype(np.int64)
+        high = np.clip(np.rint(center + half), 0, plans.size).astype(np.int64)
 
         def mix(k: int, image: U8, label: Label | None, stage: Stage) -> tuple[U8, Label | None]:
             (y0, x0), (y1, x1) = low[k].tolist(), high[k].tolist()
@@ -171,7 +171,7 @@ def _some_objects(key: int, ignore_index: int, sample: Sample) -> Label:
 class Mosaic:
     """Four samples around a point, in an output of height x width, with probability p.
 
-    After Bochkovskiy et al., "YOLOv4" (2020). The point is uniform in `centre` shares of height and width. The sample
+    After Bochkovskiy et al., "YOLOv4" (2020). The point is uniform in `center` shares of height and width. The sample
     itself fills the upper left part, three partners, drawn uniformly from the split and put through `transforms`, the
     others; each is cut or padded to its part at a uniform place. Where it does not happen the sample is cut or padded
     to height x width.
@@ -179,20 +179,20 @@ class Mosaic:
 
     height: int
     width: int
-    centre: Range = (0.25, 0.75)
+    center: Range = (0.25, 0.75)
     p: float = 1.0
     transforms: tuple[Transform, ...] = ()
 
     def __post_init__(self) -> None:
         check_size(self.height, self.width)
         check_probability(self.p)
-        object.__setattr__(self, "centre", check_range("centre", self.centre, 0.0, 1.0))
+        object.__setattr__(self, "center", check_range("center", self.center, 0.0, 1.0))
         object.__setattr__(self, "transforms", check_transforms(self.transforms))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 4: whether, the point, place of the sample; 5, 8, 11: the partners, each followed by its place."""
         chosen, whole = uniform(0) < self.p, np.array([self.height, self.width])
-        point = np.stack([between(uniform(1), *self.centre), between(uniform(2), *self.centre)], axis=1) * whole
+        point = np.stack([between(uniform(1), *self.center), between(uniform(2), *self.center)], axis=1) * whole
         point = np.clip(np.floor(point + 0.5).astype(np.int64), 1, np.maximum(whole - 1, 1))
         corner = place(plans.size - np.where(chosen[:, None], point, whole), uniform(3), uniform(4))
         plans.window(corner[:, 0], corner[:, 1], self.height, self.width)

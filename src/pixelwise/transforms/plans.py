@@ -28,7 +28,7 @@ class Rendered:
     """One sample's place in the batch, rendered. Written in place.
 
     image: (3, h, w) view, float32, float16 or uint8. label: (h, w) view, or None. unit: (3,) what a difference of 1 in
-    RGB 0..1 is in the image's numbers. fill: (3,) the fill colour in them.
+    RGB 0..1 is in the image's numbers. fill: (3,) the fill color in them.
     """
 
     image: NDArray[Any]
@@ -86,7 +86,7 @@ class Plans:
     """The plans of B samples, being made.
 
     source, size: (B, 2) int64, (height, width) of the sources and of the outputs so far. matrix: (B, 2, 3) float64,
-    output point to source point. tone: (B, 3, 256) float64, the value in 0..1 of each grey level by channel, linear
+    output point to source point. tone: (B, 3, 256) float64, the value in 0..1 of each gray level by channel, linear
     between levels, or None for level / 255. color: (B, 3, 4) float64 on RGB in 0..1 after the tone curve, or
     None for none so far. normalize: the final (mean, std), or None. small: (B,) bool, True where a crop without
     padding did not fit.
@@ -219,10 +219,10 @@ class Plans:
         self.stages.append((done, step))
         self._start(done.size.copy())
 
-    # -- colour -----------------------------------------------------------------------------------------------
+    # -- color -----------------------------------------------------------------------------------------------
 
     def recolor(self, matrix: F64) -> None:
-        """Apply matrix (B, 3, 4) to the colours so far."""
+        """Apply matrix (B, 3, 4) to the colors so far."""
         self._before_normalize()
         if self.color is None:
             self.color = matrix.copy()
@@ -252,17 +252,17 @@ class Plans:
     def _before_normalize(self) -> None:
         if self.after:
             raise UsageError(
-                "colour cannot follow what is done to rendered pixels",
+                "color cannot follow what is done to rendered pixels",
                 code="bad-transforms", fix="put GaussianBlur, GaussianNoise and RandomErasing after it",
             )  # fmt: skip
-        self._refuse_normalized("a colour transform")
+        self._refuse_normalized("a color transform")
 
     def _refuse_normalized(self, what: str) -> None:
         if self.normalize is not None:
             raise UsageError(f"{what} stands after Normalize", code="bad-transforms", fix="put Normalize last")
 
     def folded_color(self) -> F64 | None:
-        """(B, 3, 4): color with the normalisation folded in, or None where the pixels stay as they are (0..1)."""
+        """(B, 3, 4): color with the normalization folded in, or None where the pixels stay as they are (0..1)."""
         if self.normalize is None:
             return self.color
         mean, std = (np.array(v)[None, :, None] for v in self.normalize)
@@ -273,7 +273,7 @@ class Plans:
         return color
 
     def limits(self) -> F64 | None:
-        """(2, 3): what 0 and 1 become by the normalisation; colours are clamped to it. None: nothing can leave it."""
+        """(2, 3): what 0 and 1 become by the normalization; colors are clamped to it. None: nothing can leave it."""
         if self.color is None and self.tone is None:
             return None
         mean, std = ((0.0,) * 3, (1.0,) * 3) if self.normalize is None else self.normalize

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .colour import Normalize, PhotometricDistortion
+from .color import Normalize, PhotometricDistortion
 from .geometry import CenterCrop, HorizontalFlip, RandomCrop, RandomScale, ResizeShortest
 from .plans import Transform
 
@@ -20,7 +20,7 @@ def deeplab_voc(crop: int = 513) -> list[Transform]:
 
     L.-C. Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation" (2017), section 4.1; code:
     tensorflow/models/research/deeplab, min_scale_factor 0.5, max_scale_factor 2, train_crop_size 513. There the factor
-    is a multiple of 0.25 and colours go to -1..1; here it is uniform, and ImageNet's mean and deviation are used.
+    is a multiple of 0.25 and colors go to -1..1; here it is uniform, and ImageNet's mean and deviation are used.
     """
     return [RandomScale(0.5, 2.0), RandomCrop(crop, crop, pad_if_needed=True), HorizontalFlip(), Normalize()]
 

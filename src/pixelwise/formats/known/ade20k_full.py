@@ -1,6 +1,6 @@
 """The full ADE20K: images/ADE/SPLIT/.../*.jpg with *_seg.png beside them, and index_ade20k.pkl for the names.
 
-https://groups.csail.mit.edu/vision/datasets/ADE20K . A pixel's object is R // 10 * 256 + G of its colour, its number
+https://groups.csail.mit.edu/vision/datasets/ADE20K . A pixel's object is R // 10 * 256 + G of its color, its number
 in the image B (CSAILVision/ADE20K, utils/utils_ade20k.py); object k is the k-th of the index's `objectnames`, 0 none.
 """
 
@@ -17,7 +17,9 @@ import numpy as np
 
 from ...classes import ClassTable
 from ...codecs import decode_stored
-from ...dataset import Dataset, FileSource, PathRule, Split, Splits
+from ...dataset.dataset import Dataset
+from ...dataset.sources import FileSource, PathRule
+from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError
 from ...files import read_bytes
 from ...labels import check_pair

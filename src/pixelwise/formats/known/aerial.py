@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...classes import ClassTable
-from ...dataset import Decoding
+from ...dataset.sources import Decoding
 from ..class_tables import rgb
 from ..layout import Coding, Family, Layout
 
@@ -19,12 +19,12 @@ LOVEDA = Family(
 """https://github.com/Junjue-Wang/LoveDA : 0 is no data, stored k is class k - 1."""
 
 _NAMES = ("impervious surface", "building", "low vegetation", "tree", "car", "clutter")
-_COLOURS = [(255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0)]
+_COLORS = [(255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0)]
 _ISPRS = ClassTable(
-    _NAMES, colors=rgb(_COLOURS), ignore_color=(0, 0, 0), values={0: 255, **{i + 1: i for i in range(6)}, 255: 255},
+    _NAMES, colors=rgb(_COLORS), ignore_color=(0, 0, 0), values={0: 255, **{i + 1: i for i in range(6)}, 255: 255},
     aliases={n.replace(" ", "_"): n for n in _NAMES if " " in n} | {"clutter/background": "clutter"},
 )  # fmt: skip
-"""The 6 classes and colours of the ISPRS 2D Semantic Labeling Contest; black is the eroded border, without a class.
+"""The 6 classes and colors of the ISPRS 2D Semantic Labeling Contest; black is the eroded border, without a class.
 
 Stored values are those of mmsegmentation's tools/dataset_converters/potsdam.py: 0 the border, k the class k - 1.
 """
@@ -94,4 +94,4 @@ ISAID = Family(
         ),
     ),
 )  # fmt: skip
-"""https://captain-whu.github.io/iSAID : colours of the 15 classes and background, or their indices."""
+"""https://captain-whu.github.io/iSAID : colors of the 15 classes and background, or their indices."""

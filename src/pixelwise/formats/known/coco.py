@@ -1,7 +1,7 @@
-"""COCO: instances (polygons and run lengths in one JSON a split) and panoptic (coloured PNGs with a JSON).
+"""COCO: instances (polygons and run lengths in one JSON a split) and panoptic (colored PNGs with a JSON).
 
 https://cocodataset.org/#format-data . The categories of the JSON are the class table: sorted by their ids, with
-their colours where they have some. In `coco`, class 0 is background: what no annotation covers. Where annotations
+their colors where they have some. In `coco`, class 0 is background: what no annotation covers. Where annotations
 overlap, the smaller lies on top: they are drawn by falling area (of the shape as drawn: the shoelace formula, or the
 pixels of the runs), those of the same area in the order of the file. Crowds are drawn as what they are crowds of.
 """
@@ -18,7 +18,9 @@ import numpy as np
 
 from ...classes import ClassTable
 from ...codecs import decode_stored
-from ...dataset import Dataset, FileSource, Split, Splits
+from ...dataset.dataset import Dataset
+from ...dataset.sources import FileSource
+from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError, MissingError, UsageError
 from ...files import read_bytes
 from ...labels import check_pair
@@ -72,11 +74,11 @@ def _categories(data: Mapping[str, Any], path: Path, background: bool) -> tuple[
         listed = sorted(data["categories"], key=lambda c: int(c["id"]))
         names = ["background"] * background + [str(c["name"]) for c in listed]
         ids = {int(c["id"]): k + background for k, c in enumerate(listed)}
-        has_colours = all("color" in c for c in listed)
-        colours = [(0, 0, 0)] * background + [c["color"] for c in listed] if has_colours else []
+        has_colors = all("color" in c for c in listed)
+        colors = [(0, 0, 0)] * background + [c["color"] for c in listed] if has_colors else []
         if len(ids) < len(listed):
             raise ValueError("a category id appears twice")
-        return ClassTable(tuple(names), colors=rgb(colours), ignore_index=255 if len(names) <= 255 else 65_535), ids
+        return ClassTable(tuple(names), colors=rgb(colors), ignore_index=255 if len(names) <= 255 else 65_535), ids
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"bad categories: {error!r}", code="bad-json", where=path) from None
 

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from ...classes import ClassTable
 from ...codecs import decode_stored
-from ...dataset import Dataset, Decoding, FileSource, Split, Splits
+from ...dataset.dataset import Dataset
+from ...dataset.sources import Decoding, FileSource
+from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError
 from ...files import read_bytes
 from ...labels import check_pair

@@ -47,7 +47,7 @@ _EYE = ClassTable(
     ("background", "optic cup", "optic disc"), colors=rgb([(0, 0, 0), (6, 230, 230), (56, 59, 120)]),
     extra_colors={(1, 1, 1): 1, (2, 2, 2): 2},
 )  # fmt: skip
-"""The values are the ids; mmsegmentation's tool writes them as grey RGB: (1, 1, 1), (2, 2, 2)."""
+"""The values are the ids; mmsegmentation's tool writes them as gray RGB: (1, 1, 1), (2, 2, 2)."""
 _FUNDUS = r"(pseudo_)?[gnTV]\d{4}"
 
 REFUGE = Family(

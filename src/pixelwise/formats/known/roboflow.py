@@ -1,4 +1,4 @@
-"""What labelling services export as masks: Roboflow."""
+"""What labeling services export as masks: Roboflow."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...classes import ClassTable
-from ...dataset import Decoding
+from ...dataset.sources import Decoding
 from ..class_tables import rgb, table
 from ..layout import Coding, Family, Layout
 
@@ -42,7 +42,7 @@ COCO_STUFF = Family(
         ),
     ),
 )  # fmt: skip
-"""https://github.com/nightrome/cocostuff , the 164K release: stored value = id - 1, 255 is unlabelled."""
+"""https://github.com/nightrome/cocostuff , the 164K release: stored value = id - 1, 255 is unlabeled."""
 
 
 def _context_60(root: Path) -> ClassTable:
@@ -81,7 +81,7 @@ NYU = Family(
         ),
     ),
 )  # fmt: skip
-"""https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html with the 40 classes of Gupta et al.; 0 is unlabelled."""
+"""https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html with the 40 classes of Gupta et al.; 0 is unlabeled."""
 
 _FOREGROUND = ClassTable(("background", "object"), ignore_index=255, values={0: 0, 255: 1})
 _OBJECTS = ClassTable(("background", "object"), values={0: 0, **dict.fromkeys(range(1, 255), 1), 255: 255})

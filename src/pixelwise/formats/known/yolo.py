@@ -15,7 +15,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ...classes import ClassTable
-from ...dataset import Dataset, FileSource, Split, Splits
+from ...dataset.dataset import Dataset
+from ...dataset.sources import FileSource
+from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError
 from ...files import read_bytes
 from ...types import Finding, Label, Size
@@ -57,7 +59,7 @@ def load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
 def class_names(path: Path) -> list[str]:
     """`names` of a data.yaml: a list in brackets, a list of lines with dashes, or lines of `number: name`.
 
-    That is what labelling tools write; of YAML no more is read. FormatError `bad-yaml`.
+    That is what labeling tools write; of YAML no more is read. FormatError `bad-yaml`.
     """
     text = read_bytes(path).decode("utf-8-sig", "replace")
     head = re.search(r"(?m)^names\s*:[ \t]*(.*)$", text)

@@ -1,4 +1,4 @@
-"""Colour: each transform against torchvision's definition, written down here in NumPy, and how far it differs."""
+"""Color: each transform against torchvision's definition, written down here in NumPy, and how far it differs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from rendering import draw, noise, one, plan
 
 from pixelwise.errors import UsageError
-from pixelwise.transforms import (
+from pixelwise.transforms.color import (
     Brightness,
     ChannelShuffle,
     ColorJitter,
@@ -20,14 +20,13 @@ from pixelwise.transforms import (
     Hue,
     Normalize,
     PhotometricDistortion,
-    RandomCrop,
-    RandomScale,
     Saturation,
 )
+from pixelwise.transforms.geometry import RandomCrop, RandomScale
 from pixelwise.types import Sample
 
 
-def grey(image: np.ndarray) -> np.ndarray:
+def gray(image: np.ndarray) -> np.ndarray:
     """torchvision's rgb_to_grayscale, without rounding."""
     return image @ np.array([0.2989, 0.587, 0.114])
 
@@ -47,13 +46,13 @@ def ours(transform: Any, sample: Sample) -> np.ndarray:
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.4, 1.0, 1.7])
-def test_brightness_saturation_and_greyscale_are_torchvisions(factor: float) -> None:
+def test_brightness_saturation_and_grayscale_are_torchvisions(factor: float) -> None:
     sample = noise([(13, 11)])[0]
     image = sample.image / 255
     np.testing.assert_allclose(ours(Brightness(factor, factor), sample), np.clip(image * factor, 0, 1), atol=1e-5)
-    blend = np.clip(factor * image + (1 - factor) * grey(image)[..., None], 0, 1)
+    blend = np.clip(factor * image + (1 - factor) * gray(image)[..., None], 0, 1)
     np.testing.assert_allclose(ours(Saturation(factor, factor), sample), blend, atol=2e-4)
-    np.testing.assert_allclose(ours(Grayscale(1), sample), np.repeat(grey(image)[..., None], 3, 2), atol=2e-4)
+    np.testing.assert_allclose(ours(Grayscale(1), sample), np.repeat(gray(image)[..., None], 3, 2), atol=2e-4)
 
 
 @pytest.mark.parametrize("gamma", [0.3, 1.0, 2.2])
@@ -64,11 +63,11 @@ def test_gamma_is_torchvisions(gamma: float) -> None:
 
 
 @pytest.mark.parametrize("factor", [0.6, 1.4])
-def test_contrast_differs_from_torchvisions_by_the_distance_of_the_mean_greys(factor: float) -> None:
+def test_contrast_differs_from_torchvisions_by_the_distance_of_the_mean_grays(factor: float) -> None:
     sample = noise([(30, 30)])[0]
     dim = Sample("x", sample.image // 3 + 60, sample.label)  # nothing leaves 0..1, so nothing is clamped
     image = dim.image / 255
-    mean = grey(image).mean()
+    mean = gray(image).mean()
     theirs = factor * image + (1 - factor) * mean
     difference = ours(Contrast(factor, factor), dim) - theirs
     np.testing.assert_allclose(difference, (1 - factor) * (0.459 - mean), atol=5e-4)
@@ -80,7 +79,7 @@ def test_contrast_on_photographs_differs_as_documented(voc_root: Any) -> None:
 
     paths = sorted((voc_root / "JPEGImages").glob("*.jpg"))[:40]
     assert len(paths) == 40
-    means = np.array([grey(cv2.imread(str(p))[..., ::-1] / 255).mean() for p in paths])
+    means = np.array([gray(cv2.imread(str(p))[..., ::-1] / 255).mean() for p in paths])
     off = 0.4 * np.abs(means - 0.459)
     assert abs(off.mean() - 0.036) < 0.002
     assert abs(off.max() - 0.079) < 0.002
@@ -111,7 +110,7 @@ def test_hue_is_torchvisions_at_thirds_and_near_it_between() -> None:
     for share in (0.05, 0.1):
         turned = ours(Hue(share, share), soft)
         np.testing.assert_allclose(turned.mean(axis=2), image.mean(axis=2), atol=1e-5)
-        # The two rules part by the colourfulness of the pixel: relative to its largest minus smallest channel.
+        # The two rules part by the colorfulness of the pixel: relative to its largest minus smallest channel.
         span = np.ptp(image, axis=2)[..., None] + 1e-9
         off = np.abs(turned - hsv_shift(image, share)) / span
         assert off.mean() < 0.16
@@ -125,7 +124,7 @@ def test_jitter_in_each_order_is_the_four_steps_in_that_order() -> None:
 
     n = 400
     sizes, at = np.full((n, 2), 4), np.arange(n)
-    from pixelwise.transforms import make_plans
+    from pixelwise.transforms.plans import make_plans
 
     jitter = ColorJitter(0.4, (0.5, 1.5), 0.4, 0.1)
     u = Draws(3, 0, at).uniform
@@ -164,10 +163,10 @@ def test_distortion_does_each_step_half_of_the_time() -> None:
     assert -32 <= offset.min() < -31
     assert 31 < offset.max() <= 32
     contrast = plan([PhotometricDistortion(0, (0.5, 1.5), (1, 1), 0)], samples).color
-    np.testing.assert_array_equal(contrast[:, :, 3], 0)  # about black, as in the recipe, and not about grey
+    np.testing.assert_array_equal(contrast[:, :, 3], 0)  # about black, as in the recipe, and not about gray
 
 
-def test_colours_compose_as_step_by_step() -> None:
+def test_colors_compose_as_step_by_step() -> None:
     sample = noise([(9, 9)])[0]
     soft = Sample("x", sample.image // 4 + 96, sample.label)
     chain = [
@@ -200,7 +199,7 @@ def test_what_cannot_compose_is_refused() -> None:
             bad()
 
 
-def test_order_of_geometry_and_colour_does_not_matter() -> None:
+def test_order_of_geometry_and_color_does_not_matter() -> None:
     samples = noise([(30, 40)] * 4)
     crop, jitter = RandomCrop(20, 20, True), Brightness(0.7, 0.7)
     first = draw(plan([RandomScale(0.7, 0.7), crop, jitter], samples), samples)

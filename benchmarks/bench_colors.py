@@ -1,7 +1,7 @@
-"""Colours to class ids: ClassTable.encode against the textbook chapter's table of 16,777,216 entries, on a 375x500
+"""Colors to class ids: ClassTable.encode against the textbook chapter's table of 16,777,216 entries, on a 375x500
 label (a real one where the shared data is here). Target: at least 5 times as fast.
 
-    python benchmarks/bench_colours.py [--out FILE.json]
+    python benchmarks/bench_colors.py [--out FILE.json]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TARGET = 5.0
 
 
 def chapter_table() -> NDArray[np.int64]:
-    """The chapter's colormap2label: class of every 24-bit colour, 0 for unknown ones. 134 MB."""
+    """The chapter's colormap2label: class of every 24-bit color, 0 for unknown ones. 134 MB."""
     table = np.zeros(256**3, np.int64)
     for index, (r, g, b) in enumerate(VOC.colors.astype(np.int64)):
         table[(r * 256 + g) * 256 + b] = index
@@ -30,8 +30,8 @@ def chapter_table() -> NDArray[np.int64]:
 
 def chapter_lookup(label: NDArray[np.uint8], table: NDArray[np.int64]) -> NDArray[np.int64]:
     """The chapter's voc_label_indices."""
-    colours = label.astype(np.int32)
-    return table[(colours[:, :, 0] * 256 + colours[:, :, 1]) * 256 + colours[:, :, 2]]
+    colors = label.astype(np.int32)
+    return table[(colors[:, :, 0] * 256 + colors[:, :, 1]) * 256 + colors[:, :, 2]]
 
 
 def labels(count: int = 20) -> list[NDArray[np.uint8]]:
@@ -76,7 +76,7 @@ def main() -> None:
     ratio = theirs.median / ours.median
     print(f"ratio {ratio:.1f}, asked {TARGET:.0f}: {'met' if ratio >= TARGET else 'missed'}")
     if args.out:
-        harness.write_json(args.out, "colours", {"milliseconds": results, "ratio": ratio})
+        harness.write_json(args.out, "colors", {"milliseconds": results, "ratio": ratio})
 
 
 if __name__ == "__main__":

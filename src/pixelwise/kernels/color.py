@@ -1,4 +1,4 @@
-"""Colours to class ids: a collision-free hash of the table's colours, one probe a pixel."""
+"""Colors to class ids: a collision-free hash of the table's colors, one probe a pixel."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import jit
+from .compiling import jit
 
-EMPTY = np.uint32(0xFFFFFFFF)  # no 24-bit colour has this key
+EMPTY = np.uint32(0xFFFFFFFF)  # no 24-bit color has this key
 
 
 def perfect_hash(
@@ -35,15 +35,15 @@ def perfect_hash(
 
 
 @jit
-def encode_colours(pixels: Any, keys: Any, ids: Any, multiplier: Any, shift: Any, out: Any) -> int:
-    """(N, 3) uint8 colours to (N,) ids; the index of the first unknown colour, or -1."""
+def encode_colors(pixels: Any, keys: Any, ids: Any, multiplier: Any, shift: Any, out: Any) -> int:
+    """(N, 3) uint8 colors to (N,) ids; the index of the first unknown color, or -1."""
     last = np.uint32(EMPTY)
     current = ids[0]
     for i in range(pixels.shape[0]):
         key = (
             np.uint32(pixels[i, 0]) | np.uint32(pixels[i, 1]) << np.uint32(8) | np.uint32(pixels[i, 2]) << np.uint32(16)
         )
-        if key != last:  # labels are flat: most pixels repeat their neighbour
+        if key != last:  # labels are flat: most pixels repeat their neighbor
             slot = np.uint32(key * multiplier) >> shift
             if keys[slot] != key:
                 return i
@@ -55,7 +55,7 @@ def encode_colours(pixels: Any, keys: Any, ids: Any, multiplier: Any, shift: Any
 
 @jit
 def encode_eights(words: Any, pixels: Any, keys: Any, ids: Any, multiplier: Any, shift: Any, out: Any) -> int:
-    """As `encode_colours` for uint8 ids: eight pixels at once where all have the last one's colour.
+    """As `encode_colors` for uint8 ids: eight pixels at once where all have the last one's color.
 
     words: (N, 3) uint64, the same memory as pixels (8 N, 3); out: (N, 8) uint8. The first unknown pixel, or -1.
     """
@@ -66,10 +66,10 @@ def encode_eights(words: Any, pixels: Any, keys: Any, ids: Any, multiplier: Any,
         if known and words[n, 0] == w0 and words[n, 1] == w1 and words[n, 2] == w2:
             eights[n, 0] = repeated
             continue
-        bad = encode_colours(pixels[8 * n : 8 * n + 8], keys, ids, multiplier, shift, out[n])
+        bad = encode_colors(pixels[8 * n : 8 * n + 8], keys, ids, multiplier, shift, out[n])
         if bad >= 0:
             return 8 * n + bad
-        # What eight pixels of the last colour look like: the three bytes over and over, in words of eight.
+        # What eight pixels of the last color look like: the three bytes over and over, in words of eight.
         last = pixels[8 * n + 7]
         key = np.uint64(last[0]) | np.uint64(last[1]) << np.uint64(8) | np.uint64(last[2]) << np.uint64(16)
         w0 = key | key << np.uint64(24) | key << np.uint64(48)

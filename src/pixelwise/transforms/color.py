@@ -1,7 +1,7 @@
-"""Colour: every transform here composes into one tone curve a channel and one 3x4 matrix, applied once.
+"""Color: every transform here composes into one tone curve a channel and one 3x4 matrix, applied once.
 
-Colours are RGB in 0..1. Nothing is rounded or clamped between the transforms; the result is clamped to 0..1 once,
-before the normalisation. torchvision rounds (uint8) and clamps after each step.
+Colors are RGB in 0..1. Nothing is rounded or clamped between the transforms; the result is clamped to 0..1 once,
+before the normalization. torchvision rounds (uint8) and clamps after each step.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ IMAGENET_STD: RGB = (0.229, 0.224, 0.225)
 """Standard deviation, likewise."""
 
 LUMA = np.array([0.299, 0.587, 0.114])
-"""Grey from RGB: ITU-R BT.601, rounded as torchvision's and Pillow's conversions round it."""
-GREY = float(LUMA @ IMAGENET_MEAN)
-"""0.459: the grey of ImageNet's mean colour."""
+"""Gray from RGB: ITU-R BT.601, rounded as torchvision's and Pillow's conversions round it."""
+GRAY = float(LUMA @ IMAGENET_MEAN)
+"""0.459: the gray of ImageNet's mean color."""
 
 _ORDERS = np.array(list(permutations(range(4))))
 _SHUFFLES = np.array([np.eye(3)[list(order)] for order in permutations(range(3))])
@@ -55,7 +55,7 @@ def _saturating(factor: F64) -> F64:
 
 
 def _turning(share: F64) -> F64:
-    # Rotation about the grey axis (Rodrigues): it keeps the mean of the channels, and a third of a turn swaps channels.
+    # Rotation about the gray axis (Rodrigues): it keeps the mean of the channels, and a third of a turn swaps channels.
     cos, sin = np.cos(2 * pi * share)[:, None, None], np.sin(2 * pi * share)[:, None, None]
     axis = np.full((3, 3), 1 / 3)
     cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
@@ -92,16 +92,16 @@ class Brightness:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Spread colours about a fixed grey by a factor drawn uniformly from low..high.
+    """Spread colors about a fixed gray by a factor drawn uniformly from low..high.
 
-    torchvision spreads about the mean grey of each image, which is known only once its pixels are. The two
-    differ by the constant |1 - factor| * |mean grey of the image - about|: on 40 VOC photographs with factor 0.6 or 1.4
-    by 0.036 on average, 0.079 at most (of 0..1). about: default 0.459, the grey of ImageNet's mean colour.
+    torchvision spreads about the mean gray of each image, which is known only once its pixels are. The two
+    differ by the constant |1 - factor| * |mean gray of the image - about|: on 40 VOC photographs with factor 0.6 or 1.4
+    by 0.036 on average, 0.079 at most (of 0..1). about: default 0.459, the gray of ImageNet's mean color.
     """
 
     low: float
     high: float
-    about: float = GREY
+    about: float = GRAY
     p: float = 1.0
 
     def __post_init__(self) -> None:
@@ -116,7 +116,7 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Saturation:
-    """Blend with the pixel's grey by a factor drawn uniformly from low..high (0: grey), as torchvision does."""
+    """Blend with the pixel's gray by a factor drawn uniformly from low..high (0: gray), as torchvision does."""
 
     low: float
     high: float
@@ -135,8 +135,8 @@ class Saturation:
 class Hue:
     """Turn the hue by a share of the circle drawn uniformly from low..high, within -0.5..0.5.
 
-    A rotation about the grey axis, which keeps the mean of the channels. torchvision shifts H of HSV, which
-    keeps their largest and smallest value. Both agree at thirds of a turn, and on grey. Elsewhere they differ by a
+    A rotation about the gray axis, which keeps the mean of the channels. torchvision shifts H of HSV, which
+    keeps their largest and smallest value. Both agree at thirds of a turn, and on gray. Elsewhere they differ by a
     part of the pixel's largest minus smallest channel: at 0.05 by 0.08 on average and 0.16 at most, at 0.1 by 0.14 and
     0.28; on VOC photographs by 0.009 of 0..1 on average at 0.1.
     """
@@ -158,7 +158,7 @@ class Hue:
 class Gamma:
     """value ** gamma on each channel in 0..1, gamma drawn uniformly from low..high, as torchvision's adjust_gamma.
 
-    Exact at the 256 grey levels; between them (where pixels were resampled) it is linear. It stands before all
+    Exact at the 256 gray levels; between them (where pixels were resampled) it is linear. It stands before all
     transforms that mix channels.
     """
 
@@ -178,7 +178,7 @@ class Gamma:
 
 @dataclass(frozen=True, slots=True)
 class Grayscale:
-    """Three equal channels of grey (ITU-R BT.601) with probability p."""
+    """Three equal channels of gray (ITU-R BT.601) with probability p."""
 
     p: float = 0.1
 
@@ -224,12 +224,12 @@ class ColorJitter:
     def __post_init__(self) -> None:
         check_probability(self.p)
         for name in ("brightness", "contrast", "saturation", "hue"):
-            centre, low, high = (0.0, -0.5, 0.5) if name == "hue" else (1.0, 0.0, np.inf)
+            center, low, high = (0.0, -0.5, 0.5) if name == "hue" else (1.0, 0.0, np.inf)
             value = getattr(self, name)
             if isinstance(value, (int, float)):
                 if value < 0:
                     raise UsageError(f"{name} is 0 or more, got {value!r}", code="bad-argument")
-                value = (max(low, centre - value), centre + value)
+                value = (max(low, center - value), center + value)
             object.__setattr__(self, name, check_range(name, value, low, high))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
@@ -238,7 +238,7 @@ class ColorJitter:
         ranges = (self.brightness, self.contrast, self.saturation, self.hue)
         drawn = [between(uniform(1 + k), *r) for k, r in enumerate(ranges)]  # type: ignore[misc]
         steps = np.stack(
-            [_scaling(drawn[0]), _scaling(drawn[1], GREY), _saturating(drawn[2]), _turning(drawn[3])], axis=1
+            [_scaling(drawn[0]), _scaling(drawn[1], GRAY), _saturating(drawn[2]), _turning(drawn[3])], axis=1
         )
         order = _ORDERS[draw_integer(uniform(5), 24)]
         total = _identity(n)
@@ -262,7 +262,7 @@ class PhotometricDistortion:
     180 (OpenCV's half degrees).
 
     mmsegmentation scales S of HSV, which keeps the largest channel, and shifts H; here saturation blends with the
-    pixel's grey and hue turns about the grey axis, as in `Saturation` and `Hue`. It also rounds to uint8 between. On
+    pixel's gray and hue turns about the gray axis, as in `Saturation` and `Hue`. It also rounds to uint8 between. On
     VOC photographs the two saturations by 0.5 and 1.5 differ by 0.012 of 0..1 on average.
     """
 
@@ -292,7 +292,7 @@ class PhotometricDistortion:
 
 @dataclass(frozen=True, slots=True)
 class Normalize:
-    """`(pixel / 255 - mean) / std` by channel, RGB. Comes after every colour transform.
+    """`(pixel / 255 - mean) / std` by channel, RGB. Comes after every color transform.
 
     Without it, float output holds pixel / 255. uint8 output leaves it out: the device does it
     (`Loader.normalize` tells how).
