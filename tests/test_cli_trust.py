@@ -17,7 +17,7 @@ from pixelwise.counts.stats import Stats
 from pixelwise.errors import UnknownNameError, UsageError
 
 app = typer.Typer()
-for command in check.COMMANDS:
+for command in cli_check.COMMANDS:
     app.command()(command)
 
 

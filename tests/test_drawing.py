@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
-from pixelwise import drawing
 from pixelwise.classes import VOC, ClassTable, table_of
 from pixelwise.drawing import blocks, pixels
 from pixelwise.drawing.blocks import PAPER, STRAY, Style
-from pixelwise.drawing.legend import class_color, class_name
-from pixelwise.drawing.page import Picture
-from pixelwise.drawing.sheets import Draw, Planned, Scored, _compared, _with_windows
+from pixelwise.drawing.charts import confusion_plot, stats_plot
+from pixelwise.drawing.legend import class_color, class_name, legend, percent, shares
+from pixelwise.drawing.page import Picture, page
+from pixelwise.drawing.pixels import colorize, error_map, instance_overlay, overlay
+from pixelwise.drawing.sheets import Draw, Planned, Scored, _compared, _with_windows, plan_sheet, worst_sheet
 from pixelwise.errors import PairError, SystemFault, UsageError
 
 RNG = np.random.default_rng(0)
@@ -33,7 +34,7 @@ def image_of(height: int, width: int) -> np.ndarray:
 
 def test_overlay_is_the_weighted_mean_of_image_and_class_color():
     image, label = image_of(7, 9), np.full((7, 9), 15, np.uint8)
-    got = drawing.overlay(image, label, VOC, alpha=0.25, contour=False)
+    got = overlay(image, label, VOC, alpha=0.25, contour=False)
     want = np.floor(image * 0.75 + VOC.colors[15] * 0.25 + 0.5)
     np.testing.assert_array_equal(got, want)
 
@@ -42,7 +43,7 @@ def test_overlay_leaves_a_black_class_untouched_and_does_not_write_into_its_inpu
     image, label = image_of(6, 8), np.zeros((6, 8), np.uint8)
     label[2:5, 2:5] = 3
     before = image.copy(), label.copy()
-    got = drawing.overlay(image, label, VOC, contour=False)
+    got = overlay(image, label, VOC, contour=False)
     np.testing.assert_array_equal(got[label == 0], image[label == 0])
     assert (got[label == 3] != image[label == 3]).any()
     np.testing.assert_array_equal(image, before[0])
@@ -51,16 +52,16 @@ def test_overlay_leaves_a_black_class_untouched_and_does_not_write_into_its_inpu
 
 def test_overlay_alpha_0_is_the_image_and_alpha_1_the_colors():
     image, label = image_of(5, 6), np.full((5, 6), 4, np.uint8)
-    np.testing.assert_array_equal(drawing.overlay(image, label, VOC, 0, contour=False), image)
-    np.testing.assert_array_equal(drawing.overlay(image, label, VOC, 1, contour=False), VOC.decode(label))
+    np.testing.assert_array_equal(overlay(image, label, VOC, 0, contour=False), image)
+    np.testing.assert_array_equal(overlay(image, label, VOC, 1, contour=False), VOC.decode(label))
     with pytest.raises(UsageError, match="alpha"):
-        drawing.overlay(image, label, VOC, 1.5)
+        overlay(image, label, VOC, 1.5)
 
 
 def test_contour_is_white_on_both_sides_of_a_change_and_nowhere_else():
     image, label = np.full((6, 10, 3), 90, np.uint8), np.zeros((6, 10), np.uint8)
     label[:, 5:] = 1
-    got = drawing.overlay(image, label, VOC)
+    got = overlay(image, label, VOC)
     assert (got[:, 4:6] == PAPER).all()
     assert not (got[:, :4] == PAPER).all(axis=2).any()
     assert not (got[:, 6:] == PAPER).all(axis=2).any()
@@ -69,29 +70,29 @@ def test_contour_is_white_on_both_sides_of_a_change_and_nowhere_else():
 def test_void_is_paler_than_the_image_and_hatched_where_it_is_wide():
     image, label = np.full((60, 60, 3), 40, np.uint8), np.zeros((60, 60), np.uint8)
     label[10:50, 10:50] = 255
-    got = drawing.overlay(image, label, VOC)
+    got = overlay(image, label, VOC)
     assert (got[label == 255] > 40).all()
     assert len(np.unique(got[20:40, 20:40, 0])) == 2  # veil and lines
     narrow = np.zeros((60, 60), np.uint8)
     narrow[10:14] = 255
-    assert len(np.unique(drawing.overlay(image, narrow, VOC)[10:14, :, 0])) == 1
+    assert len(np.unique(overlay(image, narrow, VOC)[10:14, :, 0])) == 1
 
 
 def test_an_overlay_of_a_label_of_another_size_is_refused():
     with pytest.raises(PairError, match=r"5x6.*6x5"):
-        drawing.overlay(image_of(5, 6), np.zeros((6, 5), np.uint8), VOC)
+        overlay(image_of(5, 6), np.zeros((6, 5), np.uint8), VOC)
 
 
 def test_colorize_is_decode_for_good_labels_and_loud_for_strangers():
     label = RNG.integers(0, 21, (13, 17)).astype(np.uint8)
     label[3] = 255
-    np.testing.assert_array_equal(drawing.colorize(label, VOC), VOC.decode(label))
+    np.testing.assert_array_equal(colorize(label, VOC), VOC.decode(label))
     odd = np.array([[99, -1, 70_000, 1]], np.int64)
-    got = drawing.colorize(odd, VOC)
+    got = colorize(odd, VOC)
     assert [tuple(c) for c in got[0]] == [STRAY, STRAY, STRAY, tuple(VOC.colors[1])]
     many = table_of([f"c{i}" for i in range(700)], ignore_index=65_535)
     wide = np.array([[699, 65_535]], np.uint16)
-    np.testing.assert_array_equal(drawing.colorize(wide, many), many.decode(wide))
+    np.testing.assert_array_equal(colorize(wide, many), many.decode(wide))
 
 
 def test_error_map_is_red_exactly_where_wrong_outside_void():
@@ -100,12 +101,12 @@ def test_error_map_is_red_exactly_where_wrong_outside_void():
     prediction = truth.copy()
     prediction[5:9, 5:9] = 7
     prediction[:, 30:] = 3
-    got = drawing.error_map(np.full((40, 40, 3), 120, np.uint8), truth, prediction, 255).astype(int)
+    got = error_map(np.full((40, 40, 3), 120, np.uint8), truth, prediction, 255).astype(int)
     red = got[..., 0] > got[..., 1] + 50
     wanted = np.zeros((40, 40), bool)
     wanted[5:9, 5:9] = True
     np.testing.assert_array_equal(red, wanted)
-    everywhere = drawing.error_map(np.full((40, 40, 3), 120, np.uint8), truth, prediction, None).astype(int)
+    everywhere = error_map(np.full((40, 40, 3), 120, np.uint8), truth, prediction, None).astype(int)
     assert (everywhere[:, 30:, 0] > everywhere[:, 30:, 1] + 50).all()
 
 
@@ -113,7 +114,7 @@ def test_instances_get_colors_of_their_own_and_the_ground_none():
     instances = np.zeros((20, 60), np.uint16)
     for i in range(5):
         instances[:, 10 * i + 10 :] = [1, 2, 9, 1000, 255][i]
-    got = drawing.instance_overlay(np.full((20, 60, 3), 128, np.uint8), instances, instances == 255)
+    got = instance_overlay(np.full((20, 60, 3), 128, np.uint8), instances, instances == 255)
     centers = [tuple(got[10, 10 * i + 5]) for i in range(6)]
     assert len(set(centers[:5])) == 5
     assert len(set(centers[0])) == 1  # gray
@@ -215,13 +216,13 @@ def test_a_line_takes_each_character_from_a_font_that_knows_it(monkeypatch):
 def test_shares_are_exact_the_largest_first_ties_by_id():
     label = np.zeros((10, 10), np.uint8)
     label[0, :5], label[1, :5], label[2] = 7, 3, 255
-    assert drawing.shares(label) == [(0, 0.8), (255, 0.1), (3, 0.05), (7, 0.05)]
+    assert shares(label) == [(0, 0.8), (255, 0.1), (3, 0.05), (7, 0.05)]
 
 
 def test_shares_of_a_large_label_are_counted_in_pieces():
     label = np.zeros((3000, 3001), np.uint16)
     label[:, 1500:] = 40_000
-    assert drawing.shares(label) == [(40_000, 1501 / 3001), (0, 1500 / 3001)]
+    assert shares(label) == [(40_000, 1501 / 3001), (0, 1500 / 3001)]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_shares_of_a_large_label_are_counted_in_pieces():
     [(1, "100 %"), (0.9999, ">99.9 %"), (0.421, "42.1 %"), (0.00001, "<0.1 %"), (0, "0.0 %")],
 )
 def test_percent_never_rounds_to_nothing_or_to_all(share, want):
-    assert drawing.percent(share) == want
+    assert percent(share) == want
 
 
 def swatch_order(block: Image.Image, table: ClassTable) -> list[int]:
@@ -247,36 +248,36 @@ def swatch_order(block: Image.Image, table: ClassTable) -> list[int]:
 def test_legend_keeps_the_order_given_and_puts_void_last():
     style = Style()
     present = [(255, "50 %"), (9, "30 %"), (15, ""), (2, "5 %")]
-    assert swatch_order(drawing.legend(present, VOC, style, 1540), VOC) == [9, 15, 2, 255]
+    assert swatch_order(legend(present, VOC, style, 1540), VOC) == [9, 15, 2, 255]
 
 
 def test_a_legend_of_150_classes_is_cut_to_its_lines_and_width():
     style = Style()
     table = table_of([f"class number {i} with a name" for i in range(150)])
     present = [(i, "0.7 %") for i in range(150)]
-    block = drawing.legend(present, table, style, style.inner)
+    block = legend(present, table, style, style.inner)
     assert block.width <= style.inner
     assert block.height < 3 * blocks.line_height(style.px(blocks.SMALL))
-    tall = drawing.legend(present, table, style, style.inner, max_lines=100)
+    tall = legend(present, table, style, style.inner, max_lines=100)
     assert tall.height > 10 * block.height
     assert tall.width <= style.inner
 
 
 def test_a_hostile_class_name_stays_inside_the_legend():
     table = table_of(["\x1b]0;evil\x07" * 50, "b" * 5000, "ok"])
-    block = drawing.legend([(0, "50 %"), (1, "30 %"), (2, "20 %")], table, Style(), 700, max_lines=9)
+    block = legend([(0, "50 %"), (1, "30 %"), (2, "20 %")], table, Style(), 700, max_lines=9)
     assert block.width <= 700
 
 
 # -- page and picture -----------------------------------------------------------------------------------
 
 
-def page() -> Picture:
-    return drawing.page("Title", "subtitle", [blocks.frame(image_of(40, 60))], "footer", Style(800))
+def a_page() -> Picture:
+    return page("Title", "subtitle", [blocks.frame(image_of(40, 60))], "footer", Style(800))
 
 
 def test_a_page_has_the_width_asked_for_and_white_margins():
-    drawn = np.asarray(page())
+    drawn = np.asarray(a_page())
     assert drawn.shape[1] == 800
     assert drawn.dtype == np.uint8
     margin = Style(800).margin
@@ -300,7 +301,7 @@ def test_a_page_beyond_reason_is_refused_before_it_is_drawn():
 
 
 def test_a_notebook_gets_a_png_at_the_density_of_the_page():
-    picture = page()
+    picture = a_page()
     assert picture._repr_png_().startswith(b"\x89PNG\r\n\x1a\n")
     data, metadata = picture._repr_mimebundle_()
     assert data["image/png"] == picture._repr_png_()
@@ -308,7 +309,7 @@ def test_a_notebook_gets_a_png_at_the_density_of_the_page():
 
 
 def test_numpy_reads_the_pixels():
-    picture = page()
+    picture = a_page()
     assert np.array(picture).shape == (*picture.size, 3)
     assert np.asarray(picture, np.float32).dtype == np.float32
     with pytest.raises(ValueError, match="copy"):
@@ -317,7 +318,7 @@ def test_numpy_reads_the_pixels():
 
 @pytest.mark.parametrize(("suffix", "kind"), [("png", "PNG"), ("JPG", "JPEG"), ("webp", "WEBP"), ("tiff", "TIFF")])
 def test_save_writes_what_the_suffix_says(tmp_path, suffix, kind):
-    picture = page()
+    picture = a_page()
     path = picture.save(tmp_path / f"out.{suffix}")
     with Image.open(path) as again:
         assert again.format == kind
@@ -327,7 +328,7 @@ def test_save_writes_what_the_suffix_says(tmp_path, suffix, kind):
 
 
 def test_save_is_deterministic_and_leaves_nothing_beside_it(tmp_path):
-    picture = page()
+    picture = a_page()
     a, b = picture.save(tmp_path / "a.png"), picture.save(str(tmp_path / "b.png"))
     assert a.read_bytes() == b.read_bytes()
     assert sorted(os.listdir(tmp_path)) == ["a.png", "b.png"]
@@ -338,22 +339,22 @@ def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     path.write_bytes(b"old")
     monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(SystemFault, match="No space left"):
-        page().save(path)
+        a_page().save(path)
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["sheet.png"]
 
 
 def test_save_says_what_is_wrong_with_the_place(tmp_path):
     with pytest.raises(UsageError, match=r"\.png") as wrong:
-        page().save(tmp_path / "sheet.gif")
+        a_page().save(tmp_path / "sheet.gif")
     assert wrong.value.code == "bad-picture-suffix"
     with pytest.raises(SystemFault, match="exists") as missing:
-        page().save(tmp_path / "nowhere" / "sheet.png")
+        a_page().save(tmp_path / "nowhere" / "sheet.png")
     assert missing.value.code == "cannot-write"
     (tmp_path / "file").write_bytes(b"")
     for place in (tmp_path / "file" / "sheet.png", tmp_path / "zero\0byte.png"):
         with pytest.raises(SystemFault, match="cannot write"):
-            page().save(place)
+            a_page().save(place)
     with pytest.raises(UsageError, match=r"\.png"):
         Picture(Image.new("RGB", (1, 20_000))).save(tmp_path / "long.webp")
 
@@ -369,14 +370,14 @@ def color_runs(drawn: np.ndarray, color: tuple[int, int, int]) -> dict[int, int]
 
 def test_bars_are_as_long_as_the_logarithm_and_stand_in_order():
     table = table_of(["a", "b", "c", "d"], colors=[(200, 0, 0), (0, 200, 0), (0, 0, 200), (9, 9, 9)])
-    drawn = np.asarray(drawing.stats_plot([1_000, 100_000, 10_000, 0], table))
+    drawn = np.asarray(stats_plot([1_000, 100_000, 10_000, 0], table))
     runs = {name: color_runs(drawn, tuple(table.colors[i])) for i, name in enumerate(table.names)}
     assert max(runs["b"]) < min(runs["c"]) < max(runs["c"]) < min(runs["a"])  # the largest first
     assert runs["d"] == {}
     length = {name: max(runs[name].values()) for name in "abc"}
     assert length["b"] - length["c"] == pytest.approx(length["c"] - length["a"], abs=2)
     assert length["a"] > 100
-    in_order = np.asarray(drawing.stats_plot([1_000, 100_000, 10_000, 0], table, by_size=False))
+    in_order = np.asarray(stats_plot([1_000, 100_000, 10_000, 0], table, by_size=False))
     rows = [min(color_runs(in_order, tuple(table.colors[i]))) for i in range(3)]
     assert rows == sorted(rows)
 
@@ -388,7 +389,7 @@ def test_void_is_the_last_bar_and_not_in_the_shares(monkeypatch):
     monkeypatch.setattr(charts, "text", lambda c, *a: said.append(c) or blocks.text(c, *a))
     counts = np.zeros(21, np.int64)
     counts[[0, 15]] = 750, 250
-    drawn = np.asarray(drawing.stats_plot(counts, VOC, void=10**6))
+    drawn = np.asarray(stats_plot(counts, VOC, void=10**6))
     assert {"75.0 %", "25.0 %", "1,000,000", "absent"} <= set(said)
     void, person = (color_runs(drawn, c) for c in (VOC.ignore_color, tuple(VOC.colors[15])))
     assert min(void) > max(person)
@@ -399,16 +400,16 @@ def test_void_is_the_last_bar_and_not_in_the_shares(monkeypatch):
 def test_charts_carry_any_number_of_classes(n):
     table = table_of([f"class with the name {i} " + "x" * i for i in range(n)])
     counts = np.arange(n) ** 4
-    assert drawing.stats_plot(counts, table, void=5).image.width == blocks.STANDARD_WIDTH
-    assert drawing.stats_plot(np.zeros(n, int), table).image.width == blocks.STANDARD_WIDTH
+    assert stats_plot(counts, table, void=5).image.width == blocks.STANDARD_WIDTH
+    assert stats_plot(np.zeros(n, int), table).image.width == blocks.STANDARD_WIDTH
     matrix = np.add.outer(counts, np.arange(n))
-    plot = drawing.confusion_plot(matrix, table)
-    assert plot._repr_png_() == drawing.confusion_plot(matrix, table)._repr_png_()
+    plot = confusion_plot(matrix, table)
+    assert plot._repr_png_() == confusion_plot(matrix, table)._repr_png_()
 
 
 def test_confusion_is_blue_on_the_diagonal_red_beside_it_and_gray_without_truth():
     table = table_of(["a", "b", "c"], colors=[(1, 1, 1), (2, 2, 2), (3, 3, 3)])
-    drawn = np.asarray(drawing.confusion_plot([[75, 25, 0], [0, 100, 0], [0, 0, 0]], table)).astype(int)
+    drawn = np.asarray(confusion_plot([[75, 25, 0], [0, 100, 0], [0, 0, 0]], table)).astype(int)
     from pixelwise.drawing.charts import AGREE, DIFFER, _shade
 
     def places(color):
@@ -428,18 +429,18 @@ def test_confusion_is_blue_on_the_diagonal_red_beside_it_and_gray_without_truth(
 
 def test_a_column_of_strangers_is_drawn_only_where_there_are_some():
     table = table_of(["a", "b"])
-    square = np.asarray(drawing.confusion_plot([[3, 1], [0, 4]], table))
-    np.testing.assert_array_equal(square, drawing.confusion_plot([[3, 1, 0], [0, 4, 0]], table))
-    assert not np.array_equal(square, drawing.confusion_plot([[3, 1, 1], [0, 4, 0]], table))
+    square = np.asarray(confusion_plot([[3, 1], [0, 4]], table))
+    np.testing.assert_array_equal(square, confusion_plot([[3, 1, 0], [0, 4, 0]], table))
+    assert not np.array_equal(square, confusion_plot([[3, 1, 1], [0, 4, 0]], table))
 
 
 @pytest.mark.parametrize("wrong", [[1, 2], [[1, 2, 3]], [[0.5, 1], [1, 1]], [[-1, 1], [1, 1]]])
 def test_wrong_matrices_and_counts_are_refused(wrong):
     table = table_of(["a", "b"])
     with pytest.raises(UsageError, match="confusion matrix of 2"):
-        drawing.confusion_plot(wrong, table)
+        confusion_plot(wrong, table)
     with pytest.raises(UsageError, match="2 whole numbers"):
-        drawing.stats_plot([1, 2, 3] if np.ndim(wrong) == 1 else wrong, table)
+        stats_plot([1, 2, 3] if np.ndim(wrong) == 1 else wrong, table)
 
 
 # -- sheets ------------------------------------------------------------------------------------------------
@@ -449,8 +450,8 @@ def test_worst_sheet_shows_truth_prediction_and_errors_side_by_side():
     image, truth = image_of(300, 350), np.zeros((300, 350), np.uint8)
     truth[100:200, 100:200] = 8
     prediction = np.roll(truth, 30, axis=1)
-    drawn = np.asarray(drawing.worst_sheet([Scored("one", image, truth, prediction, 0.4)], VOC))
-    tiles = [image, VOC.decode(truth), VOC.decode(prediction), drawing.error_map(image, truth, prediction, 255)]
+    drawn = np.asarray(worst_sheet([Scored("one", image, truth, prediction, 0.4)], VOC))
+    tiles = [image, VOC.decode(truth), VOC.decode(prediction), error_map(image, truth, prediction, 255)]
     step = (Style().inner - 3 * 20) // 4 + 20
     x = Style().margin + 1
     y = next(y for y in range(len(drawn) - 300) if (drawn[y, x : x + 350] == image[0]).all())
@@ -472,14 +473,14 @@ def test_shares_below_a_scored_row_are_of_the_pixels_that_count():
 def test_predictions_that_are_no_class_are_drawn_and_named():
     truth = np.zeros((50, 60), np.uint8)
     prediction = np.full((50, 60), -3)
-    drawn = np.asarray(drawing.worst_sheet([Scored("odd", image_of(50, 60), truth, prediction, 0.0)], VOC))
+    drawn = np.asarray(worst_sheet([Scored("odd", image_of(50, 60), truth, prediction, 0.0)], VOC))
     assert (drawn == STRAY).all(axis=2).sum() > 50 * 60
     assert class_name(-3, VOC) == "id -3 (no class)"
     with pytest.raises(PairError, match="odd"):
-        drawing.worst_sheet([Scored("odd", image_of(50, 60), truth, prediction[1:], 0.0)], VOC)
+        worst_sheet([Scored("odd", image_of(50, 60), truth, prediction[1:], 0.0)], VOC)
 
 
-@pytest.mark.parametrize("sheet", [drawing.worst_sheet, drawing.plan_sheet])
+@pytest.mark.parametrize("sheet", [worst_sheet, plan_sheet])
 def test_an_empty_sheet_is_refused(sheet):
     with pytest.raises(UsageError, match="nothing to show"):
         sheet([], VOC)
@@ -490,7 +491,7 @@ def test_plan_sheet_draws_windows_and_renderings_on_the_page(n):
     image, label = image_of(120, 160), np.zeros((120, 160), np.uint8)
     square = np.array([[10, 10], [90, 10], [90, 90], [10, 90]], float)
     draws = [Draw(square + 5 * k, image_of(80, 80), label[:80, :80]) for k in range(n)]
-    picture = drawing.plan_sheet([Planned("p", image, label, draws)], VOC)
+    picture = plan_sheet([Planned("p", image, label, draws)], VOC)
     assert picture.image.width == blocks.STANDARD_WIDTH
     if n:
         shown = np.asarray(picture)
@@ -523,10 +524,10 @@ def test_a_window_far_away_does_not_shrink_the_image_to_nothing():
 def test_no_label_whatever_stops_a_drawing(label):
     image = np.zeros((*label.shape, 3), np.uint8)
     for drawn in (
-        drawing.overlay(image, label, VOC),
-        drawing.error_map(image, label, label[::-1], 255),
-        drawing.instance_overlay(image, label, label == 255),
+        overlay(image, label, VOC),
+        error_map(image, label, label[::-1], 255),
+        instance_overlay(image, label, label == 255),
     ):
         assert drawn.shape == image.shape
         assert drawn.dtype == np.uint8
-    assert sum(share for _, share in drawing.shares(label)) == pytest.approx(1)
+    assert sum(share for _, share in shares(label)) == pytest.approx(1)

@@ -718,7 +718,7 @@ def test_datasets_made_from_datasets_are_known_by_their_files(
     joined = concat([files, pw.open(voc_tree(tmp_path / "more", seed=1))])
     inventories = []
     with monkeypatch.context() as patch:
-        patch.setattr("pixelwise.dataset.FileSource.read", lambda *a, **k: pytest.fail("a pixel was read"))
+        patch.setattr("pixelwise.dataset.sources.FileSource.read", lambda *a, **k: pytest.fail("a pixel was read"))
         for dataset in (files, animals, vehicles, joined):
             inventories.append(writing.take_inventory(dataset, ["train"], "raw", 1 << 20))
     assert len({i.fingerprint for i in inventories}) == 4

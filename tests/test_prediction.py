@@ -396,7 +396,7 @@ import sys, resource
 import numpy as np
 import pixelwise as pw
 from pixelwise.classes import table_of
-from pixelwise.prediction import predict
+from pixelwise import predict
 
 height, width = int(sys.argv[1]), int(sys.argv[2])
 

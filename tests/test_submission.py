@@ -93,7 +93,7 @@ def test_cityscapes_gets_its_label_ids(tmp_path: Path) -> None:
 
 
 def test_the_label_ids_are_those_of_the_format() -> None:
-    tables = pytest.importorskip("pixelwise.formats.tables", reason="the table of the Cityscapes format")
+    tables = pytest.importorskip("pixelwise.formats.class_tables", reason="the table of the Cityscapes format")
     table = tables.table("cityscapes")
     assert table.names == CITYSCAPES_CLASSES
     assert np.array_equal(table.id_values[:19], BENCHMARKS["cityscapes"].values)

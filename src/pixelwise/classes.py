@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import kernels
 from .errors import LabelError, UnknownNameError, UsageError
 from .types import U8, Label
 
@@ -174,11 +175,9 @@ class ClassTable:
 
     @cached_property
     def _hash(self) -> tuple[NDArray[np.uint32], NDArray[np.uint16], int, int]:
-        from .kernels.color import perfect_hash
-
         colors = self.color_ids
         keys = np.array([r | g << 8 | b << 16 for r, g, b in colors], np.uint32)
-        return perfect_hash(keys, np.array(list(colors.values()), np.uint16))
+        return kernels.color.perfect_hash(keys, np.array(list(colors.values()), np.uint16))
 
     def encode(self, colors: U8, where: object = None) -> Label:
         """Colors to class ids: (H, W, 3) uint8 -> (H, W) of `dtype`. Exact.
@@ -186,8 +185,6 @@ class ClassTable:
         Raises LabelError `unknown-color` with the color, the number of its pixels, the first (x, y) and the
         nearest class where a color is not in the table. Thread-safe.
         """
-        from .kernels.color import encode_colors, encode_eights
-
         colors = np.ascontiguousarray(colors)
         if colors.ndim != 3 or colors.shape[2] != 3 or colors.dtype != np.uint8:
             raise UsageError(
@@ -203,9 +200,9 @@ class ClassTable:
         if flat.dtype == np.uint8 and sys.byteorder == "little" and pixels.ctypes.data % 8 == 0 == flat.ctypes.data % 8:
             done = len(flat) // 8 * 8
             words = pixels[:done].reshape(-1).view(np.uint64).reshape(-1, 3)
-            bad = encode_eights(words, pixels[:done], *table, flat[:done].reshape(-1, 8))
+            bad = kernels.color.encode_eights(words, pixels[:done], *table, flat[:done].reshape(-1, 8))
         if bad < 0:
-            bad = encode_colors(pixels[done:], *table, flat[done:])
+            bad = kernels.color.encode_colors(pixels[done:], *table, flat[done:])
         if bad >= 0:
             raise self._unknown_color(colors, where)
         return out

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import kernels
 from .classes import ClassTable
 from .codecs import Stored, decode_stored
 from .codecs.header import warn
@@ -111,8 +112,6 @@ def _without_alpha(pixels: NDArray[Any], where: object) -> NDArray[Any]:
 
 
 def _values_to_ids(values: NDArray[Any], palette: U8 | None, table: ClassTable, where: object) -> Label:
-    from .kernels.values import map_values, outside
-
     flat = values.reshape(-1)
     if table.values is None:
         dtype = values.dtype.type
@@ -120,11 +119,11 @@ def _values_to_ids(values: NDArray[Any], palette: U8 | None, table: ClassTable, 
         ignore = table.ignore_index
         if ignore is None or ignore > np.iinfo(dtype).max:
             ignore = top
-        if outside(flat, dtype(top), dtype(ignore)):
+        if kernels.values.outside(flat, dtype(top), dtype(ignore)):
             raise _out_of_range(values, palette, table, where)
         return np.asarray(values.astype(table.dtype, copy=False))
     out: NDArray[Any] = np.empty(values.shape, table.dtype)
-    if not map_values(flat, table.value_ids, out.reshape(-1)):
+    if not kernels.values.map_values(flat, table.value_ids, out.reshape(-1)):
         raise _out_of_range(values, palette, table, where)
     return out
 
@@ -155,10 +154,8 @@ def _value_list(table: ClassTable) -> str:
 
 def present(values: Label) -> NDArray[np.intp]:
     """The values that occur, ascending."""
-    from .kernels.values import mark_present
-
     seen = np.zeros(256 if values.dtype == np.uint8 else 65_536, np.uint8)
-    mark_present(np.ascontiguousarray(values).reshape(-1), seen)
+    kernels.values.mark_present(np.ascontiguousarray(values).reshape(-1), seen)
     return np.flatnonzero(seen)
 
 

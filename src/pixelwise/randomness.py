@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import kernels
 from .errors import UsageError
 from .types import F64, I64
 
@@ -24,10 +25,8 @@ class Draws:
 
     def uniform(self, transform: int, draw: int) -> F64:
         """(B,) float64 in [0, 1). transform: position in the list of transforms; draw: its 0-based draw, < 65536."""
-        from .kernels.random import uniforms
-
         out = np.empty(len(self.samples))
-        uniforms(
+        kernels.random.uniforms(
             np.uint64(self.seed),
             np.uint32(self.epoch),
             self.samples,
@@ -47,13 +46,12 @@ def check_seed(seed: int) -> int:
 
 def shuffled(positions: I64, n: int, seed: int, epoch: int) -> I64:
     """The sample at each position of the shuffled epoch: (k,) int64 in 0..n-1. Cost grows with log2(n) a position."""
-    from .kernels.random import permute
-
     out = np.empty(len(positions), np.int64)
     # 6 log2(n) rounds bring the shuffle near uniform (Hoang et al., theorem 4); small n need a floor.
     rounds = max(24, 6 * max(1, n - 1).bit_length())
     if n > 1:
-        permute(np.ascontiguousarray(positions, np.int64), n, np.uint64(seed), np.uint32(epoch), rounds, out)
+        positions = np.ascontiguousarray(positions, np.int64)
+        kernels.random.permute(positions, n, np.uint64(seed), np.uint32(epoch), rounds, out)
     else:
         out[:] = 0
     return out

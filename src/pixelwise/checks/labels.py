@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from ..errors import PairError
 from ..labels import check_pair
 from ..types import Finding
@@ -33,12 +34,11 @@ def interpolated(got: Reading) -> Iterator[Finding]:
         return
     if len(got.values) < 3 or any(f.code == "palette-conflict" for f in got.found):
         return  # two values have none between them, and neither have the indices of another palette
-    from ..kernels.image_measures import edges_between
 
     out = np.zeros(2, np.int64)
     void = _void(pixels, got)
     sampled = max(1, pixels.shape[0] // 128)
-    edges_between(pixels, void, sampled, out)
+    kernels.image_measures.edges_between(pixels, void, sampled, out)
     steps, mixed = out.tolist()
     if sampled * mixed >= MIXED_PIXELS and mixed >= MIXED_SHARE * steps:
         count = int(mixed_pixels(pixels, int(void)).sum())

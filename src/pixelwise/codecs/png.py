@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
+from .. import kernels
 from ..errors import FileError, UsageError
 from ..types import U8, Finding
 from .header import Header, check_size, corrupt, exif_orientation, truncated, warn
@@ -208,15 +209,13 @@ def _rows(
     raw: NDArray[np.uint8], height: int, width: int, row: int, bits: int, channels: int, where: object
 ) -> NDArray[Any]:
     """Filtered rows to (height, width) or (height, width, channels) samples."""
-    from ..kernels.png import unfilter, unpack
-
     plain = np.empty((height, row), np.uint8)
-    bad = unfilter(raw, max(1, bits * channels // 8), np.zeros(row, np.uint8), plain)
+    bad = kernels.png.unfilter(raw, max(1, bits * channels // 8), np.zeros(row, np.uint8), plain)
     if bad >= 0:
         raise corrupt(f"row {bad} has a filter type that does not exist", where)
     if bits < 8:
         pixels = np.empty((height, width), np.uint8)
-        unpack(plain, bits, pixels)
+        kernels.png.unpack(plain, bits, pixels)
         return pixels
     shape = (height, width) if channels == 1 else (height, width, channels)
     if bits == 8:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from ..errors import FileError, UsageError
 from ..types import U8, Finding
 from .header import corrupt, warn
@@ -104,11 +105,9 @@ def _gray(bits: int) -> U8:
 
 
 def _looked_up(values: U8, lut: U8, where: object) -> U8:
-    from ..kernels.png import look_up
-
     out = np.empty((*values.shape, 3), np.uint8)
     # The kernel is compiled for writable memory, which a palette from a file's bytes is not.
-    bad = look_up(values.reshape(-1), lut.copy(), out.reshape(-1, 3))
+    bad = kernels.png.look_up(values.reshape(-1), lut.copy(), out.reshape(-1, 3))
     if bad >= 0:
         y, x = divmod(bad, values.shape[1])
         raise corrupt(f"index {values[y, x]} at x={x}, y={y} lies beyond the palette of {len(lut)} colors", where)

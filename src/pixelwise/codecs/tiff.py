@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
+from .. import kernels
 from ..errors import FileError
 from ..types import U8, Finding
 from .header import MAX_PIXELS, Header, check_size, corrupt, exif_value, truncated, warn
@@ -201,8 +202,6 @@ def _piece(
     where: object,
 ) -> NDArray[Any]:  # fmt: skip
     """One strip or tile as (rows, wide, depth) samples in the machine's byte order."""
-    from ..kernels.png import unpack
-
     row = (wide * depth * bits + 7) // 8
     raw = _unpack(packed, tags.one(_COMPRESSION, 1), rows * row, where)
     if len(raw) < rows * row:
@@ -210,7 +209,7 @@ def _piece(
     predictor = tags.one(_PREDICTOR, 1)
     if bits < 8 and predictor == 1:
         plain = np.empty((rows, wide), np.uint8)
-        unpack(raw[: rows * row].reshape(rows, row), bits, plain)
+        kernels.png.unpack(raw[: rows * row].reshape(rows, row), bits, plain)
         return plain[:, :, None]
     if predictor == 3 and dtype.kind == "f":
         shuffled = raw[: rows * row].reshape(rows, dtype.itemsize * wide, depth)
@@ -227,8 +226,6 @@ def _piece(
 
 def _unpack(packed: memoryview, how: int, expected: int, where: object) -> U8:
     """At most `expected` bytes of one strip or tile; fewer where it holds fewer."""
-    from ..kernels.tiff import unpack_bits, unpack_lzw
-
     source = np.frombuffer(packed, np.uint8)
     if how == 1:
         return source[:expected]
@@ -239,8 +236,8 @@ def _unpack(packed: memoryview, how: int, expected: int, where: object) -> U8:
             raise corrupt(f"the pixel stream is damaged: {error}", where) from None
     out = np.empty(expected, np.uint8)
     if how == _PACKBITS:
-        return out[: unpack_bits(source, out)]
-    done = unpack_lzw(source, np.zeros(4097, np.int64), np.zeros(4097, np.int64), out)
+        return out[: kernels.tiff.unpack_bits(source, out)]
+    done = kernels.tiff.unpack_lzw(source, np.zeros(4097, np.int64), np.zeros(4097, np.int64), out)
     if done < 0:
         raise corrupt("the LZW stream uses a code that it has not defined", where)
     return out[:done]

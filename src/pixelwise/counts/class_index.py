@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from ..arguments import is_whole
 from ..dataset.splits import Split
 from ..errors import UsageError
@@ -72,15 +73,13 @@ def class_index(
 def _places(
     label: Label, number: int, draws: Draws, positions: int
 ) -> tuple[NDArray[np.uint16], I64, NDArray[np.uint32]]:
-    from ..kernels.values import count_ids, find_ranks
-
     counts = np.zeros(number, np.int64)
-    count_ids(label, counts)
+    kernels.values.count_ids(label, counts)
     present = np.flatnonzero(counts)
     entry_of = np.full(number, -1, np.int64)
     entry_of[present] = np.arange(len(present))
     u = np.array([[draws.uniform(int(c), m)[0] for m in range(positions)] for c in present]).reshape(-1, positions)
     ranks = np.sort((u * counts[present][:, None]).astype(np.int64), axis=1)
     out = np.zeros((len(present), positions, 2), np.uint32)
-    find_ranks(label, entry_of, ranks, np.zeros((len(present), 2), np.int64), out)
+    kernels.values.find_ranks(label, entry_of, ranks, np.zeros((len(present), 2), np.int64), out)
     return present.astype(np.uint16), counts[present], out

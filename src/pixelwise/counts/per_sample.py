@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from ..dataset.sources import ArraySource, FileSource
 from ..dataset.splits import Split
 from ..errors import UsageError
@@ -30,14 +31,12 @@ def count_label(label: Label, classes: int, ignore_index: int | None) -> NDArray
 
     The label holds only ids of the table, as every reader gives it.
     """
-    from ..kernels.values import count_bytes, count_values
-
     flat = np.ascontiguousarray(label).reshape(-1)
     counts = np.zeros(256 if flat.dtype == np.uint8 else 65_536, np.int64)
     if flat.dtype == np.uint8:
-        count_bytes(flat, flat[: len(flat) // 8 * 8].view(np.uint64), counts)
+        kernels.values.count_bytes(flat, flat[: len(flat) // 8 * 8].view(np.uint64), counts)
     else:
-        count_values(flat, counts)
+        kernels.values.count_values(flat, counts)
     out = np.zeros(classes + 1, np.int64)
     known = min(classes, len(counts))
     out[:known] = counts[:known]

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from ..classes import ClassTable
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
@@ -244,10 +245,8 @@ class _Measured(NamedTuple):
 
 
 def _measure(sample: Sample, classes: ClassTable) -> _Measured:
-    from ..kernels.image_measures import channel_sums
-
     sums = np.zeros((2, 3), np.uint64)
-    channel_sums(np.ascontiguousarray(sample.image).reshape(-1, 3), sums)
+    kernels.image_measures.channel_sums(np.ascontiguousarray(sample.image).reshape(-1, 3), sums)
     label = sample.label
     return _Measured(
         sample.size, sums, None if label is None else count_label(label, len(classes), classes.ignore_index)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from ..classes import ClassTable
 from ..types import Clock, Finding, Label, Origin, Sample, Source, Window, origin_of
 
@@ -88,10 +89,8 @@ class RelabeledSource:
 
 def relabel(label: Label, ids: NDArray[np.int32], classes: ClassTable) -> Label:
     """(H, W) ids through the table `ids`, as `classes.dtype`."""
-    from ..kernels.values import map_values
-
     out: NDArray[Any] = np.empty(label.shape, classes.dtype)
-    map_values(np.ascontiguousarray(label).reshape(-1), ids, out.reshape(-1))
+    kernels.values.map_values(np.ascontiguousarray(label).reshape(-1), ids, out.reshape(-1))
     return out
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from ..errors import ScoreError
 from ..types import Label, Size
 from .tiles import Average, Tile
@@ -45,8 +46,6 @@ class Mosaic:
         Smaller or larger logits are interpolated to the image's pixels bilinearly, by pixel centers (torch's
         `align_corners=False`), edges repeated. ScoreError `nan-logits`.
         """
-        from ..kernels.blend import add_rows
-
         for axis, mirrored in enumerate(tile.mirrored):
             if mirrored:
                 logits = np.flip(logits, 1 + axis)
@@ -62,7 +61,7 @@ class Mosaic:
         step = _CHUNK if self._alone else height
         for first in range(0, height, step):
             last = min(height, first + step)
-            add_rows(
+            kernels.blend.add_rows(
                 logits, first, last, *rows, *columns, resized, self._softmax,
                 tile.weight_y, tile.weight_x, tile.y0, tile.x0, scratch, self._sums,
             )  # fmt: skip
@@ -75,12 +74,12 @@ class Mosaic:
 
     def _take(self, row: int) -> None:
         # No tile to come reaches above `row`.
-        from ..kernels.blend import take_rows
 
         if row <= self._done:
             return
         width = self.label.shape[1]
-        bad = take_rows(self._sums, self._done, row, np.empty(width), np.empty(width, np.int32), self.label)
+        scratch = np.empty(width), np.empty(width, np.int32)
+        bad = kernels.blend.take_rows(self._sums, self._done, row, *scratch, self.label)
         if bad >= 0:
             raise ScoreError(
                 f"logits are NaN in row {bad}",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from ..classes import ClassTable
 from ..dataset.sources import FileSource
 from ..errors import LabelError
@@ -102,12 +103,10 @@ class Canvas:
 
     def add(self, shape: Shape, where: object) -> None:
         """Draw `shape` over what is there, pixel for pixel as pycocotools does. LabelError `bad-polygon`, `bad-rle`."""
-        from ..kernels.polygon import fill, fill_runs, outline, paint
-
         y0, y1, x0, x1 = 0, self.label.shape[0], 0, self.label.shape[1]
         if shape.runs is not None:
             runs = _lengths(shape.runs, self._mask.size, where)
-            if not fill_runs(runs, self._mask):
+            if not kernels.polygon.fill_runs(runs, self._mask):
                 raise LabelError(
                     f"run lengths of {int(runs.sum())} pixels, the image has {self._mask.size}",
                     code="bad-rle", where=where, fix="the annotation belongs to an image of another size",
@@ -117,11 +116,11 @@ class Canvas:
             for points in shape.polygons:
                 # One row and column more than the bounds: the flips of a column end in the row below it.
                 flips, mask = self._flips[y0 : y1 + 1, x0:x1], self._mask[y0:y1, x0:x1]
-                outline(points, y0, x0, flips)
-                fill(flips, mask)
+                kernels.polygon.outline(points, y0, x0, flips)
+                kernels.polygon.fill(flips, mask)
         mask = self._mask[y0:y1, x0:x1]
-        paint(mask, self.label.dtype.type(shape.category), self.label[y0:y1, x0:x1])
-        paint(mask, np.uint16(shape.number), self.instances[y0:y1, x0:x1])
+        kernels.polygon.paint(mask, self.label.dtype.type(shape.category), self.label[y0:y1, x0:x1])
+        kernels.polygon.paint(mask, np.uint16(shape.number), self.instances[y0:y1, x0:x1])
         mask[:] = 0
 
 
@@ -148,12 +147,10 @@ def polygon(values: Any, where: object) -> F64:
 
 
 def _lengths(runs: I64 | bytes, pixels: int, where: object) -> I64:
-    from ..kernels.polygon import run_lengths
-
     if not isinstance(runs, bytes):
         return runs
     counts = np.zeros(len(runs) + 1, np.int64)
-    n = run_lengths(np.frombuffer(runs, np.uint8), counts)
+    n = kernels.polygon.run_lengths(np.frombuffer(runs, np.uint8), counts)
     if n < 0:
         raise LabelError("damaged run lengths", code="bad-rle", where=where)
     return counts[:n]

@@ -5,3 +5,28 @@ and dtypes; a kernel that is handed wrong ones reads or writes foreign memory. T
 is imported, and numba with it, when it is first used: write `from .. import kernels` at the top of a file, and
 `kernels.values.outside(...)` at the call.
 """
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from . import blend as blend
+    from . import color as color
+    from . import count as count
+    from . import image_measures as image_measures
+    from . import png as png
+    from . import polygon as polygon
+    from . import random as random
+    from . import resample as resample
+    from . import tiff as tiff
+    from . import values as values
+    from . import window as window
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f".{name}", __name__)

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from ..transforms.plans import F64, I64, Others, Plans, Relabel, Rendered
 from ..types import U8, Label, Plan, Sample, Window
 
@@ -168,7 +169,7 @@ class Renderer:
         self._windows: list[list[int]] = _windows(first).tolist()
 
     def _table(self) -> I64:
-        from ..kernels import window as w
+        w = kernels.window
 
         plans, images = self.plans, self.slot.images
         jobs = np.zeros((len(plans), w.WIDE), np.int64)
@@ -186,7 +187,7 @@ class Renderer:
 
     def write(self, k: int, sample: Sample) -> None:
         """Render sample k of the batch from the pixels of `window(k)`."""
-        from ..kernels import window as w
+        w = kernels.window
 
         y0, x0, _, _ = self._windows[k]
         image, label = sample.image, sample.label
@@ -243,7 +244,7 @@ class Renderer:
         without gaps, and labels, (H, W) of `label_dtype` (uint8 or uint16); the memory must stay until the call
         returns.
         """
-        from ..kernels import window as w
+        w = kernels.window
 
         dtype = None if labels is None else np.dtype(label_dtype)
         if self.plans.stages:
@@ -273,7 +274,7 @@ class Renderer:
 
     def fill(self, k: int) -> None:
         """Make sample k of the batch nothing but padding: fill color and `ignore_index`."""
-        from ..kernels import window as w
+        w = kernels.window
 
         self._jobs[k, w.OUT_H : w.OUT_W + 1] = 0
         self._jobs[k, w.KIND] = w.COPY
@@ -325,13 +326,13 @@ class Renderer:
         return Rendered(planes[:, :h, :w], label, unit, self._palette.fill[k].astype(np.float64), self.ignore_index)
 
     def _run_labels(self, first: int, last: int, label_dtype: Any) -> None:
-        from ..kernels import window as w
+        w = kernels.window
 
         labels, zero, jobs = self.slot.labels, _ZEROS[label_dtype], self._jobs
         if w.COPY in self._kinds:
             w.render_label(jobs, first, last, zero, self._ignore, labels)
         if self._kinds - {w.COPY}:
-            from ..kernels import resample
+            resample = kernels.resample
 
             if w.SCALE in self._kinds:
                 resample.scale_label(jobs, self._matrix, first, last, zero, self._ignore, labels)
@@ -339,7 +340,7 @@ class Renderer:
                 resample.warp_label(jobs, self._matrix, first, last, zero, self._ignore, labels)
 
     def _run_images(self, first: int, last: int) -> None:
-        from ..kernels import window as w
+        w = kernels.window
 
         images = self.slot.images
         if images.dtype != np.float16:
@@ -353,7 +354,7 @@ class Renderer:
             w.to_half(scratch.reshape(-1), images[k].reshape(-1).view(np.uint16))
 
     def _paint(self, jobs: I64, these: slice, images: NDArray[Any]) -> None:
-        from ..kernels import window as w
+        w = kernels.window
 
         p, kinds, n = self._palette, self._kinds, len(jobs)
         matrix, fill = self._matrix[these], p.fill[these]
@@ -367,7 +368,7 @@ class Renderer:
             else:
                 w.render_colored(jobs, 0, n, *colors, planes)
         if kinds - {w.COPY}:
-            from ..kernels import resample
+            resample = kernels.resample
 
             if w.SCALE in kinds:
                 resample.scale_image(jobs, matrix, 0, n, *colors, planes)
@@ -388,7 +389,7 @@ def _is_copy(matrix: F64) -> NDArray[np.bool_]:
 
 def _place(jobs: I64, matrix: F64, size: I64) -> None:
     """Write the columns of the job table that follow from the matrix."""
-    from ..kernels import window as w
+    w = kernels.window
 
     copy, axes = _is_copy(matrix), matrix[:, (0, 1), (0, 1)]
     straight = (matrix[:, 0, 1] == 0) & (matrix[:, 1, 0] == 0)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
+
 _NO_IGNORE = -(1 << 63)  # no label holds it
 _MOST_PIXELS = 1 << 31  # of one kernel call, whose scratch counts in 32 bits
 
@@ -16,12 +18,10 @@ def count_ids(
     truth: NDArray[Any], prediction: NDArray[Any], classes: int, ignore: int | None, counts: NDArray[np.int64]
 ) -> None:
     """Add the pairs of two integer arrays of one size to `counts`, laid out as in `kernels.count`."""
-    from ..kernels.count import count_bytes, count_pairs
-
     void = _NO_IGNORE if ignore is None else ignore
     truth, prediction = _flat(truth), _flat(prediction)
     if classes > 254:  # classes, void and "no class" do not fit in a byte
-        count_pairs(truth, prediction, classes, void, counts)
+        kernels.count.count_pairs(truth, prediction, classes, void, counts)
         return
     rows_of_bytes, rows_of_narrowed, columns = _tables(classes, void)
     rows = rows_of_bytes
@@ -34,7 +34,7 @@ def count_ids(
         t, p = (_aligned(a[start : start + _MOST_PIXELS]) for a in (truth, prediction))
         whole = len(t) // 8 * 8
         words = t[:whole].view(np.uint64), p[:whole].view(np.uint64)
-        count_bytes(t, p, *words, rows, columns, lanes, counts)
+        kernels.count.count_bytes(t, p, *words, rows, columns, lanes, counts)
 
 
 @lru_cache
@@ -56,11 +56,10 @@ def argmax_ids(logits: NDArray[Any], out: NDArray[Any]) -> int:
     Returns the flat index of the first pixel with a NaN, in which case `out` is not complete, or -1.
     Thread-safe.
     """
-    from ..kernels.count import BLOCK, argmax
-
     wide = np.dtype(np.float32 if logits.dtype.itemsize <= 4 else np.float64)
     planes = np.ascontiguousarray(logits, wide).reshape(len(logits), -1)
-    return int(argmax(planes, np.empty(BLOCK, wide), np.empty(BLOCK, np.int32), out.reshape(-1)))
+    block = kernels.count.BLOCK
+    return int(kernels.count.argmax(planes, np.empty(block, wide), np.empty(block, np.int32), out.reshape(-1)))
 
 
 def _flat(ids: NDArray[Any]) -> NDArray[Any]:
@@ -69,10 +68,8 @@ def _flat(ids: NDArray[Any]) -> NDArray[Any]:
 
 
 def _narrow(ids: NDArray[Any], classes: int, ignore: int, other: int) -> NDArray[np.uint8]:
-    from ..kernels.count import narrow
-
     out = np.empty(len(ids), np.uint8)
-    narrow(ids, classes, ignore, other, out)
+    kernels.count.narrow(ids, classes, ignore, other, out)
     return out
 
 

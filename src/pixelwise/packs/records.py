@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from ..codecs import encode_png, parse_header
 from ..dataset.sources import FileSource
 from ..errors import LabelError, PairError
@@ -60,8 +61,6 @@ def fetch(inventory: Inventory, record: int) -> Record:
 
 
 def _ids(inventory: Inventory, sample: Sample) -> NDArray[Any]:
-    from ..kernels.values import outside
-
     classes = inventory.dataset.classes
     label: NDArray[Any] = np.ascontiguousarray(sample.label)
     if label.dtype in (np.uint8, np.uint16):
@@ -69,7 +68,7 @@ def _ids(inventory: Inventory, sample: Sample) -> NDArray[Any]:
         ignore = classes.ignore_index
         if ignore is None or ignore > np.iinfo(label.dtype).max:
             ignore = top
-        if not outside(label.reshape(-1), label.dtype.type(top), label.dtype.type(ignore)):
+        if not kernels.values.outside(label.reshape(-1), label.dtype.type(top), label.dtype.type(ignore)):
             return label.astype(classes.dtype, copy=False)
     raise LabelError(
         f"the label ({label.dtype}) holds values that are no class", code="class-out-of-range", where=sample.name,

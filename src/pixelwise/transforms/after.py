@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from ..arguments import check_probability, check_range
 from ..errors import UsageError
 from ..types import Range
@@ -91,10 +92,10 @@ class GaussianNoise:
         def add(k: int, rendered: Rendered) -> None:
             if not chosen[k]:
                 return
-            from ..kernels.random import normal
 
             noise = np.empty(rendered.image.shape, np.float32)
-            normal(np.uint32(key[k] & np.uint64(0xFFFFFFFF)), np.uint32(key[k] >> np.uint64(32)), _quantiles(), noise)
+            low, high = np.uint32(key[k] & np.uint64(0xFFFFFFFF)), np.uint32(key[k] >> np.uint64(32))
+            kernels.random.normal(low, high, _quantiles(), noise)
             noise *= (sigma[k] * rendered.unit)[:, None, None]
             _store(rendered.image, rendered.image + noise)
 

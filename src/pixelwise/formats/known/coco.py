@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...classes import ClassTable
 from ...codecs import decode_stored
 from ...dataset.dataset import Dataset
@@ -279,7 +280,6 @@ def _read_panoptic(
     folder: Path, table: ClassTable, entries: Sequence[tuple[str, Any, Any]], index: int, size: Size,
     notes: list[Finding] | None,
 ) -> tuple[Label, Label]:  # fmt: skip
-    from ...kernels.polygon import look_up_ids
 
     name, ids, classes = entries[index]
     path = folder / name
@@ -290,7 +290,7 @@ def _read_panoptic(
     label: Any = np.empty(size, table.dtype)
     numbers: Any = np.empty(size, np.uint32)
     flat = np.ascontiguousarray(pixels).reshape(-1, 3)
-    bad = look_up_ids(flat, ids, classes, label.reshape(-1), numbers.reshape(-1))
+    bad = kernels.polygon.look_up_ids(flat, ids, classes, label.reshape(-1), numbers.reshape(-1))
     if bad >= 0:
         r, g, b = (int(v) for v in flat[bad])
         raise LabelError(
