@@ -1,0 +1,84 @@
+"""What a verb is given (a path, a Dataset or a Split, and names of splits) as the dataset or the split it works on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from ..dataset.dataset import Dataset
+from ..dataset.sources import FileSource
+from ..dataset.splits import Split, Splits
+from ..dataset.views import JoinedSource
+from ..errors import UsageError
+from .opening import open as open_dataset
+
+Data: TypeAlias = Dataset | Split | str | os.PathLike[str]
+SplitNames: TypeAlias = str | Iterable[str] | None
+
+
+def as_dataset(data: Data, splits: SplitNames = None, *, verb: str, **options: Any) -> Dataset:
+    """The dataset that `data` is or names, with only the splits of these names (default: all), read when asked for.
+
+    A Split becomes a dataset of one split. verb: the caller's name, for messages. options: for `open`, if `data` is a
+    path. UsageError for anything else, UnknownNameError for a split that does not exist.
+    """
+    if isinstance(data, (str, os.PathLike)):
+        data = open_dataset(data, **options)
+    elif options:
+        raise UsageError(
+            f"{verb}() takes {', '.join(options)} only with a path, got a {type(data).__name__}", code="bad-argument"
+        )
+    if isinstance(data, Split):
+        split = data
+        root = split.source.root if isinstance(split.source, FileSource) else Path()
+        data = Dataset(root, "split", split.classes, Splits({split.name: lambda: split}))
+    if not isinstance(data, Dataset):
+        raise UsageError(
+            f"{verb}() takes a path, a Dataset or a Split, got {type(data).__name__}", code="bad-argument"
+        )
+    names = split_names(splits, verb)
+    if names is None:
+        return data
+    for name in names:
+        if name not in data.splits:
+            data[name]  # raises, naming the splits that exist
+    made = data.splits
+    return replace(data, splits=Splits({name: lambda name=name: made[name] for name in names}))  # type: ignore[misc]
+
+
+def as_split(
+    data: Data, splits: SplitNames = None, *, verb: str, prefer: Sequence[str] = (), **options: Any
+) -> Split:
+    """The split that `data` is or names; several are joined, in the order of `splits`.
+
+    prefer: if `splits` is None and the dataset has several, the first of these names that it has, else its first.
+    Raises as `as_dataset`, and UsageError `empty-dataset` for a dataset without splits.
+    """
+    if isinstance(data, Split) and splits is None:
+        return data
+    dataset = as_dataset(data, splits, verb=verb, **options)
+    names = list(dataset.splits)
+    if not names:
+        raise UsageError("the dataset has no splits", code="empty-dataset", where=dataset.root)
+    if splits is None:
+        return dataset[next((name for name in prefer if name in names), names[0])]
+    parts = [dataset[name] for name in names]
+    if len(parts) == 1:
+        return parts[0]
+    labeled = all(p.source.has_labels for p in parts)
+    source = JoinedSource(parts, list(chain.from_iterable(p.names for p in parts)), labeled)
+    return Split("+".join(names), dataset.classes, source, None, tuple(chain.from_iterable(p.notes for p in parts)))
+
+
+def split_names(splits: SplitNames, verb: str) -> list[str] | None:
+    """`splits` as a list without repeats, a single name as a list of one, or None. UsageError for anything else."""
+    if splits is None:
+        return None
+    names = [splits] if isinstance(splits, str) else list(splits) if isinstance(splits, Iterable) else [splits]
+    if not names or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"{verb}(splits=) takes a name or a list of names, got {splits!r}", code="bad-argument")
+    return list(dict.fromkeys(names))
