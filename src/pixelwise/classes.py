@@ -187,9 +187,7 @@ class ClassTable:
         """
         colors = np.ascontiguousarray(colors)
         if colors.ndim != 3 or colors.shape[2] != 3 or colors.dtype != np.uint8:
-            raise UsageError(
-                f"colors must be (H, W, 3) uint8, got {colors.shape} {colors.dtype}", code="bad-argument"
-            )
+            raise UsageError(f"colors must be (H, W, 3) uint8, got {colors.shape} {colors.dtype}")
         height, width = colors.shape[:2]
         out: Label = np.empty((height, width), np.uint16)
         if self.dtype is np.uint8:

@@ -112,10 +112,7 @@ def build_colormap(colors: Sequence[Sequence[int]] = VOC_SEG_COLORS) -> NDArray[
     """
     rows = np.asarray(colors)
     if rows.ndim != 2 or rows.shape[1] != 3 or len(rows) > 256 or rows.dtype.kind not in "iu" or not _are_bytes(rows):
-        raise UsageError(
-            f"colors are up to 256 rows of three whole numbers in 0..255, got {rows.shape} {rows.dtype}",
-            code="bad-argument",
-        )
+        raise UsageError(f"colors are up to 256 rows of three whole numbers in 0..255, got {rows.shape} {rows.dtype}")
     table = np.zeros(256**3, np.uint8)
     for i, (r, g, b) in enumerate(rows.tolist()):
         table[(r * 256 + g) * 256 + b] = i
@@ -126,9 +123,7 @@ def colors_to_indices(colors: U8, colormap: NDArray[np.uint8]) -> NDArray[np.uin
     """(H, W, 3) colors to (H, W) class ids by `build_colormap`'s table; void and unknown colors become 0."""
     given = np.asarray(colors)
     if given.shape[-1:] != (3,) or given.dtype.kind not in "iu" or not _are_bytes(given):
-        raise UsageError(
-            f"colors are (H, W, 3) whole numbers in 0..255, got {given.shape} {given.dtype}", code="bad-argument"
-        )
+        raise UsageError(f"colors are (H, W, 3) whole numbers in 0..255, got {given.shape} {given.dtype}")
     wide = given.astype(np.int32)
     return np.asarray(colormap[(wide[..., 0] * 256 + wide[..., 1]) * 256 + wide[..., 2]])
 
@@ -167,7 +162,7 @@ class SegmentationDataset:
 
     def __init__(self, images: Sequence[U8], labels: Sequence[U8], height: int, width: int, seed: int = 0) -> None:
         if len(images) != len(labels):
-            raise UsageError(f"{len(images)} images but {len(labels)} labels", code="bad-argument")
+            raise UsageError(f"{len(images)} images but {len(labels)} labels")
         kept = [i for i, image in enumerate(images) if image.shape[0] >= height and image.shape[1] >= width]
         self.dropped = len(images) - len(kept)
         self._source = ArraySource([images[i] for i in kept], [_CHAPTER.encode(labels[i]) for i in kept])
@@ -226,7 +221,7 @@ def load_data_voc_segmentation(
 
         home = Path(voc_dir)
         if home.parts[-2:] != ("VOCdevkit", "VOC2012"):
-            raise UsageError(f"downloads go to a folder VOCdevkit/VOC2012, got {home}", code="bad-argument")
+            raise UsageError(f"downloads go to a folder VOCdevkit/VOC2012, got {home}")
         get("voc2012", home.parents[1])
     voc = _open(voc_dir, classes=_CHAPTER)
 

@@ -101,6 +101,11 @@ class UsageError(PixelwiseError, ValueError):
 
     exit_code = 2
 
+    def __init__(
+        self, message: str, *, code: str = "bad-argument", where: object = None, fix: str | None = None
+    ) -> None:
+        super().__init__(message, code=code, where=where, fix=fix)
+
 
 class UnknownNameError(UsageError, KeyError):
     """A split, class, format or protocol of that name does not exist."""

@@ -40,7 +40,7 @@ class Draws:
 def check_seed(seed: int) -> int:
     """The seed, if it is one: an integer in 0..2^64-1."""
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or not 0 <= seed < 1 << 64:
-        raise UsageError(f"seed must be an integer in 0..2^64-1, got {seed!r}", code="bad-argument")
+        raise UsageError(f"seed must be an integer in 0..2^64-1, got {seed!r}")
     return int(seed)
 
 

@@ -27,7 +27,7 @@ def thread_count(threads: int | None) -> int:
     if threads is None:
         return default_threads()
     if threads < 1:
-        raise UsageError(f"threads must be at least 1, got {threads}", code="bad-argument")
+        raise UsageError(f"threads must be at least 1, got {threads}")
     return threads
 
 

@@ -75,12 +75,12 @@ class TensorLoader:
     ) -> None:
         if not isinstance(loader, Loader):
             raise UsageError(
-                f"a TensorLoader takes a Loader, got {type(loader).__name__}", code="bad-argument",
+                f"a TensorLoader takes a Loader, got {type(loader).__name__}",
                 fix="make it with pixelwise.Loader(split, ...)",
             )  # fmt: skip
         for name, kind in (("dtype", dtype), ("label_dtype", label_dtype or torch.int64)):
             if not isinstance(kind, torch.dtype):
-                raise UsageError(f"{name} is a torch.dtype such as torch.int64, got {kind!r}", code="bad-argument")
+                raise UsageError(f"{name} is a torch.dtype such as torch.int64, got {kind!r}")
         self.loader = loader
         self.device = torch.device(device)
         self.dtype = dtype
@@ -183,7 +183,7 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
 
     def __init__(self, split: Split, transforms: Sequence[Transform], seed: int) -> None:
         if not isinstance(split, Split):
-            raise UsageError(f"a Split is read, got {type(split).__name__}", code="bad-argument")
+            raise UsageError(f"a Split is read, got {type(split).__name__}")
         self.split = split
         self.transforms = check_transforms(transforms)
         self.seed = check_seed(seed)
@@ -197,7 +197,7 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
     def set_epoch(self, epoch: int) -> None:
         """Random draws are those of this epoch from now on, in this process and in all workers."""
         if not is_whole(epoch) or not 0 <= epoch < 1 << 32:
-            raise UsageError(f"epoch is a whole number in 0..2^32-1, got {epoch!r}", code="bad-argument")
+            raise UsageError(f"epoch is a whole number in 0..2^32-1, got {epoch!r}")
         self._epoch[0] = epoch
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:

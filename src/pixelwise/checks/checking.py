@@ -68,7 +68,7 @@ def _dataset(data: Any, options: dict[str, Any]) -> Dataset:
         return Dataset(root, "split", data.classes, Splits({data.name: lambda: data}))
     if isinstance(data, (str, os.PathLike)):
         return open_dataset(data, **options)
-    raise UsageError(f"check takes a dataset, a split or a path, got {type(data).__name__}", code="bad-argument")
+    raise UsageError(f"check takes a dataset, a split or a path, got {type(data).__name__}")
 
 
 def _open_splits(dataset: Dataset, names: Iterable[str], collect: Collector) -> list[Split]:

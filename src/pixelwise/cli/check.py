@@ -43,7 +43,7 @@ def check(
 ) -> None:
     """Find all problems of a dataset in one pass: files, lists, pairs, labels, splits, images."""
     if fail_on not in ("error", "warning"):
-        raise UsageError(f"--fail-on is error or warning, got {fail_on!r}", code="bad-argument")
+        raise UsageError(f"--fail-on is error or warning, got {fail_on!r}")
     with progress("checking") as update:
         found = check_dataset(open_path(path, labels, format), splits=split, threads=threads, progress=update)
     _print_findings(found, limit)

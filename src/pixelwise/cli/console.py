@@ -84,5 +84,5 @@ def parse_size(text: str) -> tuple[int, int]:
     """'320x480' as (height, width)."""
     match = re.fullmatch(r"(\d+)[x×](\d+)", text.strip().lower())
     if match is None:
-        raise UsageError(f"a size is HEIGHTxWIDTH, such as 320x480, got {text!r}", code="bad-argument")
+        raise UsageError(f"a size is HEIGHTxWIDTH, such as 320x480, got {text!r}")
     return int(match[1]), int(match[2])

@@ -59,7 +59,7 @@ def init(
     from ..formats.toml import FILE, text_of
 
     if (images is None) != (labels is None):
-        raise UsageError("give both --images and --labels, or neither", code="bad-argument")
+        raise UsageError("give both --images and --labels, or neither")
     target = path / FILE if output is None else output
     if target.exists():
         raise UsageError("is there already", code="exists", where=target, fix="edit it, or move it away")

@@ -84,7 +84,7 @@ def score(
     Exit 1 where a prediction is missing, of another size, out of range or unreadable, or where one is of no sample.
     """
     if worst is not None and worst < 1:
-        raise UsageError(f"--worst must be at least 1, got {worst}", code="bad-argument")
+        raise UsageError(f"--worst must be at least 1, got {worst}")
     chosen = _split(dataset, split, labels)
     stored: Any = "values" if values else "ids"
 
@@ -129,7 +129,7 @@ def score(
 def _model(name: str) -> Any:
     module, _, attribute = name.partition(":")
     if not module or not attribute:
-        raise UsageError(f"a model is MODULE:NAME, got {name!r}", code="bad-argument")
+        raise UsageError(f"a model is MODULE:NAME, got {name!r}")
     sys.path.insert(0, os.getcwd())
     try:
         made = getattr(importlib.import_module(module), attribute)

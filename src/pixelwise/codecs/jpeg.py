@@ -149,10 +149,7 @@ def _odd_sampling(data: bytes, header: Header, where: object) -> U8:
 def encode(image: U8, quality: int = 90, subsampling: str = "420") -> bytes:
     """JPEG bytes of an (H, W, 3) RGB or (H, W) gray uint8 image."""
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-        raise UsageError(
-            f"a JPEG is made of (H, W, 3) or (H, W) uint8, got {image.shape} {image.dtype}",
-            code="bad-argument",
-        )
+        raise UsageError(f"a JPEG is made of (H, W, 3) or (H, W) uint8, got {image.shape} {image.dtype}")
     pixels = np.ascontiguousarray(image)
     if pixels.ndim == 2:
         return bytes(simplejpeg.encode_jpeg(pixels[:, :, None], quality, "GRAY", "Gray"))

@@ -269,10 +269,7 @@ def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level
             (ndim == 2 and dtype in (np.uint8, np.uint16)) or (ndim == 3 and pixels.shape[2] == 3 and dtype == np.uint8)
         )
     ):
-        raise UsageError(
-            f"a PNG is made of (H, W) uint8 or uint16 or (H, W, 3) uint8, got {pixels.shape} {dtype}",
-            code="bad-argument",
-        )
+        raise UsageError(f"a PNG is made of (H, W) uint8 or uint16 or (H, W, 3) uint8, got {pixels.shape} {dtype}")
     color, extra = (_RGB if ndim == 3 else _GRAY), b""
     if palette is not None:
         color, extra = _PALETTE, _chunk_bytes(b"PLTE", _checked_palette(pixels, palette))
@@ -297,13 +294,11 @@ def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level
 
 def _checked_palette(pixels: NDArray[Any], palette: U8) -> bytes:
     if pixels.ndim != 2 or pixels.dtype != np.uint8:
-        raise UsageError("a palette PNG is made of (H, W) uint8 indices", code="bad-argument")
+        raise UsageError("a palette PNG is made of (H, W) uint8 indices")
     if palette.dtype != np.uint8 or palette.ndim != 2 or palette.shape[1] != 3 or not 0 < len(palette) <= 256:
-        raise UsageError(f"a palette is (1..256, 3) uint8, got {palette.shape} {palette.dtype}", code="bad-argument")
+        raise UsageError(f"a palette is (1..256, 3) uint8, got {palette.shape} {palette.dtype}")
     if int(pixels.max()) >= len(palette):
-        raise UsageError(
-            f"index {int(pixels.max())} lies beyond a palette of {len(palette)} colors", code="bad-argument"
-        )
+        raise UsageError(f"index {int(pixels.max())} lies beyond a palette of {len(palette)} colors")
     return palette.tobytes()
 
 

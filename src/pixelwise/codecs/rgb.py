@@ -118,7 +118,7 @@ def _scaled(pixels: NDArray[Any], value_range: Range, where: object) -> U8:
     """`value_range` to 0..255, rounded to the nearest, clipped beyond. FileError `not-finite` for NaN."""
     low, high = (float(v) for v in value_range)
     if not low < high:
-        raise UsageError(f"value_range must rise, got {value_range}", code="bad-argument")
+        raise UsageError(f"value_range must rise, got {value_range}")
     if pixels.dtype == np.uint16:
         return np.take(_to_bytes(np.arange(65_536), low, high), pixels)
     if pixels.dtype.kind == "f" and np.isnan(pixels).any():

@@ -43,7 +43,7 @@ def class_index(
     if not split.source.has_labels:
         raise UsageError(f"the split {split.name!r} has no labels", code="no-labels")
     if not is_whole(positions) or positions < 1:
-        raise UsageError(f"positions must be a whole number above 0, got {positions!r}", code="bad-argument")
+        raise UsageError(f"positions must be a whole number above 0, got {positions!r}")
     if not len(split):
         raise UsageError(f"the split {split.name!r} is empty", code="empty-split")
     if path is not None and Path(path).exists():

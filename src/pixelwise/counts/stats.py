@@ -158,7 +158,7 @@ class Stats:
             raise UnknownNameError(f"no weight formula named {formula!r}", code="unknown-formula",
                                    fix=f"the formulas are: {', '.join(WEIGHTS)}")  # fmt: skip
         if c <= 1 or not 0 <= beta < 1:
-            raise UsageError(f"c must be above 1 and beta in 0..1, got {c} and {beta}", code="bad-argument")
+            raise UsageError(f"c must be above 1 and beta in 0..1, got {c} and {beta}")
         out = np.zeros(len(self.classes))
         p = self.share[present]
         if formula == "inverse-frequency":
@@ -303,7 +303,7 @@ def stats(
     be read (`pixelwise.check` lists them all). Memory: a few decoded samples a thread.
     """
     if not isinstance(data, (Dataset, Split)):
-        raise UsageError(f"a dataset or a split is counted, got {type(data).__name__}", code="bad-argument",
+        raise UsageError(f"a dataset or a split is counted, got {type(data).__name__}",
                          fix="open it: pixelwise.open(path)")  # fmt: skip
     splits = [data] if isinstance(data, Split) else [data[name] for name in data.splits]
     seen: set[int] = set()

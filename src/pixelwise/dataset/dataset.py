@@ -30,7 +30,7 @@ class Dataset:
     def __getitem__(self, split: str) -> Split:
         if not isinstance(split, str):
             raise UsageError(
-                f"a dataset is indexed by the name of a split, got {split!r}", code="bad-argument",
+                f"a dataset is indexed by the name of a split, got {split!r}",
                 fix=f'dataset["{next(iter(self.splits), "train")}"][{split!r}]',
             )  # fmt: skip
         return self.splits[split]

@@ -85,7 +85,7 @@ def merge_classes(dataset: Dataset, merged: Mapping[str, Iterable[str]]) -> Data
     for new, names in merged.items():
         for name in [names] if isinstance(names, str) else names:
             if name in mapping:
-                raise UsageError(f"the class {name!r} is merged twice", code="bad-argument")
+                raise UsageError(f"the class {name!r} is merged twice")
             mapping[name] = new
     for new in merged:
         if new in dataset.classes.names and new not in mapping:
@@ -137,15 +137,15 @@ def split(
     if of is None:
         if len(dataset.splits) != 1:
             raise UsageError(
-                f"the dataset has several splits: {', '.join(dataset.splits)}", code="bad-argument",
+                f"the dataset has several splits: {', '.join(dataset.splits)}",
                 fix='say which to divide: of="train"',
             )  # fmt: skip
         of = next(iter(dataset.splits))
     if not ratios or min(ratios.values()) < 0 or abs(sum(ratios.values()) - 1) > 1e-9:
-        raise UsageError(f"ratios must be positive and add up to 1, got {dict(ratios)}", code="bad-argument")
+        raise UsageError(f"ratios must be positive and add up to 1, got {dict(ratios)}")
     taken = [n for n in ratios if n in dataset.splits and n != of]
     if taken:
-        raise UsageError(f"the dataset has a split {taken[0]!r} already", code="bad-argument")
+        raise UsageError(f"the dataset has a split {taken[0]!r} already")
     source = dataset[of]
     rows = _divide(source.names, ratios, seed, group)
 
@@ -191,7 +191,7 @@ def concat(datasets: Sequence[Dataset], classes: Classes | None = None) -> Datas
     that occur twice are all preceded by their dataset's number and folder: `0-VOC2012/2007_000032`.
     """
     if not datasets:
-        raise UsageError("nothing to concatenate", code="bad-argument")
+        raise UsageError("nothing to concatenate")
     if classes is None:
         first = datasets[0].classes
         other = next((d for d in datasets if d.classes.names != first.names), None)

@@ -198,9 +198,9 @@ def _digest(data: bytes) -> str:
 
 def _check_array(what: str, array: Any, expected: str, dtypes: Sequence[Any], channels: tuple[int, ...] = ()) -> None:
     if not isinstance(array, np.ndarray):
-        raise UsageError(f"{what} must be an array {expected}, got {type(array).__name__}", code="bad-argument")
+        raise UsageError(f"{what} must be an array {expected}, got {type(array).__name__}")
     if array.ndim != 2 + len(channels) or array.shape[2:] != channels or array.dtype not in dtypes or not array.size:
-        raise UsageError(f"{what} must be {expected}, got {array.shape} {array.dtype}", code="bad-argument")
+        raise UsageError(f"{what} must be {expected}, got {array.shape} {array.dtype}")
 
 
 class ArraySource:
@@ -213,7 +213,7 @@ class ArraySource:
         self.labels = labels
         self.names: Sequence[str] = [str(i) for i in range(len(images))] if names is None else names
         if len(self.names) != len(images) or (labels is not None and len(labels) != len(images)):
-            raise UsageError("images, labels and names differ in number", code="bad-argument")
+            raise UsageError("images, labels and names differ in number")
         for i, image in enumerate(images):
             _check_array(f"image {i}", image, "(H, W, 3) uint8", (np.uint8,), channels=(3,))
             if labels is not None:

@@ -41,7 +41,7 @@ class Style:
 
     def __post_init__(self) -> None:
         if not 400 <= self.width <= 20_000:
-            raise UsageError(f"a page is 400 to 20000 pixels wide, got {self.width}", code="bad-argument")
+            raise UsageError(f"a page is 400 to 20000 pixels wide, got {self.width}")
 
     @property
     def scale(self) -> float:

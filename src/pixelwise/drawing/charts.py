@@ -60,7 +60,6 @@ def stats_plot(
         raise UsageError(
             f"counts must be {len(table)} whole numbers, one a class, none negative, "
             f"got {numbers.dtype} of shape {numbers.shape}",
-            code="bad-argument",
         )
     style = Style(width)
     order = np.argsort(-numbers.astype(np.int64), kind="stable") if by_size else np.arange(len(table))
@@ -157,7 +156,6 @@ def confusion_plot(
         raise UsageError(
             f"a confusion matrix of {n} classes is ({n}, {n}) or ({n}, {n + 1}) whole numbers, none negative, "
             f"got {counts.dtype} of shape {counts.shape}",
-            code="bad-argument",
         )
     if n > MAX_CLASSES:
         raise UsageError(f"at most {MAX_CLASSES} classes can be drawn, got {n}", code="picture-too-large")

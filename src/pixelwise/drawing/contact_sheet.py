@@ -114,7 +114,7 @@ def _planned(split: Split, transforms: Sequence[Transform], index: int, draws: i
 def _chosen(data: Any, n: int, seed: int | None, normalize: Any) -> tuple[Iterator[Sample], int, str]:
     """The samples to draw, at least one; how many there are in all; and a title for them."""
     if not is_whole(n) or n < 1 or (seed is not None and (not is_whole(seed) or seed < 0)):
-        raise UsageError(f"n is at least 1 and seed at least 0, got {n!r} and {seed!r}", code="bad-argument")
+        raise UsageError(f"n is at least 1 and seed at least 0, got {n!r} and {seed!r}")
     if isinstance(data, Sample):
         return iter([_checked(data)]), 1, data.name
     title = str(getattr(data, "name", "Samples"))
@@ -146,7 +146,6 @@ def _checked(sample: Any) -> Sample:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise UsageError(
             f"an image must be (H, W, 3) uint8, got {image.shape} {image.dtype}",
-            code="bad-argument",
             where=sample.name,
         )
     for other in (sample.label, sample.instances):
@@ -158,7 +157,6 @@ def _checked(sample: Any) -> Sample:
 def _not_samples(data: object) -> UsageError:
     return UsageError(
         f"a {type(data).__name__} is nothing that can be shown",
-        code="bad-argument",
         fix="pass a split, a dataset, a Sample, a list of Samples or a Batch",
     )
 

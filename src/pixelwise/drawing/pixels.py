@@ -95,7 +95,7 @@ def overlay(image: U8, label: NDArray[Any], table: ClassTable, alpha: float = 0.
     """
     same_size(image, label)
     if not 0 <= alpha <= 1:
-        raise UsageError(f"alpha must be in 0..1, got {alpha}", code="bad-argument")
+        raise UsageError(f"alpha must be in 0..1, got {alpha}")
     colors = colorize(label, table)
     out = blend(image, colors, np.where(colors.any(axis=2), alpha, 0).astype(np.float32))
     void = np.zeros(label.shape, bool) if table.ignore_index is None else label == table.ignore_index

@@ -130,22 +130,18 @@ def _check(model: Any, split: Split, out: Any, scores: Confusion | None, batch_s
     if not isinstance(split, Split):
         raise UsageError(
             f"a Split is predicted, got {type(split).__name__}",
-            code="bad-argument",
             fix='give dataset["val"]',
         )
     if not callable(model):
         raise UsageError(f"a model is called with images, got {type(model).__name__}", code="bad-model")
     if out is None and scores is None:
-        raise UsageError("give out=, scores=, or both", code="bad-argument")
+        raise UsageError("give out=, scores=, or both")
     if scores is not None and not split.source.has_labels:
         no_labels(split)
     if scores is not None and scores.num_classes != len(split.classes):
-        raise UsageError(
-            f"the confusion has {scores.num_classes} classes, the split {len(split.classes)}",
-            code="bad-argument",
-        )
+        raise UsageError(f"the confusion has {scores.num_classes} classes, the split {len(split.classes)}")
     if batch_size < 1:
-        raise UsageError(f"batch_size must be at least 1, got {batch_size}", code="bad-argument")
+        raise UsageError(f"batch_size must be at least 1, got {batch_size}")
 
 
 class _Image:

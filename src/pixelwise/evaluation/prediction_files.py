@@ -166,9 +166,7 @@ def _stray(ids: NDArray[Any], stray: NDArray[np.bool_], table: ClassTable, where
 
 def no_labels(split: Split) -> NoReturn:
     """UsageError: there is nothing to score against."""
-    raise UsageError(
-        f"the split {split.name!r} has no labels", code="no-labels", fix="choose a split with labels"
-    )
+    raise UsageError(f"the split {split.name!r} has no labels", code="no-labels", fix="choose a split with labels")
 
 
 def write_prediction(path: Path, ids: Label, table: ClassTable) -> None:

@@ -164,8 +164,7 @@ def score(
     rule = protocol_named(protocol)
     if not isinstance(split, Split):
         raise UsageError(
-            f"predictions are scored on a Split, got {type(split).__name__}",
-            code="bad-argument", fix='give dataset["val"]',
+            f"predictions are scored on a Split, got {type(split).__name__}", fix='give dataset["val"]',
         )  # fmt: skip
     if not split.source.has_labels:
         no_labels(split)

@@ -127,8 +127,7 @@ def submit(
     """
     if not isinstance(split, Split):
         raise UsageError(
-            f"predictions of a Split are submitted, got {type(split).__name__}",
-            code="bad-argument", fix='give dataset["test"]',
+            f"predictions of a Split are submitted, got {type(split).__name__}", fix='give dataset["test"]',
         )  # fmt: skip
     target = Path(out)
     rule = _rule(split.classes, benchmark)
@@ -139,7 +138,7 @@ def submit(
             where=target,
         )
     if competition not in ("comp5", "comp6"):
-        raise UsageError(f"competition is comp5 or comp6, got {competition!r}", code="bad-argument")
+        raise UsageError(f"competition is comp5 or comp6, got {competition!r}")
     names = split.names
     members = [rule.member(name, split.name, competition) for name in names]
     if len(set(members)) != len(members):

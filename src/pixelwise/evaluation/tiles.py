@@ -37,30 +37,21 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.window is not None and (len(self.window) != 2 or min(self.window) < 1):
-            raise UsageError(
-                f"window is (height, width), at least 1 x 1, or None, got {self.window}", code="bad-argument"
-            )
+            raise UsageError(f"window is (height, width), at least 1 x 1, or None, got {self.window}")
         if not 0 <= self.overlap < 1:
-            raise UsageError(
-                f"overlap is a share of the window, 0 or more and below 1, got {self.overlap}",
-                code="bad-argument",
-            )
+            raise UsageError(f"overlap is a share of the window, 0 or more and below 1, got {self.overlap}")
         for name, value, choices in (
             ("blend", self.blend, ("uniform", "linear", "gaussian")),
             ("average", self.average, ("logits", "probabilities")),
             *(("flips", flip, ("horizontal", "vertical")) for flip in self.flips),
         ):
             if value not in choices:
-                raise UsageError(f"{name} is one of {', '.join(choices)}, got {value!r}", code="bad-argument")
+                raise UsageError(f"{name} is one of {', '.join(choices)}, got {value!r}")
         if not self.scales or min(self.scales) <= 0 or len(set(self.flips)) != len(self.flips):
-            raise UsageError(
-                f"scales are numbers above 0 and flips are named once, got {self.scales} and {self.flips}",
-                code="bad-argument",
-            )
+            raise UsageError(f"scales are numbers above 0 and flips are named once, got {self.scales} and {self.flips}")
         if self.divisor < 1 or (self.window is not None and any(side % self.divisor for side in self.window)):
             raise UsageError(
                 f"divisor must be at least 1 and divide the window, got {self.divisor} and window {self.window}",
-                code="bad-argument",
             )
 
 

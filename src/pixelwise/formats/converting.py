@@ -89,7 +89,6 @@ def convert(
     if to not in _PLANS or images not in get_args(Images):
         raise UsageError(
             f"to is one of {', '.join(_PLANS)} and images one of {', '.join(get_args(Images))}, got {to!r}, {images!r}",
-            code="bad-argument",
         )
     if classes is not None:
         source = source.subset(classes=classes)
@@ -125,7 +124,7 @@ class _Job:
 def _jobs(dataset: Dataset, splits: Sequence[str], plan: _Plan) -> list[_Job]:
     rows = [(split, dataset[split], i) for split in splits for i in range(len(dataset[split]))]
     if not rows:
-        raise UsageError("the dataset has no samples", code="bad-argument", where=dataset.root)
+        raise UsageError("the dataset has no samples", where=dataset.root)
     origins = [_origin(s.source, i if s.indices is None else int(s.indices[i])) for _, s, i in rows]
     names = [s.names[i] for s, own in ((dataset[n], len(dataset[n])) for n in splits) for i in range(own)]
     known: dict[str, object] = {}

@@ -29,17 +29,13 @@ def as_dataset(data: Data, splits: SplitNames = None, *, verb: str, **options: A
     if isinstance(data, (str, os.PathLike)):
         data = open_dataset(data, **options)
     elif options:
-        raise UsageError(
-            f"{verb}() takes {', '.join(options)} only with a path, got a {type(data).__name__}", code="bad-argument"
-        )
+        raise UsageError(f"{verb}() takes {', '.join(options)} only with a path, got a {type(data).__name__}")
     if isinstance(data, Split):
         split = data
         root = split.source.root if isinstance(split.source, FileSource) else Path()
         data = Dataset(root, "split", split.classes, Splits({split.name: lambda: split}))
     if not isinstance(data, Dataset):
-        raise UsageError(
-            f"{verb}() takes a path, a Dataset or a Split, got {type(data).__name__}", code="bad-argument"
-        )
+        raise UsageError(f"{verb}() takes a path, a Dataset or a Split, got {type(data).__name__}")
     names = split_names(splits, verb)
     if names is None:
         return data
@@ -80,5 +76,5 @@ def split_names(splits: SplitNames, verb: str) -> list[str] | None:
         return None
     names = [splits] if isinstance(splits, str) else list(splits) if isinstance(splits, Iterable) else [splits]
     if not names or not all(isinstance(name, str) for name in names):
-        raise UsageError(f"{verb}(splits=) takes a name or a list of names, got {splits!r}", code="bad-argument")
+        raise UsageError(f"{verb}(splits=) takes a name or a list of names, got {splits!r}")
     return list(dict.fromkeys(names))

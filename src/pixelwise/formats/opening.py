@@ -109,7 +109,7 @@ def open(
         dataset: Dataset = FORMATS[name].load(at, **options)
     except TypeError as error:
         if "unexpected keyword" in str(error):
-            raise UsageError(f"format {name} has no such option: {error}", code="bad-argument") from None
+            raise UsageError(f"format {name} has no such option: {error}") from None
         raise
     if cache is False:
         return dataset

@@ -109,7 +109,6 @@ class Loader:
         if not isinstance(split, Split):
             raise UsageError(
                 f"a Loader reads a Split, got {type(split).__name__}",
-                code="bad-argument",
                 fix='give dataset["train"]',
             )
         if sampler is not None:
@@ -128,7 +127,6 @@ class Loader:
         if self.label_dtype.itemsize == 1 and split.classes.dtype == np.uint16:
             raise UsageError(
                 "uint8 cannot hold the ids of this class table",
-                code="bad-argument",
                 fix='label_dtype="int64"',
             )
         source = split.source

@@ -15,28 +15,26 @@ def check_shard(shard: Any) -> tuple[int, int]:
     """(rank, world)."""
     if isinstance(shard, (tuple, list)) and len(shard) == 2 and all(map(is_whole, shard)) and 0 <= shard[0] < shard[1]:
         return int(shard[0]), int(shard[1])
-    raise UsageError(f"shard is (rank, world) with 0 <= rank < world, got {shard!r}", code="bad-argument")
+    raise UsageError(f"shard is (rank, world) with 0 <= rank < world, got {shard!r}")
 
 
 def check_fill(fill: Any) -> tuple[int, int, int]:
     """An RGB color."""
     values = tuple(fill) if isinstance(fill, (tuple, list, np.ndarray)) else ()
     if len(values) != 3 or not all(is_whole(v) and 0 <= v <= 255 for v in values):
-        raise UsageError(f"fill is an RGB color, three whole numbers in 0..255, got {fill!r}", code="bad-argument")
+        raise UsageError(f"fill is an RGB color, three whole numbers in 0..255, got {fill!r}")
     return int(values[0]), int(values[1]), int(values[2])
 
 
 def check_sampler(sampler: Any, samples: int, classes: int) -> None:
     """Refuse what is no sampler, and counts of other samples or classes: they would choose wrong images in silence."""
     if isinstance(sampler, type) or not isinstance(sampler, Sampler):
-        raise UsageError(
-            f"not a sampler: {sampler!r}", code="bad-argument", fix="see RareClassSampling and RepeatFactor"
-        )
+        raise UsageError(f"not a sampler: {sampler!r}", fix="see RareClassSampling and RepeatFactor")
     counts = getattr(sampler, "counts", None)
     if counts is not None and np.shape(counts) != (samples, classes):
         raise UsageError(
             f"the sampler has counts {np.shape(counts)}, expected {samples} samples and {classes} classes",
-            code="bad-argument", fix="count the split that is loaded, without void: count_classes(split)[:, :-1]",
+            fix="count the split that is loaded, without void: count_classes(split)[:, :-1]",
         )  # fmt: skip
 
 

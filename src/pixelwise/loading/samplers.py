@@ -138,7 +138,7 @@ class RareClassSampling:
         object.__setattr__(self, "counts", _check_counts(self.counts))
         _check_positive("temperature", self.temperature)
         if not self.counts.any():
-            raise UsageError("no sample holds a pixel of any class", code="bad-argument")
+            raise UsageError("no sample holds a pixel of any class")
 
     @cached_property
     def class_probabilities(self) -> F64:
@@ -183,11 +183,11 @@ def _check_counts(counts: Any) -> I64:
     if found.ndim != 2 or found.dtype.kind not in "iu" or (found.size and found.min() < 0):
         raise UsageError(
             f"counts are (samples, classes) pixels, whole and 0 or more, got {found.shape} {found.dtype}",
-            code="bad-argument", fix="give count_classes(split)[:, :-1]",
+            fix="give count_classes(split)[:, :-1]",
         )  # fmt: skip
     return found.astype(np.int64)
 
 
 def _check_positive(name: str, value: Any) -> None:
     if not isinstance(value, (int, float, np.number)) or not 0 < value < np.inf:
-        raise UsageError(f"{name} must be a number above 0, got {value!r}", code="bad-argument")
+        raise UsageError(f"{name} must be a number above 0, got {value!r}")

@@ -139,12 +139,9 @@ def paired_bootstrap(
 def _rule(protocol: str, resamples: int, level: float) -> Protocol:
     rule = protocol_named(protocol)
     if rule.void != "left out":
-        raise UsageError(f"{protocol} cannot be resampled: images keep no void", code="bad-argument")
+        raise UsageError(f"{protocol} cannot be resampled: images keep no void")
     if resamples < 1 or not 0 < level < 1:
-        raise UsageError(
-            f"resamples must be at least 1 and level in 0..1, got {resamples} and {level}",
-            code="bad-argument",
-        )
+        raise UsageError(f"resamples must be at least 1 and level in 0..1, got {resamples} and {level}")
     return rule
 
 
@@ -158,9 +155,7 @@ def _order(names: tuple[str, ...], totals: I64) -> NDArray[np.intp]:
 def _matched(first: Images, second: Images) -> tuple[I64, I64]:
     a, b = first.totals, second.totals
     if a.shape[1:] != b.shape[1:] or bool(first.names) != bool(second.names):
-        raise UsageError(
-            "two confusions of the same classes are needed, both with names or without", code="bad-argument"
-        )
+        raise UsageError("two confusions of the same classes are needed, both with names or without")
     if first.names:
         if odd := sorted(set(first.names) ^ set(second.names)):
             raise ScoreError(

@@ -78,9 +78,9 @@ class BoundaryConfusion:
         width: int | None = None,
     ) -> None:
         if width is None and not 0 < dilation_ratio < 1:
-            raise UsageError(f"dilation_ratio must lie in 0..1, got {dilation_ratio}", code="bad-argument")
+            raise UsageError(f"dilation_ratio must lie in 0..1, got {dilation_ratio}")
         if width is not None and width < 1:
-            raise UsageError(f"the band's width must be at least 1 pixel, got {width}", code="bad-argument")
+            raise UsageError(f"the band's width must be at least 1 pixel, got {width}")
         self.dilation_ratio, self.width = float(dilation_ratio), width
         self.plain = Confusion(num_classes, ignore_index)
         # One class more, for pixels inside: a pixel may be in the band of one side only.
@@ -91,7 +91,7 @@ class BoundaryConfusion:
         truth, prediction = np.asarray(truth), np.asarray(prediction)
         if truth.ndim != 2 or prediction.dtype.kind not in "iub":
             what = f"one image (H, W) of class ids at a time, got {prediction.dtype} {truth.shape}"
-            raise UsageError(what, code="bad-argument", where=name)
+            raise UsageError(what, where=name)
         # First, because it refuses wrong sizes and wrong truth before a band is counted.
         self.plain.update(prediction, truth, name)
         classes, ignore = self.plain.num_classes, self.plain.ignore_index
@@ -148,8 +148,6 @@ def _near(label: NDArray[Any], width: int, test: Any) -> NDArray[np.bool_]:
 
 def _check(label: NDArray[Any], width: int) -> None:
     if label.ndim != 2 or label.dtype not in (np.uint8, np.uint16):
-        raise UsageError(
-            f"labels must be (H, W) uint8 or uint16, got {label.shape} {label.dtype}", code="bad-argument"
-        )
+        raise UsageError(f"labels must be (H, W) uint8 or uint16, got {label.shape} {label.dtype}")
     if width < 1:
-        raise UsageError(f"the band's width must be at least 1 pixel, got {width}", code="bad-argument")
+        raise UsageError(f"the band's width must be at least 1 pixel, got {width}")

@@ -52,17 +52,14 @@ class Confusion:
         per_image: bool = False,
     ) -> None:
         if not 1 <= num_classes <= _MOST_CLASSES:
-            raise UsageError(
-                f"num_classes must be 1 to {_MOST_CLASSES}, got {num_classes}", code="bad-argument"
-            )
+            raise UsageError(f"num_classes must be 1 to {_MOST_CLASSES}, got {num_classes}")
         if ignore_index is not None and 0 <= ignore_index < num_classes:
             raise UsageError(
                 f"ignore_index must lie outside the classes 0..{num_classes - 1}, got {ignore_index}",
-                code="bad-argument",
                 fix="map that class to 255 in the truth",
             )
         if names is not None and len(names) != num_classes:
-            raise UsageError(f"expected {num_classes} names, got {len(names)}", code="bad-argument")
+            raise UsageError(f"expected {num_classes} names, got {len(names)}")
         self.num_classes = int(num_classes)
         self.ignore_index = None if ignore_index is None else int(ignore_index)
         self.names = None if names is None else tuple(str(n) for n in names)
@@ -89,14 +86,14 @@ class Confusion:
         """
         truth, prediction = np.asarray(truth), np.asarray(prediction)
         if truth.dtype.kind not in "iub":
-            raise UsageError(f"truth must be integer class ids, got {truth.dtype}", code="bad-argument")
+            raise UsageError(f"truth must be integer class ids, got {truth.dtype}")
         named = (names,) if isinstance(names, str) else None if names is None else tuple(names)
         where = named[0] if named is not None and len(named) == 1 else None
         prediction = self._ids(prediction, truth, where)
         batch = truth.ndim == 3 and self.per_image
         n = len(truth) if batch else 1
         if self.per_image and named is not None and len(named) != n:
-            raise UsageError(f"expected {n} names for {n} images, got {len(named)}", code="bad-argument")
+            raise UsageError(f"expected {n} names for {n} images, got {len(named)}")
         totals = []
         counts = np.zeros((self.num_classes + 2, self.num_classes + 1), np.int64)
         for t, p in zip(truth, prediction, strict=True) if batch else [(truth, prediction)]:
@@ -119,14 +116,12 @@ class Confusion:
             raise UsageError(
                 f"prediction must be integer ids of shape {truth.shape}, or float logits with a class axis, "
                 f"(C, H, W) or (B, C, H, W); got {prediction.dtype} {prediction.shape}",
-                code="bad-argument",
                 where=where,
             )
         axis = prediction.ndim - 3
         if prediction.shape[axis] != self.num_classes:
             raise UsageError(
                 f"logits have {prediction.shape[axis]} classes, expected {self.num_classes}",
-                code="bad-argument",
                 where=where,
             )
         self._same_size(prediction.shape[:axis] + prediction.shape[axis + 1 :], truth.shape, where)
@@ -172,7 +167,7 @@ class Confusion:
         with self._lock:
             if self.per_image and totals:
                 if self._image_totals and bool(self._image_names) != bool(names):
-                    raise UsageError("some images have a name and some have none", code="bad-argument")
+                    raise UsageError("some images have a name and some have none")
                 if twice := self._seen.intersection(names) or _repeated(names):
                     raise ScoreError(
                         f"{len(twice)} images are counted already, first {min(twice)!r}",

@@ -87,9 +87,7 @@ def take_inventory(
     """List what packing `dataset` means. Reads lists, headers and the state of files; of other sources, all pixels."""
     _check_options(encoding, shard_bytes)
     if not isinstance(dataset, Dataset):
-        raise UsageError(
-            f"a Dataset is packed, got {type(dataset).__name__}", code="bad-argument", fix="give pixelwise.open(...)"
-        )
+        raise UsageError(f"a Dataset is packed, got {type(dataset).__name__}", fix="give pixelwise.open(...)")
     splits = [splits] if isinstance(splits, str) else splits
     chosen = [dataset[name] for name in (dataset.splits if splits is None else splits)]
     sources: list[Source] = []
@@ -98,7 +96,7 @@ def take_inventory(
             sources.append(split.source)
     source, index, rows = _records(chosen, sources)
     if not len(index):
-        raise UsageError("the dataset has no samples to pack", code="bad-argument", where=dataset.root)
+        raise UsageError("the dataset has no samples to pack", where=dataset.root)
     sizes = np.zeros((len(index), 2), np.int64)
     for k, s in enumerate(sources):
         mine = source == k
@@ -198,6 +196,6 @@ def _identity(sources: Sequence[Source], source: NDArray[np.int32], index: I64, 
 
 def _check_options(encoding: str, shard_bytes: int) -> None:
     if encoding not in ("raw", "original"):
-        raise UsageError(f"encoding must be 'raw' or 'original', got {encoding!r}", code="bad-argument")
+        raise UsageError(f"encoding must be 'raw' or 'original', got {encoding!r}")
     if not isinstance(shard_bytes, int) or shard_bytes < 1:
-        raise UsageError(f"shard_bytes must be a whole number above 0, got {shard_bytes!r}", code="bad-argument")
+        raise UsageError(f"shard_bytes must be a whole number above 0, got {shard_bytes!r}")

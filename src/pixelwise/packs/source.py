@@ -90,9 +90,7 @@ class PackSource:
         The addresses hold as long as this source does. Call `check` before using them. UsageError for other packs.
         """
         if not self._raw:
-            raise UsageError(
-                "only a raw pack has pixels in memory", code="bad-argument", fix='pack with encoding="raw"'
-            )
+            raise UsageError("only a raw pack has pixels in memory", fix='pack with encoding="raw"')
         rows, index = self.rows(indices), self.volume.index
         bases = self.volume.bases(index.shard[rows])
         labels = bases + index.label_offset[rows].astype(np.uint64) if self._labels else None

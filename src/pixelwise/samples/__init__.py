@@ -115,9 +115,7 @@ def _check_free(root: Path) -> None:
     if not root.exists():
         return
     if not root.is_dir():
-        raise UsageError(
-            "is a file, not a folder", code="not-a-folder", where=root, fix="name a new or empty folder"
-        )
+        raise UsageError("is a file, not a folder", code="not-a-folder", where=root, fix="name a new or empty folder")
     # What a killed call left is not the user's and in nobody's way.
     if any(not name.startswith(_PARTIAL) for name in os.listdir(root)):
         raise UsageError(

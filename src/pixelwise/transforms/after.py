@@ -121,7 +121,7 @@ class RandomErasing:
         object.__setattr__(self, "scale", check_range("scale", self.scale, 1e-6, 1.0))
         object.__setattr__(self, "ratio", check_range("ratio", self.ratio, 1e-3, 1e3))
         if self.label not in ("ignore", "keep"):
-            raise UsageError(f"label must be 'ignore' or 'keep', got {self.label!r}", code="bad-argument")
+            raise UsageError(f"label must be 'ignore' or 'keep', got {self.label!r}")
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 2: whether, row and column; 3 + 2k and 4 + 2k: area and ratio of the k-th attempt."""

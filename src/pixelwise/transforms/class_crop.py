@@ -100,14 +100,14 @@ class ClassCenteredCrop:
         check_probability(self.p)
         if not isinstance(self.index, ClassIndex):
             raise UsageError(
-                f"index must be a ClassIndex, got {type(self.index).__name__}", code="bad-argument",
+                f"index must be a ClassIndex, got {type(self.index).__name__}",
                 fix="make it with pw.class_index(split)",
             )  # fmt: skip
         if self.classes is not None:
             one = isinstance(self.classes, (str, int, np.integer))
             object.__setattr__(self, "classes", (self.classes,) if one else tuple(self.classes))
             if not self.classes:
-                raise UsageError("no class is chosen", code="bad-argument", fix="leave classes out for all")
+                raise UsageError("no class is chosen", fix="leave classes out for all")
             unknown = [c for c in self.classes if c not in self.index.names and c not in range(len(self.index.names))]
             if unknown:
                 raise UsageError(

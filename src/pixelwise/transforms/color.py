@@ -228,7 +228,7 @@ class ColorJitter:
             value = getattr(self, name)
             if isinstance(value, (int, float)):
                 if value < 0:
-                    raise UsageError(f"{name} is 0 or more, got {value!r}", code="bad-argument")
+                    raise UsageError(f"{name} is 0 or more, got {value!r}")
                 value = (max(low, center - value), center + value)
             object.__setattr__(self, name, check_range(name, value, low, high))
 
@@ -309,8 +309,8 @@ class Normalize:
             except (TypeError, ValueError):
                 values = ()
             if len(values) != 3 or not np.isfinite(values).all() or (name == "std" and min(values) <= 0):
-                raise UsageError(f"{name} is three numbers, one a channel{' above 0' * (name == 'std')}, got {given!r}",
-                                 code="bad-argument")  # fmt: skip
+                above = " above 0" * (name == "std")
+                raise UsageError(f"{name} must be three numbers{above}, one per channel, got {given!r}")
             object.__setattr__(self, name, values)
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:

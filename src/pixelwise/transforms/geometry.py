@@ -236,7 +236,7 @@ class Pad:
         sides = (self.all, self.top, self.right, self.bottom, self.left)
         if not all(is_whole(side) and side >= 0 for side in sides):
             raise UsageError(
-                f"padding is 0 or more whole pixels, got {sides}", code="bad-argument",
+                f"padding is 0 or more whole pixels, got {sides}",
                 fix="CenterCrop and RandomCrop cut",
             )  # fmt: skip
 
@@ -293,7 +293,7 @@ class Rotate90:
     def __post_init__(self) -> None:
         check_probability(self.p)
         if self.turns is not None and not is_whole(self.turns):
-            raise UsageError(f"turns is a whole number, got {self.turns!r}", code="bad-argument")
+            raise UsageError(f"turns is a whole number, got {self.turns!r}")
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draw 0 decides, draw 1 is the number of turns."""
@@ -343,7 +343,7 @@ class Affine:
         except (TypeError, ValueError):
             across = down = -1.0
         if not (isfinite(across) and isfinite(down) and min(across, down) >= 0):
-            raise UsageError(f"translate is two shares of 0 or more, got {self.translate!r}", code="bad-argument")
+            raise UsageError(f"translate is two shares of 0 or more, got {self.translate!r}")
         object.__setattr__(self, "translate", (across, down))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:

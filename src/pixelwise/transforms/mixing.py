@@ -123,11 +123,11 @@ class CopyPaste:
         check_probability(self.p)
         given: Any = (self.classes,) if is_whole(self.classes) else self.classes
         if not isinstance(given, (tuple, list, range, np.ndarray)) or not all(map(is_whole, given)):
-            raise UsageError(f"classes are one class id or more, got {given!r}", code="bad-argument")
+            raise UsageError(f"classes are one class id or more, got {given!r}")
         object.__setattr__(self, "classes", tuple(int(c) for c in given))
         object.__setattr__(self, "transforms", check_transforms(self.transforms))
         if not self.classes or not 0 <= min(self.classes) <= max(self.classes) <= 65_535:
-            raise UsageError(f"classes are one class id or more, got {self.classes}", code="bad-argument")
+            raise UsageError(f"classes are one class id or more, got {self.classes}")
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 4: whether, partner, place of the partner (row, column), and the key of the objects' coins."""

@@ -46,7 +46,7 @@ class Apply:
     def __post_init__(self) -> None:
         check_probability(self.p)
         if not callable(self.function):
-            raise UsageError(f"Apply takes a callable, got {self.function!r}", code="bad-argument")
+            raise UsageError(f"Apply takes a callable, got {self.function!r}")
         if not self.name:
             kind = type(self.function)
             name = getattr(self.function, "__qualname__", f"{kind.__module__}.{kind.__qualname__}")

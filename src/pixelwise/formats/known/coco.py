@@ -103,7 +103,7 @@ def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTab
     smallest = min(jsons.values(), key=lambda p: p.stat().st_size)
     table, _ = _categories(read_json(smallest), smallest, name == "coco")
     if classes is not None and len(classes) != len(table):
-        raise UsageError(f"{smallest.name} has {len(table)} classes, the table {len(classes)}", code="bad-argument")
+        raise UsageError(f"{smallest.name} has {len(table)} classes, the table {len(classes)}")
     chosen = classes or table
 
     def split(split_name: str, path: Path) -> Split:
@@ -147,7 +147,7 @@ def find(path: Path) -> Path | None:
 def load(root: Path, *, images: str | None = None, classes: ClassTable | None = None, crowd: str = "class") -> Dataset:
     """The dataset at `root`. images: the folder of the images. crowd: "class", or "void" for no class at all."""
     if crowd not in ("class", "void"):
-        raise UsageError(f"crowd is 'class' or 'void', got {crowd!r}", code="bad-argument")
+        raise UsageError(f"crowd is 'class' or 'void', got {crowd!r}")
     jsons = _instance_jsons(root)
     base = root.parent if root.is_file() else root
 
