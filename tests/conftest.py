@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.places import SHARED
 
 # The first example of a test may compile a kernel, so no single example has a deadline.
 settings.register_profile("pixelwise", deadline=None, max_examples=60)
 settings.load_profile("pixelwise")
-
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @pytest.fixture(autouse=True, scope="session")

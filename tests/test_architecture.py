@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.places import REPOSITORY
 
-SOURCE = Path(__file__).resolve().parents[1] / "src" / "pixelwise"
+SOURCE = REPOSITORY / "src" / "pixelwise"
 
 FLOORS = [
     {"errors", "types", "kernels"},

@@ -21,7 +21,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
-from loopback import (
+from support.loopback import (
     Loopback,
     Request,
     chunked,

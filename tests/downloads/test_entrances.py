@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from loopback import Loopback
+from support.loopback import Loopback
 
 import pixelwise as pw
 from pixelwise import d2l

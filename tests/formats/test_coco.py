@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from making import SIZE, picture, save
 from PIL import Image, ImageDraw
+from support.making import SIZE, picture, save
 
 import pixelwise as pw
 from pixelwise.errors import DataError, FormatError, LabelError, MissingError, PairError

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
 
 import numpy as np
 import pytest
+from support.places import REPOSITORY
 
 from pixelwise.formats.class_tables import table
 from pixelwise.formats.opening import FORMATS
 from pixelwise.formats.toml import _KEYS
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/formats.md"
+PAGE = REPOSITORY / "docs/formats.md"
 COUNTS = {"cityscapes": 19, "ade20k": 150, "camvid": 31, "cocostuff": 171, "mapillary_v1.2": 65, "mapillary_v2.0": 123,
           "loveda": 7, "isaid": 16, "nyuv2": 40, "lip": 20, "pascal_context": 59}  # fmt: skip
 

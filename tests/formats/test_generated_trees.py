@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from making import colors, picture, save, values
 from PIL import Image
+from support.making import colors, picture, save, values
 
 from pixelwise.classes import ClassTable
 from pixelwise.errors import FormatError, MissingError, UnknownNameError, UsageError

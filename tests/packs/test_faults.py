@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from packing import assert_equal, small, tree
+from support.packing import assert_equal, small, tree
+from support.places import REPOSITORY
 
 import pixelwise as pw
 from pixelwise import files
@@ -143,7 +144,7 @@ def test_a_fault_at_every_step(tmp_path: Path, old: bool, stays: bool) -> None:
 
 
 def test_kills_at_random_instants(tmp_path: Path) -> None:
-    killer = Path(__file__).with_name("pack_killer.py")
+    killer = REPOSITORY / "tests/support/pack_killer.py"
     done = subprocess.run(
         [sys.executable, str(killer), str(tmp_path), str(KILLS), "1"], capture_output=True, text=True, check=False
     )
@@ -158,9 +159,9 @@ def test_memory_while_packing_large_images(tmp_path: Path) -> None:
     """48 images of 12 MB, 768 MB of records: two batches a thread and what is being written, not the dataset."""
     code = f"""
 import resource, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path.insert(0, {str(REPOSITORY / "tests")!r})
 import numpy as np, pyarrow, pixelwise as pw
-from packing import ArraySource, dataset_of, table
+from support.packing import ArraySource, dataset_of, table
 
 class Large(ArraySource):
     def sizes(self, indices=None):

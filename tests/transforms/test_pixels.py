@@ -7,8 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from rendering import IGNORE, draw, noise, plan, planes, slot
 from scipy import stats
+from support.rendering import IGNORE, draw, noise, plan, planes, slot
 
 from pixelwise.errors import UsageError
 from pixelwise.loading.render import FILL, Renderer

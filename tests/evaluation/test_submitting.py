@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from test_scoring import run
+from support.program import run
 
 import pixelwise as pw
 from pixelwise.classes import VOC_NAMES, ClassTable, table_of

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from support.places import REPOSITORY
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "examples/three_segmentations.py"
+EXAMPLE = REPOSITORY / "examples/three_segmentations.py"
 
 
 def test_the_example_draws_its_page(tmp_path: Path) -> None:

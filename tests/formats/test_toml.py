@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from making import SIZE, colors, picture, save, values
 from PIL import Image
+from support.making import SIZE, colors, picture, save, values
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable

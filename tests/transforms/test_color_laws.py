@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rendering import draw, noise, one, plan
+from support.rendering import draw, noise, one, plan
 
 from pixelwise.errors import UsageError
 from pixelwise.transforms.color import (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tree import Tree, mask, picture
+from support.tree import Tree, mask, picture
 
 from pixelwise.checks.checking import check
 from pixelwise.classes import VOC, ClassTable

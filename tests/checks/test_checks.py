@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from tree import Tree, mask, picture
+from support.tree import Tree, mask, picture
 
 import pixelwise.checks.findings as findings_room
 from pixelwise.checks.checking import check

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rendering import noise, plan
 from scipy import stats
+from support.rendering import noise, plan
 
 from pixelwise.errors import UsageError
 from pixelwise.randomness import Draws

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tree import Tree, mask, picture
+from support.tree import Tree, mask, picture
 
 from pixelwise.checks.checking import check
 from pixelwise.checks.html import faulty_pixels, html_report, save_report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from packing import voc_tree
+from support.packing import voc_tree
 from typer.testing import CliRunner
 
 import pixelwise as pw

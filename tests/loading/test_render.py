@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rendering import IGNORE, ODD_SIZES, draw, noise, plain, plan, planes, slot
+from support.rendering import IGNORE, ODD_SIZES, draw, noise, plain, plan, planes, slot
 
 from pixelwise.loading.render import FILL, Renderer
 from pixelwise.transforms.color import Brightness, ColorJitter, Gamma, Grayscale, Normalize, PhotometricDistortion

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from rendering import IGNORE, draw, noise, one, plain, plan, planes
+from support.rendering import IGNORE, draw, noise, one, plain, plan, planes
 
 from pixelwise.transforms.geometry import (
     Affine,

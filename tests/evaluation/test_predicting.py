@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from test_scoring import run
+from support.program import run
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable, table_of

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.program import run
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
@@ -305,12 +304,6 @@ def test_compared_with_a_baseline(val: pw.Split, folder: Path, tmp_path: Path) -
 
 
 # -- the command --------------------------------------------------------------------------------------------
-
-
-def run(*arguments: object, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """`pixelwise ...` in a process of its own."""
-    command = [sys.executable, "-m", "pixelwise", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
 
 def test_the_command(dataset: Dataset, val: pw.Split, folder: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from packing import ArraySource, assert_equal, dataset_of, random_sample, small, table, tree, voc_tree
+from support.packing import ArraySource, assert_equal, dataset_of, random_sample, small, table, tree, voc_tree
 
 import pixelwise as pw
 from pixelwise.dataset.derived import concat

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from packing import ArraySource, assert_equal, assert_same, dataset_of, random_sample, table
+from support.packing import ArraySource, assert_equal, assert_same, dataset_of, random_sample, table
 
 import pixelwise as pw
 from pixelwise.dataset.dataset import Dataset

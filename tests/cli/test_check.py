@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 from PIL import Image
-from tree import Tree, mask
+from support.tree import Tree, mask
 from typer.testing import CliRunner, Result
 
 from pixelwise.checks.checking import check

@@ -17,11 +17,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from packing import small
-
 import pixelwise as pw
 from pixelwise.errors import DataError
 from pixelwise.packs.index import checksum
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # it is run as a program
+
+from support.packing import small
 
 SHARD_BYTES = 40_000
 COUNT = 60

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.places import REPOSITORY
 
 import pixelwise as pw
 from pixelwise.dataset.sources import ArraySource
@@ -355,7 +356,7 @@ def test_damaged_samples_are_skipped_on_demand_and_named() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_ends_at_once_and_cleanly(tmp_path: Path) -> None:
     code = (
-        "import sys; sys.path.insert(0, 'tests')\n"
+        "import sys; sys.path[:0] = ['tests', 'tests/loading']\n"
         "from test_loader import *\n"
         "loader = pw.Loader(make_split(50), 2, TRANSFORMS, threads=3)\n"
         "print('ready', flush=True)\n"
@@ -367,7 +368,7 @@ def test_ctrl_c_ends_at_once_and_cleanly(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[1],
+        cwd=REPOSITORY,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
