@@ -22,6 +22,7 @@ from ..errors import DataError, FormatError, MissingError, UnknownNameError
 from ..files import read_bytes
 from ..types import Finding
 from .class_tables import table
+from .format import Format
 from .paths import Match, fill, first, matches, rule, split_names
 
 SPLIT_NAMES = re.compile(r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|trainval|test-?(dev|std))(20\d\d)?")
@@ -272,28 +273,30 @@ def _without(paths: Sequence[str], folders: int) -> Iterator[str]:
     return ("/".join(p.split("/")[folders:]) for p in paths)
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A format by the layouts in which its files are found. looks_like: what `open` says that it looked for."""
+def laid_out(name: str, looks_like: str, layouts: Sequence[Layout]) -> Format:
+    """The format whose files are found in one of these layouts."""
+    return Format(name, looks_like, partial(_find, layouts), partial(_load, name, looks_like, layouts))
 
-    name: str
-    looks_like: str
-    layouts: Sequence[Layout]
 
-    def find(self, path: Path) -> Path | None:
-        """`path` where one of the layouts fits there."""
-        return path if path.is_dir() and self._layout(path) is not None else None
+def _fitting(layouts: Sequence[Layout], root: Path) -> Layout | None:
+    return next((layout for layout in layouts if layout.fits(root)), None)
 
-    def _layout(self, root: Path) -> Layout | None:
-        return next((layout for layout in self.layouts if layout.fits(root)), None)
 
-    def load(self, root: Path, *, labels: str | None = None, classes: ClassTable | None = None) -> Dataset:
-        """The dataset at `root`.
+def _find(layouts: Sequence[Layout], path: Path) -> Path | None:
+    return path if path.is_dir() and _fitting(layouts, path) is not None else None
 
-        labels: which of the ways in which this dataset's labels are stored; default the first that is there.
-        classes: another class table than the format's.
-        """
-        layout = next((la for la in self.layouts if labels in la.codings and la.fits(root)), self._layout(root))
-        if layout is None:
-            raise FormatError(f"no {self.looks_like}", code="no-dataset", where=root)
-        return load(root, self.name, layout, labels=labels, classes=classes)
+
+def _load(
+    name: str,
+    looks_like: str,
+    layouts: Sequence[Layout],
+    root: Path,
+    *,
+    labels: str | None = None,
+    classes: ClassTable | None = None,
+) -> Dataset:
+    """labels: which way of storing labels (default: the first found). classes: instead of the format's class table."""
+    layout = next((la for la in layouts if labels in la.codings and la.fits(root)), None) or _fitting(layouts, root)
+    if layout is None:
+        raise FormatError(f"not {looks_like}", code="no-dataset", where=root)
+    return load(root, name, layout, labels=labels, classes=classes)

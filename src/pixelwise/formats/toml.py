@@ -45,12 +45,12 @@ from ..dataset.dataset import Dataset
 from ..dataset.sources import Decoding
 from ..errors import FormatError, UsageError
 from ..files import read_bytes
+from .format import Format
 from .layout import SPLIT_NAMES, Coding, Layout
 from .layout import load as load_layout
 from .paths import split_names
 
 FILE = "pixelwise.toml"
-LOOKS_LIKE = f"a description of your own ({FILE})"
 _KEYS = {
     "": {"root", "images", "labels", "splits", "classes", "class"},
     "images": {"path", "value_range", "bands"},
@@ -61,7 +61,7 @@ _KEYS = {
 }
 
 
-def find(path: Path) -> Path | None:
+def _find(path: Path) -> Path | None:
     """`path` where it is such a file or a folder with one."""
     if path.is_file():
         return path if path.suffix == ".toml" else None
@@ -187,6 +187,9 @@ def _divided(dataset: Dataset, splits: Mapping[str, Any], path: Path) -> Dataset
         return name if found is None else found[0]
 
     return dataset.split(splits["ratios"], int(splits.get("seed", 0)), of=splits.get("of"), group=group)
+
+
+FORMAT = Format("toml", f"a description of your own ({FILE})", _find, load, anywhere=True)
 
 
 # -- writing ------------------------------------------------------------------------------------------------

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split, Splits
+from ..formats.format import Format
 from .changes import stale_files
 from .manifest import FORMAT, MANIFEST
 from .source import PackSource
 from .volume import open_volume
-
-LOOKS_LIKE = f"a pack ({MANIFEST})"
 
 
 def find(path: Path) -> Path | None:
@@ -50,3 +49,6 @@ def load(root: Path, *, source: str | os.PathLike[str] | bool = False) -> Datase
         for k, entry in enumerate(manifest.splits)
     }
     return Dataset(root, "pack", manifest.classes, Splits(makers), manifest.notes, manifest.history)
+
+
+PACK = Format("pack", f"a pack ({MANIFEST})", find, load, anywhere=True)
