@@ -14,7 +14,8 @@ SOURCE = REPOSITORY / "src" / "pixelwise"
 
 FLOORS = [
     {"errors", "types", "kernels"},
-    {"arguments", "files", "threads"},
+    {"arguments"},
+    {"files", "threads"},
     {"randomness", "classes", "codecs", "downloads"},
     {"labels", "transforms", "metrics"},
     {"dataset"},

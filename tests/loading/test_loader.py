@@ -20,7 +20,7 @@ import pixelwise as pw
 from pixelwise.dataset.sources import ArraySource
 from pixelwise.dataset.splits import Split
 from pixelwise.errors import FileError, PairError, UsageError
-from pixelwise.loading.render import render_plain
+from pixelwise.loading.reference import render_plain
 from pixelwise.types import Sample
 
 TRANSFORMS = (pw.RandomCrop(5, 7, pad_if_needed=True), pw.HorizontalFlip(0.5), pw.Normalize())

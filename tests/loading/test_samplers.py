@@ -122,7 +122,7 @@ def test_samplers_restrict_to_what_is_kept() -> None:
 @pytest.mark.parametrize("counts", [COUNTS[0], -COUNTS, COUNTS / 2, "counts"])
 def test_counts_are_whole_numbers_by_sample_and_class(counts: object) -> None:
     for kind in (RepeatFactor, RareClassSampling):
-        with pytest.raises(UsageError, match="counts are"):
+        with pytest.raises(UsageError, match="counts must be"):
             kind(counts)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="temperature"):
         RareClassSampling(COUNTS, temperature=0)
