@@ -107,11 +107,13 @@ def good(etag: str | None = '"v1"', modified: str | None = None, ranges: bool = 
     return behave
 
 
-def cut(fraction: float, etag: str | None = '"v1"', ranges: bool = True, rst: bool = False) -> Behaviour:
+def cut(
+    fraction: float, etag: str | None = '"v1"', modified: str | None = None, ranges: bool = True, rst: bool = False
+) -> Behaviour:
     """Breaks off when `fraction` of the whole file went over, counted from its beginning."""
 
     def behave(r: Request) -> None:
-        _answer(r, r.body, etag, None, ranges, max(int(len(r.body) * fraction), r.start() + 1), {})
+        _answer(r, r.body, etag, modified, ranges, max(int(len(r.body) * fraction), r.start() + 1), {})
         r.reset() if rst else None
         r.close_connection = True
 
