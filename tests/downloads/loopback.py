@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 
 Behaviour = Callable[["Request"], None]
 
@@ -87,9 +86,7 @@ class Loopback:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -100,11 +97,7 @@ class Loopback:
 
 def good(etag: str | None = '"v1"', modified: str | None = None, ranges: bool = True, **extra: object) -> Behaviour:
     """A correct server, with ranges or without."""
-
-    def behave(r: Request) -> None:
-        _answer(r, r.body, etag, modified, ranges, len(r.body), extra)
-
-    return behave
+    return lambda r: _answer(r, etag, modified, ranges, len(r.body), extra)
 
 
 def cut(
@@ -113,7 +106,7 @@ def cut(
     """Breaks off when `fraction` of the whole file went over, counted from its beginning."""
 
     def behave(r: Request) -> None:
-        _answer(r, r.body, etag, modified, ranges, max(int(len(r.body) * fraction), r.start() + 1), {})
+        _answer(r, etag, modified, ranges, max(int(len(r.body) * fraction), r.start() + 1), {})
         r.reset() if rst else None
         r.close_connection = True
 
@@ -121,24 +114,14 @@ def cut(
 
 
 def _answer(
-    r: Request,
-    body: bytes,
-    etag: str | None,
-    modified: str | None,
-    ranges: bool,
-    until: int,
-    extra: dict[str, object],
+    r: Request, etag: str | None, modified: str | None, ranges: bool, until: int, extra: dict[str, object]
 ) -> None:
-    headers: dict[str, object] = {"Content-Type": "application/x-tar"}
-    if etag:
-        headers["ETag"] = etag
-    if modified:
-        headers["Last-Modified"] = modified
-    headers |= {k.replace("_", "-"): v for k, v in extra.items()}
-    start = r.start() if ranges else 0
+    body, start = r.body, r.start() if ranges else 0
+    headers: dict[str, object] = {"Content-Type": "application/x-tar", "ETag": etag, "Last-Modified": modified}
+    headers = {k: v for k, v in headers.items() if v} | {k.replace("_", "-"): v for k, v in extra.items()}
     if r.headers.get("If-Range") not in (None, etag, modified):
         start = 0
-    if start > len(body) or (start == len(body) and start):
+    if start >= len(body):
         r.head(416, {"Content-Range": f"bytes */{len(body)}", "Content-Length": 0})
         return
     headers.setdefault("Content-Length", len(body) - start)

@@ -398,6 +398,11 @@ def test_an_archive_by_hand_is_verified_before_it_is_unpacked(tmp_path: Path) ->
         assert failing(place, archive=mine) == code
     assert failing(place, MissingError, archive=tmp_path / "absent") == "missing-file"
     assert failing(place, archive=tmp_path) == "not-a-file"
+    mine.write_bytes(TAR)
+    mine.chmod(0)
+    if not os.access(mine, os.R_OK):
+        assert failing(place, SystemFault, archive=mine) == "permission-denied"
+    mine.chmod(0o600)
     for data, code in ((b"<html>", "not-an-archive"), (make_archive({"a": b""}), "missing-lists")):
         mine.write_bytes(data)
         assert failing(place, archive=mine, data=data) == code
@@ -431,6 +436,10 @@ def test_the_disk_is_asked_before_anything_is_fetched(
     assert server.seen == []
     assert failing(tmp_path, SystemFault, url=server.url(), size=None) == "disk-full"
     assert left(tmp_path) == []
+    (tmp_path / "voc.tar").write_bytes(TAR)
+    usage = usage._replace(free=len(TAR) // 4)
+    assert failing(tmp_path, SystemFault, url=server.url()) == "disk-full"  # before anything is unpacked
+    assert left(tmp_path) == ["voc.tar"]
 
 
 @pytest.fixture
@@ -587,6 +596,23 @@ def test_several_processes_at_once_share_one_download(server: Loopback, tmp_path
     assert left(tmp_path) == []
 
 
+def test_a_killed_process_blocks_nobody_and_the_next_one_resumes(server: Loopback, tmp_path: Path) -> None:
+    server.plan(stall(0.5, seconds=30), good())
+    first = start_process("run(say=print)", tmp_path, server.url())
+    while not (tmp_path / ".voc.tar.part.json").exists():
+        time.sleep(0.01)
+    second = start_process("run(say=print)", tmp_path, server.url())
+    assert second.stdout is not None
+    assert second.stdout.readline().startswith("another process")
+    time.sleep(0.2)
+    first.kill()
+    first.communicate()
+    finish(second)
+    assert server.ranges() == [None, HALF]
+    assert content(tmp_path / ROOT) == NEEDED
+    assert left(tmp_path) == []
+
+
 def test_a_dataset_that_is_there_waits_for_nobody_and_what_was_left_goes(server: Loopback, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         get(tmp_path, server.url(), everything=True, progress=stop_at(len(TAR) // 2))
@@ -672,8 +698,7 @@ def test_a_folder_that_is_taken_away_while_it_is_filled_never_appears(
         if steps[-1].startswith("unpacking") and done >= share * (total or 0):
             with monkeypatch.context() as slow:
                 slow.setattr(unpack.shutil, "rmtree", delete_one)  # as if the deletion had just begun
-                for folder in unpack.unfinished(tmp_path / ROOT):
-                    unpack.discard(folder, tmp_path / ROOT)
+                unpack.discard(tmp_path / ROOT)
 
     assert failing(tmp_path, SystemFault, url=server.url(), say=steps.append, progress=progress) == "io-error"
     assert not (tmp_path / ROOT).exists()

@@ -11,12 +11,12 @@ import contextlib
 import errno
 import json
 import os
-import random
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..errors import FileError, MissingError, PixelwiseError, SystemFault, UnknownNameError
@@ -77,31 +77,30 @@ def download(
     is not a dataset; FileError for a file given as `archive` that is not the right one (`hash-mismatch`,
     `wrong-size`, and the codes of `open_archive`).
     """
-    job = _Job(_find(name), Path(directory), everything, progress or (lambda *_: None), say or (lambda _: None))
+    item = ARCHIVES.get(name.lower()) if isinstance(name, str) else name
+    if item is None:
+        what, fix = f"no dataset named {name!r} can be downloaded", f"the names are: {', '.join(ARCHIVES)}"
+        raise UnknownNameError(what, code="unknown-dataset", fix=fix)
+    job = _Job(item, Path(directory), everything, progress or (lambda *_: None), say or (lambda _: None))
     there = job.is_there()
     if there and not job.has_leftovers():
         return job.place
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
-        with _locked(job.hidden("lock"), busy=None if there else job.say_busy) as locked:
+        busy = f"another process is downloading {item.name}; waiting for it"
+        with _locked(job.hidden("lock"), busy=None if there else partial(job.say, busy)) as locked:
             if locked:
-                job.clean()
-                if not there and not job.is_there():  # by now, thanks to another process
+                discard(job.place)
+                if there or job.is_there():  # by now, thanks to another process
+                    job.remove_used_part()
+                else:
                     job.run(archive, keep_archive, mirrors, patience or Patience())
     except OSError as error:
         if isinstance(error, PixelwiseError):
             raise
-        raise disk_error(error, job.folder, f"getting {job.item.name}") from error
+        if not there:
+            raise disk_error(error, error.filename or job.folder, f"getting {item.name}") from error
     return job.place
-
-
-def _find(name: str | Archive) -> Archive:
-    if isinstance(name, Archive):
-        return name
-    if name.lower() in ARCHIVES:
-        return ARCHIVES[name.lower()]
-    fix = f"the names are: {', '.join(ARCHIVES)}"
-    raise UnknownNameError(f"no dataset named {name!r} can be downloaded", code="unknown-dataset", fix=fix)
 
 
 @dataclass(frozen=True)
@@ -121,22 +120,17 @@ class _Job:
     def hidden(self, kind: str) -> Path:
         return self.folder / f".{self.item.filename}.{kind}"
 
-    def say_busy(self) -> None:
-        self.say(f"another process is downloading {self.item.name}; waiting for it")
-
-    # -- what is there --------------------------------------------------------------------------------------------
-
     def is_there(self) -> bool:
         """Is the dataset complete in its place? SystemFault `destination-exists` if something else is there."""
         place = self.place
         if not place.is_dir() or not any(place.iterdir()):
             return False
         has_all = self._has_all()
+        if has_all is False and self.everything:
+            return False
         if has_all is not None:
-            there = has_all or not self.everything
-            if there:
-                self.say(f"{self.item.name} is there already: {place}")
-            return there
+            self.say(f"{self.item.name} is there already: {place}")
+            return True
         if (place / "ImageSets" / "Segmentation").is_dir() and (place / "JPEGImages").is_dir():
             self.say(f"{place} is there already, not made by this command: left as it is, not verified")
             return True
@@ -154,16 +148,11 @@ class _Job:
         """Did a killed process leave something, or is one at work?"""
         return self.hidden("lock").exists() or self.hidden("part").exists() or bool(unfinished(self.place))
 
-    def clean(self) -> None:
-        """Remove what killed processes left, except for a partial file that can be resumed."""
-        for folder in unfinished(self.place):
-            discard(folder, self.place)
+    def remove_used_part(self) -> None:
+        """Remove the part that the dataset was made from; a newer one belongs to a download of everything."""
         part, mark = self.hidden("part"), self.place / MARK
-        # A part that is newer than the dataset belongs to a later download of everything.
         if part.exists() and mark.exists() and (self._has_all() or part.stat().st_mtime <= mark.stat().st_mtime):
             Part(part).remove()
-
-    # -- getting it -----------------------------------------------------------------------------------------------
 
     def run(self, archive: str | Path | None, keep: bool, mirrors: Sequence[str] | None, patience: Patience) -> None:
         """Find or fetch the archive, verify it, and unpack it."""
@@ -241,7 +230,7 @@ class _Job:
         """The files to unpack: path in the archive -> path in the dataset. The lists say which images are needed."""
         root, names = self.item.root + "/", contents.files.keys()
         lists = f"{root}ImageSets/Segmentation/"
-        texts = [contents.read(name) for name in names if name.startswith(lists) and name.endswith(".txt")]
+        texts = [contents.open(name).read() for name in names if name.startswith(lists) and name.endswith(".txt")]
         lines = (line.split() for text in texts for line in text.decode("utf-8", "replace").splitlines())
         ids = {words[0] for words in lines if words}
         if not ids:
@@ -268,15 +257,15 @@ class _Job:
 @contextlib.contextmanager
 def _locked(path: Path, *, busy: Callable[[], None] | None) -> Iterator[bool]:
     """Hold the lock file `path`. If another process has it, call `busy` and wait; without `busy`, yield False."""
-    told = False
-    while (fd := _lock(path)) is None:
+    fd = _lock(path)
+    if fd is None:
         if busy is None:
             yield False
             return
-        if not told:
-            busy()
-        told = True
-        time.sleep(random.uniform(0.05, 0.3))
+        busy()
+    while fd is None:
+        time.sleep(0.2)
+        fd = _lock(path)
     try:
         yield True
     finally:

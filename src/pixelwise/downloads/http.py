@@ -140,9 +140,8 @@ class Transfer:
     def _client(self) -> httpx.Client:
         import httpx
 
-        timeout = httpx.Timeout(self.patience.stall, connect=self.patience.connect)
+        timeout, most = httpx.Timeout(self.patience.stall, connect=self.patience.connect), self.patience.redirects
         agent = {"User-Agent": "pixelwise", "Accept-Encoding": "identity"}
-        most = self.patience.redirects
         try:
             return httpx.Client(follow_redirects=True, max_redirects=most, timeout=timeout, headers=agent)
         except (ImportError, ValueError, httpx.InvalidURL) as error:
@@ -319,5 +318,5 @@ def _measured(chunks: Iterator[bytes], patience: Patience) -> Iterator[bytes]:
         spent = time.monotonic() - since
         if spent >= patience.window:
             if received < patience.min_speed * spent:
-                raise _Failure(f"only {received / spent:,.0f} bytes a second", "too-slow", again=True)
+                raise _Failure(f"only {received / spent:,.0f} bytes per second", "too-slow", again=True)
             since, received = time.monotonic(), 0

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from ..errors import FileError
+from ..errors import FileError, PixelwiseError, printable
 from ..files import sync_folder
 
 _CHUNK = 1 << 20
@@ -58,9 +58,11 @@ class Contents:
             raise _refused("the archive has no members", "empty-archive")
         self._look_at_end()
 
-    def read(self, name: str) -> bytes:
-        """The bytes of the file `name`."""
-        return self._open(name).read()
+    def open(self, name: str) -> IO[bytes]:
+        """The file `name`, opened for reading."""
+        source = self._tar.extractfile(self.files[name])
+        assert source is not None  # it is a regular file
+        return source
 
     def extract(self, targets: Mapping[str, str], folder: Path, progress: Callable[[int, int], None]) -> None:
         """Write each file of `targets` (path in the archive -> path below the empty `folder`).
@@ -73,18 +75,13 @@ class Contents:
         done, total = 0, sum(self.files[name].size for name in targets)
         for name, target in targets.items():
             try:
-                with self._open(name) as source, open(folder / target, "xb") as file:
+                with self.open(name) as source, open(folder / target, "xb") as file:
                     shutil.copyfileobj(source, file, _CHUNK)
             except FileExistsError:
                 what = f"this disk ignores case or Unicode form, and has another file of the name {name!r}"
                 raise _refused(what, "case-collision") from None
             done += self.files[name].size
             progress(done, total)
-
-    def _open(self, name: str) -> IO[bytes]:
-        source = self._tar.extractfile(self.files[name])
-        assert source is not None  # it is a regular file
-        return source
 
     def _look(self, member: tarfile.TarInfo) -> None:
         shown = _shown(member.name)
@@ -105,9 +102,10 @@ class Contents:
             raise _refused(f"{shown} is both a file and a folder", "conflict")
         if known is False:
             raise _refused(f"{shown} is in the archive twice", "duplicate-member")
+        if known is None:
+            self._register(path, member.isdir())
         if member.isreg():
             self.files[path] = member
-        self._register(path, member.isdir())
         while (path := path.rpartition("/")[0]) and not self._folders.get(path):
             if path in self._folders:
                 raise _refused(f"{path!r} is a file, and {shown} is inside it", "conflict")
@@ -159,32 +157,30 @@ def open_archive(path: Path) -> Iterator[Contents]:
     truncated-archive, corrupt-archive, crc, path-escapes-root, link-member, special-member, bad-name,
     name-too-long, duplicate-member, conflict, too-many-members, too-large; on Windows unportable-name.
     """
+    start, opened = b"", False
     try:
         with open(path, "rb") as file:
             size, start = os.fstat(file.fileno()).st_size, file.read(512)
             file.seek(0)
-            if not start:
-                raise _refused("the file is empty", "empty-file")
-            try:
-                tar = tarfile.open(fileobj=file, encoding="utf-8")  # noqa: SIM115
-            except tarfile.ReadError:
-                if start[257:262] == b"ustar":
-                    raise
-                raise _refused(f"this is not a tar archive: it starts with {start[:8]!r}", "not-an-archive") from None
-            with tar:
+            with tarfile.open(fileobj=file, encoding="utf-8") as tar:
+                opened = True
                 yield Contents(tar, (16 << 30) if tar.fileobj is file else _RATIO * size + _CHUNK)
-    except FileError as error:
-        error.where = error.where or str(path)
+    except PixelwiseError as error:
+        error.where = error.where or printable(path)
         raise
     except (EOFError, tarfile.TarError, zlib.error, lzma.LZMAError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # of the disk
-        code = "corrupt-archive"
-        if isinstance(error, EOFError) or "unexpected end" in str(error):
+        said = (str(error) or "it ends early").splitlines()[0].rstrip(":")
+        what, code = f"the archive is damaged: {said}", "corrupt-archive"
+        if not start:
+            what, code = "the file is empty", "empty-file"
+        elif isinstance(error, EOFError) or "unexpected end" in str(error):
             code = "truncated-archive"
         elif isinstance(error, gzip.BadGzipFile):
             code = "crc"
-        what = f"the archive is damaged: {error or 'it ends early'}"
+        elif not opened and start[257:262] != b"ustar":
+            what, code = f"this is not a tar archive: it starts with {start[:8]!r}", "not-an-archive"
         raise FileError(what, code=code, where=path, fix=_FIX) from None
 
 
@@ -223,14 +219,15 @@ def unfinished(place: Path) -> list[Path]:
     return [p for p in siblings if p.name.startswith(f".{place.name}.") and p.suffix == ".unpacking"]
 
 
-def discard(folder: Path, place: Path) -> None:
-    """Remove a folder of `unfinished`.
+def discard(place: Path) -> None:
+    """Remove the folders of `unfinished`.
 
-    It is renamed first: if its owner lives, on a file system whose locks do nothing, the owner fails, instead
+    Each is renamed first: if its owner lives, on a file system whose locks do nothing, the owner fails, instead
     of putting a half-deleted folder in place.
     """
-    with contextlib.suppress(OSError):
-        shutil.rmtree(folder.rename(_unfinished_name(place)))
+    for folder in unfinished(place):
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder.rename(_unfinished_name(place)))
 
 
 @contextlib.contextmanager
