@@ -57,6 +57,17 @@ def open_error(path: str | os.PathLike[str], error: OSError | ValueError, where:
     return SystemFault(f"cannot be opened: {error}", code="unreadable", where=where)
 
 
+def disk_error(error: OSError, where: object, doing: str) -> SystemFault:
+    """The pixelwise error for a failed write: `disk-full`, `permission-denied` or `io-error`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        code, fix = "disk-full", "free some space or choose another folder; what is complete so far is kept"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        code, fix = "permission-denied", "choose a folder that you may write to"
+    else:
+        code, fix = "io-error", "check the disk, then try again"
+    return SystemFault(f"{doing} failed: {error.strerror or error}", code=code, where=where, fix=fix)
+
+
 def nearest_hint(path: str | os.PathLike[str]) -> str | None:
     """What to do about a missing file: the name in its folder that differs only in case, form or extension."""
     target = Path(path)
@@ -98,7 +109,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         if isinstance(error, PixelwiseError):
             raise
@@ -112,8 +123,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    # The rename itself is durable only when the folder is; Windows cannot open folders and needs no such call.
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` durable. Windows cannot open folders and needs no such call."""
     if os.name == "posix":
         fd = os.open(folder, os.O_RDONLY)
         try:

@@ -26,7 +26,7 @@ GOOD_LINES = [f"JPEGImages/2007_{i:06d}.jpg SegmentationClass/2007_{i:06d}.png" 
 def rows(hostile: Path, folder: str) -> list[dict[str, str]]:
     with open(hostile / "manifest.tsv", encoding="utf-8", newline="") as file:
         found = [r for r in csv.DictReader(file, delimiter="\t") if r["path"].startswith(folder + "/")]
-    american = ({**r, "expect": r["expect"].replace("colour", "color").replace("grey", "gray")} for r in found)
+    american = ({**r, "expect": r["expect"].replace("color", "color").replace("gray", "gray")} for r in found)
     return [r for r in american if not r["path"].endswith(".npy")]
 
 

@@ -31,7 +31,7 @@ OTHER_CONTENT = {  # labels whose values are, on purpose, not those of good_expe
 def rows(hostile: Path, folder: str) -> list[dict[str, str]]:
     with open(hostile / "manifest.tsv", encoding="utf-8", newline="") as file:
         found = [r for r in csv.DictReader(file, delimiter="\t") if r["path"].startswith(folder + "/")]
-    return [{**r, "expect": r["expect"].replace("colour", "color").replace("grey", "gray")} for r in found]
+    return [{**r, "expect": r["expect"].replace("color", "color").replace("gray", "gray")} for r in found]
 
 
 def outcome(expected: str, code: str | None, notes: list[Finding]) -> str | None:
