@@ -13,7 +13,7 @@ from .dataset.dataset import Dataset as Dataset
 from .dataset.derived import concat as concat
 from .dataset.sources import ArraySource as ArraySource
 from .dataset.splits import Split as Split
-from .downloads import download as download
+from .downloads.getting import download as download
 from .drawing.contact_sheet import show as show
 from .drawing.contact_sheet import show_plans as show_plans
 from .drawing.page import Picture as Picture

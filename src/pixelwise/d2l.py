@@ -217,7 +217,7 @@ def load_data_voc_segmentation(
     download: get VOC2012 first where `voc_dir`, which then ends in VOCdevkit/VOC2012, is not there (2 GB).
     """
     if download:
-        from .downloads import download as get
+        from .downloads.getting import download as get
 
         home = Path(voc_dir)
         if home.parts[-2:] != ("VOCdevkit", "VOC2012"):

@@ -38,7 +38,10 @@ from support.loopback import (
     status,
 )
 
-from pixelwise.downloads import ARCHIVES, Archive, Patience, download, getting, unpack
+from pixelwise.downloads import getting, unpack
+from pixelwise.downloads.archives import ARCHIVES, Archive
+from pixelwise.downloads.getting import download
+from pixelwise.downloads.http import Patience
 from pixelwise.errors import DownloadError, FileError, MissingError, SystemFault, UnknownNameError, UsageError
 
 HURRY = Patience(
@@ -483,7 +486,9 @@ def start_process(code: str, directory: Path, *urls: str) -> subprocess.Popen[st
     head = f"""
 import os, sys
 from pathlib import Path
-from pixelwise.downloads import Archive, Patience, download
+from pixelwise.downloads.archives import Archive
+from pixelwise.downloads.getting import download
+from pixelwise.downloads.http import Patience
 ITEM = Archive("voc2012", {item.urls!r}, {item.root!r}, {item.home!r}, {item.hashes!r}, {item.size!r})
 PATIENCE = Patience(stall=30.0, backoff=0.01, window=5.0)
 def run(directory={str(directory)!r}, **options):
@@ -599,7 +604,7 @@ def test_several_processes_at_once_share_one_download(server: Loopback, tmp_path
 def test_a_killed_process_blocks_nobody_and_the_next_one_resumes(server: Loopback, tmp_path: Path) -> None:
     server.plan(stall(0.5, seconds=30), good())
     first = start_process("run(say=print)", tmp_path, server.url())
-    while not (tmp_path / ".voc.tar.part.json").exists():
+    while process.poll() is None and not (tmp_path / ".voc.tar.part.json").exists():
         time.sleep(0.01)
     second = start_process("run(say=print)", tmp_path, server.url())
     assert second.stdout is not None

@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.places import SHARED
 
-from pixelwise.downloads import Archive, download
+from pixelwise.downloads.archives import Archive
+from pixelwise.downloads.getting import download
 from pixelwise.downloads.unpack import checked_path, new_folder, open_archive
 from pixelwise.errors import FileError, PixelwiseError
 
@@ -61,7 +63,7 @@ def tree(folder: Path) -> dict[str, bytes | None]:
 
 TARS = [
     tuple(line.split("\t")[::2][:2])
-    for manifest in [Path(__file__).resolve().parents[3] / "shared" / "hostile" / "manifest.tsv"]
+    for manifest in [SHARED / "hostile" / "manifest.tsv"]
     if manifest.exists()
     for line in manifest.read_text().splitlines()
     if line.startswith("tars/")

@@ -16,7 +16,7 @@ import typer
 from ..arguments import check_count
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
-from ..downloads import download as download_dataset
+from ..downloads.getting import download as download_dataset
 from ..errors import DataError, UnknownNameError
 from ..formats.opening import open as open_dataset
 from ..loading.loader import Loader

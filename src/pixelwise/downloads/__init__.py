@@ -5,11 +5,3 @@ http        one file from several mirrors: resumed, retried, verified
 unpack      what is accepted from an archive, and how it becomes a folder
 getting     what a user calls: is it there, lock, download, select, unpack
 """
-
-from __future__ import annotations
-
-from .archives import ARCHIVES, Archive
-from .getting import download
-from .http import Patience
-
-__all__ = ["ARCHIVES", "Archive", "Patience", "download"]

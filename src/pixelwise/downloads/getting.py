@@ -21,8 +21,9 @@ from pathlib import Path
 
 from ..errors import FileError, MissingError, PixelwiseError, SystemFault, UnknownNameError
 from ..files import disk_error, nearest_hint
+from ..types import Progress
 from .archives import ARCHIVES, Archive
-from .http import Part, Patience, Progress, Transfer, mismatch
+from .http import Part, Patience, Transfer, mismatch
 from .unpack import Contents, discard, new_folder, open_archive, unfinished
 
 # A lock of the kernel, because it ends with its owner, however that ends: no killed process blocks others, and

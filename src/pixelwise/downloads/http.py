@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DownloadError
+from ..types import Progress
 
 if TYPE_CHECKING:
     import httpx
 
 CHUNK = 1 << 20
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)

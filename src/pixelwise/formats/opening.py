@@ -94,7 +94,7 @@ def open(
     unfinished or damaged; with a cache also what `pack` raises.
     """
     if download is not False:
-        from ..downloads import download as get
+        from ..downloads.getting import download as get
 
         path = get(str(path), Path(str(path) if download is True else download))
     root = Path(path)
