@@ -604,7 +604,7 @@ def test_several_processes_at_once_share_one_download(server: Loopback, tmp_path
 def test_a_killed_process_blocks_nobody_and_the_next_one_resumes(server: Loopback, tmp_path: Path) -> None:
     server.plan(stall(0.5, seconds=30), good())
     first = start_process("run(say=print)", tmp_path, server.url())
-    while process.poll() is None and not (tmp_path / ".voc.tar.part.json").exists():
+    while first.poll() is None and not (tmp_path / ".voc.tar.part.json").exists():
         time.sleep(0.01)
     second = start_process("run(say=print)", tmp_path, server.url())
     assert second.stdout is not None
