@@ -149,18 +149,7 @@ class Renderer:
         self, plans: Plans, k: int, split: Others, position: int, relabel: Relabel | None = None
     ) -> tuple[U8, Label | None]:
         """Read sample `position` of the split and render it by plan k: see `Stage.render`."""
-        size = tuple(plans.size[k].tolist())
-        one = plans.only(k)
-        y0, x0, y1, x1 = _windows(one)[0].tolist()
-        if relabel is None:
-            sample = split.read(position, Window(y0, x0, y1, x1))
-        else:
-            whole = split.read(position)
-            sample = Sample(whole.name, whole.image[y0:y1, x0:x1], relabel(whole)[y0:y1, x0:x1])
-        labels = None if sample.label is None else np.empty((1, *size), sample.label.dtype)
-        room = Slot(np.empty((1, *size, 3), np.uint8), labels)
-        Renderer(one, room, "uint8-hwc", self.ignore_index, self._fill).write(0, sample)
-        return room.images[0], None if labels is None else labels[0]
+        return render_one(split, position, plans.only(k), self.ignore_index, fill=self._fill, relabel=relabel)
 
     def write_mapped(
         self, first: int, last: int, images: I64, labels: I64 | None = None, label_dtype: Any = np.uint8
@@ -289,6 +278,36 @@ class Renderer:
             kernels.scale.scale_image(jobs, matrix, 0, n, *colors, planes)
         if kernels.jobs.WARP in kinds:
             kernels.warp.warp_image(jobs, matrix, 0, n, *colors, planes)
+
+
+def render_one(
+    split: Others,
+    index: int,
+    plans: Plans,
+    ignore_index: int,
+    output: Output = "uint8-hwc",
+    *,
+    label_dtype: Any = None,
+    fill: tuple[int, int, int] = FILL,
+    relabel: Relabel | None = None,
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Read sample `index` of the split and render it by the only plan of `plans`: image and label of the plan's size.
+
+    label_dtype: of the label, by default its own. relabel: makes the label from the whole sample.
+    """
+    window = Window(*_windows(plans.stages[0][0] if plans.stages else plans)[0].tolist())
+    if relabel is None:
+        sample = split.read(index, window)
+    else:
+        whole = split.read(index)
+        cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
+        sample = Sample(whole.name, whole.image[cut], relabel(whole)[cut])
+    height, width = plans.size[0].tolist()
+    shape = (1, height, width, 3) if output == "uint8-hwc" else (1, 3, height, width)
+    images = np.empty(shape, np.uint8 if output.startswith("uint8") else output)
+    labels = None if sample.label is None else np.empty((1, height, width), label_dtype or sample.label.dtype)
+    Renderer(plans, Slot(images, labels), output, ignore_index, fill).write(0, sample)
+    return images[0], None if labels is None else labels[0]
 
 
 _ZEROS = {np.dtype(t): np.zeros(1, t) for t in (np.uint8, np.uint16)}
