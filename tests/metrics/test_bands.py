@@ -18,7 +18,7 @@ from pixelwise.metrics.confusion import Confusion
 
 @pytest.fixture(scope="session")
 def labels(voc_root: Path) -> list[np.ndarray]:
-    """20 real VOC labels, quartered to keep the tests quick."""
+    """20 VOC labels, quartered to keep the tests quick."""
     names = (voc_root / "ImageSets/Segmentation/val.txt").read_text().split()[:20]
     return [np.array(Image.open(voc_root / f"SegmentationClass/{n}.png"))[::2, ::2].copy() for n in names]
 
