@@ -10,6 +10,7 @@ from support.tree import picture
 
 from pixelwise.classes import VOC, VOC_NAMES
 
+CLASSES = (1, 5, 8, 12, 15, 20)
 SIZES = [(375, 500), (333, 500), (500, 375), (375, 500), (281, 500), (332, 500)]
 ANNOTATION = "<annotation><object><name>{}</name><bndbox>{}</bndbox></object></annotation>"
 
@@ -48,7 +49,7 @@ def discs(seed: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     for k, radius in ((1, 90), (2, 40)):
         cy, cx = rng.uniform(100, size[0] - 100), rng.uniform(100, size[1] - 100)
         far = np.hypot(y - cy, x - cx) + 6 * np.sin(np.arctan2(y - cy, x - cx) * 5)
-        for ids, index in ((label, 1 + (7 * seed + 3 * k) % 20), (objects, k)):
+        for ids, index in ((label, CLASSES[(seed + seed // 6 + 2 * k) % 6]), (objects, k)):
             ids[far < radius + 5] = 255
             ids[far < radius] = index
     return label, objects
