@@ -1,4 +1,4 @@
-"""Which files of a tree are images and which their labels, by their names and a look at one of each."""
+"""Find which files of a tree are images and which are their labels, by their names and the content of one of each."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ class Pairing:
     pairs: int
 
 
-def given(root: Path, images: str, labels: str) -> Pairing:
+def pairing_of(root: Path, images: str, labels: str) -> Pairing:
+    """The pairing of these templates, with its pairs counted."""
     there = {m.name for m in matches(root, labels)}
     return Pairing(images, labels, sum(m.name in there for m in matches(root, images)))
 
 
 def find_pairing(root: Path) -> Pairing | None:
-    """The two groups of files whose names go together for the most images."""
+    """The two groups of files whose names match for the most images."""
     groups = _groups(root)
     best: Pairing | None = None
     for (place, suffix), stems in groups.items():
