@@ -145,7 +145,7 @@ def main() -> None:
 
     begun = time.perf_counter()
     folder = options.out / "predictions"
-    confusion = pw.Confusion(len(val.classes), 255, names=val.classes.names)
+    confusion = pw.Confusion(len(val.classes), 255, class_names=val.classes.names)
     pw.predict(
         as_model(net), val, out=folder, scores=confusion, window=WINDOW, scales=(SCALE,), flips=("horizontal",),
         normalize=pw.Normalize(), tag=f"{options}",

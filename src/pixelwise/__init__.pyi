@@ -39,7 +39,7 @@ from .metrics.boundary import trimap as trimap
 from .metrics.compare import compare_protocols as compare_protocols
 from .metrics.confusion import Confusion as Confusion
 from .metrics.protocols import PROTOCOLS as PROTOCOLS
-from .metrics.rates import Scores as Scores
+from .metrics.scores import Scores as Scores
 from .packs.verifying import verify as verify
 from .packs.writing import pack as pack
 from .samples import sample as sample

@@ -46,7 +46,7 @@ def folder(val: pw.Split, tmp_path: Path) -> Path:
 
 
 def counted(val: pw.Split) -> pw.Confusion:
-    confusion = pw.Confusion(21, 255, names=val.classes.names, per_image=True)
+    confusion = pw.Confusion(21, 255, class_names=val.classes.names, per_image=True)
     for i, sample in enumerate(val):
         assert sample.label is not None
         confusion.update(guess(sample.label, i), sample.label, sample.name)
@@ -215,7 +215,7 @@ def test_out_of_range_predictions_as_the_protocol_says(
         assert caught.value.where == str(path)
         return
     result = score(folder, val, protocol)
-    expected = pw.Confusion(21, 255, names=val.classes.names, per_image=True)
+    expected = pw.Confusion(21, 255, class_names=val.classes.names, per_image=True)
     for i, sample in enumerate(val):
         expected.update(ids if i == 0 else guess(sample.label, i), sample.label, sample.name)
     assert result.confusion == expected

@@ -24,7 +24,7 @@ from ..metrics.bootstrap import Bootstrap, bootstrap, paired_bootstrap
 from ..metrics.boundary import BoundaryConfusion
 from ..metrics.confusion import Confusion
 from ..metrics.protocols import PROTOCOLS, Protocol, protocol_named
-from ..metrics.rates import Scores
+from ..metrics.scores import Scores
 from ..threads import in_order
 from ..types import Progress
 from .prediction_files import Stored, check_ids, find_files, no_labels, read_prediction, refuse
@@ -171,7 +171,7 @@ def score(
     root = Path(predictions)
     files = find_files(root, split.names)
     table = split.classes
-    total = Confusion(len(table), table.ignore_index, names=table.names, per_image=True)
+    total = Confusion(len(table), table.ignore_index, class_names=table.names, per_image=True)
     ratio = 0.02 if boundary is True else float(boundary)
     bands = BoundaryConfusion(len(table), table.ignore_index, dilation_ratio=ratio) if boundary else None
     problems: list[DataError] = []
@@ -193,7 +193,7 @@ def _count(
     # One image into a confusion of its own: they are added in the order of the split, so that a result is repeatable.
     table, name = split.classes, split.names[i]
     truth = read_labels_only(split, i)
-    one = Confusion(len(table), table.ignore_index, names=table.names, per_image=True)
+    one = Confusion(len(table), table.ignore_index, class_names=table.names, per_image=True)
     try:
         ids = read_prediction(files[i], table, (truth.shape[0], truth.shape[1]), stored)
         one.update(ids, truth, name)
