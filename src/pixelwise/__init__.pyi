@@ -27,6 +27,7 @@ from .evaluation.scoring import Scoring as Scoring
 from .evaluation.scoring import score as score
 from .evaluation.submitting import Submission as Submission
 from .evaluation.submitting import submit as submit
+from .evaluation.tiles import Tiling as Tiling
 from .formats.converting import convert as convert
 from .formats.opening import open as open
 from .loading.loader import Loader as Loader

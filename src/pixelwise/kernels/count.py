@@ -93,8 +93,9 @@ def argmax(logits: Any, best: Any, ids: Any, out: Any) -> int:
     """
     for start in range(0, logits.shape[1], ARGMAX_BLOCK):
         n = min(ARGMAX_BLOCK, logits.shape[1] - start)
-        ids[:n] = 0
-        best[:n] = logits[0, start : start + n]
+        for j in range(n):
+            ids[j] = 0
+            best[j] = logits[0, start + j]
         strange = 0
         for c in range(logits.shape[0]):
             plane = logits[c, start : start + n]
