@@ -37,7 +37,7 @@ LabelsOption = Annotated[
 StoredValuesOption = Annotated[
     bool, typer.Option("--stored-values", help="Files hold the dataset's stored values, not class ids 0..C-1.")
 ]
-ThreadsOption = Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)]
+ThreadsOption = Annotated[int | None, typer.Option(help="Threads; by default one per core.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -82,7 +82,7 @@ def score(
 ) -> None:
     """Score predictions by a named protocol: all images, each once, at full size, or none at all.
 
-    Exit 1 where a prediction is missing, of another size, out of range or unreadable, or where one is of no sample.
+    Exit 1 if a prediction is missing, of another size, out of range or unreadable, or has the name of no sample.
     """
     if worst is not None and worst < 1:
         raise UsageError(f"--worst must be at least 1, got {worst}")
@@ -130,13 +130,13 @@ def score(
 def _model(name: str) -> Any:
     module, _, attribute = name.partition(":")
     if not module or not attribute:
-        raise UsageError(f"a model is MODULE:NAME, got {name!r}")
+        raise UsageError(f"the model must be MODULE:NAME, got {name!r}")
     sys.path.insert(0, os.getcwd())
     try:
         made = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise UsageError(
-            f"cannot import {name}: {error}", code="bad-model", fix="run where it can be imported"
+            f"cannot import {name}: {error}", code="bad-model", fix="run in a folder from which it can be imported"
         ) from None
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(made, torch.nn.Module):
@@ -167,7 +167,7 @@ def predict(
     scale: Annotated[list[float] | None, typer.Option(help="Predict at this size; repeat for more.")] = None,
     divisor: Annotated[int, typer.Option(help="Pad whole images to multiples of this.")] = 1,
     normalize: Annotated[bool, typer.Option(help="Normalize by ImageNet's mean and deviation.")] = True,
-    batch: Annotated[int, typer.Option(help="Tiles a batch.")] = 8,
+    batch: Annotated[int, typer.Option(help="Tiles per batch.")] = 8,
     threads: ThreadsOption = None,
 ) -> None:
     """Predict all images of a split into label PNGs. Stopped and run again, it continues."""

@@ -1,7 +1,13 @@
 """Predicting whole images: any model, whole or by sliding window, at the image's own size.
 
-    tiling = pixelwise.Tiling(window=(512, 512))
-    pixelwise.predict(model, voc["val"], "predictions", tiling=tiling, normalize=pixelwise.Normalize())
+    >>> import numpy as np
+    >>> import pixelwise as pw
+    >>> images = [np.zeros((4, 6, 3), np.uint8), np.full((5, 5, 3), 255, np.uint8)]
+    >>> split = pw.Split("val", pw.ClassTable(("dark", "bright")), pw.ArraySource(images))
+    >>> def model(batch):
+    ...     return np.stack([0.5 - batch[:, 0], batch[:, 0] - 0.5], axis=1)
+    >>> pw.predict(model, split, "predictions", tiling=pw.Tiling(window=(4, 4)))
+    Prediction(predictions: 2 images predicted, 0 kept)
 
 `tiles`: what is cut and how it counts. `tile_sums`: tiles become class ids, strip by strip. `resuming`: what was
 predicted before. This module: batches of tiles from several images through the model.
@@ -112,15 +118,6 @@ def predict(
     overlap, blend and flips as by whole images. Raises ScoreError `nan-logits`, UsageError `bad-model` if the logits
     have the wrong shape, `other-prediction` if the folder was made with other settings, `not-empty` if it holds other
     predictions, `no-labels`, and what reading a sample raises.
-
-    >>> import numpy as np
-    >>> import pixelwise as pw
-    >>> images = [np.zeros((4, 6, 3), np.uint8), np.full((5, 5, 3), 255, np.uint8)]
-    >>> split = pw.Split("val", pw.ClassTable(("dark", "bright")), pw.ArraySource(images))
-    >>> def model(batch):
-    ...     return np.stack([0.5 - batch[:, 0], batch[:, 0] - 0.5], axis=1)
-    >>> pw.predict(model, split, "predictions")
-    Prediction(predictions: 2 images predicted, 0 kept)
     """
     split = as_split(data, splits, verb="predict", prefer=("val",))
     _check(model, split, out, confusion)

@@ -26,7 +26,7 @@ from ..metrics.boundary import BoundaryConfusion
 from ..metrics.confusion import Confusion
 from ..metrics.protocols import protocol_named
 from ..metrics.rates import ratio
-from ..metrics.results import Result, json_values, percent
+from ..metrics.results import Result, in_percent, json_values
 from ..metrics.scores import Scores
 from ..threads import in_order
 from ..types import Progress
@@ -101,7 +101,7 @@ class Scoring(Result):
 
     @property
     def _subtitle(self) -> str:
-        miou = percent(self.scores.miou)
+        miou = in_percent(self.scores.miou)
         return f"{self.split.name}, {len(self.split)} images, mIoU {miou} % by {self.protocol}"
 
     def intervals(self, *, resamples: int = 1000, level: float = 0.95, seed: int = 0) -> Bootstrap:
@@ -130,7 +130,7 @@ class Scoring(Result):
     def __str__(self) -> str:
         if self.boundary is None:
             return str(self.scores)
-        miou, band = percent(self.boundary.miou), self.boundary.dilation_ratio
+        miou, band = in_percent(self.boundary.miou), self.boundary.dilation_ratio
         return f"{self.scores}\nboundary mIoU {miou} % (bands of {band:g} of the diagonal)"
 
 

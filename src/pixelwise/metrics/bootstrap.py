@@ -15,7 +15,7 @@ from ..types import F64, I64, Bool
 from .confusion import Confusion, ImageTotals
 from .protocols import Protocol, protocol_named
 from .rates import Totals, rates, ratio
-from .results import Result, json_values, percent
+from .results import Result, in_percent, json_values
 
 FEWEST_IMAGES = 5
 """A class in fewer images has no interval: its resamples hardly differ, which would look like certainty."""
@@ -43,7 +43,7 @@ class Interval(Result):
     def __repr__(self) -> str:
         if np.ndim(self.value):
             return f"Interval(of {len(self.value)} classes)"
-        return f"Interval({percent(self.value)} %, {percent(self.low)} to {percent(self.high)})"
+        return f"Interval({in_percent(self.value)} %, {in_percent(self.low)} to {in_percent(self.high)})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +75,7 @@ class Bootstrap(Result):
 
     def __repr__(self) -> str:
         what = "difference in mIoU" if self.difference else "mIoU"
-        value, low, high = (percent(v) for v in (self.miou.value, self.miou.low, self.miou.high))
+        value, low, high = (in_percent(v) for v in (self.miou.value, self.miou.low, self.miou.high))
         return f"Bootstrap({self.protocol}: {what} {value} %, {low} to {high}, {self.images} images)"
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from ..errors import ScoreError, UsageError
 from ..types import F64, Bool
 from .confusion import Confusion, read_saved
 from .rates import Totals, mean, ratio
-from .results import Result, percent
+from .results import Result, in_percent
 
 _FORMAT, _VERSION = "pixelwise-boundary-confusion", 1
 _VOID, _OUTSIDE = np.uint16(65_534), np.uint16(65_535)  # no class of a Confusion is as large
@@ -80,7 +80,7 @@ class BoundaryConfusion(Result):
     is made void in the prediction too, before the bands are found, so both have the same edges of void; void pixels
     are not scored.
 
-    plain: the Confusion of the same images, so that IoU stands beside boundary IoU. num_classes: at most 4095.
+    plain: the Confusion of the same images, for comparing IoU with boundary IoU. num_classes: at most 4095.
     ignore_index, class_names: as for Confusion. Thread-safe, and merges by addition, as Confusion. `str()` is a table.
     """
 
@@ -175,14 +175,14 @@ class BoundaryConfusion(Result):
     def __repr__(self) -> str:
         classes, ignore = self.plain.num_classes, self.plain.ignore_index
         return (
-            f"BoundaryConfusion(num_classes={classes}, ignore_index={ignore}: boundary mIoU {percent(self.miou)} %, "
+            f"BoundaryConfusion(num_classes={classes}, ignore_index={ignore}: boundary mIoU {in_percent(self.miou)} %, "
             f"bands of {self._described})"
         )
 
     def __str__(self) -> str:
         width = max(len("mean IoU"), *(len(name) for name in self.plain.class_names))
         rows = [*zip(self.plain.class_names, self.iou, strict=True), ("mean IoU", self.miou)]
-        lines = [f"{'bands':<{width}}  boundary IoU %", *(f"{name:<{width}}  {percent(v):>14}" for name, v in rows)]
+        lines = [f"{'bands':<{width}}  boundary IoU %", *(f"{name:<{width}}  {in_percent(v):>14}" for name, v in rows)]
         return "\n".join([*lines, "", f"bands of {self._described}"])
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ..errors import PixelwiseError
 from .confusion import Confusion
 from .protocols import MEANING, PROTOCOLS, Protocol
 from .rates import Totals
-from .results import Result, json_values, percent
+from .results import Result, in_percent, json_values
 from .scores import Scores
 
 
@@ -45,7 +45,7 @@ class ProtocolComparison(Result):
         }
 
     def __repr__(self) -> str:
-        found = ", ".join(f"{name} {percent(scores.miou)} %" for name, scores in self.scores.items())
+        found = ", ".join(f"{name} {in_percent(scores.miou)} %" for name, scores in self.scores.items())
         return f"ProtocolComparison(mIoU: {found}; {len(self.refused)} refused)"
 
     def __str__(self) -> str:
@@ -56,7 +56,8 @@ class ProtocolComparison(Result):
                 lines.append(f"{name:<{width}}       -                 -  {self.refused[name]}")
             else:
                 s = self.scores[name]
-                lines.append(f"{name:<{width}}  {percent(s.miou):>6}  {percent(s.pixel_accuracy):>16}  {s.average}")
+                miou, accuracy = in_percent(s.miou), in_percent(s.pixel_accuracy)
+                lines.append(f"{name:<{width}}  {miou:>6}  {accuracy:>16}  {s.average}")
         return "\n".join([*lines, "", "Why they differ:", *(str(reason) for reason in self.reasons)])
 
 

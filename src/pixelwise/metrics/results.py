@@ -15,7 +15,7 @@ from ..files import atomic_write
 
 
 class Result(ABC):
-    """A result: `repr` is one line, `str` a table where there is one, `to_dict` gives JSON values, `save` a file."""
+    """A result: `repr` is one line, `str` a table if there is one, `to_dict` gives JSON values, `save` a file."""
 
     __slots__ = ()
 
@@ -41,6 +41,6 @@ def json_values(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def percent(value: float) -> str:
+def in_percent(value: float) -> str:
     """A fraction in percent with two decimals, "-" for NaN."""
     return "-" if np.isnan(value) else f"{100 * value:.2f}"

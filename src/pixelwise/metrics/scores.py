@@ -12,7 +12,7 @@ from ..errors import ScoreError
 from ..types import F64, I64, Bool
 from .protocols import PROTOCOLS, Protocol
 from .rates import Totals, mean, rates, rates_over_images
-from .results import Result, json_values, percent
+from .results import Result, in_percent, json_values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,10 +85,8 @@ class Scores(Result):
         return out | {"recall": out["accuracy"], "category_miou": json_values(self.category_miou)}
 
     def __repr__(self) -> str:
-        return (
-            f"Scores({self.protocol}: mIoU {percent(self.miou)} %, pixel accuracy {percent(self.pixel_accuracy)} %, "
-            f"{self.average})"
-        )
+        miou, accuracy = in_percent(self.miou), in_percent(self.pixel_accuracy)
+        return f"Scores({self.protocol}: mIoU {miou} %, pixel accuracy {accuracy} %, {self.average})"
 
     def __str__(self) -> str:
         width = max(len(self.average), *(len(n) for n in self.class_names))
@@ -101,8 +99,8 @@ class Scores(Result):
             lines.append(_table_row(width, f"mean of {len(self.categories)}", self.category_miou, None))
         lines += [
             "",
-            f"pixel accuracy {percent(self.pixel_accuracy)} %, frequency-weighted IoU "
-            f"{percent(self.frequency_weighted_iou)} %, mean Dice {percent(self.mean_dice)} %",
+            f"pixel accuracy {in_percent(self.pixel_accuracy)} %, frequency-weighted IoU "
+            f"{in_percent(self.frequency_weighted_iou)} %, mean Dice {in_percent(self.mean_dice)} %",
             f"{self.pixels:,} pixels scored, {self.void:,} void, {self.outside:,} predicted outside "
             f"the classes" + ("" if self.images is None else f", {self.images:,} images"),
         ]
@@ -166,5 +164,5 @@ def _category_ious(counts: I64, protocol: Protocol) -> dict[str, float]:
 
 def _table_row(width: int, name: str, iou: float, accuracy: float | None) -> str:
     bar = "" if np.isnan(iou) else "█" * round(20 * iou)
-    found = "" if accuracy is None else percent(accuracy)
-    return f"{name:<{width}}  {percent(iou):>6}  {found:>10}  {bar}".rstrip()
+    found = "" if accuracy is None else in_percent(accuracy)
+    return f"{name:<{width}}  {in_percent(iou):>6}  {found:>10}  {bar}".rstrip()
