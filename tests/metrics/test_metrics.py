@@ -215,8 +215,9 @@ def random_pairs(seed: int) -> Pairs:
         prediction = np.where(rng.random(size) < rng.random(), truth, rng.choice([*shown, rng.integers(0, C)], size))
         if seed % 2:
             truth[rng.random(size) < rng.choice([0, 0.3, 1])] = 255
-        if seed % 3 == 1:
-            prediction[rng.random(size) < 0.05] = 200
+        if seed % 3:
+            stray = rng.random(size) < 0.05
+            prediction[stray if seed % 3 == 1 else stray & (truth == 255)] = 200
         out.append((prediction.astype(np.uint8), truth.astype(np.uint8)))
     out[0][1].flat[0] = 0  # something is scored
     return out
