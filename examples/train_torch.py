@@ -145,10 +145,10 @@ def main() -> None:
 
     begun = time.perf_counter()
     folder = options.out / "predictions"
-    confusion = pw.Confusion(len(val.classes), 255, names=val.classes.names)
+    confusion = pw.Confusion(len(val.classes), 255, class_names=val.classes.names)
     pw.predict(
-        as_model(net), val, out=folder, scores=confusion, window=WINDOW, scales=(SCALE,), flips=("horizontal",),
-        normalize=pw.Normalize(), tag=f"{options}",
+        as_model(net), val, folder, tiling=pw.Tiling(window=WINDOW, scales=(SCALE,), flips=("horizontal",)),
+        confusion=confusion, normalize=pw.Normalize(), tag=f"{options}",
     )  # fmt: skip
     print(f"predicted {len(val)} images in {time.perf_counter() - begun:.0f} s")
 

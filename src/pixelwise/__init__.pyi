@@ -27,6 +27,7 @@ from .evaluation.scoring import Scoring as Scoring
 from .evaluation.scoring import score as score
 from .evaluation.submitting import Submission as Submission
 from .evaluation.submitting import submit as submit
+from .evaluation.tiles import Tiling as Tiling
 from .formats.converting import convert as convert
 from .formats.opening import open as open
 from .loading.loader import Loader as Loader
@@ -39,7 +40,7 @@ from .metrics.boundary import trimap as trimap
 from .metrics.compare import compare_protocols as compare_protocols
 from .metrics.confusion import Confusion as Confusion
 from .metrics.protocols import PROTOCOLS as PROTOCOLS
-from .metrics.rates import Scores as Scores
+from .metrics.scores import Scores as Scores
 from .packs.verifying import verify as verify
 from .packs.writing import pack as pack
 from .samples import sample as sample

@@ -101,12 +101,12 @@ def test_error_map_is_red_exactly_where_wrong_outside_void():
     prediction = truth.copy()
     prediction[5:9, 5:9] = 7
     prediction[:, 30:] = 3
-    got = error_map(np.full((40, 40, 3), 120, np.uint8), truth, prediction, 255).astype(int)
+    got = error_map(np.full((40, 40, 3), 120, np.uint8), prediction, truth, 255).astype(int)
     red = got[..., 0] > got[..., 1] + 50
     wanted = np.zeros((40, 40), bool)
     wanted[5:9, 5:9] = True
     np.testing.assert_array_equal(red, wanted)
-    everywhere = error_map(np.full((40, 40, 3), 120, np.uint8), truth, prediction, None).astype(int)
+    everywhere = error_map(np.full((40, 40, 3), 120, np.uint8), prediction, truth, None).astype(int)
     assert (everywhere[:, 30:, 0] > everywhere[:, 30:, 1] + 50).all()
 
 
@@ -450,8 +450,8 @@ def test_worst_sheet_shows_truth_prediction_and_errors_side_by_side():
     image, truth = image_of(300, 350), np.zeros((300, 350), np.uint8)
     truth[100:200, 100:200] = 8
     prediction = np.roll(truth, 30, axis=1)
-    drawn = np.asarray(worst_sheet([Scored("one", image, truth, prediction, 0.4)], VOC))
-    tiles = [image, VOC.decode(truth), VOC.decode(prediction), error_map(image, truth, prediction, 255)]
+    drawn = np.asarray(worst_sheet([Scored("one", image, prediction, truth, 0.4)], VOC))
+    tiles = [image, VOC.decode(truth), VOC.decode(prediction), error_map(image, prediction, truth, 255)]
     step = (Style().inner - 3 * 20) // 4 + 20
     x = Style().margin + 1
     y = next(y for y in range(len(drawn) - 300) if (drawn[y, x : x + 350] == image[0]).all())
@@ -462,22 +462,22 @@ def test_worst_sheet_shows_truth_prediction_and_errors_side_by_side():
 def test_shares_below_a_scored_row_are_of_the_pixels_that_count():
     truth = np.array([[0, 0, 8, 255]], np.uint8)
     prediction = np.array([[0, 3, 3, 9]], np.int64)
-    assert _compared(truth, prediction, 255) == [
+    assert _compared(prediction, truth, 255) == [
         (0, "66.7 %, predicted 33.3 %"),
         (8, "33.3 %, predicted none"),
         (3, "none, predicted 66.7 %"),
     ]
-    assert _compared(np.full((2, 2), 255, np.uint8), np.zeros((2, 2), np.uint8), 255) == []
+    assert _compared(np.zeros((2, 2), np.uint8), np.full((2, 2), 255, np.uint8), 255) == []
 
 
 def test_predictions_that_are_no_class_are_drawn_and_named():
     truth = np.zeros((50, 60), np.uint8)
     prediction = np.full((50, 60), -3)
-    drawn = np.asarray(worst_sheet([Scored("odd", image_of(50, 60), truth, prediction, 0.0)], VOC))
+    drawn = np.asarray(worst_sheet([Scored("odd", image_of(50, 60), prediction, truth, 0.0)], VOC))
     assert (drawn == STRAY).all(axis=2).sum() > 50 * 60
     assert class_name(-3, VOC) == "id -3 (no class)"
     with pytest.raises(PairError, match="odd"):
-        worst_sheet([Scored("odd", image_of(50, 60), truth, prediction[1:], 0.0)], VOC)
+        worst_sheet([Scored("odd", image_of(50, 60), prediction[1:], truth, 0.0)], VOC)
 
 
 @pytest.mark.parametrize("sheet", [worst_sheet, plan_sheet])

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import pixelwise as pw
-from pixelwise.errors import UnknownNameError, UsageError
 
 
 def model(images: np.ndarray) -> np.ndarray:

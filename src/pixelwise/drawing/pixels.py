@@ -129,10 +129,10 @@ def gray(image: U8, strength: float = 0.75) -> U8:
     return np.repeat(pale[..., None], 3, axis=2)
 
 
-def error_map(image: U8, truth: NDArray[Any], prediction: NDArray[Any], ignore_index: int | None) -> U8:
+def error_map(image: U8, prediction: NDArray[Any], truth: NDArray[Any], ignore_index: int | None) -> U8:
     """A prediction on the pale image: red where it is wrong, gray where right, veiled where the truth is void."""
-    same_size(image, truth)
     same_size(image, prediction)
+    same_size(image, truth)
     void = np.zeros(truth.shape, bool) if ignore_index is None else truth == ignore_index
     wrong = (truth != prediction) & ~void
     ground = gray(image)

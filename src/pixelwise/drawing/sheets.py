@@ -41,12 +41,12 @@ ROW_GAP = 46
 
 
 class Scored(NamedTuple):
-    """A row of the worst-of sheet: image (H, W, 3) uint8, truth and prediction (H, W) class ids, score 0..1."""
+    """A row of the worst-of sheet: image (H, W, 3) uint8, prediction and truth (H, W) class ids, score 0..1."""
 
     name: str
     image: U8
-    truth: Label
     prediction: NDArray[Any]
+    truth: Label
     score: float
 
 
@@ -133,20 +133,20 @@ def worst_sheet(
 
 
 def _scored_row(scored: Scored, table: ClassTable, style: Style, score_name: str) -> Image.Image:
-    for label in (scored.truth, scored.prediction):
+    for label in (scored.prediction, scored.truth):
         same_size(scored.image, label, scored.name)
     cell = tile_width(4, style)
     size = fit(scored.truth.shape, (cell, cell))
     image = scaled_image(scored.image, size)
-    truth, prediction = scaled_label(scored.truth, size), scaled_label(scored.prediction, size)
-    errors = error_map(image, truth, prediction, table.ignore_index)
+    prediction, truth = scaled_label(scored.prediction, size), scaled_label(scored.truth, size)
+    errors = error_map(image, prediction, truth, table.ignore_index)
     tiles = (image, colorize(truth, table), colorize(prediction, table), errors)
-    notes = _compared(scored.truth, scored.prediction, table.ignore_index)
+    notes = _compared(scored.prediction, scored.truth, table.ignore_index)
     right = f"{score_name} {scored.score:.3f}"
     return row(scored.name, scored.truth.shape, tiles, cell, style, legend(notes, table, style, style.inner), right)
 
 
-def _compared(truth: Label, prediction: NDArray[Any], ignore_index: int | None) -> list[tuple[int, str]]:
+def _compared(prediction: NDArray[Any], truth: Label, ignore_index: int | None) -> list[tuple[int, str]]:
     """Each class with its share of the truth and of the prediction, among the pixels that are scored."""
     scored = np.ones(truth.shape, bool) if ignore_index is None else truth != ignore_index
     if not scored.any():
