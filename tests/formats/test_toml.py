@@ -95,7 +95,7 @@ def test_lists_and_splits_without_labels(tmp_path: Path) -> None:
         ("x = [", "not valid TOML"),
         ("", "images.*is missing"),
         ("images = 3", r"images is not a section; begin it with a line \[images\]"),
-        ("images = {path = '{name}.png'}\n[class]\nname = 'a'", r"class is not a section; begin it with a line \[\[class"),
+        ("images = {path = '{name}.png'}\n[class]\nname = 'a'", r"class is not a section; begin it with a line \[\[cl"),
         (TOML.replace("ignore_values", "ignored"), r"unknown key in \[classes\]: 'ignored'; the keys are"),
         (TOML.replace("values = [0]", ""), "'rest' has no values, others have"),
         (TOML.replace("[3, 4]", "[0, 4]"), "stored value 0 has two meanings"),
