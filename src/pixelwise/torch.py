@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .arguments import is_whole
+from .arguments import check_seed, is_whole
 from .dataset.splits import Split
 from .errors import ScoreError, UsageError
 from .loading.loader import Loader
 from .loading.render import Renderer, Slot
 from .metrics.confusion import Confusion
-from .randomness import Draws, check_seed
+from .randomness import Draws
 from .transforms.plans import Transform, check_transforms, make_plans
 from .transforms.plugin import Apply, Pair
 from .types import U8, Batch, Label
@@ -337,7 +337,7 @@ def all_reduce(confusion: Confusion, group: Any = None) -> Confusion:
     )
 
 
-def from_torchvision(transform: Any, p: float = 1.0) -> Apply:
+def from_torchvision(transform: Any, *, p: float = 1.0) -> Apply:
     """A torchvision.transforms.v2 transform, seeded from addressed randomness.
 
     It gets a tv_tensors.Image and a tv_tensors.Mask, so that it treats the label as one. torch's generator is global:
@@ -357,4 +357,4 @@ def from_torchvision(transform: Any, p: float = 1.0) -> Apply:
         pixels = np.ascontiguousarray(done.numpy().transpose(1, 2, 0))
         return pixels, None if mask is None else mask.numpy()
 
-    return Apply(call, p, seeded=True, lock=True, name=repr(transform))
+    return Apply(call, seeded=True, lock=True, name=repr(transform), p=p)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import kernels
-from ..transforms.plans import F64, I64, Others, Plans, Relabel, Rendered
-from ..types import U8, Label, Plan, Sample, Window
+from ..transforms.plans import Others, Plans, Relabel, Rendered
+from ..types import F64, I64, U8, Label, Plan, Sample, Window
 
 Output: TypeAlias = Literal["float32", "float16", "uint8", "uint8-hwc"]
 
