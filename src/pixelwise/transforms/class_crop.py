@@ -90,8 +90,8 @@ class RandomClassCrop:
     shows, the pixel uniformly from the index's positions of it. The window has the pixel in its middle, moved as little
     as needed to stay inside the image, so it always shows the class: nothing is drawn again, and the probabilities are
     known. A sample that shows none of the classes is cropped uniformly. Smaller images are padded as by
-    RandomCrop(pad_if_needed=True). Comes after transforms that keep the pixel inside the image (scale, flip). UsageError
-    `other-index` if the Loader reads another split than the one that the index was made from.
+    RandomCrop(pad_if_needed=True). Comes after transforms that keep the pixel inside the image (scale, flip).
+    UsageError `other-index` if the Loader reads another split than the one that the index was made from.
     """
 
     size: Size

@@ -218,8 +218,8 @@ class ColorJitter:
     """Brightness, contrast, saturation and hue in a random order, with torchvision's arguments.
 
     brightness, contrast, saturation: (low, high) factors, or a number x for 1-x..1+x, cut off at 0. hue: (low, high)
-    shares of the circle within -0.5..0.5, or a number x for -x..x. All are drawn uniformly, and each of the 24 orders is
-    equally likely. The steps, and how they differ from torchvision's, are those of `RandomBrightness`,
+    shares of the circle within -0.5..0.5, or a number x for -x..x. All are drawn uniformly, and each of the 24 orders
+    is equally likely. The steps, and how they differ from torchvision's, are those of `RandomBrightness`,
     `RandomContrast`, `RandomSaturation` and `RandomHue`. p: the probability to do it.
 
     >>> import pixelwise as pw

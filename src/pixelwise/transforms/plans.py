@@ -250,7 +250,7 @@ class Plans:
             if np.any(self.color[:, :, :3] != diagonal[:, :, None] * np.eye(3)):
                 raise UsageError(
                     "a tone curve cannot follow a transform that mixes channels",
-                    code="bad-transforms", fix="put RandomGamma before RandomSaturation, RandomHue, ColorJitter and the like",
+                    code="bad-transforms", fix="put RandomGamma before ColorJitter, RandomHue and the like",
                 )  # fmt: skip
             values = values * diagonal[:, :, None] + self.color[:, :, 3:]
             self.color = None
