@@ -76,7 +76,7 @@ def test_contrast_on_photographs_differs_as_documented(voc_root: Any) -> None:
 
 
 def test_saturation_on_photographs_is_near_that_of_hsv(voc_root: Any) -> None:
-    # PhotometricDistortion's recipe scales S of HSV.
+    # The recipe of RandomPhotometricDistort scales S of HSV.
     import cv2
 
     off = []
