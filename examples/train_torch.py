@@ -73,8 +73,8 @@ def train_network(train: pw.Split, epochs: int, batch_size: int) -> tuple[UNet, 
     loader = TensorLoader(
         pw.Loader(
             train, batch_size, shuffle=True, drop_last=True, seed=0,
-            transforms=[pw.RandomScale(0.7 * SCALE, 1.5 * SCALE), pw.RandomCrop(*WINDOW, pad_if_needed=True),
-                        pw.HorizontalFlip(0.5), pw.Brightness(0.8, 1.2), pw.Contrast(0.8, 1.2), pw.Normalize()],
+            transforms=[pw.RandomScale((0.7 * SCALE, 1.5 * SCALE)), pw.RandomCrop(WINDOW, pad_if_needed=True),
+                        pw.RandomHorizontalFlip(), pw.RandomBrightness(0.2), pw.RandomContrast(0.2), pw.Normalize()],
         ),
         channels_last=True,
     )  # fmt: skip

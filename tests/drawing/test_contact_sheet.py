@@ -229,7 +229,7 @@ def test_a_real_batch_shows_the_pixels_of_the_files(voc_root):
 
 def test_plans_are_shown_as_the_loader_draws_them(tmp_path: Path) -> None:
     split = pw.open(pw.sample(tmp_path / "s", count=4, seed=5))["train"]
-    transforms = [pw.RandomScale(0.5, 2.0), pw.RandomCrop(64, 96, pad_if_needed=True), pw.HorizontalFlip()]
+    transforms = [pw.RandomScale((0.5, 2.0)), pw.RandomCrop(64, 96, pad_if_needed=True), pw.RandomHorizontalFlip()]
     planned = _planned(split, transforms, 1, draws=3, seed=9)
     loader = pw.Loader(split, 1, transforms, seed=9, output="uint8-hwc")
     for draw in planned.draws:

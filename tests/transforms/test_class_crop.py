@@ -15,7 +15,7 @@ from pixelwise.counts.class_index import class_index
 from pixelwise.dataset.sources import ArraySource
 from pixelwise.dataset.splits import Split
 from pixelwise.errors import FileError, UsageError
-from pixelwise.transforms.class_crop import ClassCenteredCrop, ClassIndex
+from pixelwise.transforms.class_crop import ClassIndex, RandomClassCrop
 
 
 def make_split(seed: int, n: int = 6) -> Split:
@@ -66,8 +66,8 @@ def test_saves_loads_and_is_read_again(tmp_path: Path) -> None:
 def test_every_crop_shows_its_class(seed: int, flip: bool) -> None:
     split = make_split(seed)
     index = class_index(split)
-    crop = ClassCenteredCrop(3, 4, index, classes=("person", 20, 5))
-    loader = pw.Loader(split, 3, [pw.HorizontalFlip(float(flip)), crop], seed=seed)
+    crop = RandomClassCrop(3, 4, index=index, classes=("person", 20, 5))
+    loader = pw.Loader(split, 3, [pw.RandomHorizontalFlip(p=float(flip)), crop], seed=seed)
     for batch in loader:
         for n, i in enumerate(batch.indices.tolist()):
             h, w = split[i].size
@@ -79,7 +79,7 @@ def test_with_probability_p() -> None:
     label = np.zeros((60, 60), np.uint8)
     label[30, 30] = 9
     split = Split("one", pw.VOC, ArraySource([np.zeros((60, 60, 3), np.uint8)], [label]))
-    crop = ClassCenteredCrop(5, 5, class_index(split), classes=(9,), p=0.25)
+    crop = RandomClassCrop(5, index=class_index(split), classes=(9,), p=0.25)
     loader = pw.Loader(split, 1, [crop])
     shown = sum(int((b.labels == 9).any()) for _ in range(800) for b in loader)
     chance = 25 / 56**2
@@ -90,14 +90,14 @@ def test_what_cannot_work_is_refused() -> None:
     split = make_split(0)
     index = class_index(split)
     with pytest.raises(UsageError, match="no class 'unicorn'"):
-        ClassCenteredCrop(3, 3, index, classes=("unicorn",))
+        RandomClassCrop(3, 3, index=index, classes=("unicorn",))
     with pytest.raises(UsageError, match="needs to know which samples"):
-        next(iter(pw.Loader(make_split(0, n=9), 9, [ClassCenteredCrop(3, 3, index)])))
-    with pytest.raises(UsageError, match="is of another split"):
-        next(iter(pw.Loader(split[2:4], 2, [ClassCenteredCrop(3, 3, index)])))
-    for wrong in ({"index": None}, {"height": 2.5}, {"p": "often"}, {"classes": ()}):
+        next(iter(pw.Loader(make_split(0, n=9), 9, [RandomClassCrop(3, 3, index=index)])))
+    with pytest.raises(UsageError, match="made from another split"):
+        next(iter(pw.Loader(split[2:4], 2, [RandomClassCrop(3, 3, index=index)])))
+    for wrong in ({"index": None}, {"size": 2.5}, {"p": "often"}, {"classes": ()}):
         with pytest.raises(UsageError):
-            ClassCenteredCrop(**{"height": 3, "width": 3, "index": index, **wrong})  # type: ignore[arg-type]
+            RandomClassCrop(**{"size": 3, "index": index, **wrong})  # type: ignore[arg-type]
     for number in (0, "many"):
         with pytest.raises(UsageError, match="positions"):
             class_index(split, positions=number)  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ def test_what_cannot_work_is_refused() -> None:
 
 def test_the_loader_can_still_be_asked_how_it_normalizes() -> None:
     split = make_split(0)
-    crop = ClassCenteredCrop(3, 3, class_index(split), classes="person")
+    crop = RandomClassCrop((3, 3), index=class_index(split), classes="person")
     loader = pw.Loader(split, 2, [crop, pw.RandomCrop(2, 2), pw.Normalize()])
     assert loader.normalize == (pw.IMAGENET_MEAN, pw.IMAGENET_STD)
     assert next(iter(loader)).images.shape[2:] == (2, 2)

@@ -1,7 +1,7 @@
 """Where the classes lie, found once, and crops around them.
 
     index = pw.class_index(train)
-    loader = pw.Loader(train, 8, [pw.ClassCenteredCrop(512, 512, index, p=0.5), pw.Normalize()])
+    loader = pw.Loader(train, 8, [pw.RandomClassCrop(512, index=index, p=0.5), pw.Normalize()])
 
 A crop that must show a class is not drawn again and again until it does: the index knows places.
 """
@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import kernels
-from ..arguments import is_whole
+from ..arguments import check_count
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..randomness import Draws
 from ..threads import in_order
 from ..transforms.class_crop import ClassIndex
-from ..transforms.plans import I64
-from ..types import Label, Progress
+from ..types import I64, Label, Progress
 
 
 def class_index(
@@ -42,8 +41,7 @@ def class_index(
     """
     if not split.source.has_labels:
         raise UsageError(f"the split {split.name!r} has no labels", code="no-labels")
-    if not is_whole(positions) or positions < 1:
-        raise UsageError(f"positions must be a whole number above 0, got {positions!r}")
+    check_count("positions", positions)
     if not len(split):
         raise UsageError(f"the split {split.name!r} is empty", code="empty-split")
     if path is not None and Path(path).exists():

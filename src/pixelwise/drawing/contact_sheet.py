@@ -10,12 +10,13 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from ..arguments import is_whole
+from ..arguments import check_seed, is_whole
 from ..classes import ClassTable
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..loading.render import Renderer, Slot
-from ..randomness import Draws, check_seed
+from ..randomness import Draws
+from ..transforms.color import IMAGENET_MEAN, IMAGENET_STD
 from ..transforms.plans import Transform, check_transforms, make_plans
 from ..types import U8, Batch, Label, Sample
 from .blocks import STANDARD_WIDTH, Style, stack
@@ -161,17 +162,13 @@ def _not_samples(data: object) -> UsageError:
     )
 
 
-# Mean and standard deviation of ImageNet's training images in 0..1, as torchvision and the chapter use them.
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-
 def _undoing(batch: Batch, normalize: Any) -> tuple[Any, Any]:
     """Mean and standard deviation that take the pixels of a float batch back to 0..1."""
     if normalize is not None:
         return (normalize.mean, normalize.std) if hasattr(normalize, "mean") else normalize
     if batch.images.dtype == np.uint8 or (batch.images.min() >= 0 and batch.images.max() <= 1):
         return (0, 0, 0), (1, 1, 1)
-    return _IMAGENET
+    return IMAGENET_MEAN, IMAGENET_STD
 
 
 def _of_batch(batch: Batch, normalize: tuple[Any, Any], k: int) -> Sample:
