@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ..checks.checking import check as check_dataset
 from ..checks.findings import Findings
 from ..checks.html import save_report
-from ..counts.stats import WEIGHTS, Comparison, Stats, compare_published, published_counts
+from ..counts.published import PublishedComparison, compare_published, published_counts
+from ..counts.stats import WEIGHTS, Stats
 from ..counts.stats import stats as count
 from ..drawing.charts import stats_plot
 from ..errors import UnknownNameError, UsageError
-from ..files import atomic_write
 from .console import out, progress, table
 from .data import FormatOption, LabelsOption, PathArgument, open_path
 
@@ -48,8 +48,7 @@ def check(
         found = check_dataset(open_path(path, labels, format), splits=split, threads=threads, progress=update)
     _print_findings(found, limit)
     if json_file is not None:
-        with atomic_write(json_file) as file:
-            file.write(json.dumps(found.to_dict(), indent=1).encode())
+        found.save(json_file)
     if html is not None:
         save_report(found, html)
         out.print(f"\nreport: {html}", markup=False)
@@ -112,7 +111,7 @@ def stats(
         stats_plot(counted.pixels[:-1], counted.classes, void=int(counted.pixels[-1]), title=title,
                    subtitle=subtitle).save(plot)  # fmt: skip
     with progress("counting") as update:
-        comparison = None if published is None else compare_published(dataset, published, progress=update)
+        comparison = None if published is None else compare_published(dataset, published, threads=threads, progress=update)
     if as_json:
         out.print_json(json.dumps(_as_json(counted, comparison)))
         return
@@ -125,16 +124,13 @@ def stats(
         out.print(f"\npicture: {plot}", markup=False)
 
 
-def _as_json(counted: Stats, comparison: Comparison | None) -> dict[str, Any]:
+def _as_json(counted: Stats, comparison: PublishedComparison | None) -> dict[str, Any]:
     data = counted.to_dict() | {
         "share": counted.share.tolist(), "mean": counted.mean, "std": counted.std,
         "weights": {name: counted.weights(name).tolist() for name in WEIGHTS},
     }  # fmt: skip
     if comparison is not None:
-        data["published"] = {
-            "name": comparison.name, "source": comparison.source, "verdict": comparison.verdict,
-            "differences": [d._asdict() for d in comparison.differences],
-        }  # fmt: skip
+        data["published"] = comparison.to_dict()
     return data
 
 
@@ -209,7 +205,7 @@ def _print_together(counted: Stats) -> None:
     out.print(rows)
 
 
-def _print_comparison(comparison: Comparison) -> None:
+def _print_comparison(comparison: PublishedComparison) -> None:
     verdicts = {
         "equal": "All counts are as published.",
         "subset": "A subset of what was published: samples are missing, and no count is higher.",

@@ -10,21 +10,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..classes import ClassTable
+from ..labels import count_values
 from .blocks import INK, QUIET, RGB, SMALL, Style, beside, stack, swatch, text
 from .pixels import colorize
 
 
 def shares(label: NDArray[Any]) -> list[tuple[int, float]]:
     """(id, share of the pixels) of every id in a label, the largest first; equal shares by id."""
-    if label.dtype in (np.uint8, np.uint16):
-        flat, counts = label.reshape(-1), np.zeros(65_536, np.int64)
-        for start in range(0, flat.size, 1 << 22):  # bincount widens to 64 bits: a bounded piece at a time
-            piece = np.bincount(flat[start : start + (1 << 22)])
-            counts[: len(piece)] += piece
-        ids = np.flatnonzero(counts)
-        counts = counts[ids]
-    else:
-        ids, counts = np.unique(label, return_counts=True)
+    ids, counts = count_values(label)
     order = np.argsort(-counts, kind="stable")
     return [(int(ids[i]), float(counts[i] / label.size)) for i in order]
 

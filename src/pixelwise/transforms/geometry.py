@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..arguments import check_probability, check_range, check_size, is_whole
 from ..errors import UsageError
+from ..labels import count_values
 from ..types import Range
 from .plans import F64, I64, Plans, Uniform, between, draw_integer
 
@@ -135,9 +136,9 @@ class RandomCrop:
         plans.window(corner[:, 0], corner[:, 1], self.height, self.width)
 
     def _accepts(self, label: NDArray[Any], ignore_index: int) -> bool:
-        counts = np.bincount(label.reshape(-1))
-        counts[ignore_index : ignore_index + 1] = 0
-        return bool(np.count_nonzero(counts) > 1 and counts.max() < self.max_class_ratio * counts.sum())
+        values, counts = count_values(label)
+        counts = counts[values != ignore_index]
+        return bool(len(counts) > 1 and counts.max() < self.max_class_ratio * counts.sum())
 
 
 def place(spare: I64, u: F64, v: F64) -> I64:
