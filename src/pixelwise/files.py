@@ -9,7 +9,7 @@ import stat
 import unicodedata
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -92,6 +92,8 @@ def nearest_hint(path: str | os.PathLike[str]) -> str | None:
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file opened for writing that appears under `path` only when the block ends well; fsync before the rename."""
     target = Path(path)
+    if "\0" in str(target):
+        raise SystemFault("cannot be written: a zero byte in the name", code="cannot-write", where=target)
     part = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex}.part")
     try:
         with open(part, "xb") as file:
@@ -107,10 +109,11 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             f"cannot be written: {error.strerror or error}",
             code="cannot-write",
             where=target,
-            fix="check space and permissions",
+            fix="check that the folder exists, its permissions and the free space",
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # gone once renamed
+            part.unlink()
 
 
 def write_json(path: str | os.PathLike[str], data: object) -> Path:

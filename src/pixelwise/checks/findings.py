@@ -59,9 +59,9 @@ class Findings:
         >>> source = pw.ArraySource([np.zeros((20, 30, 3), np.uint8)], [np.full((20, 30), 255, np.uint8)], names=["a"])
         >>> found = pw.check(pw.Split("train", pw.VOC, source))
         >>> found
-        Findings(1 samples (train 1): 2 warnings)
+        Findings(1 sample (train 1): 1 warning)
         >>> [(f.code, f.where) for f in found]
-        [('blank-image', 'a'), ('no-valid-pixels', 'a')]
+        [('blank-image', 'a')]
     """
 
     root: Path | None
@@ -103,7 +103,7 @@ class Findings:
         counts = [(self.count(s), s) for s in SEVERITIES]
         found = ", ".join(f"{n:,} {s}{'s' * (n != 1)}" for n, s in counts if n) or "no problems"
         splits = ", ".join(f"{name} {n:,}" for name, n in self.splits.items())
-        return f"{self.samples:,} samples ({splits}): {found}"
+        return f"{self.samples:,} sample{'s' * (self.samples != 1)} ({splits}): {found}"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON values; `from_dict` gives equal findings."""

@@ -1,4 +1,4 @@
-"""check, stats: can a dataset be trusted, and what is in it?"""
+"""check and stats: the problems of a dataset, and its counts."""
 
 from __future__ import annotations
 
@@ -111,7 +111,9 @@ def stats(
         stats_plot(counted.pixels[:-1], counted.classes, void=int(counted.pixels[-1]), title=title,
                    subtitle=subtitle).save(plot)  # fmt: skip
     with progress("counting") as update:
-        comparison = None if published is None else compare_published(dataset, published, threads=threads, progress=update)
+        comparison = None
+        if published is not None:
+            comparison = compare_published(dataset, published, threads=threads, progress=update)
     if as_json:
         out.print_json(json.dumps(_as_json(counted, comparison)))
         return
@@ -158,7 +160,7 @@ def _print_stats(counted: Stats, weights: str | None) -> None:
 
 
 def _log_scale(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Lengths in 0..1 for counts: their logarithm, where the smallest of the counts still has a length."""
+    """Lengths in 0..1 for counts: their logarithms, shifted so that the smallest count has a length too."""
     logs = np.log10(np.maximum(counts, 1))
     low = np.floor(logs[counts > 0].min(initial=99)) - 0.5
     return np.where(counts > 0, (logs - low) / max(1e-9, logs.max() - low), 0.0)
@@ -194,7 +196,7 @@ def _print_images(counted: Stats) -> None:
 
 
 def _print_together(counted: Stats) -> None:
-    # A class that is nearly everywhere (background) is together with all others and tells nothing.
+    # A class that is nearly everywhere (background) occurs with all others: leave it out.
     here = [i for i in range(len(counted.classes)) if 0 < counted.images[i] < 0.9 * counted.labeled]
     pairs = [(int(counted.together[i, j]), i, j) for k, i in enumerate(here) for j in here[k + 1 :]]
     rows = table("together", "", ">images", ">of the first", ">of the second", title="\nClasses in one image")
@@ -213,7 +215,7 @@ def _print_comparison(comparison: PublishedComparison) -> None:
     }
     out.print(f"\nPublished counts of {comparison.name} ({comparison.source})", markup=False, style="bold")
     out.print(verdicts[comparison.verdict], style="red" if comparison.verdict == "different" else "")
-    # What is missing from a subset is told by its number of samples.
+    # For a subset, the number of samples says what is missing.
     shown = [d for d in comparison.differences if comparison.verdict != "subset" or "samples" in d.what]
     if shown:
         rows = table("", ">published", ">here", ">difference")
