@@ -39,12 +39,13 @@ def count_label(label: Label, classes: int, ignore_index: int | None) -> I64:
 
     Thread-safe.
     """
-    ids, pixels = count_values(label)
     out = np.zeros(classes + 1, np.int64)
-    known = np.searchsorted(ids, classes)
-    out[ids[:known]] = pixels[:known]
-    if ignore_index is not None:
-        out[classes] = pixels[ids == ignore_index].sum()
+    ids, counts = count_values(label)
+    for i, pixels in zip(ids.tolist(), counts.tolist(), strict=True):  # a label has few: a loop beats array operations
+        if i < classes:
+            out[i] = pixels
+        if i == ignore_index:
+            out[classes] = pixels
     return out
 
 
