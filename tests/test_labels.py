@@ -13,8 +13,8 @@ from PIL import Image
 from pixelwise.classes import VOC, ClassTable, voc_colormap
 from pixelwise.codecs import Stored, decode_stored, encode_png
 from pixelwise.errors import DataError, FileError, LabelError, PairError
-from pixelwise.kernels.values import map_values, mark_present, outside
-from pixelwise.labels import check_pair, present, read_label, to_ids
+from pixelwise.kernels.values import map_values, outside
+from pixelwise.labels import check_pair, count_values, read_label, to_ids
 from pixelwise.types import Finding
 
 CITY = ClassTable(("road", "sky", "car"), values={7: 0, 23: 1, 26: 2, 0: 255, 255: 255})
@@ -63,10 +63,18 @@ def test_mapping_kernels_equal_numpy(seed: int, n: int, dtype: type, holes: bool
     out = np.zeros(n, np.uint8)
     assert map_values(values, ids, out) == bool((ids[values] >= 0).all())
     assert np.array_equal(out, ids[values].astype(np.uint8))
-    seen = np.zeros(65_536, np.uint8)
-    mark_present(values, seen)
-    assert np.array_equal(np.flatnonzero(seen), np.unique(values))
-    assert np.array_equal(present(values), np.unique(values))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.binary(max_size=200), st.integers(0, 3), st.sampled_from([np.uint8, np.uint16, np.int64]), st.booleans())
+def test_counting_values_equals_numpy(data: bytes, repeat: int, dtype: type, wide: bool) -> None:
+    values = np.repeat(np.frombuffer(data, np.uint8), 1 + 8 * repeat).astype(dtype)
+    values = values * 257 if wide and dtype is not np.uint8 else values
+    for pixels in (values, values[1:], values.reshape(-1, 1).repeat(3, axis=1)[:, ::2]):
+        found, counts = count_values(pixels)
+        assert (found.dtype, counts.dtype) == (np.int64, np.int64)
+        wanted = np.unique(pixels, return_counts=True)
+        assert (found.tolist(), counts.tolist()) == (wanted[0].tolist(), wanted[1].tolist())
 
 
 @settings(max_examples=60, deadline=None)

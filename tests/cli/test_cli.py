@@ -120,7 +120,7 @@ def test_demo_does_everything(run, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (["load", "{root}", "--size", "9" * 20 + "x3"], 2, "a size is two whole numbers"),
         (["pack", "{root}", "{tmp}/a.pack", "--threads", "-1"], 2, "threads must be at least 1"),
         (["load", "{root}", "--output", "int4"], 2, "output must be one of"),
-        (["show", "{root}", "-o", "{tmp}/no/such/folder/x.png"], 3, "cannot write the picture"),
+        (["show", "{root}", "-o", "{tmp}/no/such/folder/x.png"], 3, "cannot be written"),
         (["show", "{root}", "-o", "{tmp}/x.xyz"], 2, "xyz"),
         (["demo", "{root}/VOCdevkit"], 2, "not empty"),
     ],

@@ -213,7 +213,7 @@ def show(
     if recipe is None:
         draw(chosen, n=n, seed=seed, title=f"{dataset.root.name}  ·  {chosen.name}").save(output)
     elif recipe in RECIPES:
-        show_plans(chosen, RECIPES[recipe](), n, draws=draws, seed=seed or 0, title=recipe).save(output)
+        show_plans(chosen, RECIPES[recipe](), n, draws=draws, seed=seed, title=recipe).save(output)
     else:
         raise UnknownNameError(
             f"no recipe named {recipe!r}", code="unknown-recipe", fix=f"the recipes are: {', '.join(RECIPES)}"

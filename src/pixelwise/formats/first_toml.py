@@ -15,6 +15,7 @@ from ..codecs import Stored, decode_stored, read_header
 from ..dataset.lists import parse_list
 from ..errors import DataError, FormatError, ListError
 from ..files import read_bytes
+from ..labels import count_values
 from ..threads import in_order
 from ..types import Progress
 from .find_pairs import KINDS, Pairing, find_pairing, pairing_of
@@ -50,7 +51,7 @@ class LabelValues:
         if mode == "colors":
             rgb = pixels[..., :3].astype(np.uint32)
             pixels = rgb[..., 0] | rgb[..., 1] << 8 | rgb[..., 2] << 16
-        values, counts = np.unique(pixels, return_counts=True)
+        values, counts = count_values(pixels)
         for value, count in zip(values.tolist(), counts.tolist(), strict=True):
             self.pixels[value] += count
             self.where[value] += 1

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,28 +51,23 @@ class ClassIndex:
     def _digest(self) -> str:
         return hashlib.sha256(self.positions.tobytes() + self.classes.tobytes()).hexdigest()[:12]
 
-    def table(self) -> I64:
-        """(N, C) int64 pixels of each class in each sample: what RareClassSampling and RepeatFactor take."""
-        out = np.zeros((len(self), len(self.names)), np.int64)
-        out[np.repeat(np.arange(len(self)), np.diff(self.start)), self.classes] = self.counts
-        return out
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the index to one file, completely or not at all."""
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the index to one file, whole or not at all. Returns the path."""
         arrays = (self.start, self.classes, self.counts, self.positions)
         head = {"names": self.names, "split": self.split, "arrays": [[a.dtype.str, a.shape] for a in arrays]}
         body = json.dumps(head).encode() + b"\n" + b"".join(a.tobytes() for a in arrays)
         with atomic_write(path) as file:
             file.write(_MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+        return Path(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ClassIndex:
-        """Read a saved index. FileError `corrupt` if it is damaged."""
+        """Read what `save` wrote. FileError `corrupt` for another file."""
         data = read_bytes(path)
         body = data[len(_MAGIC) + 65 :]
         if not data.startswith(_MAGIC) or data[len(_MAGIC) :][:64] != hashlib.sha256(body).hexdigest().encode():
             raise FileError(
-                "not a class index, or damaged", code="corrupt", where=path, fix="delete it: it will be made again"
+                "not a class index, or a damaged one", code="corrupt", where=path, fix="delete it, and make it again"
             )
         line, _, rest = body.partition(b"\n")
         head, arrays = json.loads(line), []

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..arguments import LONGEST, check_number, check_range, check_size, check_whole, is_whole
 from ..errors import UsageError
+from ..labels import count_values
 from ..types import F64, I64, Range, Size
 from .plans import Plans, Uniform, between, draw_integer, log_between, settle
 
@@ -160,9 +161,9 @@ class RandomCrop:
         plans.window(corner[:, 0], corner[:, 1], *self.size)
 
     def _accepts(self, label: NDArray[Any], ignore_index: int) -> bool:
-        counts = np.bincount(label.reshape(-1))
-        counts[ignore_index : ignore_index + 1] = 0
-        return bool(np.count_nonzero(counts) > 1 and counts.max() < self.max_class_ratio * counts.sum())
+        values, counts = count_values(label)
+        counts = counts[values != ignore_index]
+        return bool(len(counts) > 1 and counts.max() < self.max_class_ratio * counts.sum())
 
 
 @dataclass(frozen=True, slots=True)

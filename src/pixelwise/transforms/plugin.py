@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..arguments import check_probability
 from ..errors import UsageError
+from ..labels import count_values
 from ..types import U8, Label
 from .plans import Plans, Stage, Uniform, settle
 
@@ -80,7 +81,7 @@ class Apply:
         def step(k: int, image: U8, label: Label | None, stage: Stage) -> tuple[U8, Label | None]:
             if not chosen[k]:
                 return image, label
-            shape, before = image.shape, None if label is None else np.unique(label)
+            shape, before = image.shape, None if label is None else count_values(label)[0]
             extra = (int(seeds[k]),) if self.seeded else ()
             with _ONE_AT_A_TIME if self.lock else nullcontext():
                 got = self.function(image, label, *extra)
@@ -105,8 +106,9 @@ class Apply:
         if new is None or new.shape != label.shape or new.dtype.kind not in "ui":
             what = "None" if new is None else f"{new.shape} {new.dtype}"
             raise UsageError(f"{name} returned a label {what}, expected {label.shape} {label.dtype}", code="bad-plugin")
-        strange = [] if self.new_labels else np.setdiff1d(new, [*before.tolist(), ignore_index]).tolist()
-        if strange:
+        values, _ = count_values(new)
+        strange = values[~np.isin(values, [*before.tolist(), ignore_index])].tolist()
+        if strange and not self.new_labels:
             raise UsageError(
                 f"{name} made label values that were not there: {strange[:5]}", code="bad-plugin",
                 fix="do not interpolate labels; if the values are intended, allow them: new_labels=True",
