@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codecs.header import EXTENSIONS
+from ..codecs.decoding import EXTENSIONS
 from ..dataset.sources import FileSource, PathRule
 from ..types import Finding
 from .findings import Subject

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classes import ClassTable
-from ..codecs import Stored, decode_stored
+from ..codecs.decoding import decode_stored
+from ..codecs.stored import Stored
 from ..dataset.sources import FileSource
 from ..errors import MissingError, PixelwiseError
 from ..files import read_bytes

@@ -14,7 +14,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ..classes import ClassTable
-from ..codecs import encode_png, read_header
+from ..codecs.decoding import read_header
+from ..codecs.png import encode_png
 from ..dataset.dataset import Dataset
 from ..dataset.sources import FileSource
 from ..dataset.splits import Split

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..classes import Color
-from ..codecs import Stored, decode_stored, read_header
+from ..codecs.decoding import UNCOMMON_KINDS, decode_stored, read_header
+from ..codecs.stored import Stored
 from ..dataset.lists import parse_list
 from ..errors import DataError, FormatError, ListError
 from ..files import read_bytes
 from ..threads import in_order
 from ..types import Progress
-from .find_pairs import KINDS, Pairing, find_pairing, given
+from .find_pairs import Pairing, find_pairing, given
 from .paths import Match, matches, split_names
 from .toml import text_of
 
@@ -89,7 +90,7 @@ def propose(
 
     def read(path: str) -> Stored | str:
         try:
-            return decode_stored(read_bytes(root / path), root / path, allow=KINDS)
+            return decode_stored(read_bytes(root / path), root / path, allow=UNCOMMON_KINDS)
         except DataError as error:
             return str(error)
 
