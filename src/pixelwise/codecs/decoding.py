@@ -23,7 +23,7 @@ FILE_KINDS: Final[tuple[type[EncodedFile], ...]] = (JpegFile, PngFile, TiffFile,
 """Every kind that is read."""
 
 EXTENSIONS: Final = {ending: kind.kind for kind in FILE_KINDS for ending in kind.extensions}
-"""What the ending of a name says about the content."""
+"""The kind that the ending of a name announces."""
 
 UNCOMMON_KINDS: Final = frozenset(kind.kind for kind in FILE_KINDS if not kind.common)
 """The kinds that a label may have only if the caller of `decode_stored` allows them."""
