@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pixelwise.classes import VOC, ClassTable, voc_colormap
-from pixelwise.codecs import Stored, decode_stored, encode_png
-from pixelwise.errors import DataError, FileError, LabelError, PairError
+from pixelwise.codecs.png import encode_png
+from pixelwise.codecs.stored import Stored
+from pixelwise.errors import FileError, LabelError, PairError
 from pixelwise.kernels.values import map_values, outside
 from pixelwise.labels import check_pair, count_values, read_label, to_ids
 from pixelwise.types import Finding
@@ -109,7 +110,7 @@ def test_the_message_of_a_stray_value() -> None:
     with pytest.raises(LabelError) as caught:
         to_ids(gray(pixels), VOC, "dir/a.png")
     assert str(caught.value) == (
-        "dir/a.png: value 77 is no class: 2 pixels, first at x=3, y=2; 2 such values in all (30..77), 3 pixels; "
+        "dir/a.png: value 77 is not a class: 2 pixels, first at x=3, y=2; 2 such values in all (30..77), 3 pixels; "
         "classes are 0..20 and 255 (void); correct the label, or give the class table this value "
         "[class-out-of-range]"
     )
@@ -267,26 +268,6 @@ def test_kinds_that_the_format_must_allow(tmp_path: Path) -> None:
             assert caught.value.code == code
         else:
             assert np.array_equal(read_label(path.read_bytes(), VOC, path, allow=allow), ids), path
-
-
-def test_arrays_that_are_no_labels(tmp_path: Path) -> None:
-    path = tmp_path / "a.npy"
-    allow = frozenset({"npy"})
-    for array, code in (
-        (np.zeros((2, 3), np.float32), "unsupported-format"),
-        (np.zeros(6, np.uint8), "unsupported-format"),
-        (np.array([[-1, 0]]), "class-out-of-range"),
-        (np.array([[70_000, 0]]), "class-out-of-range"),
-        (np.array([[None, 0]], dtype=object), "unsupported-format"),
-    ):
-        np.save(path, array, allow_pickle=True)
-        with pytest.raises(DataError) as caught:
-            decode_stored(path.read_bytes(), path, allow=allow)
-        assert caught.value.code == code
-    np.save(path, np.zeros((20, 30), np.uint8))
-    with pytest.raises(FileError) as caught:
-        decode_stored(path.read_bytes()[:-1], path, allow=allow)
-    assert caught.value.code == "truncated"
 
 
 def test_real_labels(voc_root: Path) -> None:

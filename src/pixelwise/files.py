@@ -16,13 +16,13 @@ from typing import Any, BinaryIO
 from .errors import DataError, FileError, MissingError, PixelwiseError, SystemFault
 
 # O_NONBLOCK: opening a FIFO that lies among the images must not hang. O_BINARY: Windows would translate bytes.
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def read_bytes(path: str | os.PathLike[str], where: object = None) -> bytes:
     """The whole file. MissingError, FileError or SystemFault, naming `where` (default: the path), otherwise."""
     try:
-        fd = os.open(path, _FLAGS)
+        fd = os.open(path, READ_FLAGS)
     except (OSError, ValueError) as error:
         raise open_error(path, error, where) from None
     try:

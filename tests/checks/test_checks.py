@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from support.jpeg import encode_jpeg
 from support.tree import Tree, mask, picture
 
 import pixelwise.checks.findings as findings_room
@@ -23,7 +24,7 @@ from pixelwise.checks.findings import Collector, Findings
 from pixelwise.checks.labels import mixed_pixels
 from pixelwise.checks.splits import exclusive
 from pixelwise.classes import VOC, ClassTable
-from pixelwise.codecs import encode_jpeg, encode_png
+from pixelwise.codecs.png import encode_png
 from pixelwise.dataset.dataset import Dataset
 from pixelwise.dataset.sources import ArraySource, FileSource, PathRule
 from pixelwise.dataset.splits import Split, Splits

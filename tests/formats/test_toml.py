@@ -283,7 +283,7 @@ def test_parquet_rows_are_samples(tmp_path: Path, label: str) -> None:
 def test_parquet_values_that_no_class_has(tmp_path: Path) -> None:
     parquet(tmp_path, "train", 1)
     table = ClassTable(("a", "b"))
-    with pytest.raises(LabelError, match="value 5 is no class") as caught:
+    with pytest.raises(LabelError, match="value 5 is not a class") as caught:
         open_dataset(tmp_path, classes=table)["train"][0]
     assert "row 0" in str(caught.value.where)
 

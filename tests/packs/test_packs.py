@@ -732,7 +732,7 @@ def test_datasets_made_from_datasets_are_known_by_their_files(
 
 
 def test_drawn_labels_are_stale_when_their_annotation_changes(tmp_path: Path) -> None:
-    from pixelwise.codecs import encode_png
+    from pixelwise.codecs.png import encode_png
 
     root = tmp_path / "labelme"
     root.mkdir()

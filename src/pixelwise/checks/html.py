@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ..classes import ClassTable
-from ..codecs import Stored, decode_image, decode_stored
+from ..codecs.decoding import UNCOMMON_KINDS, decode_image, decode_stored
+from ..codecs.stored import Stored
 from ..drawing.pixels import blend, colorize, fit, scaled_image, scaled_label
 from ..errors import PixelwiseError, printable
 from ..files import atomic_write, read_bytes
@@ -31,7 +32,6 @@ PICTURES, LINES = 12, 500
 
 _BOX: Final[Size] = (170, 220)
 _MARK: Final = (255, 0, 90)
-_ALL_KINDS: Final = frozenset({"tiff", "bmp", "gif", "webp", "npy"})
 
 
 def html_report(found: Findings, pictures: int = PICTURES) -> str:
@@ -129,7 +129,7 @@ def _tiles(finding: Finding, subject: Subject, found: Findings) -> Iterator[tupl
     if subject.label is None:
         return
     try:
-        stored = decode_stored(read_bytes(subject.label), subject.label, None, _ALL_KINDS)
+        stored = decode_stored(read_bytes(subject.label), subject.label, None, UNCOMMON_KINDS)
     except PixelwiseError:
         yield "label, decoded as an image", _image(subject.label)
         return

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from ..codecs import parse_header
+from ..codecs.decoding import parse_header
 from ..types import U8, Finding
 from .reading import Reading
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..classes import ClassTable
-from ..codecs import Stored, decode_stored
+from ..codecs.decoding import decode_stored
+from ..codecs.stored import Stored
 from ..dataset.sources import FileSource
 from ..errors import MissingError, PixelwiseError
 from ..files import read_bytes

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classes import ClassTable
-from ..codecs import decode_stored, encode_png
+from ..codecs.decoding import decode_stored
+from ..codecs.png import encode_png
 from ..dataset.splits import Split
 from ..errors import DataError, LabelError, MissingError, ScoreError, UsageError
 from ..files import atomic_write, nearest_hint, read_bytes

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from ..arguments import check_choice
 from ..classes import VOC, VOC_NAMES, ClassTable
-from ..codecs import decode_stored, encode_png
+from ..codecs.decoding import decode_stored
+from ..codecs.png import encode_png
 from ..dataset.splits import Split
 from ..errors import DataError, ScoreError, UnknownNameError, UsageError
 from ..files import atomic_write

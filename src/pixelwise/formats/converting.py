@@ -15,7 +15,8 @@ import numpy as np
 
 from ..arguments import check_choice
 from ..classes import ClassTable
-from ..codecs import encode_png, read_header
+from ..codecs.decoding import read_header
+from ..codecs.png import encode_png
 from ..dataset.dataset import Dataset
 from ..dataset.sources import FileSource
 from ..dataset.splits import Split

@@ -10,14 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..codecs import decode_stored, read_header
+from ..codecs.decoding import UNCOMMON_KINDS, decode_stored, read_header
 from ..dataset.lists import IMAGE_SUFFIXES
 from ..errors import DataError
 from ..files import read_bytes
 from .paths import matches
 
-KINDS = frozenset({"tiff", "npy", "bmp", "gif", "webp"})
-"""Label files besides PNG."""
 MOST_FILES = 2_000_000
 _SPLITS = re.compile(
     r"(?i)(train(?:ing)?|val(?:id|idation)?|test(?:ing)?|trainval)(?=$|[_-]|annot|label|mask|image|gt|seg)"
@@ -137,7 +135,7 @@ def _score(root: Path, pairing: Pairing) -> int:
     if image is None or label is None:
         return 0
     try:
-        stored = decode_stored(read_bytes(root / label.path), label.path, allow=KINDS)
+        stored = decode_stored(read_bytes(root / label.path), label.path, allow=UNCOMMON_KINDS)
     except DataError:
         return 0
     flat = stored.pixels.reshape(-1, 1 if stored.pixels.ndim == 2 else stored.pixels.shape[2])

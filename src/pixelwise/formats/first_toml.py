@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from ..classes import Color
-from ..codecs import Stored, decode_stored, read_header
+from ..codecs.decoding import UNCOMMON_KINDS, decode_stored, read_header
+from ..codecs.stored import Stored
 from ..dataset.lists import parse_list
 from ..errors import DataError, FormatError, ListError
 from ..files import read_bytes
 from ..labels import count_values
 from ..threads import in_order
 from ..types import Progress
-from .find_pairs import KINDS, Pairing, find_pairing, pairing_of
+from .find_pairs import Pairing, find_pairing, pairing_of
 from .paths import Match, matches, split_names
 from .toml import text_of
 
@@ -90,7 +91,7 @@ def propose(
 
     def read(path: str) -> Stored | str:
         try:
-            return decode_stored(read_bytes(root / path), root / path, allow=KINDS)
+            return decode_stored(read_bytes(root / path), root / path, allow=UNCOMMON_KINDS)
         except DataError as error:
             return str(error)
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from ..classes import ClassTable
-from ..codecs import read_header
+from ..codecs.decoding import read_header
 from ..dataset.dataset import Dataset
 from ..dataset.lists import SplitList, parse_list
 from ..dataset.sources import Decoding, FileSource, PathRule
