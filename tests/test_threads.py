@@ -43,5 +43,5 @@ def test_an_error_comes_at_its_place_and_threads_end() -> None:
 @pytest.mark.parametrize("threads", [0, -3])
 def test_fewer_than_one_thread_is_refused(threads: int) -> None:
     assert thread_count(None) == default_threads()
-    with pytest.raises(UsageError, match="a whole number above 0"):
+    with pytest.raises(UsageError, match="at least 1"):
         list(in_order(abs, [1], threads))

@@ -140,7 +140,7 @@ def segmentation_rand_crop(
     rng: np.random.Generator | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The same random window of height x width of an image and its label; views. UsageError where they are smaller."""
-    check_size(height, width)
+    height, width = check_size("size", height, width)
     rows, columns = feature.shape[:2]
     if label.shape[:2] != (rows, columns):
         raise UsageError(f"image is {rows}x{columns}, label {label.shape[0]}x{label.shape[1]}", code="size-mismatch")

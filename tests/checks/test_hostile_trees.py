@@ -11,7 +11,8 @@ from support import hostile as collection
 
 from pixelwise.checks.checking import check
 from pixelwise.checks.findings import Findings
-from pixelwise.codecs import decode_image, encode_png
+from pixelwise.codecs.decoding import decode_image
+from pixelwise.codecs.png import encode_png
 from pixelwise.errors import DataError
 
 TRUE_OF_PICTURES = {"duplicate-image", "near-duplicate", "extreme-size", "gray-as-color", "blank-image",

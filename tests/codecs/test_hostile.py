@@ -15,7 +15,7 @@ from support.hostile import rows
 from support.png import header, join
 
 from pixelwise.classes import VOC
-from pixelwise.codecs import decode_image, decode_stored, parse_header, read_header
+from pixelwise.codecs.decoding import decode_image, decode_stored, parse_header, read_header
 from pixelwise.errors import DataError, FileError
 from pixelwise.labels import check_pair, read_label
 from pixelwise.types import Finding

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from support.jpeg import encode_jpeg
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
-from pixelwise.codecs import encode_jpeg, encode_png
+from pixelwise.codecs.png import encode_png
 from pixelwise.dataset.dataset import Dataset
 from pixelwise.dataset.splits import Split, Splits
 from pixelwise.types import Clock, Finding, Sample, Window

@@ -1,7 +1,7 @@
 """A dataset's layout as data, and the one engine that opens it.
 
-A format is a page: where images and labels lie (path templates), what splits there are (folders or lists), how
-labels are coded (class table, kinds of files). There is no reading code per format.
+A format is a page: where images and labels are (path templates), what splits there are (folders or lists), how labels
+are stored (class table, kinds of files). There is no reading code per format.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from ..classes import ClassTable
-from ..codecs import read_header
+from ..codecs.decoding import read_header
 from ..dataset.dataset import Dataset
 from ..dataset.lists import SplitList, parse_list
 from ..dataset.sources import Decoding, FileSource, PathRule
@@ -26,7 +26,7 @@ from .format import Format
 from .paths import Match, fill, first, matches, rule, split_names
 
 SPLIT_NAMES = re.compile(r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|trainval|test-?(dev|std))(20\d\d)?")
-"""What splits are called on disk. The years of COCO's splits belong to the name."""
+"""What splits are called on disk. The years of COCO's splits belong to their names."""
 _PLAIN = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
 _ORDER = ("train", "val", "trainval", "test")
 
@@ -35,9 +35,9 @@ _ORDER = ("train", "val", "trainval", "test")
 class Coding:
     """One way in which a dataset's labels are stored.
 
-    labels: the template of the label files, or None where the images have none. classes: a table, the name of one in
-    `tables/`, or a function of the dataset's folder. instances: the template of the object numbers. channels: 3 where
-    labels are colors, 1 where they are values; None where that does not tell this coding from others.
+    labels: the template of the label files, or None if there are none. classes: a table, the name of one in
+    `tables/`, or a function of the dataset's folder. instances: the template of the object numbers. channels: 3 if
+    labels are colors, 1 if they are values; None if that does not distinguish this coding from others.
     """
 
     labels: str | None
@@ -55,13 +55,13 @@ class Coding:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the files of a dataset lie.
+    """Where the files of a dataset are.
 
     images: the template of the image files. codings: the ways of storing labels by name; the first whose files are
-    there is the default. lists: the template of the split lists; without it, {split} in `images` makes the splits,
-    and without that there is one split, `only`. names: what the samples' base names look like, where the folders'
+    found is the default. lists: the template of the split lists; without it, {split} in `images` makes the splits,
+    and without that there is one split, `only`. names: a pattern of the samples' base names, if the folders'
     names are common. unlabeled: splits that have no labels. splits: whether a name
-    that stands for {split} is one of a split. needs: further files or folders that must be there.
+    found for {split} is that of a split. needs: further files or folders that must exist.
     """
 
     images: str
@@ -79,7 +79,7 @@ class Layout:
         return None if self.names is None else re.compile(self.names)
 
     def fits(self, root: Path) -> bool:
-        """Whether the dataset at `root` is laid out like this: its folders, names, and kinds of labels are there."""
+        """Whether the dataset at `root` is laid out like this: folders, names and kinds of labels are found."""
         if any(not (root / n).exists() for n in self.needs):
             return False
         if self.lists is not None and not self.list_paths(root):
@@ -93,7 +93,7 @@ class Layout:
         return None
 
     def split_names(self, root: Path, template: str) -> list[str]:
-        """What {split} stands for in `template`; [""] where it does not occur."""
+        """What {split} stands for in `template`; [""] if it does not occur."""
         if "{split}" not in template:
             return [""]
         return [name for name in split_names(root, template) if self.splits(name)]
@@ -106,7 +106,7 @@ class Layout:
         return {n: path for n, path in found.items() if "{split}" not in self.lists or self.splits(n)}
 
     def coding(self, root: Path) -> str | None:
-        """The name of the first coding whose files are there."""
+        """The name of the first coding whose files are found."""
         return next((name for name, coding in self.codings.items() if self._has(root, coding)), None)
 
     def _has(self, root: Path, coding: Coding) -> bool:
@@ -120,10 +120,10 @@ class Layout:
 
 
 def _channels(path: Path) -> int:
-    """1 for values, 3 for colors, 0 where the file does not tell."""
+    """1 for values, 3 for colors, 0 if the file does not tell."""
     try:
         return 3 if read_header(path).channels >= 3 else 1
-    except DataError:  # damaged labels are told when they are read
+    except DataError:  # reported when the label is read
         return 0
 
 
@@ -137,7 +137,7 @@ def load(
 ) -> Dataset:
     """The dataset at `root`, laid out as `layout` says.
 
-    labels: which of the codings; default the first that is there. classes: another class table.
+    labels: which of the codings; by default the first whose files are found. classes: another class table.
     """
     name = labels or layout.coding(root)
     if name is None or name not in layout.codings:
@@ -148,7 +148,7 @@ def load(
     coding = layout.codings[name]
     if not layout._has(root, coding):
         raise MissingError(f"no labels of the kind {name!r}", code="missing-file", where=root,
-                           fix=f"they would be {coding.labels}; choose others with labels=...")  # fmt: skip
+                           fix=f"they would be {coding.labels}; choose another kind with labels=...")  # fmt: skip
     opened = _Opened(root, layout, coding, classes or coding.table(root))
     makers = dict(sorted(opened.makers().items(), key=lambda item: _rank(item[0])))
     if not makers:
@@ -247,13 +247,13 @@ class _Opened:
 
 
 def _plain(name: str, others: Sequence[str] | Mapping[str, str]) -> str:
-    """The usual name of a split, where no other split has it."""
+    """The usual name of a split, unless another split has it."""
     plain = _PLAIN.get(name.lower(), name.lower())
     return plain if [_PLAIN.get(o.lower(), o.lower()) for o in others].count(plain) == 1 else name
 
 
 def _by_name(root: Path, template: str, names: Sequence[str]) -> list[str]:
-    """The path of each name's file; where there is none, the path that it would have, for the message."""
+    """The path of each name's file; if there is none, the path that it would have, for the message."""
     found = {m.name: m.path for m in matches(root, template)}
     usual = next(iter(found.values()), "x.png").rpartition(".")[2]
     return [found.get(n) or template.replace("{ext}", usual).replace("{name}", n).replace("{path}", n) for n in names]

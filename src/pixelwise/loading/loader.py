@@ -17,13 +17,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_choice, check_count
+from ..arguments import check_choice, check_count, check_seed
 from ..dataset.splits import Split
 from ..errors import DataError, PairError, UsageError
-from ..randomness import Draws, check_seed
+from ..randomness import Draws
 from ..threads import thread_count
-from ..transforms.plans import F64, I64, Plans, Transform, check_transforms, make_plans
-from ..types import U8, Batch, Clock, MappedSource
+from ..transforms.plans import Plans, Transform, check_transforms, make_plans
+from ..types import F64, I64, U8, Batch, Clock, MappedSource
 from .buffers import Buffers
 from .options import check_fill, check_label_dtype, check_sampler, check_shard, check_state
 from .render import FILL, Output, Renderer, Slot

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import kernels
-from ..codecs import encode_png, parse_header
+from ..codecs.decoding import parse_header
+from ..codecs.png import encode_png
 from ..dataset.sources import FileSource
 from ..errors import LabelError, PairError
 from ..files import read_bytes

@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codecs import decode_image, decode_stored
+from ..codecs.decoding import decode_image, decode_stored
 from ..errors import PackError, UsageError
 from ..types import U8, Clock, Finding, Label, Origin, Sample, Window
 from .index import Names, checksum

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..codecs import decode_image, decode_stored
+from ..codecs.decoding import decode_image, decode_stored
 from ..errors import DataError, FormatError, MissingError, PackError, SystemFault
 from ..threads import thread_count
 from ..types import U8, Finding, Progress

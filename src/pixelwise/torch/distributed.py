@@ -21,7 +21,7 @@ def all_reduce(confusion: Confusion, group: Any = None) -> Confusion:
     """
     world = torch.distributed.get_world_size(group)
     mine: Any = confusion.images if confusion.per_image else ((), ())
-    options = (confusion.num_classes, confusion.ignore_index, confusion.names, confusion.per_image)
+    options = (confusion.num_classes, confusion.ignore_index, confusion.class_names, confusion.per_image)
     everyone: list[Any] = [None] * world
     torch.distributed.all_gather_object(everyone, (options, *mine), group=group)
     if any(theirs != options for theirs, _, _ in everyone):

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ..arguments import is_whole
+from ..arguments import check_seed, is_whole
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..loading.render import render_one
-from ..randomness import Draws, check_seed
+from ..randomness import Draws
 from ..transforms.plans import Transform, check_transforms, make_plans
 
 

@@ -11,7 +11,7 @@ from ..transforms.plugin import Apply, Pair
 from ..types import U8, Label
 
 
-def from_torchvision(transform: Any, p: float = 1.0) -> Apply:
+def from_torchvision(transform: Any, *, p: float = 1.0) -> Apply:
     """A torchvision.transforms.v2 transform, seeded from addressed randomness.
 
     It gets a tv_tensors.Image and a tv_tensors.Mask, so that it treats the label as one. torch's generator is global:
@@ -31,4 +31,4 @@ def from_torchvision(transform: Any, p: float = 1.0) -> Apply:
         pixels = np.ascontiguousarray(done.numpy().transpose(1, 2, 0))
         return pixels, None if mask is None else mask.numpy()
 
-    return Apply(call, p, seeded=True, lock=True, name=repr(transform))
+    return Apply(call, seeded=True, lock=True, name=repr(transform), p=p)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...classes import ClassTable
-from ...codecs import decode_stored
+from ...codecs.decoding import decode_stored
 from ...dataset.dataset import Dataset
 from ...dataset.sources import FileSource, PathRule
 from ...dataset.splits import Split, Splits

@@ -18,7 +18,7 @@ import numpy as np
 
 from ... import kernels
 from ...classes import ClassTable
-from ...codecs import decode_stored
+from ...codecs.decoding import decode_stored
 from ...dataset.dataset import Dataset
 from ...dataset.sources import FileSource
 from ...dataset.splits import Split, Splits

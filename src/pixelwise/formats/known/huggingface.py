@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...classes import ClassTable
-from ...codecs import decode_image, decode_stored, parse_header
+from ...codecs.decoding import decode_image, decode_stored, parse_header
 from ...dataset.dataset import Dataset
 from ...dataset.sources import Decoding, FileSource
 from ...dataset.splits import Split, Splits
