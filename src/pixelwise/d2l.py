@@ -181,7 +181,7 @@ class SegmentationDataset:
         at = np.array([index % len(self)])
         plans = make_plans(self._transforms, self._source.sizes(at), Draws(self._seed, next(self._calls), at).uniform)
         images, labels = np.empty((1, 3, *self._size), np.float32), np.empty((1, *self._size), np.uint8)
-        renderer = Renderer(plans, Slot(images, labels), "float32", 255)
+        renderer = Renderer(plans, Slot(images, labels), "float32", _CHAPTER.padding_index)
         renderer.write(0, self._source.read(int(at[0]), renderer.window(0)))
         return images[0], labels[0]
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
-from pixelwise.dataset.dataset import Dataset
-from pixelwise.dataset.derived import concat
+from pixelwise.dataset.dataset import Dataset, concat
 from pixelwise.dataset.sources import ArraySource
 from pixelwise.dataset.splits import Split, Splits
 from pixelwise.errors import UnknownNameError, UsageError

@@ -99,13 +99,12 @@ def show_plans(
 
 def _planned(split: Split, transforms: Sequence[Transform], index: int, draws: int, seed: int) -> Planned:
     sample, at, made = split[index], np.array([index]), []
-    ignore = 255 if split.classes.ignore_index is None else split.classes.ignore_index
     for epoch in range(draws):
         plans = make_plans(transforms, split.sizes(at), Draws(seed, epoch, at).uniform, at, split)
         height, width = plans.size[0].tolist()
-        labels = None if sample.label is None else np.empty((1, height, width), sample.label.dtype)
+        labels = None if sample.label is None else np.empty((1, height, width), split.classes.dtype)
         slot = Slot(np.empty((1, height, width, 3), np.uint8), labels)
-        renderer = Renderer(plans, slot, "uint8-hwc", ignore)
+        renderer = Renderer(plans, slot, "uint8-hwc", split.classes.padding_index)
         renderer.write(0, split.read(index, renderer.window(0)))
         made.append(Draw(np.array(plans[0].corners), slot.images[0], None if slot.labels is None else slot.labels[0]))
     return Planned(sample.name, sample.image, sample.label, made)

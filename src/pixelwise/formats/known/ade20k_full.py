@@ -92,7 +92,7 @@ def _read(
     pixels = decode_stored(read_bytes(path), path, notes).pixels
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise LabelError("a label of the full ADE20K is RGB with 8 bits", code="unsupported-label-mode", where=path)
-    check_pair(size, (pixels.shape[0], pixels.shape[1]), path)
+    check_pair(size, pixels.shape[:2], path)
     objects: Any = pixels[..., 0].astype(np.uint16) // 10 * 256 + pixels[..., 1]
     if int(objects.max()) > len(table):
         y, x = (int(v) for v in np.argwhere(objects > len(table))[0])

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
-from ...classes import ClassTable
+from ...classes import ClassTable, usual_void
 from ...codecs import decode_stored
 from ...dataset.dataset import Dataset
 from ...dataset.sources import FileSource
@@ -79,7 +79,7 @@ def _categories(data: Mapping[str, Any], path: Path, background: bool) -> tuple[
         colors = [(0, 0, 0)] * background + [c["color"] for c in listed] if has_colors else []
         if len(ids) < len(listed):
             raise ValueError("a category id appears twice")
-        return ClassTable(tuple(names), colors=rgb(colors), ignore_index=255 if len(names) <= 255 else 65_535), ids
+        return ClassTable(tuple(names), colors=rgb(colors), ignore_index=usual_void(len(names))), ids
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"bad categories: {error!r}", code="bad-json", where=path) from None
 
@@ -280,13 +280,12 @@ def _read_panoptic(
     folder: Path, table: ClassTable, entries: Sequence[tuple[str, Any, Any]], index: int, size: Size,
     notes: list[Finding] | None,
 ) -> tuple[Label, Label]:  # fmt: skip
-
     name, ids, classes = entries[index]
     path = folder / name
     pixels = decode_stored(read_bytes(path), path, notes).pixels
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise LabelError("a panoptic PNG is RGB with 8 bits", code="unsupported-label-mode", where=path)
-    check_pair(size, (pixels.shape[0], pixels.shape[1]), path)
+    check_pair(size, pixels.shape[:2], path)  # first: the segments of another image's PNG are unknown too
     label: Any = np.empty(size, table.dtype)
     numbers: Any = np.empty(size, np.uint32)
     flat = np.ascontiguousarray(pixels).reshape(-1, 3)
