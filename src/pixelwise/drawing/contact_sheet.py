@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any, Literal
@@ -94,7 +95,8 @@ def show_plans(
         raise UsageError("needs a sample and a draw at least", code="nothing-to-show")
     rows = (_planned(split, transforms, i, draws, check_seed(seed)) for i in range(min(n, len(split))))
     facts = f"{min(n, len(split))} samples{SEPARATOR}{draws} draws of seed {seed}"
-    return plan_sheet(rows, split.classes, title=title or split.name, subtitle=facts, width=width)
+    table = replace(split.classes, ignore_index=split.classes.padding_index)  # padding is drawn as void
+    return plan_sheet(rows, table, title=title or split.name, subtitle=facts, width=width)
 
 
 def _planned(split: Split, transforms: Sequence[Transform], index: int, draws: int, seed: int) -> Planned:
