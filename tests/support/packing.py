@@ -18,7 +18,7 @@ from pixelwise.types import Clock, Finding, Sample, Window
 
 @dataclass
 class ArraySource:
-    """Samples in memory, instances included: the simplest source there is."""
+    """Samples in memory, instances included. Not a `Source`: any object with these five members will do for a Split."""
 
     samples: list[Sample]
     has_labels: bool
@@ -44,11 +44,7 @@ class ArraySource:
         notes: list[Finding] | None = None,
     ) -> Sample:
         self.reads.append(index)
-        s = self.samples[index]
-        if window is None:
-            return s
-        cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
-        return Sample(s.name, s.image[cut], None if s.label is None else s.label[cut])
+        return self.samples[index] if window is None else self.samples[index].cut(window)
 
 
 def table(classes: int) -> ClassTable:
