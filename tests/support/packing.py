@@ -106,7 +106,7 @@ def assert_equal(a: Split, b: Split) -> None:
     """The same samples in the same order: names, sizes, pixels, dtypes."""
     assert list(a.names) == list(b.names)
     assert len(a) == len(b)
-    assert a.has_labels == b.source.has_labels
+    assert a.has_labels == b.has_labels
     np.testing.assert_array_equal(a.sizes(), b.sizes())
     for x, y in zip(a, b, strict=True):
         assert_same(x, y)
