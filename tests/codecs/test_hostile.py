@@ -5,7 +5,6 @@ The codes of the manifest are pixelwise's own, in British spelling. Rows of list
 
 from __future__ import annotations
 
-import csv
 import io
 import tracemalloc
 from pathlib import Path
@@ -14,11 +13,13 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from support.hostile import read_manifest
 
 from pixelwise.classes import VOC
 from pixelwise.codecs.decoding import decode_image, decode_stored, parse_header, read_header
+from pixelwise.dataset.sources import Decoding
 from pixelwise.errors import DataError, FileError
-from pixelwise.labels import check_pair, read_label
+from pixelwise.labels import check_pair
 from pixelwise.types import Finding
 
 IMAGE_SIZE = (37, 50)  # the image that every label of the collection belongs to
@@ -29,9 +30,7 @@ OTHER_CONTENT = {  # labels whose values are, on purpose, not those of good_expe
 
 
 def rows(hostile: Path, folder: str) -> list[dict[str, str]]:
-    with open(hostile / "manifest.tsv", encoding="utf-8", newline="") as file:
-        found = [r for r in csv.DictReader(file, delimiter="\t") if r["path"].startswith(folder + "/")]
-    return [{**r, "expect": r["expect"].replace("color", "color").replace("gray", "gray")} for r in found]
+    return [r for r in read_manifest(hostile) if r["path"].startswith(folder + "/")]
 
 
 def outcome(expected: str, code: str | None, notes: list[Finding]) -> str | None:
@@ -73,7 +72,7 @@ def test_labels(hostile: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for row in cases:
         path, notes, code = hostile / row["path"], [], None
         try:
-            label = read_label(path.read_bytes(), VOC, path, notes)
+            label = Decoding().label(path.read_bytes(), VOC, path, notes)
             check_pair(IMAGE_SIZE, label.shape, path)
             assert label.dtype == VOC.dtype
             if path.stem not in OTHER_CONTENT:
@@ -99,7 +98,7 @@ def test_labels_without_notes_raise_the_same(hostile: Path) -> None:
             continue
         path, code = hostile / row["path"], None
         try:
-            read_label(path.read_bytes(), VOC, path)
+            Decoding().label(path.read_bytes(), VOC, path)
         except DataError as error:
             code = error.code
         expected = row["expect"].removeprefix("error:") if row["expect"].startswith("error:") else None
@@ -110,8 +109,8 @@ def test_odd_contents_of_labels(hostile: Path) -> None:
     """The rows whose pixels are not the usual label, against Pillow where it reads the stored values."""
     for name in ("p1", "p2", "p4", "p1_interlaced", "p2_interlaced", "p4_interlaced", "all_class20"):
         data = (hostile / "labels" / f"{name}.png").read_bytes()
-        assert np.array_equal(read_label(data, VOC, name), np.array(Image.open(io.BytesIO(data)))), name
-    one = read_label((hostile / "labels" / "mode1_binary.png").read_bytes(), VOC, "mode1_binary")
+        assert np.array_equal(Decoding().label(data, VOC, name), np.array(Image.open(io.BytesIO(data)))), name
+    one = Decoding().label((hostile / "labels" / "mode1_binary.png").read_bytes(), VOC, "mode1_binary")
     assert np.unique(one).tolist() == [0, 1]
 
 
