@@ -206,7 +206,7 @@ def test_wrong_calls_say_what_to_do():
     assert no_table.value.code == "no-class-table"
     with pytest.raises(UsageError, match="overlay"):
         show(split(1), columns=["images"])
-    with pytest.raises(UsageError, match="n must be a whole number above 0"):
+    with pytest.raises(UsageError, match="n must be a whole number, at least 1"):
         show(split(1), 0)
     with pytest.raises(UsageError, match="seed"):
         show(split(1), seed=-1)
@@ -256,7 +256,7 @@ def test_plans_are_shown_as_the_loader_draws_them(tmp_path: Path) -> None:
         assert np.array_equal(draw.label, batch.labels[0])
     picture = pw.show_plans(split, transforms, 2, draws=3)
     assert picture.image.width > 800
-    with pytest.raises(UsageError, match="draws must be a whole number above 0"):
+    with pytest.raises(UsageError, match="draws must be a whole number, at least 1"):
         pw.show_plans(split, transforms, draws=0)
 
 
