@@ -10,7 +10,7 @@ import pytest
 from support.tree import Tree
 
 import pixelwise as pw
-from pixelwise.classes import VOC, table_of
+from pixelwise.classes import VOC, ClassTable
 from pixelwise.dataset.splits import Splits
 from pixelwise.drawing.contact_sheet import _planned, show
 from pixelwise.drawing.page import Picture
@@ -194,7 +194,7 @@ def test_hostile_names_change_nothing_but_their_line():
 
 
 def test_150_classes_in_one_image_keep_the_sheet_in_bounds():
-    table = table_of([f"a rather long class name {i}" for i in range(150)])
+    table = ClassTable([f"a rather long class name {i}" for i in range(150)])
     label = (np.arange(300 * 400).reshape(300, 400) % 150).astype(np.uint8)
     one = Sample("many", np.zeros((300, 400, 3), np.uint8), label)
     assert show(one, classes=table).size[0] < 900
@@ -206,7 +206,7 @@ def test_wrong_calls_say_what_to_do():
     assert no_table.value.code == "no-class-table"
     with pytest.raises(UsageError, match="overlay"):
         show(split(1), columns=["images"])
-    with pytest.raises(UsageError, match="n must be a whole number above 0"):
+    with pytest.raises(UsageError, match="n must be a whole number, at least 1"):
         show(split(1), 0)
     with pytest.raises(UsageError, match="seed"):
         show(split(1), seed=-1)
@@ -256,7 +256,7 @@ def test_plans_are_shown_as_the_loader_draws_them(tmp_path: Path) -> None:
         assert np.array_equal(draw.label, batch.labels[0])
     picture = pw.show_plans(split, transforms, 2, draws=3)
     assert picture.image.width > 800
-    with pytest.raises(UsageError, match="draws must be a whole number above 0"):
+    with pytest.raises(UsageError, match="draws must be a whole number, at least 1"):
         pw.show_plans(split, transforms, draws=0)
 
 

@@ -12,11 +12,11 @@ import numpy as np
 from ..classes import ClassTable
 from ..codecs.decoding import decode_stored
 from ..codecs.stored import Stored
-from ..dataset.sources import FileSource
+from ..dataset.sources import FileSource, Source
 from ..errors import MissingError, PixelwiseError
 from ..files import read_bytes
 from ..labels import count_values, to_ids
-from ..types import I64, U8, Finding, Label, Source
+from ..types import I64, U8, Finding, Label
 from .findings import NO_FILES, Subject, from_error
 
 HINTS = 200

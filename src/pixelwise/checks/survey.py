@@ -15,11 +15,11 @@ from xxhash import xxh3_64_intdigest
 
 from ..counts.per_sample import image_key, key_of
 from ..dataset.dataset import Dataset
-from ..dataset.sources import FileSource
+from ..dataset.sources import FileSource, Source
 from ..dataset.splits import Split
 from ..labels import count_values
 from ..threads import in_order
-from ..types import I64, U64, Finding, Progress, Source
+from ..types import I64, U64, Finding, Progress
 from . import images, labels
 from .findings import Collector, Subject
 from .reading import Place, Reader, Reading
@@ -102,7 +102,7 @@ class Survey:
 def gather(root: Path | None, dataset: Dataset, splits: Iterable[Split]) -> Survey:
     """List the different samples of the splits: samples with the same image and label files are one."""
     chosen = tuple(splits)
-    positions = [np.arange(len(s)) if s.indices is None else s.indices for s in chosen]
+    positions = [s.positions() for s in chosen]
     image_keys, pair_keys = [], []
     for split, at in zip(chosen, positions, strict=True):
         image_keys.append(np.fromiter((image_key(split.source, i) for i in at.tolist()), np.uint64, len(at)))

@@ -48,7 +48,7 @@ def class_index(
     """
     split = as_split(data, splits, verb="class_index", **options)
     check_count("positions", positions)
-    if not split.source.has_labels:
+    if not split.has_labels:
         raise UsageError(f"split {split.name!r} has no labels to index", code="no-labels")
     if not len(split):
         raise UsageError(f"split {split.name!r} is empty", code="empty-split")

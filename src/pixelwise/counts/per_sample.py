@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
-from ..dataset.sources import ArraySource, FileSource
+from ..dataset.sources import ArraySource, FileSource, Source
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..files import read_bytes
 from ..formats.given import Data, SplitNames, as_split
 from ..labels import count_values
 from ..threads import in_order
-from ..types import I64, Label, Progress, Source
+from ..types import I64, Label, Progress
 
 
 def key_of(*parts: object) -> int:
@@ -52,7 +52,7 @@ def count_label(label: Label, classes: int, ignore_index: int | None) -> I64:
 def read_labels_only(split: Split, index: int) -> Label:
     """The label of one sample, (H, W) class ids, without decoding its image if they are separate files."""
     source = split.source
-    position = index if split.indices is None else int(split.indices[index])
+    position = split.position(index)
     if isinstance(source, FileSource) and source.labels is not None:
         path = source.path(source.labels, position)
         return source.decoding.label(read_bytes(path), split.classes, path)
@@ -86,7 +86,7 @@ def count_classes(
     Raises the error of a label that cannot be read, UsageError `no-labels` for a split without labels.
     """
     split = as_split(data, splits, verb="count_classes", **options)
-    if not split.source.has_labels:
+    if not split.has_labels:
         raise UsageError(f"split {split.name!r} has no labels to count", code="no-labels")
     classes, void = len(split.classes), split.classes.ignore_index
     out = np.zeros((len(split), classes + 1), np.int64)

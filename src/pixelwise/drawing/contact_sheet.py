@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any, Literal, NamedTuple
@@ -109,18 +110,18 @@ def show_plans(
     chosen = _positions(len(split), n, seed)
     rows = (_planned(split, transforms, i, draws, seed or 0) for i in chosen)
     facts = f"{len(chosen):,} of {len(split):,} samples{SEPARATOR}{draws} draws of seed {seed or 0}"
-    return plan_sheet(rows, split.classes, title=title or name, subtitle=facts, width=width)
+    table = replace(split.classes, ignore_index=split.classes.padding_index)  # padding is drawn as void
+    return plan_sheet(rows, table, title=title or name, subtitle=facts, width=width)
 
 
 def _planned(split: Split, transforms: Sequence[Transform], index: int, draws: int, seed: int) -> Planned:
     sample, at, made = split[index], np.array([index]), []
-    ignore = 255 if split.classes.ignore_index is None else split.classes.ignore_index
     for epoch in range(draws):
         plans = make_plans(transforms, split.sizes(at), Draws(seed, epoch, at).uniform, at, split)
         height, width = plans.size[0].tolist()
-        labels = None if sample.label is None else np.empty((1, height, width), sample.label.dtype)
+        labels = None if sample.label is None else np.empty((1, height, width), split.classes.dtype)
         slot = Slot(np.empty((1, height, width, 3), np.uint8), labels)
-        renderer = Renderer(plans, slot, "uint8-hwc", ignore)
+        renderer = Renderer(plans, slot, "uint8-hwc", split.classes.padding_index)
         renderer.write(0, split.read(index, renderer.window(0)))
         label = None if slot.labels is None else slot.labels[0]
         made.append(Rendering(np.array(plans[0].corners), slot.images[0], label))

@@ -163,7 +163,7 @@ def _stray(ids: NDArray[Any], stray: NDArray[np.bool_], table: ClassTable, where
 
 def check_labels(split: Split) -> None:
     """UsageError `no-labels` if there is nothing to score against."""
-    if not split.source.has_labels:
+    if not split.has_labels:
         raise UsageError(f"the split {split.name!r} has no labels", code="no-labels", fix="choose a split with labels")
 
 

@@ -137,8 +137,7 @@ class Renderer:
     def _staged(self, stage: int, k: int, image: U8, label: Label | None) -> tuple[U8, Label | None]:
         """The pixels of sample k after a stage: rendered to bytes, then handed to what the stage ends with."""
         plans, step = self.plans.stages[stage]
-        size = tuple(plans.size[k].tolist())
-        room = Slot(np.empty((1, *size, 3), np.uint8), None if label is None else np.empty((1, *size), label.dtype))
+        room = _room(plans.size[k], label, "uint8-hwc", self.ignore_index)
         one = Renderer(plans.only(k), room, "uint8-hwc", self.ignore_index, self._fill)
         if stage:  # the pixels of a later stage are all there
             one._windows = [[0, 0, *image.shape[:2]]]
@@ -293,7 +292,8 @@ def render_one(
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Read sample `index` of the split and render it by the only plan of `plans`: image and label of the plan's size.
 
-    label_dtype: of the label, by default its own. relabel: makes the label from the whole sample.
+    label_dtype: of the label, by default one that holds it and `ignore_index`. relabel: makes the label from the whole
+    sample.
     """
     window = Window(*_windows(plans.stages[0][0] if plans.stages else plans)[0].tolist())
     if relabel is None:
@@ -302,12 +302,20 @@ def render_one(
         whole = split.read(index)
         cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
         sample = Sample(whole.name, whole.image[cut], relabel(whole)[cut])
-    height, width = plans.size[0].tolist()
+    room = _room(plans.size[0], sample.label, output, ignore_index, label_dtype)
+    Renderer(plans, room, output, ignore_index, fill).write(0, sample)
+    return room.images[0], None if room.labels is None else room.labels[0]
+
+
+def _room(size: I64, label: Label | None, output: Output, ignore_index: int, label_dtype: Any = None) -> Slot:
+    """A slot for one sample. By default its label holds `ignore_index`, which may be wider than the label's ids."""
+    height, width = size.tolist()
     shape = (1, height, width, 3) if output == "uint8-hwc" else (1, 3, height, width)
     images = np.empty(shape, np.uint8 if output.startswith("uint8") else output)
-    labels = None if sample.label is None else np.empty((1, height, width), label_dtype or sample.label.dtype)
-    Renderer(plans, Slot(images, labels), output, ignore_index, fill).write(0, sample)
-    return images[0], None if labels is None else labels[0]
+    if label is None:
+        return Slot(images, None)
+    dtype = label_dtype or np.promote_types(label.dtype, np.min_scalar_type(ignore_index))
+    return Slot(images, np.empty((1, height, width), dtype))
 
 
 _ZEROS = {np.dtype(t): np.zeros(1, t) for t in (np.uint8, np.uint16)}

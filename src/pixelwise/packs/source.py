@@ -2,79 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..codecs.decoding import decode_image, decode_stored
+from ..dataset.sources import Source
+from ..dataset.splits import ChosenNames
 from ..errors import PackError, UsageError
-from ..types import U8, Clock, Finding, Label, Origin, Sample, Window
-from .index import Names, checksum
+from ..types import I64, U8, Clock, Finding, Label, Origin, Sample, Window
+from .index import checksum
 from .volume import Volume, open_volume
 
-I64 = NDArray[np.int64]
 U64 = NDArray[np.uint64]
 
 
-class PackSource:
-    """Samples that lie in a pack. Thread-safe; pickles as a path and opens the pack again where it arrives.
+class PackSource(Source):
+    """Samples in a pack. Thread-safe; pickles as a path and opens the pack again where it arrives.
 
     volume: the opened pack. split: the number of the split whose samples these are. Raw pixels are read-only views
     of the mapped shard, windows included; nothing is copied. Reading a whole sample checks its CRC, reading a window
     of a raw one does not: the pixels beside it would have to be read.
+
+    Reading raises PackError `record-crc` for a damaged record, `pack-size` and `missing-shard` if the pack changed.
     """
 
     def __init__(self, volume: Volume, split: int) -> None:
         self.volume = volume
         self._split = split
-        rows = volume.rows[split]
-        # Most splits are one run of records: their columns are slices, and no list of records is needed.
-        run = len(rows) > 0 and bool((np.diff(rows) == 1).all())
-        self._rows = None if run else rows
-        self._first = int(rows[0]) if run else 0
-        self._length = len(rows)
+        rows: I64 | range = volume.rows[split]
+        # Most splits are one run of records, and need no list of them.
+        if len(rows) and (np.diff(rows) == 1).all():
+            rows = range(int(rows[0]), int(rows[-1]) + 1)
+        super().__init__(ChosenNames(volume.index.name, rows), volume.manifest.splits[split].labels)
+        self._rows = rows
         self._raw = volume.manifest.encoding == "raw"
-        self._labels = volume.manifest.splits[split].labels
         self._label_dtype = np.dtype(volume.manifest.classes.dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self.volume.root, self.volume.manifest.fingerprint, self._split)
 
-    def __len__(self) -> int:
-        return self._length
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The samples' names, decoded when asked for."""
-        return _Chosen(self.volume.index.name, self._first, self._rows, self._length)
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether samples carry a label."""
-        return self._labels
-
     @property
     def is_raw(self) -> bool:
-        """Whether pixels are stored as they are, so that `addresses` can tell where."""
+        """Whether pixels are stored as they are, so that they have `addresses`."""
         return self._raw
 
     def origin(self, index: int) -> Origin:
         """The record of the pack."""
         row = int(self.rows(np.array([index]))[0])
-        return Origin((), f"pack {self.volume.manifest.fingerprint} record {row}, labels {self._labels}")
+        return Origin((), f"pack {self.volume.manifest.fingerprint} record {row}, labels {self.has_labels}")
 
     def rows(self, indices: I64 | None = None) -> I64:
         """The records of the samples at `indices` (default: all): positions in the pack's index."""
-        if self._rows is not None:
-            return self._rows if indices is None else self._rows[indices]
+        rows = self._rows
+        if not isinstance(rows, range):
+            return rows if indices is None else rows[indices]
         if indices is None:
-            return np.arange(self._first, self._first + self._length)
-        if len(indices) and not 0 <= indices.min() <= indices.max() < self._length:
-            raise IndexError(f"samples {indices.min()}..{indices.max()} of {self._length}")
-        return np.asarray(indices, np.int64) + self._first
+            return np.arange(rows.start, rows.stop)
+        if len(indices) and not 0 <= indices.min() <= indices.max() < len(rows):
+            raise IndexError(f"samples {indices.min()}..{indices.max()} of {len(rows)}")
+        return np.asarray(indices, np.int64) + rows.start
 
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width), from the index."""
@@ -84,69 +73,49 @@ class PackSource:
         return out
 
     def addresses(self, indices: I64) -> tuple[U64, U64 | None, int]:
-        """Where raw samples lie in memory: (n,) uint64 addresses of images and of labels, and bytes per label pixel.
+        """Where raw samples are in memory: (n,) uint64 addresses of images and of labels, and bytes per label pixel.
 
-        An image is (H, W, 3) uint8, a label (H, W), both without gaps between rows. Labels are None in a split without.
-        The addresses hold as long as this source does. Call `check` before using them. UsageError for other packs.
+        An image is (H, W, 3) uint8, a label (H, W), both without gaps between rows; labels are None if the split has
+        none. The addresses are valid as long as this source exists. Call `check` before using them. UsageError for
+        packs that are not raw.
         """
         if not self._raw:
             raise UsageError("only a raw pack has pixels in memory", fix='pack with encoding="raw"')
         rows, index = self.rows(indices), self.volume.index
         bases = self.volume.bases(index.shard[rows])
-        labels = bases + index.label_offset[rows].astype(np.uint64) if self._labels else None
+        labels = bases + index.label_offset[rows].astype(np.uint64) if self.has_labels else None
         return bases + index.image_offset[rows].astype(np.uint64), labels, self._label_dtype.itemsize
 
     def check(self) -> None:
-        """PackError `pack-size` where a shard in use was cut: without this, reading it ends the process (SIGBUS).
+        """PackError `pack-size` if a shard in use was cut: without this, reading it ends the process (SIGBUS).
 
-        One `fstat` a shard. What is cut after the check is not seen.
+        One `fstat` per shard. A shard that is cut after the check is not noticed.
         """
         self.volume.check()
 
-    def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock | None = None,
-        notes: list[Finding] | None = None,
-    ) -> Sample:
-        """Sample `index`, or a window of it; instances only with the whole sample. Raw pixels are views, read-only.
-
-        PackError `record-crc` for a damaged record, `pack-size` and `missing-shard` where the pack changed in use.
-        """
-        if clock is not None:
-            clock.start()
-        if not -self._length <= index < self._length:
-            raise IndexError(f"sample {index} of {self._length}")
-        row = index % self._length + self._first if self._rows is None else int(self._rows[index])
-        if self._raw:
-            sample = self._read_raw(row, window)
-            if clock is not None:
-                clock.lap("reading")
-            return sample
-        return self._decode(row, window, clock, notes)
-
-    def _read_raw(self, row: int, window: Window | None) -> Sample:
-        table = self.volume.index
+    def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
+        if not self._raw:
+            return super()._load(index, window, clock, notes)
+        table, row = self.volume.index, int(self._rows[index])
         data = self.volume.bytes_of(int(table.shard[row]))
         height, width = int(table.height[row]), int(table.width[row])
         at = int(table.image_offset[row])
         image = data[at : at + 3 * height * width].reshape(height, width, 3)
         label: Any = None
-        if self._labels:
+        if self.has_labels:
             at = int(table.label_offset[row])
             label = (
                 data[at : at + height * width * self._label_dtype.itemsize]
                 .view(self._label_dtype)
                 .reshape(height, width)
             )
-        name = table.name[row]
-        if window is not None:
-            cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
-            return Sample(name, image[cut], None if label is None else label[cut])
-        self._check_crc(row, data)
-        return Sample(name, image, label, self._instances(row, data))
+        if window is None:
+            self._check_crc(row, data)
+            sample = Sample(table.name[row], image, label, self._instances(row, data))
+        else:
+            sample = Sample(table.name[row], image, label).cut(window)
+        clock.lap("reading")
+        return sample
 
     def _parts(self, row: int, data: U8) -> list[U8 | None]:
         table, out = self.volume.index, []
@@ -178,57 +147,23 @@ class PackSource:
         dtype = {1: np.uint8, 2: np.uint16, 4: np.uint32}[len(part) // (size[0] * size[1])]
         return part.view(dtype).reshape(size)
 
-    def _decode(self, row: int, window: Window | None, clock: Clock | None, notes: list[Finding] | None) -> Sample:
-        table, where = self.volume.index, self.volume.where(row)
+    def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
+        table, row = self.volume.index, int(self._rows[index])
+        where = self.volume.where(row)
         parts = self._check_crc(row, self.volume.bytes_of(int(table.shard[row])))
         data = [None if p is None else p.tobytes() for p in parts]
-        if clock is not None:
-            clock.lap("reading")
+        clock.lap("reading")
         image = decode_image(data[0] or b"", where, notes)
         label: Label | None = None
-        if self._labels:
+        if self.has_labels:
             label = decode_stored(data[1] or b"", where).pixels.astype(self._label_dtype, copy=False)
-        if clock is not None:
-            clock.lap("decoding")
-        if window is not None:
-            cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
-            return Sample(table.name[row], image[cut], None if label is None else label[cut])
-        instances = None if data[2] is None else _numbers(decode_stored(data[2], where).pixels)
-        return Sample(table.name[row], image, label, instances)
+        numbers = _numbers(decode_stored(data[2], where).pixels) if instances and data[2] is not None else None
+        return Sample(table.name[row], image, label, numbers)
 
 
 def _numbers(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Object numbers of a PNG: as stored, or R + 256 G + 65536 B where there are more than 16 bits."""
+    """Object numbers of a PNG: as stored, or R + 256 G + 65536 B if they have more than 16 bits."""
     return pixels if pixels.ndim == 2 else pixels.astype(np.uint32) @ np.array([1, 256, 65_536], np.uint32)
-
-
-class _Chosen(Sequence[str]):
-    """Some of the names, without a list of them."""
-
-    __slots__ = ("_first", "_length", "_names", "_rows")
-
-    def __init__(self, names: Names, first: int, rows: I64 | None, length: int) -> None:
-        self._names = names
-        self._first = first
-        self._rows = rows
-        self._length = length
-
-    def __len__(self) -> int:
-        return self._length
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self._length))]
-        if not -self._length <= index < self._length:
-            raise IndexError(f"name {index} of {self._length}")
-        return self._names[index % self._length + self._first if self._rows is None else int(self._rows[index])]
-
-    def __iter__(self) -> Iterator[str]:
-        return (self[i] for i in range(self._length))
 
 
 def _reopen(root: Path, fingerprint: str, split: int) -> PackSource:

@@ -49,8 +49,7 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
                 code="image-too-small",
                 fix="give the crop pad_if_needed=True",
             )
-        classes = self.split.classes
-        ignore = 255 if classes.ignore_index is None else classes.ignore_index
+        ignore = self.split.classes.padding_index
         image, label = render_one(self.split, index, plans, ignore, "float32", label_dtype=np.int64)
         if label is None:
             raise UsageError(f"the split {self.split.name!r} has no labels", code="no-labels")

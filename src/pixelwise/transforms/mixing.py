@@ -172,7 +172,7 @@ def _some_objects(key: int, ignore_index: int, sample: Sample) -> Label:
     numbers, number_at = np.unique(sample.instances, return_inverse=True)
     coins = Draws(key, 0, numbers.astype(np.int64)).uniform(0, 0) < 0.5
     kept = coins[number_at].reshape(sample.label.shape)
-    label: Label = np.where(kept, sample.label, sample.label.dtype.type(ignore_index))
+    label: Label = np.where(kept, sample.label, np.min_scalar_type(ignore_index).type(ignore_index))
     return label
 
 
