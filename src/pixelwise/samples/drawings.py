@@ -1,0 +1,228 @@
+"""Drawings are written as text, one surface or part after the other, and painted by a pen.
+
+    bicycle: @wheel -52,33 33 sway 90; @wheel 54,33 33 sway 90; lacquer bar 5 / -6,30 40,66; @racer|tourer
+    wheel: rubber oval 0,0 100 less oval 0,0 86; metal*80 bar 2 / 0,0 95,0 spin 9; 40% lamp? box -9,20 9,30
+
+A surface is a paint and the outlines that it fills; x is to the right and y upwards, and a thing stands on y = 0 and is
+100 high. `poly` and `blob` go straight or smoothly through points, `bar W ... /` and `limb W ... /` are bands along
+straight lines or a curve, their width given at each point; `box X0,Y0 X1,Y1 [RADIUS]`, `oval X,Y RX [RY [TURN]]`, and
+`wool X,Y RX RY BUMPS DEPTH`, an oval with scallops. After an outline, `mirror` adds its mirror image at x = 0, `repeat
+N DX,DY` copies it, `spin N` turns copies around the origin; what follows `less` is a hole. After a paint, `*80` is 80 %
+of its brightness (over 100 %: towards white), `/` its second color, `?` colors chosen anew for each outline.
+`@NAME X,Y SIZE` is a part: another drawing (or one of several) there, SIZE % as large. After it, `flip`, `turn` and
+`sway` (at random, up to so much) in degrees, `tone PERCENT`, and `fan N DEGREES` (palm leaves), `scatter N RX,RY` or `on`
+with the corners of a quadrilateral, clockwise from the top left, onto which the square from 0 to 100 is drawn in
+perspective. `40%` before a surface or part leaves it out in the other 60 %.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from .painting import F32, F64, Canvas, Paint
+
+
+class Row(NamedTuple):
+    """A surface or a part of a drawing. numbers: of a part, by word, "" for those that place it."""
+
+    chance: float
+    names: list[str]
+    mark: str
+    tone: float
+    outlines: list[F64]
+    holes: list[F64]
+    numbers: dict[str, list[float]]
+
+
+def parse(text: str) -> dict[str, list[Row]]:
+    """The drawings of a text, by name."""
+    named = re.findall(r"^(\w+):([^:]*)$", text, re.MULTILINE)
+    return {name: [_row(row.replace(",", " ").split()) for row in rows.split(";")] for name, rows in named}
+
+
+def _row(tokens: list[str]) -> Row:
+    chance = float(tokens.pop(0)[:-1]) / 100 if tokens[0].endswith("%") else 1.0
+    part, names, mark, tone = re.fullmatch(r"(@?)([a-z|]+)([/?]?)\*?(\d*)", tokens.pop(0)).groups()  # type: ignore[union-attr]
+    words: list[tuple[str, list[list[float]]]] = [("", [[]])]
+    for token in tokens:
+        if token.isalpha():
+            words.append((token, [[]]))
+        elif token == "/":
+            words[-1][1].append([])
+        else:
+            words[-1][1][-1].append(float(token))
+    numbers = {word: groups[0] for word, groups in words}
+    outlines, holes = ([], []) if part else _shapes(words[1:])
+    return Row(chance, names.split("|"), part or mark, float(tone or 100) / 100, outlines, holes, numbers)
+
+
+def _shapes(words: list[tuple[str, list[list[float]]]]) -> tuple[list[F64], list[F64]]:
+    """The outlines and the holes of a surface."""
+    outlines: list[F64] = []
+    whole = None
+    for word, numbers in words:
+        last = outlines[start:] if outlines else []
+        if word == "less":
+            whole = len(outlines)
+        elif word == "mirror":
+            outlines += [shape * (-1, 1) for shape in last]
+        elif word == "repeat":
+            count, *step = numbers[0]
+            outlines += [shape + np.multiply(k, step) for k in range(1, int(count)) for shape in last]
+        elif word == "spin":
+            turns = (_placed(turn=360 * k / numbers[0][0])[:2, :2].T for k in range(1, int(numbers[0][0])))
+            outlines += [shape @ turn for turn in turns for shape in last]
+        else:
+            start = len(outlines)
+            outlines.append(_outline(word, numbers))
+    return outlines[:whole], outlines[len(outlines) if whole is None else whole :]
+
+
+def _outline(word: str, numbers: list[list[float]]) -> F64:
+    """The (N, 2) points of an outline."""
+    if word in ("box", "oval", "wool"):
+        return {"box": _box, "oval": _oval, "wool": _wool}[word](*numbers[0])
+    points = np.reshape(numbers[-1], (-1, 2))
+    if word == "blob":
+        return _spline(np.concatenate([points[-1:], points, points[:2]]))
+    if word == "limb":
+        before, after = 2 * points[:1] - points[1:2], 2 * points[-1:] - points[-2:-1]
+        points = np.concatenate([_spline(np.concatenate([before, points, after])), points[-1:]])
+    return points if word == "poly" else _band(points, numbers[0])
+
+
+def _spline(points: F64) -> F64:
+    """Catmull-Rom through points[1:-1]; the first and the last point only give the direction."""
+    t = np.linspace(0, 1, 8, endpoint=False)[:, None]
+    a, b, c, d = (points[i : len(points) - 3 + i, None] for i in range(4))
+    curve = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+    return np.asarray(curve.reshape(-1, 2))
+
+
+def _oval(x: float, y: float, rx: float, ry: float = 0.0, turn: float = 0.0) -> F64:
+    around = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    ring = np.stack([rx * np.cos(around), (ry or rx) * np.sin(around)], axis=1)
+    return np.asarray(ring @ _placed(turn=turn)[:2, :2].T + (x, y))
+
+
+def _box(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> F64:
+    corners = np.array([(x1, y1), (x0, y1), (x0, y0), (x1, y0)])
+    if not radius:
+        return corners
+    inner = np.clip(corners, (x0 + radius, y0 + radius), (x1 - radius, y1 - radius))
+    return (_oval(0, 0, radius).reshape(4, 10, 2) + inner[:, None]).reshape(-1, 2)
+
+
+def _wool(x: float, y: float, rx: float, ry: float, bumps: float, depth: float) -> F64:
+    around = np.linspace(0, 2 * np.pi, int(bumps) * 8, endpoint=False)
+    swell = depth * np.abs(np.sin(around * bumps / 2)) * (1 + 0.35 * np.sin(5 * around + bumps))
+    return np.stack([x + (rx + swell) * np.cos(around), y + (ry + swell) * np.sin(around)], axis=1)
+
+
+def _band(line: F64, widths: Sequence[float]) -> F64:
+    half = np.interp(np.linspace(0, 1, len(line)), np.linspace(0, 1, len(widths)), widths)[:, None] / 2
+    along = np.gradient(line, axis=0)
+    along *= half / np.hypot(along[:, :1], along[:, 1:])
+    normal = along[:, ::-1] * (-1, 1)
+    bow = np.linspace(np.pi / 2, -np.pi / 2, 9)[1:-1, None]
+    start, end = (line[i] + sign * (np.cos(bow) * along[i] + np.sin(bow) * normal[i]) for i, sign in ((0, -1), (-1, 1)))
+    return np.concatenate([line + normal, end, (line - normal)[::-1], start])
+
+
+@dataclass(slots=True)
+class Pen:
+    """Paints drawings at one place.
+
+    matrix: (3, 3), from the drawing's units to pixels. scale: pixels per 100 units. picked: the colors of the thing, by
+    paint. tone: its brightness.
+    """
+
+    canvas: Canvas
+    rng: np.random.Generator
+    paints: Mapping[str, Paint]
+    drawings: Mapping[str, list[Row]]
+    matrix: F64 = field(default_factory=lambda: np.eye(3))
+    scale: float = 100.0
+    picked: dict[str, F32] = field(default_factory=dict)
+    tone: float = 1.0
+
+    def at(self, x: float, y: float, height: float, flip: bool = False, turn: float = 0.0) -> Pen:
+        """A pen for a new thing that stands on pixel (x, y) and is `height` pixels high; turn in degrees."""
+        matrix = _placed(x, y) @ np.diag([1, -1, 1]) @ _placed(size=height / 100, turn=turn, flip=flip)
+        return replace(self, matrix=matrix, scale=height, picked={})
+
+    def draw(self, *names: str) -> None:
+        """Paint one of the drawings."""
+        for row in self.drawings[names[int(self.rng.integers(len(names)))]]:
+            if self.rng.random() >= row.chance:
+                continue
+            if row.mark == "@":
+                for pen in self._copies(row.numbers):
+                    pen.draw(*row.names)
+            elif row.mark == "?":
+                for shape in row.outlines:
+                    self.picked.pop(row.names[0], None)
+                    self._fill(row, [shape])
+            else:
+                self._fill(row, row.outlines)
+
+    def _fill(self, row: Row, outlines: list[F64]) -> None:
+        paint = self.paints[row.names[0]]
+        if row.names[0] not in self.picked:
+            self.picked[row.names[0]] = paint.pick(self.rng)
+        colors = self.picked[row.names[0]]
+        tone = self.tone * row.tone
+        colors = colors * tone if tone <= 1 else 255 - (255 - colors) / tone
+        colors = (colors[::-1] if row.mark == "/" else colors).astype(np.float32)
+        shapes, holes = ([self._pixels(shape) for shape in group] for group in (outlines, row.holes))
+        self.canvas.fill(self.rng, paint, colors, self.scale / 300, shapes, holes)
+
+    def _pixels(self, shape: F64) -> F64:
+        moved = shape @ self.matrix[:, :2].T + self.matrix[:, 2]
+        return np.asarray(moved[:, :2] / moved[:, 2:])
+
+    def _copies(self, numbers: Mapping[str, list[float]]) -> Iterator[Pen]:
+        """A pen for each copy of a part."""
+        if "on" in numbers:
+            quad = np.reshape(numbers["on"], (4, 2))
+            side = float(np.hypot(*(quad[0] - quad[3]))) / 100
+            yield replace(self, matrix=self.matrix @ _onto(quad), scale=self.scale * side)
+            return
+        x, y, size = numbers[""] + [0.0, 0.0, 100.0][len(numbers[""]) :]
+        tone = self.tone * numbers.get("tone", [100])[0] / 100
+        count, *reach = numbers.get("fan", numbers.get("scatter", [1]))
+        for k in range(int(count)):
+            dx, dy, more, factor, light = self._strewn(k, k / count, reach) if reach else (0, 0, 0, 1, 1)
+            turn = more + numbers.get("turn", [0])[0] + numbers.get("sway", [0])[0] * self.rng.uniform(-1, 1)
+            place = _placed(x + dx, y + dy, size * factor / 100, turn, "flip" in numbers)
+            scale = self.scale * size * factor / 100
+            yield replace(self, matrix=self.matrix @ place, scale=scale, tone=tone * light)
+
+    def _strewn(self, k: int, share: float, reach: Sequence[float]) -> tuple[float, float, float, float, float]:
+        """How far to the right and up, how much turned, how large and how bright a copy is."""
+        factor = self.rng.uniform(0.75, 1.1)
+        if len(reach) == 1:  # a fan, from behind to the front
+            side = 2 * (0.618 * k % 1) - 1
+            return -10 * side, 0, reach[0] * side, factor, 0.62 + 0.5 * share
+        angle, far = self.rng.uniform(0, 2 * np.pi), self.rng.uniform() ** 0.5
+        dx, dy = far * np.cos(angle), far * np.sin(angle)
+        return reach[0] * dx, reach[1] * dy, 0, factor, 0.85 + 0.25 * dy + self.rng.uniform(-0.1, 0.1)
+
+
+def _placed(x: float = 0, y: float = 0, size: float = 1, turn: float = 0, flip: bool = False) -> F64:
+    """The matrix that flips, scales, turns by degrees and moves, in this order."""
+    sine, cosine = size * np.sin(np.radians(turn)), size * np.cos(np.radians(turn))
+    return np.array([[cosine, -sine, x], [sine, cosine, y], [0, 0, 1]]) @ np.diag([-1 if flip else 1, 1, 1])
+
+
+def _onto(quad: F64) -> F64:
+    """The homography that takes the square from 0 to 100 to the corners, clockwise from the top left."""
+    rows = []
+    for (u, v), (x, y) in zip(((0, 100), (100, 100), (100, 0), (0, 0)), quad, strict=True):
+        rows += [(u, v, 1, 0, 0, 0, -u * x, -v * x), (0, 0, 0, u, v, 1, -u * y, -v * y)]
+    return np.append(np.linalg.solve(np.array(rows), quad.ravel()), 1).reshape(3, 3)
