@@ -5,8 +5,8 @@
 
 A surface is a paint and the outlines that it fills; x is to the right and y upwards, and a thing stands on y = 0 and is
 100 high. `poly` and `blob` go straight or smoothly through points, `bar W ... /` and `limb W ... /` are bands along
-straight lines or a curve, their width given at each point; `box X0,Y0 X1,Y1 [RADIUS]`, `oval X,Y RX [RY [TURN]]`, and
-`wool X,Y RX RY BUMPS DEPTH`, an oval with scallops. After an outline, `mirror` adds its mirror image at x = 0, `repeat
+straight lines or a curve, their width given at each point; `box X0,Y0 X1,Y1 [RADIUS]`, and
+`oval X,Y RX [RY [TURN [BUMPS DEPTH]]]`, perhaps with scallops. After an outline, `mirror` adds its mirror image at x = 0, `repeat
 N DX,DY` copies it, `spin N` turns copies around the origin; what follows `less` is a hole. After a paint, `*80` is 80 %
 of its brightness (over 100 %: towards white), `/` its second color, `?` colors chosen anew for each outline.
 `@NAME X,Y SIZE` is a part: another drawing (or one of several) there, SIZE % as large. After it, `flip`, `turn` and
@@ -85,8 +85,8 @@ def _shapes(words: list[tuple[str, list[list[float]]]]) -> tuple[list[F64], list
 
 def _outline(word: str, numbers: list[list[float]]) -> F64:
     """The (N, 2) points of an outline."""
-    if word in ("box", "oval", "wool"):
-        return {"box": _box, "oval": _oval, "wool": _wool}[word](*numbers[0])
+    if word in ("box", "oval"):
+        return _box(*numbers[0]) if word == "box" else _oval(*numbers[0])
     points = np.reshape(numbers[-1], (-1, 2))
     if word == "blob":
         return _spline(np.concatenate([points[-1:], points, points[:2]]))
@@ -104,9 +104,10 @@ def _spline(points: F64) -> F64:
     return np.asarray(curve.reshape(-1, 2))
 
 
-def _oval(x: float, y: float, rx: float, ry: float = 0.0, turn: float = 0.0) -> F64:
-    around = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    ring = np.stack([rx * np.cos(around), (ry or rx) * np.sin(around)], axis=1)
+def _oval(x: float, y: float, rx: float, ry: float = 0, turn: float = 0, bumps: float = 0, depth: float = 0) -> F64:
+    around = np.linspace(0, 2 * np.pi, int(bumps) * 8 or 40, endpoint=False)
+    swell = depth * np.abs(np.sin(around * bumps / 2)) * (1 + 0.35 * np.sin(5 * around + bumps))
+    ring = np.stack([(rx + swell) * np.cos(around), ((ry or rx) + swell) * np.sin(around)], axis=1)
     return np.asarray(ring @ _placed(turn=turn)[:2, :2].T + (x, y))
 
 
@@ -116,12 +117,6 @@ def _box(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> F64
         return corners
     inner = np.clip(corners, (x0 + radius, y0 + radius), (x1 - radius, y1 - radius))
     return (_oval(0, 0, radius).reshape(4, 10, 2) + inner[:, None]).reshape(-1, 2)
-
-
-def _wool(x: float, y: float, rx: float, ry: float, bumps: float, depth: float) -> F64:
-    around = np.linspace(0, 2 * np.pi, int(bumps) * 8, endpoint=False)
-    swell = depth * np.abs(np.sin(around * bumps / 2)) * (1 + 0.35 * np.sin(5 * around + bumps))
-    return np.stack([x + (rx + swell) * np.cos(around), y + (ry + swell) * np.sin(around)], axis=1)
 
 
 def _band(line: F64, widths: Sequence[float]) -> F64:
@@ -166,16 +161,16 @@ class Pen:
                     pen.draw(*row.names)
             elif row.mark == "?":
                 for shape in row.outlines:
-                    self.picked.pop(row.names[0], None)
                     self._fill(row, [shape])
             else:
                 self._fill(row, row.outlines)
 
     def _fill(self, row: Row, outlines: list[F64]) -> None:
-        paint = self.paints[row.names[0]]
-        if row.names[0] not in self.picked:
-            self.picked[row.names[0]] = paint.pick(self.rng)
-        colors = self.picked[row.names[0]]
+        name = row.names[int(self.rng.integers(len(row.names)))]
+        paint = self.paints[name]
+        if row.mark == "?" or name not in self.picked:
+            self.picked[name] = paint.pick(self.rng)
+        colors = self.picked[name]
         tone = self.tone * row.tone
         colors = colors * tone if tone <= 1 else 255 - (255 - colors) / tone
         colors = (colors[::-1] if row.mark == "/" else colors).astype(np.float32)

@@ -131,7 +131,9 @@ def _coverage(outlines: list[F64], holes: list[F64], size: NDArray[np.int64]) ->
 def _blur(image: F32, radius: int) -> F32:
     """The mean over squares of 2 radius + 1 pixels a side, zeros around; for each axis by differences of sums."""
     for _ in range(2):
-        total = np.cumsum(np.pad(image, [(radius + 1, radius), (0, 0)]), axis=0, dtype=np.float32)
+        total = np.zeros((len(image) + 2 * radius + 1, image.shape[1]), np.float32)
+        np.cumsum(image, axis=0, out=total[radius + 1 : -radius])
+        total[-radius:] = total[-radius - 1]
         image = ((total[2 * radius + 1 :] - total[: -2 * radius - 1]) / np.float32(2 * radius + 1)).T
     return image
 

@@ -1,19 +1,19 @@
-"""Scenes: places as drawings and a table, which things appear together in them, and the picture and label of a scene."""
+"""Scenes: places as drawings and a table, what appears together in them, and the picture and label of a scene."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
 from ..classes import VOC
 from ..types import U8, Size
-from . import painting
+from . import painting, things
 from .drawings import Pen, Row, parse
-from .painting import Paint
-from .things import PAINTS, THINGS
+from .painting import F32, Paint
 
 VOID = 255
 VOID_WIDTH = 5
@@ -21,110 +21,93 @@ VOID_WIDTH = 5
 MIN_PIXELS = 80
 """Every object shows at least so many labeled pixels, or the scene is composed anew."""
 
-SCENERY_PAINTS = {
+PAINTS = things.PAINTS | {
     "hill": Paint("94a69d 98a898 8a9c94", "leaf", 0.12, 0.5, fade=0.2),
     "foliage": Paint("4a7034 365c32 6a7a3c 806838", "leaf", 0.26, 2.2, round=0.55, fade=0.35, grows=True),
     "hedge": Paint("4a7034 3a6036 687a3e", "leaf", 0.28, 0.8, fade=0.6),
-    "trunk": Paint("564232", "wood", 0.2),
-    "fence": Paint("8e7c64", "wood", 0.15, 0.5, round=0.3),
+    "trunk": Paint("5e4a38", "wood", 0.2),
     "brick": Paint("965c4a b28c70 a06450", "brick", 0.12, 1.0, grows=True),
+    "brickwork": Paint("b06e56 c49676", "brick", 0.13, 0.7),
     "plaster": Paint("c4b8a0 a8a8a4 cec4b0 b8a890", "rough", 0.06, 0.6),
     "front": Paint("5a3c50 3c5a6a 4e6a50 8a5a3c", fade=0.1),
     "awning": Paint("e8e4d8/8a3c3c e8e4d8/3c6a5a e8e4d8/4a5a8a", "weave", 0.04, pattern="bands", share=0.5, size=2.0),
-    "kerb": Paint("bcb8b0", contrast=0.1),
-    "line": Paint("dedcd0", contrast=0.08),
     "wall": Paint("cec4b2 b0beba c4b0a0 a4b0c0 d6ceba 96a08c", "rough", 0.016, fade=0.12),
-    "wallpaper": Paint("cec4b2/bab0a0 b0beba/9eaba7 c4b0a0/b09e90 a4b0c0/949eae 96a08c/87907e", "rough", 0.016, fade=0.12,
+    "wallpaper": Paint("cec4b2/bab0a0 b0beba/9eaba7 c4b0a0/b09e90 a4b0c0/949eae 96a08c/87907e", "rough", 0.016,
                        pattern="bands", share=0.5, size=1.8),
-    "kitchen": Paint("c4cec8 cec0aa b0bac8", "tiles", 0.07, 0.9, fade=0.15),
-    "terracotta": Paint("b06e56 c49676", "brick", 0.13, 0.7),
-    "stucco": Paint("d6c8aa c4beb6", "rough", 0.04, 0.9),
+    "kitchen": Paint("c4cec8 cec0aa b0bac8", "tiles", 0.07, 0.9),
     "curtain": Paint("c46050 dcd2be 6e82a0", "weave", 0.06, round=0.5, fade=0.2),
     "book": Paint("8a3c3c 3c5a8a 4a6a4a c8a850 5a4a6a b07048 d0c8b8", fade=0.2),
-    "art": Paint("5a8a8a/c8a880 a86a5a/e0d0a0 6a6a9a/b8c0c8 7a8a5a/d8c8a8", "spots", 0.1, 0.4, pattern="cloud", share=0.45,
-                 size=1.0),
+    "art": Paint("5a8a8a/c8a880 a86a5a/e0d0a0 6a6a9a/b8c0c8 7a8a5a/d8c8a8", "spots", 0.1, 0.4, pattern="cloud", share=0.45),
     "rug": Paint("a03c38/be6a60 465a78/7a8ca6 beaa82/d8c8a6", "weave", 0.12, pattern="checks", share=0.5, size=1.2),
     "cabinet": Paint("785236 cec6b8 463832", "wood", 0.1, 0.8),
-    "ballast": Paint("968c80", "gravel", 0.2, 0.6),
+    "gravel": Paint("968c80", "gravel", 0.2, 0.6),
     # Grounds: near and far color.
     "pasture": Paint("62863a/8d986a 7c8e42/9aa278 968e54/a8a480", "grass", 0.3, 0.9),
-    "steppe": Paint("70803f/828c60", "grass", 0.28),
-    "field": Paint("5c6c3e/788268", "leaf", 0.2),
     "concrete": Paint("969694/a0a09e", "grain", 0.1),
     "paving": Paint("b0a89e/a09a92 bca890/aa9e8c", "tiles", 0.1, 1.2),
     "asphalt": Paint("626266/707072", "gravel", 0.12, 1.1),
     "lake": Paint("526e80/72858f 5c7a86/7c8f94 4a6474/6c7f88", "ripple", 0.22, 1.1),
     "parquet": Paint("ac7a4c/926841 805636/6d492e c4a074/a78863", "planks", 0.13, 0.8),
-    "carpet": Paint("968c80/80776d 7a605c/68524e 6e7a76/5e6864", "grain", 0.16, 1.2),
     "worktop": Paint("9e7048/866040 78787a/666668 cec6ba/b0a89e", "rough", 0.1),
 }
 
 SCENERY = """
-nothing: line box 0,0 0,0
+nothing: white box 0,0 0,0
 hills: hill blob -95,-3 -80,10 -60,5 -38,16 -15,9 8,18 30,8 52,14 74,6 95,-3
 ridge: hill blob -95,-3 -78,4 -55,12 -30,7 -5,5 18,11 42,19 66,9 95,-3
-tree: trunk bar 7 10 / 0,50 0,0; foliage wool -16,52 22 19 11 5; foliage wool 17,50 22 19 11 5; foliage wool 0,72 26 22 12 5
+tree: trunk bar 7 10 / 0,50 0,0; foliage oval -16,52 22 19 0 11 5; foliage oval 17,50 22 19 0 11 5;
+  foliage oval 0,72 26 22 0 12 5
 meadow: @hills|ridge; 70% @tree 0,-1 22 tone 115 scatter 8 80,.5
-pasture: 50% @fencing 0,-10
-fencing: fence box -80,3 80,4 box -80,7 80,8; fence*90 box -76,-.5 -75,9 repeat 11 15,0
+fence: 50% trunk*150 box -80,-7 80,-6 box -80,-3 80,-2 box -76,-10.5 -75,-1 repeat 11 15,0
 lowland: @tree 0,-1 11 tone 125 scatter 22 80,.3
 shore: @hills|ridge tone 90; 60% @tree 0,-1 9 tone 120 scatter 24 80,.3
-
-street: @terrace|terrace|avenue
-terrace: @house -92,0 62; @house -55,0 62; @house -18,0 62; @house 19,0 62; @house 56,0 62
+street: @houses|houses|avenue
 avenue: @tree 0,1 55 tone 105 scatter 6 75,1; @tree 0,0 22 scatter 12 80,.5
-house: @lowhouse|highhouse|brickhouse|brickhouse
-highhouse: plaster? box 0,0 58,108; plaster*60 box -1,106 59,110; plaster*125 box 4,22 16,39 repeat 3 19,0 repeat 4 0,21;
-  pane?*85 box 5,23.5 15,37.5 repeat 3 19,0 repeat 4 0,21; white box 9.6,23.5 10.4,37.5 repeat 3 19,0 repeat 4 0,21; @shop|shop|doors
-lowhouse: plaster? box 0,0 58,86; plaster*60 box -1,84 59,88; plaster*125 box 6,22 20,42 repeat 2 29,0 repeat 3 0,21;
-  pane?*85 box 7.5,23.5 18.5,40.5 repeat 2 29,0 repeat 3 0,21; white box 7.5,31.6 18.5,32.4 repeat 2 29,0 repeat 3 0,21; @shop|shop|doors
-brickhouse: brick? box 0,0 58,96; brick*60 box -1,94 59,98; brick*150 box 4,22 16,39 repeat 3 19,0 repeat 3 0,23;
-  pane?*85 box 5,23.5 15,37.5 repeat 3 19,0 repeat 3 0,23; white box 5,30 15,30.8 repeat 3 19,0 repeat 3 0,23; @shop|doors
-shop: front? box 2,0 56,19; pane? box 5,3 37,12; pane? box 41,1 52,12; white box 9,14 12,17 repeat 7 5,0; 50% @marquee
-marquee: awning? poly 3,14.5 55,14.5 57,9.5 1,9.5
+houses: @house -92,0 62; @house -55,0 62; @house -18,0 62; @house 19,0 62; @house 56,0 62
+house: @plasterhouse|brickhouse; @shop|shop|doors
+plasterhouse: plaster? box 0,0 58,108; plaster*60 box -1,106 59,110; plaster*125 box 4,22 16,39 repeat 3 19,0 repeat 4
+    0,21; pane?*85 box 5,23.5 15,37.5 repeat 3 19,0 repeat 4 0,21; white box 9.6,23.5 10.4,37.5 repeat 3 19,0 repeat 4
+    0,21
+brickhouse: brick? box 0,0 58,92; brick*60 box -1,90 59,94; brick*150 box 5,22 19,40 repeat 2 28,0 repeat 3 0,23;
+  pane?*85 box 6.5,23.5 17.5,38.5 repeat 2 28,0 repeat 3 0,23; white box 6.5,30.6 17.5,31.4 repeat 2 28,0 repeat 3 0,23
+shop: front? box 2,0 56,19; pane? box 5,3 37,12 box 41,1 52,12; white box 9,14 12,17 repeat 7 5,0;
+  50% awning? poly 3,14.5 55,14.5 57,9.5 1,9.5
 doors: front? box 6,0 17,16 box 40,0 51,16; pane? box 22,4 35,16
-road: kerb box -80,-9.5 80,-7.8; line box -90,-30 -71,-28.3 repeat 6 32,0
-
-interior: @papered|painted; white box -80,-1 80,3; @leftroom|rightroom
-papered: wallpaper box -80,-1 80,110
-painted: wall box -80,-1 80,110
+road: white*80 box -80,-9.5 80,-7.8 box -90,-30 -71,-28.3 repeat 6 32,0
+interior: wallpaper|wall|wall box -80,-1 80,110; white box -80,-1 80,3; @leftroom|rightroom
 leftroom: @window|window|shelves -43,0; @picture 8,36; @picture 27,36; 50% @picture 46,37
 rightroom: @window|window|shelves 43,0; @picture -46,36; @picture -27,36; 50% @picture -8,37
-window: white box -14,13 14,54; bright box -12.5,15 12.5,53; hedge wool 0,16 15 9 9 1 less box -20,-20 20,15;
-  white box -.6,15 .6,53 box -12.5,33 12.5,34.2 box -16,11 16,13.5; @curtain -13,0; @curtain 13,0 100 flip
+window: white box -14,13 14,54; day box -12.5,15 12.5,53; hedge oval 0,16 15 9 0 9 1 less box -20,-20 20,15;
+  white box -.6,15 .6,53 box -12.5,33 12.5,34.2 box -16,11 16,13.5; @curtain -13,0; @curtain 13,0 flip
 curtain: curtain*80 bar 3 3.6 / 3.5,55 3,9; curtain bar 3 3.6 / 1,55 .5,9; curtain*85 bar 3 3.6 / -1.5,55 -2,9;
   curtain bar 3 3.6 / -4,55 -4.5,9
-shelves: cabinet*60 box -12,12 12,52; book? box -11,43.2 -8.7,49.2 repeat 9 2.45,0 box -11,33.2 -8.7,40 repeat 9 2.45,0 box -11,23.2 -8.7,29 repeat 9 2.45,0 box -11,13.2 -8.7,19.6 repeat 9 2.45,0;
-  cabinet box -13,51 13,53 box -13,11 13,12.2 repeat 4 0,10 box -13,11 -11.6,53 mirror
-picture: @landscapeframe|portraitframe
-landscapeframe: cabinet? box -8,-6 8,6; art? box -7,-5 7,5
-portraitframe: cabinet? box -6,-7 6,7; art? box -5,-6 5,6
+shelves: cabinet*60 box -12,12 12,52; book? box -11,43.2 -8.7,49.2 repeat 9 2.45,0 box -11,33.2 -8.7,40 repeat 9 2.45,0
+    box -11,23.2 -8.7,29 repeat 9 2.45,0 box -11,13.2 -8.7,19.6 repeat 9 2.45,0; cabinet box -13,51 13,53 box -13,11
+    13,12.2 repeat 4 0,10 box -13,11 -11.6,53 mirror
+picture: @landscape|portrait
+landscape: cabinet? box -8,-6 8,6; art? box -7,-5 7,5
+portrait: cabinet? box -6,-7 6,7; art? box -5,-6 5,6
 rugs: 60% rug oval 0,-19 46 10
-patio: @terracotta|stucco; 50% @hedge|lowhedge
-terracotta: terracotta box -80,-1 80,110
-stucco: stucco box -80,-1 80,110
-hedge: hedge wool 0,0 95 24 70 1.5
-lowhedge: hedge wool 0,0 95 12 80 1.2
-kitchen: @tiling|painted
-tiling: kitchen box -80,-1 80,110
+patio: brickwork|plaster box -80,-1 80,110; 30% hedge oval 0,0 95 24 0 70 1.5; 40% hedge oval 0,0 95 12 0 80 1.2
+kitchen: kitchen|wall box -80,-1 80,110
 runway: amber*85 poly -80,-30 80,-32 80,-30.5 -80,-28
-
 cabinet: cabinet*80 box -98,0 98,50; cabinet box -94,5 -2,45 1 mirror; cabinet*115 poly -94,60 94,60 102,50 -102,50;
   dark box 5,20 8,28 mirror
-track: ballast poly -700,36 320,2 320,-50 -700,30; @sleeper -700,34; @sleeper -700,34 94; @sleeper -700,34 89; @sleeper -700,34 84.7; @sleeper -700,34 80.6; @sleeper -700,34 76.9; @sleeper -700,34 73.5; @sleeper -700,34 70.4; @sleeper -700,34 67.6; metal poly -700,34 320,-5 320,-9 -700,33.5
-  poly -700,33 320,-26 320,-31 -700,32.5
-sleeper: trunk poly 1000,-29 1012,-29.4 1030,-44 1014,-43.5
+track: gravel poly -700,36 320,2 320,-50 -700,30; @sleeper; @sleeper -40,1.9 94.3; @sleeper -75,3.6 89.3;
+  @sleeper -107,5.2 84.7; @sleeper -136,6.6 80.6; @sleeper -162,7.9 76.9; @sleeper -186,9.0 73.5;
+  metal poly -700,34 320,-5 320,-9 -700,33.5 poly -700,33 320,-26 320,-31 -700,32.5
+sleeper: trunk poly 300,5 312,4.6 330,-10 314,-9.5
 """
 """In these drawings 100 is the height of the picture, x = 0 its middle, and y = 0 the row where the ground begins."""
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+
+class Spot(NamedTuple):
     """Where things stand: side by side, or at `x`.
 
     rows: of their feet, as shares of the height. tallest: the height of the tallest, and meter: the most that a meter
     may take, as such shares. fill: how much of the width they take. even: all are equally high. x: as shares of the
-    width, from the left and from the right in turns. by: with x, the thing from whose foot x and rows are measured, in
-    its heights.
+    width, from the left and from the right in turns. by: the thing from whose foot x and rows are measured, in its
+    heights.
     """
 
     rows: tuple[float, float]
@@ -147,7 +130,7 @@ class Place:
 
     edge: tuple[float, float]
     behind: str
-    grounds: tuple[tuple[str, float], ...]
+    grounds: dict[str, float]
     spots: dict[str, Spot]
     rise: float = 0.0
     marks: str = "nothing"
@@ -160,27 +143,27 @@ ONLOOKER = Spot((0.92, 0.98), 0.5, x=(0.1, 0.3))
 BACK = Spot((0.74, 0.84), 0.5)
 
 PLACES = {
-    "sky": Place((1, 1), "nothing", (), {"": Spot((0.6, 0.8), 0.5, on="air")}),
-    "lowland": Place((0.84, 0.94), "lowland", (("field", 0),), {"": FLYING, "aeroplane": Spot((0.55, 0.75), 0.4, on="air")}),
-    "airfield": Place((0.42, 0.5), "lowland", (("steppe", 0), ("concrete", 0.12)), rise=0.2, marks="runway",
+    "sky": Place((1, 1), "nothing", {}, {"": Spot((0.6, 0.8), 0.5, on="air")}),
+    "lowland": Place((0.84, 0.94), "lowland", {"pasture": 0}, {"": FLYING, "aeroplane": Spot((0.55, 0.75), 0.4, on="air")}),
+    "airfield": Place((0.42, 0.5), "lowland", {"pasture": 0, "concrete": 0.12}, rise=0.2, marks="runway",
                       spots={"": Spot((0.7, 0.82), 0.5), "person": ONLOOKER}),
-    "meadow": Place((0.3, 0.45), "meadow", (("pasture", 0),), {"": Spot((0.78, 0.95)), "bird": FLYING}, marks="pasture"),
-    "water": Place((0.38, 0.5), "shore", (("lake", 0),), {"": Spot((0.66, 0.84), 0.62, 0.9, on="water"), "bird": FLYING}),
-    "street": Place((0.54, 0.62), "street", (("paving", 0), ("asphalt", 0.08)), rise=0.2, marks="road",
-                    spots={"": Spot((0.78, 0.95), 0.66, 1.2)}),
-    "railway": Place((0.4, 0.48), "meadow", (("steppe", 0),), under={"train": ("track", 0)},
+    "meadow": Place((0.3, 0.45), "meadow", {"pasture": 0}, {"": Spot((0.78, 0.95)), "bird": FLYING}, marks="fence"),
+    "water": Place((0.38, 0.5), "shore", {"lake": 0}, {"": Spot((0.66, 0.84), 0.62, 0.9, on="water"), "bird": FLYING}),
+    "street": Place((0.54, 0.62), "street", {"paving": 0, "asphalt": 0.08}, rise=0.2, marks="road",
+                    spots={"": Spot((0.78, 0.95), 0.66, 1.2, 0.26)}),
+    "railway": Place((0.4, 0.48), "meadow", {"pasture": 0}, under={"train": ("track", 0)},
                      spots={"train": Spot((0.74, 0.8), 0.5, 1.3, x=(0.62, 0.76)), "": ONLOOKER}),
-    "patio": Place((0.55, 0.66), "patio", (("paving", 0),), {"": Spot((0.82, 0.95), 0.68, 0.95)}, rise=0.28),
-    "living": Place((0.6, 0.68), "interior", (("parquet", 0),), rise=0.25, marks="rugs", indoors=True,
+    "patio": Place((0.55, 0.66), "patio", {"paving": 0}, {"": Spot((0.82, 0.95), 0.68, 0.95)}, rise=0.28),
+    "living": Place((0.6, 0.68), "interior", {"parquet": 0}, rise=0.25, marks="rugs", indoors=True,
                     spots={"": Spot((0.9, 0.98), 0.74, 0.9, 0.42), "sofa": BACK, "tvmonitor": BACK, "chair": BACK},
                     under={"tvmonitor": ("cabinet", 0.54)}),
-    "dining": Place((0.52, 0.6), "interior", (("parquet", 0),), rise=0.25, marks="rugs", indoors=True, spots={
+    "dining": Place((0.52, 0.6), "interior", {"parquet": 0}, rise=0.25, marks="rugs", indoors=True, spots={
         "diningtable": Spot((0.88, 0.94), 0.42, 0.57, x=(0.44, 0.56)),
         "bottle": Spot((0.68, 0.8), x=(0.08, 0.3), by="diningtable"),
         "chair": Spot((-0.08, 0.16), x=(1.05, 1.3), by="diningtable"),
         "": Spot((0.3, 0.3), x=(0, 0.5), by="diningtable")}),
-    "counter": Place((0.62, 0.72), "kitchen", (("worktop", 0),), {"": Spot((0.8, 0.93), 0.62, even=True)}, rise=0.33),
-}  # fmt: skip
+    "counter": Place((0.62, 0.72), "kitchen", {"worktop": 0}, {"": Spot((0.8, 0.93), 0.62, even=True)}, rise=0.33),
+}
 
 KINDS = {
     "aeroplane": (5.0, 1.9, 1.75), "bicycle": (1.1, 0.88, 0.88), "bird": (0.35, 0.8, 0.6), "boat": (6.0, 0.62, 0.7),
@@ -189,40 +172,27 @@ KINDS = {
     "horse": (2.1, 0.55, 0.72), "motorbike": (1.15, 1.02, 1.02), "person": (1.75, 0.26, 0.26),
     "pottedplant": (0.9, 0.45, 0.45), "sheep": (1.0, 0.7, 0.9), "sofa": (0.85, 1.3, 1.3), "train": (3.8, 3.2, 0.5),
     "tvmonitor": (0.7, 0.9, 0.9),
-}  # fmt: skip
+}
 """Of each class the height in meters, and how far it reaches to the left and to the right, in its heights."""
 
-CASTS = tuple(line.split() for line in """
-lowland aeroplane bird?
-water boat bird boat?
-street bus car person?
-street bicycle motorbike person? person?
-meadow cow horse person? cow?
-meadow sheep dog sheep? sheep? person?
-living sofa tvmonitor cat? dog? person? pottedplant?
-dining diningtable chair bottle bottle? person? chair?
-railway train person person?
-patio pottedplant cat chair? bicycle? person? bird?
-""".strip().splitlines())  # fmt: skip
+CASTS = (
+    "lowland aeroplane bird?", "water boat bird boat?", "street bus car person?", "street bicycle motorbike person? person?",
+    "meadow cow horse person? cow?", "meadow sheep dog sheep? sheep? person?",
+    "living sofa tvmonitor cat? dog? person? pottedplant?", "dining diningtable chair bottle bottle? person? chair?",
+    "railway train person person?", "patio pottedplant cat chair? bicycle? person? bird?",
+)
 """A place and its things, together all 20 classes; those with ? may be missing."""
 
-VARIANTS = tuple(line.split() for line in """
-airfield aeroplane person? person?
-water boat boat? bird?
-street car person? dog? car?
-street bus person? bicycle?
-meadow horse person dog?
-sky bird bird? bird?
-counter bottle bottle tvmonitor? bottle? pottedplant?
-counter tvmonitor cat bottle?
-living sofa person dog? pottedplant? tvmonitor?
-living chair dog pottedplant? cat? sofa?
-""".strip().splitlines())  # fmt: skip
+VARIANTS = (
+    "airfield aeroplane person? person?", "water boat boat? bird?", "street car person? dog? car?",
+    "street bus person? bicycle?", "meadow horse person dog?", "sky bird bird? bird?",
+    "counter bottle bottle tvmonitor? bottle? pottedplant?", "counter tvmonitor cat bottle?",
+    "living sofa person dog? pottedplant? tvmonitor?", "living chair dog pottedplant? cat? sofa?",
+)
 """Further scenes, for variety beyond the ones that guarantee the classes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Composition:
+class Composition(NamedTuple):
     """image: (H, W, 3) uint8. label, instances: (H, W) uint8, void 255. names, boxes: of instance k + 1.
 
     Boxes are (x0, y0, x1, y1), half open, of the visible part, without the void border.
@@ -231,12 +201,11 @@ class Composition:
     image: U8
     label: U8
     instances: U8
-    names: tuple[str, ...]
-    boxes: tuple[tuple[int, int, int, int], ...]
+    names: list[str]
+    boxes: list[tuple[int, int, int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(NamedTuple):
     """A thing in a scene: its foot is at pixel (x, y), scale is its height in pixels; more depth is nearer."""
 
     name: str
@@ -248,52 +217,58 @@ class Actor:
     on: str
 
 
-def compose(cast: list[str], size: Size, seed: tuple[int, ...]) -> Composition:
+def compose(cast: str, size: Size, seed: tuple[int, ...]) -> Composition:
     """Paint one scene of (height, width). The same arguments give the same picture, in any thread."""
+    place, *names = cast.split()
     for attempt in range(24):
         rng = np.random.default_rng([*seed, attempt])
         spare = 0.35 if attempt < 6 else 0
-        names = [name.strip("?") for name in cast[1:] if not name.endswith("?") or rng.random() < spare]
-        composition = _paint(PLACES[cast[0]], names[:5], size, rng)
+        chosen = [name.strip("?") for name in names if not name.endswith("?") or rng.random() < spare]
+        composition = _paint(PLACES[place], chosen[:5], size, rng)
         if composition is not None:
             return composition
     raise AssertionError(f"no composition of {cast} in {size} shows every object (seed {seed})")
 
 
 @cache
-def drawings() -> dict[str, list[Row]]:
-    """All drawings by name."""
-    return parse(THINGS + SCENERY)
+def _drawings() -> dict[str, list[Row]]:
+    return parse(things.THINGS + SCENERY)
 
 
 def _paint(place: Place, names: list[str], size: Size, rng: np.random.Generator) -> Composition | None:
     height, width = size
     mood = painting.MOODS[rng.choice(4, p=(0.35, 0.3, 0.2, 0.15))]
     light = np.array([rng.choice([-1, 1]) * rng.uniform(0.25, 0.6), -rng.uniform(0.55, 0.9), 0.75])
-    canvas = painting.Canvas(height, width, light)
-    pen = Pen(canvas, rng, PAINTS | SCENERY_PAINTS, drawings())
+    pen = Pen(painting.Canvas(height, width, light), rng, PAINTS, _drawings())
     edge = int(height * rng.uniform(*place.edge))
     horizon = edge - int(height * place.rise)
-    if not place.indoors:
-        painting.sky(canvas, rng, mood, edge)
-    scenery = pen.at(width / 2, edge, height)
-    scenery.draw(place.behind)
-    for paint, below in place.grounds:
-        painting.ground(canvas, rng, SCENERY_PAINTS[paint], horizon, edge + int(below * height))
-    scenery.draw(place.marks)
-    if place.indoors:  # light falls in from one side
-        canvas.pixels *= np.linspace(1.12, 0.8, width, dtype=np.float32)[:: rng.choice([-1, 1]), None]
-    painting.soften(canvas.pixels, 0.9)
+    _set(pen, place, edge, horizon, mood)
     actors = sorted(_actors(place, names, size, horizon, rng), key=lambda actor: actor.depth)
     for k, actor in enumerate(actors):
         under, lift = place.under.get(actor.name, ("nothing", 0.0))
         pen.at(actor.x, actor.y, actor.scale, actor.flip).draw(under)
-        actors[k] = replace(actor, y=actor.y - lift * actor.scale)
-    canvas.cover[:] = 0  # the scenery belongs to no object
+        actors[k] = actor._replace(y=actor.y - lift * actor.scale)
+    pen.canvas.cover[:] = 0  # the scenery belongs to no object
     for number, actor in enumerate(actors, 1):
         _perform(pen, actor)
-        canvas.finish(number)
-    return _finish(painting.develop(canvas, rng, mood), canvas.owner, [actor.name for actor in actors])
+        pen.canvas.finish(number)
+    return _finish(painting.develop(pen.canvas, rng, mood), pen.canvas.owner, [actor.name for actor in actors])
+
+
+def _set(pen: Pen, place: Place, edge: int, horizon: int, mood: F32) -> None:
+    """Paint the scenery."""
+    canvas, rng = pen.canvas, pen.rng
+    height, width = canvas.owner.shape
+    scenery = pen.at(width / 2, edge, height)
+    if not place.indoors:
+        painting.sky(canvas, rng, mood, edge)
+    scenery.draw(place.behind)
+    for paint, below in place.grounds.items():
+        painting.ground(canvas, rng, PAINTS[paint], horizon, edge + int(below * height))
+    scenery.draw(place.marks)
+    if place.indoors:  # light falls in from one side
+        canvas.pixels *= np.linspace(1.12, 0.8, width, dtype=np.float32)[:: rng.choice([-1, 1]), None]
+    painting.soften(canvas.pixels, 0.9)
 
 
 def _actors(place: Place, names: list[str], size: Size, horizon: int, rng: np.random.Generator) -> Iterator[Actor]:
@@ -313,11 +288,10 @@ def _actors(place: Place, names: list[str], size: Size, horizon: int, rng: np.ra
             meters, left, right = KINDS[name]
             x, y = side * rng.uniform(*spot.x), rng.uniform(*spot.rows)
             if spot.by:
-                anchor = anchors[spot.by]
-                on_it = name == "bottle"
-                scale = anchor.scale / KINDS[spot.by][0] * meters * (1.3 if on_it else 1.05)
+                anchor, front = anchors[spot.by], name == "bottle"
                 x, y = anchor.x + x * anchor.scale, anchor.y - y * anchor.scale
-                yield Actor(name, x, y, scale, side > 0, anchor.y + 0.5 if on_it else y, spot.on)
+                scale = min(anchor.scale / KINDS[spot.by][0] * meters * (1.3 if front else 1.05), 0.8 * y)
+                yield Actor(name, x, y, scale, side > 0, anchor.y + 0.5 if front else y, spot.on)
             else:
                 scale = min(height * spot.tallest, width * spot.fill / (left + right)) * rng.uniform(0.88, 1.08)
                 anchors[name] = Actor(name, x % 1 * width, y * height, scale, side < 0, y * height, spot.on)
@@ -330,47 +304,40 @@ def _line_up(spot: Spot, names: list[str], size: Size, horizon: int, rng: np.ran
     kinds = np.array([KINDS[name] for name in names])
     tall = np.ones(len(names)) if spot.even else np.maximum(kinds[:, 0], 0.28 * kinds[:, 0].max())
     wide = tall * kinds[:, 1:].sum(axis=1)
-    scale = min(width * spot.fill * rng.uniform(0.85, 1.08) / wide.sum(), height * spot.tallest / tall.max())
-    if not spot.even:
-        scale = min(scale, height * spot.meter)
+    scale = min(width * spot.fill * rng.uniform(0.85, 1.08) / wide.sum(), height * spot.tallest / tall.max(), height * spot.meter)
     gap = (width - scale * wide.sum()) / (len(names) + 1)
     middles = np.cumsum(wide * scale + gap) - wide * scale / 2 + rng.uniform(-0.3, 0.3, len(names)) * max(gap, 12)
-    for name, meters, middle, (_, left, right) in zip(names, tall * scale, middles, kinds, strict=True):
+    for name, high, middle, (_, left, right) in zip(names, tall * scale, middles, kinds, strict=True):
         y = height * rng.uniform(*spot.rows)
         near = (y - horizon) / (np.mean(spot.rows) * height - horizon) if spot.on != "air" else rng.uniform(0.85, 1.15)
         flip = bool(rng.random() < 0.5)
         # The middle of the thing stays in the picture; its foot may be elsewhere.
-        x = np.clip(middle, 0.07 * width, 0.93 * width) + meters * (right - left) / 2 * (1 if flip else -1)
-        yield Actor(name, x, y, meters * near, flip, np.inf if spot.on == "air" else y, spot.on)
+        x = np.clip(middle, 0.07 * width, 0.93 * width) + high * (right - left) / 2 * (1 if flip else -1)
+        yield Actor(name, x, y, high * near, flip, np.inf if spot.on == "air" else y, spot.on)
 
 
 def _perform(pen: Pen, actor: Actor) -> None:
     """Shadow, thing, mirror image."""
-    canvas, scale = pen.canvas, actor.scale
-    _, left, right = KINDS[actor.name]
-    if actor.on == "land":
+    name, x, y, scale, flip, _, on = actor
+    _, left, right = KINDS[name]
+    if on == "land":
         reach = (left + right) / 2 * scale
-        shift = (right - left) / 2 * (-1 if actor.flip else 1) - 0.12 * canvas.light[0]
+        shift = (right - left) / 2 * (-1 if flip else 1) - 0.12 * pen.canvas.light[0]
         deep = min(max(scale * 0.05, reach * 0.08), scale * 0.09)
-        painting.shadow(canvas, actor.x + shift * scale, actor.y - 0.02 * scale, reach, deep)
-    turn = pen.rng.uniform(-9, 9) if actor.on == "air" else 0.0
-    pose = {("bird", "air"): "flyingbird", ("aeroplane", "land"): "parkedaeroplane"}.get((actor.name, actor.on), actor.name)
-    pen.at(actor.x, actor.y, scale, actor.flip, turn).draw(pose)
-    if actor.on == "water":
-        painting.mirror(canvas, pen.rng, round(actor.y))
-
-
-def _squares(extreme: np.ufunc, pixels: U8) -> U8:
-    """The least or the greatest of each square of 2x2 pixels."""
-    rows = extreme(pixels[1:], pixels[:-1])
-    return np.asarray(extreme(rows[:, 1:], rows[:, :-1]))
+        painting.shadow(pen.canvas, x + shift * scale, y - 0.02 * scale, reach, deep)
+    turn = pen.rng.uniform(-9, 9) if on == "air" else 0.0
+    pose = {("bird", "air"): "flyingbird", ("aeroplane", "land"): "parkedaeroplane"}.get((name, on), name)
+    pen.at(x, y, scale, flip, turn).draw(pose)
+    if on == "water":
+        painting.mirror(pen.canvas, pen.rng, round(y))
 
 
 def _finish(image: U8, owner: U8, names: list[str]) -> Composition | None:
     """Void between regions, boxes; None if an object is hardly visible."""
     lowest = highest = np.pad(owner, (VOID_WIDTH // 2 + 1, VOID_WIDTH // 2), mode="edge")
-    for _ in range(VOID_WIDTH):
-        lowest, highest = _squares(np.minimum, lowest), _squares(np.maximum, highest)
+    for _ in range(VOID_WIDTH):  # squares of one pixel more each time
+        lowest, highest = np.minimum(lowest[1:], lowest[:-1]), np.maximum(highest[1:], highest[:-1])
+        lowest, highest = np.minimum(lowest[:, 1:], lowest[:, :-1]), np.maximum(highest[:, 1:], highest[:, :-1])
     instances = np.where(lowest != highest, VOID, owner).astype(np.uint8)
     ids = np.zeros(256, np.uint8)
     ids[VOID] = VOID
@@ -381,4 +348,4 @@ def _finish(image: U8, owner: U8, names: list[str]) -> Composition | None:
         ids[number] = VOC.names.index(name)
         rows, columns = (np.flatnonzero((owner == number).any(axis=axis)) for axis in (1, 0))
         boxes.append((int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1))
-    return Composition(image, ids[instances], instances, tuple(names), tuple(boxes))
+    return Composition(image, ids[instances], instances, names, boxes)

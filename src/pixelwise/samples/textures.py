@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 F32 = NDArray[np.float32]
-
 SIDE = 640
 """Tiles are SIDE x SIDE, with mean 0 and standard deviation 1, clipped to -3..3."""
 
@@ -31,6 +30,8 @@ def tiles() -> dict[str, tuple[F32, Image.Image]]:
     """All tiles by name, each as an array and as an image; the same in every run."""
     rng = np.random.default_rng(20120101)
     white = rng.standard_normal((SIDE, SIDE), dtype=np.float32)
+    at = np.arange(SIDE, dtype=np.float32)
+    bands = np.sign(np.sin(0.52 * at + 0.3)) + 0.1 * white
     made = {
         "grain": white + np.roll(white, 1, 0) + np.roll(white, 1, 1) + 0.6 * _noise(rng, "32 8", 0.7),
         "rough": _noise(rng, "64 32 16 8 4 2", 0.85),
@@ -41,15 +42,15 @@ def tiles() -> dict[str, tuple[F32, Image.Image]]:
         "wood": _noise(rng, "21 8 3.5", 0.8, 16.0),
         "grass": _noise(rng, "16 8 4 2", 1.0, 0.35),
         "ripple": _noise(rng, "32 16 8 4", 0.9, 3.5),
-        "leaf": _cells(rng, 7.3, leaves=True),
-        "wool": _cells(rng, 10.8),
-        "gravel": _cells(rng, 5.1),
-        "brick": _bricks(rng),
-        "weave": _waves(2.1, 1.7) + 0.6 * white,
-        "bands": np.sign(_waves(0, 0.52)) + 0.1 * white,
-        "checks": np.sign(_waves(0.52, 0)) + np.sign(_waves(0, 0.52)) + 0.1 * white,
-        "planks": _planks(rng),
-        "tiles": _squares(rng) + 0.15 * white,
+        "leaf": _cells(rng, 5.6, 1.0),
+        "wool": _cells(rng, 10.8, 0.0),
+        "gravel": _cells(rng, 5.1, 0.3),
+        "brick": _bricks(rng, 20, 48, shift=24) + 0.25 * white,
+        "tiles": _bricks(rng, 64, 64) + 0.15 * white,
+        "planks": 1.4 * _bricks(rng, 64, 320, shift=128).T + _noise(rng, "16 8 4 2", 0.9, 0.04),
+        "weave": np.outer(np.sin(2.1 * at), np.sin(1.7 * at)) + 0.6 * white,
+        "bands": bands,
+        "checks": bands + bands.T,
     }
     return {name: (unit := _unit(tile), Image.fromarray(unit)) for name, tile in made.items()}
 
@@ -63,66 +64,29 @@ def _noise(rng: np.random.Generator, sizes: str, gain: float, stretch: float = 1
     total = np.zeros((SIDE, SIDE), np.float32)
     for octave, size in enumerate(map(float, sizes.split())):
         grid = rng.standard_normal([max(2, round(SIDE / s)) for s in (size, size * stretch)], dtype=np.float32)
-        smooth = Image.fromarray(grid).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-        total += np.float32(gain**octave) * np.asarray(smooth)
+        total += np.float32(gain**octave) * np.asarray(Image.fromarray(grid).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
     return _unit(total)
 
 
-def _cells(rng: np.random.Generator, size: float, leaves: bool = False) -> F32:
-    """Bumps around the points of an uneven grid: wool, gravel; or long patches that each have a tone: leaves."""
+def _cells(rng: np.random.Generator, size: float, uneven: float) -> F32:
+    """Bumps around the points of a shaken grid, more or less `uneven` in their tones: wool, gravel, leaves."""
     across = round(SIDE / size)
     at = (np.indices((across, across)) + rng.random((2, across, across))).astype(np.float32)
-    angle = rng.uniform(0, np.pi, (across, across)).astype(np.float32)
-    tone = rng.random((across, across), dtype=np.float32)
+    tone = rng.random((across, across), dtype=np.float32) * np.float32(2 * uneven)
     pixel = (np.arange(SIDE, dtype=np.float32) + 0.5) * np.float32(across / SIDE)
     nearest = np.full((SIDE, SIDE), 9, np.float32)
-    shown = np.zeros((SIDE, SIDE), np.float32)
-    for dy, dx in np.ndindex(3, 3):
-        cell = np.ix_(*(np.clip(pixel.astype(int) + d - 1, 0, across - 1) for d in (dy, dx)))
-        down, right = pixel[:, None] - at[0][cell], pixel - at[1][cell]
-        if leaves:
-            sine, cosine = np.sin(angle)[cell], np.cos(angle)[cell]
-            down, right = 1.7 * (cosine * down - sine * right), cosine * right + sine * down
-        distance = down * down + right * right
-        shown = np.where(distance < nearest, tone[cell], shown)
-        nearest = np.minimum(nearest, distance)
-    return shown - 0.5 * nearest if leaves else -np.sqrt(nearest)
+    for shift in np.ndindex(3, 3):
+        cell = np.ix_(*(np.clip(pixel.astype(int) + d - 1, 0, across - 1) for d in shift))
+        distance = np.hypot(pixel[:, None] - at[0][cell], pixel - at[1][cell]) + tone[cell]
+        np.minimum(nearest, distance, out=nearest)
+    return -nearest
 
 
-def _waves(down: float, across: float) -> F32:
-    """Products of sines; a rate of 0 leaves its direction flat."""
-    at = np.arange(SIDE, dtype=np.float32)
-    rows, columns = (np.sin(at * rate + 0.3) if rate else np.ones_like(at) for rate in (down, across))
-    return rows[:, None] * columns
-
-
-def _bricks(rng: np.random.Generator) -> F32:
+def _bricks(rng: np.random.Generator, high: int, wide: int, shift: int = 0) -> F32:
+    """Bricks of different tones with joints, every second row shifted."""
     tile = np.full((SIDE, SIDE), -1.6, np.float32)
-    for row, y in enumerate(range(0, SIDE, 20)):
-        for x in range(-24 if row % 2 else 0, SIDE, 48):
-            tile[y + 2 : y + 20, max(x + 2, 0) : x + 48] = rng.uniform(-0.3, 0.9)
-    return tile + 0.25 * rng.standard_normal(tile.shape, dtype=np.float32)
-
-
-def _planks(rng: np.random.Generator) -> F32:
-    """Boards along y, 64 wide: a wooden floor."""
-    grain = _noise(rng, "16 8 4 2", 0.9, 0.04)
-    for x in range(0, SIDE, 64):
-        y = -int(rng.integers(300))
-        while y < SIDE:
-            end = y + int(rng.integers(220, 420))
-            grain[max(y, 0) : end, x : x + 64] += rng.uniform(-1.6, 1.6)
-            grain[max(end - 3, 0) : end, x : x + 64] -= 2.5
-            y = end
-        grain[:, x : x + 3] -= 2.5
-    return grain
-
-
-def _squares(rng: np.random.Generator) -> F32:
-    """Floor tiles with joints."""
-    tones = rng.uniform(-0.5, 0.5, (SIDE // 64, SIDE // 64)) + np.indices((SIDE // 64, SIDE // 64)).sum(0) % 2
-    tile = np.kron(tones, np.ones((64, 64))).astype(np.float32)
-    for edge in range(3):
-        tile[edge::64] = -1.2
-        tile[:, edge::64] = -1.2
+    for row, y in enumerate(range(0, SIDE, high)):
+        for column, x in enumerate(range(-shift if row % 2 else 0, SIDE, wide)):
+            light = rng.uniform(-0.3, 0.5) + 0.4 * ((row + column) % 2)
+            tile[y + 2 : y + high, max(x + 2, 0) : x + wide] = light
     return tile
