@@ -39,10 +39,12 @@ class Row(NamedTuple):
     numbers: dict[str, list[float]]
 
 
-def parse(text: str) -> dict[str, list[Row]]:
+def parse(text: str) -> dict[str, list[list[Row]]]:
     """The drawings of a text, by name."""
-    named = re.findall(r"^(\w+):([^:]*)$", text, re.MULTILINE)
-    return {name: [_row(row.replace(",", " ").split()) for row in rows.split(";")] for name, rows in named}
+    drawings: dict[str, list[list[Row]]] = {}
+    for name, rows in re.findall(r"^(\w+):([^:]*)$", text, re.MULTILINE):
+        drawings.setdefault(name, []).append([_row(row.replace(",", " ").split()) for row in rows.split(";")])
+    return drawings
 
 
 def _row(tokens: list[str]) -> Row:
@@ -140,7 +142,7 @@ class Pen:
     canvas: Canvas
     rng: np.random.Generator
     paints: Mapping[str, Paint]
-    drawings: Mapping[str, list[Row]]
+    drawings: Mapping[str, list[list[Row]]]
     matrix: F64 = field(default_factory=lambda: np.eye(3))
     scale: float = 100.0
     picked: dict[str, F32] = field(default_factory=dict)
@@ -151,14 +153,15 @@ class Pen:
         matrix = _placed(x, y) @ np.diag([1, -1, 1]) @ _placed(size=height / 100, turn=turn, flip=flip)
         return replace(self, matrix=matrix, scale=height, picked={})
 
-    def draw(self, *names: str) -> None:
-        """Paint one of the drawings."""
-        for row in self.drawings[names[int(self.rng.integers(len(names)))]]:
+    def draw(self, name: str) -> None:
+        """Paint one of the drawings of that name."""
+        variants = self.drawings[name]
+        for row in variants[int(self.rng.integers(len(variants)))]:
             if self.rng.random() >= row.chance:
                 continue
             if row.mark == "@":
                 for pen in self._copies(row.numbers):
-                    pen.draw(*row.names)
+                    pen.draw(row.names[0])
             elif row.mark == "?":
                 for shape in row.outlines:
                     self._fill(row, [shape])

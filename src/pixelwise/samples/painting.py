@@ -54,7 +54,9 @@ class Paint:
         options = self.colors.split()
         first, _, second = options[int(rng.integers(len(options)))].partition("/")
         pair = np.array([list(bytes.fromhex(color)) for color in (first, second or first)], np.float32)
-        return pair * (rng.uniform(0.9, 1.1, 3).astype(np.float32) if len(options) > 1 else 1)
+        if len(options) > 1:
+            pair *= rng.uniform(0.93, 1.07) * rng.uniform(0.97, 1.03, 3)
+        return pair
 
 
 class Canvas:

@@ -23,7 +23,7 @@ MIN_PIXELS = 80
 
 PAINTS = things.PAINTS | {
     "hill": Paint("94a69d 98a898 8a9c94", "leaf", 0.12, 0.5, fade=0.2),
-    "foliage": Paint("4a7034 365c32 6a7a3c 806838", "leaf", 0.26, 2.2, round=0.55, fade=0.35, grows=True),
+    "foliage": Paint("4a7034 365c32 6a7a3c 806838", "leaf", 0.26, 1.3, round=0.55, fade=0.35, grows=True),
     "hedge": Paint("4a7034 3a6036 687a3e", "leaf", 0.28, 0.8, fade=0.6),
     "trunk": Paint("5e4a38", "wood", 0.2),
     "brick": Paint("965c4a b28c70 a06450", "brick", 0.12, 1.0, grows=True),
@@ -54,39 +54,37 @@ PAINTS = things.PAINTS | {
 SCENERY = """
 nothing: white box 0,0 0,0
 hills: hill blob -95,-3 -80,10 -60,5 -38,16 -15,9 8,18 30,8 52,14 74,6 95,-3
-ridge: hill blob -95,-3 -78,4 -55,12 -30,7 -5,5 18,11 42,19 66,9 95,-3
+hills: hill blob -95,-3 -78,4 -55,12 -30,7 -5,5 18,11 42,19 66,9 95,-3
 tree: trunk bar 7 10 / 0,50 0,0; foliage oval -16,52 22 19 0 11 5; foliage oval 17,50 22 19 0 11 5;
   foliage oval 0,72 26 22 0 12 5
-meadow: @hills|ridge; 70% @tree 0,-1 22 tone 115 scatter 8 80,.5
+meadow: @hills; 70% @tree 0,-1 22 tone 115 scatter 8 80,.5
 fence: 50% trunk*150 box -80,-7 80,-6 box -80,-3 80,-2 box -76,-10.5 -75,-1 repeat 11 15,0
 lowland: @tree 0,-1 11 tone 125 scatter 22 80,.3
-shore: @hills|ridge tone 90; 60% @tree 0,-1 9 tone 120 scatter 24 80,.3
-street: @houses|houses|avenue
-avenue: @tree 0,1 55 tone 105 scatter 6 75,1; @tree 0,0 22 scatter 12 80,.5
-houses: @house -92,0 62; @house -55,0 62; @house -18,0 62; @house 19,0 62; @house 56,0 62
-house: @plasterhouse|brickhouse; @shop|shop|doors
-plasterhouse: plaster? box 0,0 58,108; plaster*60 box -1,106 59,110; plaster*125 box 4,22 16,39 repeat 3 19,0 repeat 4
-    0,21; pane?*85 box 5,23.5 15,37.5 repeat 3 19,0 repeat 4 0,21; white box 9.6,23.5 10.4,37.5 repeat 3 19,0 repeat 4
-    0,21
-brickhouse: brick? box 0,0 58,92; brick*60 box -1,90 59,94; brick*150 box 5,22 19,40 repeat 2 28,0 repeat 3 0,23;
-  pane?*85 box 6.5,23.5 17.5,38.5 repeat 2 28,0 repeat 3 0,23; white box 6.5,30.6 17.5,31.4 repeat 2 28,0 repeat 3 0,23
+shore: @hills tone 90; 60% @tree 0,-1 9 tone 120 scatter 24 80,.3
+street: @tree 0,1 55 tone 105 scatter 6 75,1; @tree 0,0 22 scatter 12 80,.5
+street: @house -92,0 62; @house -55,0 62; @house -18,0 62; @house 19,0 62; @house 56,0 62
+house: plaster? box 0,0 58,108; plaster*60 box -1,106 59,110; plaster*125 box 4,22 16,39 repeat 3 19,0 repeat 4 0,21;
+  pane?*85 box 5,23.5 15,37.5 repeat 3 19,0 repeat 4 0,21; white box 9.6,23.5 10.4,37.5 repeat 3 19,0 repeat 4 0,21;
+  @shop
+house: brick? box 0,0 58,92; brick*60 box -1,90 59,94; brick*150 box 5,22 19,40 repeat 2 28,0 repeat 3 0,23;
+  pane?*85 box 6.5,23.5 17.5,38.5 repeat 2 28,0 repeat 3 0,23; white box 6.5,30.6 17.5,31.4 repeat 2 28,0 repeat 3
+    0,23; @shop
 shop: front? box 2,0 56,19; pane? box 5,3 37,12 box 41,1 52,12; white box 9,14 12,17 repeat 7 5,0;
   50% awning? poly 3,14.5 55,14.5 57,9.5 1,9.5
-doors: front? box 6,0 17,16 box 40,0 51,16; pane? box 22,4 35,16
+shop: front? box 6,0 17,16 box 40,0 51,16; pane? box 22,4 35,16
 road: white*80 box -80,-9.5 80,-7.8 box -90,-30 -71,-28.3 repeat 6 32,0
-interior: wallpaper|wall|wall box -80,-1 80,110; white box -80,-1 80,3; @leftroom|rightroom
-leftroom: @window|window|shelves -43,0; @picture 8,36; @picture 27,36; 50% @picture 46,37
-rightroom: @window|window|shelves 43,0; @picture -46,36; @picture -27,36; 50% @picture -8,37
+interior: wallpaper|wall|wall box -80,-1 80,110; white box -80,-1 80,3; @furniture
+furniture: @window -43,0; @picture 8,36; @picture 27,36; 50% @picture 46,37
+furniture: @window 43,0; @picture -46,36; @picture -27,36; 50% @picture -8,37
 window: white box -14,13 14,54; day box -12.5,15 12.5,53; hedge oval 0,16 15 9 0 9 1 less box -20,-20 20,15;
   white box -.6,15 .6,53 box -12.5,33 12.5,34.2 box -16,11 16,13.5; @curtain -13,0; @curtain 13,0 flip
 curtain: curtain*80 bar 3 3.6 / 3.5,55 3,9; curtain bar 3 3.6 / 1,55 .5,9; curtain*85 bar 3 3.6 / -1.5,55 -2,9;
   curtain bar 3 3.6 / -4,55 -4.5,9
-shelves: cabinet*60 box -12,12 12,52; book? box -11,43.2 -8.7,49.2 repeat 9 2.45,0 box -11,33.2 -8.7,40 repeat 9 2.45,0
+window: cabinet*60 box -12,12 12,52; book? box -11,43.2 -8.7,49.2 repeat 9 2.45,0 box -11,33.2 -8.7,40 repeat 9 2.45,0
     box -11,23.2 -8.7,29 repeat 9 2.45,0 box -11,13.2 -8.7,19.6 repeat 9 2.45,0; cabinet box -13,51 13,53 box -13,11
     13,12.2 repeat 4 0,10 box -13,11 -11.6,53 mirror
-picture: @landscape|portrait
-landscape: cabinet? box -8,-6 8,6; art? box -7,-5 7,5
-portrait: cabinet? box -6,-7 6,7; art? box -5,-6 5,6
+picture: cabinet? box -8,-6 8,6; art? box -7,-5 7,5
+picture: cabinet? box -6,-7 6,7; art? box -5,-6 5,6
 rugs: 60% rug oval 0,-19 46 10
 patio: brickwork|plaster box -80,-1 80,110; 30% hedge oval 0,0 95 24 0 70 1.5; 40% hedge oval 0,0 95 12 0 80 1.2
 kitchen: kitchen|wall box -80,-1 80,110
@@ -231,7 +229,7 @@ def compose(cast: str, size: Size, seed: tuple[int, ...]) -> Composition:
 
 
 @cache
-def _drawings() -> dict[str, list[Row]]:
+def _drawings() -> dict[str, list[list[Row]]]:
     return parse(things.THINGS + SCENERY)
 
 
@@ -326,8 +324,7 @@ def _perform(pen: Pen, actor: Actor) -> None:
         deep = min(max(scale * 0.05, reach * 0.08), scale * 0.09)
         painting.shadow(pen.canvas, x + shift * scale, y - 0.02 * scale, reach, deep)
     turn = pen.rng.uniform(-9, 9) if on == "air" else 0.0
-    pose = {("bird", "air"): "flyingbird", ("aeroplane", "land"): "parkedaeroplane"}.get((name, on), name)
-    pen.at(x, y, scale, flip, turn).draw(pose)
+    pen.at(x, y, scale, flip, turn).draw("flyingbird" if (name, on) == ("bird", "air") else name)
     if on == "water":
         painting.mirror(pen.canvas, pen.rng, round(y))
 
