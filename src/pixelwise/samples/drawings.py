@@ -1,18 +1,18 @@
 """Drawings are written as text, one surface or part after the other, and painted by a pen.
 
-    bicycle: @wheel -52,33 33 sway 90; @wheel 54,33 33 sway 90; lacquer bar 5 / -6,30 40,66; @racer|tourer
+    bicycle: @wheel -52,33 33 sway 90; @wheel 54,33 33 sway 90; lacquer bar 5 / -6,30 40,66; @handlebar
     wheel: rubber oval 0,0 100 less oval 0,0 86; metal*80 bar 2 / 0,0 95,0 spin 9; 40% lamp? box -9,20 9,30
 
-A surface is a paint and the outlines that it fills; x is to the right and y upwards, and a thing stands on y = 0 and is
-100 high. `poly` and `blob` go straight or smoothly through points, `bar W ... /` and `limb W ... /` are bands along
-straight lines or a curve, their width given at each point; `box X0,Y0 X1,Y1 [RADIUS]`, and
-`oval X,Y RX [RY [TURN [BUMPS DEPTH]]]`, perhaps with scallops. After an outline, `mirror` adds its mirror image at x = 0, `repeat
-N DX,DY` copies it, `spin N` turns copies around the origin; what follows `less` is a hole. After a paint, `*80` is 80 %
-of its brightness (over 100 %: towards white), `/` its second color, `?` colors chosen anew for each outline.
-`@NAME X,Y SIZE` is a part: another drawing (or one of several) there, SIZE % as large. After it, `flip`, `turn` and
-`sway` (at random, up to so much) in degrees, `tone PERCENT`, and `fan N DEGREES` (palm leaves), `scatter N RX,RY` or `on`
-with the corners of a quadrilateral, clockwise from the top left, onto which the square from 0 to 100 is drawn in
-perspective. `40%` before a surface or part leaves it out in the other 60 %.
+A surface is a paint (or one of several: `wood|cloth`) and the outlines that it fills; x is to the right and y upwards,
+and a thing stands on y = 0 and is 100 high. `poly` and `blob` go straight or smoothly through points, `bar W ... /` and
+`limb W ... /` are bands along straight lines or a curve, their width given at each point; `box X0,Y0 X1,Y1 [RADIUS]` and
+`oval X,Y RX [RY [TURN [BUMPS DEPTH]]]` (perhaps with scallops). After an outline, `mirror` adds its mirror image at
+x = 0, `repeat N DX,DY` copies it, `spin N` turns copies around the origin, `fan N DEGREES` spreads them; what follows
+`less` is a hole. After a paint, `*80` is 80 % of its brightness (over 100 %: towards white), `/` its second color, `?`
+colors chosen anew for each outline. `@NAME X,Y SIZE` is a part: a drawing of that name there, SIZE % as large; where
+several have the name, any of them. After it, `flip`, `turn` and `sway` (at random, up to so much) in degrees, `tone
+PERCENT`, and `scatter N RX,RY` or `on` with the corners of a quadrilateral, clockwise from the top left, onto which the
+square from 0 to 100 is drawn in perspective. `40%` before a surface or part leaves it out in the other 60 %.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ import numpy as np
 
 from .painting import F32, F64, Canvas, Paint
 
+Words = list[tuple[str, list[list[float]]]]
+"""Words and the numbers after each, in groups divided by slashes."""
+
 
 class Row(NamedTuple):
-    """A surface or a part of a drawing. numbers: of a part, by word, "" for those that place it."""
+    """A surface or, with the mark "@", a part; numbers: of a part, by word, "" for those that place it."""
 
     chance: float
     names: list[str]
@@ -39,63 +42,72 @@ class Row(NamedTuple):
     numbers: dict[str, list[float]]
 
 
-def parse(text: str) -> dict[str, list[list[Row]]]:
+Drawings = Mapping[str, list[list[Row]]]
+
+
+def parse(text: str) -> Drawings:
     """The drawings of a text, by name."""
     drawings: dict[str, list[list[Row]]] = {}
     for name, rows in re.findall(r"^(\w+):([^:]*)$", text, re.MULTILINE):
-        drawings.setdefault(name, []).append([_row(row.replace(",", " ").split()) for row in rows.split(";")])
+        drawings.setdefault(name, []).append([_row(row.replace(",", " ")) for row in rows.split(";")])
     return drawings
 
 
-def _row(tokens: list[str]) -> Row:
-    chance = float(tokens.pop(0)[:-1]) / 100 if tokens[0].endswith("%") else 1.0
-    part, names, mark, tone = re.fullmatch(r"(@?)([a-z|]+)([/?]?)\*?(\d*)", tokens.pop(0)).groups()  # type: ignore[union-attr]
-    words: list[tuple[str, list[list[float]]]] = [("", [[]])]
-    for token in tokens:
+def _row(text: str) -> Row:
+    match = re.fullmatch(r"\s*(?:(\d+)%)?\s*(@?)([a-z|]+)([/?]?)\*?(\d*)(.*)", text, re.DOTALL)
+    assert match, f"not a surface or part: {text}"
+    chance, part, names, mark, tone, rest = match.groups()
+    words: Words = [("", [[]])]
+    for token in rest.split():
         if token.isalpha():
             words.append((token, [[]]))
         elif token == "/":
             words[-1][1].append([])
         else:
             words[-1][1][-1].append(float(token))
-    numbers = {word: groups[0] for word, groups in words}
     outlines, holes = ([], []) if part else _shapes(words[1:])
-    return Row(chance, names.split("|"), part or mark, float(tone or 100) / 100, outlines, holes, numbers)
+    numbers = {word: groups[0] for word, groups in words}
+    return Row(int(chance or 100) / 100, names.split("|"), part or mark, int(tone or 100) / 100, outlines, holes, numbers)
 
 
-def _shapes(words: list[tuple[str, list[list[float]]]]) -> tuple[list[F64], list[F64]]:
+def _shapes(words: Words) -> tuple[list[F64], list[F64]]:
     """The outlines and the holes of a surface."""
-    outlines: list[F64] = []
-    whole = None
-    for word, numbers in words:
-        last = outlines[start:] if outlines else []
+    shapes: tuple[list[F64], list[F64]] = ([], [])
+    last: list[F64] = []
+    into = 0
+    for word, groups in words:
+        count, *step = groups[0] or [0]
+        more: list[F64] = []
         if word == "less":
-            whole = len(outlines)
+            into = 1
         elif word == "mirror":
-            outlines += [shape * (-1, 1) for shape in last]
+            more = [shape * (-1, 1) for shape in last]
         elif word == "repeat":
-            count, *step = numbers[0]
-            outlines += [shape + np.multiply(k, step) for k in range(1, int(count)) for shape in last]
+            more = [shape + np.multiply(k, step) for k in range(1, int(count)) for shape in last]
         elif word == "spin":
-            turns = (_placed(turn=360 * k / numbers[0][0])[:2, :2].T for k in range(1, int(numbers[0][0])))
-            outlines += [shape @ turn for turn in turns for shape in last]
+            more = [shape @ _placed(turn=-360 * k / count)[:2, :2] for k in range(1, int(count)) for shape in last]
+        elif word == "fan":  # leaves of a palm, left and right in turns
+            turns = ((k / count, _placed(turn=step[0] * (1 - 2 * (0.618 * k % 1)))) for k in range(int(count)))
+            last, more = [], [shape @ turn[:2, :2] * (1 - 0.3 * share) for share, turn in turns for shape in last]
+            shapes[into].clear()
         else:
-            start = len(outlines)
-            outlines.append(_outline(word, numbers))
-    return outlines[:whole], outlines[len(outlines) if whole is None else whole :]
+            last, more = [], [_outline(word, groups)]
+        last = last + more
+        shapes[into].extend(more)
+    return shapes
 
 
-def _outline(word: str, numbers: list[list[float]]) -> F64:
+def _outline(word: str, groups: list[list[float]]) -> F64:
     """The (N, 2) points of an outline."""
     if word in ("box", "oval"):
-        return _box(*numbers[0]) if word == "box" else _oval(*numbers[0])
-    points = np.reshape(numbers[-1], (-1, 2))
+        return _box(*groups[0]) if word == "box" else _oval(*groups[0])
+    points = np.reshape(groups[-1], (-1, 2))
     if word == "blob":
         return _spline(np.concatenate([points[-1:], points, points[:2]]))
     if word == "limb":
         before, after = 2 * points[:1] - points[1:2], 2 * points[-1:] - points[-2:-1]
         points = np.concatenate([_spline(np.concatenate([before, points, after])), points[-1:]])
-    return points if word == "poly" else _band(points, numbers[0])
+    return points if word == "poly" else _band(points, groups[0])
 
 
 def _spline(points: F64) -> F64:
@@ -115,10 +127,8 @@ def _oval(x: float, y: float, rx: float, ry: float = 0, turn: float = 0, bumps: 
 
 def _box(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> F64:
     corners = np.array([(x1, y1), (x0, y1), (x0, y0), (x1, y0)])
-    if not radius:
-        return corners
     inner = np.clip(corners, (x0 + radius, y0 + radius), (x1 - radius, y1 - radius))
-    return (_oval(0, 0, radius).reshape(4, 10, 2) + inner[:, None]).reshape(-1, 2)
+    return (_oval(0, 0, radius).reshape(4, 10, 2) + inner[:, None]).reshape(-1, 2) if radius else corners
 
 
 def _band(line: F64, widths: Sequence[float]) -> F64:
@@ -135,50 +145,45 @@ def _band(line: F64, widths: Sequence[float]) -> F64:
 class Pen:
     """Paints drawings at one place.
 
-    matrix: (3, 3), from the drawing's units to pixels. scale: pixels per 100 units. picked: the colors of the thing, by
-    paint. tone: its brightness.
+    matrix: (3, 3), from the drawing's units to pixels. tone: brightness. picked: the colors of the thing, by paint.
     """
 
     canvas: Canvas
     rng: np.random.Generator
     paints: Mapping[str, Paint]
-    drawings: Mapping[str, list[list[Row]]]
+    drawings: Drawings
     matrix: F64 = field(default_factory=lambda: np.eye(3))
-    scale: float = 100.0
-    picked: dict[str, F32] = field(default_factory=dict)
     tone: float = 1.0
+    picked: dict[str, F32] = field(default_factory=dict)
 
     def at(self, x: float, y: float, height: float, flip: bool = False, turn: float = 0.0) -> Pen:
         """A pen for a new thing that stands on pixel (x, y) and is `height` pixels high; turn in degrees."""
         matrix = _placed(x, y) @ np.diag([1, -1, 1]) @ _placed(size=height / 100, turn=turn, flip=flip)
-        return replace(self, matrix=matrix, scale=height, picked={})
+        return replace(self, matrix=matrix, picked={})
 
     def draw(self, name: str) -> None:
-        """Paint one of the drawings of that name."""
-        variants = self.drawings[name]
+        """Paint one of the drawings of that name, if there are any."""
+        variants = self.drawings.get(name, [[]])
         for row in variants[int(self.rng.integers(len(variants)))]:
             if self.rng.random() >= row.chance:
                 continue
             if row.mark == "@":
                 for pen in self._copies(row.numbers):
                     pen.draw(row.names[0])
-            elif row.mark == "?":
-                for shape in row.outlines:
-                    self._fill(row, [shape])
             else:
-                self._fill(row, row.outlines)
+                for shapes in [[shape] for shape in row.outlines] if row.mark == "?" else [row.outlines]:
+                    self._fill(row, shapes)
 
     def _fill(self, row: Row, outlines: list[F64]) -> None:
         name = row.names[int(self.rng.integers(len(row.names)))]
-        paint = self.paints[name]
         if row.mark == "?" or name not in self.picked:
-            self.picked[name] = paint.pick(self.rng)
-        colors = self.picked[name]
-        tone = self.tone * row.tone
+            self.picked[name] = self.paints[name].pick(self.rng)
+        colors, tone = self.picked[name], self.tone * row.tone
         colors = colors * tone if tone <= 1 else 255 - (255 - colors) / tone
         colors = (colors[::-1] if row.mark == "/" else colors).astype(np.float32)
         shapes, holes = ([self._pixels(shape) for shape in group] for group in (outlines, row.holes))
-        self.canvas.fill(self.rng, paint, colors, self.scale / 300, shapes, holes)
+        grown = abs(np.linalg.det(self.matrix[:2, :2])) ** 0.5 / 3
+        self.canvas.fill(self.rng, self.paints[name], colors, grown, shapes, holes)
 
     def _pixels(self, shape: F64) -> F64:
         moved = shape @ self.matrix[:, :2].T + self.matrix[:, 2]
@@ -187,29 +192,20 @@ class Pen:
     def _copies(self, numbers: Mapping[str, list[float]]) -> Iterator[Pen]:
         """A pen for each copy of a part."""
         if "on" in numbers:
-            quad = np.reshape(numbers["on"], (4, 2))
-            side = float(np.hypot(*(quad[0] - quad[3]))) / 100
-            yield replace(self, matrix=self.matrix @ _onto(quad), scale=self.scale * side)
+            yield replace(self, matrix=self.matrix @ _onto(np.reshape(numbers["on"], (4, 2))))
             return
         x, y, size = numbers[""] + [0.0, 0.0, 100.0][len(numbers[""]) :]
-        tone = self.tone * numbers.get("tone", [100])[0] / 100
-        count, *reach = numbers.get("fan", numbers.get("scatter", [1]))
-        for k in range(int(count)):
-            dx, dy, more, factor, light = self._strewn(k, k / count, reach) if reach else (0, 0, 0, 1, 1)
-            turn = more + numbers.get("turn", [0])[0] + numbers.get("sway", [0])[0] * self.rng.uniform(-1, 1)
-            place = _placed(x + dx, y + dy, size * factor / 100, turn, "flip" in numbers)
-            scale = self.scale * size * factor / 100
-            yield replace(self, matrix=self.matrix @ place, scale=scale, tone=tone * light)
-
-    def _strewn(self, k: int, share: float, reach: Sequence[float]) -> tuple[float, float, float, float, float]:
-        """How far to the right and up, how much turned, how large and how bright a copy is."""
-        factor = self.rng.uniform(0.75, 1.1)
-        if len(reach) == 1:  # a fan, from behind to the front
-            side = 2 * (0.618 * k % 1) - 1
-            return -10 * side, 0, reach[0] * side, factor, 0.62 + 0.5 * share
-        angle, far = self.rng.uniform(0, 2 * np.pi), self.rng.uniform() ** 0.5
-        dx, dy = far * np.cos(angle), far * np.sin(angle)
-        return reach[0] * dx, reach[1] * dy, 0, factor, 0.85 + 0.25 * dy + self.rng.uniform(-0.1, 0.1)
+        tone, light = self.tone * numbers.get("tone", [100])[0] / 100, 1.0
+        count, *reach = numbers.get("scatter", [1])
+        for _ in range(int(count)):
+            turn = numbers.get("turn", [0])[0] + numbers.get("sway", [0])[0] * self.rng.uniform(-1, 1)
+            place = _placed(x, y, size / 100, turn, "flip" in numbers)
+            if reach:
+                angle, far = self.rng.uniform(0, 2 * np.pi), self.rng.uniform() ** 0.5
+                dx, dy = far * np.cos(angle), far * np.sin(angle)
+                place = _placed(reach[0] * dx, reach[1] * dy) @ place @ _placed(size=self.rng.uniform(0.75, 1.1))
+                light = 0.85 + 0.25 * dy + self.rng.uniform(-0.1, 0.1)
+            yield replace(self, matrix=self.matrix @ place, tone=tone * light)
 
 
 def _placed(x: float = 0, y: float = 0, size: float = 1, turn: float = 0, flip: bool = False) -> F64:

@@ -72,11 +72,6 @@ class Canvas:
         self.cover = np.zeros((height, width), np.float32)
         self.light = (light / np.linalg.norm(light)).astype(np.float32)
 
-    def finish(self, number: int) -> None:
-        """All painted since the last call is object `number`: it owns what it covers by half or more."""
-        self.owner[self.cover >= 0.5] = number
-        self.cover[:] = 0
-
     def fill(self, rng: np.random.Generator, paint: Paint, colors: F32, grown: float, outlines: list[F64],
              holes: list[F64]) -> None:  # fmt: skip
         """Paint the union of the outlines less the holes; all in pixels, y down. grown: the scale of patterns."""

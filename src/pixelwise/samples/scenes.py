@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +10,8 @@ import numpy as np
 from ..classes import VOC
 from ..types import U8, Size
 from . import painting, things
-from .drawings import Pen, Row, parse
-from .painting import F32, Paint
+from .drawings import Pen, parse
+from .painting import Paint
 
 VOID = 255
 VOID_WIDTH = 5
@@ -25,22 +23,14 @@ PAINTS = things.PAINTS | {
     "hill": Paint("94a69d 98a898 8a9c94", "leaf", 0.12, 0.5, fade=0.2),
     "foliage": Paint("4a7034 365c32 6a7a3c 806838", "leaf", 0.26, 1.3, round=0.55, fade=0.35, grows=True),
     "hedge": Paint("4a7034 3a6036 687a3e", "leaf", 0.28, 0.8, fade=0.6),
-    "trunk": Paint("5e4a38", "wood", 0.2),
-    "brick": Paint("965c4a b28c70 a06450", "brick", 0.12, 1.0, grows=True),
-    "brickwork": Paint("b06e56 c49676", "brick", 0.13, 0.7),
+    "brick": Paint("965c4a b28c70 a06450 c49676", "brick", 0.13, 0.7),
     "plaster": Paint("c4b8a0 a8a8a4 cec4b0 b8a890", "rough", 0.06, 0.6),
-    "front": Paint("5a3c50 3c5a6a 4e6a50 8a5a3c", fade=0.1),
-    "awning": Paint("e8e4d8/8a3c3c e8e4d8/3c6a5a e8e4d8/4a5a8a", "weave", 0.04, pattern="bands", share=0.5, size=2.0),
     "wall": Paint("cec4b2 b0beba c4b0a0 a4b0c0 d6ceba 96a08c", "rough", 0.016, fade=0.12),
     "wallpaper": Paint("cec4b2/bab0a0 b0beba/9eaba7 c4b0a0/b09e90 a4b0c0/949eae 96a08c/87907e", "rough", 0.016,
                        pattern="bands", share=0.5, size=1.8),
     "kitchen": Paint("c4cec8 cec0aa b0bac8", "tiles", 0.07, 0.9),
-    "curtain": Paint("c46050 dcd2be 6e82a0", "weave", 0.06, round=0.5, fade=0.2),
-    "book": Paint("8a3c3c 3c5a8a 4a6a4a c8a850 5a4a6a b07048 d0c8b8", fade=0.2),
     "art": Paint("5a8a8a/c8a880 a86a5a/e0d0a0 6a6a9a/b8c0c8 7a8a5a/d8c8a8", "spots", 0.1, 0.4, pattern="cloud", share=0.45),
     "rug": Paint("a03c38/be6a60 465a78/7a8ca6 beaa82/d8c8a6", "weave", 0.12, pattern="checks", share=0.5, size=1.2),
-    "cabinet": Paint("785236 cec6b8 463832", "wood", 0.1, 0.8),
-    "gravel": Paint("968c80", "gravel", 0.2, 0.6),
     # Grounds: near and far color.
     "pasture": Paint("62863a/8d986a 7c8e42/9aa278 968e54/a8a480", "grass", 0.3, 0.9),
     "concrete": Paint("969694/a0a09e", "grain", 0.1),
@@ -52,88 +42,91 @@ PAINTS = things.PAINTS | {
 }
 
 SCENERY = """
-nothing: white box 0,0 0,0
 hills: hill blob -95,-3 -80,10 -60,5 -38,16 -15,9 8,18 30,8 52,14 74,6 95,-3
 hills: hill blob -95,-3 -78,4 -55,12 -30,7 -5,5 18,11 42,19 66,9 95,-3
-tree: trunk bar 7 10 / 0,50 0,0; foliage oval -16,52 22 19 0 11 5; foliage oval 17,50 22 19 0 11 5;
-  foliage oval 0,72 26 22 0 12 5
+tree: wood*55 bar 7 10 / 0,50 0,0; foliage oval -16,52 22 19 0 11 5; foliage oval 17,50 22 19 0 11 5; foliage oval 0,72
+    26 22 0 12 5
+railway: @meadow
 meadow: @hills; 70% @tree 0,-1 22 tone 115 scatter 8 80,.5
-fence: 50% trunk*150 box -80,-7 80,-6 box -80,-3 80,-2 box -76,-10.5 -75,-1 repeat 11 15,0
+meadowmarks: 50% wood*90 box -80,-7 80,-6 box -80,-3 80,-2 box -76,-10.5 -75,-1 repeat 11 15,0
 lowland: @tree 0,-1 11 tone 125 scatter 22 80,.3
-shore: @hills tone 90; 60% @tree 0,-1 9 tone 120 scatter 24 80,.3
+water: @hills tone 90; 60% @tree 0,-1 9 tone 120 scatter 24 80,.3
 street: @tree 0,1 55 tone 105 scatter 6 75,1; @tree 0,0 22 scatter 12 80,.5
 street: @house -92,0 62; @house -55,0 62; @house -18,0 62; @house 19,0 62; @house 56,0 62
 house: plaster? box 0,0 58,108; plaster*60 box -1,106 59,110; plaster*125 box 4,22 16,39 repeat 3 19,0 repeat 4 0,21;
   pane?*85 box 5,23.5 15,37.5 repeat 3 19,0 repeat 4 0,21; white box 9.6,23.5 10.4,37.5 repeat 3 19,0 repeat 4 0,21;
   @shop
-house: brick? box 0,0 58,92; brick*60 box -1,90 59,94; brick*150 box 5,22 19,40 repeat 2 28,0 repeat 3 0,23;
-  pane?*85 box 6.5,23.5 17.5,38.5 repeat 2 28,0 repeat 3 0,23; white box 6.5,30.6 17.5,31.4 repeat 2 28,0 repeat 3
-    0,23; @shop
-shop: front? box 2,0 56,19; pane? box 5,3 37,12 box 41,1 52,12; white box 9,14 12,17 repeat 7 5,0;
-  50% awning? poly 3,14.5 55,14.5 57,9.5 1,9.5
-shop: front? box 6,0 17,16 box 40,0 51,16; pane? box 22,4 35,16
-road: white*80 box -80,-9.5 80,-7.8 box -90,-30 -71,-28.3 repeat 6 32,0
-interior: wallpaper|wall|wall box -80,-1 80,110; white box -80,-1 80,3; @furniture
+house: brick? box 0,0 58,92; brick*60 box -1,90 59,94; brick*150 box 5,22 19,40 repeat 2 28,0 repeat 3 0,23; pane?*85
+    box 6.5,23.5 17.5,38.5 repeat 2 28,0 repeat 3 0,23; white box 6.5,30.6 17.5,31.4 repeat 2 28,0 repeat 3 0,23; @shop
+shop: fabric? box 2,0 56,19; pane? box 5,3 37,12 box 41,1 52,12; white box 9,14 12,17 repeat 7 5,0; 50% pillow? poly
+    3,14.5 55,14.5 57,9.5 1,9.5
+shop: fabric? box 6,0 17,16 box 40,0 51,16; pane? box 22,4 35,16
+streetmarks: white*80 box -80,-9.5 80,-7.8 box -90,-30 -71,-28.3 repeat 6 32,0
+living: wallpaper|wall|wall box -80,-1 80,110; white box -80,-1 80,3; @furniture
 furniture: @window -43,0; @picture 8,36; @picture 27,36; 50% @picture 46,37
 furniture: @window 43,0; @picture -46,36; @picture -27,36; 50% @picture -8,37
-window: white box -14,13 14,54; day box -12.5,15 12.5,53; hedge oval 0,16 15 9 0 9 1 less box -20,-20 20,15;
-  white box -.6,15 .6,53 box -12.5,33 12.5,34.2 box -16,11 16,13.5; @curtain -13,0; @curtain 13,0 flip
-curtain: curtain*80 bar 3 3.6 / 3.5,55 3,9; curtain bar 3 3.6 / 1,55 .5,9; curtain*85 bar 3 3.6 / -1.5,55 -2,9;
-  curtain bar 3 3.6 / -4,55 -4.5,9
-window: cabinet*60 box -12,12 12,52; book? box -11,43.2 -8.7,49.2 repeat 9 2.45,0 box -11,33.2 -8.7,40 repeat 9 2.45,0
-    box -11,23.2 -8.7,29 repeat 9 2.45,0 box -11,13.2 -8.7,19.6 repeat 9 2.45,0; cabinet box -13,51 13,53 box -13,11
+window: white box -14,13 14,54; day box -12.5,15 12.5,53; hedge oval 0,16 15 9 0 9 1 less box -20,-20 20,15; white box
+    -.6,15 .6,53 box -12.5,33 12.5,34.2 box -16,11 16,13.5; @curtain -13,0; @curtain 13,0 flip
+curtain: fabric*80 bar 3 3.6 / 3.5,55 3,9; fabric bar 3 3.6 / 1,55 .5,9; fabric*85 bar 3 3.6 / -1.5,55 -2,9; fabric bar
+    3 3.6 / -4,55 -4.5,9
+window: wood*60 box -12,12 12,52; fabric? box -11,43.2 -8.7,49.2 repeat 9 2.45,0 box -11,33.2 -8.7,40 repeat 9 2.45,0
+    box -11,23.2 -8.7,29 repeat 9 2.45,0 box -11,13.2 -8.7,19.6 repeat 9 2.45,0; wood box -13,51 13,53 box -13,11
     13,12.2 repeat 4 0,10 box -13,11 -11.6,53 mirror
-picture: cabinet? box -8,-6 8,6; art? box -7,-5 7,5
-picture: cabinet? box -6,-7 6,7; art? box -5,-6 5,6
-rugs: 60% rug oval 0,-19 46 10
-patio: brickwork|plaster box -80,-1 80,110; 30% hedge oval 0,0 95 24 0 70 1.5; 40% hedge oval 0,0 95 12 0 80 1.2
-kitchen: kitchen|wall box -80,-1 80,110
-runway: amber*85 poly -80,-30 80,-32 80,-30.5 -80,-28
-cabinet: cabinet*80 box -98,0 98,50; cabinet box -94,5 -2,45 1 mirror; cabinet*115 poly -94,60 94,60 102,50 -102,50;
-  dark box 5,20 8,28 mirror
-track: gravel poly -700,36 320,2 320,-50 -700,30; @sleeper; @sleeper -40,1.9 94.3; @sleeper -75,3.6 89.3;
-  @sleeper -107,5.2 84.7; @sleeper -136,6.6 80.6; @sleeper -162,7.9 76.9; @sleeper -186,9.0 73.5;
-  metal poly -700,34 320,-5 320,-9 -700,33.5 poly -700,33 320,-26 320,-31 -700,32.5
-sleeper: trunk poly 300,5 312,4.6 330,-10 314,-9.5
+picture: wood? box -8,-6 8,6; art? box -7,-5 7,5
+picture: wood? box -6,-7 6,7; art? box -5,-6 5,6
+livingmarks: 60% rug oval 0,-19 46 10
+dining: @living
+diningmarks: @livingmarks
+patio: brick|plaster box -80,-1 80,110; 30% hedge oval 0,0 95 24 0 70 1.5; 40% hedge oval 0,0 95 12 0 80 1.2
+counter: kitchen|wall box -80,-1 80,110
+airfield: @lowland
+airfieldmarks: amber*85 poly -80,-30 80,-32 80,-30.5 -80,-28
+livingtvmonitor: wood*80 box -98,-54 98,-4; wood box -94,-49 -2,-9 1 mirror; wood*115 poly -94,6 94,6 102,-4 -102,-4;
+  dark box 5,-34 8,-26 mirror
+railwaytrain: asphalt*150 poly -700,36 320,2 320,-50 -700,30; @sleeper; @sleeper -40,1.9 94.3; @sleeper -75,3.6 89.3;
+  @sleeper -107,5.2 84.7; @sleeper -136,6.6 80.6; @sleeper -162,7.9 76.9; @sleeper -186,9.0 73.5; metal poly -700,34
+    320,-5 320,-9 -700,33.5 poly -700,33 320,-26 320,-31 -700,32.5
+sleeper: wood*55 poly 300,5 312,4.6 330,-10 314,-9.5
 """
 """In these drawings 100 is the height of the picture, x = 0 its middle, and y = 0 the row where the ground begins."""
-
+DRAWINGS = parse(things.THINGS + SCENERY)
 
 class Spot(NamedTuple):
     """Where things stand: side by side, or at `x`.
 
     rows: of their feet, as shares of the height. tallest: the height of the tallest, and meter: the most that a meter
-    may take, as such shares. fill: how much of the width they take. even: all are equally high. x: as shares of the
-    width, from the left and from the right in turns. by: the thing from whose foot x and rows are measured, in its
-    heights.
+    may take, as such shares. fill: how much of the width they take. least: the height of the others as a share of the
+    tallest. lift: how far above the rows, in their heights. x: as shares of the width, from the left and from the right
+    in turns. by: the thing from whose foot x and rows are measured, in its heights.
     """
 
     rows: tuple[float, float]
     tallest: float = 0.72
     fill: float = 1.0
-    meter: float = 1.0
-    even: bool = False
+    meter: float = 9.0
+    least: float = 0.28
+    lift: float = 0.0
     x: tuple[float, float] | None = None
     by: str = ""
     on: str = "land"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """edge: the row where the ground begins, as a share of the height; rise: how far above it the ground would vanish.
+class Place(NamedTuple):
+    """A place called NAME; the drawing NAME is behind its ground, NAMEmarks on it, and NAMECLASS under a thing.
 
-    behind, marks: drawings behind and on the ground. grounds: paints, and how far below the edge they begin. spots: by
-    class, "" for all others. under: what is painted under a class, and how high that lifts it.
+    edge: the row where the ground begins, as a share of the height; rise: how far above it the ground would vanish.
+    grounds: paints, and how far below the edge they begin. spots: by class, "" for all others.
     """
 
     edge: tuple[float, float]
-    behind: str
     grounds: dict[str, float]
     spots: dict[str, Spot]
     rise: float = 0.0
-    marks: str = "nothing"
     indoors: bool = False
-    under: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    def spot(self, name: str) -> Spot:
+        """The spot of a class."""
+        return self.spots.get(name, self.spots[""])
 
 
 FLYING = Spot((0.14, 0.28), 0.15, on="air")
@@ -141,26 +134,22 @@ ONLOOKER = Spot((0.92, 0.98), 0.5, x=(0.1, 0.3))
 BACK = Spot((0.74, 0.84), 0.5)
 
 PLACES = {
-    "sky": Place((1, 1), "nothing", {}, {"": Spot((0.6, 0.8), 0.5, on="air")}),
-    "lowland": Place((0.84, 0.94), "lowland", {"pasture": 0}, {"": FLYING, "aeroplane": Spot((0.55, 0.75), 0.4, on="air")}),
-    "airfield": Place((0.42, 0.5), "lowland", {"pasture": 0, "concrete": 0.12}, rise=0.2, marks="runway",
-                      spots={"": Spot((0.7, 0.82), 0.5), "person": ONLOOKER}),
-    "meadow": Place((0.3, 0.45), "meadow", {"pasture": 0}, {"": Spot((0.78, 0.95)), "bird": FLYING}, marks="fence"),
-    "water": Place((0.38, 0.5), "shore", {"lake": 0}, {"": Spot((0.66, 0.84), 0.62, 0.9, on="water"), "bird": FLYING}),
-    "street": Place((0.54, 0.62), "street", {"paving": 0, "asphalt": 0.08}, rise=0.2, marks="road",
-                    spots={"": Spot((0.78, 0.95), 0.66, 1.2, 0.26)}),
-    "railway": Place((0.4, 0.48), "meadow", {"pasture": 0}, under={"train": ("track", 0)},
-                     spots={"train": Spot((0.74, 0.8), 0.5, 1.3, x=(0.62, 0.76)), "": ONLOOKER}),
-    "patio": Place((0.55, 0.66), "patio", {"paving": 0}, {"": Spot((0.82, 0.95), 0.68, 0.95)}, rise=0.28),
-    "living": Place((0.6, 0.68), "interior", {"parquet": 0}, rise=0.25, marks="rugs", indoors=True,
-                    spots={"": Spot((0.9, 0.98), 0.74, 0.9, 0.42), "sofa": BACK, "tvmonitor": BACK, "chair": BACK},
-                    under={"tvmonitor": ("cabinet", 0.54)}),
-    "dining": Place((0.52, 0.6), "interior", {"parquet": 0}, rise=0.25, marks="rugs", indoors=True, spots={
+    "sky": Place((1, 1), {}, {"": Spot((0.6, 0.8), 0.5, on="air")}),
+    "lowland": Place((0.84, 0.94), {"pasture": 0}, {"": FLYING, "aeroplane": Spot((0.55, 0.75), 0.4, on="air")}),
+    "airfield": Place((0.42, 0.5), {"pasture": 0, "concrete": 0.12}, {"": Spot((0.7, 0.82), 0.5), "person": ONLOOKER}, 0.2),
+    "meadow": Place((0.3, 0.45), {"pasture": 0}, {"": Spot((0.78, 0.95)), "bird": FLYING}),
+    "water": Place((0.38, 0.5), {"lake": 0}, {"": Spot((0.66, 0.84), 0.62, 0.9, on="water"), "bird": FLYING}),
+    "street": Place((0.54, 0.62), {"paving": 0, "asphalt": 0.08}, {"": Spot((0.78, 0.95), 0.66, 1.2, 0.26)}, 0.2),
+    "railway": Place((0.4, 0.48), {"pasture": 0}, {"train": Spot((0.74, 0.8), 0.5, 1.3, x=(0.62, 0.76)), "": ONLOOKER}),
+    "patio": Place((0.55, 0.66), {"paving": 0}, {"": Spot((0.82, 0.95), 0.68, 0.95)}, 0.28),
+    "living": Place((0.6, 0.68), {"parquet": 0}, {"": Spot((0.9, 0.98), 0.74, 0.9, 0.42), "sofa": BACK, "chair": BACK,
+                                                 "tvmonitor": BACK._replace(lift=0.54)}, 0.25, indoors=True),
+    "dining": Place((0.52, 0.6), {"parquet": 0}, {
         "diningtable": Spot((0.88, 0.94), 0.42, 0.57, x=(0.44, 0.56)),
         "bottle": Spot((0.68, 0.8), x=(0.08, 0.3), by="diningtable"),
         "chair": Spot((-0.08, 0.16), x=(1.05, 1.3), by="diningtable"),
-        "": Spot((0.3, 0.3), x=(0, 0.5), by="diningtable")}),
-    "counter": Place((0.62, 0.72), "kitchen", {"worktop": 0}, {"": Spot((0.8, 0.93), 0.62, even=True)}, rise=0.33),
+        "": Spot((0.3, 0.3), x=(0, 0.5), by="diningtable")}, 0.25, indoors=True),
+    "counter": Place((0.62, 0.72), {"worktop": 0}, {"": Spot((0.8, 0.93), 0.62, least=1.0)}, 0.33),
 }
 
 KINDS = {
@@ -191,9 +180,8 @@ VARIANTS = (
 
 
 class Composition(NamedTuple):
-    """image: (H, W, 3) uint8. label, instances: (H, W) uint8, void 255. names, boxes: of instance k + 1.
-
-    Boxes are (x0, y0, x1, y1), half open, of the visible part, without the void border.
+    """image: (H, W, 3) uint8. label, instances: (H, W) uint8, void 255. names: of instance k + 1. boxes: its visible
+    part without the void border, (x0, y0, x1, y1), half open.
     """
 
     image: U8
@@ -222,87 +210,84 @@ def compose(cast: str, size: Size, seed: tuple[int, ...]) -> Composition:
         rng = np.random.default_rng([*seed, attempt])
         spare = 0.35 if attempt < 6 else 0
         chosen = [name.strip("?") for name in names if not name.endswith("?") or rng.random() < spare]
-        composition = _paint(PLACES[place], chosen[:5], size, rng)
+        composition = _paint(place, chosen[:5], size, rng)
         if composition is not None:
             return composition
     raise AssertionError(f"no composition of {cast} in {size} shows every object (seed {seed})")
 
 
-@cache
-def _drawings() -> dict[str, list[list[Row]]]:
-    return parse(things.THINGS + SCENERY)
-
-
-def _paint(place: Place, names: list[str], size: Size, rng: np.random.Generator) -> Composition | None:
+def _paint(where: str, names: list[str], size: Size, rng: np.random.Generator) -> Composition | None:
     height, width = size
+    place = PLACES[where]
     mood = painting.MOODS[rng.choice(4, p=(0.35, 0.3, 0.2, 0.15))]
     light = np.array([rng.choice([-1, 1]) * rng.uniform(0.25, 0.6), -rng.uniform(0.55, 0.9), 0.75])
-    pen = Pen(painting.Canvas(height, width, light), rng, PAINTS, _drawings())
+    canvas = painting.Canvas(height, width, light)
+    pen = Pen(canvas, rng, PAINTS, DRAWINGS)
     edge = int(height * rng.uniform(*place.edge))
     horizon = edge - int(height * place.rise)
-    _set(pen, place, edge, horizon, mood)
-    actors = sorted(_actors(place, names, size, horizon, rng), key=lambda actor: actor.depth)
-    for k, actor in enumerate(actors):
-        under, lift = place.under.get(actor.name, ("nothing", 0.0))
-        pen.at(actor.x, actor.y, actor.scale, actor.flip).draw(under)
-        actors[k] = actor._replace(y=actor.y - lift * actor.scale)
-    pen.canvas.cover[:] = 0  # the scenery belongs to no object
-    for number, actor in enumerate(actors, 1):
-        _perform(pen, actor)
-        pen.canvas.finish(number)
-    return _finish(painting.develop(pen.canvas, rng, mood), pen.canvas.owner, [actor.name for actor in actors])
-
-
-def _set(pen: Pen, place: Place, edge: int, horizon: int, mood: F32) -> None:
-    """Paint the scenery."""
-    canvas, rng = pen.canvas, pen.rng
-    height, width = canvas.owner.shape
     scenery = pen.at(width / 2, edge, height)
     if not place.indoors:
         painting.sky(canvas, rng, mood, edge)
-    scenery.draw(place.behind)
+    scenery.draw(where)
     for paint, below in place.grounds.items():
         painting.ground(canvas, rng, PAINTS[paint], horizon, edge + int(below * height))
-    scenery.draw(place.marks)
+    scenery.draw(where + "marks")
     if place.indoors:  # light falls in from one side
         canvas.pixels *= np.linspace(1.12, 0.8, width, dtype=np.float32)[:: rng.choice([-1, 1]), None]
     painting.soften(canvas.pixels, 0.9)
+    actors = sorted(_actors(place, names, size, horizon, rng), key=lambda actor: actor.depth)
+    for actor in actors:
+        pen.at(actor.x, actor.y, actor.scale, actor.flip).draw(where + actor.name)
+    canvas.cover[:] = 0  # the scenery belongs to no object
+    for number, actor in enumerate(actors, 1):
+        _perform(pen, actor)
+        canvas.owner[canvas.cover >= 0.5] = number
+        canvas.cover[:] = 0
+    return _finish(painting.develop(canvas, rng, mood), canvas.owner, [actor.name for actor in actors])
 
 
 def _actors(place: Place, names: list[str], size: Size, horizon: int, rng: np.random.Generator) -> Iterator[Actor]:
     """Where everything stands."""
-    height, width = size
     groups: dict[Spot, list[str]] = {}
     for index in rng.permutation(len(names)):
-        groups.setdefault(place.spots.get(names[index], place.spots[""]), []).append(names[index])
+        groups.setdefault(place.spot(names[index])._replace(lift=0), []).append(names[index])
     anchors: dict[str, Actor] = {}
     for spot in sorted(groups, key=lambda spot: spot.by):
         if spot.x is None:
-            yield from _line_up(spot, groups[spot], size, horizon, rng)
-            continue
-        side = int(rng.choice([-1, 1]))
-        for name in groups[spot]:
-            side = -side
-            meters, left, right = KINDS[name]
-            x, y = side * rng.uniform(*spot.x), rng.uniform(*spot.rows)
-            if spot.by:
-                anchor, front = anchors[spot.by], name == "bottle"
-                x, y = anchor.x + x * anchor.scale, anchor.y - y * anchor.scale
-                scale = min(anchor.scale / KINDS[spot.by][0] * meters * (1.3 if front else 1.05), 0.8 * y)
-                yield Actor(name, x, y, scale, side > 0, anchor.y + 0.5 if front else y, spot.on)
-            else:
-                scale = min(height * spot.tallest, width * spot.fill / (left + right)) * rng.uniform(0.88, 1.08)
-                anchors[name] = Actor(name, x % 1 * width, y * height, scale, side < 0, y * height, spot.on)
-                yield anchors[name]
+            for actor in _line_up(spot, groups[spot], size, horizon, rng):
+                yield actor._replace(y=actor.y - place.spot(actor.name).lift * actor.scale)
+        else:
+            actors = list(_apart(spot, groups[spot], size, anchors.get(spot.by), rng))
+            anchors |= {actor.name: actor for actor in actors}
+            yield from actors
+
+
+def _apart(spot: Spot, names: list[str], size: Size, anchor: Actor | None, rng: np.random.Generator) -> Iterator[Actor]:
+    """Things on the left and the right of the picture or of another thing."""
+    height, width = size
+    side = int(rng.choice([-1, 1]))
+    for name in names:
+        side = -side
+        meters, left, right = KINDS[name]
+        x, y = side * rng.uniform(*spot.x), rng.uniform(*spot.rows)  # type: ignore[misc]
+        if anchor:
+            front = name == "bottle"
+            x, y = anchor.x + x * anchor.scale, anchor.y - y * anchor.scale
+            scale = min(anchor.scale / KINDS[spot.by][0] * meters * (1.3 if front else 1.05), 0.8 * y)
+            yield Actor(name, x, y, scale, side > 0, anchor.y + 0.5 if front else y, spot.on)
+        else:
+            scale = min(height * spot.tallest, width * spot.fill / (left + right)) * rng.uniform(0.88, 1.08)
+            yield Actor(name, x % 1 * width, y * height, scale, side < 0, y * height, spot.on)
 
 
 def _line_up(spot: Spot, names: list[str], size: Size, horizon: int, rng: np.random.Generator) -> Iterator[Actor]:
     """Things side by side, sized by their meters, nearer ones lower and larger."""
     height, width = size
     kinds = np.array([KINDS[name] for name in names])
-    tall = np.ones(len(names)) if spot.even else np.maximum(kinds[:, 0], 0.28 * kinds[:, 0].max())
+    tall = np.maximum(kinds[:, 0], spot.least * kinds[:, 0].max())
     wide = tall * kinds[:, 1:].sum(axis=1)
-    scale = min(width * spot.fill * rng.uniform(0.85, 1.08) / wide.sum(), height * spot.tallest / tall.max(), height * spot.meter)
+    scale = min(height * spot.tallest / tall.max(), height * spot.meter)
+    scale = min(scale, width * spot.fill * rng.uniform(0.85, 1.08) / wide.sum())
     gap = (width - scale * wide.sum()) / (len(names) + 1)
     middles = np.cumsum(wide * scale + gap) - wide * scale / 2 + rng.uniform(-0.3, 0.3, len(names)) * max(gap, 12)
     for name, high, middle, (_, left, right) in zip(names, tall * scale, middles, kinds, strict=True):

@@ -7,17 +7,17 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 from PIL import Image
 
 from ..classes import VOC
+from ..codecs import encode_png
 from ..errors import SystemFault, UsageError
+from ..parallel import in_order
 from ..types import Size
 from .scenes import CASTS, VARIANTS, Composition, compose
 from .textures import tiles
@@ -31,42 +31,35 @@ FOLDERS = ("JPEGImages", "SegmentationClass", "SegmentationObject", "Annotations
 COMMON_SIZES: tuple[Size, ...] = ((375, 500),) * 12 + ((333, 500),) * 3 + ((334, 500), (332, 500), (335, 500))
 SMALL_SIZES: tuple[Size, ...] = ((281, 500), (300, 400), (318, 480), (240, 320))
 _PARTIAL = ".sample-partial-"
+Progress = Callable[[int, int | None], None]
 
 
-def sample(
-    path: str | os.PathLike[str], count: int = 64, seed: int = 0, *,
-    progress: Callable[[int, int | None], None] | None = None,
-) -> Path:  # fmt: skip
+def sample(path: str | os.PathLike[str], count: int = 64, seed: int = 0, *, progress: Progress | None = None) -> Path:
     """Paint a sample dataset into the folder `path` and return its `VOCdevkit/VOC2012`.
 
-    count: number of images, every fourth of them in `val`; from 40 on, all 20 classes are in both splits. seed: the same
-    seed gives the same bytes (with the same versions of NumPy and Pillow); a larger count only adds images. progress:
-    called in this thread with (images done, count). Most images are 375x500 (height, width); a few are upright or
-    smaller, and a few labels are stored as RGB colors instead of palette indices.
+    count: number of images, every fourth of them in `val`; from 40 on, all 20 classes are in both splits. seed: the
+    same seed gives the same bytes (with the same versions of NumPy, Pillow and zlib-ng); a larger count only adds images.
+    progress: called in this thread with (images done, count). Most images are 375x500 (height, width); a few are
+    upright or smaller, and a few labels are stored as RGB colors instead of palette indices.
 
     The folder must be new or empty, or hold this very sample, which is then left as it is. The dataset appears at once
     when all is written; an interrupted call leaves nothing behind. Raises UsageError `not-empty`, `not-a-folder` or
     `bad-argument`, SystemFault `cannot-write`. Thread-safe.
     """
-    if count < 1:
-        raise UsageError(f"count must be at least 1, got {count}", code="bad-argument")
-    if seed < 0:
-        raise UsageError(f"seed must not be negative, got {seed}", code="bad-argument")
+    for name, value, least in (("count", count, 1), ("seed", seed, 0)):
+        if value < least:
+            raise UsageError(f"{name} must be at least {least}, got {value}", code="bad-argument")
     root = Path(path)
     manifest = {"maker": "pixelwise.sample", "version": VERSION, "count": int(count), "seed": int(seed)}
     target = root / "VOCdevkit" / "VOC2012"
-    if _complete(target, manifest):
-        return target
     try:
-        _write(root, manifest, progress)
+        if not _complete(target, manifest):
+            _write(root, manifest, progress)
     except OSError as error:
-        if isinstance(error, SystemFault):
-            raise
         if not _complete(target, manifest):  # or another process was faster
-            raise SystemFault(
-                f"the sample cannot be written: {error.strerror or error}", code="cannot-write",
-                where=error.filename or root, fix="choose a folder that you may write to, with a few MB free",
-            ) from error  # fmt: skip
+            fix = "choose a folder that you may write to, with a few MB free"
+            message = f"the sample cannot be written: {error.strerror or error}"
+            raise SystemFault(message, code="cannot-write", where=error.filename or root, fix=fix) from error
     return target
 
 
@@ -81,18 +74,14 @@ def _complete(target: Path, manifest: dict[str, Any]) -> bool:
     return counts == {manifest["count"]}
 
 
-def _write(root: Path, manifest: dict[str, Any], progress: Callable[[int, int | None], None] | None) -> None:
-    if root.exists():
-        if not root.is_dir():
-            raise UsageError(
-                "is a file, not a folder", code="not-a-folder", where=root, fix="name a new or empty folder"
-            )
-        # What a killed call left behind does not count.
-        if any(not name.startswith(_PARTIAL) for name in os.listdir(root)):
-            raise UsageError(
-                "the folder is not empty, and it does not hold this very sample (count, seed and version)",
-                code="not-empty", where=root, fix="name a new or empty folder, or delete this one",
-            )  # fmt: skip
+def _write(root: Path, manifest: dict[str, Any], progress: Progress | None) -> None:
+    if root.exists() and not root.is_dir():
+        raise UsageError("is a file, not a folder", code="not-a-folder", where=root, fix="name a new or empty folder")
+    # What a killed call left behind does not count.
+    if root.exists() and any(not name.startswith(_PARTIAL) for name in os.listdir(root)):
+        message = "the folder is not empty, and it does not hold this very sample (count, seed and version)"
+        fix = "name a new or empty folder, or delete this one"
+        raise UsageError(message, code="not-empty", where=root, fix=fix)
     made = [folder for folder in (root, *root.parents) if not folder.exists()]
     root.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=root))
@@ -112,15 +101,11 @@ def _write(root: Path, manifest: dict[str, Any], progress: Callable[[int, int | 
         raise
 
 
-def _paint_all(voc: Path, count: int, seed: int, progress: Callable[[int, int | None], None] | None) -> None:
+def _paint_all(voc: Path, count: int, seed: int, progress: Progress | None) -> None:
     tiles()  # once here, or every thread would start by making its own
-    pool = ThreadPoolExecutor(min(os.cpu_count() or 1, 8, count), thread_name_prefix="pixelwise-sample")
-    try:
-        for done, _ in enumerate(pool.map(lambda index: _write_sample(voc, index, seed), range(count)), 1):
-            if progress is not None:
-                progress(done, count)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    for done, _ in enumerate(in_order(lambda index: _write_sample(voc, index, seed), range(count)), 1):
+        if progress is not None:
+            progress(done, count)
     for split, members in (("train", {False}), ("val", {True}), ("trainval", {False, True})):
         names = [name_of(index) for index in range(count) if in_val(index) in members]
         (voc / FOLDERS[4] / f"{split}.txt").write_bytes("".join(f"{name}\n" for name in names).encode())
@@ -166,34 +151,23 @@ def composition_of(index: int, seed: int) -> Composition:
 def _write_sample(voc: Path, index: int, seed: int) -> None:
     painted, name = composition_of(index, seed), name_of(index)
     Image.fromarray(painted.image).save(voc / "JPEGImages" / f"{name}.jpg", quality=JPEG_QUALITY)
-    for folder, label in (("SegmentationClass", painted.label), ("SegmentationObject", painted.instances)):
-        if folder == "SegmentationClass" and stored_as_rgb(index):
-            stored = Image.fromarray(VOC.decode(label))
-        else:
-            stored = Image.fromarray(label).convert("P")
-            stored.putpalette(VOC.palette.tobytes())
-        stored.save(voc / folder / f"{name}.png", optimize=True)
-    _annotation(painted, name).write(voc / "Annotations" / f"{name}.xml", encoding="utf-8")
+    label = encode_png(VOC.decode(painted.label)) if stored_as_rgb(index) else encode_png(painted.label, VOC.palette)
+    (voc / "SegmentationClass" / f"{name}.png").write_bytes(label)
+    (voc / "SegmentationObject" / f"{name}.png").write_bytes(encode_png(painted.instances, VOC.palette))
+    (voc / "Annotations" / f"{name}.xml").write_text(_annotation(painted, name), "utf-8")
 
 
-def _annotation(painted: Composition, name: str) -> ElementTree.ElementTree[Any]:
+def _annotation(painted: Composition, name: str) -> str:
     """VOC's XML: boxes with inclusive corners counted from 1."""
     height, width = painted.label.shape
-    root = ElementTree.Element("annotation")
-
-    def add(parent: ElementTree.Element, **texts: object) -> None:
-        for tag, text in texts.items():
-            ElementTree.SubElement(parent, tag).text = str(text)
-
-    add(root, folder="VOC2012", filename=f"{name}.jpg")
-    source = ElementTree.SubElement(root, "source")
-    add(source, database="pixelwise sample", annotation="painted", image="painted")
-    add(ElementTree.SubElement(root, "size"), width=width, height=height, depth=3)
-    add(root, segmented=1)
-    for kind, (x0, y0, x1, y1) in zip(painted.names, painted.boxes, strict=True):
-        cut = x0 == 0 or y0 == 0 or x1 == width or y1 == height
-        thing = ElementTree.SubElement(root, "object")
-        add(thing, name=kind, pose="Unspecified", truncated=int(cut), difficult=0)
-        add(ElementTree.SubElement(thing, "bndbox"), xmin=x0 + 1, ymin=y0 + 1, xmax=x1, ymax=y1)
-    ElementTree.indent(root)
-    return ElementTree.ElementTree(root)
+    things = "".join(
+        f"<object><name>{kind}</name><pose>Unspecified</pose><difficult>0</difficult>"
+        f"<truncated>{int(x0 == 0 or y0 == 0 or x1 == width or y1 == height)}</truncated>"
+        f"<bndbox><xmin>{x0 + 1}</xmin><ymin>{y0 + 1}</ymin><xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>\n"
+        for kind, (x0, y0, x1, y1) in zip(painted.names, painted.boxes, strict=True)
+    )
+    return (
+        f"<annotation>\n<folder>VOC2012</folder><filename>{name}.jpg</filename><segmented>1</segmented>\n"
+        "<source><database>pixelwise sample</database><annotation>painted</annotation><image>painted</image></source>\n"
+        f"<size><width>{width}</width><height>{height}</height><depth>3</depth></size>\n{things}</annotation>\n"
+    )
