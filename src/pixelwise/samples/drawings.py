@@ -26,9 +26,6 @@ import numpy as np
 
 from .painting import F32, F64, Canvas, Paint
 
-Words = list[tuple[str, list[list[float]]]]
-"""Words and the numbers after each, in groups divided by slashes."""
-
 
 class Row(NamedTuple):
     """A surface or, with the mark "@", a part; numbers: of a part, by word, "" for those that place it."""
@@ -57,21 +54,15 @@ def _row(text: str) -> Row:
     match = re.fullmatch(r"\s*(?:(\d+)%)?\s*(@?)([a-z|]+)([/?]?)\*?(\d*)(.*)", text, re.DOTALL)
     assert match, f"not a surface or part: {text}"
     chance, part, names, mark, tone, rest = match.groups()
-    words: Words = [("", [[]])]
-    for token in rest.split():
-        if token.isalpha():
-            words.append((token, [[]]))
-        elif token == "/":
-            words[-1][1].append([])
-        else:
-            words[-1][1][-1].append(float(token))
-    outlines, holes = ([], []) if part else _shapes(words[1:])
-    numbers = {word: groups[0] for word, groups in words}
+    words = [(word, [[float(number) for number in group.split()] for group in groups.split("/")])
+             for word, groups in re.findall(r"([a-z]*)([^a-z]*)", rest)]  # fmt: skip
+    outlines, holes = ([], []) if part else _shapes(words[1:-1])
+    numbers = {word: groups[0] for word, groups in words[:-1]}
     return Row(int(chance or 100) / 100, names.split("|"), part or mark, int(tone or 100) / 100, outlines, holes, numbers)
 
 
-def _shapes(words: Words) -> tuple[list[F64], list[F64]]:
-    """The outlines and the holes of a surface."""
+def _shapes(words: list[tuple[str, list[list[float]]]]) -> tuple[list[F64], list[F64]]:
+    """The outlines and the holes of a surface, from its words and the groups of numbers after each."""
     shapes: tuple[list[F64], list[F64]] = ([], [])
     last: list[F64] = []
     into = 0
@@ -149,7 +140,6 @@ class Pen:
     """
 
     canvas: Canvas
-    rng: np.random.Generator
     paints: Mapping[str, Paint]
     drawings: Drawings
     matrix: F64 = field(default_factory=lambda: np.eye(3))
@@ -164,8 +154,8 @@ class Pen:
     def draw(self, name: str) -> None:
         """Paint one of the drawings of that name, if there are any."""
         variants = self.drawings.get(name, [[]])
-        for row in variants[int(self.rng.integers(len(variants)))]:
-            if self.rng.random() >= row.chance:
+        for row in variants[int(self.canvas.rng.integers(len(variants)))]:
+            if self.canvas.rng.random() >= row.chance:
                 continue
             if row.mark == "@":
                 for pen in self._copies(row.numbers):
@@ -175,15 +165,15 @@ class Pen:
                     self._fill(row, shapes)
 
     def _fill(self, row: Row, outlines: list[F64]) -> None:
-        name = row.names[int(self.rng.integers(len(row.names)))]
+        name = row.names[int(self.canvas.rng.integers(len(row.names)))]
         if row.mark == "?" or name not in self.picked:
-            self.picked[name] = self.paints[name].pick(self.rng)
+            self.picked[name] = self.paints[name].pick(self.canvas.rng)
         colors, tone = self.picked[name], self.tone * row.tone
         colors = colors * tone if tone <= 1 else 255 - (255 - colors) / tone
         colors = (colors[::-1] if row.mark == "/" else colors).astype(np.float32)
         shapes, holes = ([self._pixels(shape) for shape in group] for group in (outlines, row.holes))
         grown = abs(np.linalg.det(self.matrix[:2, :2])) ** 0.5 / 3
-        self.canvas.fill(self.rng, self.paints[name], colors, grown, shapes, holes)
+        self.canvas.fill(self.paints[name], colors, grown, shapes, holes)
 
     def _pixels(self, shape: F64) -> F64:
         moved = shape @ self.matrix[:, :2].T + self.matrix[:, 2]
@@ -194,17 +184,17 @@ class Pen:
         if "on" in numbers:
             yield replace(self, matrix=self.matrix @ _onto(np.reshape(numbers["on"], (4, 2))))
             return
-        x, y, size = numbers[""] + [0.0, 0.0, 100.0][len(numbers[""]) :]
+        x, y, size = [*numbers.get("", []), *(0, 0, 100)[len(numbers.get("", [])) :]]
         tone, light = self.tone * numbers.get("tone", [100])[0] / 100, 1.0
         count, *reach = numbers.get("scatter", [1])
         for _ in range(int(count)):
-            turn = numbers.get("turn", [0])[0] + numbers.get("sway", [0])[0] * self.rng.uniform(-1, 1)
+            turn = numbers.get("turn", [0])[0] + numbers.get("sway", [0])[0] * self.canvas.rng.uniform(-1, 1)
             place = _placed(x, y, size / 100, turn, "flip" in numbers)
             if reach:
-                angle, far = self.rng.uniform(0, 2 * np.pi), self.rng.uniform() ** 0.5
+                angle, far = self.canvas.rng.uniform(0, 2 * np.pi), self.canvas.rng.uniform() ** 0.5
                 dx, dy = far * np.cos(angle), far * np.sin(angle)
-                place = _placed(reach[0] * dx, reach[1] * dy) @ place @ _placed(size=self.rng.uniform(0.75, 1.1))
-                light = 0.85 + 0.25 * dy + self.rng.uniform(-0.1, 0.1)
+                place = _placed(reach[0] * dx, reach[1] * dy) @ place @ _placed(size=self.canvas.rng.uniform(0.75, 1.1))
+                light = 0.85 + 0.25 * dy + self.canvas.rng.uniform(-0.1, 0.1)
             yield replace(self, matrix=self.matrix @ place, tone=tone * light)
 
 

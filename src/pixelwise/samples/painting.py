@@ -30,10 +30,9 @@ class Paint:
 
     colors: "RRGGBB RRGGBB/RRGGBB ...", of which each thing gets one; after the slash a second color, which covers the
     `share` of the surface on which the tile `pattern` is highest. texture, contrast, scale: noise tile, its strength as
-    a share of brightness, its size. round: from 0, flat, to 1, as full as a ball. gloss: strength of the highlight.
-    fade: how much darker the bottom is than the top. size: of the pattern, for a thing 300 pixels high. opacity: how
-    much it hides of what is behind it (glass and spokes still count as the thing). grows: the texture's size follows
-    the thing's, too.
+    a share of brightness, its size. round: from 0, flat, to 1, as full as a ball. gloss: of the highlight. fade: how
+    much darker the bottom is than the top. size: of the pattern, for a thing 300 pixels high. opacity: how much it hides
+    (glass and spokes still count as the thing). grows: the texture's size follows the thing's, too.
     """
 
     colors: str
@@ -66,14 +65,16 @@ class Canvas:
     cover: (H, W) float32, coverage of the object being painted. light: towards the light, x, y down, z to the viewer.
     """
 
-    def __init__(self, height: int, width: int, light: F64) -> None:
+    def __init__(self, height: int, width: int, rng: np.random.Generator) -> None:
         self.pixels = np.zeros((height, width, 3), np.float32)
         self.owner = np.zeros((height, width), np.uint8)
         self.cover = np.zeros((height, width), np.float32)
-        self.light = (light / np.linalg.norm(light)).astype(np.float32)
+        self.rng = rng
+        self.mood = MOODS[rng.choice(4, p=(0.35, 0.3, 0.2, 0.15))]
+        light = np.array([rng.choice([-1, 1]) * rng.uniform(0.25, 0.6), -rng.uniform(0.55, 0.9), 0.75], np.float32)
+        self.light = light / np.linalg.norm(light)
 
-    def fill(self, rng: np.random.Generator, paint: Paint, colors: F32, grown: float, outlines: list[F64],
-             holes: list[F64]) -> None:  # fmt: skip
+    def fill(self, paint: Paint, colors: F32, grown: float, outlines: list[F64], holes: list[F64]) -> None:
         """Paint the union of the outlines less the holes; all in pixels, y down. grown: the scale of patterns."""
         every = np.concatenate(outlines)
         size = np.array(self.owner.shape[::-1])
@@ -84,7 +85,7 @@ class Canvas:
         if x1 <= x0 or y1 <= y0:
             return
         alpha = _coverage([shape - low for shape in outlines], [shape - low for shape in holes], high - low)
-        surface = self._surface(rng, paint, colors, grown, alpha, outlines[0])
+        surface = self._surface(paint, colors, grown, alpha, outlines[0])
         inside = (slice(y0 - low[1], y1 - low[1]), slice(x0 - low[0], x1 - low[0]))
         alpha, surface = alpha[inside], surface[inside]
         target, cover = self.pixels[y0:y1, x0:x1], self.cover[y0:y1, x0:x1]
@@ -93,20 +94,20 @@ class Canvas:
         target += surface
         cover += alpha * (1 - cover)
 
-    def _surface(self, rng: np.random.Generator, paint: Paint, colors: F32, grown: float, alpha: F32, shape: F64) -> F32:
+    def _surface(self, paint: Paint, colors: F32, grown: float, alpha: F32, shape: F64) -> F32:
         height, width = alpha.shape
         scale = paint.scale * (grown if paint.grows else 1)
         if paint.texture in ("fur", "wood") and height > width:  # the grain runs along a leg
-            shade = cut(rng, paint.texture, width, height, scale).T * paint.contrast
+            shade = cut(self.rng, paint.texture, width, height, scale).T * paint.contrast
         else:
-            shade = cut(rng, paint.texture, height, width, scale) * paint.contrast
+            shade = cut(self.rng, paint.texture, height, width, scale) * paint.contrast
         shade += np.linspace(1 + paint.fade / 2, 1 - paint.fade / 2, height, dtype=np.float32)[:, None]
         facing = _relief(alpha, shape, paint.round, self.light) if paint.round and min(height, width) > 4 else None
         if facing is not None:  # 0.45 of the light comes from all sides; a flat surface keeps its color
             shade *= np.clip(0.45 + 0.55 / self.light[2] * facing, 0.3, 1.45)
         surface: F32 = shade[..., None] * colors[0]
         if paint.share:
-            pattern = cut(rng, paint.pattern, height, width, paint.size * grown)
+            pattern = cut(self.rng, paint.pattern, height, width, paint.size * grown)
             level = np.quantile(pattern[::4, ::4], 1 - paint.share)
             share = np.clip((pattern - np.float32(level)) * 6 + np.float32(0.5), 0, 1)
             surface += (share * shade)[..., None] * (colors[1] - colors[0])
@@ -148,14 +149,14 @@ def _relief(alpha: F32, shape: F64, fullness: float, light: F32) -> F32:
     return np.asarray(np.maximum(light[2] - light[0] * dx - light[1] * dy, 0) / np.sqrt(1 + dx * dx + dy * dy))
 
 
-def sky(canvas: Canvas, rng: np.random.Generator, mood: F32, horizon: int) -> None:
+def sky(canvas: Canvas, horizon: int) -> None:
     """Sky from the top to row `horizon`, its clouds smaller towards the horizon."""
-    zenith, low, cloud, _, (cover, _, _) = mood
+    zenith, low, cloud, _, (cover, _, _) = canvas.mood
     width = canvas.owner.shape[1]
     base = zenith + np.linspace(0, 1, horizon, dtype=np.float32)[:, None, None] ** np.float32(0.8) * (low - zenith)
     # A level ceiling of clouds, three times as far away at the horizon as at the top.
     slope, across, along = -0.67 / horizon, 0.34 * 500 / width, 180.0
-    middle, start = SIDE / 2, float(rng.uniform(-170, 60))
+    middle, start = SIDE / 2, float(canvas.rng.uniform(-170, 60))
     view = (across, middle * slope, middle - across * width / 2, 0, start * slope, along + start, 0, slope)
     seen = tiles()["cloud"][1].transform((width, horizon), Image.Transform.PERSPECTIVE, view, Image.Resampling.BILINEAR)
     puff = np.asarray(seen, np.float32)[..., None]
@@ -163,20 +164,20 @@ def sky(canvas: Canvas, rng: np.random.Generator, mood: F32, horizon: int) -> No
     canvas.pixels[:horizon] = base + share * (cloud * (0.94 + 0.05 * np.clip(puff, -1, 1)) - base)
 
 
-def ground(canvas: Canvas, rng: np.random.Generator, paint: Paint, horizon: int, top: int) -> None:
+def ground(canvas: Canvas, paint: Paint, horizon: int, top: int) -> None:
     """A level plane from row `top` to the bottom that vanishes at row `horizon`; the second color is the far one."""
     height, width = canvas.owner.shape
-    near, far = paint.pick(rng)
+    near, far = paint.pick(canvas.rng)
     rows = np.arange(top, height, dtype=np.float32)
     depth = (height - horizon) / (rows - horizon + 1)
     across = (np.arange(width, dtype=np.float32) - width / 2) * depth[:, None] / np.float32(paint.scale) + SIDE / 2
-    along = depth * np.float32(220 / paint.scale) + np.float32(rng.integers(300))
+    along = depth * np.float32(220 / paint.scale) + np.float32(canvas.rng.integers(300))
     # Beyond its edge the tile goes on as its mirror image.
     u, v = (SIDE - 1 - abs(at.astype(np.int32) % (2 * SIDE - 2) - (SIDE - 1)) for at in (across, along))
     noise = tiles()[paint.texture][0].ravel().take(v[:, None] * SIDE + u)
     # Far rows skip over many texels: fade the texture there instead of showing an alias of it.
     noise *= (np.float32(paint.contrast) * np.minimum(1, 2.2 * max(paint.scale, 1) / depth))[:, None]
-    noise += 0.05 * cut(rng, "rough", height - top, width)
+    noise += 0.05 * cut(canvas.rng, "rough", height - top, width)
     nearness = ((rows - horizon) / (height - horizon))[:, None, None]
     canvas.pixels[top:] = (far + nearness * (near - far)) * (1 + noise)[..., None]
 
@@ -202,12 +203,12 @@ def shadow(canvas: Canvas, x: float, y: float, rx: float, ry: float) -> None:
     canvas.pixels[y0:y1, x0:x1] *= (1 - 0.6 * np.exp(-1.6 * (down[:, None] + across) ** 1.3))[..., None]
 
 
-def mirror(canvas: Canvas, rng: np.random.Generator, y: int) -> None:
+def mirror(canvas: Canvas, y: int) -> None:
     """Mirror the object that is being painted at row `y` into the water below, broken by ripples."""
     height, width = canvas.owner.shape
     deep = min(height - y, int(y / 1.25))
     down = np.arange(deep, dtype=np.float32)[:, None]
-    sway = cut(rng, "ripple", deep, width, 0.5) * (1 + 0.06 * down)
+    sway = cut(canvas.rng, "ripple", deep, width, 0.5) * (1 + 0.06 * down)
     rows = np.clip(y - 1 - 1.25 * down + sway, 0, y - 1).astype(int)
     columns = np.clip(np.arange(width) + 2 * sway, 0, width - 1).astype(int)
     share = canvas.cover[rows, columns] * (1 - canvas.cover[y : y + deep]) * (0.6 - 0.6 * down / deep)
@@ -215,12 +216,12 @@ def mirror(canvas: Canvas, rng: np.random.Generator, y: int) -> None:
     area += share[..., None] * (canvas.pixels[rows, columns] * np.float32(0.8) - area)
 
 
-def develop(canvas: Canvas, rng: np.random.Generator, mood: F32) -> U8:
+def develop(canvas: Canvas) -> U8:
     """The camera: lens softness, exposure, tint, vignette and sensor noise. (H, W, 3) uint8."""
     height, width = canvas.owner.shape
-    light = canvas.pixels
+    light, rng = canvas.pixels, canvas.rng
     soften(light, rng.uniform(0.45, 0.65))
-    light *= mood[3] * np.float32(rng.uniform(0.96, 1.16))
+    light *= canvas.mood[3] * np.float32(rng.uniform(0.96, 1.16))
     y, x = (np.linspace(-1, 1, n, dtype=np.float32) ** 2 for n in (height, width))
     light *= (1 - np.float32(rng.uniform(0.05, 0.14)) * (x + y[:, None]))[..., None]
     grain = np.float32(rng.uniform(3.2, 5.5))

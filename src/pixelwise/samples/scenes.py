@@ -90,13 +90,16 @@ sleeper: wood*55 poly 300,5 312,4.6 330,-10 314,-9.5
 """
 """In these drawings 100 is the height of the picture, x = 0 its middle, and y = 0 the row where the ground begins."""
 DRAWINGS = parse(things.THINGS + SCENERY)
+LIFTS = {"livingtvmonitor": 0.54}
+"""How far such a thing in such a place is above where it would stand, in its heights."""
+
 
 class Spot(NamedTuple):
     """Where things stand: side by side, or at `x`.
 
     rows: of their feet, as shares of the height. tallest: the height of the tallest, and meter: the most that a meter
     may take, as such shares. fill: how much of the width they take. least: the height of the others as a share of the
-    tallest. lift: how far above the rows, in their heights. x: as shares of the width, from the left and from the right
+    tallest. x: as shares of the width, from the left and from the right
     in turns. by: the thing from whose foot x and rows are measured, in its heights.
     """
 
@@ -105,7 +108,6 @@ class Spot(NamedTuple):
     fill: float = 1.0
     meter: float = 9.0
     least: float = 0.28
-    lift: float = 0.0
     x: tuple[float, float] | None = None
     by: str = ""
     on: str = "land"
@@ -122,11 +124,6 @@ class Place(NamedTuple):
     grounds: dict[str, float]
     spots: dict[str, Spot]
     rise: float = 0.0
-    indoors: bool = False
-
-    def spot(self, name: str) -> Spot:
-        """The spot of a class."""
-        return self.spots.get(name, self.spots[""])
 
 
 FLYING = Spot((0.14, 0.28), 0.15, on="air")
@@ -135,20 +132,20 @@ BACK = Spot((0.74, 0.84), 0.5)
 
 PLACES = {
     "sky": Place((1, 1), {}, {"": Spot((0.6, 0.8), 0.5, on="air")}),
-    "lowland": Place((0.84, 0.94), {"pasture": 0}, {"": FLYING, "aeroplane": Spot((0.55, 0.75), 0.4, on="air")}),
+    "lowland": Place((0.84, 0.94), {"pasture": 0}, {"": FLYING, "aeroplane": Spot((0.55, 0.75), 0.3, 0.9, on="air")}),
     "airfield": Place((0.42, 0.5), {"pasture": 0, "concrete": 0.12}, {"": Spot((0.7, 0.82), 0.5), "person": ONLOOKER}, 0.2),
     "meadow": Place((0.3, 0.45), {"pasture": 0}, {"": Spot((0.78, 0.95)), "bird": FLYING}),
     "water": Place((0.38, 0.5), {"lake": 0}, {"": Spot((0.66, 0.84), 0.62, 0.9, on="water"), "bird": FLYING}),
     "street": Place((0.54, 0.62), {"paving": 0, "asphalt": 0.08}, {"": Spot((0.78, 0.95), 0.66, 1.2, 0.26)}, 0.2),
     "railway": Place((0.4, 0.48), {"pasture": 0}, {"train": Spot((0.74, 0.8), 0.5, 1.3, x=(0.62, 0.76)), "": ONLOOKER}),
     "patio": Place((0.55, 0.66), {"paving": 0}, {"": Spot((0.82, 0.95), 0.68, 0.95)}, 0.28),
-    "living": Place((0.6, 0.68), {"parquet": 0}, {"": Spot((0.9, 0.98), 0.74, 0.9, 0.42), "sofa": BACK, "chair": BACK,
-                                                 "tvmonitor": BACK._replace(lift=0.54)}, 0.25, indoors=True),
+    "living": Place((0.6, 0.68), {"parquet": 0}, {"sofa": BACK, "chair": BACK, "tvmonitor": BACK,
+                                                 "": Spot((0.9, 0.98), 0.74, 0.9, 0.42)}, 0.25),
     "dining": Place((0.52, 0.6), {"parquet": 0}, {
         "diningtable": Spot((0.88, 0.94), 0.42, 0.57, x=(0.44, 0.56)),
         "bottle": Spot((0.68, 0.8), x=(0.08, 0.3), by="diningtable"),
         "chair": Spot((-0.08, 0.16), x=(1.05, 1.3), by="diningtable"),
-        "": Spot((0.3, 0.3), x=(0, 0.5), by="diningtable")}, 0.25, indoors=True),
+        "": Spot((0.3, 0.3), x=(0, 0.5), by="diningtable")}, 0.25),
     "counter": Place((0.62, 0.72), {"worktop": 0}, {"": Spot((0.8, 0.93), 0.62, least=1.0)}, 0.33),
 }
 
@@ -180,8 +177,8 @@ VARIANTS = (
 
 
 class Composition(NamedTuple):
-    """image: (H, W, 3) uint8. label, instances: (H, W) uint8, void 255. names: of instance k + 1. boxes: its visible
-    part without the void border, (x0, y0, x1, y1), half open.
+    """image: (H, W, 3) uint8. label, instances: (H, W) uint8, void 255. names, boxes: of instance k + 1; a box is
+    (x0, y0, x1, y1), half open, of the visible part without the void border.
     """
 
     image: U8
@@ -226,16 +223,16 @@ def _paint(where: str, names: list[str], size: Size, rng: np.random.Generator) -
     edge = int(height * rng.uniform(*place.edge))
     horizon = edge - int(height * place.rise)
     scenery = pen.at(width / 2, edge, height)
-    if not place.indoors:
-        painting.sky(canvas, rng, mood, edge)
+    painting.sky(canvas, rng, mood, edge)
     scenery.draw(where)
     for paint, below in place.grounds.items():
         painting.ground(canvas, rng, PAINTS[paint], horizon, edge + int(below * height))
     scenery.draw(where + "marks")
-    if place.indoors:  # light falls in from one side
+    if place.rise > 0.2:  # a room, into which light falls from one side
         canvas.pixels *= np.linspace(1.12, 0.8, width, dtype=np.float32)[:: rng.choice([-1, 1]), None]
     painting.soften(canvas.pixels, 0.9)
     actors = sorted(_actors(place, names, size, horizon, rng), key=lambda actor: actor.depth)
+    actors = [actor._replace(y=actor.y - LIFTS.get(where + actor.name, 0) * actor.scale) for actor in actors]
     for actor in actors:
         pen.at(actor.x, actor.y, actor.scale, actor.flip).draw(where + actor.name)
     canvas.cover[:] = 0  # the scenery belongs to no object
@@ -250,16 +247,13 @@ def _actors(place: Place, names: list[str], size: Size, horizon: int, rng: np.ra
     """Where everything stands."""
     groups: dict[Spot, list[str]] = {}
     for index in rng.permutation(len(names)):
-        groups.setdefault(place.spot(names[index])._replace(lift=0), []).append(names[index])
-    anchors: dict[str, Actor] = {}
+        groups.setdefault(place.spots.get(names[index], place.spots[""]), []).append(names[index])
+    done: dict[str, Actor] = {}
     for spot in sorted(groups, key=lambda spot: spot.by):
-        if spot.x is None:
-            for actor in _line_up(spot, groups[spot], size, horizon, rng):
-                yield actor._replace(y=actor.y - place.spot(actor.name).lift * actor.scale)
-        else:
-            actors = list(_apart(spot, groups[spot], size, anchors.get(spot.by), rng))
-            anchors |= {actor.name: actor for actor in actors}
-            yield from actors
+        apart = _apart(spot, groups[spot], size, done.get(spot.by), rng)
+        for actor in apart if spot.x else _line_up(spot, groups[spot], size, horizon, rng):
+            done[actor.name] = actor
+            yield actor
 
 
 def _apart(spot: Spot, names: list[str], size: Size, anchor: Actor | None, rng: np.random.Generator) -> Iterator[Actor]:
