@@ -54,24 +54,21 @@ water: @hills tone 90; 60% @tree 0,-1 9 tone 120 scatter 24 80,.3
 street: @tree 0,1 55 tone 105 scatter 6 75,1; @tree 0,0 22 scatter 12 80,.5
 street: @house -92,0 62; @house -55,0 62; @house -18,0 62; @house 19,0 62; @house 56,0 62
 house: plaster? box 0,0 58,108; plaster*60 box -1,106 59,110; plaster*125 box 4,22 16,39 repeat 3 19,0 repeat 4 0,21;
-  pane?*85 box 5,23.5 15,37.5 repeat 3 19,0 repeat 4 0,21; white box 9.6,23.5 10.4,37.5 repeat 3 19,0 repeat 4 0,21;
-  @shop
+  pane?*85 box 5,23 15,37 repeat 3 19,0 repeat 4 0,21; white box 9.6,23 10.4,37 repeat 3 19,0 repeat 4 0,21; @shop
 house: brick? box 0,0 58,92; brick*60 box -1,90 59,94; brick*150 box 5,22 19,40 repeat 2 28,0 repeat 3 0,23; pane?*85
     box 6.5,23.5 17.5,38.5 repeat 2 28,0 repeat 3 0,23; white box 6.5,30.6 17.5,31.4 repeat 2 28,0 repeat 3 0,23; @shop
-shop: fabric? box 2,0 56,19; pane? box 5,3 37,12 box 41,1 52,12; white box 9,14 12,17 repeat 7 5,0; 50% pillow? poly
-    3,14.5 55,14.5 57,9.5 1,9.5
+shop: fabric? box 2,0 56,19; pane? box 5,3 37,12 box 41,1 52,12; white box 9,14 12,17 repeat 7 5,0; 50% pillow poly
+    3,14 55,14 57,9 1,9
 shop: fabric? box 6,0 17,16 box 40,0 51,16; pane? box 22,4 35,16
 streetmarks: white*80 box -80,-9.5 80,-7.8 box -90,-30 -71,-28.3 repeat 6 32,0
 living: wallpaper|wall|wall box -80,-1 80,110; white box -80,-1 80,3; @furniture
 furniture: @window -43,0; @picture 8,36; @picture 27,36; 50% @picture 46,37
 furniture: @window 43,0; @picture -46,36; @picture -27,36; 50% @picture -8,37
 window: white box -14,13 14,54; day box -12.5,15 12.5,53; hedge oval 0,16 15 9 0 9 1 less box -20,-20 20,15; white box
-    -.6,15 .6,53 box -12.5,33 12.5,34.2 box -16,11 16,13.5; @curtain -13,0; @curtain 13,0 flip
-curtain: fabric*80 bar 3 3.6 / 3.5,55 3,9; fabric bar 3 3.6 / 1,55 .5,9; fabric*85 bar 3 3.6 / -1.5,55 -2,9; fabric bar
-    3 3.6 / -4,55 -4.5,9
-window: wood*60 box -12,12 12,52; fabric? box -11,43.2 -8.7,49.2 repeat 9 2.45,0 box -11,33.2 -8.7,40 repeat 9 2.45,0
-    box -11,23.2 -8.7,29 repeat 9 2.45,0 box -11,13.2 -8.7,19.6 repeat 9 2.45,0; wood box -13,51 13,53 box -13,11
-    13,12.2 repeat 4 0,10 box -13,11 -11.6,53 mirror
+    -.6,15 .6,53 box -12,33 12,34 box -16,11 16,13; @curtain -13,0; @curtain 13,0 flip
+curtain: fabric*80 bar 3 3.6 / 3,55 3,9 repeat 2 -5,0; fabric bar 3 3.6 / .5,55 .5,9 repeat 2 -5,0
+window: wood*60 box -12,12 12,52; fabric? box -11,13 -8.7,20 repeat 9 2.45,0 repeat 4 0,10; wood box -13,51 13,53 box
+    -13,11 13,12.2 repeat 4 0,10 box -13,11 -11.6,53 mirror
 picture: wood? box -8,-6 8,6; art? box -7,-5 7,5
 picture: wood? box -6,-7 6,7; art? box -5,-6 5,6
 livingmarks: 60% rug oval 0,-19 46 10
@@ -84,8 +81,8 @@ airfieldmarks: amber*85 poly -80,-30 80,-32 80,-30.5 -80,-28
 livingtvmonitor: wood*80 box -98,-54 98,-4; wood box -94,-49 -2,-9 1 mirror; wood*115 poly -94,6 94,6 102,-4 -102,-4;
   dark box 5,-34 8,-26 mirror
 railwaytrain: asphalt*150 poly -700,36 320,2 320,-50 -700,30; @sleeper; @sleeper -40,1.9 94.3; @sleeper -75,3.6 89.3;
-  @sleeper -107,5.2 84.7; @sleeper -136,6.6 80.6; @sleeper -162,7.9 76.9; @sleeper -186,9.0 73.5; metal poly -700,34
-    320,-5 320,-9 -700,33.5 poly -700,33 320,-26 320,-31 -700,32.5
+  @sleeper -107,5.2 84.7; @sleeper -136,6.6 80.6; @sleeper -162,7.9 76.9; metal poly -700,34 320,-5 320,-9 poly -700,33
+    320,-26 320,-31
 sleeper: wood*55 poly 300,5 312,4.6 330,-10 314,-9.5
 """
 """In these drawings 100 is the height of the picture, x = 0 its middle, and y = 0 the row where the ground begins."""
@@ -216,17 +213,15 @@ def compose(cast: str, size: Size, seed: tuple[int, ...]) -> Composition:
 def _paint(where: str, names: list[str], size: Size, rng: np.random.Generator) -> Composition | None:
     height, width = size
     place = PLACES[where]
-    mood = painting.MOODS[rng.choice(4, p=(0.35, 0.3, 0.2, 0.15))]
-    light = np.array([rng.choice([-1, 1]) * rng.uniform(0.25, 0.6), -rng.uniform(0.55, 0.9), 0.75])
-    canvas = painting.Canvas(height, width, light)
-    pen = Pen(canvas, rng, PAINTS, DRAWINGS)
+    canvas = painting.Canvas(height, width, rng)
+    pen = Pen(canvas, PAINTS, DRAWINGS)
     edge = int(height * rng.uniform(*place.edge))
     horizon = edge - int(height * place.rise)
     scenery = pen.at(width / 2, edge, height)
-    painting.sky(canvas, rng, mood, edge)
+    painting.sky(canvas, edge)
     scenery.draw(where)
     for paint, below in place.grounds.items():
-        painting.ground(canvas, rng, PAINTS[paint], horizon, edge + int(below * height))
+        painting.ground(canvas, PAINTS[paint], horizon, edge + int(below * height))
     scenery.draw(where + "marks")
     if place.rise > 0.2:  # a room, into which light falls from one side
         canvas.pixels *= np.linspace(1.12, 0.8, width, dtype=np.float32)[:: rng.choice([-1, 1]), None]
@@ -240,7 +235,7 @@ def _paint(where: str, names: list[str], size: Size, rng: np.random.Generator) -
         _perform(pen, actor)
         canvas.owner[canvas.cover >= 0.5] = number
         canvas.cover[:] = 0
-    return _finish(painting.develop(canvas, rng, mood), canvas.owner, [actor.name for actor in actors])
+    return _finish(painting.develop(canvas), canvas.owner, [actor.name for actor in actors])
 
 
 def _actors(place: Place, names: list[str], size: Size, horizon: int, rng: np.random.Generator) -> Iterator[Actor]:
@@ -302,10 +297,10 @@ def _perform(pen: Pen, actor: Actor) -> None:
         shift = (right - left) / 2 * (-1 if flip else 1) - 0.12 * pen.canvas.light[0]
         deep = min(max(scale * 0.05, reach * 0.08), scale * 0.09)
         painting.shadow(pen.canvas, x + shift * scale, y - 0.02 * scale, reach, deep)
-    turn = pen.rng.uniform(-9, 9) if on == "air" else 0.0
+    turn = pen.canvas.rng.uniform(-9, 9) if on == "air" else 0.0
     pen.at(x, y, scale, flip, turn).draw("flyingbird" if (name, on) == ("bird", "air") else name)
     if on == "water":
-        painting.mirror(pen.canvas, pen.rng, round(y))
+        painting.mirror(pen.canvas, round(y))
 
 
 def _finish(image: U8, owner: U8, names: list[str]) -> Composition | None:
