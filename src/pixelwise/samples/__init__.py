@@ -1,9 +1,6 @@
 """A sample dataset in the layout of Pascal VOC2012, painted on the spot: nothing to download.
 
-Its pictures are painted scenes with all 20 VOC classes, for demonstrations, tests and measurements. They do not replace
-photographs.
+Its scenes with all 20 VOC classes serve demonstrations, tests and measurements. They do not replace photographs.
 """
 
 from .tree import sample as sample
-
-__all__ = ["sample"]

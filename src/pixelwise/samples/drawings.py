@@ -45,8 +45,9 @@ Drawings = Mapping[str, list[list[Row]]]
 def parse(text: str) -> Drawings:
     """The drawings of a text, by name."""
     drawings: dict[str, list[list[Row]]] = {}
-    for name, rows in re.findall(r"^(\w+):([^:]*)$", text, re.MULTILINE):
-        drawings.setdefault(name, []).append([_row(row.replace(",", " ")) for row in rows.split(";")])
+    for names, rows in re.findall(r"^([\w|]+):([^:]*)$", text, re.MULTILINE):
+        for name in names.split("|"):
+            drawings.setdefault(name, []).append([_row(row.replace(",", " ")) for row in rows.split(";")])
     return drawings
 
 

@@ -13,7 +13,6 @@ from . import painting, things
 from .drawings import Pen, parse
 from .painting import Paint
 
-VOID = 255
 VOID_WIDTH = 5
 """Pixels between two labeled regions, as in VOC2012."""
 MIN_PIXELS = 80
@@ -28,7 +27,6 @@ PAINTS = things.PAINTS | {
     "wall": Paint("cec4b2 b0beba c4b0a0 a4b0c0 d6ceba 96a08c", "rough", 0.016, fade=0.12),
     "wallpaper": Paint("cec4b2/bab0a0 b0beba/9eaba7 c4b0a0/b09e90 a4b0c0/949eae 96a08c/87907e", "rough", 0.016,
                        pattern="bands", share=0.5, size=1.8),
-    "kitchen": Paint("c4cec8 cec0aa b0bac8", "tiles", 0.07, 0.9),
     "art": Paint("5a8a8a/c8a880 a86a5a/e0d0a0 6a6a9a/b8c0c8 7a8a5a/d8c8a8", "spots", 0.1, 0.4, pattern="cloud", share=0.45),
     "rug": Paint("a03c38/be6a60 465a78/7a8ca6 beaa82/d8c8a6", "weave", 0.12, pattern="checks", share=0.5, size=1.2),
     # Grounds: near and far color.
@@ -46,10 +44,9 @@ hills: hill blob -95,-3 -80,10 -60,5 -38,16 -15,9 8,18 30,8 52,14 74,6 95,-3
 hills: hill blob -95,-3 -78,4 -55,12 -30,7 -5,5 18,11 42,19 66,9 95,-3
 tree: wood*55 bar 7 10 / 0,50 0,0; foliage oval -16,52 22 19 0 11 5; foliage oval 17,50 22 19 0 11 5; foliage oval 0,72
     26 22 0 12 5
-railway: @meadow
-meadow: @hills; 70% @tree 0,-1 22 tone 115 scatter 8 80,.5
+meadow|railway: @hills; 70% @tree 0,-1 22 tone 115 scatter 8 80,.5
 meadowmarks: 50% wood*90 box -80,-7 80,-6 box -80,-3 80,-2 box -76,-10.5 -75,-1 repeat 11 15,0
-lowland: @tree 0,-1 11 tone 125 scatter 22 80,.3
+lowland|airfield: @tree 0,-1 11 tone 125 scatter 22 80,.3
 water: @hills tone 90; 60% @tree 0,-1 9 tone 120 scatter 24 80,.3
 street: @tree 0,1 55 tone 105 scatter 6 75,1; @tree 0,0 22 scatter 12 80,.5
 street: @house -92,0 62; @house -55,0 62; @house -18,0 62; @house 19,0 62; @house 56,0 62
@@ -61,22 +58,18 @@ shop: fabric? box 2,0 56,19; pane? box 5,3 37,12 box 41,1 52,12; white box 9,14 
     3,14 55,14 57,9 1,9
 shop: fabric? box 6,0 17,16 box 40,0 51,16; pane? box 22,4 35,16
 streetmarks: white*80 box -80,-9.5 80,-7.8 box -90,-30 -71,-28.3 repeat 6 32,0
-living: wallpaper|wall|wall box -80,-1 80,110; white box -80,-1 80,3; @furniture
-furniture: @window -43,0; @picture 8,36; @picture 27,36; 50% @picture 46,37
-furniture: @window 43,0; @picture -46,36; @picture -27,36; 50% @picture -8,37
-window: white box -14,13 14,54; day box -12.5,15 12.5,53; hedge oval 0,16 15 9 0 9 1 less box -20,-20 20,15; white box
-    -.6,15 .6,53 box -12,33 12,34 box -16,11 16,13; @curtain -13,0; @curtain 13,0 flip
+living|dining: wallpaper|wall|wall box -80,-1 80,110; white box -80,-1 80,3; @window -43,0; @picture 8,36; @picture
+    27,36; 50% @picture 46,37
+window: white box -14,13 14,54; pane*160 box -12.5,15 12.5,53; hedge oval 0,16 15 9 0 9 1 less box -20,-20 20,15;
+  white box -.6,15 .6,53 box -12,33 12,34 box -16,11 16,13; @curtain -13,0; @curtain 13,0 flip
 curtain: fabric*80 bar 3 3.6 / 3,55 3,9 repeat 2 -5,0; fabric bar 3 3.6 / .5,55 .5,9 repeat 2 -5,0
 window: wood*60 box -12,12 12,52; fabric? box -11,13 -8.7,20 repeat 9 2.45,0 repeat 4 0,10; wood box -13,51 13,53 box
     -13,11 13,12.2 repeat 4 0,10 box -13,11 -11.6,53 mirror
 picture: wood? box -8,-6 8,6; art? box -7,-5 7,5
 picture: wood? box -6,-7 6,7; art? box -5,-6 5,6
-livingmarks: 60% rug oval 0,-19 46 10
-dining: @living
-diningmarks: @livingmarks
+livingmarks|diningmarks: 60% rug oval 0,-19 46 10
 patio: brick|plaster box -80,-1 80,110; 30% hedge oval 0,0 95 24 0 70 1.5; 40% hedge oval 0,0 95 12 0 80 1.2
-counter: kitchen|wall box -80,-1 80,110
-airfield: @lowland
+counter: paving|wall box -80,-1 80,110
 airfieldmarks: amber*85 poly -80,-30 80,-32 80,-30.5 -80,-28
 livingtvmonitor: wood*80 box -98,-54 98,-4; wood box -94,-49 -2,-9 1 mirror; wood*115 poly -94,6 94,6 102,-4 -102,-4;
   dark box 5,-34 8,-26 mirror
@@ -217,7 +210,7 @@ def _paint(where: str, names: list[str], size: Size, rng: np.random.Generator) -
     pen = Pen(canvas, PAINTS, DRAWINGS)
     edge = int(height * rng.uniform(*place.edge))
     horizon = edge - int(height * place.rise)
-    scenery = pen.at(width / 2, edge, height)
+    scenery = pen.at(width / 2, edge, height, flip=bool(rng.random() < 0.5))
     painting.sky(canvas, edge)
     scenery.draw(where)
     for paint, below in place.grounds.items():
@@ -309,9 +302,9 @@ def _finish(image: U8, owner: U8, names: list[str]) -> Composition | None:
     for _ in range(VOID_WIDTH):  # squares of one pixel more each time
         lowest, highest = np.minimum(lowest[1:], lowest[:-1]), np.maximum(highest[1:], highest[:-1])
         lowest, highest = np.minimum(lowest[:, 1:], lowest[:, :-1]), np.maximum(highest[:, 1:], highest[:, :-1])
-    instances = np.where(lowest != highest, VOID, owner).astype(np.uint8)
-    ids = np.zeros(256, np.uint8)
-    ids[VOID] = VOID
+    instances = np.where(lowest != highest, VOC.ignore_index, owner).astype(np.uint8)
+    ids = np.full(256, VOC.ignore_index, np.uint8)
+    ids[0] = 0
     boxes = []
     for number, name in enumerate(names, 1):
         if np.count_nonzero(instances == number) < MIN_PIXELS:

@@ -25,8 +25,6 @@ from .textures import tiles
 VERSION = 2
 """Raised whenever the same seed gives other bytes than before."""
 MANIFEST = "pixelwise-sample.json"
-JPEG_QUALITY = 95
-"""The quantization tables of VOC2012's own JPEGs."""
 FOLDERS = ("JPEGImages", "SegmentationClass", "SegmentationObject", "Annotations", "ImageSets/Segmentation")
 COMMON_SIZES: tuple[Size, ...] = ((375, 500),) * 12 + ((333, 500),) * 3 + ((334, 500), (332, 500), (335, 500))
 SMALL_SIZES: tuple[Size, ...] = ((281, 500), (300, 400), (318, 480), (240, 320))
@@ -150,7 +148,7 @@ def composition_of(index: int, seed: int) -> Composition:
 
 def _write_sample(voc: Path, index: int, seed: int) -> None:
     painted, name = composition_of(index, seed), name_of(index)
-    Image.fromarray(painted.image).save(voc / "JPEGImages" / f"{name}.jpg", quality=JPEG_QUALITY)
+    Image.fromarray(painted.image).save(voc / "JPEGImages" / f"{name}.jpg", quality=95)  # the tables of VOC2012
     label = encode_png(VOC.decode(painted.label)) if stored_as_rgb(index) else encode_png(painted.label, VOC.palette)
     (voc / "SegmentationClass" / f"{name}.png").write_bytes(label)
     (voc / "SegmentationObject" / f"{name}.png").write_bytes(encode_png(painted.instances, VOC.palette))
