@@ -5,7 +5,7 @@
 
 A surface is a paint (or one of several: `wood|cloth`) and the outlines that it fills; x is to the right and y upwards,
 and a thing stands on y = 0 and is 100 high. `poly` and `blob` go straight or smoothly through points, `bar W ... /` and
-`limb W ... /` are bands along straight lines or a curve, their width given at each point; `box X0,Y0 X1,Y1 [RADIUS]` and
+`limb W ... /` are bands along straight lines or a curve, their width given at each point; `box X0,Y0 X1,Y1 [RADIUS]`;
 `oval X,Y RX [RY [TURN [BUMPS DEPTH]]]` (perhaps with scallops). After an outline, `mirror` adds its mirror image at
 x = 0, `repeat N DX,DY` copies it, `spin N` turns copies around the origin, `fan N DEGREES` spreads them; what follows
 `less` is a hole. After a paint, `*80` is 80 % of its brightness (over 100 %: towards white), `/` its second color, `?`
@@ -24,7 +24,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .painting import F32, F64, Canvas, Paint
+from .painting import F64, Canvas, Paint
+from .textures import F32
 
 
 class Row(NamedTuple):
@@ -39,10 +40,7 @@ class Row(NamedTuple):
     numbers: dict[str, list[float]]
 
 
-Drawings = Mapping[str, list[list[Row]]]
-
-
-def parse(text: str) -> Drawings:
+def parse(text: str) -> dict[str, list[list[Row]]]:
     """The drawings of a text, by name."""
     drawings: dict[str, list[list[Row]]] = {}
     for names, rows in re.findall(r"^([\w|]+):([^:]*)$", text, re.MULTILINE):
@@ -57,9 +55,9 @@ def _row(text: str) -> Row:
     chance, part, names, mark, tone, rest = match.groups()
     words = [(word, [[float(number) for number in group.split()] for group in groups.split("/")])
              for word, groups in re.findall(r"([a-z]*)([^a-z]*)", rest)]  # fmt: skip
-    outlines, holes = ([], []) if part else _shapes(words[1:-1])
+    shapes: tuple[list[F64], list[F64]] = ([], []) if part else _shapes(words[1:-1])
     numbers = {word: groups[0] for word, groups in words[:-1]}
-    return Row(int(chance or 100) / 100, names.split("|"), part or mark, int(tone or 100) / 100, outlines, holes, numbers)
+    return Row(int(chance or 100) / 100, names.split("|"), part or mark, int(tone or 100) / 100, *shapes, numbers)
 
 
 def _shapes(words: list[tuple[str, list[list[float]]]]) -> tuple[list[F64], list[F64]]:
@@ -142,7 +140,7 @@ class Pen:
 
     canvas: Canvas
     paints: Mapping[str, Paint]
-    drawings: Drawings
+    drawings: Mapping[str, list[list[Row]]]
     matrix: F64 = field(default_factory=lambda: np.eye(3))
     tone: float = 1.0
     picked: dict[str, F32] = field(default_factory=dict)
@@ -185,7 +183,8 @@ class Pen:
         if "on" in numbers:
             yield replace(self, matrix=self.matrix @ _onto(np.reshape(numbers["on"], (4, 2))))
             return
-        x, y, size = [*numbers.get("", []), *(0, 0, 100)[len(numbers.get("", [])) :]]
+        given = numbers.get("", [])
+        x, y, size = given + [0.0, 0.0, 100.0][len(given) :]
         tone, light = self.tone * numbers.get("tone", [100])[0] / 100, 1.0
         count, *reach = numbers.get("scatter", [1])
         for _ in range(int(count)):

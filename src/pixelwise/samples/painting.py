@@ -12,8 +12,7 @@ from ..types import U8
 from .textures import F32, SIDE, cut, tiles
 
 F64 = NDArray[np.float64]
-FINE = 4
-"""Masks are drawn so many times as fine and averaged: 17 levels of coverage at an edge."""
+FINE = 4  # masks are drawn so many times as fine and averaged
 
 MOODS = np.array([
     [(70, 126, 196), (178, 208, 232), (248, 248, 246), (1.03, 1.0, 0.96), (0.35, 0, 0)],  # a fine day
@@ -31,8 +30,8 @@ class Paint:
     colors: "RRGGBB RRGGBB/RRGGBB ...", of which each thing gets one; after the slash a second color, which covers the
     `share` of the surface on which the tile `pattern` is highest. texture, contrast, scale: noise tile, its strength as
     a share of brightness, its size. round: from 0, flat, to 1, as full as a ball. gloss: of the highlight. fade: how
-    much darker the bottom is than the top. size: of the pattern, for a thing 300 pixels high. opacity: how much it hides
-    (glass and spokes still count as the thing). grows: the texture's size follows the thing's, too.
+    much darker the bottom is than the top. size: of the pattern, for a thing 300 pixels high. opacity: how much it
+    hides (glass still counts as the thing). grows: the texture's size follows the thing's, too.
     """
 
     colors: str
@@ -78,7 +77,7 @@ class Canvas:
         """Paint the union of the outlines less the holes; all in pixels, y down. grown: the scale of patterns."""
         every = np.concatenate(outlines)
         size = np.array(self.owner.shape[::-1])
-        margin = 40 if paint.round else 0  # what is round goes on beyond the edge of the picture, or it would bend there
+        margin = 40 if paint.round else 0  # what is round goes on beyond the edge, or it would bend there
         low = np.maximum(np.floor(every.min(axis=0)) - 1, -margin).astype(int)
         high = np.minimum(np.ceil(every.max(axis=0)) + 2, size + margin).astype(int)
         (x0, y0), (x1, y1) = np.maximum(low, 0), np.minimum(high, size)
@@ -228,4 +227,4 @@ def develop(canvas: Canvas) -> U8:
     light += grain * rng.standard_normal((height, width, 1), dtype=np.float32)
     coarse = 0.35 * grain * rng.standard_normal(((height + 1) // 2, (width + 1) // 2, 3), dtype=np.float32)
     light += coarse.repeat(2, 0)[:height].repeat(2, 1)[:, :width]
-    return np.clip(light + np.float32(0.5), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(light + np.float32(0.5), 0, 255), np.uint8)

@@ -13,10 +13,8 @@ from . import painting, things
 from .drawings import Pen, parse
 from .painting import Paint
 
-VOID_WIDTH = 5
-"""Pixels between two labeled regions, as in VOC2012."""
-MIN_PIXELS = 80
-"""Every object shows at least so many labeled pixels, or the scene is composed anew."""
+VOID, VOID_WIDTH = 255, 5  # pixels between two labeled regions, as in VOC2012
+MIN_PIXELS = 80  # that every object shows, or the scene is composed anew
 
 PAINTS = things.PAINTS | {
     "hill": Paint("94a69d 98a898 8a9c94", "leaf", 0.12, 0.5, fade=0.2),
@@ -27,7 +25,7 @@ PAINTS = things.PAINTS | {
     "wall": Paint("cec4b2 b0beba c4b0a0 a4b0c0 d6ceba 96a08c", "rough", 0.016, fade=0.12),
     "wallpaper": Paint("cec4b2/bab0a0 b0beba/9eaba7 c4b0a0/b09e90 a4b0c0/949eae 96a08c/87907e", "rough", 0.016,
                        pattern="bands", share=0.5, size=1.8),
-    "art": Paint("5a8a8a/c8a880 a86a5a/e0d0a0 6a6a9a/b8c0c8 7a8a5a/d8c8a8", "spots", 0.1, 0.4, pattern="cloud", share=0.45),
+    "art": Paint("5a8a8a/c8a880 a86a5a/e0d0a0 6a6a9a/b8c0c8 7a8a5a/d8c8a8", "spots", 0.1, pattern="cloud", share=0.45),
     "rug": Paint("a03c38/be6a60 465a78/7a8ca6 beaa82/d8c8a6", "weave", 0.12, pattern="checks", share=0.5, size=1.2),
     # Grounds: near and far color.
     "pasture": Paint("62863a/8d986a 7c8e42/9aa278 968e54/a8a480", "grass", 0.3, 0.9),
@@ -42,8 +40,7 @@ PAINTS = things.PAINTS | {
 SCENERY = """
 hills: hill blob -95,-3 -80,10 -60,5 -38,16 -15,9 8,18 30,8 52,14 74,6 95,-3
 hills: hill blob -95,-3 -78,4 -55,12 -30,7 -5,5 18,11 42,19 66,9 95,-3
-tree: wood*55 bar 7 10 / 0,50 0,0; foliage oval -16,52 22 19 0 11 5; foliage oval 17,50 22 19 0 11 5; foliage oval 0,72
-    26 22 0 12 5
+tree: wood*55 bar 7 10 / 0,50 0,0; foliage oval 17,51 22 19 0 11 5 mirror; foliage oval 0,72 26 22 0 12 5
 meadow|railway: @hills; 70% @tree 0,-1 22 tone 115 scatter 8 80,.5
 meadowmarks: 50% wood*90 box -80,-7 80,-6 box -80,-3 80,-2 box -76,-10.5 -75,-1 repeat 11 15,0
 lowland|airfield: @tree 0,-1 11 tone 125 scatter 22 80,.3
@@ -54,12 +51,10 @@ house: plaster? box 0,0 58,108; plaster*60 box -1,106 59,110; plaster*125 box 4,
   pane?*85 box 5,23 15,37 repeat 3 19,0 repeat 4 0,21; white box 9.6,23 10.4,37 repeat 3 19,0 repeat 4 0,21; @shop
 house: brick? box 0,0 58,92; brick*60 box -1,90 59,94; brick*150 box 5,22 19,40 repeat 2 28,0 repeat 3 0,23; pane?*85
     box 6.5,23.5 17.5,38.5 repeat 2 28,0 repeat 3 0,23; white box 6.5,30.6 17.5,31.4 repeat 2 28,0 repeat 3 0,23; @shop
-shop: fabric? box 2,0 56,19; pane? box 5,3 37,12 box 41,1 52,12; white box 9,14 12,17 repeat 7 5,0; 50% pillow poly
-    3,14 55,14 57,9 1,9
+shop: fabric? box 2,0 56,19; pane? box 5,3 52,12; white box 9,14 12,17 repeat 7 5,0; 50% pillow box 2,9 56,14
 shop: fabric? box 6,0 17,16 box 40,0 51,16; pane? box 22,4 35,16
 streetmarks: white*80 box -80,-9.5 80,-7.8 box -90,-30 -71,-28.3 repeat 6 32,0
-living|dining: wallpaper|wall|wall box -80,-1 80,110; white box -80,-1 80,3; @window -43,0; @picture 8,36; @picture
-    27,36; 50% @picture 46,37
+living|dining: wallpaper|wall box -80,0 80,70; white box -80,0 80,3; @window -43,0; @picture 8,36; @picture 27,36
 window: white box -14,13 14,54; pane*160 box -12.5,15 12.5,53; hedge oval 0,16 15 9 0 9 1 less box -20,-20 20,15;
   white box -.6,15 .6,53 box -12,33 12,34 box -16,11 16,13; @curtain -13,0; @curtain 13,0 flip
 curtain: fabric*80 bar 3 3.6 / 3,55 3,9 repeat 2 -5,0; fabric bar 3 3.6 / .5,55 .5,9 repeat 2 -5,0
@@ -71,17 +66,14 @@ livingmarks|diningmarks: 60% rug oval 0,-19 46 10
 patio: brick|plaster box -80,-1 80,110; 30% hedge oval 0,0 95 24 0 70 1.5; 40% hedge oval 0,0 95 12 0 80 1.2
 counter: paving|wall box -80,-1 80,110
 airfieldmarks: amber*85 poly -80,-30 80,-32 80,-30.5 -80,-28
-livingtvmonitor: wood*80 box -98,-54 98,-4; wood box -94,-49 -2,-9 1 mirror; wood*115 poly -94,6 94,6 102,-4 -102,-4;
-  dark box 5,-34 8,-26 mirror
+livingtvmonitor: wood*80 box -98,-54 98,-4; wood box -94,-49 -2,-9 1 mirror; wood*115 poly -94,6 94,6 102,-4 -102,-4
 railwaytrain: asphalt*150 poly -700,36 320,2 320,-50 -700,30; @sleeper; @sleeper -40,1.9 94.3; @sleeper -75,3.6 89.3;
-  @sleeper -107,5.2 84.7; @sleeper -136,6.6 80.6; @sleeper -162,7.9 76.9; metal poly -700,34 320,-5 320,-9 poly -700,33
-    320,-26 320,-31
+  @sleeper -107,5.2 84.7; @sleeper -136,6.6 80.6; metal poly -700,34 320,-5 320,-9 poly -700,33 320,-26 320,-31
 sleeper: wood*55 poly 300,5 312,4.6 330,-10 314,-9.5
 """
 """In these drawings 100 is the height of the picture, x = 0 its middle, and y = 0 the row where the ground begins."""
 DRAWINGS = parse(things.THINGS + SCENERY)
-LIFTS = {"livingtvmonitor": 0.54}
-"""How far such a thing in such a place is above where it would stand, in its heights."""
+LIFTS = {"livingtvmonitor": 0.54}  # how far above the floor, in its heights
 
 
 class Spot(NamedTuple):
@@ -89,8 +81,7 @@ class Spot(NamedTuple):
 
     rows: of their feet, as shares of the height. tallest: the height of the tallest, and meter: the most that a meter
     may take, as such shares. fill: how much of the width they take. least: the height of the others as a share of the
-    tallest. x: as shares of the width, from the left and from the right
-    in turns. by: the thing from whose foot x and rows are measured, in its heights.
+    tallest. x: of the width, from either side in turns. by: the thing from whose foot x and rows count, in its heights.
     """
 
     rows: tuple[float, float]
@@ -117,17 +108,17 @@ class Place(NamedTuple):
 
 
 FLYING = Spot((0.14, 0.28), 0.15, on="air")
-ONLOOKER = Spot((0.92, 0.98), 0.5, x=(0.1, 0.3))
+ASIDE = Spot((0.92, 0.98), 0.5, x=(0.1, 0.3))
 BACK = Spot((0.74, 0.84), 0.5)
 
 PLACES = {
     "sky": Place((1, 1), {}, {"": Spot((0.6, 0.8), 0.5, on="air")}),
     "lowland": Place((0.84, 0.94), {"pasture": 0}, {"": FLYING, "aeroplane": Spot((0.55, 0.75), 0.3, 0.9, on="air")}),
-    "airfield": Place((0.42, 0.5), {"pasture": 0, "concrete": 0.12}, {"": Spot((0.7, 0.82), 0.5), "person": ONLOOKER}, 0.2),
+    "airfield": Place((0.42, 0.5), {"pasture": 0, "concrete": 0.12}, {"": Spot((0.7, 0.8), 0.5), "person": ASIDE}, 0.2),
     "meadow": Place((0.3, 0.45), {"pasture": 0}, {"": Spot((0.78, 0.95)), "bird": FLYING}),
     "water": Place((0.38, 0.5), {"lake": 0}, {"": Spot((0.66, 0.84), 0.62, 0.9, on="water"), "bird": FLYING}),
     "street": Place((0.54, 0.62), {"paving": 0, "asphalt": 0.08}, {"": Spot((0.78, 0.95), 0.66, 1.2, 0.26)}, 0.2),
-    "railway": Place((0.4, 0.48), {"pasture": 0}, {"train": Spot((0.74, 0.8), 0.5, 1.3, x=(0.62, 0.76)), "": ONLOOKER}),
+    "railway": Place((0.4, 0.48), {"pasture": 0}, {"train": Spot((0.74, 0.8), 0.5, 1.3, x=(0.62, 0.76)), "": ASIDE}),
     "patio": Place((0.55, 0.66), {"paving": 0}, {"": Spot((0.82, 0.95), 0.68, 0.95)}, 0.28),
     "living": Place((0.6, 0.68), {"parquet": 0}, {"sofa": BACK, "chair": BACK, "tvmonitor": BACK,
                                                  "": Spot((0.9, 0.98), 0.74, 0.9, 0.42)}, 0.25),
@@ -150,12 +141,12 @@ KINDS = {
 """Of each class the height in meters, and how far it reaches to the left and to the right, in its heights."""
 
 CASTS = (
-    "lowland aeroplane bird?", "water boat bird boat?", "street bus car person?", "street bicycle motorbike person? person?",
-    "meadow cow horse person? cow?", "meadow sheep dog sheep? sheep? person?",
+    "lowland aeroplane bird?", "water boat bird boat?", "street bus car person?", "meadow cow horse person? cow?",
+    "street bicycle motorbike person? person?", "meadow sheep dog sheep? sheep? person?",
     "living sofa tvmonitor cat? dog? person? pottedplant?", "dining diningtable chair bottle bottle? person? chair?",
     "railway train person person?", "patio pottedplant cat chair? bicycle? person? bird?",
 )
-"""A place and its things, together all 20 classes; those with ? may be missing."""
+"""A place and its things, some of them optional (?). All 20 classes are in CASTS; VARIANTS are for variety."""
 
 VARIANTS = (
     "airfield aeroplane person? person?", "water boat boat? bird?", "street car person? dog? car?",
@@ -163,7 +154,6 @@ VARIANTS = (
     "counter bottle bottle tvmonitor? bottle? pottedplant?", "counter tvmonitor cat bottle?",
     "living sofa person dog? pottedplant? tvmonitor?", "living chair dog pottedplant? cat? sofa?",
 )
-"""Further scenes, for variety beyond the ones that guarantee the classes."""
 
 
 class Composition(NamedTuple):
@@ -302,8 +292,8 @@ def _finish(image: U8, owner: U8, names: list[str]) -> Composition | None:
     for _ in range(VOID_WIDTH):  # squares of one pixel more each time
         lowest, highest = np.minimum(lowest[1:], lowest[:-1]), np.maximum(highest[1:], highest[:-1])
         lowest, highest = np.minimum(lowest[:, 1:], lowest[:, :-1]), np.maximum(highest[:, 1:], highest[:, :-1])
-    instances = np.where(lowest != highest, VOC.ignore_index, owner).astype(np.uint8)
-    ids = np.full(256, VOC.ignore_index, np.uint8)
+    instances = np.where(lowest != highest, VOID, owner).astype(np.uint8)
+    ids = np.full(256, VOID, np.uint8)
     ids[0] = 0
     boxes = []
     for number, name in enumerate(names, 1):

@@ -52,11 +52,8 @@ def tiles() -> dict[str, tuple[F32, Image.Image]]:
         "bands": bands,
         "checks": bands + bands.T,
     }
-    return {name: (unit := _unit(tile), Image.fromarray(unit)) for name, tile in made.items()}
-
-
-def _unit(tile: NDArray[np.floating]) -> F32:
-    return np.clip((tile - tile.mean()) / tile.std(), -3, 3).astype(np.float32)
+    units = {name: np.clip((tile - tile.mean()) / tile.std(), -3, 3).astype(np.float32) for name, tile in made.items()}
+    return {name: (unit, Image.fromarray(unit)) for name, unit in units.items()}
 
 
 def _noise(rng: np.random.Generator, sizes: str, gain: float, stretch: float = 1.0) -> F32:
@@ -64,8 +61,9 @@ def _noise(rng: np.random.Generator, sizes: str, gain: float, stretch: float = 1
     total = np.zeros((SIDE, SIDE), np.float32)
     for octave, size in enumerate(map(float, sizes.split())):
         grid = rng.standard_normal([max(2, round(SIDE / s)) for s in (size, size * stretch)], dtype=np.float32)
-        total += np.float32(gain**octave) * np.asarray(Image.fromarray(grid).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-    return _unit(total)
+        smooth = Image.fromarray(grid).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        total += np.float32(gain**octave) * np.asarray(smooth)
+    return np.asarray(total / total.std())
 
 
 def _cells(rng: np.random.Generator, size: float, uneven: float) -> F32:

@@ -36,9 +36,9 @@ def sample(path: str | os.PathLike[str], count: int = 64, seed: int = 0, *, prog
     """Paint a sample dataset into the folder `path` and return its `VOCdevkit/VOC2012`.
 
     count: number of images, every fourth of them in `val`; from 40 on, all 20 classes are in both splits. seed: the
-    same seed gives the same bytes (with the same versions of NumPy, Pillow and zlib-ng); a larger count only adds images.
-    progress: called in this thread with (images done, count). Most images are 375x500 (height, width); a few are
-    upright or smaller, and a few labels are stored as RGB colors instead of palette indices.
+    same seed gives the same bytes (with the same versions of NumPy, Pillow and zlib-ng); a larger count only adds
+    images. progress: called in this thread with (images done, count). Most images are 375x500 (height, width); a few
+    are upright or smaller, and a few labels are stored as RGB colors instead of palette indices.
 
     The folder must be new or empty, or hold this very sample, which is then left as it is. The dataset appears at once
     when all is written; an interrupted call leaves nothing behind. Raises UsageError `not-empty`, `not-a-folder` or
@@ -64,12 +64,10 @@ def sample(path: str | os.PathLike[str], count: int = 64, seed: int = 0, *, prog
 def _complete(target: Path, manifest: dict[str, Any]) -> bool:
     """Whether `target` is the sample that the manifest describes, with every file."""
     try:
-        if json.loads((target / MANIFEST).read_text("utf-8")) != manifest:
-            return False
-        counts = {len(os.listdir(target / folder)) for folder in FOLDERS[:4]}
+        same = json.loads((target / MANIFEST).read_text("utf-8")) == manifest
+        return same and {len(os.listdir(target / folder)) for folder in FOLDERS[:4]} == {manifest["count"]}
     except (OSError, ValueError):
         return False
-    return counts == {manifest["count"]}
 
 
 def _write(root: Path, manifest: dict[str, Any], progress: Progress | None) -> None:
@@ -135,10 +133,7 @@ def size_of(index: int, seed: int) -> Size:
 
 
 def composition_of(index: int, seed: int) -> Composition:
-    """Image, label, instances, names and boxes of image `index`; a pure function of both arguments.
-
-    Blocks of ten images of a split go through all of CASTS, hence through all classes, and all of VARIANTS in turn.
-    """
+    """Image `index` and its label: of ten images of a split, each has another one of CASTS or, in turn, VARIANTS."""
     val = in_val(index)
     block, slot = divmod(index // 4 if val else index - index // 4, 10)
     order = np.random.default_rng([seed, block, int(val), 2]).permutation(10)
