@@ -2,7 +2,7 @@
 
     python examples/three_segmentations.py [DATASET] [--split val] [--index 3] [-o three-segmentations.png]
 
-*Image segmentation* divides the pixels into regions of like colour. It needs no labels, and its regions have no names:
+*Image segmentation* divides the pixels into regions of like color. It needs no labels, and its regions have no names:
 one object may fall into several, and one region may hold parts of several. *Semantic segmentation* gives every pixel a
 class: two people side by side are one area of "person". *Instance segmentation* tells the objects apart, pixel by
 pixel, but says nothing about what is no object.
@@ -27,13 +27,13 @@ from pixelwise.drawing.blocks import BODY, QUIET, SMALL, Style, beside, frame, s
 from pixelwise.drawing.pixels import borders, scaled_image, scaled_label
 
 
-def regions(image: Any, colour_radius: float = 22, like: int = 3) -> Any:
-    """Regions of like colour, without any label: (H, W) numbers from 0.
+def regions(image: Any, color_radius: float = 22, like: int = 3) -> Any:
+    """Regions of like color, without any label: (H, W) numbers from 0.
 
-    Mean shift (Comaniciu and Meer, 2002) draws each pixel's colour to that of its surroundings; a region is what then
+    Mean shift (Comaniciu and Meer, 2002) draws each pixel's color to that of its surroundings; a region is what then
     hangs together with steps of at most `like` levels.
     """
-    flat = cv2.pyrMeanShiftFiltering(np.ascontiguousarray(image[..., ::-1]), 12, colour_radius)
+    flat = cv2.pyrMeanShiftFiltering(np.ascontiguousarray(image[..., ::-1]), 12, color_radius)
     height, width = image.shape[:2]
     mask = np.zeros((height + 2, width + 2), np.uint8)
     numbers = np.full((height, width), -1, np.int32)
@@ -41,7 +41,7 @@ def regions(image: Any, colour_radius: float = 22, like: int = 3) -> Any:
     while (left := np.flatnonzero(numbers.reshape(-1) < 0)).size:
         y, x = divmod(int(left[0]), width)
         before = mask[1:-1, 1:-1].copy()
-        # 255 in the mask alone, both diagonals off, differences to the neighbour.
+        # 255 in the mask alone, both diagonals off, differences to the neighbor.
         cv2.floodFill(flat, mask, (x, y), 0, (like,) * 3, (like,) * 3, 4 | cv2.FLOODFILL_MASK_ONLY | 255 << 8)
         numbers[mask[1:-1, 1:-1] != before] = count
         count += 1
@@ -49,7 +49,7 @@ def regions(image: Any, colour_radius: float = 22, like: int = 3) -> Any:
 
 
 def painted(image: Any, numbers: Any) -> Any:
-    """Each region in its mean colour, with white lines between them."""
+    """Each region in its mean color, with white lines between them."""
     count = int(numbers.max()) + 1
     size = np.bincount(numbers.reshape(-1), minlength=count)[:, None]
     sums = np.stack([np.bincount(numbers.reshape(-1), image[..., c].reshape(-1), count) for c in range(3)], axis=1)
@@ -87,7 +87,7 @@ def draw(sample: pw.Sample, classes: pw.ClassTable) -> pw.Picture:
     names = [(i, percent(share)) for i, share in shares(sample.label)]
     panels = [
         column("Picture", sample.name, image, None, style, width),
-        column("Image segmentation", f"{large} regions of like colour, no names", painted(image, found), None, style,
+        column("Image segmentation", f"{large} regions of like color, no names", painted(image, found), None, style,
                width),
         column("Semantic segmentation", "a class for every pixel", colorize(label, classes),
                legend(names, classes, style, width, max_lines=4), style, width),

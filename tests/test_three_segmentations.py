@@ -19,7 +19,7 @@ def test_the_example_draws_its_page(tmp_path: Path) -> None:
         assert page.width > 1500
 
 
-def test_regions_are_areas_of_one_colour() -> None:
+def test_regions_are_areas_of_one_color() -> None:
     spec = importlib.util.spec_from_file_location("three_segmentations", EXAMPLE)
     assert spec is not None
     assert spec.loader is not None
@@ -28,9 +28,9 @@ def test_regions_are_areas_of_one_colour() -> None:
     image = np.zeros((60, 80, 3), np.uint8)
     image[:, 40:] = (200, 30, 30)
     image[20:40, 10:30] = (30, 200, 30)
-    image[20:40, 50:70] = (30, 200, 30)  # the same colour elsewhere is another region
+    image[20:40, 50:70] = (30, 200, 30)  # the same color elsewhere is another region
     numbers = module.regions(image)
-    centres = [numbers[5, 5], numbers[30, 20], numbers[5, 60], numbers[30, 60]]
-    assert len(set(centres)) == 4
+    centers = [numbers[5, 5], numbers[30, 20], numbers[5, 60], numbers[30, 60]]
+    assert len(set(centers)) == 4
     assert (np.bincount(numbers.reshape(-1)) >= 50).sum() == 4
     assert module.painted(image, numbers)[30, 20].tolist() == [30, 200, 30]

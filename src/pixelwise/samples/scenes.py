@@ -42,7 +42,7 @@ hills: hill blob -95,-3 -80,10 -60,5 -38,16 -15,9 8,18 30,8 52,14 74,6 95,-3
 hills: hill blob -95,-3 -78,4 -55,12 -30,7 -5,5 18,11 42,19 66,9 95,-3
 tree: wood*55 bar 7 10 / 0,50 0,0; foliage oval 17,51 22 19 0 11 5 mirror; foliage oval 0,72 26 22 0 12 5
 meadow|railway: @hills; 70% @tree 0,-1 22 tone 115 scatter 8 80,.5
-meadowmarks: 50% wood*90 box -80,-7 80,-6 box -80,-3 80,-2 box -76,-10.5 -75,-1 repeat 11 15,0
+meadowmarks: 50% wood*90 box -95,-7 95,-6 box -95,-3 95,-2 box -91,-10.5 -90,-1 repeat 13 15,0
 lowland|airfield: @tree 0,-1 11 tone 125 scatter 22 80,.3
 water: @hills tone 90; 60% @tree 0,-1 9 tone 120 scatter 24 80,.3
 street: @tree 0,1 55 tone 105 scatter 6 75,1; @tree 0,0 22 scatter 12 80,.5
@@ -53,8 +53,8 @@ house: brick? box 0,0 58,92; brick*60 box -1,90 59,94; brick*150 box 5,22 19,40 
     box 6.5,23.5 17.5,38.5 repeat 2 28,0 repeat 3 0,23; white box 6.5,30.6 17.5,31.4 repeat 2 28,0 repeat 3 0,23; @shop
 shop: fabric? box 2,0 56,19; pane? box 5,3 52,12; white box 9,14 12,17 repeat 7 5,0; 50% pillow box 2,9 56,14
 shop: fabric? box 6,0 17,16 box 40,0 51,16; pane? box 22,4 35,16
-streetmarks: white*80 box -80,-9.5 80,-7.8 box -90,-30 -71,-28.3 repeat 6 32,0
-living|dining: wallpaper|wall box -80,0 80,70; white box -80,0 80,3; @window -43,0; @picture 8,36; @picture 27,36
+streetmarks: white*80 box -95,-9.5 95,-7.8 box -94,-30 -75,-28.3 repeat 6 34,0
+living|dining: wallpaper|wall box -95,0 95,70; white box -95,0 95,3; @window -43,0; @picture 8,36; @picture 27,36
 window: white box -14,13 14,54; pane*160 box -12.5,15 12.5,53; hedge oval 0,16 15 9 0 9 1 less box -20,-20 20,15;
   white box -.6,15 .6,53 box -12,33 12,34 box -16,11 16,13; @curtain -13,0; @curtain 13,0 flip
 curtain: fabric*80 bar 3 3.6 / 3,55 3,9 repeat 2 -5,0; fabric bar 3 3.6 / .5,55 .5,9 repeat 2 -5,0
@@ -63,9 +63,9 @@ window: wood*60 box -12,12 12,52; fabric? box -11,13 -8.7,20 repeat 9 2.45,0 rep
 picture: wood? box -8,-6 8,6; art? box -7,-5 7,5
 picture: wood? box -6,-7 6,7; art? box -5,-6 5,6
 livingmarks|diningmarks: 60% rug oval 0,-19 46 10
-patio: brick|plaster box -80,-1 80,110; 30% hedge oval 0,0 95 24 0 70 1.5; 40% hedge oval 0,0 95 12 0 80 1.2
-counter: paving|wall box -80,-1 80,110
-airfieldmarks: amber*85 poly -80,-30 80,-32 80,-30.5 -80,-28
+patio: brick|plaster box -95,-1 95,110; 30% hedge oval 0,0 95 24 0 70 1.5; 40% hedge oval 0,0 95 12 0 80 1.2
+counter: paving|wall box -95,-1 95,110
+airfieldmarks: amber*85 poly -95,-30 95,-32 95,-30.5 -95,-28
 livingtvmonitor: wood*80 box -98,-54 98,-4; wood box -94,-49 -2,-9 1 mirror; wood*115 poly -94,6 94,6 102,-4 -102,-4
 railwaytrain: asphalt*150 poly -700,36 320,2 320,-50 -700,30; @sleeper; @sleeper -40,1.9 94.3; @sleeper -75,3.6 89.3;
   @sleeper -107,5.2 84.7; @sleeper -136,6.6 80.6; metal poly -700,34 320,-5 320,-9 poly -700,33 320,-26 320,-31
