@@ -9,7 +9,7 @@ and a thing stands on y = 0 and is 100 high. `poly` and `blob` go straight or sm
 `oval X,Y RX [RY [TURN [BUMPS DEPTH]]]` (perhaps with scallops). After an outline, `mirror` adds its mirror image at
 x = 0, `repeat N DX,DY` copies it, `spin N` turns copies around the origin, `fan N DEGREES` spreads them; what follows
 `less` is a hole. After a paint, `*80` is 80 % of its brightness (over 100 %: towards white), `/` its second color, `?`
-colors chosen anew for each outline. `@NAME X,Y SIZE` is a part: a drawing of that name there, SIZE % as large; where
+a color picked again for each outline. `@NAME X,Y SIZE` is a part: a drawing of that name there, SIZE % as large; if
 several have the name, any of them. After it, `flip`, `turn` and `sway` (at random, up to so much) in degrees, `tone
 PERCENT`, and `scatter N RX,RY` or `on` with the corners of a quadrilateral, clockwise from the top left, onto which the
 square from 0 to 100 is drawn in perspective. `40%` before a surface or part leaves it out in the other 60 %.
@@ -77,9 +77,9 @@ def _shapes(words: list[tuple[str, list[list[float]]]]) -> tuple[list[F64], list
         elif word == "spin":
             more = [shape @ _placed(turn=-360 * k / count)[:2, :2] for k in range(1, int(count)) for shape in last]
         elif word == "fan":  # leaves of a palm, left and right in turns
+            del shapes[into][-len(last) :]
             turns = ((k / count, _placed(turn=step[0] * (1 - 2 * (0.618 * k % 1)))) for k in range(int(count)))
             last, more = [], [shape @ turn[:2, :2] * (1 - 0.3 * share) for share, turn in turns for shape in last]
-            shapes[into].clear()
         else:
             last, more = [], [_outline(word, groups)]
         last = last + more

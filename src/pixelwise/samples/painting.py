@@ -48,7 +48,7 @@ class Paint:
     grows: bool = False
 
     def pick(self, rng: np.random.Generator) -> F32:
-        """One of the colors, a little off where there is a choice, and its second color: (2, 3)."""
+        """One of the colors, a little off if there is a choice, and its second color: (2, 3)."""
         options = self.colors.split()
         first, _, second = options[int(rng.integers(len(options)))].partition("/")
         pair = np.array([list(bytes.fromhex(color)) for color in (first, second or first)], np.float32)

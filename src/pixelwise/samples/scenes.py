@@ -14,7 +14,7 @@ from .drawings import Pen, parse
 from .painting import Paint
 
 VOID, VOID_WIDTH = 255, 5  # pixels between two labeled regions, as in VOC2012
-MIN_PIXELS = 80  # that every object shows, or the scene is composed anew
+MIN_PIXELS = 80  # that every object shows, or the scene is composed again
 
 PAINTS = things.PAINTS | {
     "hill": Paint("94a69d 98a898 8a9c94", "leaf", 0.12, 0.5, fade=0.2),
