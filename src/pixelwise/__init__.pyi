@@ -43,7 +43,7 @@ from .metrics.protocols import PROTOCOLS as PROTOCOLS
 from .metrics.scores import Scores as Scores
 from .packs.verifying import verify as verify
 from .packs.writing import pack as pack
-from .samples import sample as sample
+from .samples.tree import sample as sample
 from .transforms.after import GaussianBlur as GaussianBlur
 from .transforms.after import GaussianNoise as GaussianNoise
 from .transforms.after import RandomErasing as RandomErasing

@@ -152,11 +152,13 @@ def instance_overlay(image: U8, instances: NDArray[Any], void: NDArray[np.bool_]
 
 
 def instance_color(index: int) -> Color:
-    """A color for each number; those of successive numbers differ much in hue (steps of the golden angle)."""
+    """A color for each number; neighbors in number are far apart in hue (steps of the golden angle), and those that are
+    near in hue, three or five numbers apart, in lightness.
+    """
     import colorsys
 
     hue = (0.58 + index * 0.381966) % 1.0
-    r, g, b = colorsys.hls_to_rgb(hue, (0.44, 0.54, 0.36)[index % 3], 0.75)
+    r, g, b = colorsys.hls_to_rgb(hue, (0.36, 0.6)[index % 2], 0.75)
     return (round(255 * r), round(255 * g), round(255 * b))
 
 

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise import sample
 from pixelwise.classes import VOC
 from pixelwise.errors import SystemFault, UsageError
-from pixelwise.samples import MANIFEST, in_val, name_of, picture_of, sample, size_of, stored_as_rgb
+from pixelwise.samples.drawings import parse
+from pixelwise.samples.tree import MANIFEST, composition_of, in_val, name_of, size_of, stored_as_rgb
 from pixelwise.types import U8
 
 COUNT = 64
@@ -134,7 +136,7 @@ def test_rgb_coded_labels_mean_the_same(made: Path) -> None:
         with Image.open(made / "SegmentationClass" / f"{name_of(index)}.png") as stored:
             assert stored.mode == ("RGB" if index in coded else "P")
     for index in coded[:3]:
-        np.testing.assert_array_equal(label_of(made, index), picture_of(index, 0).label)
+        np.testing.assert_array_equal(label_of(made, index), composition_of(index, 0).label)
 
 
 def test_boxes_agree_with_the_instances(made: Path) -> None:
@@ -156,7 +158,7 @@ def test_boxes_agree_with_the_instances(made: Path) -> None:
             inside = np.zeros_like(seen)
             inside[y0 - 1 : y1, x0 - 1 : x1] = True
             assert not (seen & ~inside).any()
-            # The box ends where the object ends, at most the void border's width beyond its labelled pixels,
+            # The box ends where the object ends, at most the void border's width beyond its labeled pixels,
             # unless only void is left of a thin part.
             assert (instances[y0 - 1, x0 - 1 : x1] != 0).any()
             assert (instances[y0 - 1 : y1, x1 - 1] != 0).any()
@@ -174,14 +176,30 @@ def test_bytes_depend_on_the_seed_alone(made: Path, tmp_path: Path) -> None:
     assert all(other[k] != v for k, v in images.items() if k.startswith("JPEGImages"))
 
 
-def test_every_cast_shows_all_that_it_must(tmp_path: Path) -> None:
-    from pixelwise.samples.scene import CASTS, VARIANTS, compose
+def test_every_cast_shows_all_that_it_must() -> None:
+    from pixelwise.samples.scenes import CASTS, VARIANTS, compose
 
-    assert {n for c in CASTS for n in c.must} == set(VOC.names[1:])
+    def musts(cast: str) -> list[str]:
+        return [name for name in cast.split()[1:] if not name.endswith("?")]
+
+    assert {name for cast in CASTS for name in musts(cast)} == set(VOC.names[1:])
+    assert len(CASTS) == len(VARIANTS) == 10
     for number, cast in enumerate((*CASTS, *VARIANTS)):
-        picture = compose(cast, ((240, 320), (500, 333))[number % 2], (11, number))
-        for name in cast.must:
-            assert (picture.label == VOC.names.index(name)).sum() >= 80
+        composition = compose(cast, ((240, 320), (500, 333))[number % 2], (11, number))
+        for name in musts(cast):
+            assert (composition.label == VOC.names.index(name)).sum() >= 80
+
+
+def test_every_drawing_that_is_named_is_there() -> None:
+    from pixelwise.samples.scenes import DRAWINGS, PAINTS, PLACES
+
+    rows = [row for variants in DRAWINGS.values() for drawing in variants for row in drawing]
+    assert {name for row in rows if row.mark == "@" for name in row.names} <= set(DRAWINGS)
+    assert {name for row in rows if row.mark != "@" for name in row.names} <= set(PAINTS)
+    assert {paint for place in PLACES.values() for paint in place.grounds} <= set(PAINTS)
+    assert set(VOC.names[1:]) <= set(DRAWINGS)
+    with pytest.raises(AssertionError, match="not a surface or part"):
+        parse("tree: 12 foliage")
 
 
 def test_the_same_sample_is_left_as_it_is(tmp_path: Path) -> None:
@@ -232,7 +250,7 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, there: bool) -> None:
     if there:
         root.mkdir(parents=True)
 
-    def stop(done: int, count: int) -> None:
+    def stop(done: int, count: int | None) -> None:
         assert count == 12
         if done == 2:
             raise KeyboardInterrupt
@@ -249,7 +267,7 @@ def test_what_a_killed_call_left_is_in_nobodys_way(tmp_path: Path) -> None:
 
 
 def test_progress_counts_up(tmp_path: Path) -> None:
-    calls: list[tuple[int, int]] = []
+    calls: list[tuple[int, int | None]] = []
     sample(tmp_path, 3, progress=lambda done, count: calls.append((done, count)))
     assert calls == [(1, 3), (2, 3), (3, 3)]
 
