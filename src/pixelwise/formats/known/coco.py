@@ -28,7 +28,7 @@ from ...labels import check_pair
 from ...types import Finding, Label, Size
 from ..class_tables import rgb
 from ..format import Format
-from ..rasterize import Canvas, DrawnSource, Shape, area, polygon
+from ..rasterize import LabelCanvas, DrawnSource, Shape, area, polygon
 
 _IMAGES = ("{}", "images/{}", "images", "input_images", ".")
 """Folders of a split's images, relative to the dataset: its own folder, or a common one."""
@@ -37,7 +37,7 @@ _IMAGES = ("{}", "images/{}", "images", "input_images", ".")
 # -- what both have in common -------------------------------------------------------------------------------
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_coco(path: Path) -> dict[str, Any]:
     """A COCO JSON; FormatError `bad-json` for anything else."""
     try:
         data = json.loads(read_bytes(path))
@@ -100,13 +100,13 @@ def _image_folder(root: Path, split: str, data: Mapping[str, Any], path: Path, c
 def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTable | None, make: Any) -> Dataset:
     """make(split, path, data) -> Split. The classes are those of the smallest JSON; every split must have the same."""
     smallest = min(jsons.values(), key=lambda p: p.stat().st_size)
-    table, _ = _categories(read_json(smallest), smallest, name == "coco")
+    table, _ = _categories(read_coco(smallest), smallest, name == "coco")
     if classes is not None and len(classes) != len(table):
         raise UsageError(f"{smallest.name} has {len(table)} classes, the table {len(classes)}")
     chosen = classes or table
 
     def split(split_name: str, path: Path) -> Split:
-        data = read_json(path)
+        data = read_coco(path)
         own, _ = _categories(data, path, name == "coco")
         if own != table:
             raise FormatError(f"its categories are not those of {smallest.name}", code="bad-json", where=path)
@@ -214,7 +214,7 @@ def _draw_instances(
     table: ClassTable, image_ids: Sequence[int], shapes: _Shapes, where: str, index: int, size: Size,
     notes: list[Finding] | None,
 ) -> tuple[Label, Label]:  # fmt: skip
-    canvas = Canvas(size, table, 0)
+    canvas = LabelCanvas(size, table, 0)
     for shape in shapes[image_ids[index]]:
         canvas.add(shape, f"{where} (image {image_ids[index]})")
     return canvas.label, canvas.instances
