@@ -13,9 +13,9 @@ from ..dataset.sources import FileSource
 from ..dataset.splits import Split, Splits
 from ..errors import PixelwiseError, UsageError
 from ..formats.opening import open as open_dataset
-from ..types import Progress
+from ..types import Finding, Progress
 from .files import CHECKS as FILE_CHECKS
-from .findings import KEPT, SEVERITIES, Collector, Findings, Group, Subject, from_error
+from .findings import KEPT, SEVERITIES, Collector, Findings, Group, Subject
 from .splits import CHECKS as SPLIT_CHECKS
 from .survey import gather, run, split_sizes
 
@@ -80,7 +80,7 @@ def _open_splits(dataset: Dataset, names: Iterable[str], collect: Collector) -> 
         try:
             split = dataset[name]
         except PixelwiseError as error:
-            collect.add(from_error(error, name))
+            collect.add(Finding.from_error(error, name))
             continue
         out.append(split)
         for note in split.notes:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..classes import ClassTable
-from ..errors import PixelwiseError
 from ..types import Finding, Severity
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
@@ -157,9 +156,3 @@ class Collector:
             for severity, code in order
             if (kept := self._kept[severity, code])
         )
-
-
-def from_error(error: PixelwiseError, where: object = None) -> Finding:
-    """The finding of a problem that was raised."""
-    told = "; ".join([error.message, *getattr(error, "__notes__", [])])
-    return Finding(error.code, "error", error.where or str(where or ""), told, error.fix or "")

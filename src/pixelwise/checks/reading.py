@@ -17,7 +17,7 @@ from ..errors import MissingError, PixelwiseError
 from ..files import read_bytes
 from ..labels import present, to_ids
 from ..types import U8, Finding, Label, Source
-from .findings import NO_FILES, Subject, from_error
+from .findings import NO_FILES, Subject
 
 HINTS = 200
 """Missing files for which the nearest name is looked for; each look lists a folder, which may be large."""
@@ -131,7 +131,7 @@ def _attempt(got: Reading, work: Callable[[], Any]) -> Any:
     try:
         return work()
     except PixelwiseError as error:
-        got.found.append(from_error(error, got.name))
+        got.found.append(Finding.from_error(error, got.name))
     except MemoryError:
         got.found.append(Finding("too-large", "error", got.name, "there is not enough memory to read it"))
     return None

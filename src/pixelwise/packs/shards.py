@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,12 +14,10 @@ from numpy.typing import NDArray
 
 from ..errors import PackError, SystemFault
 from ..files import atomic_write
-from .index import Index, checksum
+from .index import PARTS, Index, checksum, damaged
 from .inventory import Inventory
 from .manifest import ShardEntry
 from .records import fetch
-
-I64 = NDArray[np.int64]
 
 
 def shard_schema(inventory: Inventory) -> Any:
@@ -36,7 +35,7 @@ def shard_schema(inventory: Inventory) -> Any:
             pa.field("crc", pa.uint32(), nullable=False),
         ],
         metadata={
-            "pixelwise.encoding": inventory.encoding,
+            "pixelwise.encoding": inventory.encoding.name,
             "pixelwise.label_dtype": inventory.dataset.classes.dtype.__name__,
         },
     )
@@ -70,13 +69,13 @@ def make_batch(inventory: Inventory, rows: range) -> Batch:
     sizes = inventory.sizes[rows.start : rows.stop].astype(np.int32)
     columns = [names, pa.array(sizes[:, 0]), pa.array(sizes[:, 1])]
     values: dict[int, list[NDArray[np.uint8]]] = {}
-    for k in range(3):
-        columns.append(_stand_in([r.parts[k] for r in records], values))
-    columns.append(pa.array([r.crc for r in records], pa.uint32()))
+    for parts in zip(*records, strict=True):
+        columns.append(_stand_in(parts, values))
+    columns.append(pa.array([r.crc32 for r in records], pa.uint32()))
     return Batch(pa.RecordBatch.from_arrays(columns, schema=shard_schema(inventory)), values)
 
 
-def _stand_in(parts: list[Any], values: dict[int, list[NDArray[np.uint8]]]) -> Any:
+def _stand_in(parts: Sequence[Any], values: dict[int, list[NDArray[np.uint8]]]) -> Any:
     """An Arrow column as long as the parts end to end, its memory untouched; `values` gets what belongs there."""
     import pyarrow as pa
 
@@ -174,8 +173,8 @@ class _Sink:
         pass  # the one who opened the file closes it, when it is synced
 
 
-def scan_shard(path: Path, number: int) -> dict[str, Any]:
-    """The index columns of a finished shard, from the file itself. PackError `pack-damaged` for what is none."""
+def scan_shard(path: Path, number: int) -> Index:
+    """The index of a finished shard, from the file itself. PackError `pack-damaged` if it is not one."""
     import pyarrow as pa
 
     parts: dict[str, list[Any]] = {f.name: [] for f in fields(Index)}
@@ -188,10 +187,10 @@ def scan_shard(path: Path, number: int) -> dict[str, Any]:
                     batch = reader.get_batch(k)
                     batch.validate(full=True)
                     _scan_batch(batch, base, number, parts)
+        names = [name for chunk in parts.pop("name") for name in chunk]
+        return Index(names, **{k: np.concatenate(v) for k, v in parts.items()})
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise PackError(f"is no shard: {error}", code="pack-damaged", where=path, fix="pack again") from None
-    names = [name for chunk in parts.pop("name") for name in chunk]
-    return {"name": names, **{k: np.concatenate(v) for k, v in parts.items()}}
+        raise damaged(f"is not a shard: {error}", path) from None
 
 
 def _scan_batch(batch: Any, base: int, number: int, parts: dict[str, list[Any]]) -> None:
@@ -200,7 +199,7 @@ def _scan_batch(batch: Any, base: int, number: int, parts: dict[str, list[Any]])
     parts["shard"].append(np.full(n, number, np.int32))
     for name in ("height", "width", "crc"):
         parts[name].append(batch.column(name).to_numpy().copy())
-    for name in ("image", "label", "instances"):
+    for name in PARTS:
         column = batch.column(name)
         _, offsets, data = column.buffers()
         ends = np.frombuffer(offsets, np.int64, n + 1)

@@ -9,22 +9,20 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codecs import decode_image, decode_stored
 from ..errors import PackError, UsageError
-from ..types import U8, Clock, Finding, Label, Origin, Sample, Window
-from .index import Names, checksum
+from ..types import I64, Clock, Finding, Origin, Sample, Window
+from .index import Record
 from .volume import Volume, open_volume
 
-I64 = NDArray[np.int64]
 U64 = NDArray[np.uint64]
 
 
 class PackSource:
-    """Samples that lie in a pack. Thread-safe; pickles as a path and opens the pack again where it arrives.
+    """The samples of a split of a pack. Thread-safe; pickled as a path, and the pack is opened again when unpickled.
 
-    volume: the opened pack. split: the number of the split whose samples these are. Raw pixels are read-only views
-    of the mapped shard, windows included; nothing is copied. Reading a whole sample checks its CRC, reading a window
-    of a raw one does not: the pixels beside it would have to be read.
+    volume: the opened pack. split: the number of the split. Raw pixels are read-only views of the mapped shard,
+    windows included; nothing is copied. Reading a whole sample checks its CRC; reading a window of a raw one does not,
+    because it would have to read the pixels around the window.
     """
 
     def __init__(self, volume: Volume, split: int) -> None:
@@ -36,9 +34,7 @@ class PackSource:
         self._rows = None if run else rows
         self._first = int(rows[0]) if run else 0
         self._length = len(rows)
-        self._raw = volume.manifest.encoding == "raw"
         self._labels = volume.manifest.splits[split].labels
-        self._label_dtype = np.dtype(volume.manifest.classes.dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self.volume.root, self.volume.manifest.fingerprint, self._split)
@@ -58,8 +54,8 @@ class PackSource:
 
     @property
     def is_raw(self) -> bool:
-        """Whether pixels are stored as they are, so that `addresses` can tell where."""
-        return self._raw
+        """Whether pixels are stored as they are, so that `addresses` gives their places in memory."""
+        return self.volume.manifest.encoding.is_raw
 
     def origin(self, index: int) -> Origin:
         """The record of the pack."""
@@ -84,22 +80,24 @@ class PackSource:
         return out
 
     def addresses(self, indices: I64) -> tuple[U64, U64 | None, int]:
-        """Where raw samples lie in memory: (n,) uint64 addresses of images and of labels, and bytes per label pixel.
+        """Raw samples in memory: (n,) uint64 addresses of images and of labels, and the bytes of a label pixel.
 
         An image is (H, W, 3) uint8, a label (H, W), both without gaps between rows. Labels are None in a split without.
-        The addresses hold as long as this source does. Call `check` before using them. UsageError for other packs.
+        The addresses are valid as long as this source exists. Call `check` before using them. UsageError for packs
+        that are not raw.
         """
-        if not self._raw:
+        if not self.is_raw:
             raise UsageError("only a raw pack has pixels in memory", fix='pack with encoding="raw"')
         rows, index = self.rows(indices), self.volume.index
         bases = self.volume.bases(index.shard[rows])
         labels = bases + index.label_offset[rows].astype(np.uint64) if self._labels else None
-        return bases + index.image_offset[rows].astype(np.uint64), labels, self._label_dtype.itemsize
+        itemsize = np.dtype(self.volume.manifest.classes.dtype).itemsize
+        return bases + index.image_offset[rows].astype(np.uint64), labels, itemsize
 
     def check(self) -> None:
-        """PackError `pack-size` where a shard in use was cut: without this, reading it ends the process (SIGBUS).
+        """PackError `pack-size` if a shard in use was cut: without this check, reading it ends the process (SIGBUS).
 
-        One `fstat` a shard. What is cut after the check is not seen.
+        One `fstat` per shard. A shard that is cut after the check is not noticed.
         """
         self.volume.check()
 
@@ -113,93 +111,28 @@ class PackSource:
     ) -> Sample:
         """Sample `index`, or a window of it; instances only with the whole sample. Raw pixels are views, read-only.
 
-        PackError `record-crc` for a damaged record, `pack-size` and `missing-shard` where the pack changed in use.
+        PackError `record-crc` for a damaged record, `pack-size` and `missing-shard` if the pack changed in use.
         """
         if clock is not None:
             clock.start()
         if not -self._length <= index < self._length:
             raise IndexError(f"sample {index} of {self._length}")
         row = index % self._length + self._first if self._rows is None else int(self._rows[index])
-        if self._raw:
-            sample = self._read_raw(row, window)
-            if clock is not None:
-                clock.lap("reading")
-            return sample
-        return self._decode(row, window, clock, notes)
-
-    def _read_raw(self, row: int, window: Window | None) -> Sample:
-        table = self.volume.index
-        data = self.volume.bytes_of(int(table.shard[row]))
-        height, width = int(table.height[row]), int(table.width[row])
-        at = int(table.image_offset[row])
-        image = data[at : at + 3 * height * width].reshape(height, width, 3)
-        label: Any = None
-        if self._labels:
-            at = int(table.label_offset[row])
-            label = (
-                data[at : at + height * width * self._label_dtype.itemsize]
-                .view(self._label_dtype)
-                .reshape(height, width)
-            )
-        name = table.name[row]
-        if window is not None:
-            cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
-            return Sample(name, image[cut], None if label is None else label[cut])
-        self._check_crc(row, data)
-        return Sample(name, image, label, self._instances(row, data))
-
-    def _parts(self, row: int, data: U8) -> list[U8 | None]:
-        table, out = self.volume.index, []
-        for offset, length in (
-            (table.image_offset, table.image_bytes),
-            (table.label_offset, table.label_bytes),
-            (table.instances_offset, table.instances_bytes),
-        ):
-            at = int(offset[row])
-            out.append(None if at < 0 else data[at : at + int(length[row])])
-        return out
-
-    def _check_crc(self, row: int, data: U8) -> list[U8 | None]:
-        parts, crc = self._parts(row, data), 0
-        for part in parts:
-            crc = crc if part is None else checksum(part, crc)
-        if crc != int(self.volume.index.crc[row]):
-            raise PackError(
-                f"is damaged: its CRC-32 is {crc}, expected {int(self.volume.index.crc[row])}", code="record-crc",
-                where=self.volume.where(row), fix="pack again with overwrite",
-            )  # fmt: skip
-        return parts
-
-    def _instances(self, row: int, data: U8) -> Any:
-        part = self._parts(row, data)[2]
-        if part is None:
-            return None
-        size = int(self.volume.index.height[row]), int(self.volume.index.width[row])
-        dtype = {1: np.uint8, 2: np.uint16, 4: np.uint32}[len(part) // (size[0] * size[1])]
-        return part.view(dtype).reshape(size)
-
-    def _decode(self, row: int, window: Window | None, clock: Clock | None, notes: list[Finding] | None) -> Sample:
-        table, where = self.volume.index, self.volume.where(row)
-        parts = self._check_crc(row, self.volume.bytes_of(int(table.shard[row])))
-        data = [None if p is None else p.tobytes() for p in parts]
+        record = self.volume.record(row)
+        if window is None or not self.is_raw:
+            self.volume.check_crc(row, record)
         if clock is not None:
             clock.lap("reading")
-        image = decode_image(data[0] or b"", where, notes)
-        label: Label | None = None
-        if self._labels:
-            label = decode_stored(data[1] or b"", where).pixels.astype(self._label_dtype, copy=False)
+        record = Record(
+            record.image, record.label if self._labels else None, record.instances if window is None else None
+        )
+        sample = self.volume.decode(row, record, notes)
         if clock is not None:
             clock.lap("decoding")
-        if window is not None:
-            cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
-            return Sample(table.name[row], image[cut], None if label is None else label[cut])
-        instances = None if data[2] is None else _numbers(decode_stored(data[2], where).pixels)
-        return Sample(table.name[row], image, label, instances)
-
-
-def _numbers(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Object numbers of a PNG: as stored, or R + 256 G + 65536 B where there are more than 16 bits."""
-    return pixels if pixels.ndim == 2 else pixels.astype(np.uint32) @ np.array([1, 256, 65_536], np.uint32)
+        if window is None:
+            return sample
+        cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
+        return Sample(sample.name, sample.image[cut], None if sample.label is None else sample.label[cut])
 
 
 class _Chosen(Sequence[str]):
@@ -207,7 +140,7 @@ class _Chosen(Sequence[str]):
 
     __slots__ = ("_first", "_length", "_names", "_rows")
 
-    def __init__(self, names: Names, first: int, rows: I64 | None, length: int) -> None:
+    def __init__(self, names: Sequence[str], first: int, rows: I64 | None, length: int) -> None:
         self._names = names
         self._first = first
         self._rows = rows

@@ -1,0 +1,58 @@
+"""Encoding: how a pack stores the pixels of a sample, as functions from pixels to bytes and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ...types import U8, Finding, Label, Sample, Size
+from ..index import Record
+from . import png
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a pack stores pixels. Its functions are thread-safe; what they decode equals what was encoded.
+
+    Encoders return bytes or a C-contiguous array; decoders get the bytes as (n,) uint8 and raise a DataError that
+    names `where` if these are not a whole file of the right kind.
+
+    name: as in the manifest and in `pack(encoding=)`. about: what is stored, in a phrase for help texts.
+    encode_image(image, file), decode_image(data, size, where, notes): (H, W, 3) uint8. file: path of an image file
+    that any reader decodes to these pixels, or None. size: (H, W). notes: collects what is odd but not wrong.
+    encode_label(label), decode_label(data, size, dtype, where): (H, W) class ids of the class table's dtype.
+    encode_instances(numbers, where), decode_instances(data, size, where): (H, W) uint8, uint16 or uint32.
+    is_raw: the bytes are the pixels, row by row without gaps, so that windows are views of the mapped shard.
+    """
+
+    name: str
+    about: str
+    encode_image: Callable[[U8, str | None], Any]
+    decode_image: Callable[[U8, Size, object, list[Finding] | None], U8]
+    encode_label: Callable[[Label], Any] = png.encode_label
+    decode_label: Callable[[U8, Size, Any, object], Label] = png.decode_label
+    encode_instances: Callable[[Any, object], Any] = png.encode_instances
+    decode_instances: Callable[[U8, Size, object], Any] = png.decode_instances
+    is_raw: bool = False
+
+    def encode(self, sample: Sample, file: str | None) -> Record:
+        """The sample's bytes. Its arrays are C-contiguous; file: see `encode_image`."""
+        label, instances = sample.label, sample.instances
+        return Record(
+            self.encode_image(sample.image, file),
+            None if label is None else self.encode_label(label),
+            None if instances is None else self.encode_instances(instances, sample.name),
+        )
+
+    def decode(
+        self, record: Record, name: str, size: Size, dtype: Any, where: object, notes: list[Finding] | None = None
+    ) -> Sample:
+        """The sample of these bytes. size: (height, width). dtype: of labels. where: the record, for messages."""
+        label, instances = record.label, record.instances
+        return Sample(
+            name,
+            self.decode_image(record.image, size, where, notes),
+            None if label is None else self.decode_label(label, size, dtype, where),
+            None if instances is None else self.decode_instances(instances, size, where),
+        )
