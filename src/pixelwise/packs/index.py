@@ -108,8 +108,13 @@ class Index:
 
     def record(self, row: int, read: Callable[[int, int], Any]) -> Record:
         """The bytes of record `row`. read(offset, size): bytes of its shard's file."""
-        parts = (self.part(name) for name in PARTS)
-        return Record(*(read(int(at[row]), int(size[row])) if at[row] >= 0 else None for at, size in parts))
+        image, label = int(self.image_offset[row]), int(self.label_offset[row])
+        instances = int(self.instances_offset[row])
+        return Record(
+            read(image, int(self.image_bytes[row])),
+            None if label < 0 else read(label, int(self.label_bytes[row])),
+            None if instances < 0 else read(instances, int(self.instances_bytes[row])),
+        )
 
 
 def read_table(path: Path, size: int, crc32: int) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ..errors import PackError, UsageError
 from ..types import I64, Clock, Finding, Origin, Sample, Window
-from .index import Record
 from .volume import Volume, open_volume
 
 U64 = NDArray[np.uint64]
@@ -34,6 +33,7 @@ class PackSource:
         self._rows = None if run else rows
         self._first = int(rows[0]) if run else 0
         self._length = len(rows)
+        self._raw = volume.manifest.encoding.is_raw
         self._labels = volume.manifest.splits[split].labels
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -55,7 +55,7 @@ class PackSource:
     @property
     def is_raw(self) -> bool:
         """Whether pixels are stored as they are, so that `addresses` gives their places in memory."""
-        return self.volume.manifest.encoding.is_raw
+        return self._raw
 
     def origin(self, index: int) -> Origin:
         """The record of the pack."""
@@ -86,12 +86,12 @@ class PackSource:
         The addresses are valid as long as this source exists. Call `check` before using them. UsageError for packs
         that are not raw.
         """
-        if not self.is_raw:
+        if not self._raw:
             raise UsageError("only a raw pack has pixels in memory", fix='pack with encoding="raw"')
         rows, index = self.rows(indices), self.volume.index
         bases = self.volume.bases(index.shard[rows])
         labels = bases + index.label_offset[rows].astype(np.uint64) if self._labels else None
-        itemsize = np.dtype(self.volume.manifest.classes.dtype).itemsize
+        itemsize = self.volume.label_dtype.itemsize
         return bases + index.image_offset[rows].astype(np.uint64), labels, itemsize
 
     def check(self) -> None:
@@ -119,20 +119,14 @@ class PackSource:
             raise IndexError(f"sample {index} of {self._length}")
         row = index % self._length + self._first if self._rows is None else int(self._rows[index])
         record = self.volume.record(row)
-        if window is None or not self.is_raw:
+        if window is None or not self._raw:
             self.volume.check_crc(row, record)
         if clock is not None:
             clock.lap("reading")
-        record = Record(
-            record.image, record.label if self._labels else None, record.instances if window is None else None
-        )
-        sample = self.volume.decode(row, record, notes)
+        sample = self.volume.decode(row, record if self._labels else record._replace(label=None), window, notes)
         if clock is not None:
             clock.lap("decoding")
-        if window is None:
-            return sample
-        cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
-        return Sample(sample.name, sample.image[cut], None if sample.label is None else sample.label[cut])
+        return sample
 
 
 class _Chosen(Sequence[str]):

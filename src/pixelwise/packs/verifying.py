@@ -133,7 +133,7 @@ def _check_record(volume: Volume, fd: int, row: int) -> list[Finding]:
     return []
 
 
-def _read(fd: int, offset: int, size: int, where: str) -> U8:
+def _read(fd: int, offset: int, size: int, where: object) -> U8:
     out = np.empty(size, np.uint8)
     done = 0
     while done < size:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..codecs import MAX_SIDE
 from ..errors import PackError
 from ..files import open_error
-from ..types import I64, U8, Finding, Sample, Size
+from ..types import I64, U8, Finding, Sample, Size, Window
 from .index import PARTS, Index, Record, damaged, read_table
 from .manifest import Manifest, read_manifest
 
@@ -40,16 +40,16 @@ class Volume:
     def __post_init__(self) -> None:
         self._maps = [None] * len(self.manifest.shards)
         self._bases = np.zeros(len(self._maps), np.uint64)
+        self.label_dtype = np.dtype(self.manifest.classes.dtype)
         self.starts = np.cumsum([0, *(s.records for s in self.manifest.shards)])
 
     def path(self, shard: int) -> Path:
         """The file of a shard."""
         return self.root / self.manifest.data / self.manifest.shards[shard].file
 
-    def where(self, row: int) -> str:
-        """How messages name a record: the shard's file, the record's number in it, the sample's name."""
-        shard = int(self.index.shard[row])
-        return f"{self.path(shard)}: record {row - int(self.starts[shard])} ({self.index.name[row]})"
+    def where(self, row: int) -> Place:
+        """How messages name a record."""
+        return Place(self, row)
 
     def size(self, row: int) -> Size:
         """(height, width) of a record."""
@@ -65,11 +65,12 @@ class Volume:
         if (crc := record.crc32) != (expected := int(self.index.crc[row])):
             raise damaged(f"is damaged: its CRC-32 is {crc}, expected {expected}", self.where(row), "record-crc")
 
-    def decode(self, row: int, record: Record, notes: list[Finding] | None = None) -> Sample:
-        """The sample of a record's bytes; parts that `record` lacks are left out. DataError if they do not decode."""
-        manifest = self.manifest
-        return manifest.encoding.decode(
-            record, self.index.name[row], self.size(row), manifest.classes.dtype, self.where(row), notes
+    def decode(
+        self, row: int, record: Record, window: Window | None = None, notes: list[Finding] | None = None
+    ) -> Sample:
+        """The sample of a record's bytes, or a window of it. DataError if they do not decode."""
+        return self.manifest.encoding.decode(
+            record, self.index.name[row], self.size(row), self.label_dtype, self.where(row), window, notes
         )
 
     def bytes_of(self, shard: int) -> U8:
@@ -125,6 +126,18 @@ class Volume:
     def _resized(self, shard: int, size: int) -> PackError:
         expected = self.manifest.shards[shard].bytes
         return damaged(f"has {size} bytes, expected {expected}: it was changed in use", self.path(shard), "pack-size")
+
+
+class Place(NamedTuple):
+    """A record as messages name it: its shard's file, its number in it, its name. Made to text only if asked for."""
+
+    volume: Volume
+    row: int
+
+    def __str__(self) -> str:
+        shard = int(self.volume.index.shard[self.row])
+        number = self.row - int(self.volume.starts[shard])
+        return f"{self.volume.path(shard)}: record {number} ({self.volume.index.name[self.row]})"
 
 
 def open_volume(root: Path) -> Volume:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ...types import U8, Finding, Label, Sample, Size
+from ...types import U8, Finding, Label, Sample, Size, Window
 from ..index import Record
 from . import png
 
@@ -46,13 +46,17 @@ class Encoding:
         )
 
     def decode(
-        self, record: Record, name: str, size: Size, dtype: Any, where: object, notes: list[Finding] | None = None
-    ) -> Sample:
-        """The sample of these bytes. size: (height, width). dtype: of labels. where: the record, for messages."""
-        label, instances = record.label, record.instances
-        return Sample(
-            name,
-            self.decode_image(record.image, size, where, notes),
-            None if label is None else self.decode_label(label, size, dtype, where),
-            None if instances is None else self.decode_instances(instances, size, where),
-        )
+        self, record: Record, name: str, size: Size, dtype: Any, where: object,
+        window: Window | None = None, notes: list[Finding] | None = None,
+    ) -> Sample:  # fmt: skip
+        """The sample of these bytes, or a window of it without instances.
+
+        size: (height, width) of the whole sample. dtype: of labels. where: the record, for messages.
+        """
+        image = self.decode_image(record.image, size, where, notes)
+        label = None if record.label is None else self.decode_label(record.label, size, dtype, where)
+        if window is not None:
+            y0, x0, y1, x1 = window
+            return Sample(name, image[y0:y1, x0:x1], None if label is None else label[y0:y1, x0:x1])
+        parts = record.instances
+        return Sample(name, image, label, None if parts is None else self.decode_instances(parts, size, where))
