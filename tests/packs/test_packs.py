@@ -45,7 +45,7 @@ def data_of(pack: Path) -> Path:
 # -- from files ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", sorted(ENCODINGS))
 def test_files_and_pack_are_equal(voc: Path, tmp_path: Path, encoding: str) -> None:
     files = pw.open(voc)
     packed = pw.pack(files, tmp_path / "a.pack", encoding=encoding)
@@ -585,36 +585,57 @@ def test_a_newer_version_is_refused_by_number(copy: Path) -> None:
     assert caught.value.code == "pack-version"
 
 
-def test_labels_that_are_no_class_are_found(copy: Path) -> None:
-    """A pack by another program: everything adds up, but a label holds 200."""
+def rewritten(pack: Path, name: str, row: int, value: int) -> None:
+    """Change a number of the index as a faulty program would: with right checksums everywhere."""
     import pyarrow as pa
 
+    path = data_of(pack) / "index.arrow"
+    with pa.OSFile(str(path)) as file:
+        batch = pa.ipc.open_file(file).get_batch(0)
+    column = batch.column(name)
+    values = column.to_pylist()
+    values[row] = value
+    batch = batch.set_column(
+        batch.schema.get_field_index(name), batch.schema.field(name), pa.array(values, column.type)
+    )
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    path.write_bytes(sink.getvalue())
+
+    def change(fields: Any) -> None:
+        for entry in (fields["tables"][0], *fields["shards"]):
+            data = (data_of(pack) / entry["file"]).read_bytes()
+            entry.update(bytes=len(data), crc32=checksum(data))
+
+    resigned(pack / "manifest.json", change)
+
+
+def test_labels_that_are_not_class_ids_are_found(copy: Path) -> None:
+    """A pack by another program: everything adds up, but a label holds 200."""
     volume = pw.open(copy)["all"].source.volume  # type: ignore[attr-defined]
     path, at = volume.path(0), int(volume.index.label_offset[0])
     data = bytearray(path.read_bytes())
     data[at] = 200
     path.write_bytes(data)
     (finding,) = pw.verify(copy)
-    crc = int(finding.what.split("CRC-32 is ")[1].split(",")[0])
-    index = data_of(copy) / "index.arrow"
-    with pa.OSFile(str(index)) as file:
-        batch = pa.ipc.open_file(file).get_batch(0)
-    crcs = batch.column("crc").to_pylist()
-    crcs[0] = crc
-    sink = pa.BufferOutputStream()
-    columns = [pa.array(crcs, pa.uint32()) if n == "crc" else batch.column(n) for n in batch.schema.names]
-    with pa.ipc.new_file(sink, batch.schema) as writer:
-        writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=batch.schema))
-    index.write_bytes(sink.getvalue())
-
-    def change(fields: Any) -> None:
-        fields["tables"][0].update(bytes=index.stat().st_size, crc32=checksum(index.read_bytes()))
-        fields["shards"][0].update(crc32=checksum(path.read_bytes()))
-
-    resigned(copy / "manifest.json", change)
+    rewritten(copy, "crc", 0, int(finding.what.split("CRC-32 is ")[1].split(",")[0]))
     (finding,) = pw.verify(copy)
     assert finding.code == "class-out-of-range"
     assert "the first is 200" in finding.what
+
+
+@pytest.mark.parametrize("encoding", sorted(ENCODINGS))
+def test_a_record_of_another_size_than_the_index_says_is_refused(tmp_path: Path, encoding: str) -> None:
+    out = tmp_path / "a.pack"
+    pw.pack(small(3), out, encoding=encoding)
+    rewritten(out, "height", 1, 20)
+    found = [f.code for f in pw.verify(out)]
+    if found == ["size-mismatch"]:
+        with pytest.raises(PackError, match=r"21 x 34 pixels, the index says 20 x 34"):
+            pw.open(out)["all"][1]
+    else:
+        assert found == ["pack-damaged"], "a raw pack cannot even be opened"
 
 
 def test_what_is_no_pack(tmp_path: Path, voc: Path) -> None:
@@ -648,7 +669,7 @@ for use in (split.source.check, lambda: split[5], lambda: list(pw.Loader(split, 
 
 
 def read_all(split: Any) -> int:
-    """Something that only the right pixels give."""
+    """A number that only the right pixels give."""
     return sum(checksum(np.ascontiguousarray(s.image)) + checksum(np.ascontiguousarray(s.label)) for s in split)
 
 
@@ -784,7 +805,7 @@ def test_a_path_a_dataset_or_a_split_can_be_packed(voc: Path, tmp_path: Path) ->
 # -- encodings and verification -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", sorted(ENCODINGS))
 def test_every_encoding_stores_every_kind_of_sample(tmp_path: Path, encoding: str) -> None:
     """One pixel to odd sizes; labels of 8 and 16 bits; instances of 8, 16 and 24 bits."""
     rng = np.random.default_rng(0)
@@ -802,7 +823,7 @@ def test_every_encoding_stores_every_kind_of_sample(tmp_path: Path, encoding: st
         assert not pw.verify(out)
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", sorted(ENCODINGS))
 def test_every_encoding_names_what_is_damaged(voc: Path, tmp_path: Path, encoding: str) -> None:
     out = tmp_path / "a.pack"
     split = pw.pack(pw.open(voc), out, encoding=encoding)["trainval"]
@@ -820,7 +841,7 @@ def test_every_encoding_names_what_is_damaged(voc: Path, tmp_path: Path, encodin
             pw.open(out)["trainval"][row]
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", sorted(ENCODINGS))
 def test_a_split_without_labels_shares_records_with_one_that_has_them(tmp_path: Path, encoding: str) -> None:
     packed = pw.pack(small(3), tmp_path / "a.pack", encoding=encoding)
     resigned(tmp_path / "a.pack/manifest.json", lambda f: f["splits"][0].update(labels=False))

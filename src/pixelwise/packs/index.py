@@ -16,7 +16,7 @@ from ..files import read_bytes
 from ..types import I64
 
 PARTS: Final = ("image", "label", "instances")
-"""What a record may hold, in the order of its bytes and of its CRC."""
+"""The parts of a record, in the order in which its CRC covers them."""
 
 
 def checksum(data: Any, start: int = 0) -> int:
@@ -118,9 +118,9 @@ class Index:
 
 
 def read_table(path: Path, size: int, crc32: int) -> dict[str, Any]:
-    """The columns of an Arrow file of one record batch, held in memory: NumPy arrays, Names, lists of arrays.
+    """The columns of an Arrow file of one record batch, in memory: NumPy arrays, Names, lists of arrays.
 
-    PackError `missing-file`, `pack-size` or `pack-damaged` if the file is not what the manifest says.
+    PackError `missing-file`, `pack-size` or `pack-damaged` if the file is not as the manifest describes it.
     """
     import pyarrow as pa
 

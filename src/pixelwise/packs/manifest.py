@@ -59,7 +59,7 @@ class SplitEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `manifest.json` says.
+    """The contents of `manifest.json`.
 
     fingerprint: 32 hex digits of source and options; the folder `data` is named by its first 16. encoding: how pixels
     are stored. source_format, source_root, history: the dataset it was made from. records: samples stored, each once.

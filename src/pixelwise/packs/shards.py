@@ -1,4 +1,4 @@
-"""Shards: record batches, the Arrow file they are written to, and where in it the records lie."""
+"""Shards: record batches, the Arrow file they are written to, and the places of the records in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .records import fetch
 
 
 def shard_schema(inventory: Inventory) -> Any:
-    """The columns of a shard, with what a reader without the manifest needs to know as metadata."""
+    """The columns of a shard; the metadata is for readers that do not look at the manifest."""
     import pyarrow as pa
 
     return pa.schema(
@@ -43,11 +43,11 @@ def shard_schema(inventory: Inventory) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A record batch whose long values are not in it yet.
+    """A record batch without its long values.
 
-    Arrow wants the values of a column end to end. To copy them there would cost a fifth of the time that decoding
-    takes, so the columns are of memory that is never touched, and `values` says what to write in its place: address of
-    that memory -> the values, in order.
+    Arrow needs the values of a column end to end. Copying them together would take a fifth of the time of decoding, so
+    the columns refer to memory that is never touched, and the sink writes `values` in its place: address of that
+    memory -> the values, in order.
     """
 
     arrow: Any
@@ -76,7 +76,7 @@ def make_batch(inventory: Inventory, rows: range) -> Batch:
 
 
 def _stand_in(parts: Sequence[Any], values: dict[int, list[NDArray[np.uint8]]]) -> Any:
-    """An Arrow column as long as the parts end to end, its memory untouched; `values` gets what belongs there."""
+    """An Arrow column as long as the parts end to end, its memory untouched; the parts are added to `values`."""
     import pyarrow as pa
 
     flat = [None if p is None else np.frombuffer(p, np.uint8) for p in parts]
@@ -91,7 +91,7 @@ def _stand_in(parts: Sequence[Any], values: dict[int, list[NDArray[np.uint8]]]) 
 
 
 class ShardFile:
-    """One shard being written. It appears under `path` when `finish` has brought it to the disk."""
+    """One shard being written. It appears under `path` once `finish` has brought it to the disk."""
 
     def __init__(self, path: Path, inventory: Inventory) -> None:
         import pyarrow as pa
@@ -114,10 +114,10 @@ class ShardFile:
         self._records += len(batch.arrow)
 
     def sync(self) -> None:
-        """Bring to the disk what is written so far, so that `finish` need not wait for all of it."""
+        """Bring to the disk what is written so far, so that `finish` has less to wait for."""
         try:
             os.fsync(self._sink.fileno())
-        except OSError as error:  # the system says so once: the last sync may succeed
+        except OSError as error:  # the system reports it once: the last sync may succeed
             self._failed = error
 
     def finish(self) -> ShardEntry:
@@ -141,7 +141,7 @@ class ShardFile:
 
 
 class _Sink:
-    """A file in the form that pyarrow writes to. It knows its size and CRC-32; see Batch for `values`."""
+    """A file object for pyarrow to write to, which keeps its size and CRC-32; for `values` see Batch."""
 
     closed = False
 
@@ -170,7 +170,7 @@ class _Sink:
         return self.bytes
 
     def close(self) -> None:
-        pass  # the one who opened the file closes it, when it is synced
+        pass  # whoever opened the file closes it, once it is synced
 
 
 def scan_shard(path: Path, number: int) -> Index:

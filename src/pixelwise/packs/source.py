@@ -82,9 +82,9 @@ class PackSource:
     def addresses(self, indices: I64) -> tuple[U64, U64 | None, int]:
         """Raw samples in memory: (n,) uint64 addresses of images and of labels, and the bytes of a label pixel.
 
-        An image is (H, W, 3) uint8, a label (H, W), both without gaps between rows. Labels are None in a split without.
-        The addresses are valid as long as this source exists. Call `check` before using them. UsageError for packs
-        that are not raw.
+        An image is (H, W, 3) uint8, a label (H, W), both without gaps between rows; labels are None if the split has
+        none. The addresses are valid as long as this source exists. Call `check` before using them. UsageError for
+        packs that are not raw.
         """
         if not self._raw:
             raise UsageError("only a raw pack has pixels in memory", fix='pack with encoding="raw"')

@@ -117,15 +117,11 @@ def _check_shard(volume: Volume, shard: int, pool: ThreadPoolExecutor) -> list[F
 
 
 def _check_record(volume: Volume, fd: int, row: int) -> list[Finding]:
-    where, (height, width) = volume.where(row), volume.size(row)
+    where = volume.where(row)
     try:
         record = volume.index.record(row, partial(_read, fd, where=where))
         volume.check_crc(row, record)
         sample = volume.decode(row, record)
-        for pixels in (sample.image, sample.label, sample.instances):
-            if pixels is not None and pixels.shape[:2] != (height, width):
-                what = f"decodes to {pixels.shape[0]} x {pixels.shape[1]} pixels, the index says {height} x {width}"
-                raise damaged(what, where, "size-mismatch")
         if sample.label is not None:
             check_ids(sample.label, volume.manifest.classes, where)
     except DataError as error:

@@ -1,9 +1,8 @@
-"""pack: write a dataset as a pack, in parallel, within bounded memory, so that it can be stopped at any instant.
+"""pack: write a dataset as a pack, in parallel, within bounded memory, so that it can be stopped at any time.
 
 Everything is written under `OUT/<fingerprint>/`, each file under another name until it is complete and on disk. The
-pack becomes what `OUT/manifest.json` says by one rename, the last. Shards follow from the source alone, so packers of
-the same source write the same bytes and may work in the same folder at the same time, and a finished shard serves the
-packer that continues.
+last rename, of `OUT/manifest.json`, makes it a pack. The bytes of a shard depend on the source alone, so packers of the
+same source may work in the same folder at the same time, and a packer that continues keeps finished shards.
 """
 
 from __future__ import annotations
@@ -193,18 +192,18 @@ def _write_shards(inventory: Inventory, folder: Path, threads: int, progress: Pr
     _check_space(inventory, folder, missing)
     written = sum(entry.records for entry, _ in done.values())
 
-    def tell(records: int) -> None:
+    def report(records: int) -> None:
         nonlocal written
         written += records
         if progress is not None:
             progress(written, len(inventory))
 
-    done |= _write_missing(inventory, missing, paths, threads, tell)
+    done |= _write_missing(inventory, missing, paths, threads, report)
     return [done[k] for k in range(len(paths))]
 
 
 def _write_missing(
-    inventory: Inventory, missing: list[int], paths: list[Path], threads: int, tell: Callable[[int], None]
+    inventory: Inventory, missing: list[int], paths: list[Path], threads: int, report: Callable[[int], None]
 ) -> dict[int, Finished]:
     jobs = [(k, rows) for k in missing for rows in _batches(inventory, k)]
     batches: Any = in_order(partial(make_batch, inventory), [rows for _, rows in jobs], threads, ahead=2)
@@ -225,7 +224,7 @@ def _write_missing(
                         job.result()
                 elif sync is None or sync.done():
                     sync = syncer.submit(shard.sync)
-                tell(len(rows))
+                report(len(rows))
         except BaseException as error:
             if shard is not None:
                 syncer.submit(shard.abandon, error).result()

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...types import U8, Finding, Label, Sample, Size, Window
-from ..index import Record
+from ..index import Record, damaged
 from . import png
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a pack stores pixels. Its functions are thread-safe; what they decode equals what was encoded.
+    """How a pack stores pixels. Its functions are thread-safe, and decoding gives the pixels that were encoded.
 
-    Encoders return bytes or a C-contiguous array; decoders get the bytes as (n,) uint8 and raise a DataError that
-    names `where` if these are not a whole file of the right kind.
+    Encoders return bytes or a C-contiguous array. Decoders get these bytes as (n,) uint8, and raise a DataError that
+    names `where` if the bytes cannot be decoded exactly.
 
     name: as in the manifest and in `pack(encoding=)`. about: what is stored, in a phrase for help texts.
     encode_image(image, file), decode_image(data, size, where, notes): (H, W, 3) uint8. file: path of an image file
@@ -51,12 +51,19 @@ class Encoding:
     ) -> Sample:  # fmt: skip
         """The sample of these bytes, or a window of it without instances.
 
-        size: (height, width) of the whole sample. dtype: of labels. where: the record, for messages.
+        size: (height, width) of the whole sample; PackError `size-mismatch` if it decodes to another. dtype: of labels.
+        where: the record, for messages.
         """
         image = self.decode_image(record.image, size, where, notes)
-        label = None if record.label is None else self.decode_label(record.label, size, dtype, where)
-        if window is not None:
-            y0, x0, y1, x1 = window
-            return Sample(name, image[y0:y1, x0:x1], None if label is None else label[y0:y1, x0:x1])
-        parts = record.instances
-        return Sample(name, image, label, None if parts is None else self.decode_instances(parts, size, where))
+        label: Any = None if record.label is None else self.decode_label(record.label, size, dtype, where)
+        instances: Any = None
+        if record.instances is not None and window is None:
+            instances = self.decode_instances(record.instances, size, where)
+        for pixels in (image, label, instances):
+            if pixels is not None and pixels.shape[:2] != size:
+                what = f"decodes to {pixels.shape[0]} x {pixels.shape[1]} pixels, the index says {size[0]} x {size[1]}"
+                raise damaged(what, where, "size-mismatch")
+        if window is None:
+            return Sample(name, image, label, instances)
+        y0, x0, y1, x1 = window
+        return Sample(name, image[y0:y1, x0:x1], None if label is None else label[y0:y1, x0:x1])
