@@ -25,7 +25,7 @@ from race import find_root
 
 from pixelwise import codecs
 from pixelwise.classes import VOC
-from pixelwise.labels import read_label
+from pixelwise.dataset.sources import Decoding
 
 Decoder = Callable[[bytes], Any]
 CAMVID = Path(__file__).resolve().parents[2] / "shared/data/formats/camvid_rgb"
@@ -86,7 +86,7 @@ def main() -> None:
         results = {
             "label": race("palette label", labels, {
                 "pixelwise, stored indices": lambda data: codecs.decode_stored(data, "label.png"),
-                "pixelwise, class ids": lambda data: read_label(data, VOC, "label.png"),
+                "pixelwise, class ids": lambda data: Decoding().label(data, VOC, "label.png"),
                 "Pillow": pillow, "OpenCV (colors)": opencv,
             }, args.rounds),
             "png": race("RGB PNG of 960x720", photos(jpegs), {

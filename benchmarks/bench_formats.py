@@ -19,9 +19,9 @@ import numpy as np
 
 from pixelwise import codecs
 from pixelwise.classes import ClassTable
+from pixelwise.dataset.sources import Decoding
 from pixelwise.formats.class_tables import table
 from pixelwise.formats.rasterize import Canvas, Shape
-from pixelwise.labels import read_label
 
 CAMVID = Path(__file__).resolve().parents[2] / "shared/data/formats/camvid_rgb"
 SIZE = (720, 960)
@@ -119,14 +119,14 @@ def main() -> None:
     classes = table("camvid")
     files = color_labels(classes)
     reference = by_masks(classes)(files[0])
-    assert np.array_equal(read_label(files[0], classes, "label.png"), reference)
+    assert np.array_equal(Decoding().label(files[0], classes, "label.png"), reference)
     results = {
         "colors": race(f"labels in {len(classes.color_ids)} colors, 960x720, a label", {
             "PNG decode alone": over(lambda d: codecs.decode_stored(d, "label.png"), files),
-            "class ids": over(lambda d: read_label(d, classes, "label.png"), files),
+            "class ids": over(lambda d: Decoding().label(d, classes, "label.png"), files),
         }, args.rounds, len(files)),
         "masks": race("the same by NumPy, one label", {
-            "class ids": over(lambda d: read_label(d, classes, "label.png"), files[:1]),
+            "class ids": over(lambda d: Decoding().label(d, classes, "label.png"), files[:1]),
             "a comparison for each class": over(by_masks(classes), files[:1]),
         }, 3, 1),
     }  # fmt: skip

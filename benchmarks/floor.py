@@ -92,7 +92,7 @@ def inflate(stored: bytes) -> bytes:
 def floors_of(job: Job, data: Data) -> tuple[dict[str, tuple[Callable[[int], object], int]], dict[str, int]]:
     """{name: (work on image i, number of images)} and the bytes an image."""
     from pixelwise.classes import VOC
-    from pixelwise.labels import read_label
+    from pixelwise.dataset.sources import Decoding
 
     images, labels = data.images(), data.labels()
     jpegs: Sequence[bytes] = [read_file(p) for p in images]
@@ -103,7 +103,7 @@ def floors_of(job: Job, data: Data) -> tuple[dict[str, tuple[Callable[[int], obj
         "copy the window": (copy_window(job), 40 * job.batch),
         "read the files (page cache)": (lambda i: (read_file(images[i]), read_file(labels[i])), count),
         "inflate the PNG (zlib-ng)": (lambda i: inflate(pngs[i]), count),
-        "decode the PNG (pixelwise)": (lambda i: read_label(pngs[i], VOC, labels[i]), count),
+        "decode the PNG (pixelwise)": (lambda i: Decoding().label(pngs[i], VOC, labels[i]), count),
         "decode the JPEG (simplejpeg)": (lambda i: simplejpeg.decode_jpeg(jpegs[i], "RGB"), count),
     }
     moved = {

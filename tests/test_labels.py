@@ -12,9 +12,10 @@ from PIL import Image
 
 from pixelwise.classes import VOC, ClassTable, voc_colormap
 from pixelwise.codecs import Stored, decode_stored, encode_png
+from pixelwise.dataset.sources import Decoding
 from pixelwise.errors import DataError, FileError, LabelError, PairError
 from pixelwise.kernels.values import map_values, mark_present, outside
-from pixelwise.labels import check_pair, present, read_label, to_ids
+from pixelwise.labels import check_pair, present, to_ids
 from pixelwise.types import Finding
 
 CITY = ClassTable(("road", "sky", "car"), values={7: 0, 23: 1, 26: 2, 0: 255, 255: 255})
@@ -251,14 +252,14 @@ def test_kinds_that_the_format_must_allow(tmp_path: Path) -> None:
     allow = frozenset({"npy", "tiff", "bmp", "gif", "webp"})
     for path in sorted(tmp_path.iterdir()):
         with pytest.raises(FileError) as refused:
-            read_label(path.read_bytes(), VOC, path)
+            Decoding().label(path.read_bytes(), VOC, path)
         assert refused.value.code == "unsupported-format"
         if (code := {"a.webp": "lossy-label", "compacted.gif": "palette-conflict"}.get(path.name)) is not None:
             with pytest.raises(LabelError) as caught:  # Pillow renumbers the colors of a GIF unless told not to
-                read_label(path.read_bytes(), VOC, path, allow=allow)
+                Decoding(allow).label(path.read_bytes(), VOC, path)
             assert caught.value.code == code
         else:
-            assert np.array_equal(read_label(path.read_bytes(), VOC, path, allow=allow), ids), path
+            assert np.array_equal(Decoding(allow).label(path.read_bytes(), VOC, path), ids), path
 
 
 def test_arrays_that_are_no_labels(tmp_path: Path) -> None:
@@ -284,18 +285,18 @@ def test_arrays_that_are_no_labels(tmp_path: Path) -> None:
 def test_real_labels(voc_root: Path) -> None:
     for path in sorted((voc_root / "SegmentationClass").glob("*.png"))[::8]:
         notes: list[Finding] = []
-        label = read_label(path.read_bytes(), VOC, path, notes)
+        label = Decoding().label(path.read_bytes(), VOC, path, notes)
         with Image.open(path) as opened:
             assert np.array_equal(label, np.array(opened))
             colors = np.array(opened.convert("RGB"))
-        assert np.array_equal(read_label(encode_png(colors), VOC, "rgb.png"), label)
+        assert np.array_equal(Decoding().label(encode_png(colors), VOC, "rgb.png"), label)
         assert {n.code for n in notes} <= {"single-class"}
 
 
 def test_the_chapters_pixels(voc_root: Path) -> None:
     """The textbook prints rows 105..114, columns 130..139 of this label."""
     path = voc_root / "SegmentationClass" / "2007_000032.png"
-    rows = read_label(path.read_bytes(), VOC, path)[105:115, 130:140]
+    rows = Decoding().label(path.read_bytes(), VOC, path)[105:115, 130:140]
     printed = ["0000000001", "0000000111", "0000001111", "0000011111", "0000011111",
                "0000111111", "0000011111", "0000011111", "0000001111", "0000000011"]  # fmt: skip
     with_void = np.array([[int(c) for c in row] for row in printed], np.uint8)

@@ -10,7 +10,7 @@ from .counts.per_sample import count_classes as count_classes
 from .counts.stats import Stats as Stats
 from .counts.stats import stats as stats
 from .dataset.dataset import Dataset as Dataset
-from .dataset.derived import concat as concat
+from .dataset.dataset import concat as concat
 from .dataset.sources import ArraySource as ArraySource
 from .dataset.splits import Split as Split
 from .downloads import download as download

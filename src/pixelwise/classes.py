@@ -1,9 +1,9 @@
-"""ClassTable: what the pixels of a label mean. The one truth for reading, drawing, scoring and writing."""
+"""ClassTable: what the pixels of a label mean, for reading, drawing, scoring and writing alike."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,9 @@ def voc_colormap(n: int = 256) -> U8:
 
     Bits 0, 1, 2 of the index become the top bits of red, green, blue, bits 3, 4, 5 the next ones, and so on
     (VOCdevkit, VOCcode/VOClabelcolormap.m).
+
+    >>> voc_colormap(4).tolist()
+    [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
     """
     index = np.arange(n, dtype=np.uint32)[:, None]
     channel = np.arange(3, dtype=np.uint32)
@@ -32,15 +35,28 @@ def voc_colormap(n: int = 256) -> U8:
     return out.astype(np.uint8)
 
 
+def usual_void(classes: int) -> int:
+    """The id that void usually has in a table of so many classes: 255, or 65535 if 255 is a class."""
+    return 255 if classes <= 255 else 65_535
+
+
 @dataclass(frozen=True)
 class ClassTable:
     """Class names, their colors, and how a stored value or color becomes a class id.
 
-    names: class i is `names[i]`. colors: (N, 3) uint8, the color of class i; made by the VOC algorithm where not
-    given. ignore_index: the id of pixels without a class (void), or None. ignore_color: the color of void.
-    values: stored value -> class id, for datasets that store other numbers than ids; a stored value that is not in
-    it is an error. None: a stored value is the id. extra_colors: further colors -> class id. aliases: other
-    spellings of names. All ids are in 0..N-1 or `ignore_index`; N is at most 65,535.
+    names: class i is `names[i]`. colors: (N, 3) uint8, the color of class i; default by the VOC algorithm.
+    ignore_index: the id of pixels without a class (void), or None. ignore_color: the color of void. values: stored
+    value -> class id, for datasets that store something other than ids; a stored value that is not in it is an error.
+    None: stored values are ids. extra_colors: further colors -> class id. aliases: other spellings of names. All ids
+    are in 0..N-1 or `ignore_index`; N is at most 65,535. UsageError `bad-class-table` for anything else.
+
+    >>> table = ClassTable(("road", "car"))
+    >>> table
+    ClassTable(2 classes: road, car; ignore_index=255)
+    >>> table.index("car"), table.name(255), table.colors.tolist()
+    (1, 'void', [[0, 0, 0], [128, 0, 0]])
+    >>> table.encode(table.decode(np.array([[0, 1, 255]]))).tolist()
+    [[0, 1, 255]]
     """
 
     names: tuple[str, ...]
@@ -64,14 +80,14 @@ class ClassTable:
             colors = voc_colormap(n).astype(np.int64) if n <= 256 else _spread_colors(n)
         if colors.shape != (n, 3) or colors.min() < 0 or colors.max() > 255:
             raise UsageError(
-                f"colors must be ({n}, 3) with values 0..255, one row a class, got shape {colors.shape}",
+                f"colors must be ({n}, 3) with values 0..255, one row per class, got shape {colors.shape}",
                 code="bad-class-table",
             )
         if self.ignore_index is not None and not n <= self.ignore_index <= 65_535:
             raise UsageError(
-                f"ignore_index must lie outside the class ids 0..{n - 1} and in 16 bits, got {self.ignore_index}",
+                f"ignore_index must be None or in {n}..65535, got {self.ignore_index}: 0..{n - 1} are the classes",
                 code="bad-class-table",
-                fix="choose 255, or 65535 for more than 255 classes",
+                fix=f"choose {usual_void(n)}",
             )
         stored = np.ascontiguousarray(colors, np.uint8)
         stored.setflags(write=False)
@@ -94,7 +110,7 @@ class ClassTable:
     # -- names ------------------------------------------------------------------------------------------------
 
     def index(self, name: str) -> int:
-        """The id of the class `name`, or of the class that it is another spelling of. UnknownNameError otherwise."""
+        """The id of the class `name`, which may be an alias. UnknownNameError `unknown-class` if there is none."""
         name = self.aliases.get(name, name)
         try:
             return self.names.index(name)
@@ -106,7 +122,7 @@ class ClassTable:
             ) from None
 
     def name(self, index: int) -> str:
-        """The name of class `index`; 'void' for `ignore_index`. UnknownNameError where the table has no such id."""
+        """The name of class `index`; 'void' for `ignore_index`. UnknownNameError `unknown-class` for any other id."""
         if index == self.ignore_index:
             return "void"
         if not 0 <= index < len(self):
@@ -116,14 +132,22 @@ class ClassTable:
     # -- stored values ----------------------------------------------------------------------------------------
 
     @property
+    def padding_index(self) -> int:
+        """The id of pixels that rendering adds around a sample: `ignore_index`, or one that is not a class.
+
+        >>> [ClassTable(("a", "b"), ignore_index=void).padding_index for void in (7, None)]
+        [7, 255]
+        """
+        return usual_void(len(self)) if self.ignore_index is None else self.ignore_index
+
+    @property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
-        """The dtype of a label: uint8 where every id and `ignore_index` fit."""
-        top = max(len(self) - 1, -1 if self.ignore_index is None else self.ignore_index)
-        return np.uint8 if top <= 255 else np.uint16
+        """The dtype of a label: uint8 if every id and `padding_index` fit."""
+        return np.uint8 if self.padding_index <= 255 else np.uint16
 
     @cached_property
     def value_ids(self) -> NDArray[np.int32]:
-        """(65536,) int32: the class id of each stored value, -1 where the value means no class of this table."""
+        """(65536,) int32: the class id of each stored value, -1 for a value that is not a class of this table."""
         ids = np.full(65_536, -1, np.int32)
         if self.values is None:
             ids[: len(self)] = np.arange(len(self))
@@ -132,7 +156,7 @@ class ClassTable:
         else:
             for value, index in self.values.items():
                 if not 0 <= value <= 65_535:
-                    raise UsageError(f"a stored value must be in 0..65535, got {value}", code="bad-class-table")
+                    raise UsageError(f"stored values must be in 0..65535, got {value}", code="bad-class-table")
                 ids[value] = index
         ids.setflags(write=False)
         return ids
@@ -151,7 +175,7 @@ class ClassTable:
 
     @cached_property
     def color_ids(self) -> dict[Color, int]:
-        """Every color that means a class, with the class's id. The void color means `ignore_index`."""
+        """Every color of a class, and the class's id. The color of void has `ignore_index`."""
         out: dict[Color, int] = {}
         if self.ignore_index is not None:
             out[self.ignore_color] = self.ignore_index
@@ -164,7 +188,7 @@ class ClassTable:
 
     @cached_property
     def palette(self) -> U8:
-        """(256, 3) uint8: color of every id for drawing and for palette PNGs; void at `ignore_index`."""
+        """(256, 3) uint8: the color of every id for drawing and for palette PNGs; void at `ignore_index`."""
         out = voc_colormap(256)
         n = min(len(self), 256)
         out[:n] = self.colors[:n]
@@ -180,18 +204,16 @@ class ClassTable:
         return kernels.color.perfect_hash(keys, np.array(list(colors.values()), np.uint16))
 
     def encode(self, colors: U8, where: object = None) -> Label:
-        """Colors to class ids: (H, W, 3) uint8 -> (H, W) of `dtype`. Exact.
+        """Colors to class ids: (H, W, 3) uint8 -> (H, W) of `dtype`. Exact. Thread-safe.
 
-        Raises LabelError `unknown-color` with the color, the number of its pixels, the first (x, y) and the
-        nearest class where a color is not in the table. Thread-safe.
+        Raises LabelError `unknown-color` for a color that is not in the table, with the number of its pixels, the
+        first (x, y) and the nearest class.
         """
         colors = np.ascontiguousarray(colors)
         if colors.ndim != 3 or colors.shape[2] != 3 or colors.dtype != np.uint8:
             raise UsageError(f"colors must be (H, W, 3) uint8, got {colors.shape} {colors.dtype}")
         height, width = colors.shape[:2]
-        out: Label = np.empty((height, width), np.uint16)
-        if self.dtype is np.uint8:
-            out = np.empty((height, width), np.uint8)
+        out: NDArray[Any] = np.empty((height, width), self.dtype)
         keys, ids, multiplier, shift = self._hash
         table = keys, ids, np.uint32(multiplier), np.uint32(shift)
         pixels, flat, done, bad = colors.reshape(-1, 3), out.reshape(-1), 0, -1
@@ -219,7 +241,7 @@ class ClassTable:
         near = int(np.argmin(distance))
         near_id = list(self.color_ids.values())[near]
         message = (
-            f"color {color} is no class: {int(counts[k])} pixels, first at x={at % colors.shape[1]}, "
+            f"color {color} is not a class: {int(counts[k])} pixels, first at x={at % colors.shape[1]}, "
             f"y={at // colors.shape[1]}; nearest is {self.name(near_id)} {tuple(int(v) for v in table[near])}, "
             f"{int(distance[near])} away"
         )
@@ -229,9 +251,9 @@ class ClassTable:
         swapped = (swapped & 0xFF) << 16 | (swapped & 0xFF00) | swapped >> 16
         fix = "add the color to the class table, or restore the label from its source"
         if np.isin(swapped, known).all():
-            fix = "red and blue are swapped (an OpenCV BGR array written as RGB): write the label again"
+            fix = "red and blue are swapped (an OpenCV BGR array written as RGB): write the label again as RGB"
         elif len(values) > 16:
-            fix = "many mixed colors: the label was resized or compressed; make it again, nearest neighbor, as PNG"
+            fix = "many mixed colors: the label was interpolated or compressed; resize it by nearest neighbor, as PNG"
         return LabelError(message, code="unknown-color", where=where, fix=fix)
 
     def decode(self, label: NDArray[Any]) -> U8:
@@ -249,7 +271,7 @@ class ClassTable:
         if not known[label].all():
             y, x = np.argwhere(~known[label])[0]
             raise LabelError(
-                f"{int(label[y, x])} at x={x}, y={y} is no class id (0..{len(self) - 1}, void {self.ignore_index})",
+                f"{int(label[y, x])} at x={x}, y={y} is not a class id (0..{len(self) - 1}, void {self.ignore_index})",
                 code="class-out-of-range",
             )
         return np.asarray(lut[label])
@@ -289,14 +311,9 @@ def _color(values: Sequence[int]) -> Color:
 
 
 def _spread_colors(n: int) -> NDArray[np.int64]:
-    # More classes than the VOC map has colors: an odd multiplier walks through 24-bit colors without repeating.
+    # For more classes than the VOC map has colors: an odd multiplier visits 24-bit colors without repeating.
     packed = (np.arange(n, dtype=np.int64) * 0x9E3779) % (1 << 24)
     return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1)
-
-
-def table_of(names: Iterable[str], **options: Any) -> ClassTable:
-    """A ClassTable from any iterable of names; colors by the VOC algorithm unless given."""
-    return ClassTable(tuple(names), **options)
 
 
 VOC_NAMES = (

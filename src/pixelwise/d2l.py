@@ -1,8 +1,8 @@
-"""The chapter "Semantic Segmentation and the Dataset" of Dive into Deep Learning, by its own names.
+"""The functions of the chapter "Semantic Segmentation and the Dataset" of Dive into Deep Learning, under its names.
 
-Everything takes and gives NumPy arrays. Behind the datasets and loaders stand `pixelwise.open` and
-`pixelwise.Loader`. Where the chapter loses information, the function keeps that and says so; for training, prefer
-what its docstring names.
+Everything takes and returns NumPy arrays. The datasets and loaders are built on `pixelwise.open` and
+`pixelwise.Loader`. If the chapter's function loses information, so does the one here, and its docstring says so and
+names what to prefer for training.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ VOC_CLASSES: list[str] = [
 RGB_MEAN = np.array(IMAGENET_MEAN, np.float32)
 RGB_STD = np.array(IMAGENET_STD, np.float32)
 
-# The chapter's color map knows no void: its table is zero where it has no entry, so void becomes background.
+# The chapter's color map has no void: its table is zero for colors without an entry, so void becomes background.
 _CHAPTER = ClassTable(
     VOC.names,
     VOC.colors,
@@ -58,7 +58,7 @@ def read_voc_images(
     """All images of one or more sets, with their objects.
 
     Returns (images, boxes, classes): images[i] is (H, W, 3) uint8; boxes[i] is (k, 4) int64, xmin, ymin, xmax, ymax in
-    pixels as the annotation states them (the first pixel is 1); classes[i] names the k objects. Without an annotation
+    pixels as in the annotation (the first pixel is 1); classes[i] has the names of the k objects. Without an annotation
     file an image has no objects. Everything is held in memory: `pixelwise.open(voc_dir)["train"]` reads one at a time.
     """
     voc = _open(voc_dir)
@@ -139,7 +139,7 @@ def segmentation_rand_crop(
     width: int,
     rng: np.random.Generator | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The same random window of height x width of an image and its label; views. UsageError where they are smaller."""
+    """The same random window of height x width of an image and its label; views. UsageError if they are smaller."""
     check_size(height, width)
     rows, columns = feature.shape[:2]
     if label.shape[:2] != (rows, columns):
@@ -162,7 +162,7 @@ class SegmentationDataset:
 
     def __init__(self, images: Sequence[U8], labels: Sequence[U8], height: int, width: int, seed: int = 0) -> None:
         if len(images) != len(labels):
-            raise UsageError(f"{len(images)} images but {len(labels)} labels")
+            raise UsageError(f"expected as many labels as images, got {len(images)} images and {len(labels)} labels")
         kept = [i for i, image in enumerate(images) if image.shape[0] >= height and image.shape[1] >= width]
         self.dropped = len(images) - len(kept)
         self._source = ArraySource([images[i] for i in kept], [_CHAPTER.encode(labels[i]) for i in kept])
@@ -181,13 +181,13 @@ class SegmentationDataset:
         at = np.array([index % len(self)])
         plans = make_plans(self._transforms, self._source.sizes(at), Draws(self._seed, next(self._calls), at).uniform)
         images, labels = np.empty((1, 3, *self._size), np.float32), np.empty((1, *self._size), np.uint8)
-        renderer = Renderer(plans, Slot(images, labels), "float32", 255)
+        renderer = Renderer(plans, Slot(images, labels), "float32", _CHAPTER.padding_index)
         renderer.write(0, self._source.read(int(at[0]), renderer.window(0)))
         return images[0], labels[0]
 
 
 class _Pairs:
-    """A Loader whose batches are (images, labels), as the chapter's loops unpack them."""
+    """A Loader whose batches are (images, labels), as the chapter's loops expect."""
 
     def __init__(self, loader: Loader) -> None:
         self.loader = loader
@@ -210,18 +210,18 @@ def load_data_voc_segmentation(
 ) -> tuple[_Pairs, _Pairs]:
     """(train, test) iterators over VOC's train and val lists.
 
-    Batches are (images (B, 3, height, width) float32 normalized, labels (B, height, width) int64). As in the chapter
-    both cut random crops, drop images smaller than the crop (it prints how many are read), discard the last short
-    batch, and turn void into background. So the test iterator scores neither every image nor whole ones:
-    evaluate with whole images (`pixelwise.Loader(voc["val"], 1)`) and keep void (`pixelwise.open` does).
-    download: get VOC2012 first where `voc_dir`, which then ends in VOCdevkit/VOC2012, is not there (2 GB).
+    Batches are (images (B, 3, height, width) float32 normalized, labels (B, height, width) int64). As in the chapter,
+    both take random crops, skip images smaller than the crop (the number of images read is printed), drop the last
+    short batch, and turn void into background. So the test iterator scores neither all images nor whole ones: evaluate
+    with whole images (`pixelwise.Loader(voc["val"], 1)`) and keep void (`pixelwise.open` does).
+    download: get VOC2012 first (2 GB) if it is not at `voc_dir`, which must then end in VOCdevkit/VOC2012.
     """
     if download:
         from .downloads import download as get
 
         home = Path(voc_dir)
         if home.parts[-2:] != ("VOCdevkit", "VOC2012"):
-            raise UsageError(f"downloads go to a folder VOCdevkit/VOC2012, got {home}")
+            raise UsageError(f"with download=True, voc_dir must end in VOCdevkit/VOC2012, got {home}")
         get("voc2012", home.parents[1])
     voc = _open(voc_dir, classes=_CHAPTER)
 
@@ -264,7 +264,7 @@ def show_images(
 
 
 def get_dataloader_workers() -> int:
-    """How many threads read data: one a core."""
+    """The number of threads that read data: one per core."""
     return default_threads()
 
 

@@ -8,7 +8,6 @@ wrong.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,23 +17,10 @@ from numpy.typing import NDArray
 
 from . import kernels
 from .classes import ClassTable
-from .codecs import Stored, decode_stored
+from .codecs import Stored
 from .codecs.header import warn
 from .errors import LabelError, PairError
-from .types import U8, Finding, Label, Size
-
-
-def read_label(
-    data: bytes,
-    table: ClassTable,
-    where: object,
-    notes: list[Finding] | None = None,
-    allow: Set[str] = frozenset(),
-    check_palette: bool = True,
-    max_pixels: int | None = None,
-) -> Label:
-    """A label file's bytes to (H, W) class ids: `decode_stored`, then `to_ids`. Thread-safe."""
-    return to_ids(decode_stored(data, where, notes, allow, max_pixels), table, where, notes, check_palette)
+from .types import U8, Finding, Label
 
 
 def to_ids(
@@ -76,12 +62,12 @@ def to_ids(
     return ids
 
 
-def check_pair(image_size: Size, label_size: Size, where: object) -> None:
-    """PairError `size-mismatch` where the sizes (height, width) of an image and its label differ."""
-    if tuple(image_size) == tuple(label_size):
+def check_pair(image_size: tuple[int, ...], label_size: tuple[int, ...], where: object) -> None:
+    """PairError `size-mismatch` if the sizes (height, width) of an image and its label differ."""
+    if image_size == label_size:
         return
     fix = "find the label of this image"
-    if tuple(image_size) == tuple(label_size)[::-1]:
+    if image_size == label_size[::-1]:
         fix = "one of them was turned: apply the image's EXIF orientation to neither or to both"
     raise PairError(
         f"the label is {label_size[0]} high and {label_size[1]} wide, "

@@ -213,10 +213,8 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
                 fix="give the crop pad_if_needed=True",
             )
         height, width = plans.size[0].tolist()
-        classes = self.split.classes
-        ignore = 255 if classes.ignore_index is None else classes.ignore_index
         slot = Slot(np.empty((1, 3, height, width), np.float32), np.empty((1, height, width), np.int64))
-        renderer = Renderer(plans, slot, "float32", ignore)
+        renderer = Renderer(plans, slot, "float32", self.split.classes.padding_index)
         sample = self.split.read(index, renderer.window(0))
         if sample.label is None:
             raise UsageError(f"the split {self.split.name!r} has no labels", code="no-labels")

@@ -6,11 +6,11 @@ has its center at `i + 0.5`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from math import atan2, ceil, degrees, floor, hypot
 from time import perf_counter
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ Range: TypeAlias = tuple[float, float]
 RGB: TypeAlias = tuple[float, float, float]
 Progress: TypeAlias = Callable[[int, int | None], None]
 Severity: TypeAlias = Literal["error", "warning", "note"]
+Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 
 class Window(NamedTuple):
@@ -37,12 +38,16 @@ class Window(NamedTuple):
     y1: int
     x1: int
 
+    def cut(self, pixels: Pixels) -> Pixels:
+        """The window's pixels of an (H, W, ...) array, as a view."""
+        return pixels[self.y0 : self.y1, self.x0 : self.x1]  # type: ignore[return-value]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One image and what its pixels are.
+    """One image and the classes of its pixels. Two samples are equal if their names and all their pixels are.
 
-    image: (H, W, 3) uint8, RGB. label: (H, W) class ids, uint8 or uint16, or None where the dataset gives none.
+    image: (H, W, 3) uint8, RGB. label: (H, W) class ids, uint8 or uint16, or None if the dataset has none.
     instances: (H, W) object numbers as the dataset stores them, or None. The arrays belong to the caller.
     """
 
@@ -56,10 +61,31 @@ class Sample:
         """(height, width)."""
         return (int(self.image.shape[0]), int(self.image.shape[1]))
 
+    def cut(self, window: Window) -> Sample:
+        """The pixels of a window, as views; without instances, which only whole samples have."""
+        return Sample(self.name, window.cut(self.image), None if self.label is None else window.cut(self.label))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sample):
+            return NotImplemented
+        pairs = ((self.image, other.image), (self.label, other.label), (self.instances, other.instances))
+        return self.name == other.name and all(np.array_equal(a, b) for a, b in pairs)  # type: ignore[arg-type]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        arrays = {"image": self.image, "label": self.label, "instances": self.instances}
+        return f"Sample({self.name!r}{_arrays(arrays)})"
+
+
+def _arrays(arrays: dict[str, NDArray[Any] | None]) -> str:
+    """", label (375, 500) uint8" for each array that there is."""
+    return "".join(f", {name} {a.shape} {a.dtype}" for name, a in arrays.items() if a is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem in a dataset. `code` is the name that the error of the same problem carries."""
+    """One problem in a dataset. `code` is the code of the error that the same problem raises."""
 
     code: str
     severity: Severity
@@ -76,25 +102,23 @@ class Finding:
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f"; {self.fix}" if self.fix else "") + f" [{self.code}]"
 
+    def to_dict(self) -> dict[str, str]:
+        """The finding as JSON values."""
+        return asdict(self)
+
 
 class Origin(NamedTuple):
-    """What a sample is made of: the files it is read from (one may be absent), and how, as text."""
+    """What a sample is made from: the files it is read from (one may be absent), and how, as text.
+
+    Two samples with the same name and origin have the same pixels as long as the files do not change.
+    """
 
     files: tuple[str, ...]
     how: str
 
 
-def origin_of(source: Source, index: int) -> Origin | None:
-    """The origin of sample `index`, where its source has a method `origin(index)`; None where that is not known.
-
-    Two samples of the same name and origin have the same pixels as long as the files do not change.
-    """
-    find = getattr(source, "origin", None)
-    return None if find is None else find(index)
-
-
 class Clock:
-    """Seconds that one thread spent by stage. `lap` books the time since the last lap (or `start`) on a stage."""
+    """Seconds that one thread spent per stage. `lap` adds the time since the last lap (or `start`) to a stage."""
 
     __slots__ = ("_last", "seconds")
 
@@ -107,50 +131,40 @@ class Clock:
         self._last = perf_counter()
 
     def lap(self, stage: str) -> None:
-        """Book the time since the last lap on `stage`."""
+        """Add the time since the last lap to `stage`."""
         now = perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now
 
 
-@runtime_checkable
-class Source(Protocol):
-    """The one seam for bytes. Files, pack and test doubles implement it. Thread-safe: read from any thread.
+class _NoClock(Clock):
+    """Measures nothing, and costs next to nothing."""
 
-    `names[i]` is the sample's name. `has_labels` tells whether samples carry a label. `sizes(indices)` gives an
-    (n, 2) int64 array of (height, width) without decoding pixels (of all samples where indices is None).
-    `read(i, window)` gives the pixels of that window of sample i, exact, or raises a DataError; a clock books
-    the time on "reading" and "decoding", and `notes` collects what is odd but not wrong.
-    """
+    __slots__ = ()
 
-    @property
-    def names(self) -> Sequence[str]: ...
-    @property
-    def has_labels(self) -> bool: ...
-    def __len__(self) -> int: ...
-    def sizes(self, indices: NDArray[np.int64] | None = None) -> NDArray[np.int64]: ...
-    def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock | None = None,
-        notes: list[Finding] | None = None,
-    ) -> Sample: ...
+    def start(self) -> None:
+        pass
+
+    def lap(self, stage: str) -> None:
+        pass
+
+
+NO_CLOCK: Final[Clock] = _NoClock()
+"""For reads whose time nobody asks for."""
 
 
 @runtime_checkable
 class MappedSource(Protocol):
-    """A Source whose pixels may lie in memory as they are, so that a kernel can render many samples at one call.
+    """A source whose pixels may be in memory already, so that one call of a kernel can render many samples.
 
-    `is_raw`: whether they do. `addresses(indices)`: (n,) uint64 addresses of the images, (H, W, 3) uint8 without gaps,
-    and of the labels or None, and the bytes of a label pixel. `check()` raises where that memory must not be touched.
+    `is_raw`: whether they are. `addresses(indices)`: (n,) uint64 addresses of the images, (H, W, 3) uint8 without gaps,
+    and of the labels or None, and the bytes per label pixel. `check()` raises if that memory must not be touched.
     """
 
     @property
     def is_raw(self) -> bool: ...
     def check(self) -> None: ...
-    def addresses(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64] | None, int]: ...
+    def addresses(self, indices: I64) -> tuple[NDArray[np.uint64], NDArray[np.uint64] | None, int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +172,9 @@ class Plan:
     """What to cut from one source image and how to render it. Made before any pixel is read.
 
     source, size: (height, width) of the source and of the output. matrix: 2x3, maps an output point (x, y, 1) to
-    the source point (x, y); pixel i has its center at i + 0.5. tone: a table of 256 for each channel, from gray level
-    to a value in 0..1, or None for level / 255. color: 3x4, applied to those values and 1, or None. limits: (lowest,
-    highest) final value of each channel, to which colors are clamped, or None.
+    the source point (x, y); pixel i has its center at i + 0.5. tone: 256 values for each channel, from gray level to a
+    value in 0..1, or None for level / 255. color: 3x4, applied to those values and 1, or None. limits: (lowest,
+    highest) final value of each channel, to which colors are clamped, or None. `str()` says it in words.
     """
 
     source: Size
@@ -171,7 +185,7 @@ class Plan:
     limits: tuple[tuple[float, ...], tuple[float, ...]] | None = None
 
     def __str__(self) -> str:
-        """What the plan does, in words: "rows 10..330, columns 5..485 of 375x500, mirrored left-right, to 320x480"."""
+        """In words: "rows 10..330, columns 5..485 of 375x500, mirrored left-right, to 320x480"."""
         (a, b, _), (d, e, _) = self.matrix
         (h, w), (oh, ow) = self.source, self.size
         xs, ys = zip(*self.corners, strict=True)
@@ -190,9 +204,12 @@ class Plan:
             words.append("colors changed")
         return ", ".join(words)
 
+    def __repr__(self) -> str:
+        return f"Plan({self})"
+
     @property
     def is_copy(self) -> bool:
-        """True where output pixels are source pixels: crop, flip and pad only."""
+        """Whether output pixels are source pixels: crop, flip and pad only."""
         (a, b, c), (d, e, f) = self.matrix
         return b == 0 == d and abs(a) == 1 == abs(e) and c == int(c) and f == int(f)
 
@@ -205,13 +222,13 @@ class Plan:
 
     @property
     def box(self) -> tuple[float, float]:
-        """(height, width) in source pixels of what an output pixel averages: at least 1, which is bilinear."""
+        """(height, width) in source pixels of the box that an output pixel averages: at least 1, which is bilinear."""
         (a, b, _), (d, e, _) = self.matrix
         return max(1.0, hypot(d, e)), max(1.0, hypot(a, b))
 
     @property
     def window(self) -> Window:
-        """The source pixels that the output needs, clipped to the source; empty where it lies outside."""
+        """The source pixels that the output needs, clipped to the source; empty if all of them are outside."""
         down, across = (0, 0) if self.is_copy else (ceil(side / 2) + 1 for side in self.box)
         xs, ys = zip(*self.corners, strict=True)
         h, w = self.source
@@ -220,23 +237,26 @@ class Plan:
         return Window(y0, x0, y1, x1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """What a Loader yields.
 
     images: (B, 3, H, W) float32, float16 or uint8, or (B, H, W, 3) uint8 for the output "uint8-hwc". labels: (B, H, W)
-    class ids with `ignore_index` where there is no class, or None for a split without labels. names: B sample names.
-    indices: (B,) int64 positions in the split. sizes: (B, 2) int64, the height and width of each sample inside its
-    slot; the rest is padding. real: (B,) bool, False where a shard repeats a sample to fill its last batch, and where
-    `on_error="skip"` left one out.
+    class ids, with `ClassTable.padding_index` for pixels without a class, or None for a split without labels. names: B
+    sample names. indices: (B,) int64 positions in the split. sizes: (B, 2) int64, the height and width of each sample
+    inside its slot; the rest is padding. real: (B,) bool, False for a sample that a shard repeats to fill its last
+    batch, and for one that `on_error="skip"` left out.
     """
 
     images: NDArray[Any]
     labels: NDArray[Any] | None
     names: tuple[str, ...]
-    indices: NDArray[np.int64]
-    sizes: NDArray[np.int64]
-    real: NDArray[np.bool_] = field(default_factory=lambda: np.ones(0, bool))
+    indices: I64
+    sizes: I64
+    real: Bool = field(default_factory=lambda: np.ones(0, bool))
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"Batch({len(self)} samples{_arrays({'images': self.images, 'labels': self.labels})})"

@@ -17,8 +17,9 @@ from PIL import Image
 
 from pixelwise.classes import VOC
 from pixelwise.codecs import decode_image, decode_stored, parse_header, read_header
+from pixelwise.dataset.sources import Decoding
 from pixelwise.errors import DataError, FileError
-from pixelwise.labels import check_pair, read_label
+from pixelwise.labels import check_pair
 from pixelwise.types import Finding
 
 IMAGE_SIZE = (37, 50)  # the image that every label of the collection belongs to
@@ -73,7 +74,7 @@ def test_labels(hostile: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for row in cases:
         path, notes, code = hostile / row["path"], [], None
         try:
-            label = read_label(path.read_bytes(), VOC, path, notes)
+            label = Decoding().label(path.read_bytes(), VOC, path, notes)
             check_pair(IMAGE_SIZE, label.shape, path)
             assert label.dtype == VOC.dtype
             if path.stem not in OTHER_CONTENT:
@@ -99,7 +100,7 @@ def test_labels_without_notes_raise_the_same(hostile: Path) -> None:
             continue
         path, code = hostile / row["path"], None
         try:
-            read_label(path.read_bytes(), VOC, path)
+            Decoding().label(path.read_bytes(), VOC, path)
         except DataError as error:
             code = error.code
         expected = row["expect"].removeprefix("error:") if row["expect"].startswith("error:") else None
@@ -110,8 +111,8 @@ def test_odd_contents_of_labels(hostile: Path) -> None:
     """The rows whose pixels are not the usual label, against Pillow where it reads the stored values."""
     for name in ("p1", "p2", "p4", "p1_interlaced", "p2_interlaced", "p4_interlaced", "all_class20"):
         data = (hostile / "labels" / f"{name}.png").read_bytes()
-        assert np.array_equal(read_label(data, VOC, name), np.array(Image.open(io.BytesIO(data)))), name
-    one = read_label((hostile / "labels" / "mode1_binary.png").read_bytes(), VOC, "mode1_binary")
+        assert np.array_equal(Decoding().label(data, VOC, name), np.array(Image.open(io.BytesIO(data)))), name
+    one = Decoding().label((hostile / "labels" / "mode1_binary.png").read_bytes(), VOC, "mode1_binary")
     assert np.unique(one).tolist() == [0, 1]
 
 

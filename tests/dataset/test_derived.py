@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
-from pixelwise.dataset.dataset import Dataset
-from pixelwise.dataset.derived import concat
+from pixelwise.dataset.dataset import Dataset, concat
 from pixelwise.dataset.sources import ArraySource
 from pixelwise.dataset.splits import Split, Splits
 from pixelwise.errors import UnknownNameError, UsageError
@@ -185,3 +184,34 @@ def test_concat_needs_a_table_where_the_classes_differ() -> None:
     with pytest.raises(UsageError, match="'background' has no place"):
         concat([a, b], classes=["car", "bus", "tree", "person"])
     assert len(concat([a, a])["train"]) == 2
+
+
+class Bare:
+    """The least that a Split reads from: no base class, no origin, and a `read` with the arguments of its own."""
+
+    names = ("a", "b")
+    has_labels = True
+
+    def __len__(self) -> int:
+        return 2
+
+    def sizes(self, indices: Any = None) -> Any:
+        return np.full((2 if indices is None else len(indices), 2), (6, 7))
+
+    def read(self, index: int, window: Any = None, *, clock: Any = None, notes: Any = None) -> pw.Sample:
+        if clock is not None:
+            clock.start()
+        sample = pw.Sample(self.names[index], np.full((6, 7, 3), index, np.uint8), np.full((6, 7), index, np.uint8))
+        return sample if window is None else sample.cut(window)
+
+
+def test_a_source_of_ones_own_needs_no_base_class(tmp_path: Path) -> None:
+    split = Split("train", pw.VOC, Bare())  # type: ignore[arg-type]
+    dataset = Dataset(tmp_path, "own", pw.VOC, Splits({"train": lambda: split}))
+    assert repr(split) == "Split('train': 2 samples, 21 classes, Bare)"
+    assert [int(s.label[0, 0]) for s in concat([dataset, dataset])["train"]] == [0, 1, 0, 1]
+    batch = next(iter(pw.Loader(split, 2, [pw.CenterCrop(4, 4)])))
+    assert batch.labels[:, 0, 0].tolist() == [0, 1]
+    assert pw.check(dataset).errors == ()
+    assert pw.stats(dataset).pixels[:2].tolist() == [42, 42]
+    assert list(pw.pack(dataset, tmp_path / "a.pack")["train"]) == list(split)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pixelwise as pw
-from pixelwise.classes import VOC, table_of
+from pixelwise.classes import VOC, ClassTable
 from pixelwise.drawing.blocks import STANDARD_WIDTH, Style
 from pixelwise.drawing.contact_sheet import _planned, show
 from pixelwise.drawing.page import Picture
@@ -177,7 +177,7 @@ def test_hostile_names_change_nothing_but_their_line():
 
 
 def test_150_classes_in_one_image_keep_the_sheet_in_bounds():
-    table = table_of([f"a rather long class name {i}" for i in range(150)])
+    table = ClassTable([f"a rather long class name {i}" for i in range(150)])
     label = (np.arange(300 * 400).reshape(300, 400) % 150).astype(np.uint8)
     one = Sample("many", np.zeros((300, 400, 3), np.uint8), label)
     assert show(one, classes=table).size[0] < 900

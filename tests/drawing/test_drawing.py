@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
-from pixelwise.classes import VOC, ClassTable, table_of
+from pixelwise.classes import VOC, ClassTable
 from pixelwise.drawing import blocks, pixels
 from pixelwise.drawing.blocks import PAPER, STRAY, Style
 from pixelwise.drawing.charts import confusion_plot, stats_plot
@@ -90,7 +90,7 @@ def test_colorize_is_decode_for_good_labels_and_loud_for_strangers():
     odd = np.array([[99, -1, 70_000, 1]], np.int64)
     got = colorize(odd, VOC)
     assert [tuple(c) for c in got[0]] == [STRAY, STRAY, STRAY, tuple(VOC.colors[1])]
-    many = table_of([f"c{i}" for i in range(700)], ignore_index=65_535)
+    many = ClassTable([f"c{i}" for i in range(700)], ignore_index=65_535)
     wide = np.array([[699, 65_535]], np.uint16)
     np.testing.assert_array_equal(colorize(wide, many), many.decode(wide))
 
@@ -253,7 +253,7 @@ def test_legend_keeps_the_order_given_and_puts_void_last():
 
 def test_a_legend_of_150_classes_is_cut_to_its_lines_and_width():
     style = Style()
-    table = table_of([f"class number {i} with a name" for i in range(150)])
+    table = ClassTable([f"class number {i} with a name" for i in range(150)])
     present = [(i, "0.7 %") for i in range(150)]
     block = legend(present, table, style, style.inner)
     assert block.width <= style.inner
@@ -264,7 +264,7 @@ def test_a_legend_of_150_classes_is_cut_to_its_lines_and_width():
 
 
 def test_a_hostile_class_name_stays_inside_the_legend():
-    table = table_of(["\x1b]0;evil\x07" * 50, "b" * 5000, "ok"])
+    table = ClassTable(["\x1b]0;evil\x07" * 50, "b" * 5000, "ok"])
     block = legend([(0, "50 %"), (1, "30 %"), (2, "20 %")], table, Style(), 700, max_lines=9)
     assert block.width <= 700
 
@@ -369,7 +369,7 @@ def color_runs(drawn: np.ndarray, color: tuple[int, int, int]) -> dict[int, int]
 
 
 def test_bars_are_as_long_as_the_logarithm_and_stand_in_order():
-    table = table_of(["a", "b", "c", "d"], colors=[(200, 0, 0), (0, 200, 0), (0, 0, 200), (9, 9, 9)])
+    table = ClassTable(["a", "b", "c", "d"], colors=[(200, 0, 0), (0, 200, 0), (0, 0, 200), (9, 9, 9)])
     drawn = np.asarray(stats_plot([1_000, 100_000, 10_000, 0], table))
     runs = {name: color_runs(drawn, tuple(table.colors[i])) for i, name in enumerate(table.names)}
     assert max(runs["b"]) < min(runs["c"]) < max(runs["c"]) < min(runs["a"])  # the largest first
@@ -398,7 +398,7 @@ def test_void_is_the_last_bar_and_not_in_the_shares(monkeypatch):
 
 @pytest.mark.parametrize("n", [1, 21, 150])
 def test_charts_carry_any_number_of_classes(n):
-    table = table_of([f"class with the name {i} " + "x" * i for i in range(n)])
+    table = ClassTable([f"class with the name {i} " + "x" * i for i in range(n)])
     counts = np.arange(n) ** 4
     assert stats_plot(counts, table, void=5).image.width == blocks.STANDARD_WIDTH
     assert stats_plot(np.zeros(n, int), table).image.width == blocks.STANDARD_WIDTH
@@ -408,7 +408,7 @@ def test_charts_carry_any_number_of_classes(n):
 
 
 def test_confusion_is_blue_on_the_diagonal_red_beside_it_and_gray_without_truth():
-    table = table_of(["a", "b", "c"], colors=[(1, 1, 1), (2, 2, 2), (3, 3, 3)])
+    table = ClassTable(["a", "b", "c"], colors=[(1, 1, 1), (2, 2, 2), (3, 3, 3)])
     drawn = np.asarray(confusion_plot([[75, 25, 0], [0, 100, 0], [0, 0, 0]], table)).astype(int)
     from pixelwise.drawing.charts import AGREE, DIFFER, _shade
 
@@ -428,7 +428,7 @@ def test_confusion_is_blue_on_the_diagonal_red_beside_it_and_gray_without_truth(
 
 
 def test_a_column_of_strangers_is_drawn_only_where_there_are_some():
-    table = table_of(["a", "b"])
+    table = ClassTable(["a", "b"])
     square = np.asarray(confusion_plot([[3, 1], [0, 4]], table))
     np.testing.assert_array_equal(square, confusion_plot([[3, 1, 0], [0, 4, 0]], table))
     assert not np.array_equal(square, confusion_plot([[3, 1, 1], [0, 4, 0]], table))
@@ -436,7 +436,7 @@ def test_a_column_of_strangers_is_drawn_only_where_there_are_some():
 
 @pytest.mark.parametrize("wrong", [[1, 2], [[1, 2, 3]], [[0.5, 1], [1, 1]], [[-1, 1], [1, 1]]])
 def test_wrong_matrices_and_counts_are_refused(wrong):
-    table = table_of(["a", "b"])
+    table = ClassTable(["a", "b"])
     with pytest.raises(UsageError, match="confusion matrix of 2"):
         confusion_plot(wrong, table)
     with pytest.raises(UsageError, match="2 whole numbers"):

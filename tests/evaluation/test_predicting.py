@@ -15,7 +15,7 @@ from PIL import Image
 from support.program import run
 
 import pixelwise as pw
-from pixelwise.classes import ClassTable, table_of
+from pixelwise.classes import ClassTable
 from pixelwise.errors import ScoreError, UsageError
 from pixelwise.evaluation.predicting import predict
 from pixelwise.evaluation.scoring import score
@@ -23,7 +23,7 @@ from pixelwise.evaluation.tile_sums import Mosaic
 from pixelwise.evaluation.tiles import Settings, tiles
 
 CLASSES = 5
-TABLE = table_of("abcde")
+TABLE = ClassTable("abcde")
 _RNG = np.random.default_rng(0)
 _LINEAR, _WAVE = (_RNG.normal(size=(CLASSES, 3)).astype(np.float32) for _ in range(2))
 
@@ -395,7 +395,7 @@ _PEAK = """
 import sys, resource
 import numpy as np
 import pixelwise as pw
-from pixelwise.classes import table_of
+from pixelwise.classes import ClassTable
 from pixelwise import predict
 
 height, width = int(sys.argv[1]), int(sys.argv[2])
@@ -407,7 +407,7 @@ def run(height, width):
     image = np.zeros((height, width, 3), np.uint8)
     image[::7, ::5] = 200
     truth = np.zeros((height, width), np.uint8)
-    split = pw.Split("val", table_of("abcdefghij"), pw.ArraySource([image], [truth]))
+    split = pw.Split("val", ClassTable("abcdefghij"), pw.ArraySource([image], [truth]))
     confusion = pw.Confusion(10)
     predict(model, split, scores=confusion, window=(256, 256), batch_size=4, threads=2)
     return confusion

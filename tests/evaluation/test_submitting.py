@@ -14,7 +14,7 @@ from PIL import Image
 from support.program import run
 
 import pixelwise as pw
-from pixelwise.classes import VOC_NAMES, ClassTable, table_of
+from pixelwise.classes import VOC_NAMES, ClassTable
 from pixelwise.errors import ScoreError, UsageError
 from pixelwise.evaluation.prediction_files import write_prediction
 from pixelwise.evaluation.scoring import score
@@ -22,7 +22,7 @@ from pixelwise.evaluation.submitting import BENCHMARKS, submit
 from pixelwise.metrics.protocols import CITYSCAPES_CLASSES
 
 CITYSCAPES = ClassTable(CITYSCAPES_CLASSES, colors=np.arange(57).reshape(19, 3).astype(np.uint8))
-ADE20K = table_of(["wall", *(f"c{i}" for i in range(149))])
+ADE20K = ClassTable(["wall", *(f"c{i}" for i in range(149))])
 NAMES = {
     "voc2012": ("2008_000001", "2009_004859"),
     "cityscapes": ("berlin/berlin_000000_000019", "bonn/bonn_000012_000019"),
@@ -197,7 +197,7 @@ def test_wrong_calls(tmp_path: Path) -> None:
             submit(folder, split, tmp_path / target, **options)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="a Split"):
         submit(folder, pw.Dataset(folder, "voc", split.classes, {}), tmp_path / "s.tar")  # type: ignore[arg-type]
-    other = pw.Split("test", table_of(VOC_NAMES[::-1]), split.source)
+    other = pw.Split("test", ClassTable(VOC_NAMES[::-1]), split.source)
     with pytest.raises(UsageError, match="no benchmark"):
         submit(folder, other, tmp_path / "s.tar")
     assert _nothing_left(tmp_path)

@@ -137,7 +137,7 @@ def test_one_json_can_be_opened_and_images_be_elsewhere(tmp_path: Path) -> None:
 def test_json_that_is_none(tmp_path: Path) -> None:
     path = write_coco(tmp_path, [])
     path.write_text("[1, 2")
-    with pytest.raises(FormatError, match="no JSON"):
+    with pytest.raises(FormatError, match="not a JSON"):
         open_dataset(tmp_path)
     path.write_text('{"images": 3}')
     with pytest.raises(FormatError, match="lists of images and categories"):
@@ -263,7 +263,7 @@ def test_labelme_masks_lie_where_their_points_say(tmp_path: Path) -> None:
 
 def test_labelme_refuses_what_it_cannot_draw(tmp_path: Path) -> None:
     labelme(tmp_path, [{"label": "x", "shape_type": "mask", "points": [[0, 0], [3, 3]]}])
-    with pytest.raises(LabelError, match="no mask of LabelMe"):
+    with pytest.raises(LabelError, match="not a mask of LabelMe"):
         open_dataset(tmp_path)["all"][0]
     for text, points, what in (
         ("=", [[0, 0], [3, 3]], "bad-mask"),  # no base64
@@ -282,7 +282,7 @@ def test_labelme_refuses_what_it_cannot_draw(tmp_path: Path) -> None:
     with pytest.raises(PairError):
         open_dataset(tmp_path)["all"][0]
     (tmp_path / "a.json").write_text('{"version": "5.0", "flags": {}, "shapes": 3}')
-    with pytest.raises(FormatError, match="no JSON of LabelMe"):
+    with pytest.raises(FormatError, match="not a JSON of LabelMe"):
         open_dataset(tmp_path)
 
 

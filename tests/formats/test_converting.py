@@ -14,8 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pixelwise.classes import ClassTable
-from pixelwise.dataset.dataset import Dataset
-from pixelwise.dataset.derived import concat
+from pixelwise.dataset.dataset import Dataset, concat
 from pixelwise.dataset.sources import ArraySource
 from pixelwise.dataset.splits import Split, Splits
 from pixelwise.errors import DataError, FormatError, UsageError

@@ -19,7 +19,7 @@ import pytest
 from support.packing import ArraySource, assert_equal, dataset_of, random_sample, small, table, tree, voc_tree
 
 import pixelwise as pw
-from pixelwise.dataset.derived import concat
+from pixelwise.dataset.dataset import concat
 from pixelwise.errors import DataError, PackError, SystemFault, UsageError
 from pixelwise.formats.given import as_dataset
 from pixelwise.packs import writing
@@ -54,7 +54,7 @@ def test_files_and_pack_are_equal(voc: Path, tmp_path: Path, encoding: str) -> N
     for name in files.splits:
         assert_equal(files[name], packed[name])
     assert any(s.instances is not None for s in packed["train"])
-    assert not packed["test"].source.has_labels
+    assert not packed["test"].has_labels
     assert not pw.verify(tmp_path / "a.pack", source=True)
 
 

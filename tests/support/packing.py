@@ -18,7 +18,7 @@ from pixelwise.types import Clock, Finding, Sample, Window
 
 @dataclass
 class ArraySource:
-    """Samples in memory, instances included: the simplest source there is."""
+    """Samples in memory, instances included. Not a `Source`: any object with these five members will do for a Split."""
 
     samples: list[Sample]
     has_labels: bool
@@ -44,11 +44,7 @@ class ArraySource:
         notes: list[Finding] | None = None,
     ) -> Sample:
         self.reads.append(index)
-        s = self.samples[index]
-        if window is None:
-            return s
-        cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
-        return Sample(s.name, s.image[cut], None if s.label is None else s.label[cut])
+        return self.samples[index] if window is None else self.samples[index].cut(window)
 
 
 def table(classes: int) -> ClassTable:
@@ -110,7 +106,7 @@ def assert_equal(a: Split, b: Split) -> None:
     """The same samples in the same order: names, sizes, pixels, dtypes."""
     assert list(a.names) == list(b.names)
     assert len(a) == len(b)
-    assert a.source.has_labels == b.source.has_labels
+    assert a.has_labels == b.source.has_labels
     np.testing.assert_array_equal(a.sizes(), b.sizes())
     for x, y in zip(a, b, strict=True):
         assert_same(x, y)

@@ -123,7 +123,7 @@ def sizes_agree(got: Reading) -> Iterator[Finding]:
     for pixels, where in parts:
         if pixels is not None:
             try:
-                check_pair(size, (pixels.shape[0], pixels.shape[1]), where)
+                check_pair(size, pixels.shape[:2], where)
             except PairError as error:
                 yield Finding.from_error(error)
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ..classes import ClassTable
 from ..codecs import Stored, decode_stored
-from ..dataset.sources import FileSource
+from ..dataset.sources import FileSource, Source
 from ..errors import MissingError, PixelwiseError
 from ..files import read_bytes
 from ..labels import present, to_ids
-from ..types import U8, Finding, Label, Source
+from ..types import U8, Finding, Label
 from .findings import NO_FILES, Subject
 
 HINTS = 200

@@ -69,8 +69,7 @@ def _line(survey: Survey, split: int, position: int) -> str:
     source = chosen.source
     if not isinstance(source, FileSource) or source.listed is None:
         return chosen.name
-    index = position if chosen.indices is None else int(chosen.indices[position])
-    return f"{chosen.name} (line {source.listed(index).rpartition(':')[2]})"
+    return f"{chosen.name} (line {source.listed(chosen.position(position)).rpartition(':')[2]})"
 
 
 def class_absent(survey: Survey) -> Found:

@@ -11,21 +11,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..counts.per_sample import image_key
 from ..dataset.dataset import Dataset
-from ..dataset.sources import FileSource
+from ..dataset.sources import FileSource, Source
 from ..dataset.splits import Split
 from ..labels import present
 from ..threads import in_order
-from ..types import Finding, Progress, Source
+from ..types import I64, Finding, Progress
 from . import images, labels
 from .findings import Collector, Subject
 from .reading import Place, Reader, Reading
 from .similar import Hashes, hashes, xxh64_of
-
-I64 = NDArray[np.int64]
 
 SAMPLE_CHECKS = (*labels.CHECKS, *images.CHECKS)
 
@@ -105,7 +102,7 @@ class Survey:
 def gather(root: Path | None, dataset: Dataset, splits: Iterable[Split]) -> Survey:
     """List the different samples of the splits: those with the same image and label files are one."""
     chosen = tuple(splits)
-    positions = [np.arange(len(s)) if s.indices is None else s.indices for s in chosen]
+    positions = [s.positions() for s in chosen]
     image_keys = [_keys(s.source, at, with_label=False) for s, at in zip(chosen, positions, strict=True)]
     pair_keys = [_keys(s.source, at, with_label=True) for s, at in zip(chosen, positions, strict=True)]
     places = [np.stack([np.full(len(at), k), at], axis=1) for k, at in enumerate(positions)]

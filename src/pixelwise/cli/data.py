@@ -87,7 +87,7 @@ def _print_info(dataset: Dataset) -> None:
     for name in dataset.splits:
         try:
             split = dataset[name]
-            rows.add_row(name, str(len(split)), "yes" if split.source.has_labels else "no", _sizes(split))
+            rows.add_row(name, str(len(split)), "yes" if split.has_labels else "no", _sizes(split))
             notes += [f"note: {note}" for note in split.notes]
         except DataError as error:  # one broken list must not hide the other splits
             rows.add_row(name, "?", "?", "")

@@ -40,7 +40,7 @@ def class_index(
     read instead where it holds the index of this split, and written otherwise. The draws are addressed by the sample,
     so the index is always the same. UsageError for a split without labels.
     """
-    if not split.source.has_labels:
+    if not split.has_labels:
         raise UsageError(f"the split {split.name!r} has no labels", code="no-labels")
     if not is_whole(positions) or positions < 1:
         raise UsageError(f"positions must be a whole number above 0, got {positions!r}")

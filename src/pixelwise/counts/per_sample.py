@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import kernels
-from ..dataset.sources import ArraySource, FileSource
+from ..dataset.sources import ArraySource, FileSource, Source
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..files import read_bytes
 from ..threads import in_order
-from ..types import Label, Progress, Source
+from ..types import Label, Progress
 
 
 def image_key(source: Source, position: int) -> int:
@@ -48,7 +48,7 @@ def count_label(label: Label, classes: int, ignore_index: int | None) -> NDArray
 def read_labels_only(split: Split, index: int) -> Label:
     """The label of one sample, (H, W) class ids, without decoding its image where they are separate files."""
     source = split.source
-    position = index if split.indices is None else int(split.indices[index])
+    position = split.position(index)
     if isinstance(source, FileSource) and source.labels is not None:
         path = source.path(source.labels, position)
         return source.decoding.label(read_bytes(path), split.classes, path)
@@ -67,7 +67,7 @@ def count_classes(
     the error of a label that cannot be read, UsageError `no-labels` for a split without labels. progress: called with
     (done, total). Memory: 8 (C + 1) bytes a sample.
     """
-    if not split.source.has_labels:
+    if not split.has_labels:
         raise UsageError(f"split {split.name!r} has no labels to count", code="no-labels")
     classes, void = len(split.classes), split.classes.ignore_index
     out = np.zeros((len(split), classes + 1), np.int64)

@@ -310,7 +310,7 @@ def stats(
     work: list[tuple[Split, int]] = []
     for split in splits:
         for i in range(len(split)):
-            key = image_key(split.source, i if split.indices is None else int(split.indices[i]))
+            key = image_key(split.source, split.position(i))
             if key not in seen:
                 seen.add(key)
                 work.append((split, i))

@@ -1,5 +1,7 @@
 """Datasets, their splits, the sources they read from, and datasets made from datasets.
 
-    sources   files and arrays               splits   some samples in order
-    dataset   Dataset                        mixing   remap, merge, subset, split, concat; lazy, on views
+    sources   the base class; files, arrays     splits    some samples in order
+    dataset   Dataset, concat                   derived   remap, merge, subset, split
+    lists     split lists                       views     sources over sources
+    image_sizes   of files, by their headers
 """

@@ -1,4 +1,7 @@
-"""Datasets made from datasets: other classes, some samples, other splits, several as one. Everything is lazy."""
+"""How datasets are derived from datasets: other classes, some samples, other splits. Everything is lazy.
+
+Each function takes a class table and splits, and gives what becomes of them; `Dataset` documents what they do.
+"""
 
 from __future__ import annotations
 
@@ -7,30 +10,38 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..classes import ClassTable
+from ..classes import ClassTable, usual_void
 from ..errors import UnknownNameError, UsageError
-from .dataset import Dataset
+from ..types import I64
 from .splits import Split, Splits
-from .views import JoinedSource, RelabeledSource
+from .views import RelabeledSource
 
-Classes = ClassTable | Sequence[str]
+Classes: TypeAlias = ClassTable | Sequence[str]
+
+
+class Derived(NamedTuple):
+    """What a derived dataset does not share with the one it was made from. done: the sentence for its history."""
+
+    classes: ClassTable
+    splits: Splits
+    done: str
 
 
 # -- classes ------------------------------------------------------------------------------------------------
 
 
-def remap(dataset: Dataset, mapping: Mapping[str, str | None], classes: Classes | None = None) -> Dataset:
+def remap(
+    old: ClassTable, splits: Splits, mapping: Mapping[str, str | None], classes: Classes | None = None
+) -> Derived:
     """See Dataset.remap."""
-    old = dataset.classes
     targets: dict[int, str | None] = dict(enumerate(old.names))
     for name, target in mapping.items():
         targets[old.index(name)] = target
-    void = 255 if old.ignore_index is None else old.ignore_index
-    table = _table(old, targets, classes, void)
+    table = _table(old, targets, classes)
     ids = np.full(65_536, 0 if table.ignore_index is None else table.ignore_index, np.int32)
     for i, target in targets.items():
         if target is not None:
@@ -39,21 +50,29 @@ def remap(dataset: Dataset, mapping: Mapping[str, str | None], classes: Classes 
             raise UsageError(f"{old.names[i]} becomes void, and the new table has no void", code="bad-class-table")
     if old.ignore_index is not None and table.ignore_index is None:
         raise UsageError("the dataset has void pixels, and the new table has no void", code="bad-class-table")
+
+    def make(name: str) -> Split:
+        split = splits[name]
+        return replace(split, classes=table, source=RelabeledSource(split.source, table, ids))
+
     said = ", ".join(f"{a} -> {b or 'void'}" for a, b in list(mapping.items())[:6]) + ", ..." * (len(mapping) > 6)
-    return _relabeled(dataset, table, ids, f"classes remapped: {said or 'by name'} ({len(table)} classes)")
+    return Derived(
+        table,
+        Splits({name: partial(make, name) for name in splits}),
+        f"classes remapped: {said or 'by name'} ({len(table)} classes)",
+    )
 
 
-def _table(
-    old: ClassTable, targets: Mapping[int, str | None], classes: Classes | None, void: int
-) -> ClassTable:  # fmt: skip
+def _table(old: ClassTable, targets: Mapping[int, str | None], classes: Classes | None) -> ClassTable:
     if isinstance(classes, ClassTable):
         return classes
     names = list(classes) if classes is not None else list(dict.fromkeys(t for t in targets.values() if t is not None))
     first = {target: i for i, target in sorted(targets.items(), reverse=True)}
     own = ClassTable(tuple(names)).colors
     colors = [old.colors[first[n]] if n in first else own[k] for k, n in enumerate(names)]
-    if len(names) > void:
-        void = 65_535
+    void = old.ignore_index
+    if void is None or void < len(names):
+        void = usual_void(len(names))
     return ClassTable(tuple(names), np.array(colors, np.uint8), void, old.ignore_color)
 
 
@@ -67,20 +86,8 @@ def _target(table: ClassTable, name: str, target: str) -> int:
         ) from None  # fmt: skip
 
 
-def _relabeled(dataset: Dataset, table: ClassTable, ids: NDArray[np.int32], said: str) -> Dataset:
-    def make(name: str) -> Split:
-        split = dataset[name]
-        return Split(name, table, RelabeledSource(split.source, table, ids), split.indices, split.notes)
-
-    return _derived(dataset, table, {name: partial(make, name) for name in dataset.splits}, said)
-
-
-def _derived(dataset: Dataset, table: ClassTable, makers: Mapping[str, Callable[[], Split]], said: str) -> Dataset:
-    return replace(dataset, classes=table, splits=Splits(makers), history=(*dataset.history, said))
-
-
-def merge_classes(dataset: Dataset, merged: Mapping[str, Iterable[str]]) -> Dataset:
-    """See Dataset.merge_classes."""
+def merging(old: ClassTable, merged: Mapping[str, Iterable[str]]) -> dict[str, str | None]:
+    """The mapping for `remap` that merges classes: see Dataset.merge_classes."""
     mapping: dict[str, str | None] = {}
     for new, names in merged.items():
         for name in [names] if isinstance(names, str) else names:
@@ -88,28 +95,29 @@ def merge_classes(dataset: Dataset, merged: Mapping[str, Iterable[str]]) -> Data
                 raise UsageError(f"the class {name!r} is merged twice")
             mapping[name] = new
     for new in merged:
-        if new in dataset.classes.names and new not in mapping:
+        if new in old.names and new not in mapping:
             mapping[new] = new
-    return remap(dataset, mapping)
+    return mapping
+
+
+def keep_classes(old: ClassTable, splits: Splits, classes: Iterable[str]) -> Derived:
+    """Only these classes; the others become void. See Dataset.subset."""
+    listed = [classes] if isinstance(classes, str) else classes
+    kept = list(dict.fromkeys(old.names[old.index(c)] for c in listed))
+    table, changed, _ = remap(old, splits, {n: n if n in kept else None for n in old.names}, kept)
+    return Derived(table, changed, f"classes kept: {', '.join(kept)}")
 
 
 # -- samples ------------------------------------------------------------------------------------------------
 
 
-def subset(dataset: Dataset, names: Iterable[str] | None = None, classes: Iterable[str] | None = None) -> Dataset:
-    """See Dataset.subset."""
-    if classes is not None:
-        listed = [classes] if isinstance(classes, str) else classes
-        kept = list(dict.fromkeys(dataset.classes.names[dataset.classes.index(c)] for c in listed))
-        dataset = remap(dataset, {n: n if n in kept else None for n in dataset.classes.names}, kept)
-        dataset = replace(dataset, history=(*dataset.history[:-1], f"classes kept: {', '.join(kept)}"))
-    if names is None:
-        return dataset
+def keep_samples(classes: ClassTable, splits: Splits, names: Iterable[str]) -> Derived:
+    """Only the samples of these names. See Dataset.subset."""
     wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     chosen, missing = set(wanted), set(wanted)
     rows = {}
-    for name in dataset.splits:
-        own = dataset[name].names
+    for name in splits:
+        own = splits[name].names
         rows[name] = np.array([i for i, n in enumerate(own) if n in chosen], np.int64)
         missing -= {own[i] for i in rows[name].tolist()}
     if missing:
@@ -117,54 +125,50 @@ def subset(dataset: Dataset, names: Iterable[str] | None = None, classes: Iterab
             f"{len(missing)} of {len(wanted)} names are in no split, such as {sorted(missing)[0]!r}",
             code="unknown-sample", fix="names are those of split.names",
         )  # fmt: skip
-    makers = {n: partial(_selected, dataset, n, r) for n, r in rows.items() if len(r)}
-    return _derived(dataset, dataset.classes, makers, f"samples kept: {len(wanted)} by name")
+    makers = {n: partial(splits[n].select, r) for n, r in rows.items() if len(r)}
+    return Derived(classes, Splits(makers), f"samples kept: {len(wanted)} by name")
 
 
-def _selected(dataset: Dataset, name: str, rows: NDArray[np.int64]) -> Split:
-    return dataset[name].select(rows)
-
-
-def split(
-    dataset: Dataset,
+def divide(
+    classes: ClassTable,
+    splits: Splits,
     ratios: Mapping[str, float],
-    seed: int = 0,
-    *,
-    of: str | None = None,
-    group: Callable[[str], str] | None = None,
-) -> Dataset:
+    seed: int,
+    of: str | None,
+    group: Callable[[str], str] | None,
+) -> Derived:
     """See Dataset.split."""
     if of is None:
-        if len(dataset.splits) != 1:
+        if len(splits) != 1:
             raise UsageError(
-                f"the dataset has several splits: {', '.join(dataset.splits)}",
-                fix='say which to divide: of="train"',
+                f"the dataset has several splits: {', '.join(splits)}",
+                fix='name the one to divide: of="train"',
             )  # fmt: skip
-        of = next(iter(dataset.splits))
+        of = next(iter(splits))
     if not ratios or min(ratios.values()) < 0 or abs(sum(ratios.values()) - 1) > 1e-9:
-        raise UsageError(f"ratios must be positive and add up to 1, got {dict(ratios)}")
-    taken = [n for n in ratios if n in dataset.splits and n != of]
+        raise UsageError(f"ratios must not be negative and must add up to 1, got {dict(ratios)}")
+    taken = [n for n in ratios if n in splits and n != of]
     if taken:
         raise UsageError(f"the dataset has a split {taken[0]!r} already")
-    source = dataset[of]
-    rows = _divide(source.names, ratios, seed, group)
+    divided = splits[of]
+    rows = _rows(divided.names, ratios, seed, group)
 
     def make(name: str) -> Split:
-        return replace(source.select(rows[name]), name=name)
+        return replace(divided.select(rows[name]), name=name)
 
     makers: dict[str, Callable[[], Split]] = {}
-    for name in dataset.splits:
+    for name in splits:
         if name == of:
             makers.update({n: partial(make, n) for n in ratios})
         else:
-            makers[name] = partial(dataset.splits.__getitem__, name)
+            makers[name] = partial(splits.__getitem__, name)
     said = ", ".join(f"{n} {r:g}" for n, r in ratios.items())
-    return _derived(dataset, dataset.classes, makers, f"{of} divided by seed {seed}: {said}")
+    return Derived(classes, Splits(makers), f"{of} divided by seed {seed}: {said}")
 
 
-def _divide(
+def _rows(
     names: Sequence[str], ratios: Mapping[str, float], seed: int, group: Callable[[str], str] | None
-) -> dict[str, NDArray[np.int64]]:
+) -> dict[str, I64]:
     groups: dict[str, list[int]] = {}
     for i, name in enumerate(names):
         groups.setdefault(name if group is None else group(name), []).append(i)
@@ -181,51 +185,3 @@ def _divide(
     if left:
         rows[list(ratios)[-1]] += [i for g in left for i in groups[g]]
     return {name: np.array(sorted(own), np.int64) for name, own in rows.items()}
-
-
-def concat(datasets: Sequence[Dataset], classes: Classes | None = None) -> Dataset:
-    """Several datasets as one: splits of the same name are joined, in the order of `datasets`.
-
-    classes: the common table, or its names. Every dataset is brought to it by the names of its classes (`remap` it
-    before where they differ); it may be left out where all tables have the same names in the same order. Sample names
-    that occur twice are all preceded by their dataset's number and folder: `0-VOC2012/2007_000032`.
-    """
-    if not datasets:
-        raise UsageError("nothing to concatenate")
-    if classes is None:
-        first = datasets[0].classes
-        other = next((d for d in datasets if d.classes.names != first.names), None)
-        if other is not None:
-            raise UsageError(
-                f"{datasets[0].root.name} has {len(first)} classes, {other.root.name} has {len(other.classes)} others",
-                code="bad-class-table", fix="give the common table: classes=[...]",
-            )  # fmt: skip
-        classes = first
-    table = classes if isinstance(classes, ClassTable) else _common(datasets, classes)
-    brought = [d if d.classes == table else remap(d, {}, table) for d in datasets]
-    names = list(dict.fromkeys(n for d in brought for n in d.splits))
-    makers = {name: partial(_joined, brought, name, table) for name in names}
-    said = f"{len(datasets)} datasets joined: {', '.join(str(d.root) for d in datasets)}"
-    notes = tuple(note for d in datasets for note in d.notes)
-    history = tuple(f"{d.root.name}: {h}" for d in datasets for h in d.history)
-    return Dataset(datasets[0].root, "joined", table, Splits(makers), notes, (*history, said))
-
-
-def _common(datasets: Sequence[Dataset], names: Sequence[str]) -> ClassTable:
-    """A table of `names` with the colors that the first dataset that knows each class gives it."""
-    own = ClassTable(tuple(names)).colors.copy()
-    for k, name in enumerate(names):
-        known = next((d.classes for d in datasets if name in d.classes.names), None)
-        if known is not None:
-            own[k] = known.colors[known.index(name)]
-    return ClassTable(tuple(names), own, 255 if len(own) <= 255 else 65_535)
-
-
-def _joined(datasets: Sequence[Dataset], name: str, table: ClassTable) -> Split:
-    parts = [(k, d, d[name]) for k, d in enumerate(datasets) if name in d.splits]
-    names = [n for _, _, s in parts for n in s.names]
-    if len(set(names)) < len(names):
-        names = [f"{k}-{d.root.name}/{n}" for k, d, s in parts for n in s.names]
-    has_labels = all(s.source.has_labels for _, _, s in parts)
-    notes = tuple(note for _, _, s in parts for note in s.notes)
-    return Split(name, table, JoinedSource([s for _, _, s in parts], names, has_labels), None, notes)

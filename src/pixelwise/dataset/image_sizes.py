@@ -1,4 +1,4 @@
-"""HeaderSizes: how large images are by their headers, each read once and remembered between runs."""
+"""HeaderSizes: the sizes of images by their headers, each read once and remembered between runs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from ..codecs import read_header
 from ..errors import FileError, SystemFault
 from ..files import atomic_write, cache_dir, read_bytes
 from ..threads import default_threads, in_order
-
-I64 = NDArray[np.int64]
+from ..types import I64
 
 
 class Paths(Protocol):
@@ -29,23 +28,23 @@ class Paths(Protocol):
 
 
 ENTRY = np.dtype([("height", "<i4"), ("width", "<i4"), ("bytes", "<i8"), ("mtime_ns", "<i8")])
-"""What is known of one file; height 0 where nothing is."""
+"""What is known of one file; height 0 if nothing is."""
 
 FEWEST = 256
-"""Shorter lists are scanned each time: that takes less than writing a file down safely."""
+"""Shorter lists are scanned each time: that takes less time than writing a file safely."""
 
 _CHUNK = 64
 _RECALLING = threading.Lock()  # of all, because an object with a lock of its own does not pickle
 
 
 class HeaderSizes:
-    """(height, width) of listed images. Thread-safe: two threads may read the same header, and find the same.
+    """(height, width) of listed images. Thread-safe: two threads that read the same header find the same.
 
     paths: of each image, relative to `root`, which ends in a separator. read: called as `read(i, function)` to read
-    header i, so that errors can say where the image is listed. Memory: 25 bytes an image.
+    header i, so that errors can name the list that the image is in. Memory: 25 bytes per image.
 
-    What was found is kept under `files.cache_dir()`, by root and list, with size and time of change of every file;
-    a file for which these differ is read again. What is kept there and damaged is ignored.
+    The sizes are kept under `files.cache_dir()`, by root and list, with the size and modification time of every file;
+    a file for which these differ is read again. A damaged cache file is ignored.
     """
 
     def __init__(self, root: str, paths: Paths, read: Callable[[int, Callable[[], Any]], Any]) -> None:
@@ -57,7 +56,7 @@ class HeaderSizes:
         self._unsaved = 0
 
     def __call__(self, indices: I64 | None = None) -> I64:
-        """(n, 2) int64 of the images at `indices`, default all. Raises as `read_header`."""
+        """(n, 2) int64 of the images at `indices` (default: all). Raises as `read_header`."""
         with _RECALLING:
             if len(self._known) != len(self._paths):
                 self._known = self._recall()
@@ -80,16 +79,16 @@ class HeaderSizes:
             self._unsaved = 0
 
     def _find_chunk(self, indices: list[int]) -> int:
-        """Make sure of these images; how many headers had to be read."""
+        """Find or confirm the sizes of these images; the number of headers that had to be read."""
         count = 0
         for i, (height, _, size, mtime_ns) in zip(indices, self._known[indices].tolist(), strict=True):
             path = self._root + self._paths[i]
             try:
-                # Looked at before the header is: a file that changes in between is read again next time.
+                # Taken before the header is read: a file that changes in between is read again next time.
                 state = os.stat(path)
                 now = state.st_size, state.st_mtime_ns
             except (OSError, ValueError):
-                now = 0, 0  # reading it will say what is wrong
+                now = 0, 0  # reading it raises the right error
             if height == 0 or (size, mtime_ns) != now:
                 header = self._read(i, partial(read_header, path))
                 self._known[i] = (header.height, header.width, *now)
@@ -122,5 +121,5 @@ class HeaderSizes:
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(path) as file:
                 file.write(hashlib.sha256(body).digest() + body)
-        except OSError:  # no room or no permission: then it is found out again next time
+        except OSError:  # no space or no permission: then the headers are read again next time
             pass

@@ -1,4 +1,4 @@
-"""Split lists: one sample a line, strict about everything that silently changes a split."""
+"""Split lists: one sample per line, strict about everything that silently changes a split."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLASS_LIST = re.compile(r"\S+[ \t]+(-1|0|1)$")
 
 @dataclass(frozen=True, slots=True)
 class SplitList:
-    """names: one a sample, in file order. images, labels: paths relative to the root, where the list gives them.
+    """names: of the samples, in file order. images, labels: paths relative to the root, if the list has them.
 
     lines: the 1-based line of each sample, for messages.
     """
@@ -32,7 +32,7 @@ class SplitList:
 def parse_list(
     data: bytes, where: object, notes: list[Finding] | None = None, *, may_be_empty: bool = False
 ) -> SplitList:
-    """Parse the bytes of a split list: UTF-8, any line end, blank lines and outer blanks dropped.
+    """Parse the bytes of a split list: UTF-8, any line end; blank lines, and blanks around names, are dropped.
 
     One column of names, or two of image and label paths (both with an image's extension; a leading `/` counts
     from the dataset's root, as in DeepLab's lists). Raises ListError: list-encoding, list-control-char,
@@ -50,7 +50,7 @@ def parse_list(
                     where=f"{where}:{number}",
                 )
     if not rows and not may_be_empty:
-        raise ListError("the list holds no samples", code="empty-list", where=where, fix="write one name a line")
+        raise ListError("the list has no samples", code="empty-list", where=where, fix="write one name per line")
     pairs = [line.split() for _, line in rows]
     if rows and all(len(p) == 2 and _is_path(p[0]) and _is_path(p[1]) for p in pairs):
         images = [_inside(p[0].lstrip("/"), where, n) for (n, _), p in zip(rows, pairs, strict=True)]
@@ -82,7 +82,7 @@ def _one_column(rows: list[tuple[int, str]], where: object, notes: list[Finding]
     if stripped and notes is not None:
         notes.append(
             Finding("extension-in-list", "warning", str(where),
-                    f"{stripped} names carry a file extension, which is dropped", "write names without extension")
+                    f"{stripped} names have a file extension, which is dropped", "write names without extension")
         )  # fmt: skip
     _refuse_duplicates(names, lines, where)
     return SplitList(names, lines)

@@ -1,10 +1,11 @@
-"""The sources that read files and arrays, and how files are decoded."""
+"""Source, the base class of all sources, and the sources of files and of arrays."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,22 +13,88 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..classes import ClassTable
 from ..codecs import Stored, decode_image, decode_stored
 from ..errors import FileError, LabelError, UsageError
 from ..files import read_bytes
 from ..labels import check_pair, to_ids
-from ..types import U8, Clock, Finding, Label, Origin, Sample, Window
+from ..types import I64, NO_CLOCK, U8, Clock, Finding, Label, Origin, Sample, Window
 from .image_sizes import HeaderSizes
 
-I64 = NDArray[np.int64]
+
+class Source(ABC):
+    """Samples by number: the one place where pixels come from. Thread-safe, as every subclass must be.
+
+    names: of the samples, in order. has_labels: whether samples have a label.
+
+    A subclass gives `sizes` and `_whole`; if it can read a window alone, it overrides `_load` instead of `_whole`. A
+    Split also takes any other object with `names`, `has_labels`, `__len__`, `sizes` and `read`.
+    """
+
+    def __init__(self, names: Sequence[str], has_labels: bool) -> None:
+        self.names = names
+        self.has_labels = has_labels
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} samples{'' if self.has_labels else ', no labels'})"
+
+    def origin(self, index: int) -> Origin | None:
+        """What sample `index` is made from, or None if that is not known."""
+        return None
+
+    @abstractmethod
+    def sizes(self, indices: I64 | None = None) -> I64:
+        """(n, 2) int64: (height, width) of the samples at `indices` (default: all), without decoding pixels."""
+
+    def read(
+        self,
+        index: int,
+        window: Window | None = None,
+        *,
+        clock: Clock = NO_CLOCK,
+        notes: list[Finding] | None = None,
+    ) -> Sample:
+        """The pixels of sample `index`, or of a window of it; instances only with the whole sample.
+
+        Exact, or a DataError; PairError `size-mismatch` if image and label differ in size. clock: the time is added to
+        its "reading" and "decoding". notes: gets findings about what is odd but not wrong.
+        """
+        clock.start()
+        return self._load(index, window, clock, notes)
+
+    def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
+        """Read a sample or a window of it; the clock has been started."""
+        sample = self._whole(index, clock, notes, instances=window is None)
+        if sample.label is not None:
+            check_pair(sample.size, sample.label.shape, self._where(index))
+        clock.lap("decoding")
+        return sample if window is None else sample.cut(window)
+
+    def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
+        """Read a whole sample. instances: whether they are needed. The time since the last lap is for decoding."""
+        raise NotImplementedError
+
+    def _where(self, index: int) -> str:
+        """What messages call the label of sample `index`."""
+        return self.names[index]
+
+
+def origin_of(source: Source, index: int) -> Origin | None:
+    """The origin of sample `index`; None also for a source of another class that has no such method."""
+    find = getattr(source, "origin", None)
+    return None if find is None else find(index)
+
+
+# -- files --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class PathRule:
-    """Where the file of sample i lies, relative to the dataset's folder: `pattern` with the name in place of `{}`."""
+    """The path of each sample's file, relative to the dataset's folder: `pattern` with the name in place of `{}`."""
 
     names: Sequence[str]
     pattern: str
@@ -41,11 +108,11 @@ class PathRule:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How a dataset's files are decoded, where there is more to say than "labels are PNG".
+    """How a dataset's files are decoded, if there is more to say than "labels are PNG".
 
-    allow: further kinds of label files: "tiff", "npy", "bmp", "gif", "webp". check_palette: False where palettes have
+    allow: further kinds of label files: "tiff", "npy", "bmp", "gif", "webp". check_palette: False if palettes have
     nothing to do with the table's colors. minus_one: the stored value that -1 in an NPY label stands for.
-    value_range, bands: of images with more than 8 bits or other bands than RGB, see `codecs.decode_image`.
+    value_range, bands: for images with more than 8 bits or other bands than RGB, see `codecs.decode_image`.
     """
 
     allow: frozenset[str] = frozenset()
@@ -84,11 +151,11 @@ def _without_minus_one(data: bytes, value: int, where: object) -> bytes:
     return out.getvalue()
 
 
-class FileSource:
-    """Samples that lie in files. Thread-safe. Memory: the names; nothing else grows with the number of samples.
+class FileSource(Source):
+    """Samples in files. Memory: the names; nothing else grows with the number of samples.
 
     images, labels, instances: the path of sample i relative to `root`, as a PathRule or a list of paths.
-    `listed(i)` tells where sample i was listed, for messages. decoding: how the files are coded.
+    `listed(i)` is the place that lists sample i, for messages. decoding: how the files are coded.
     Sizes come from the images' headers when first asked for.
     """
 
@@ -103,9 +170,9 @@ class FileSource:
         listed: Callable[[int], str] | None = None,
         decoding: Decoding = Decoding(),
     ) -> None:
+        super().__init__(names, labels is not None)
         self.decoding = decoding
         self.root = Path(root)
-        self.names = names
         self.classes = classes
         self.images = images
         self.labels = labels
@@ -114,16 +181,8 @@ class FileSource:
         self._prefix = str(self.root) + os.sep
         self._sizes = HeaderSizes(self._prefix, images, self._listed)
 
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether samples carry a label."""
-        return self.labels is not None
-
     def path(self, paths: PathRule | Sequence[str], index: int) -> str:
-        """The full path of sample `index` under one of `images`, `labels`, `instances`."""
+        """The full path of sample `index` in one of `images`, `labels`, `instances`."""
         return self._prefix + paths[index]
 
     def origin(self, index: int) -> Origin:
@@ -133,7 +192,8 @@ class FileSource:
 
     @cached_property
     def _how(self) -> str:
-        return f"{self.decoding} {_digest(repr(self.classes.to_dict()).encode())}"
+        table = hashlib.sha256(repr(self.classes.to_dict()).encode())
+        return f"{self.decoding} {table.hexdigest()[:16]}"
 
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width) from the headers of the images, remembered between runs: see HeaderSizes."""
@@ -148,37 +208,20 @@ class FileSource:
                 error.add_note(f"listed in {self.listed(index)}")
             raise
 
-    def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock | None = None,
-        notes: list[Finding] | None = None,
-    ) -> Sample:
-        """Decode sample `index` and give the pixels of `window` (default: all). The arrays belong to the caller."""
-        if clock is not None:
-            clock.start()
+    def _where(self, index: int) -> str:
+        return self.path(self.images if self.labels is None else self.labels, index)
+
+    def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
         path = self.path(self.images, index)
         label_path = None if self.labels is None else self.path(self.labels, index)
         data = self._listed(index, lambda: read_bytes(path))
         label_data = None if label_path is None else self._listed(index, lambda: read_bytes(label_path))
-        if clock is not None:
-            clock.lap("reading")
+        clock.lap("reading")
         image = self.decoding.image(data, path, notes)
-        label = None
-        if label_data is not None:
-            label = self.decoding.label(label_data, self.classes, label_path, notes)
-            check_pair((image.shape[0], image.shape[1]), (label.shape[0], label.shape[1]), label_path)
-        if clock is not None:
-            clock.lap("decoding")
-        instances = self._read_instances(index, image.shape[:2]) if window is None else None
-        if window is not None:
-            rows, columns = slice(window.y0, window.y1), slice(window.x0, window.x1)
-            image, label = image[rows, columns], None if label is None else label[rows, columns]
-        return Sample(self.names[index], image, label, instances)
+        label = None if label_data is None else self.decoding.label(label_data, self.classes, label_path, notes)
+        return Sample(self.names[index], image, label, self._instances(index, image) if instances else None)
 
-    def _read_instances(self, index: int, size: tuple[int, ...]) -> Any:
+    def _instances(self, index: int, image: U8) -> Any:
         if self.instances is None:
             return None
         path = self.path(self.instances, index)
@@ -186,14 +229,48 @@ class FileSource:
             return None
         pixels = decode_stored(read_bytes(path), path, allow=self.decoding.allow).pixels
         if pixels.ndim != 2:
-            what = "object numbers are one value a pixel, not colors"
+            what = "object numbers are one value per pixel, not colors"
             raise LabelError(what, code="unsupported-label-mode", where=path)
-        check_pair((size[0], size[1]), (pixels.shape[0], pixels.shape[1]), path)
+        check_pair(image.shape[:2], pixels.shape, path)
         return pixels
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]
+# -- arrays -------------------------------------------------------------------------------------------------
+
+
+class ArraySource(Source):
+    """Samples that are in memory already. images: (H, W, 3) uint8 each. labels: (H, W) class ids each, or None.
+
+    names: default "0", "1", ... What is read are views of the arrays. UsageError for arrays of other shapes or dtypes,
+    PairError `size-mismatch` if an image and its label differ in size.
+
+    >>> import pixelwise as pw
+    >>> source = ArraySource([np.zeros((4, 6, 3), np.uint8)], [np.ones((4, 6), np.uint8)], names=["a"])
+    >>> pw.Split("train", pw.ClassTable(("road", "car")), source)[0]
+    Sample('a', image (4, 6, 3) uint8, label (4, 6) uint8)
+    """
+
+    def __init__(
+        self, images: Sequence[U8], labels: Sequence[Label] | None = None, names: Sequence[str] | None = None
+    ) -> None:
+        super().__init__([str(i) for i in range(len(images))] if names is None else names, labels is not None)
+        self.images = images
+        self.labels = labels
+        if len(self) != len(images) or (labels is not None and len(labels) != len(images)):
+            raise UsageError("images, labels and names differ in number")
+        for i, image in enumerate(images):
+            _check_array(f"image {i}", image, "(H, W, 3) uint8", (np.uint8,), channels=(3,))
+            if labels is not None:
+                _check_array(f"label {i}", labels[i], "(H, W) uint8 or uint16", (np.uint8, np.uint16))
+                check_pair(image.shape[:2], labels[i].shape, self.names[i])
+
+    def sizes(self, indices: I64 | None = None) -> I64:
+        """(n, 2) int64 (height, width)."""
+        wanted = range(len(self)) if indices is None else indices.tolist()
+        return np.array([self.images[i].shape[:2] for i in wanted], np.int64).reshape(-1, 2)
+
+    def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
+        return Sample(self.names[index], self.images[index], None if self.labels is None else self.labels[index])
 
 
 def _check_array(what: str, array: Any, expected: str, dtypes: Sequence[Any], channels: tuple[int, ...] = ()) -> None:
@@ -201,47 +278,3 @@ def _check_array(what: str, array: Any, expected: str, dtypes: Sequence[Any], ch
         raise UsageError(f"{what} must be an array {expected}, got {type(array).__name__}")
     if array.ndim != 2 + len(channels) or array.shape[2:] != channels or array.dtype not in dtypes or not array.size:
         raise UsageError(f"{what} must be {expected}, got {array.shape} {array.dtype}")
-
-
-class ArraySource:
-    """Samples that are in memory already. images: (H, W, 3) uint8 each; labels: (H, W) class ids each, or None."""
-
-    def __init__(
-        self, images: Sequence[U8], labels: Sequence[Label] | None = None, names: Sequence[str] | None = None
-    ) -> None:
-        self.images = images
-        self.labels = labels
-        self.names: Sequence[str] = [str(i) for i in range(len(images))] if names is None else names
-        if len(self.names) != len(images) or (labels is not None and len(labels) != len(images)):
-            raise UsageError("images, labels and names differ in number")
-        for i, image in enumerate(images):
-            _check_array(f"image {i}", image, "(H, W, 3) uint8", (np.uint8,), channels=(3,))
-            if labels is not None:
-                _check_array(f"label {i}", labels[i], "(H, W) uint8 or uint16", (np.uint8, np.uint16))
-                check_pair((image.shape[0], image.shape[1]), (labels[i].shape[0], labels[i].shape[1]), self.names[i])
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether samples carry a label."""
-        return self.labels is not None
-
-    def sizes(self, indices: I64 | None = None) -> I64:
-        """(n, 2) int64 (height, width)."""
-        wanted = range(len(self)) if indices is None else indices.tolist()
-        return np.array([self.images[i].shape[:2] for i in wanted], np.int64).reshape(-1, 2)
-
-    def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock | None = None,
-        notes: list[Finding] | None = None,
-    ) -> Sample:
-        """Views of the arrays."""
-        cut = slice(None) if window is None else np.s_[window.y0 : window.y1, window.x0 : window.x1]
-        label = None if self.labels is None else self.labels[index][cut]
-        return Sample(self.names[index], self.images[index][cut], label)

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..classes import ClassTable
 from ..errors import UnknownNameError
-from ..types import Clock, Finding, Origin, Sample, Source, Window, origin_of
+from ..types import I64, NO_CLOCK, Clock, Finding, Origin, Sample, Window
+from .sources import Source, origin_of
 
-I64 = NDArray[np.int64]
 
-
-class Chosen(Sequence[str]):
-    """Some of the names, without a list of them."""
+class ChosenNames(Sequence[str]):
+    """Some of the names, looked up when asked for. indices: which of them."""
 
     __slots__ = ("_indices", "_names")
 
-    def __init__(self, names: Sequence[str], indices: I64) -> None:
+    def __init__(self, names: Sequence[str], indices: I64 | range) -> None:
         self._names = names
         self._indices = indices
 
@@ -33,11 +31,14 @@ class Chosen(Sequence[str]):
     @overload
     def __getitem__(self, index: int) -> str: ...
     @overload
-    def __getitem__(self, index: slice) -> Chosen: ...
-    def __getitem__(self, index: int | slice) -> str | Chosen:
+    def __getitem__(self, index: slice) -> ChosenNames: ...
+    def __getitem__(self, index: int | slice) -> str | ChosenNames:
         if isinstance(index, slice):
-            return Chosen(self._names, self._indices[index])
+            return ChosenNames(self._names, self._indices[index])
         return self._names[int(self._indices[index])]
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._names[int(i)] for i in self._indices)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
@@ -45,18 +46,32 @@ class Chosen(Sequence[str]):
     __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
-    """Some samples of a dataset, in order. `split[i]` is a Sample, `split[a:b]` a Split; iterates Samples.
+    """Some samples of a dataset, in order. `split[i]` is a Sample, `split[a:b]` a Split; iterates Samples. Thread-safe.
 
-    indices: positions in the source, or None for all of it. notes: what is odd about its list. Thread-safe.
+    source: where the samples are read from. indices: their positions in the source, (n,) int64, or None for all of it.
+    notes: what is odd about its list.
+
+    >>> import pixelwise as pw
+    >>> images, labels = [np.zeros((4, 6, 3), np.uint8)] * 3, [np.ones((4, 6), np.uint8)] * 3
+    >>> split = Split("train", pw.ClassTable(("road", "car")), pw.ArraySource(images, labels, names=["a", "b", "c"]))
+    >>> split[1:]
+    Split('train': 2 samples, 2 classes, ArraySource)
+    >>> split[-1].name, list(split[1:].names), split.sizes().tolist()
+    ('c', ['b', 'c'], [[4, 6], [4, 6], [4, 6]])
     """
 
     name: str
     classes: ClassTable
     source: Source
-    indices: I64 | None = field(default=None, repr=False)
+    indices: I64 | None = None
     notes: tuple[Finding, ...] = ()
+
+    def __repr__(self) -> str:
+        labels = "" if self.has_labels else ", no labels"
+        source = type(self.source).__name__
+        return f"Split({self.name!r}: {len(self)} samples, {len(self.classes)} classes{labels}, {source})"
 
     def __len__(self) -> int:
         return len(self.source) if self.indices is None else len(self.indices)
@@ -80,53 +95,56 @@ class Split:
         index: int,
         window: Window | None = None,
         *,
-        clock: Clock | None = None,
+        clock: Clock = NO_CLOCK,
         notes: list[Finding] | None = None,
     ) -> Sample:
         """Sample `index` (0 .. len - 1), or a window of it; see Source.read."""
-        return self.source.read(self._position(index), window, clock=clock, notes=notes)
+        return self.source.read(self.position(index), window, clock=clock, notes=notes)
 
-    def select(self, positions: I64) -> Split:
-        """The samples at these positions of this split, in this order."""
-        chosen = positions if self.indices is None else self.indices[positions]
-        return Split(self.name, self.classes, self.source, np.asarray(chosen, np.int64), self.notes)
+    def select(self, indices: I64) -> Split:
+        """These samples of the split, in this order."""
+        return replace(self, indices=np.asarray(self.positions(indices), np.int64))
 
-    def _position(self, index: int) -> int:
+    @property
+    def has_labels(self) -> bool:
+        """Whether samples have a label."""
+        return self.source.has_labels
+
+    def position(self, index: int) -> int:
+        """The position of sample `index` (0 .. len - 1) in the source."""
         return index if self.indices is None else int(self.indices[index])
 
-    def positions(self, indices: I64) -> I64:
-        """(n,) int64: where these samples of the split lie in its source."""
-        return indices if self.indices is None else self.indices[indices]
+    def positions(self, indices: I64 | None = None) -> I64:
+        """(n,) int64: the positions of the samples `indices` (default: all) in the source."""
+        if self.indices is None:
+            return np.arange(len(self)) if indices is None else indices
+        return self.indices if indices is None else self.indices[indices]
 
     def origin(self, index: int) -> Origin | None:
-        """The origin of sample `index`: see origin_of."""
-        return origin_of(self.source, self._position(index))
+        """What sample `index` is made from, or None if that is not known."""
+        return origin_of(self.source, self.position(index))
 
     @property
     def names(self) -> Sequence[str]:
         """The samples' names, in order; looked up when asked for."""
-        return self.source.names if self.indices is None else Chosen(self.source.names, self.indices)
+        return self.source.names if self.indices is None else ChosenNames(self.source.names, self.indices)
 
-    def sizes(self, positions: I64 | None = None) -> I64:
-        """(n, 2) int64: height and width of the samples at `positions` (default: all), without decoding pixels."""
-        if self.indices is None:
-            return self.source.sizes(positions)
-        return self.source.sizes(self.indices if positions is None else self.indices[positions])
+    def sizes(self, indices: I64 | None = None) -> I64:
+        """(n, 2) int64: (height, width) of the samples `indices` (default: all), without decoding pixels."""
+        return self.source.sizes(indices if self.indices is None else self.positions(indices))
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits of the names and the class table: two splits with the same one hold the same samples."""
+        """16 hex digits of the names and the class table: two splits that share it have the same samples."""
         digest = hashlib.sha256(repr(self.classes.to_dict()).encode())
         for name in self.names:
             digest.update(name.encode("utf-8", "surrogatepass") + b"\n")
         return digest.hexdigest()[:16]
 
-    def __hash__(self) -> int:
-        return id(self)
-
 
 class Splits(Mapping[str, Split]):
-    """The splits by name. A split's list is read when it is first asked for, so a broken list stops only its users."""
+    """The splits by name. A split's list is read when the split is first asked for: a broken list stops only its users.
+    """
 
     def __init__(self, makers: Mapping[str, Callable[[], Split]]) -> None:
         self._makers = dict(makers)

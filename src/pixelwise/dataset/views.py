@@ -5,58 +5,30 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import kernels
 from ..classes import ClassTable
-from ..types import Clock, Finding, Label, Origin, Sample, Source, Window, origin_of
-
-I64 = NDArray[np.int64]
-
-
-class Part(Protocol):
-    """What a concatenation is made of: samples that can be counted, measured and read. A Split is one."""
-
-    @property
-    def names(self) -> Sequence[str]: ...
-    def __len__(self) -> int: ...
-    def sizes(self, positions: I64 | None = None) -> I64: ...
-    def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock | None = None,
-        notes: list[Finding] | None = None,
-    ) -> Sample: ...
+from ..types import I64, Clock, Finding, Label, Origin, Sample, Window
+from .sources import Source, origin_of
+from .splits import Split
 
 
-class RelabeledSource:
-    """The samples of `source` under another class table: id i of a label becomes `ids[i]`. Thread-safe.
+class RelabeledSource(Source):
+    """The samples of `source` under another class table: id i of a label becomes `ids[i]`.
 
     ids: (65536,) int32, an id of `classes` or its ignore_index for every id that a label can hold.
     """
 
     def __init__(self, source: Source, classes: ClassTable, ids: NDArray[np.int32]) -> None:
+        super().__init__(source.names, source.has_labels)
         self.source = source
         self.classes = classes
         self.ids = ids
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The samples' names."""
-        return self.source.names
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether samples carry a label."""
-        return self.source.has_labels
 
     def origin(self, index: int) -> Origin | None:
         """The origin of the sample under its old classes, and what they become."""
@@ -71,19 +43,10 @@ class RelabeledSource:
         """(n, 2) int64 (height, width)."""
         return self.source.sizes(indices)
 
-    def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock | None = None,
-        notes: list[Finding] | None = None,
-    ) -> Sample:
-        """The sample with its label in the ids of `classes`; instances are as they were."""
+    def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
         sample = self.source.read(index, window, clock=clock, notes=notes)
         label = None if sample.label is None else relabel(sample.label, self.ids, self.classes)
-        if clock is not None:
-            clock.lap("decoding")
+        clock.lap("decoding")
         return Sample(sample.name, sample.image, label, sample.instances)
 
 
@@ -94,28 +57,24 @@ def relabel(label: Label, ids: NDArray[np.int32], classes: ClassTable) -> Label:
     return out
 
 
-class JoinedSource:
-    """The samples of several parts, one after the other. Thread-safe where they are."""
+class JoinedSource(Source):
+    """The samples of several splits, one after the other. names: of all of them, default their own."""
 
-    def __init__(self, parts: Sequence[Part], names: Sequence[str], has_labels: bool) -> None:
+    def __init__(self, parts: Sequence[Split], names: Sequence[str] | None = None) -> None:
+        own = list(chain.from_iterable(part.names for part in parts)) if names is None else names
+        super().__init__(own, all(part.has_labels for part in parts))
         self.parts = parts
-        self.names = names
-        self.has_labels = has_labels
         self._ends = np.cumsum([len(p) for p in parts])
 
-    def __len__(self) -> int:
-        return int(self._ends[-1]) if len(self._ends) else 0
-
-    def place(self, index: int) -> tuple[int, int]:
-        """The part that holds sample `index`, and its position there."""
+    def place(self, index: int) -> tuple[Split, int]:
+        """The split that sample `index` is in, and its number there."""
         part = int(np.searchsorted(self._ends, index, side="right"))
-        return part, index - (int(self._ends[part - 1]) if part else 0)
+        return self.parts[part], index - (int(self._ends[part - 1]) if part else 0)
 
     def origin(self, index: int) -> Origin | None:
-        """The origin of the sample in its part."""
+        """The origin of the sample in its split."""
         part, at = self.place(index)
-        found = getattr(self.parts[part], "origin", None)
-        return None if found is None else found(at)
+        return part.origin(at)
 
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width)."""
@@ -128,15 +87,16 @@ class JoinedSource:
                 out[mine] = part.sizes(wanted[mine] - (int(self._ends[k - 1]) if k else 0))
         return out
 
-    def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock | None = None,
-        notes: list[Finding] | None = None,
-    ) -> Sample:
-        """The sample of the part that holds it, under its name in the whole."""
+    def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
         part, at = self.place(index)
-        sample = self.parts[part].read(at, window, clock=clock, notes=notes)
+        sample = part.read(at, window, clock=clock, notes=notes)
         return Sample(self.names[index], sample.image, sample.label, sample.instances)
+
+
+def joined(name: str, classes: ClassTable, parts: Sequence[Split], names: Sequence[str] | None = None) -> Split:
+    """Splits with the classes `classes`, one after the other, as one split. names: of its samples, default their own.
+
+    It has labels if all parts have; it has the notes of all.
+    """
+    notes = tuple(chain.from_iterable(part.notes for part in parts))
+    return Split(name, classes, JoinedSource(parts, names), notes=notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any, Literal
@@ -94,18 +95,18 @@ def show_plans(
         raise UsageError("needs a sample and a draw at least", code="nothing-to-show")
     rows = (_planned(split, transforms, i, draws, check_seed(seed)) for i in range(min(n, len(split))))
     facts = f"{min(n, len(split))} samples{SEPARATOR}{draws} draws of seed {seed}"
-    return plan_sheet(rows, split.classes, title=title or split.name, subtitle=facts, width=width)
+    table = replace(split.classes, ignore_index=split.classes.padding_index)  # padding is drawn as void
+    return plan_sheet(rows, table, title=title or split.name, subtitle=facts, width=width)
 
 
 def _planned(split: Split, transforms: Sequence[Transform], index: int, draws: int, seed: int) -> Planned:
     sample, at, made = split[index], np.array([index]), []
-    ignore = 255 if split.classes.ignore_index is None else split.classes.ignore_index
     for epoch in range(draws):
         plans = make_plans(transforms, split.sizes(at), Draws(seed, epoch, at).uniform, at, split)
         height, width = plans.size[0].tolist()
-        labels = None if sample.label is None else np.empty((1, height, width), sample.label.dtype)
+        labels = None if sample.label is None else np.empty((1, height, width), split.classes.dtype)
         slot = Slot(np.empty((1, height, width, 3), np.uint8), labels)
-        renderer = Renderer(plans, slot, "uint8-hwc", ignore)
+        renderer = Renderer(plans, slot, "uint8-hwc", split.classes.padding_index)
         renderer.write(0, split.read(index, renderer.window(0)))
         made.append(Draw(np.array(plans[0].corners), slot.images[0], None if slot.labels is None else slot.labels[0]))
     return Planned(sample.name, sample.image, sample.label, made)

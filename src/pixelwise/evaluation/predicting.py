@@ -136,7 +136,7 @@ def _check(model: Any, split: Split, out: Any, scores: Confusion | None, batch_s
         raise UsageError(f"a model is called with images, got {type(model).__name__}", code="bad-model")
     if out is None and scores is None:
         raise UsageError("give out=, scores=, or both")
-    if scores is not None and not split.source.has_labels:
+    if scores is not None and not split.has_labels:
         no_labels(split)
     if scores is not None and scores.num_classes != len(split.classes):
         raise UsageError(f"the confusion has {scores.num_classes} classes, the split {len(split.classes)}")

@@ -166,7 +166,7 @@ def score(
         raise UsageError(
             f"predictions are scored on a Split, got {type(split).__name__}", fix='give dataset["val"]',
         )  # fmt: skip
-    if not split.source.has_labels:
+    if not split.has_labels:
         no_labels(split)
     root = Path(predictions)
     files = find_files(root, split.names)

@@ -16,13 +16,13 @@ import numpy as np
 from ..classes import ClassTable
 from ..codecs import encode_png, read_header
 from ..dataset.dataset import Dataset
-from ..dataset.sources import FileSource
+from ..dataset.sources import FileSource, Source
 from ..dataset.splits import Split
 from ..dataset.views import JoinedSource, RelabeledSource
 from ..errors import SystemFault, UsageError
 from ..files import atomic_write, read_bytes
 from ..threads import in_order
-from ..types import Progress, Sample, Source
+from ..types import Progress, Sample
 from . import toml
 from .opening import open as open_dataset
 from .rasterize import DrawnSource
@@ -125,7 +125,7 @@ def _jobs(dataset: Dataset, splits: Sequence[str], plan: _Plan) -> list[_Job]:
     rows = [(split, dataset[split], i) for split in splits for i in range(len(dataset[split]))]
     if not rows:
         raise UsageError("the dataset has no samples", where=dataset.root)
-    origins = [_origin(s.source, i if s.indices is None else int(s.indices[i])) for _, s, i in rows]
+    origins = [_origin(s.source, s.position(i)) for _, s, i in rows]
     names = [s.names[i] for s, own in ((dataset[n], len(dataset[n])) for n in splits) for i in range(own)]
     known: dict[str, object] = {}
     clash = any(known.setdefault(name, key) != key for name, (key, _) in zip(names, origins, strict=True))
@@ -145,10 +145,8 @@ def _origin(source: Source, index: int) -> tuple[object, Path | None]:
     if isinstance(source, DrawnSource):
         return _origin(source.files, index)
     if isinstance(source, JoinedSource):
-        part, at = source.place(index)
-        split = source.parts[part]
-        if isinstance(split, Split):
-            return _origin(split.source, at if split.indices is None else int(split.indices[at]))
+        split, at = source.place(index)
+        return _origin(split.source, split.position(at))
     if isinstance(source, FileSource):
         path = Path(source.path(source.images, index))
         return str(path), path if source.decoding.plain_images else None
@@ -206,7 +204,7 @@ def _write_all(
     root: Path, table: ClassTable, jobs: Sequence[_Job], plan: _Plan, images: Images, threads: int | None,
     progress: Progress | None,
 ) -> _Written:  # fmt: skip
-    unlabeled = dict.fromkeys(job.split for job in jobs if not job.of.source.has_labels)
+    unlabeled = dict.fromkeys(job.split for job in jobs if not job.of.has_labels)
     done = _Written(set(), list(unlabeled))
     first = [job for job in jobs if job.first]
     work = in_order(lambda job: _write_one(root, table, job, plan, images), first, threads)
@@ -228,7 +226,7 @@ def _write_one(root: Path, table: ClassTable, job: _Job, plan: _Plan, images: Im
         return root / filled.replace("{path}", job.name)
 
     image_path, label_path, instance_path = (at(t) for t in (plan.images, plan.labels, plan.instances))
-    labeled = job.of.source.has_labels
+    labeled = job.of.has_labels
     if _is_done(label_path if labeled else image_path, job):
         return suffix, labeled, instance_path.exists()
     sample = job.of[job.index]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..dataset.dataset import Dataset
 from ..dataset.sources import FileSource
 from ..dataset.splits import Split, Splits
-from ..dataset.views import JoinedSource
+from ..dataset.views import joined
 from ..errors import UsageError
 from .opening import open as open_dataset
 
@@ -65,9 +64,7 @@ def as_split(
     parts = [dataset[name] for name in names]
     if len(parts) == 1:
         return parts[0]
-    labeled = all(p.source.has_labels for p in parts)
-    source = JoinedSource(parts, list(chain.from_iterable(p.names for p in parts)), labeled)
-    return Split("+".join(names), dataset.classes, source, None, tuple(chain.from_iterable(p.notes for p in parts)))
+    return joined("+".join(names), dataset.classes, parts)
 
 
 def split_names(splits: SplitNames, verb: str) -> list[str] | None:

@@ -1,54 +1,38 @@
-"""Labels that are no images: polygons and run lengths, drawn when a sample is read."""
+"""Labels that are not images: polygons and run lengths, drawn when a sample is read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import kernels
 from ..classes import ClassTable
-from ..dataset.sources import FileSource
+from ..dataset.sources import FileSource, Source
 from ..errors import LabelError
-from ..labels import check_pair
-from ..types import Clock, Finding, Label, Origin, Sample, Size, Window
+from ..types import F64, I64, Clock, Finding, Label, Origin, Sample, Size
 
-I64 = NDArray[np.int64]
-F64 = NDArray[np.float64]
-Draw = Callable[[int, Size, "list[Finding] | None"], "tuple[Label, Label | None]"]
+Draw: TypeAlias = Callable[[int, Size, "list[Finding] | None"], "tuple[Label, Label | None]"]
 
 
-class DrawnSource:
+class DrawnSource(Source):
     """Image files whose labels `draw(index, size, notes)` makes: (H, W) class ids, and object numbers or None.
 
-    drawn_from: the files that the label of sample i is drawn from. how: what else it depends on. Thread-safe where
-    `draw` is.
+    drawn_from: the files that the label of sample i is drawn from. how: what else it depends on. `draw` must be
+    thread-safe. Every sample has a label, if only background.
     """
 
     def __init__(
         self, files: FileSource, draw: Draw, drawn_from: Callable[[int], Sequence[Path]], how: str = ""
     ) -> None:
+        super().__init__(files.names, has_labels=True)
         self.files = files
         self.draw = draw
         self.drawn_from = drawn_from
         self.how = how
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The samples' names."""
-        return self.files.names
-
-    @property
-    def has_labels(self) -> bool:
-        """True: every sample has a label, if only background."""
-        return True
 
     def origin(self, index: int) -> Origin:
         """The image, the files that the label is drawn from, and how."""
@@ -59,31 +43,19 @@ class DrawnSource:
         """(n, 2) int64 (height, width) from the headers of the images."""
         return self.files.sizes(indices)
 
-    def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock | None = None,
-        notes: list[Finding] | None = None,
-    ) -> Sample:
-        """The image and its drawn label; the time of drawing is booked on "decoding"."""
-        image = self.files.read(index, clock=clock, notes=notes).image
-        height, width = image.shape[:2]
-        label, instances = self.draw(index, (height, width), notes)
-        check_pair((height, width), (label.shape[0], label.shape[1]), self.names[index])
-        if clock is not None:
-            clock.lap("decoding")
-        if window is None:
-            return Sample(self.names[index], image, label, instances)
-        cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
-        return Sample(self.names[index], image[cut], label[cut])
+    def _where(self, index: int) -> str:
+        return str(self.drawn_from(index)[-1])
+
+    def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
+        sample = self.files.read(index, clock=clock, notes=notes)
+        label, numbers = self.draw(index, sample.size, notes)
+        return Sample(sample.name, sample.image, label, numbers)
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One object. polygons: (n, 2) float64 of (x, y) in pixels each, of which the union is meant; or runs: the lengths
-    of a COCO RLE, (n,) int64 or compressed. category: its class id. number: what `instances` gets.
+    """One object: the union of its polygons, (n, 2) float64 of (x, y) in pixels each; or runs, the lengths of a COCO
+    RLE, (n,) int64 or compressed. category: its class id. number: its pixels in `instances`.
     """
 
     category: int
@@ -93,7 +65,7 @@ class Shape:
 
 
 class Canvas:
-    """A label in the making; one a sample. background: the class id that pixels have before anything is drawn."""
+    """A label that is being drawn. background: the class id that pixels have before anything is drawn."""
 
     def __init__(self, size: Size, table: ClassTable, background: int) -> None:
         self.label: Any = np.full(size, background, table.dtype)
@@ -102,7 +74,7 @@ class Canvas:
         self._flips = np.zeros((size[0] + 1, size[1]), np.uint8)
 
     def add(self, shape: Shape, where: object) -> None:
-        """Draw `shape` over what is there, pixel for pixel as pycocotools does. LabelError `bad-polygon`, `bad-rle`."""
+        """Draw `shape` over what is there, pixel for pixel as pycocotools does. LabelError `bad-rle`."""
         y0, y1, x0, x1 = 0, self.label.shape[0], 0, self.label.shape[1]
         if shape.runs is not None:
             runs = _lengths(shape.runs, self._mask.size, where)
@@ -125,7 +97,7 @@ class Canvas:
 
 
 def _bounds(polygons: Sequence[F64], size: Size) -> tuple[int, int, int, int]:
-    """Rows and columns that the polygons can touch: y0, y1, x0, x1, half open, whole numbers."""
+    """Rows and columns that the polygons can touch: y0, y1, x0, x1, half open."""
     low = np.floor(np.min([p.min(axis=0) for p in polygons], axis=0)).astype(int) - 1
     high = np.ceil(np.max([p.max(axis=0) for p in polygons], axis=0)).astype(int) + 2
     (x0, y0), (x1, y1) = np.clip(low, 0, size[::-1]), np.clip(high, 0, size[::-1])
@@ -133,7 +105,7 @@ def _bounds(polygons: Sequence[F64], size: Size) -> tuple[int, int, int, int]:
 
 
 def polygon(values: Any, where: object) -> F64:
-    """x1, y1, x2, y2, ... as (n, 2) float64. LabelError `bad-polygon` for fewer than three points or no numbers."""
+    """x1, y1, x2, y2, ... as (n, 2) float64. LabelError `bad-polygon` for fewer than three points, or not numbers."""
     try:
         points = np.array(values, np.float64).reshape(-1, 2)
     except (TypeError, ValueError):
@@ -157,7 +129,7 @@ def _lengths(runs: I64 | bytes, pixels: int, where: object) -> I64:
 
 
 def area(shape: Shape) -> float:
-    """The area in pixels, for the order of drawing: of polygons by the shoelace formula, of runs by counting."""
+    """The area in pixels, for the drawing order: of polygons by the shoelace formula, of runs by counting."""
     if shape.runs is not None:
         return float(_lengths(shape.runs, 0, "")[1::2].sum())
     total = 0.0

@@ -40,7 +40,7 @@ from typing import Any
 
 import numpy as np
 
-from ..classes import ClassTable, voc_colormap
+from ..classes import ClassTable, usual_void, voc_colormap
 from ..dataset.dataset import Dataset
 from ..dataset.sources import Decoding
 from ..errors import FormatError, UsageError
@@ -145,7 +145,7 @@ def _unused(root: Path) -> ClassTable:
 
 def _table(data: Mapping[str, Any], path: Path) -> ClassTable:
     entries, void = data["class"], data.get("classes", {})
-    index = void.get("ignore_index", 255 if len(entries) <= 255 else 65_535)
+    index = void.get("ignore_index", usual_void(len(entries)))
     values: dict[int, int] = {}
     pairs = [(v, i) for i, e in enumerate(entries) for v in e.get("values", ())]
     for value, i in [*pairs, *((v, index) for v in void.get("ignore_values", ()))]:

@@ -122,7 +122,7 @@ class Loader:
         self.on_error = on_error
         self.prefetch = prefetch
         self.fill = check_fill(fill)
-        self.ignore_index = _ignore_index(split)
+        self.ignore_index = split.classes.padding_index
         self.label_dtype = np.dtype(label_dtype or split.classes.dtype)
         if self.label_dtype.itemsize == 1 and split.classes.dtype == np.uint16:
             raise UsageError(
@@ -261,7 +261,7 @@ class Loader:
         n = len(indices)
         shape = (n, height, width, 3) if self.output == "uint8-hwc" else (n, 3, height, width)
         images = self._memory.array(shape, np.uint8 if self.output.startswith("uint8") else self.output)
-        labels = self._memory.array((n, height, width), self.label_dtype) if self.split.source.has_labels else None
+        labels = self._memory.array((n, height, width), self.label_dtype) if self.split.has_labels else None
         renderer = Renderer(plans, Slot(images, labels), self.output, self.ignore_index, self.fill)
         return Job(self.split, self._mapped, indices, renderer, real, self.on_error == "skip")
 
@@ -330,10 +330,3 @@ def _no_draws(n: int) -> Any:
         return np.zeros(n)
 
     return uniform
-
-
-def _ignore_index(split: Split) -> int:
-    # Padding needs a value that is no class also where the table names none.
-    if split.classes.ignore_index is not None:
-        return split.classes.ignore_index
-    return 255 if len(split.classes) <= 255 else 65_535

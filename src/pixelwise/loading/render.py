@@ -210,8 +210,7 @@ class Renderer:
     def _staged(self, stage: int, k: int, image: U8, label: Label | None) -> tuple[U8, Label | None]:
         """The pixels of sample k after a stage: rendered to bytes, then handed to what the stage ends with."""
         plans, step = self.plans.stages[stage]
-        size = tuple(plans.size[k].tolist())
-        room = Slot(np.empty((1, *size, 3), np.uint8), None if label is None else np.empty((1, *size), label.dtype))
+        room = self._room(plans.size[k], label)
         one = Renderer(plans.only(k), room, "uint8-hwc", self.ignore_index, self._fill)
         if stage:  # the pixels of a later stage are all there
             one._windows = [[0, 0, *image.shape[:2]]]
@@ -222,7 +221,6 @@ class Renderer:
         self, plans: Plans, k: int, split: Others, position: int, relabel: Relabel | None = None
     ) -> tuple[U8, Label | None]:
         """Read sample `position` of the split and render it by plan k: see `Stage.render`."""
-        size = tuple(plans.size[k].tolist())
         one = plans.only(k)
         y0, x0, y1, x1 = _windows(one)[0].tolist()
         if relabel is None:
@@ -230,10 +228,18 @@ class Renderer:
         else:
             whole = split.read(position)
             sample = Sample(whole.name, whole.image[y0:y1, x0:x1], relabel(whole)[y0:y1, x0:x1])
-        labels = None if sample.label is None else np.empty((1, *size), sample.label.dtype)
-        room = Slot(np.empty((1, *size, 3), np.uint8), labels)
+        room = self._room(plans.size[k], sample.label)
         Renderer(one, room, "uint8-hwc", self.ignore_index, self._fill).write(0, sample)
-        return room.images[0], None if labels is None else labels[0]
+        return room.images[0], None if room.labels is None else room.labels[0]
+
+    def _room(self, size: I64, label: Label | None) -> Slot:
+        """A slot for one sample as bytes. Its label holds `ignore_index`, which may be wider than the label's ids."""
+        height, width = size.tolist()
+        images = np.empty((1, height, width, 3), np.uint8)
+        if label is None:
+            return Slot(images, None)
+        dtype = np.promote_types(label.dtype, np.min_scalar_type(self.ignore_index))
+        return Slot(images, np.empty((1, height, width), dtype))
 
     def write_mapped(
         self, first: int, last: int, images: I64, labels: I64 | None = None, label_dtype: Any = np.uint8

@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 
 from ..dataset.splits import Split
 from ..errors import DataError
-from ..types import Clock, MappedSource
+from ..types import I64, Clock, MappedSource
 from .render import Renderer
-
-I64 = NDArray[np.int64]
 
 
 class Job:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from ..arguments import check_choice, check_count
 from ..dataset.dataset import Dataset
+from ..dataset.sources import Source, origin_of
 from ..dataset.splits import Split
 from ..errors import PackError, UsageError
 from ..files import open_error
-from ..types import I64, Source, origin_of
+from ..types import I64
 from .encodings.encoding import Encoding
 from .encodings.table import ENCODINGS
 from .manifest import VERSION, SplitEntry
@@ -127,7 +128,7 @@ def take_inventory(dataset: Dataset, encoding: str, shard_bytes: int) -> Invento
         payload = _guess(payload, files, files_of)
     shards = _cut(payload, max(shard_bytes, -(-int(payload.sum()) // MAX_SHARDS)))
     batches = np.union1d(_cut(payload, BATCH_BYTES), shards)
-    entries = tuple(SplitEntry(s.name, len(s), s.source.has_labels, s.notes) for s in chosen)
+    entries = tuple(SplitEntry(s.name, len(s), s.has_labels, s.notes) for s in chosen)
     options = [VERSION, encoding, shard_bytes, dataset.format, dataset.classes.to_dict(), [asdict(e) for e in entries]]
     digest = hashlib.sha256(json.dumps(options).encode())
     for own in rows:
@@ -149,8 +150,7 @@ def _records(chosen: Sequence[Split], sources: Sequence[Source]) -> tuple[NDArra
     for split in chosen:
         number = next(k for k, s in enumerate(sources) if s is split.source)
         own = np.empty(len(split), np.int64)
-        positions = range(len(split)) if split.indices is None else split.indices.tolist()
-        for place, i in enumerate(positions):
+        for place, i in enumerate(split.positions().tolist()):
             at = known.setdefault(_sample_key(split.source, i), len(index))
             if at == len(index):
                 source.append(number)

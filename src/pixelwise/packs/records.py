@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..classes import ClassTable
-from ..dataset.sources import FileSource
+from ..dataset.sources import FileSource, Source
 from ..errors import LabelError, PairError
-from ..types import Sample, Source
+from ..types import Sample
 from .index import Record
 from .inventory import Inventory
 

@@ -48,8 +48,7 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON values."""
-        findings = [{"code": f.code, "where": f.where, "what": f.what, "fix": f.fix} for f in self.findings]
-        return {"root": str(self.root), "records": self.records, "findings": findings}
+        return {"root": str(self.root), "records": self.records, "findings": [f.to_dict() for f in self.findings]}
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write `to_dict` as JSON, whole or not at all. Returns the path."""

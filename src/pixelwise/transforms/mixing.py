@@ -161,9 +161,8 @@ def _some_objects(key: int, ignore_index: int, sample: Sample) -> Label:
         )
     numbers, where = np.unique(sample.instances, return_inverse=True)
     coins = Draws(key, 0, numbers.astype(np.int64)).uniform(0, 0) < 0.5
-    label: Label = np.where(
-        coins[where].reshape(sample.label.shape), sample.label, sample.label.dtype.type(ignore_index)
-    )
+    void = np.min_scalar_type(ignore_index).type(ignore_index)
+    label: Label = np.where(coins[where].reshape(sample.label.shape), sample.label, void)
     return label
 
 

@@ -34,7 +34,7 @@ VOID = 65_535
 
 
 def find(path: Path) -> Path | None:
-    """`path` where it holds the full ADE20K."""
+    """`path` if it contains the full ADE20K."""
     inside = path / "images/ADE/training" if path.is_dir() else path
     return path if inside.is_dir() and first(inside, "{path}_seg.png") is not None else None
 
@@ -56,7 +56,7 @@ def object_names(path: Path) -> list[str]:
         index = _Plain(io.BytesIO(read_bytes(path))).load()
         listed = [str(n) for n in index["objectnames"]]
     except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        what = f"no index of ADE20K: {error}"
+        what = f"not an index of ADE20K: {error}"
         raise FormatError(what, code="bad-index", where=path, fix="download it again") from None
     seen: set[str] = set()
     names = []
@@ -92,7 +92,7 @@ def _read(
     pixels = decode_stored(read_bytes(path), path, notes).pixels
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise LabelError("a label of the full ADE20K is RGB with 8 bits", code="unsupported-label-mode", where=path)
-    check_pair(size, (pixels.shape[0], pixels.shape[1]), path)
+    check_pair(size, pixels.shape[:2], path)
     objects: Any = pixels[..., 0].astype(np.uint16) // 10 * 256 + pixels[..., 1]
     if int(objects.max()) > len(table):
         y, x = (int(v) for v in np.argwhere(objects > len(table))[0])

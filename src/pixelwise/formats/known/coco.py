@@ -1,9 +1,9 @@
-"""COCO: instances (polygons and run lengths in one JSON a split) and panoptic (colored PNGs with a JSON).
+"""COCO: instances (polygons and run lengths, one JSON per split) and panoptic (colored PNGs with a JSON).
 
 https://cocodataset.org/#format-data . The categories of the JSON are the class table: sorted by their ids, with
-their colors where they have some. In `coco`, class 0 is background: what no annotation covers. Where annotations
-overlap, the smaller lies on top: they are drawn by falling area (of the shape as drawn: the shoelace formula, or the
-pixels of the runs), those of the same area in the order of the file. Crowds are drawn as what they are crowds of.
+their colors if they have any. In `coco`, class 0 is background: what no annotation covers. If annotations overlap, the
+smaller is on top: they are drawn by falling area (of the shape as drawn: the shoelace formula, or the pixels of the
+runs), those of the same area in the order of the file. Crowds are drawn as what they are crowds of.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
-from ...classes import ClassTable
+from ...classes import ClassTable, usual_void
 from ...codecs import decode_stored
 from ...dataset.dataset import Dataset
 from ...dataset.sources import FileSource
@@ -32,34 +32,34 @@ from ..rasterize import Canvas, DrawnSource, Shape, area, polygon
 LOOKS_LIKE = "COCO instances (annotations/instances_SPLIT.json and SPLIT/, or SPLIT/_annotations.coco.json, or a JSON)"
 PANOPTIC_LOOKS_LIKE = "COCO panoptic (annotations/panoptic_SPLIT.json, a folder of PNGs of that name, and SPLIT/)"
 _IMAGES = ("{}", "images/{}", "images", "input_images", ".")
-"""Where the images of a split lie, relative to the dataset: its own folder, or a common one."""
+"""Folders of a split's images, relative to the dataset: its own folder, or a common one."""
 
 
 # -- what both have in common -------------------------------------------------------------------------------
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A COCO JSON; FormatError `bad-json` where it is none."""
+    """A COCO JSON; FormatError `bad-json` for anything else."""
     try:
         data = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
-        raise FormatError(f"no JSON: {error}", code="bad-json", where=path, fix="download it again") from None
+        raise FormatError(f"not a JSON: {error}", code="bad-json", where=path, fix="download it again") from None
     if not isinstance(data, dict) or not all(isinstance(data.get(k), list) for k in ("images", "categories")):
-        raise FormatError("no COCO annotations: it needs lists of images and categories", code="bad-json", where=path)
+        raise FormatError("not COCO annotations: they need lists of images and categories", code="bad-json", where=path)
     _look_at(data, "images", ("id", "file_name"), path)
     return data
 
 
 def _look_at(data: Mapping[str, Any], key: str, needs: Sequence[str], path: Path) -> None:
-    """FormatError where an entry of a list lacks one of `needs`; ids are whole numbers."""
+    """FormatError if an entry of a list lacks one of `needs`; ids are whole numbers."""
     listed = data.get(key)
     if not isinstance(listed, list):
-        raise FormatError(f"no COCO annotations: {key} is no list", code="bad-json", where=path)
+        raise FormatError(f"not COCO annotations: {key} is not a list", code="bad-json", where=path)
     for n, entry in enumerate(listed):
         for name in needs:
             value = entry.get(name) if isinstance(entry, dict) else None
             if not isinstance(value, str) if name == "file_name" else not _is_whole(value):
-                what = "is no entry" if not isinstance(entry, dict) else f"has the {name} {value!r}"
+                what = "is not an entry" if not isinstance(entry, dict) else f"has the {name} {value!r}"
                 raise FormatError(f"{key}[{n}] {what}", code="bad-json", where=path, fix="download it again")
 
 
@@ -79,7 +79,7 @@ def _categories(data: Mapping[str, Any], path: Path, background: bool) -> tuple[
         colors = [(0, 0, 0)] * background + [c["color"] for c in listed] if has_colors else []
         if len(ids) < len(listed):
             raise ValueError("a category id appears twice")
-        return ClassTable(tuple(names), colors=rgb(colors), ignore_index=255 if len(names) <= 255 else 65_535), ids
+        return ClassTable(tuple(names), colors=rgb(colors), ignore_index=usual_void(len(names))), ids
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"bad categories: {error!r}", code="bad-json", where=path) from None
 
@@ -99,7 +99,7 @@ def _image_folder(root: Path, split: str, data: Mapping[str, Any], path: Path, c
 
 
 def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTable | None, make: Any) -> Dataset:
-    """make(split, path, data) -> Split. The smallest JSON tells the classes; each split must have the same ones."""
+    """make(split, path, data) -> Split. The classes are those of the smallest JSON; every split must have the same."""
     smallest = min(jsons.values(), key=lambda p: p.stat().st_size)
     table, _ = _categories(read_json(smallest), smallest, name == "coco")
     if classes is not None and len(classes) != len(table):
@@ -138,7 +138,7 @@ def _instance_jsons(path: Path) -> dict[str, Path]:
 
 
 def find(path: Path) -> Path | None:
-    """`path` where it holds COCO instances, or is a JSON of them."""
+    """`path` if it contains COCO instances, or is a JSON of them."""
     if path.is_file():
         return path if path.suffix == ".json" and not (path.parent / path.stem).is_dir() else None
     return path if _instance_jsons(path) else None
@@ -175,7 +175,7 @@ class _Shapes:
         self._of: dict[int, list[Shape]] = {int(i["id"]): [] for i in data["images"]}
         entries = data.get("annotations", [])
         if not isinstance(entries, list):
-            raise FormatError("annotations is no list", code="bad-json", where=path)
+            raise FormatError("annotations is not a list", code="bad-json", where=path)
         for n, entry in enumerate(entries):
             where = f"{path} (annotations[{n}])"
             try:
@@ -186,7 +186,7 @@ class _Shapes:
                 raise FormatError(
                     f"an annotation without image, category or segmentation: {error!r}", code="bad-json", where=where
                 ) from None
-            if segmentation == [] or segmentation is None:  # a box only: nothing that could be drawn
+            if segmentation == [] or segmentation is None:  # only a box: there is nothing to draw
                 continue
             category = void if is_crowd and void_crowds else category
             own.append(_shape(segmentation, category, len(own) + 1, where))
@@ -233,12 +233,12 @@ def _panoptic_jsons(root: Path) -> Iterator[tuple[str, Path, Path]]:
 
 
 def find_panoptic(path: Path) -> Path | None:
-    """`path` where it holds COCO panoptic labels."""
+    """`path` if it contains COCO panoptic labels."""
     return path if path.is_dir() and next(_panoptic_jsons(path), None) is not None else None
 
 
 def load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable | None = None) -> Dataset:
-    """The dataset at `root`. images: the folder of the images. instances are the segments' ids, 0 where there is none.
+    """The dataset at `root`. images: the folder of the images. instances are the segments' ids, 0 without a segment.
 
     A segment's id is R + 256 G + 65536 B (cocodataset/panopticapi, utils.rgb2id); id 0 is void.
     """
@@ -280,13 +280,12 @@ def _read_panoptic(
     folder: Path, table: ClassTable, entries: Sequence[tuple[str, Any, Any]], index: int, size: Size,
     notes: list[Finding] | None,
 ) -> tuple[Label, Label]:  # fmt: skip
-
     name, ids, classes = entries[index]
     path = folder / name
     pixels = decode_stored(read_bytes(path), path, notes).pixels
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise LabelError("a panoptic PNG is RGB with 8 bits", code="unsupported-label-mode", where=path)
-    check_pair(size, (pixels.shape[0], pixels.shape[1]), path)
+    check_pair(size, pixels.shape[:2], path)  # first: the segments of another image's PNG are unknown too
     label: Any = np.empty(size, table.dtype)
     numbers: Any = np.empty(size, np.uint32)
     flat = np.ascontiguousarray(pixels).reshape(-1, 3)

@@ -1,6 +1,6 @@
 """Hugging Face datasets on disk: Parquet with an image and a label-map column, and imagefolder with a metadata file.
 
-https://huggingface.co/docs/datasets/image_dataset . Neither form says what the label values mean: that comes from an
+https://huggingface.co/docs/datasets/image_dataset . Neither contains what the label values mean: that comes from an
 `id2label.json` beside the data, or from `classes=`. Labels keep their stored values.
 """
 
@@ -18,27 +18,25 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...classes import ClassTable
-from ...codecs import decode_image, decode_stored, parse_header
+from ...classes import ClassTable, usual_void
+from ...codecs import parse_header
 from ...dataset.dataset import Dataset
-from ...dataset.sources import Decoding, FileSource
+from ...dataset.sources import Decoding, FileSource, Source
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError
 from ...files import read_bytes
-from ...labels import check_pair, to_ids
-from ...types import Clock, Finding, Origin, Sample, Window
+from ...types import I64, Clock, Finding, Origin, Sample
 
-I64 = NDArray[np.int64]
 PARQUET_LOOKS_LIKE = "Hugging Face Parquet (SPLIT-*.parquet with columns image and annotation, label, mask or the like)"
 FOLDER_LOOKS_LIKE = "Hugging Face imagefolder (SPLIT/metadata.csv or .jsonl with file_name and a column of label files)"
 LABEL_COLUMNS = ("annotation", "label", "mask", "segmentation", "semantic_segmentation", "label_map", "masks", "labels")
 _METADATA = ("metadata.csv", "metadata.jsonl")
 _NAMES = {"validation": "val", "valid": "val"}
 _DECODING = Decoding(check_palette=False)
+_EMBEDDED = Decoding(frozenset({"tiff"}), check_palette=False)
 GROUPS = 8
-"""Row groups kept in memory: `datasets` writes 100 images a group, about 10 to 30 MB."""
+"""Row groups kept in memory: `datasets` writes 100 images per group, about 10 to 30 MB."""
 
 
 def _classes(root: Path) -> ClassTable:
@@ -53,7 +51,7 @@ def _classes(root: Path) -> ClassTable:
     except (ValueError, AttributeError):
         raise FormatError("expected an object of id: name", code="bad-class-table", where=path) from None
     names = [n if [m for _, m in pairs].count(n) == 1 else f"{n} {v}" for v, n in pairs]
-    void = 255 if len(names) <= 255 and all(v != 255 for v, _ in pairs) else 65_535
+    void = 65_535 if any(v == 255 for v, _ in pairs) else usual_void(len(names))
     return ClassTable(tuple(names), ignore_index=void, values={v: i for i, (v, _) in enumerate(pairs)} | {void: void})
 
 
@@ -71,7 +69,7 @@ def _parquets(root: Path) -> dict[str, list[Path]]:
 
 
 def _columns(path: Path) -> tuple[str, str | None] | None:
-    """The names of the image and the label column, where the file has an image column."""
+    """The names of the image and the label column, or None if the file has no image column."""
     from pyarrow import ArrowException, parquet
 
     try:
@@ -86,14 +84,14 @@ def _columns(path: Path) -> tuple[str, str | None] | None:
 
 
 def find_parquet(path: Path) -> Path | None:
-    """`path` where it holds Parquet files of images with label maps."""
+    """`path` if it contains Parquet files of images with label maps."""
     found = _parquets(path) if path.is_dir() else {}
     columns = _columns(next(iter(found.values()))[0]) if found else None
     return path if columns is not None and columns[1] is not None else None
 
 
 def load_parquet(root: Path, *, classes: ClassTable | None = None) -> Dataset:
-    """The dataset at `root`. classes: what the label values mean, where no id2label.json says it."""
+    """The dataset at `root`. classes: what the label values mean, if there is no id2label.json."""
     table = classes or _classes(root)
     return Dataset(
         root, "hf_parquet", table, Splits({s: partial(_parquet_split, s, p, table) for s, p in _parquets(root).items()})
@@ -104,7 +102,7 @@ def _parquet_split(name: str, paths: list[Path], table: ClassTable) -> Split:
     return Split(name, table, ParquetSource(paths, table))
 
 
-class ParquetSource:
+class ParquetSource(Source):
     """Images and labels as encoded files in the rows of Parquet files. Thread-safe.
 
     A row group is read whole and the last few are kept; samples in random order read many of them: pack such a
@@ -127,7 +125,7 @@ class ParquetSource:
         self._kept: OrderedDict[int, Any] = OrderedDict()
         self._lock = threading.Lock()
         self._sizes: I64 | None = None
-        self.names: Sequence[str] = self._read_names()
+        super().__init__(self._read_names(), has_labels=len(self._columns) > 1)
 
     def _read_names(self) -> list[str]:
         column = f"{self._columns[0]}.path"
@@ -135,19 +133,15 @@ class ParquetSource:
         names = [PurePosixPath(n).stem for n in found]
         return names if len(set(names)) == len(names) else [f"{i:06d}" for i in range(len(names))]
 
-    def __len__(self) -> int:
-        return int(self._ends[-1]) if len(self._ends) else 0
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether there is a column of labels."""
-        return len(self._columns) > 1
+    def _place(self, index: int) -> tuple[int, int, Path]:
+        """The row group of sample `index`, its row there, and the file."""
+        group = int(np.searchsorted(self._ends, index, side="right"))
+        return group, index - (int(self._ends[group - 1]) if group else 0), self._paths[self._groups[group][0]]
 
     def origin(self, index: int) -> Origin:
         """The Parquet file, and the row."""
-        group = int(np.searchsorted(self._ends, index, side="right"))
         how = f"row {index} of the split, classes {self.table.to_dict()}"
-        return Origin((str(self._paths[self._groups[group][0]]),), how)
+        return Origin((str(self._place(index)[2]),), how)
 
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width); the first call reads all images' bytes once."""
@@ -160,12 +154,11 @@ class ParquetSource:
         return self._sizes if indices is None else self._sizes[indices]
 
     def _where(self, index: int) -> str:
-        group = int(np.searchsorted(self._ends, index, side="right"))
-        return f"{self._paths[self._groups[group][0]]} (row {index} of the split)"
+        return f"{self._place(index)[2]} (row {index} of the split)"
 
     def _bytes(self, index: int) -> list[bytes]:
         """The encoded files of a row, in the order of the columns."""
-        group = int(np.searchsorted(self._ends, index, side="right"))
+        group, at, _ = self._place(index)
         with self._lock:
             if group not in self._kept:
                 file, own = self._groups[group]
@@ -174,7 +167,6 @@ class ParquetSource:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(group)
             rows = self._kept[group]
-        at = index - (int(self._ends[group - 1]) if group else 0)
         values = [rows.column(c)[at].as_py() for c in self._columns]
         if any(v is None or v.get("bytes") is None for v in values):
             raise FormatError(
@@ -183,32 +175,11 @@ class ParquetSource:
             )  # fmt: skip
         return [v["bytes"] for v in values]
 
-    def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock | None = None,
-        notes: list[Finding] | None = None,
-    ) -> Sample:
-        """Row `index`, decoded; see Source.read."""
-        if clock is not None:
-            clock.start()
-        data = self._bytes(index)
-        if clock is not None:
-            clock.lap("reading")
-        where = self._where(index)
-        image = decode_image(data[0], where, notes)
-        label = None
-        if len(data) > 1:
-            stored = decode_stored(data[1], where, notes, frozenset({"tiff"}))
-            label = to_ids(stored, self.table, where, notes, check_palette=False)
-            check_pair((image.shape[0], image.shape[1]), (label.shape[0], label.shape[1]), where)
-        if clock is not None:
-            clock.lap("decoding")
-        if window is not None:
-            cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
-            image, label = image[cut], None if label is None else label[cut]
+    def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
+        data, where = self._bytes(index), self._where(index)
+        clock.lap("reading")
+        image = _EMBEDDED.image(data[0], where, notes)
+        label = _EMBEDDED.label(data[1], self.table, where, notes) if self.has_labels else None
         return Sample(self.names[index], image, label)
 
 
@@ -237,7 +208,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
             return list(csv.DictReader(io.StringIO(text)))
         return [dict(json.loads(line)) for line in text.splitlines() if line.strip()]
     except (ValueError, TypeError):
-        raise FormatError("expected one JSON object a line", code="bad-json", where=path) from None
+        raise FormatError("expected one JSON object per line", code="bad-json", where=path) from None
 
 
 def _keys(row: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -249,7 +220,7 @@ def _keys(row: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def find_folder(path: Path) -> Path | None:
-    """`path` where a metadata file names images and label files."""
+    """`path` if a metadata file there names images and label files."""
     for found in _metadata(path).values() if path.is_dir() else ():
         rows = _rows(found)
         keys = _keys(rows[0]) if rows else None
@@ -259,7 +230,7 @@ def find_folder(path: Path) -> Path | None:
 
 
 def load_folder(root: Path, *, classes: ClassTable | None = None) -> Dataset:
-    """The dataset at `root`. classes: what the label values mean, where no id2label.json says it."""
+    """The dataset at `root`. classes: what the label values mean, if there is no id2label.json."""
     table = classes or _classes(root)
     makers = {name: partial(_folder_split, root, name, path, table) for name, path in _metadata(root).items()}
     return Dataset(root, "hf_imagefolder", table, Splits(makers))

@@ -34,7 +34,7 @@ VOID, BACKGROUND = "__ignore__", "_background_"
 
 
 def find(path: Path) -> Path | None:
-    """`path` where the JSONs of LabelMe lie."""
+    """`path` if it contains the JSONs of LabelMe."""
     if not path.is_dir():
         return None
     for found in _jsons(path)[:3]:
@@ -63,7 +63,7 @@ def _classes(root: Path) -> ClassTable:
 
 
 def class_list(path: Path) -> ClassTable:
-    """The table of labels.txt or class_names.txt: one name a line."""
+    """The table of labels.txt or class_names.txt: one name per line."""
     names = [line.strip() for line in read_bytes(path).decode("utf-8-sig", "replace").splitlines() if line.strip()]
     return _table([n for n in names if n != VOID])
 
@@ -79,7 +79,7 @@ def _read(path: Path) -> dict[str, Any]:
             raise ValueError("shapes need a label and points")
         return dict(data)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise FormatError(f"no JSON of LabelMe: {error!r}", code="bad-json", where=path) from None
+        raise FormatError(f"not a JSON of LabelMe: {error!r}", code="bad-json", where=path) from None
 
 
 def _split(root: Path, table: ClassTable) -> Split:
@@ -121,7 +121,7 @@ def _shape(draw: Any, shape: dict[str, Any], where: str) -> None:
     try:
         points = [(float(x), float(y)) for x, y in shape["points"]]
     except (TypeError, ValueError):
-        raise LabelError("points are no pairs of numbers", code="bad-polygon", where=where) from None
+        raise LabelError("points are not pairs of numbers", code="bad-polygon", where=where) from None
     expected = {"polygon": 3, "rectangle": 2, "circle": 2, "line": 2, "linestrip": 2, "point": 1}.get(kind)
     if expected is None or len(points) < expected:
         raise LabelError(
@@ -142,12 +142,12 @@ def _shape(draw: Any, shape: dict[str, Any], where: str) -> None:
 
 
 def _mask(shape: dict[str, Any], size: Size, where: str) -> NDArray[np.bool_]:
-    """A mask shape: a PNG in base64 that lies with its corner pixels on the two points (LabelMe 5, utils/shape.py)."""
+    """A mask shape: a PNG in base64 whose corner pixels are the two points (LabelMe 5, utils/shape.py)."""
     try:
         (x0, y0), (x1, y1) = ((int(x), int(y)) for x, y in shape["points"])
         data = b64decode(shape["mask"], validate=True)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise LabelError(f"no mask of LabelMe: {error!r}", code="bad-mask", where=where,
+        raise LabelError(f"not a mask of LabelMe: {error!r}", code="bad-mask", where=where,
                          fix="a mask has two points and a PNG in base64") from None  # fmt: skip
     patch = decode_stored(data, where).pixels != 0
     if patch.shape != (y1 - y0 + 1, x1 - x0 + 1):

@@ -1,4 +1,4 @@
-"""YOLO segmentation: data.yaml, images/SPLIT/ and labels/SPLIT/*.txt with one polygon a line.
+"""YOLO segmentation: data.yaml, images/SPLIT/ and labels/SPLIT/*.txt with one polygon per line.
 
 https://docs.ultralytics.com/datasets/segment : `class x1 y1 x2 y2 ...`, coordinates as fractions of width and height;
 an image without a text file has no objects. Class 0 is background, what no polygon covers, and class k + 1 is their k.
@@ -34,7 +34,7 @@ def _yaml(path: Path) -> Path | None:
 
 
 def find(path: Path) -> Path | None:
-    """`path` where it holds such a dataset."""
+    """`path` if it contains such a dataset."""
     return path if path.is_dir() and _yaml(path) is not None and _folders(path) else None
 
 
@@ -59,7 +59,7 @@ def load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
 def class_names(path: Path) -> list[str]:
     """`names` of a data.yaml: a list in brackets, a list of lines with dashes, or lines of `number: name`.
 
-    That is what labeling tools write; of YAML no more is read. FormatError `bad-yaml`.
+    Labeling tools write no other YAML, and no other is read. FormatError `bad-yaml`.
     """
     text = read_bytes(path).decode("utf-8-sig", "replace")
     head = re.search(r"(?m)^names\s*:[ \t]*(.*)$", text)

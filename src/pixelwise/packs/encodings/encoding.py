@@ -63,7 +63,5 @@ class Encoding:
             if pixels is not None and pixels.shape[:2] != size:
                 what = f"decodes to {pixels.shape[0]} x {pixels.shape[1]} pixels, the index says {size[0]} x {size[1]}"
                 raise damaged(what, where, "size-mismatch")
-        if window is None:
-            return Sample(name, image, label, instances)
-        y0, x0, y1, x1 = window
-        return Sample(name, image[y0:y1, x0:x1], None if label is None else label[y0:y1, x0:x1])
+        sample = Sample(name, image, label, instances)
+        return sample if window is None else sample.cut(window)
