@@ -156,7 +156,7 @@ def test_kills_at_random_instants(tmp_path: Path) -> None:
 
 
 def test_memory_while_packing_large_images(tmp_path: Path) -> None:
-    """48 images of 12 MB, 768 MB of records: two batches a thread and what is being written, not the dataset."""
+    """48 images of 12 MB, 768 MB of records: two batches per thread and what is being written, not the dataset."""
     code = f"""
 import resource, sys
 sys.path.insert(0, {str(REPOSITORY / "tests")!r})

@@ -151,7 +151,7 @@ def test_a_bad_sample_stops_packing_by_its_name(voc: Path, tmp_path: Path) -> No
     assert caught.value.code == "unfinished-pack"
 
 
-def test_values_that_are_no_class_are_not_packed(tmp_path: Path) -> None:
+def test_values_that_are_not_class_ids_are_not_packed(tmp_path: Path) -> None:
     ids = table(3)
     sample = pw.Sample("s", np.zeros((4, 5, 3), np.uint8), np.full((4, 5), 3, np.uint8))
     with pytest.raises(DataError) as caught:
@@ -387,7 +387,7 @@ def test_open_with_a_cache(voc: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     touch(voc / "JPEGImages/2007_000001.jpg")
     changed = pw.open(voc, cache=True)
     assert changed.root == first.root
-    assert set(tree(changed.root)) != set(before), "packed anew"
+    assert set(tree(changed.root)) != set(before), "packed again"
     assert len(list(changed.root.iterdir())) == 2
     chosen = pw.open(voc, cache=tmp_path / "mine")
     assert chosen.root.parent == tmp_path / "mine"
@@ -638,7 +638,7 @@ def test_a_record_of_another_size_than_the_index_says_is_refused(tmp_path: Path,
         assert found == ["pack-damaged"], "a raw pack cannot even be opened"
 
 
-def test_what_is_no_pack(tmp_path: Path, voc: Path) -> None:
+def test_what_is_not_a_pack(tmp_path: Path, voc: Path) -> None:
     with pytest.raises(DataError) as caught:
         pw.verify(voc)
     assert caught.value.code == "no-dataset"
@@ -709,8 +709,8 @@ def test_indices_outside(packed: Path) -> None:
     assert split[-1].name == "s005"
 
 
-def test_memory_a_sample_is_small(tmp_path: Path) -> None:
-    """Opening keeps the index and nothing else: under 200 bytes a sample, so that ten million fit."""
+def test_memory_per_sample_is_small(tmp_path: Path) -> None:
+    """Opening keeps the index and nothing else: under 200 bytes per sample, so that ten million fit."""
     ids, count = table(3), 4000
     pixel = pw.Sample("", np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8))
     samples = [pw.Sample(f"2007_{i:06d}", pixel.image, pixel.label) for i in range(count)]

@@ -59,9 +59,10 @@ class Encoding:
         instances: Any = None
         if record.instances is not None and window is None:
             instances = self.decode_instances(record.instances, size, where)
-        for pixels in (image, label, instances):
+        for pixels in () if self.is_raw else (image, label, instances):  # raw pixels were shaped by the size
             if pixels is not None and pixels.shape[:2] != size:
                 what = f"decodes to {pixels.shape[0]} x {pixels.shape[1]} pixels, the index says {size[0]} x {size[1]}"
                 raise damaged(what, where, "size-mismatch")
-        sample = Sample(name, image, label, instances)
-        return sample if window is None else sample.cut(window)
+        if window is None:
+            return Sample(name, image, label, instances)
+        return Sample(name, window.cut(image), None if label is None else window.cut(label))
