@@ -70,20 +70,20 @@ def cases() -> dict[str, tuple[list[Transform], list[object], tuple[int, int]]]:
     scale = other.RandomScale((-0.5, 1.0), p=1)
     return {
         "rotate": (
-            [pw.Rotate(-30, 30), crop, pw.Normalize()],
+            [pw.RandomRotation(30), crop, pw.Normalize()],
             [other.Rotate((-30, 30), p=1, **edge), other.RandomCrop(*small, **pad)],
             small,
         ),
         "affine": (
-            [pw.Affine((-30, 30), (0.8, 1.25)), crop, pw.Normalize()],
+            [pw.RandomAffine(30, scale=(0.8, 1.25)), crop, pw.Normalize()],
             [other.Affine((0.8, 1.25), rotate=(-30, 30), p=1, **edge), other.RandomCrop(*small, **pad)],
             small,
         ),
         "DeepLab with jitter": (
             [
-                pw.RandomScale(0.5, 2.0),
-                pw.RandomCrop(513, 513, pad_if_needed=True),
-                pw.HorizontalFlip(),
+                pw.RandomScale((0.5, 2.0)),
+                pw.RandomCrop(513, pad_if_needed=True),
+                pw.RandomHorizontalFlip(),
                 pw.ColorJitter(0.2, 0.2, 0.2, 0.1),
                 pw.Normalize(),
             ],
@@ -100,7 +100,7 @@ def check_rotation(split: Split) -> None:
     k = int(np.argmin([abs(h - 375) + abs(w - 500) for h, w in split.sizes().tolist()]))
     one = split.select(np.array([k]))
     size = one[0].size
-    a = ours(one, [pw.Rotate(-30, -30), pw.Normalize()], size)().labels[0]
+    a = ours(one, [pw.RandomRotation((-30, -30)), pw.Normalize()], size)().labels[0]
     best = 0.0
     for angle in (30, -30):  # the two libraries count the angle in opposite directions
         turn = other.Rotate((angle, angle), p=1, border_mode=0, fill_mask=255)

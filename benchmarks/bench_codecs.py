@@ -23,8 +23,9 @@ import simplejpeg
 from PIL import Image
 from race import find_root
 
-from pixelwise import codecs
 from pixelwise.classes import VOC
+from pixelwise.codecs.decoding import decode_image, decode_stored, read_header
+from pixelwise.codecs.png import encode_png
 from pixelwise.dataset.sources import Decoding
 
 Decoder = Callable[[bytes], Any]
@@ -46,7 +47,7 @@ def photos(jpegs: list[bytes]) -> list[bytes]:
     found = [data for data in found if len(data) > 200_000]
     for data in jpegs[: 0 if found else 8]:
         stream = io.BytesIO()
-        Image.fromarray(cv2.resize(codecs.decode_image(data, "jpeg"), (960, 720))).save(stream, "PNG")
+        Image.fromarray(cv2.resize(decode_image(data, "jpeg"), (960, 720))).save(stream, "PNG")
         found.append(stream.getvalue())
     return found
 
@@ -82,25 +83,25 @@ def main() -> None:
         paths = sorted((root / "JPEGImages").glob("*.jpg"))
         jpegs = [p.read_bytes() for p in paths[: args.count]]
         labels = [p.read_bytes() for p in sorted((root / "SegmentationClass").glob("*.png"))[: args.count]]
-        sheets = [codecs.decode_stored(data, "label") for data in labels]
+        sheets = [decode_stored(data, "label") for data in labels]
         results = {
             "label": race("palette label", labels, {
-                "pixelwise, stored indices": lambda data: codecs.decode_stored(data, "label.png"),
+                "pixelwise, stored indices": lambda data: decode_stored(data, "label.png"),
                 "pixelwise, class ids": lambda data: Decoding().label(data, VOC, "label.png"),
                 "Pillow": pillow, "OpenCV (colors)": opencv,
             }, args.rounds),
             "png": race("RGB PNG of 960x720", photos(jpegs), {
-                "pixelwise": lambda data: codecs.decode_image(data, "image.png"), "Pillow": pillow, "OpenCV": opencv,
+                "pixelwise": lambda data: decode_image(data, "image.png"), "Pillow": pillow, "OpenCV": opencv,
             }, args.rounds),
             "jpeg": race("JPEG", jpegs, {
-                "pixelwise": lambda data: codecs.decode_image(data, "image.jpg"),
+                "pixelwise": lambda data: decode_image(data, "image.jpg"),
                 "simplejpeg alone": lambda data: simplejpeg.decode_jpeg(data, strict=True),
             }, args.rounds),
         }  # fmt: skip
-        header = harness.compare({"read_header": lambda: [codecs.read_header(p) for p in paths]}, rounds=args.rounds)
+        header = harness.compare({"read_header": lambda: [read_header(p) for p in paths]}, rounds=args.rounds)
         rate = len(paths) / header["read_header"]["wall"].median
         print(f"headers: {rate:,.0f} files/s, {len(paths)} files")
-        sizes = [len(codecs.encode_png(s.pixels, s.palette)) for s in sheets]
+        sizes = [len(encode_png(s.pixels, s.palette)) for s in sheets]
         ratio = sum(sizes) / sum(map(len, labels))
         print(f"labels written again: {ratio:.3f} of the size of the files read")
     if args.out:

@@ -17,8 +17,9 @@ from typing import Any
 import harness
 import numpy as np
 
-from pixelwise import codecs
 from pixelwise.classes import ClassTable
+from pixelwise.codecs.decoding import decode_stored
+from pixelwise.codecs.png import encode_png
 from pixelwise.dataset.sources import Decoding
 from pixelwise.formats.class_tables import table
 from pixelwise.formats.rasterize import Canvas, Shape
@@ -36,7 +37,7 @@ def color_labels(classes: ClassTable, count: int = 12) -> list[bytes]:
         pixels = np.zeros((*SIZE, 3), np.uint8)
         for y, x, h, w in rng.integers(0, (600, 800, 160, 200), (200, 4)):
             pixels[y : y + h, x : x + w] = colors[rng.integers(len(colors))]
-        found.append(codecs.encode_png(pixels))
+        found.append(encode_png(pixels))
     return found
 
 
@@ -45,7 +46,7 @@ def by_masks(classes: ClassTable) -> Callable[[bytes], Any]:
     pairs = list(classes.color_ids.items())
 
     def read(data: bytes) -> Any:
-        pixels = codecs.decode_stored(data, "label.png").pixels
+        pixels = decode_stored(data, "label.png").pixels
         out = np.zeros(pixels.shape[:2], np.uint8)
         for color, index in pairs:
             out[(pixels == color).all(axis=2)] = index
@@ -122,7 +123,7 @@ def main() -> None:
     assert np.array_equal(Decoding().label(files[0], classes, "label.png"), reference)
     results = {
         "colors": race(f"labels in {len(classes.color_ids)} colors, 960x720, a label", {
-            "PNG decode alone": over(lambda d: codecs.decode_stored(d, "label.png"), files),
+            "PNG decode alone": over(lambda d: decode_stored(d, "label.png"), files),
             "class ids": over(lambda d: Decoding().label(d, classes, "label.png"), files),
         }, args.rounds, len(files)),
         "masks": race("the same by NumPy, one label", {

@@ -19,27 +19,28 @@ import numpy as np
 
 from pixelwise.loading.render import Output, Renderer, Slot
 from pixelwise.randomness import Draws
-from pixelwise.transforms.color import ColorJitter, Gamma, Normalize
-from pixelwise.transforms.geometry import Affine, HorizontalFlip, RandomCrop, RandomScale, Rotate
+from pixelwise.transforms.color import ColorJitter, Normalize, RandomGamma
+from pixelwise.transforms.geometry import RandomCrop, RandomScale
 from pixelwise.transforms.plans import Transform, make_plans
+from pixelwise.transforms.turns import RandomAffine, RandomHorizontalFlip, RandomRotation
 
 BATCH, SOURCE, TARGET = 32, (375, 500), (320, 480)
-CROP = RandomCrop(*TARGET, pad_if_needed=True)
-SCALE, FLIP = RandomScale(0.5, 2.0), HorizontalFlip()
+CROP = RandomCrop(TARGET, pad_if_needed=True)
+SCALE, FLIP = RandomScale((0.5, 2.0)), RandomHorizontalFlip()
 JITTER = ColorJitter(0.4, 0.4, 0.4, 0.1)
 CASES: dict[str, tuple[list[Transform], Output]] = {
     "crop, flip": ([CROP, FLIP, Normalize()], "float32"),
     "crop, flip, jitter": ([CROP, FLIP, JITTER, Normalize()], "float32"),
     "scale, crop, flip (job 3)": ([SCALE, CROP, FLIP, Normalize()], "float32"),
     "job 3 with jitter": ([SCALE, CROP, FLIP, JITTER, Normalize()], "float32"),
-    "job 3 with gamma": ([SCALE, CROP, FLIP, Gamma(0.7, 1.5), Normalize()], "float32"),
+    "job 3 with gamma": ([SCALE, CROP, FLIP, RandomGamma((0.7, 1.5)), Normalize()], "float32"),
     "job 3, float16": ([SCALE, CROP, FLIP, Normalize()], "float16"),
     "job 3, uint8": ([SCALE, CROP, FLIP], "uint8"),
     "job 3, uint8-hwc": ([SCALE, CROP, FLIP], "uint8-hwc"),
-    "enlarge 2": ([RandomScale(2, 2), CROP, Normalize()], "float32"),
-    "shrink 2": ([RandomScale(0.5, 0.5), CROP, Normalize()], "float32"),
-    "rotate": ([Rotate(-30, 30), CROP, Normalize()], "float32"),
-    "affine, scale 0.5 to 2": ([Affine((-30, 30), (0.5, 2.0)), CROP, Normalize()], "float32"),
+    "enlarge 2": ([RandomScale((2, 2)), CROP, Normalize()], "float32"),
+    "shrink 2": ([RandomScale((0.5, 0.5)), CROP, Normalize()], "float32"),
+    "rotate": ([RandomRotation(30), CROP, Normalize()], "float32"),
+    "affine, scale 0.5 to 2": ([RandomAffine(30, scale=(0.5, 2.0)), CROP, Normalize()], "float32"),
 }
 
 

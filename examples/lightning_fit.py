@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     options = parser.parse_args()
     voc = pw.open(pw.sample(options.folder, count=options.images))
-    transforms = [pw.RandomCrop(128, 128, pad_if_needed=True), pw.HorizontalFlip(), pw.Normalize()]
+    transforms = [pw.RandomCrop(128, pad_if_needed=True), pw.RandomHorizontalFlip(), pw.Normalize()]
     loader = pw.Loader(voc["train"], 8, transforms, shuffle=True, drop_last=True)
     trainer = lightning.Trainer(
         max_epochs=options.epochs, accelerator="cpu", logger=False, enable_checkpointing=False,

@@ -63,7 +63,7 @@ class UNet(nn.Module):
 
 def class_weights(train: pw.Split) -> torch.Tensor:
     """(C,) one over the square root of each class's share of the pixels, of mean 1."""
-    share = pw.class_index(train).table().sum(axis=0).astype(np.float64)
+    share = pw.count_classes(train)[:, :-1].sum(axis=0)
     weight = 1 / np.sqrt(np.maximum(share, 1))
     return torch.from_numpy(weight / weight.mean()).float()
 
@@ -73,8 +73,8 @@ def train_network(train: pw.Split, epochs: int, batch_size: int) -> tuple[UNet, 
     loader = TensorLoader(
         pw.Loader(
             train, batch_size, shuffle=True, drop_last=True, seed=0,
-            transforms=[pw.RandomScale(0.7 * SCALE, 1.5 * SCALE), pw.RandomCrop(*WINDOW, pad_if_needed=True),
-                        pw.HorizontalFlip(0.5), pw.Brightness(0.8, 1.2), pw.Contrast(0.8, 1.2), pw.Normalize()],
+            transforms=[pw.RandomScale((0.7 * SCALE, 1.5 * SCALE)), pw.RandomCrop(WINDOW, pad_if_needed=True),
+                        pw.RandomHorizontalFlip(), pw.RandomBrightness(0.2), pw.RandomContrast(0.2), pw.Normalize()],
         ),
         channels_last=True,
     )  # fmt: skip
@@ -145,10 +145,10 @@ def main() -> None:
 
     begun = time.perf_counter()
     folder = options.out / "predictions"
-    confusion = pw.Confusion(len(val.classes), 255, names=val.classes.names)
+    confusion = pw.Confusion(len(val.classes), 255, class_names=val.classes.names)
     pw.predict(
-        as_model(net), val, out=folder, scores=confusion, window=WINDOW, scales=(SCALE,), flips=("horizontal",),
-        normalize=pw.Normalize(), tag=f"{options}",
+        as_model(net), val, folder, tiling=pw.Tiling(window=WINDOW, scales=(SCALE,), flips=("horizontal",)),
+        confusion=confusion, normalize=pw.Normalize(), tag=f"{options}",
     )  # fmt: skip
     print(f"predicted {len(val)} images in {time.perf_counter() - begun:.0f} s")
 

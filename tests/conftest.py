@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from support.hostile import read_manifest
 from support.places import SHARED
 
 # The first example of a test may compile a kernel, so no single example has a deadline.
@@ -50,5 +50,4 @@ def hostile(shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def manifest(hostile: Path) -> list[dict[str, str]]:
     """The rows of the manifest: path, kind, expect, note."""
-    with open(hostile / "manifest.tsv", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
+    return read_manifest(hostile)

@@ -15,9 +15,11 @@ SOURCE = REPOSITORY / "src" / "pixelwise"
 FLOORS = [
     {"errors", "kernels"},
     {"types"},
-    {"arguments", "files", "threads"},
+    {"arguments"},
+    {"files", "threads"},
     {"randomness", "classes", "codecs", "downloads"},
-    {"labels", "transforms", "metrics"},
+    {"labels"},
+    {"transforms", "metrics"},
     {"dataset"},
     {"loading"},
     {"formats"},

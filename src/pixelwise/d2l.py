@@ -25,7 +25,7 @@ from .errors import FileError, UsageError
 from .files import read_bytes
 from .formats.opening import open as open_dataset
 from .loading.loader import Loader
-from .loading.render import Renderer, Slot
+from .loading.render import render_one
 from .randomness import Draws
 from .threads import default_threads
 from .transforms.color import IMAGENET_MEAN, IMAGENET_STD, Normalize
@@ -140,7 +140,7 @@ def segmentation_rand_crop(
     rng: np.random.Generator | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The same random window of height x width of an image and its label; views. UsageError if they are smaller."""
-    check_size(height, width)
+    height, width = check_size("size", height, width)
     rows, columns = feature.shape[:2]
     if label.shape[:2] != (rows, columns):
         raise UsageError(f"image is {rows}x{columns}, label {label.shape[0]}x{label.shape[1]}", code="size-mismatch")
@@ -167,7 +167,6 @@ class SegmentationDataset:
         self.dropped = len(images) - len(kept)
         self._source = ArraySource([images[i] for i in kept], [_CHAPTER.encode(labels[i]) for i in kept])
         self._transforms = (RandomCrop(height, width), Normalize())
-        self._size = (height, width)
         self._seed = seed
         self._calls = itertools.count()
         print(f"read {len(kept)} examples")
@@ -180,10 +179,10 @@ class SegmentationDataset:
             raise IndexError(f"example {index} of {len(self)}")
         at = np.array([index % len(self)])
         plans = make_plans(self._transforms, self._source.sizes(at), Draws(self._seed, next(self._calls), at).uniform)
-        images, labels = np.empty((1, 3, *self._size), np.float32), np.empty((1, *self._size), np.uint8)
-        renderer = Renderer(plans, Slot(images, labels), "float32", _CHAPTER.padding_index)
-        renderer.write(0, self._source.read(int(at[0]), renderer.window(0)))
-        return images[0], labels[0]
+        ignore = _CHAPTER.padding_index
+        image, label = render_one(self._source, int(at[0]), plans, ignore, "float32", label_dtype=np.uint8)
+        assert label is not None
+        return image, label
 
 
 class _Pairs:
@@ -217,7 +216,7 @@ def load_data_voc_segmentation(
     download: get VOC2012 first (2 GB) if it is not at `voc_dir`, which must then end in VOCdevkit/VOC2012.
     """
     if download:
-        from .downloads import download as get
+        from .downloads.getting import download as get
 
         home = Path(voc_dir)
         if home.parts[-2:] != ("VOCdevkit", "VOC2012"):

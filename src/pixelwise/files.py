@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 import unicodedata
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from .errors import FileError, MissingError, PixelwiseError, SystemFault
+from .errors import DataError, FileError, MissingError, PixelwiseError, SystemFault
 
 # O_NONBLOCK: opening a FIFO that lies among the images must not hang. O_BINARY: Windows would translate bytes.
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def read_bytes(path: str | os.PathLike[str], where: object = None) -> bytes:
     """The whole file. MissingError, FileError or SystemFault, naming `where` (default: the path), otherwise."""
     try:
-        fd = os.open(path, _FLAGS)
+        fd = os.open(path, READ_FLAGS)
     except (OSError, ValueError) as error:
         raise open_error(path, error, where) from None
     try:
@@ -55,6 +56,17 @@ def open_error(path: str | os.PathLike[str], error: OSError | ValueError, where:
     if number in (errno.EISDIR,):
         return FileError("is a folder", code="not-a-file", where=where)
     return SystemFault(f"cannot be opened: {error}", code="unreadable", where=where)
+
+
+def disk_error(error: OSError, where: object, doing: str) -> SystemFault:
+    """The pixelwise error for a failed write: `disk-full`, `permission-denied` or `io-error`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        code, fix = "disk-full", "free some space or choose another folder; what is complete so far is kept"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        code, fix = "permission-denied", "choose a folder that you may write to"
+    else:
+        code, fix = "io-error", "check the disk, then try again"
+    return SystemFault(f"{doing} failed: {error.strerror or error}", code=code, where=where, fix=fix)
 
 
 def nearest_hint(path: str | os.PathLike[str]) -> str | None:
@@ -91,6 +103,8 @@ def nearest_hint(path: str | os.PathLike[str]) -> str | None:
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A file opened for writing that appears under `path` only when the block ends well; fsync before the rename."""
     target = Path(path)
+    if "\0" in str(target):
+        raise SystemFault("cannot be written: a zero byte in the name", code="cannot-write", where=target)
     part = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex}.part")
     try:
         with open(part, "xb") as file:
@@ -98,7 +112,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         if isinstance(error, PixelwiseError):
             raise
@@ -106,14 +120,31 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             f"cannot be written: {error.strerror or error}",
             code="cannot-write",
             where=target,
-            fix="check space and permissions",
+            fix="check that the folder exists, its permissions and the free space",
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # gone once renamed
+            part.unlink()
 
 
-def _sync_folder(folder: Path) -> None:
-    # The rename itself is durable only when the folder is; Windows cannot open folders and needs no such call.
+def write_json(path: str | os.PathLike[str], data: object) -> Path:
+    """Write JSON values, whole or not at all. Returns the path."""
+    with atomic_write(path) as file:
+        file.write(json.dumps(data).encode())
+    return Path(path)
+
+
+def read_json(path: str | os.PathLike[str], code: str) -> Any:
+    """The values of a JSON file. DataError of this code if it is something else; errors of `read_bytes`."""
+    data = read_bytes(path)
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise DataError(f"not JSON: {error}", code=code, where=path) from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` durable. Windows cannot open folders and needs no such call."""
     if os.name == "posix":
         fd = os.open(folder, os.O_RDONLY)
         try:

@@ -1,9 +1,8 @@
-"""Stored label pixels to class ids: the one rule, for every reader of labels. Floor 2.
+"""Stored values of a label to class ids: one rule for every reader of labels.
 
-What is stored as palette index or gray value is a value, whatever its color looks like; what is stored as
-RGB is a color of the class table. A value or color without a class is an error, never background. A palette
-is looked at only to find labels whose indices were renumbered by an image editor: they look right and are
-wrong.
+A palette index or a gray value is a value, whatever its color; RGB is a color of the class table. A value or color
+without a class is an error, never background. A palette is used only to find labels whose indices were renumbered by
+an image editor: they look right and are wrong.
 """
 
 from __future__ import annotations
@@ -17,10 +16,9 @@ from numpy.typing import NDArray
 
 from . import kernels
 from .classes import ClassTable
-from .codecs import Stored
-from .codecs.header import warn
+from .codecs.stored import Stored
 from .errors import LabelError, PairError
-from .types import U8, Finding, Label
+from .types import I64, U8, Finding, Label
 
 
 def to_ids(
@@ -30,36 +28,56 @@ def to_ids(
     notes: list[Finding] | None = None,
     check_palette: bool = True,
 ) -> Label:
-    """Stored samples to (H, W) class ids of `table.dtype`, exact or refused. Thread-safe.
+    """Stored values to (H, W) class ids of `table.dtype`, exact or refused. Thread-safe.
 
-    The result shares memory with `stored.pixels` where nothing had to change. check_palette: False where the
-    dataset's palettes have nothing to do with the table's colors.
+    The result shares memory with `stored.pixels` if no value had to change. check_palette: False if the dataset's
+    palettes have nothing to do with the table's colors. notes: gets the warnings `palette-differs`,
+    `index-beyond-palette`, `binary-mask`, `no-valid-pixels`, `single-class`.
 
     Raises LabelError: `class-out-of-range` for a value without a class, `unknown-color`, `alpha-not-opaque`,
-    `palette-conflict` where the palette shows that indices were renumbered, `unsupported-label-mode`. Where
-    `notes` is a list, warnings are added: `palette-differs`, `index-beyond-palette`, `binary-mask`,
-    `no-valid-pixels`, `single-class`.
+    `palette-conflict` if the palette shows that indices were renumbered, `unsupported-label-mode`.
+
+    >>> table = ClassTable(("road", "car"), values={7: 0, 26: 1})
+    >>> to_ids(Stored("png", np.array([[7, 26]], np.uint8), None, 8), table, "label.png").tolist()
+    [[0, 1]]
     """
     pixels: NDArray[Any] = stored.pixels
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
         pixels = _without_alpha(pixels, where)
+    ids: Label | None
     if pixels.ndim == 3:
         if pixels.dtype != np.uint8:
             raise LabelError(
-                "RGB with 16 bits a channel cannot be a table's colors",
-                code="unsupported-label-mode",
-                where=where,
-                fix="save the label with 8 bits a channel, or as class indices",
-            )
+                "RGB with 16 bits per channel cannot be a table's colors", code="unsupported-label-mode", where=where,
+                fix="save the label with 8 bits per channel, or as class indices",
+            )  # fmt: skip
         ids = table.encode(pixels, where)
     else:
         palette = stored.palette if check_palette else None
         if palette is not None:
             _check_palette(pixels, palette, table, where, notes)
-        ids = _values_to_ids(pixels, palette, table, where)
+        ids = _values_to_ids(pixels, table)
+        if ids is None:
+            raise _no_class(pixels, palette, table, where)
     if notes is not None:
         _note_content(stored, ids, table, where, notes)
     return ids
+
+
+def count_values(values: NDArray[Any]) -> tuple[I64, I64]:
+    """The values that occur in an array of integers, ascending, and how many pixels each has: two (k,) int64 arrays.
+
+    As `numpy.unique(values, return_counts=True)`, and 20 times as fast for uint8. Thread-safe.
+    """
+    if values.dtype not in (np.uint8, np.uint16):
+        found, numbers = np.unique(values, return_counts=True)
+        return found.astype(np.int64), numbers.astype(np.int64)
+    flat = np.ascontiguousarray(values).reshape(-1)
+    whole = flat.size * flat.itemsize // 8 * 8 // flat.itemsize
+    counts = np.zeros(256 if flat.itemsize == 1 else 65_536, np.int64)
+    kernels.values.tally(flat, flat[:whole].view(np.uint64), counts)
+    found = np.flatnonzero(counts)
+    return found, counts[found]
 
 
 def check_pair(image_size: tuple[int, ...], label_size: tuple[int, ...], where: object) -> None:
@@ -79,7 +97,7 @@ def check_pair(image_size: tuple[int, ...], label_size: tuple[int, ...], where: 
 
 
 def _without_alpha(pixels: NDArray[Any], where: object) -> NDArray[Any]:
-    """Gray or RGB of a label whose alpha is opaque everywhere."""
+    """(H, W, 2) or (H, W, 4) to (H, W) or (H, W, 3), if alpha is opaque everywhere."""
     alpha = pixels[..., -1]
     opaque = np.iinfo(pixels.dtype).max
     if int(alpha.min()) < opaque:
@@ -97,31 +115,36 @@ def _without_alpha(pixels: NDArray[Any], where: object) -> NDArray[Any]:
 # -- values -------------------------------------------------------------------------------------------------
 
 
-def _values_to_ids(values: NDArray[Any], palette: U8 | None, table: ClassTable, where: object) -> Label:
+def _values_to_ids(values: NDArray[Any], table: ClassTable) -> Label | None:
+    """The class id of each value; None if a value is not a class."""
     flat = values.reshape(-1)
-    if table.values is None:
-        dtype = values.dtype.type
-        top = min(len(table) - 1, np.iinfo(dtype).max)
-        ignore = table.ignore_index
-        if ignore is None or ignore > np.iinfo(dtype).max:
-            ignore = top
-        if kernels.values.outside(flat, dtype(top), dtype(ignore)):
-            raise _out_of_range(values, palette, table, where)
-        return np.asarray(values.astype(table.dtype, copy=False))
-    out: NDArray[Any] = np.empty(values.shape, table.dtype)
-    if not kernels.values.map_values(flat, table.value_ids, out.reshape(-1)):
-        raise _out_of_range(values, palette, table, where)
-    return out
+    if table.values is not None:
+        out: NDArray[Any] = np.empty(values.shape, table.dtype)
+        return out if kernels.values.map_values(flat, table.value_ids, out.reshape(-1)) else None
+    dtype = values.dtype.type
+    top = min(len(table.names) - 1, np.iinfo(dtype).max)
+    ignore = table.ignore_index
+    if ignore is None or ignore > np.iinfo(dtype).max:
+        ignore = top
+    if kernels.values.outside(flat, dtype(top), dtype(ignore)):
+        return None
+    return np.asarray(values.astype(table.dtype, copy=False))
 
 
-def _out_of_range(values: NDArray[Any], palette: U8 | None, table: ClassTable, where: object) -> LabelError:
-    bad = table.value_ids[values] < 0
-    found, counts = np.unique(values[bad], return_counts=True)
+def _no_class(values: NDArray[Any], palette: U8 | None, table: ClassTable, where: object) -> LabelError:
+    """The error of a label with values that are not classes."""
+    found, counts = count_values(values)
+    bad = table.value_ids[found] < 0
+    found, counts = found[bad], counts[bad]
     value = int(found[np.argmax(counts)])
-    if (error := _strange(value, palette, table, where)) is not None:
-        return error
+    if palette is not None and _has_foreign_color(value, palette, table):
+        # A picture, not a label.
+        return LabelError(
+            f"neither index {value} nor its color {_color(palette[value])} is a class", code="palette-conflict",
+            where=where, fix="restore the label from its source, or give the class table these values or colors",
+        )  # fmt: skip
     y, x = (int(v) for v in np.argwhere(values == value)[0])
-    message = f"value {value} is no class: {int(counts.max())} pixels, first at x={x}, y={y}"
+    message = f"value {value} is not a class: {int(counts.max())} pixels, first at x={x}, y={y}"
     if len(found) > 1:
         message += f"; {len(found)} such values in all ({found[0]}..{found[-1]}), {int(counts.sum())} pixels"
     fix = "correct the label, or give the class table this value"
@@ -138,30 +161,26 @@ def _value_list(table: ClassTable) -> str:
     return f"0..{len(table) - 1}{void}"
 
 
-def present(values: Label) -> NDArray[np.intp]:
-    """The values that occur, ascending."""
-    seen = np.zeros(256 if values.dtype == np.uint8 else 65_536, np.uint8)
-    kernels.values.mark_present(np.ascontiguousarray(values).reshape(-1), seen)
-    return np.flatnonzero(seen)
-
-
 def _note_content(stored: Stored, ids: Label, table: ClassTable, where: object, notes: list[Finding]) -> None:
     if stored.mode == "gray" and _looks_binary(stored, table):
-        fix = "declare a binary table, with values {0: 0, 255: 1} where the mask is stored as 0 and 255"
-        warn(notes, "binary-mask", where, "a mask of two values, read with a table of more classes", fix)
+        what = "a mask of two values, read with a table of more classes"
+        fix = "declare a binary table, with values {0: 0, 255: 1} if the mask is stored as 0 and 255"
+        notes.append(Finding("binary-mask", "warning", str(where), what, fix))
         return
-    classes = [int(v) for v in present(ids) if v != table.ignore_index]
+    classes = [v for v in count_values(ids)[0].tolist() if v != table.ignore_index]
     if not classes:
-        warn(notes, "no-valid-pixels", where, "every pixel is void")
+        notes.append(Finding("no-valid-pixels", "warning", str(where), "every pixel is void"))
     elif len(classes) == 1:
-        warn(notes, "single-class", where, f"every pixel that is not void is {table.name(classes[0])}")
+        what = f"every pixel that is not void is {table.name(classes[0])}"
+        notes.append(Finding("single-class", "warning", str(where), what))
 
 
 def _looks_binary(stored: Stored, table: ClassTable) -> bool:
     if stored.bits == 1:
         return len(table) > 2
-    void = table.ignore_index
-    return void is not None and int(table.value_ids[255]) == void and present(stored.pixels).tolist() == [0, 255]
+    if table.ignore_index is None or int(table.value_ids[255]) != table.ignore_index:
+        return False
+    return bool(np.array_equal(count_values(stored.pixels)[0], [0, 255]))
 
 
 # -- palettes -----------------------------------------------------------------------------------------------
@@ -169,9 +188,11 @@ def _looks_binary(stored: Stored, table: ClassTable) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """A palette against a table. differs: (256,) bool, indices that have another color than their class.
-    renumbered: those whose color is that of another class, which the palette shows nowhere else where it
-    should. owner: (256,) the class id that has the index's color, -1 for none.
+    """A palette against a table.
+
+    differs: (256,) whether the index has another color than its class. renumbered: (256,) whether that color belongs to
+    another class, which does not have it at its own index. owner: (256,) the id of the class with the index's color, or
+    -1.
     """
 
     differs: NDArray[np.bool_]
@@ -187,27 +208,27 @@ def _check_palette(
         return
     verdict = _judge(colors, table)
     if verdict.renumbered.any() or (notes is not None and verdict.differs.any()):
-        used = present(values)
+        used, _ = count_values(values)
         used = used[used < len(palette)]
         if verdict.renumbered[used].any():
             raise _renumbered(int(used[verdict.renumbered[used]][0]), verdict, palette, table, where)
         if notes is not None and verdict.differs[used].any():
             index = int(used[verdict.differs[used]][0])
             what = f"the palette is not the table's: index {index} has the color {_color(palette[index])}"
-            warn(notes, "palette-differs", where, f"{what}; the indices are used")
+            notes.append(Finding("palette-differs", "warning", str(where), f"{what}; the indices are used"))
     if notes is not None and (beyond := int(values.max())) >= len(palette):
         count = int((values >= len(palette)).sum())
         what = f"{count} pixels have indices up to {beyond}, the palette has {len(palette)} colors"
-        warn(notes, "index-beyond-palette", where, f"{what}; the indices are used")
+        notes.append(Finding("index-beyond-palette", "warning", str(where), f"{what}; the indices are used"))
 
 
 @lru_cache(maxsize=64)
 def _judge(colors: bytes, table: ClassTable) -> _Verdict:
-    """An index is renumbered where it has the color of another class, and that class's own index has not.
+    """An index is renumbered if it has the color of another class, and that class's own index has not.
 
-    So a palette padded with black is not suspicious (index 0 is black too), and neither is one whose colors
-    are no classes' colors (a gray ramp). One exchange of two entries in an otherwise complete and equal
-    palette is taken for a recolored palette: a tool that renumbers indices builds the palette anew.
+    So a palette padded with black is not suspicious (index 0 is black too), and neither is one whose colors are not
+    those of classes (a gray ramp). One exchange of two entries in an otherwise complete and equal palette counts as a
+    recolored palette: a tool that renumbers indices rebuilds the palette.
     """
     palette = np.frombuffer(colors, np.uint8).reshape(-1, 3)
     ids = table.value_ids[:256]
@@ -227,33 +248,26 @@ def _judge(colors: bytes, table: ClassTable) -> _Verdict:
 
 def _renumbered(index: int, verdict: _Verdict, palette: U8, table: ClassTable, where: object) -> LabelError:
     reads = int(table.value_ids[index])
-    is_class = f"is class {table.name(reads)}" if reads >= 0 else "is no class"
+    is_class = f"is class {table.name(reads)}" if reads >= 0 else "is not a class"
     seems = table.name(int(verdict.owner[index]))
     return LabelError(
         f"index {index} {is_class}, but its color {_color(palette[index])} is that of {seems}",
         code="palette-conflict",
         where=where,
         fix="if an image editor renumbered the indices, turn the colors back into class ids; "
-        "if the palette is meant so, give the class table its colors",
+        "if the palette is intended, give the class table its colors",
     )
 
 
-def _strange(index: int, palette: U8 | None, table: ClassTable, where: object) -> LabelError | None:
-    """The error of an index without a class whose color is not the table's either: a picture, not a label."""
-    if palette is None or index >= len(palette) or _is_ramp(palette):
-        return None
-    if _judge(palette.tobytes(), table).differs[index]:
-        return LabelError(
-            f"neither index {index} nor its color {_color(palette[index])} is a class",
-            code="palette-conflict",
-            where=where,
-            fix="restore the label from its source, or give the class table these values or colors",
-        )
-    return None
+def _has_foreign_color(index: int, palette: U8, table: ClassTable) -> bool:
+    """Whether an index that is not a class has a color that is not the table's either."""
+    if index >= len(palette) or _is_ramp(palette):
+        return False
+    return bool(_judge(palette.tobytes(), table).differs[index])
 
 
 def _is_ramp(palette: U8) -> bool:
-    """Whether index i has the color (i, i, i): a gray image in disguise, whose palette says nothing."""
+    """Whether index i has the color (i, i, i): a gray image in disguise, whose palette has no meaning."""
     return bool((palette == np.arange(len(palette), dtype=np.uint8)[:, None]).all())
 
 

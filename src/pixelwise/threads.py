@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from .errors import UsageError
+from .arguments import check_count
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,19 +23,18 @@ def default_threads() -> int:
 
 
 def thread_count(threads: int | None) -> int:
-    """How many threads are meant: None is one a core. UsageError `bad-argument` for fewer than one."""
+    """`threads`, or one per core if it is None. UsageError unless it is a whole number above 0."""
     if threads is None:
         return default_threads()
-    if threads < 1:
-        raise UsageError(f"threads must be at least 1, got {threads}")
-    return threads
+    check_count("threads", threads)
+    return int(threads)
 
 
 def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = None, ahead: int = 4) -> Iterator[R]:
-    """`map(work, items)` on threads, in order, with at most `ahead` items a thread begun or waiting to be taken.
+    """`map(work, items)` on threads, in order, with at most `ahead` items per thread begun or waiting to be taken.
 
-    Memory is bounded by `threads * ahead` results. An error comes out at its place; closing the iterator, an error or
-    Ctrl-C drops what has not begun and waits for what has. threads: default one a core; UsageError below 1.
+    Memory is bounded by `threads * ahead` results. An error is raised at its place; closing the iterator, an error
+    or Ctrl-C drops what has not begun and waits for what has. threads: by default one per core.
     """
     threads = thread_count(threads)
     left = iter(items)

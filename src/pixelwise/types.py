@@ -20,6 +20,7 @@ from .errors import PixelwiseError
 U8: TypeAlias = NDArray[np.uint8]
 F64: TypeAlias = NDArray[np.float64]
 I64: TypeAlias = NDArray[np.int64]
+U64: TypeAlias = NDArray[np.uint64]
 Bool: TypeAlias = NDArray[np.bool_]
 Label: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Size: TypeAlias = tuple[int, int]

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from support.jpeg import encode_jpeg
 from support.tree import Tree, mask, picture
 
 import pixelwise.checks.findings as findings_room
@@ -23,11 +24,11 @@ from pixelwise.checks.findings import Collector, Findings
 from pixelwise.checks.labels import mixed_pixels
 from pixelwise.checks.splits import exclusive
 from pixelwise.classes import VOC, ClassTable
-from pixelwise.codecs import encode_jpeg, encode_png
+from pixelwise.codecs.png import encode_png
 from pixelwise.dataset.dataset import Dataset
 from pixelwise.dataset.sources import ArraySource, FileSource, PathRule
 from pixelwise.dataset.splits import Split, Splits
-from pixelwise.errors import MissingError, UnknownNameError, UsageError
+from pixelwise.errors import DataError, MissingError, UnknownNameError, UsageError
 from pixelwise.formats.opening import open as open_dataset
 from pixelwise.types import Finding
 
@@ -43,6 +44,10 @@ def only(found: Findings, code: str, severity: str) -> Finding:
     """The one finding there is, which must have this code and severity."""
     assert [(f.code, f.severity) for f in found] == [(code, severity)], str(found)
     return next(iter(found))
+
+
+def of_code(found: Findings, code: str) -> list[Finding]:
+    return [f for f in found if f.code == code]
 
 
 def test_a_good_dataset_is_found_good(tree: Tree) -> None:
@@ -101,9 +106,10 @@ def test_names_that_differ_in_case_or_unicode_form(tree: Tree, how: str) -> None
         (tree.root / folder / f"s00{suffix}").rename(tree.root / folder / f"{there}{suffix}")
     tree.list("train", [listed, *tree.names[1:6]])
     found = check(tree.root)
-    if len(found.by_code.get("missing-file", ())) == 0:
+    missing = of_code(found, "missing-file")
+    if not missing:
         pytest.skip("this file system takes the two names for one")
-    assert all(how in f.fix and there in f.fix for f in found.by_code["missing-file"])
+    assert all(how in f.fix and there in f.fix for f in missing)
 
 
 def test_forbidden_file(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +138,7 @@ def test_many_missing_files_cost_no_search_each(tree: Tree, monkeypatch: pytest.
     monkeypatch.setattr(os, "listdir", lambda *a: calls.append(a) or real(*a))
     tree.list("train", [f"gone{i}" for i in range(1000)])
     found = check(tree.root)
-    assert len(found.by_code["missing-file"]) == 2000
+    assert len(of_code(found, "missing-file")) == 2000
     assert len(calls) < 300
 
 
@@ -205,7 +211,7 @@ def test_train_in_val(tree: Tree) -> None:
 
 def test_all_of_val_in_train_is_found_too(tree: Tree) -> None:
     tree.list("train", tree.names)
-    assert len(check(tree.root).by_code["id-in-several-splits"]) == 3
+    assert len(of_code(check(tree.root), "id-in-several-splits")) == 3
 
 
 def test_unions_and_parts_are_no_finding(tree: Tree) -> None:
@@ -306,7 +312,7 @@ def test_interpolated_label(tree: Tree, how: str) -> None:
 
 def test_clean_edges_between_classes_are_no_finding(tree: Tree) -> None:
     tree.label("s00", np.ascontiguousarray(smooth("not")))
-    assert "interpolated-label" not in check(tree.root).by_code
+    assert not of_code(check(tree.root), "interpolated-label")
 
 
 def test_mixed_pixels_agree_with_the_kernel() -> None:
@@ -343,8 +349,8 @@ def test_off_by_one(tree: Tree) -> None:
     for name in tree.names:
         tree.label(name, encode_png(np.where(mask(1, 20) == 255, 255, mask(1, 20) + 1).astype(np.uint8)))
     found = check(tree.root)
-    assert found.by_code["off-by-one"][0].severity == "error"
-    assert len(found.by_code["class-out-of-range"]) == 9
+    assert of_code(found, "off-by-one")[0].severity == "error"
+    assert len(of_code(found, "class-out-of-range")) == 9
 
 
 def binary(tree: Tree) -> Findings:
@@ -394,13 +400,13 @@ def test_blank_image(tree: Tree) -> None:
 def test_nearly_uniform_image(tree: Tree) -> None:
     noise = np.random.default_rng(0).integers(99, 102, (48, 64, 3)).astype(np.uint8)
     tree.image("s00", encode_png(noise))
-    assert set(check(tree.root).by_code) == {"nearly-uniform-image", "extension-mismatch"}
+    assert {f.code for f in check(tree.root)} == {"nearly-uniform-image", "extension-mismatch"}
 
 
 def test_two_blank_images_are_not_called_duplicates(tree: Tree) -> None:
     for name in tree.names[:2]:
         tree.image(name, np.full((48, 64, 3), 7, np.uint8))
-    assert set(check(tree.root).by_code) == {"blank-image", "gray-as-color"}
+    assert {f.code for f in check(tree.root)} == {"blank-image", "gray-as-color"}
 
 
 def test_gray_as_color(tree: Tree) -> None:
@@ -521,6 +527,18 @@ def test_more_findings_than_are_kept_are_counted(monkeypatch: pytest.MonkeyPatch
     assert "and 0 more" not in str(found)
 
 
+def test_saving(tree: Tree, tmp_path: Path) -> None:
+    tree.image(tree.names[0], b"")
+    tree.label(tree.names[1], mask(1, 99))
+    found = check(tree.root)
+    assert repr(found) == "Findings(9 samples (train 6, val 3): 2 errors)"
+    assert Findings.load(found.save(tmp_path / "findings.json")) == found
+    (tmp_path / "bad.json").write_text('{"groups": 3}')
+    with pytest.raises(DataError, match="not findings") as caught:
+        Findings.load(tmp_path / "bad.json")
+    assert caught.value.code == "bad-findings"
+
+
 def test_wrong_calls(tree: Tree, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="train, val"):
         check(tree.root, splits=["trian"])
@@ -536,7 +554,7 @@ def test_samples_in_memory() -> None:
     images[1] = images[0].copy()
     split = Split("train", VOC, ArraySource(images, labels, ["a", "b", "c"]))
     found = check(Dataset(Path("memory"), "array", VOC, Splits({"train": lambda: split})))
-    assert [f.where for f in found.by_code["duplicate-image"]] == ["b"]
+    assert [f.where for f in of_code(found, "duplicate-image")] == ["b"]
 
 
 def test_memory_does_not_grow_with_the_pixels(tmp_path: Path) -> None:

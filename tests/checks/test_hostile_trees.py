@@ -4,16 +4,17 @@ accused.
 
 from __future__ import annotations
 
-import csv
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.hostile import read_manifest
 
 from pixelwise.checks.checking import check
 from pixelwise.checks.findings import Findings
-from pixelwise.codecs import decode_image, encode_png
+from pixelwise.codecs.decoding import decode_image
+from pixelwise.codecs.png import encode_png
 from pixelwise.errors import DataError
 
 TRUE_OF_PICTURES = {"duplicate-image", "near-duplicate", "extreme-size", "gray-as-color", "blank-image",
@@ -24,10 +25,8 @@ GOOD_LINES = [f"JPEGImages/2007_{i:06d}.jpg SegmentationClass/2007_{i:06d}.png" 
 
 
 def rows(hostile: Path, folder: str) -> list[dict[str, str]]:
-    with open(hostile / "manifest.tsv", encoding="utf-8", newline="") as file:
-        found = [r for r in csv.DictReader(file, delimiter="\t") if r["path"].startswith(folder + "/")]
-    american = ({**r, "expect": r["expect"].replace("colour", "color").replace("grey", "gray")} for r in found)
-    return [r for r in american if not r["path"].endswith(".npy")]
+    found = [r for r in read_manifest(hostile) if r["path"].startswith(folder + "/")]
+    return [r for r in found if not r["path"].endswith(".npy")]
 
 
 @pytest.fixture

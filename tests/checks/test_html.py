@@ -16,7 +16,8 @@ from support.tree import Tree, mask, picture
 from pixelwise.checks.checking import check
 from pixelwise.checks.html import faulty_pixels, html_report, save_report
 from pixelwise.classes import VOC
-from pixelwise.codecs import decode_stored, encode_png
+from pixelwise.codecs.decoding import decode_stored
+from pixelwise.codecs.png import encode_png
 
 EVIL = "<img src=x onerror=alert(1)>"
 

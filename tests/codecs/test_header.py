@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.codecs import Header, decode_image, parse_header, read_header
-from pixelwise.codecs.header import exif_orientation
+from pixelwise.codecs.decoding import decode_image, parse_header, read_header
+from pixelwise.codecs.encoded import EncodedFile
+from pixelwise.codecs.header import Header, exif_orientation
 from pixelwise.errors import FileError, MissingError
 from pixelwise.types import Finding
 
@@ -100,6 +101,17 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert caught.value.code == "not-a-file"
 
 
+@pytest.mark.parametrize("offset", [5_000, 1 << 40, 1 << 45, 1 << 62, (1 << 63) + 5])
+def test_an_offset_beyond_every_file(offset: int, tmp_path: Path) -> None:
+    """A BigTIFF whose directory is at an offset that the file system, or the system call, does not allow."""
+    path = tmp_path / "x.tif"
+    path.write_bytes(b"II+\0" + struct.pack("<HHQ", 8, 0, offset) + bytes(3_000))
+    for read in (lambda: read_header(path), lambda: parse_header(path.read_bytes(), path)):
+        with pytest.raises(FileError) as caught:
+            read()
+        assert caught.value.code == "truncated"
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX")
 def test_a_named_pipe_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
@@ -118,19 +130,21 @@ def exif_block(order: str, value: int, kind: int = 3, at: int = 8, count: int = 
 @pytest.mark.parametrize("kind", [3, 4])
 def test_exif_values(order: str, kind: int) -> None:
     notes: list[Finding] = []
-    assert exif_orientation(exif_block(order, 6, kind), "x", notes) == 6
-    assert exif_orientation(exif_block(order, 9, kind), "x", notes) is None
+    file = EncodedFile(b"", "x", notes)
+    assert exif_orientation(exif_block(order, 6, kind)) == file.orientation(6) == 6
+    assert exif_orientation(exif_block(order, 9, kind)) == 9
+    assert file.orientation(9) is None
     assert [n.code for n in notes] == ["exif-orientation", "exif-invalid"]
 
 
-def test_damaged_exif_says_nothing() -> None:
+def test_damaged_exif_has_no_orientation() -> None:
     good = exif_block("<", 6)
     for block in (b"", good[:10], good[:15], b"XX" + good[2:], exif_block("<", 6, at=1 << 31), bytes(200)):
-        assert exif_orientation(block, "x", None) is None
-    assert exif_orientation(exif_block("<", 6, count=65_535), "x", None) == 6
+        assert exif_orientation(block) is None
+    assert exif_orientation(exif_block("<", 6, count=65_535)) == 6
     rng = np.random.default_rng(0)
     for _ in range(300):
-        exif_orientation(b"II*\0" + rng.bytes(int(rng.integers(0, 60))), "x", [])
+        exif_orientation(b"II*\0" + rng.bytes(int(rng.integers(0, 60))))
 
 
 def test_headers_are_read_fast(voc_root: Path) -> None:

@@ -5,7 +5,6 @@ The codes of the manifest are pixelwise's own, in British spelling. Rows of list
 
 from __future__ import annotations
 
-import csv
 import io
 import tracemalloc
 from pathlib import Path
@@ -14,9 +13,10 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from support.hostile import read_manifest
 
 from pixelwise.classes import VOC
-from pixelwise.codecs import decode_image, decode_stored, parse_header, read_header
+from pixelwise.codecs.decoding import decode_image, decode_stored, parse_header, read_header
 from pixelwise.dataset.sources import Decoding
 from pixelwise.errors import DataError, FileError
 from pixelwise.labels import check_pair
@@ -30,9 +30,7 @@ OTHER_CONTENT = {  # labels whose values are, on purpose, not those of good_expe
 
 
 def rows(hostile: Path, folder: str) -> list[dict[str, str]]:
-    with open(hostile / "manifest.tsv", encoding="utf-8", newline="") as file:
-        found = [r for r in csv.DictReader(file, delimiter="\t") if r["path"].startswith(folder + "/")]
-    return [{**r, "expect": r["expect"].replace("colour", "color").replace("grey", "gray")} for r in found]
+    return [r for r in read_manifest(hostile) if r["path"].startswith(folder + "/")]
 
 
 def outcome(expected: str, code: str | None, notes: list[Finding]) -> str | None:

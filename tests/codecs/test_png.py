@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pixelwise.codecs import decode_image, decode_stored, encode_png
+from pixelwise.codecs.decoding import decode_image, decode_stored
+from pixelwise.codecs.png import encode_png
 from pixelwise.errors import FileError, UsageError
 from pixelwise.kernels.png import unfilter, unpack
 from pixelwise.types import Finding
@@ -214,7 +215,7 @@ def test_writing_from_views_and_wrong_arrays() -> None:
     for wrong in (base.astype(np.int32), base.reshape(2, 3, 8), base[:0], base.astype(np.float32)):
         with pytest.raises(UsageError):
             encode_png(wrong)
-    with pytest.raises(UsageError, match="beyond a palette"):
+    with pytest.raises(UsageError, match="beyond the palette"):
         encode_png(base, np.zeros((4, 3), np.uint8))
     with pytest.raises(UsageError):
         encode_png(base, np.zeros((4, 4), np.uint8))

@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pixelwise.codecs import Header, decode_image, decode_stored, parse_header
+from pixelwise.codecs.decoding import decode_image, decode_stored, parse_header
+from pixelwise.codecs.header import Header
+from pixelwise.codecs.tiff import TiffFile
 from pixelwise.errors import DataError, FileError
 from pixelwise.types import Finding
 
@@ -79,10 +81,7 @@ def build(
 
 
 def raster(data: bytes) -> np.ndarray:
-    from pixelwise.codecs import tiff
-
-    tags = tiff.parse(lambda at, size: data[at : at + size], "x.tif")
-    return tiff.read(data, tags, "x.tif").pixels
+    return TiffFile(data, "x.tif").raster().pixels
 
 
 @settings(max_examples=120, deadline=None)
@@ -238,6 +237,17 @@ def test_every_cut_of_the_pixels_is_refused(compression: str | None) -> None:
     for length in range(8, len(data), 7):
         with pytest.raises(FileError):
             decode_image(data[:length], "x.tif")
+
+
+def test_tags_without_numbers_are_as_if_absent() -> None:
+    pixels = photo(9, 11, np.uint8)[..., :1]
+    for tag in (256, 257, 258, 259, 262, 273, 277, 278, 279, 284, 317, 339):
+        for code in (3, 4):
+            data = build(pixels).replace(struct.pack("<HHI", tag, code, 1), struct.pack("<HHI", tag, code, 0))
+            try:
+                decode_image(data, "x.tif")
+            except FileError as error:
+                assert error.code in ("corrupt", "unsupported-format")
 
 
 def test_limits_hold_before_memory_is_taken() -> None:

@@ -15,15 +15,14 @@ from support.tree import Tree, mask, picture
 from pixelwise.checks.checking import check
 from pixelwise.classes import VOC, ClassTable
 from pixelwise.counts.per_sample import count_classes, count_label
-from pixelwise.counts.published import PUBLISHED
-from pixelwise.counts.stats import WEIGHTS, Stats, compare_published, stats
+from pixelwise.counts.published import PUBLISHED, PublishedComparison, compare_published
+from pixelwise.counts.stats import WEIGHTS, Stats, stats
 from pixelwise.dataset.dataset import Dataset
 from pixelwise.dataset.sources import ArraySource
 from pixelwise.dataset.splits import Split, Splits
 from pixelwise.errors import DataError, UnknownNameError, UsageError
 from pixelwise.formats.opening import open as open_dataset
-from pixelwise.kernels.image_measures import channel_sums, xxh64
-from pixelwise.kernels.values import count_bytes, count_values
+from pixelwise.kernels.image_measures import channel_sums
 from pixelwise.types import Sample
 
 TINY = ClassTable(("a", "b", "c"))
@@ -127,30 +126,6 @@ def test_real_labels_and_images(voc_root: Path) -> None:
 # -- kernels ----------------------------------------------------------------------------------------------------------
 
 
-@given(st.binary(max_size=200), st.integers(0, 3))
-def test_counting_bytes_equals_counting_values(data: bytes, repeat: int) -> None:
-    values = np.repeat(np.frombuffer(data, np.uint8), 1 + 8 * repeat)
-    fast, slow = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    count_bytes(values, values[: len(values) // 8 * 8].view(np.uint64), fast)
-    count_values(values, slow)
-    assert (fast == slow).all()
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [  # the specification's implementation, seed 0
-        (b"", 0xEF46DB3751D8E999),
-        (b"a", 0xD24EC4F1A98C6E5B),
-        (b"as", 0x1C330FB2D66BE179),
-        (b"asdf", 0x415872F599CEA71E),
-        (b"Call me Ishmael. Some years ago--never mind how long precisely-", 0x02A2E85470D6FD96),
-    ],
-)
-def test_hash_of_known_texts(text: bytes, wanted: int) -> None:
-    data = np.frombuffer(text, np.uint8)
-    assert int(xxh64(data, data[: len(data) // 8 * 8].view(np.uint64), np.uint64(0))) == wanted
-
-
 def test_labels_of_16_bits() -> None:
     label = np.array([[0, 300, 65535], [300, 2, 2]], np.uint16)
     counts = count_label(label, 400, 65535)
@@ -212,20 +187,29 @@ def test_saving(tree: Tree, tmp_path: Path) -> None:
         assert caught.value.code == "bad-statistics"
     counts = found.to_dict()
     for name, value in (("pixels", [1, 2]), ("beside", [-1] * 21), ("together", [[0] * 21]), ("sizes", [[4, 5, -1]])):
-        with pytest.raises(DataError, match="no statistics"):
+        with pytest.raises(DataError, match="not statistics"):
             Stats.from_dict(counts | {name: value})
 
 
-def test_only_what_is_open_can_be_counted(tree: Tree) -> None:
-    with pytest.raises(UsageError, match="open it"):
-        stats(str(tree.root))  # type: ignore[arg-type]
+def test_a_path_a_dataset_or_a_split_can_be_counted(tree: Tree) -> None:
+    dataset = open_dataset(tree.root)
+    assert stats(tree.root) == stats(dataset) == stats(str(tree.root), format="voc")
+    assert stats(dataset, splits="val") == stats(tree.root, splits=["val"]) == stats(dataset["val"])
+    assert (count_classes(tree.root, splits="val") == count_classes(dataset["val"])).all()
+    both = count_classes(dataset, splits=["val", "train"])
+    assert (both == np.concatenate([count_classes(dataset["val"]), count_classes(dataset["train"])])).all()
+    for verb in (stats, count_classes):
+        with pytest.raises(UsageError, match="takes a path, a Dataset or a Split, got int"):
+            verb(3)  # type: ignore[arg-type]
+        with pytest.raises(UnknownNameError, match="test"):
+            verb(dataset, splits="test")
 
 
 def test_stats_are_frozen(tree: Tree) -> None:
     found = stats(open_dataset(tree.root)["val"])
     with pytest.raises(ValueError, match="read-only"):
         found.pixels[0] = 1
-    with pytest.raises(UsageError, match="cannot be added"):
+    with pytest.raises(UsageError, match="cannot add"):
         found + Stats.empty(TINY)
 
 
@@ -274,13 +258,17 @@ def test_published_subset_and_difference(tree: Tree) -> None:
     result = compare_published(dataset, "voc2012")
     assert result.verdict == "subset"
     assert result.differences[0] == ("samples of train", 1464, 6)
+    assert repr(result).startswith("PublishedComparison(voc2012: subset, ")
+    assert PublishedComparison.load(result.save(tree.root / "comparison.json")) == result
+    with pytest.raises(DataError, match="not a comparison"):
+        PublishedComparison.from_dict({"name": "voc2012"})
     many = Stats.empty(VOC) + stats(dataset["train"])
     pixels = many.pixels.copy()
     pixels[3] = 10**9
     more = Stats(VOC, 6, 6, pixels, many.images, many.beside, many.together, many.sizes)
-    assert compare_published(dataset, "voc2012", more).verdict == "different"
+    assert compare_published(dataset, "voc2012", counted=more).verdict == "different"
     with pytest.raises(UsageError, match="21 classes"):
-        compare_published(dataset, "voc2012", Stats.empty(TINY))
+        compare_published(dataset, "voc2012", counted=Stats.empty(TINY))
     with pytest.raises(UnknownNameError, match="voc2012"):
         compare_published(dataset, "voc2013")
 
@@ -296,7 +284,7 @@ def test_published_counts_that_agree() -> None:
     dataset = Dataset(Path("voc"), "voc", VOC, Splits({n: (lambda s=s: s) for n, s in splits.items()}))
     zeros = np.zeros(22, np.int64)
     exact = Stats(VOC, 1464, 1464, np.array(known.pixels), zeros, zeros[:21], np.zeros((21, 21), np.int64))
-    assert compare_published(dataset, "voc2012", exact).verdict == "equal"
+    assert compare_published(dataset, "voc2012", counted=exact).verdict == "equal"
 
 
 def test_arrays_of_two_splits_are_not_one_for_their_numbers() -> None:

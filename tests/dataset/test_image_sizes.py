@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pixelwise.codecs import encode_png
+from pixelwise.codecs.png import encode_png
 from pixelwise.dataset import image_sizes
 from pixelwise.dataset.image_sizes import FEWEST, HeaderSizes
 from pixelwise.dataset.sources import PathRule

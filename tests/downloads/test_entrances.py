@@ -13,7 +13,7 @@ from support.loopback import Loopback
 import pixelwise as pw
 from pixelwise import d2l
 from pixelwise.cli import main
-from pixelwise.downloads import ARCHIVES, Archive
+from pixelwise.downloads.archives import ARCHIVES, Archive
 from pixelwise.errors import UsageError
 
 ROOT = "VOCdevkit/VOC2012"

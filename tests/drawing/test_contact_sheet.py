@@ -7,13 +7,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.tree import Tree
 
 import pixelwise as pw
 from pixelwise.classes import VOC, ClassTable
-from pixelwise.drawing.blocks import STANDARD_WIDTH, Style
+from pixelwise.dataset.splits import Splits
 from pixelwise.drawing.contact_sheet import _planned, show
 from pixelwise.drawing.page import Picture
 from pixelwise.drawing.pixels import fit, instance_overlay, overlay, scaled_image, scaled_label
+from pixelwise.drawing.typesetting import STANDARD_WIDTH, Style
 from pixelwise.errors import PairError, UsageError
 from pixelwise.transforms.color import IMAGENET_MEAN, IMAGENET_STD
 from pixelwise.types import Batch, Sample
@@ -118,16 +120,31 @@ def test_instances_are_a_column_on_request():
         show(split(1), columns=["instances"])
 
 
-def test_a_dataset_shows_its_first_split_by_name():
-    class Dataset:
-        classes, root = VOC, Path("somewhere/toyset")
-        splits = ("train", "val")
+def test_a_dataset_shows_its_first_split_or_those_named(tmp_path):
+    def made(name: str, seed: int) -> pw.Split:
+        one = sample(seed=seed)
+        return pw.Split(name, VOC, pw.ArraySource([one.image], [one.label]))
 
-        def __getitem__(self, key):
-            assert key == "train"
-            return split(2)
+    splits = Splits({"train": lambda: made("train", 0), "val": lambda: made("val", 1)})
+    data = pw.Dataset(Path("somewhere/toyset"), "arrays", VOC, splits)
+    first, second = sample(seed=0).image, sample(seed=1).image
+    for options, found in (({}, (1, 0)), ({"splits": "val"}, (0, 1)), ({"splits": ["val", "train"]}, (1, 1))):
+        picture = show(data, **options)
+        assert (len(find(picture, first)), len(find(picture, second))) == found
+    with pytest.raises(UsageError, match="takes splits only with a path or a Dataset, got a list"):
+        show([sample()], splits="val")
+    with pytest.raises(UsageError, match="takes a path, a Dataset or a Split, got list"):
+        pw.show_plans([sample()], [])
 
-    assert len(find(show(Dataset()), split(1)[0].image)) == 1
+
+def test_a_path_is_opened(tmp_path):
+    tree = Tree(tmp_path / "VOC2012")
+    data = pw.open(tree.root)
+    assert np.array_equal(np.asarray(show(tree.root, splits="val")), np.asarray(show(data, splits="val")))
+    crop = [pw.CenterCrop(20, 30)]
+    assert np.array_equal(
+        np.asarray(pw.show_plans(str(tree.root), crop, 2, seed=3)), np.asarray(pw.show_plans(data, crop, 2, seed=3))
+    )
 
 
 @pytest.mark.parametrize("kind", ["float32", "uint8"])
@@ -189,13 +206,13 @@ def test_wrong_calls_say_what_to_do():
     assert no_table.value.code == "no-class-table"
     with pytest.raises(UsageError, match="overlay"):
         show(split(1), columns=["images"])
-    with pytest.raises(UsageError, match="at least 1"):
+    with pytest.raises(UsageError, match="n must be a whole number, at least 1"):
         show(split(1), 0)
     with pytest.raises(UsageError, match="seed"):
         show(split(1), seed=-1)
     with pytest.raises(UsageError, match="no sample"):
         show(Split())
-    for nothing in (iter([]), "VOC2012", [np.zeros((4, 4, 3), np.uint8)], 7):
+    for nothing in (iter([]), [np.zeros((4, 4, 3), np.uint8)], 7):
         with pytest.raises(UsageError, match="a list of Samples"):
             show(nothing)
     with pytest.raises(UsageError, match="fewer samples"):
@@ -229,17 +246,17 @@ def test_a_real_batch_shows_the_pixels_of_the_files(voc_root):
 
 def test_plans_are_shown_as_the_loader_draws_them(tmp_path: Path) -> None:
     split = pw.open(pw.sample(tmp_path / "s", count=4, seed=5))["train"]
-    transforms = [pw.RandomScale(0.5, 2.0), pw.RandomCrop(64, 96, pad_if_needed=True), pw.HorizontalFlip()]
+    transforms = [pw.RandomScale((0.5, 2.0)), pw.RandomCrop(64, 96, pad_if_needed=True), pw.RandomHorizontalFlip()]
     planned = _planned(split, transforms, 1, draws=3, seed=9)
     loader = pw.Loader(split, 1, transforms, seed=9, output="uint8-hwc")
-    for draw in planned.draws:
+    for draw in planned.renderings:
         batch = list(loader)[1]
         assert np.array_equal(draw.image, batch.images[0])
         assert batch.labels is not None
         assert np.array_equal(draw.label, batch.labels[0])
     picture = pw.show_plans(split, transforms, 2, draws=3)
     assert picture.image.width > 800
-    with pytest.raises(UsageError, match="needs a sample and a draw"):
+    with pytest.raises(UsageError, match="draws must be a whole number, at least 1"):
         pw.show_plans(split, transforms, draws=0)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +12,13 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from pixelwise.classes import VOC, ClassTable
-from pixelwise.drawing import blocks, pixels
-from pixelwise.drawing.blocks import PAPER, STRAY, Style
+from pixelwise.drawing import pixels, typesetting
 from pixelwise.drawing.charts import confusion_plot, stats_plot
 from pixelwise.drawing.legend import class_color, class_name, legend, percent, shares
 from pixelwise.drawing.page import Picture, page
 from pixelwise.drawing.pixels import colorize, error_map, instance_overlay, overlay
-from pixelwise.drawing.sheets import Draw, Planned, Scored, _compared, _with_windows, plan_sheet, worst_sheet
+from pixelwise.drawing.sheets import Planned, Rendering, Scored, _compared, _with_windows, plan_sheet, worst_sheet
+from pixelwise.drawing.typesetting import PAPER, STRAY, Style
 from pixelwise.errors import PairError, SystemFault, UsageError
 
 RNG = np.random.default_rng(0)
@@ -101,12 +100,12 @@ def test_error_map_is_red_exactly_where_wrong_outside_void():
     prediction = truth.copy()
     prediction[5:9, 5:9] = 7
     prediction[:, 30:] = 3
-    got = error_map(np.full((40, 40, 3), 120, np.uint8), truth, prediction, 255).astype(int)
+    got = error_map(np.full((40, 40, 3), 120, np.uint8), prediction, truth, 255).astype(int)
     red = got[..., 0] > got[..., 1] + 50
     wanted = np.zeros((40, 40), bool)
     wanted[5:9, 5:9] = True
     np.testing.assert_array_equal(red, wanted)
-    everywhere = error_map(np.full((40, 40, 3), 120, np.uint8), truth, prediction, None).astype(int)
+    everywhere = error_map(np.full((40, 40, 3), 120, np.uint8), prediction, truth, None).astype(int)
     assert (everywhere[:, 30:, 0] > everywhere[:, 30:, 1] + 50).all()
 
 
@@ -171,20 +170,20 @@ def test_scaled_image_averages_areas_and_repeats_pixels():
 
 
 def test_text_escapes_control_characters_and_keeps_one_line():
-    shown = blocks.typeset("a\x1b[31m\nb\u202ec\udcff", 20).content
+    shown = typesetting.typeset("a\x1b[31m\nb\u202ec\udcff", 20).content
     assert shown == r"a\x1b[31m\nb\u202ec\udcff"
-    assert blocks.text("a\nb", 20).height == blocks.line_height(20)
+    assert typesetting.text("a\nb", 20).height == typesetting.line_height(20)
 
 
 @given(st.text(max_size=300), st.integers(30, 400))
 @settings(max_examples=40, deadline=None)
 def test_text_never_grows_beyond_its_width(content, width):
-    assert blocks.text(content, 20, max_width=width).width <= width + 1
+    assert typesetting.text(content, 20, max_width=width).width <= width + 1
 
 
 def test_long_text_keeps_both_ends():
     name = "JPEGImages/" + "x" * 100_000 + "/2007_000032.jpg"
-    line = blocks.typeset(name, 22, 300)
+    line = typesetting.typeset(name, 22, 300)
     assert 250 < line.width <= 300
     assert line.content.startswith("JPEG")
     assert line.content.endswith("032.jpg")
@@ -192,22 +191,22 @@ def test_long_text_keeps_both_ends():
 
 
 def test_characters_that_no_font_knows_are_escaped(monkeypatch):
-    monkeypatch.setattr(blocks, "_FALLBACK_FONTS", ("no-such-font.ttf",))
-    blocks._font_for.cache_clear()
+    monkeypatch.setattr(typesetting, "_FALLBACK_FONTS", ("no-such-font.ttf",))
+    typesetting._font_for.cache_clear()
     try:
-        assert blocks.typeset("Straße 中", 20).content == r"Stra\xdfe \u4e2d"
-        assert blocks.typeset("Strasse", 20).content == "Strasse"
+        assert typesetting.typeset("Straße 中", 20).content == r"Stra\xdfe \u4e2d"
+        assert typesetting.typeset("Strasse", 20).content == "Strasse"
     finally:
-        blocks._font_for.cache_clear()
+        typesetting._font_for.cache_clear()
 
 
 def test_a_line_takes_each_character_from_a_font_that_knows_it(monkeypatch):
-    monkeypatch.setattr(blocks, "_font_for", lambda c: "DejaVuSans.ttf" if ord(c) > 127 else "")
-    if blocks._font("DejaVuSans.ttf", 20) is None:
+    monkeypatch.setattr(typesetting, "_font_for", lambda c: "DejaVuSans.ttf" if ord(c) > 127 else "")
+    if typesetting._font("DejaVuSans.ttf", 20) is None:
         pytest.skip("DejaVu Sans is not installed")
-    line = blocks._line("aßßb", 20)
+    line = typesetting._line("aßßb", 20)
     assert [piece for piece, _ in line.pieces] == ["a", "ßß", "b"]
-    assert blocks.text("aßßb", 20).width == int(np.ceil(line.width)) + 1
+    assert typesetting.text("aßßb", 20).width == int(np.ceil(line.width)) + 1
 
 
 # -- legend ---------------------------------------------------------------------------------------------
@@ -257,7 +256,7 @@ def test_a_legend_of_150_classes_is_cut_to_its_lines_and_width():
     present = [(i, "0.7 %") for i in range(150)]
     block = legend(present, table, style, style.inner)
     assert block.width <= style.inner
-    assert block.height < 3 * blocks.line_height(style.px(blocks.SMALL))
+    assert block.height < 3 * typesetting.line_height(style.px(typesetting.SMALL))
     tall = legend(present, table, style, style.inner, max_lines=100)
     assert tall.height > 10 * block.height
     assert tall.width <= style.inner
@@ -273,7 +272,7 @@ def test_a_hostile_class_name_stays_inside_the_legend():
 
 
 def a_page() -> Picture:
-    return page("Title", "subtitle", [blocks.frame(image_of(40, 60))], "footer", Style(800))
+    return page("Title", "subtitle", [typesetting.frame(image_of(40, 60))], "footer", Style(800))
 
 
 def test_a_page_has_the_width_asked_for_and_white_margins():
@@ -294,9 +293,9 @@ def test_a_page_beyond_reason_is_refused_before_it_is_drawn():
             yield drawn[-1]
 
     with pytest.raises(UsageError, match="fewer samples"):
-        blocks.stack(endless())
+        typesetting.stack(endless())
     assert len(drawn) == 11
-    with pytest.raises(UsageError, match="wide"):
+    with pytest.raises(UsageError, match="width must be"):
         Style(10)
 
 
@@ -312,7 +311,7 @@ def test_numpy_reads_the_pixels():
     picture = a_page()
     assert np.array(picture).shape == (*picture.size, 3)
     assert np.asarray(picture, np.float32).dtype == np.float32
-    with pytest.raises(ValueError, match="copy"):
+    with pytest.raises(ValueError, match="copied"):
         np.array(picture, copy=False)
 
 
@@ -337,7 +336,7 @@ def test_save_is_deterministic_and_leaves_nothing_beside_it(tmp_path):
 def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "sheet.png"
     path.write_bytes(b"old")
-    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(SystemFault, match="No space left"):
         a_page().save(path)
     assert path.read_bytes() == b"old"
@@ -353,7 +352,7 @@ def test_save_says_what_is_wrong_with_the_place(tmp_path):
     assert missing.value.code == "cannot-write"
     (tmp_path / "file").write_bytes(b"")
     for place in (tmp_path / "file" / "sheet.png", tmp_path / "zero\0byte.png"):
-        with pytest.raises(SystemFault, match="cannot write"):
+        with pytest.raises(SystemFault, match="cannot be written"):
             a_page().save(place)
     with pytest.raises(UsageError, match=r"\.png"):
         Picture(Image.new("RGB", (1, 20_000))).save(tmp_path / "long.webp")
@@ -386,7 +385,7 @@ def test_void_is_the_last_bar_and_not_in_the_shares(monkeypatch):
     from pixelwise.drawing import charts
 
     said = []
-    monkeypatch.setattr(charts, "text", lambda c, *a: said.append(c) or blocks.text(c, *a))
+    monkeypatch.setattr(charts, "text", lambda c, *a: said.append(c) or typesetting.text(c, *a))
     counts = np.zeros(21, np.int64)
     counts[[0, 15]] = 750, 250
     drawn = np.asarray(stats_plot(counts, VOC, void=10**6))
@@ -400,8 +399,8 @@ def test_void_is_the_last_bar_and_not_in_the_shares(monkeypatch):
 def test_charts_carry_any_number_of_classes(n):
     table = ClassTable([f"class with the name {i} " + "x" * i for i in range(n)])
     counts = np.arange(n) ** 4
-    assert stats_plot(counts, table, void=5).image.width == blocks.STANDARD_WIDTH
-    assert stats_plot(np.zeros(n, int), table).image.width == blocks.STANDARD_WIDTH
+    assert stats_plot(counts, table, void=5).image.width == typesetting.STANDARD_WIDTH
+    assert stats_plot(np.zeros(n, int), table).image.width == typesetting.STANDARD_WIDTH
     matrix = np.add.outer(counts, np.arange(n))
     plot = confusion_plot(matrix, table)
     assert plot._repr_png_() == confusion_plot(matrix, table)._repr_png_()
@@ -450,8 +449,8 @@ def test_worst_sheet_shows_truth_prediction_and_errors_side_by_side():
     image, truth = image_of(300, 350), np.zeros((300, 350), np.uint8)
     truth[100:200, 100:200] = 8
     prediction = np.roll(truth, 30, axis=1)
-    drawn = np.asarray(worst_sheet([Scored("one", image, truth, prediction, 0.4)], VOC))
-    tiles = [image, VOC.decode(truth), VOC.decode(prediction), error_map(image, truth, prediction, 255)]
+    drawn = np.asarray(worst_sheet([Scored("one", image, prediction, truth, 0.4)], VOC))
+    tiles = [image, VOC.decode(truth), VOC.decode(prediction), error_map(image, prediction, truth, 255)]
     step = (Style().inner - 3 * 20) // 4 + 20
     x = Style().margin + 1
     y = next(y for y in range(len(drawn) - 300) if (drawn[y, x : x + 350] == image[0]).all())
@@ -462,27 +461,27 @@ def test_worst_sheet_shows_truth_prediction_and_errors_side_by_side():
 def test_shares_below_a_scored_row_are_of_the_pixels_that_count():
     truth = np.array([[0, 0, 8, 255]], np.uint8)
     prediction = np.array([[0, 3, 3, 9]], np.int64)
-    assert _compared(truth, prediction, 255) == [
+    assert _compared(prediction, truth, 255) == [
         (0, "66.7 %, predicted 33.3 %"),
         (8, "33.3 %, predicted none"),
         (3, "none, predicted 66.7 %"),
     ]
-    assert _compared(np.full((2, 2), 255, np.uint8), np.zeros((2, 2), np.uint8), 255) == []
+    assert _compared(np.zeros((2, 2), np.uint8), np.full((2, 2), 255, np.uint8), 255) == []
 
 
 def test_predictions_that_are_no_class_are_drawn_and_named():
     truth = np.zeros((50, 60), np.uint8)
     prediction = np.full((50, 60), -3)
-    drawn = np.asarray(worst_sheet([Scored("odd", image_of(50, 60), truth, prediction, 0.0)], VOC))
+    drawn = np.asarray(worst_sheet([Scored("odd", image_of(50, 60), prediction, truth, 0.0)], VOC))
     assert (drawn == STRAY).all(axis=2).sum() > 50 * 60
     assert class_name(-3, VOC) == "id -3 (no class)"
     with pytest.raises(PairError, match="odd"):
-        worst_sheet([Scored("odd", image_of(50, 60), truth, prediction[1:], 0.0)], VOC)
+        worst_sheet([Scored("odd", image_of(50, 60), prediction[1:], truth, 0.0)], VOC)
 
 
 @pytest.mark.parametrize("sheet", [worst_sheet, plan_sheet])
 def test_an_empty_sheet_is_refused(sheet):
-    with pytest.raises(UsageError, match="nothing to show"):
+    with pytest.raises(UsageError, match="no sample to show"):
         sheet([], VOC)
 
 
@@ -490,9 +489,9 @@ def test_an_empty_sheet_is_refused(sheet):
 def test_plan_sheet_draws_windows_and_renderings_on_the_page(n):
     image, label = image_of(120, 160), np.zeros((120, 160), np.uint8)
     square = np.array([[10, 10], [90, 10], [90, 90], [10, 90]], float)
-    draws = [Draw(square + 5 * k, image_of(80, 80), label[:80, :80]) for k in range(n)]
+    draws = [Rendering(square + 5 * k, image_of(80, 80), label[:80, :80]) for k in range(n)]
     picture = plan_sheet([Planned("p", image, label, draws)], VOC)
-    assert picture.image.width == blocks.STANDARD_WIDTH
+    assert picture.image.width == typesetting.STANDARD_WIDTH
     if n:
         shown = np.asarray(picture)
         assert (shown == np.array(pixels.instance_color(n - 1))).all(axis=2).sum() > 500
@@ -501,7 +500,7 @@ def test_plan_sheet_draws_windows_and_renderings_on_the_page(n):
 def test_a_window_is_drawn_where_it_lies_even_outside_the_image():
     image = np.full((100, 200, 3), 90, np.uint8)
     window = np.array([[-50, -20], [50, -20], [50, 60], [-50, 60]], float)
-    drawn = _with_windows(Planned("p", image, None, [Draw(window, image, None)]), 500, None, Style())
+    drawn = _with_windows(Planned("p", image, None, [Rendering(window, image, None)]), 500, None, Style())
     scale = 500 / 250  # from x = -50 to 200
     assert drawn.shape == (240, 500, 3)
     line = (drawn == np.array(pixels.instance_color(0))).all(axis=2)
@@ -515,7 +514,7 @@ def test_a_window_is_drawn_where_it_lies_even_outside_the_image():
 def test_a_window_far_away_does_not_shrink_the_image_to_nothing():
     image = np.full((100, 100, 3), 90, np.uint8)
     window = np.array([[1e9, 1e9], [2e9, 1e9], [2e9, 2e9], [1e9, 2e9]])
-    drawn = _with_windows(Planned("p", image, None, [Draw(window, image, None)]), 300, None, Style())
+    drawn = _with_windows(Planned("p", image, None, [Rendering(window, image, None)]), 300, None, Style())
     assert (drawn == 90).all(axis=2).sum() > 100 * 100
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +20,8 @@ from pixelwise.classes import ClassTable
 from pixelwise.errors import ScoreError, UsageError
 from pixelwise.evaluation.predicting import predict
 from pixelwise.evaluation.scoring import score
-from pixelwise.evaluation.tile_sums import Mosaic
-from pixelwise.evaluation.tiles import Settings, tiles
+from pixelwise.evaluation.tile_sums import TileSums
+from pixelwise.evaluation.tiles import Tiling
 
 CLASSES = 5
 TABLE = ClassTable("abcde")
@@ -60,7 +61,7 @@ def confusion() -> pw.Confusion:
 
 
 def labels(model: Any, split: pw.Split, tmp_path: Path, **options: Any) -> list[np.ndarray]:
-    predict(model, split, out=tmp_path, **options)
+    predict(model, split, tmp_path, **options)
     return [np.array(Image.open(tmp_path / f"{n}.png")) for n in split.names]
 
 
@@ -89,9 +90,9 @@ def test_tiles_equal_the_whole_exactly(image: Any, window: Any, overlap: float, 
                                        average: Any, batch: int, seed: int) -> None:  # fmt: skip
     split = split_of(image, (image[1], image[0]), seed=seed)
     whole, tiled = Catch(), Catch()
-    predict(per_pixel, split, scores=whole, threads=1)  # type: ignore[arg-type]
-    predict(per_pixel, split, scores=tiled, threads=1, window=window, overlap=overlap, blend=blend, flips=flips,
-            average=average, batch_size=batch)  # type: ignore[arg-type]  # fmt: skip
+    predict(per_pixel, split, confusion=whole, threads=1)  # type: ignore[arg-type]
+    tiling = Tiling(window, overlap, blend, flips, average=average)
+    predict(per_pixel, split, confusion=tiled, threads=1, tiling=tiling, batch_size=batch)  # type: ignore[arg-type]
     for name in split.names:
         assert np.array_equal(whole.found[name], tiled.found[name])
 
@@ -103,9 +104,8 @@ def test_tiles_equal_the_whole_exactly(image: Any, window: Any, overlap: float, 
 )  # fmt: skip
 def test_weights_add_up_to_one_at_every_pixel(image: Any, window: Any, overlap: float, blend: Any, scales: Any) -> None:
     for size in (window, None):
-        options = Settings(size, overlap, blend, (), tuple(scales), "logits", 1)
         total = np.zeros(image)
-        for tile in tiles(image, options):
+        for tile in Tiling(size, overlap, blend, scales=scales).tiles(image):
             assert tile.weight_y.min() > 0
             assert tile.weight_x.min() > 0
             y1, x1 = tile.y0 + len(tile.weight_y), tile.x0 + len(tile.weight_x)
@@ -114,9 +114,9 @@ def test_weights_add_up_to_one_at_every_pixel(image: Any, window: Any, overlap: 
 
 
 def test_neighbors_overlap_at_least_as_asked() -> None:
-    options = Settings((10, 10), 0.3, "linear", (), (1.0,), "logits", 1)
+    tiling = Tiling((10, 10), 0.3)
     for length in range(10, 60):
-        starts = sorted({t.x0 for t in tiles((10, length), options)})
+        starts = sorted({t.x0 for t in tiling.tiles((10, length))})
         assert starts[0] == 0
         assert starts[-1] == length - 10
         assert all(b - a <= 7 for a, b in pairwise(starts))
@@ -125,7 +125,7 @@ def test_neighbors_overlap_at_least_as_asked() -> None:
 # -- against a plain computation ----------------------------------------------------------------------------
 
 
-def plain_mosaic(size: tuple[int, int], parts: Any, logits: Any, classes: int) -> np.ndarray:
+def plain_sums(size: tuple[int, int], parts: Any, logits: Any, classes: int) -> np.ndarray:
     """The weighted sums of a whole image at once, logits interpolated by pixel centers, in NumPy."""
     total = np.zeros((classes, *size))
     for tile, values in zip(parts, logits, strict=True):
@@ -150,17 +150,17 @@ def plain_mosaic(size: tuple[int, int], parts: Any, logits: Any, classes: int) -
 def test_the_strip_gives_what_the_whole_sum_gives(image: Any, window: Any, stride: int, flips: Any, scales: Any,
                                                   blend: Any, seed: int) -> None:  # fmt: skip
     rng = np.random.default_rng(seed)
-    parts = tiles(image, Settings(window, 0.4, blend, flips, scales, "logits", 1))
+    parts = Tiling(window, 0.4, blend, flips, scales).tiles(image)
     logits = [
         rng.normal(size=(3, -(-t.size[0] // stride), -(-t.size[1] // stride))).astype(np.float32) for t in parts
     ]
-    mosaic = Mosaic("x", image, 3, parts, "logits", np.uint8)
-    ended = [mosaic.add(tile, values) for tile, values in zip(parts, logits, strict=True)]
+    sums = TileSums("x", image, 3, parts, "logits", np.uint8)
+    ended = [sums.add(tile, values) for tile, values in zip(parts, logits, strict=True)]
     assert ended == [False] * (len(parts) - 1) + [True]
-    total = plain_mosaic(image, parts, logits, 3)
+    total = plain_sums(image, parts, logits, 3)
     top = np.sort(total, axis=0)
     sure = top[-1] - top[-2] > 1e-9
-    assert np.array_equal(mosaic.label[sure], total.argmax(0)[sure])
+    assert np.array_equal(sums.label[sure], total.argmax(0)[sure])
     assert sure.mean() > 0.99
 
 
@@ -189,7 +189,7 @@ def test_scales_and_flips_average_views(tmp_path: Path) -> None:
 
     split = split_of((12, 40))
     assert set(np.unique(labels(sided, split, tmp_path / "a")[0])) == {1, 2}
-    assert set(np.unique(labels(sided, split, tmp_path / "b", flips=("horizontal",))[0])) == {2}
+    assert set(np.unique(labels(sided, split, tmp_path / "b", tiling=Tiling(flips=("horizontal",)))[0])) == {2}
 
 
 def test_a_scale_shows_the_model_the_image_at_that_size(tmp_path: Path) -> None:
@@ -199,10 +199,11 @@ def test_a_scale_shows_the_model_the_image_at_that_size(tmp_path: Path) -> None:
         seen.append(images.shape[2:])
         return per_pixel(images)
 
-    predict(watch, split_of((40, 60)), scores=confusion(), scales=(0.5, 1.5), divisor=8)
+    predict(watch, split_of((40, 60)), confusion=confusion(), tiling=Tiling(scales=(0.5, 1.5), divisor=8))
     assert sorted(seen) == [(24, 32), (64, 96)]
     seen.clear()
-    predict(watch, split_of((40, 60)), scores=confusion(), scales=(0.5,), window=(16, 16), batch_size=1)
+    tiling = Tiling((16, 16), scales=(0.5,))
+    predict(watch, split_of((40, 60)), confusion=confusion(), tiling=tiling, batch_size=1)
     assert set(seen) == {(16, 16)}
     assert len(seen) == 2 * 3  # each window shows 32 x 32 pixels
 
@@ -214,11 +215,12 @@ def test_tiles_of_several_images_share_batches() -> None:
         sizes_seen.append(len(images))
         return per_pixel(images)
 
-    predict(watch, split_of(*[(20, 20 + i) for i in range(9)]), scores=confusion(), window=(32, 32), batch_size=4)
+    small = split_of(*[(20, 20 + i) for i in range(9)])
+    predict(watch, small, confusion=confusion(), tiling=Tiling((32, 32)), batch_size=4)
     assert sizes_seen == [4, 4, 1]
     sizes_seen.clear()
     mixed = split_of(*[(20, 20 + i % 2) for i in range(12)])
-    predict(watch, mixed, scores=confusion(), batch_size=3)
+    predict(watch, mixed, confusion=confusion(), batch_size=3)
     assert sizes_seen == [3, 3, 3, 3]
 
 
@@ -229,7 +231,7 @@ def test_the_model_runs_in_the_callers_thread() -> None:
         seen.add(threading.get_ident())
         return per_pixel(images)
 
-    predict(watch, split_of((20, 20), (30, 30)), scores=confusion(), threads=3)
+    predict(watch, split_of((20, 20), (30, 30)), confusion=confusion(), threads=3)
     assert seen == {threading.get_ident()}
 
 
@@ -239,9 +241,11 @@ def test_the_model_runs_in_the_callers_thread() -> None:
 def test_writing_and_scoring_in_one_pass(tmp_path: Path) -> None:
     split = split_of((20, 31), (33, 17), (9, 50))
     both = confusion()
-    done = predict(per_pixel, split, out=tmp_path / "p", scores=both, window=(16, 16))
+    done = predict(per_pixel, split, tmp_path / "p", confusion=both, tiling=Tiling((16, 16)))
     assert (done.predicted, done.kept, done.replaced) == (3, 0, ())
-    assert done.scores is both
+    assert done.confusion is both
+    assert repr(done) == f"Prediction({tmp_path / 'p'}: 3 images predicted, 0 kept)"
+    assert json.loads(done.save(tmp_path / "done.json").read_text()) == done.to_dict()
     assert np.array_equal(score(tmp_path / "p", split).confusion.counts, both.counts)
 
 
@@ -256,11 +260,11 @@ def test_a_stopped_run_continues(tmp_path: Path) -> None:
         return per_pixel(images)
 
     with pytest.raises(RuntimeError, match="power"):
-        predict(fails, split, out=tmp_path / "p", batch_size=1, tag="net")
+        predict(fails, split, tmp_path / "p", batch_size=1, tag="net")
     assert len(list((tmp_path / "p").glob("*.png"))) == 3
     whole, continued = confusion(), confusion()
-    predict(per_pixel, split, scores=whole)
-    done = predict(per_pixel, split, out=tmp_path / "p", batch_size=1, tag="net", scores=continued)
+    predict(per_pixel, split, confusion=whole)
+    done = predict(per_pixel, split, tmp_path / "p", batch_size=1, tag="net", confusion=continued)
     assert (done.predicted, done.kept) == (5, 3)
     assert np.array_equal(continued.counts, whole.counts)
     assert not list((tmp_path / "p").glob(".*.part"))
@@ -268,29 +272,29 @@ def test_a_stopped_run_continues(tmp_path: Path) -> None:
 
 def test_damaged_files_are_predicted_again(tmp_path: Path) -> None:
     split = split_of((20, 20), (20, 20), (20, 20))
-    predict(per_pixel, split, out=tmp_path / "p")
+    predict(per_pixel, split, tmp_path / "p")
     path = tmp_path / "p" / "1.png"
     good = path.read_bytes()
     path.write_bytes(good[:-9])
-    done = predict(per_pixel, split, out=tmp_path / "p")
+    done = predict(per_pixel, split, tmp_path / "p")
     assert (done.predicted, done.kept, done.replaced) == (1, 2, ("1",))
     assert path.read_bytes() == good
 
 
 def test_other_predictions_are_not_continued(tmp_path: Path) -> None:
     split = split_of((20, 20))
-    predict(per_pixel, split, out=tmp_path / "p", tag="first")
-    for options in ({"tag": "second"}, {"tag": "first", "window": (8, 8)}):
+    predict(per_pixel, split, tmp_path / "p", tag="first")
+    for options in ({"tag": "second"}, {"tag": "first", "tiling": Tiling((8, 8))}):
         with pytest.raises(UsageError) as caught:
-            predict(per_pixel, split, out=tmp_path / "p", **options)  # type: ignore[arg-type]
+            predict(per_pixel, split, tmp_path / "p", **options)  # type: ignore[arg-type]
         assert caught.value.code == "other-prediction"
     (tmp_path / "p" / ".pixelwise-prediction.json").write_text("[]")
-    with pytest.raises(UsageError, match="made with other"):
-        predict(per_pixel, split, out=tmp_path / "p", tag="first")
+    with pytest.raises(UsageError, match="made with a different"):
+        predict(per_pixel, split, tmp_path / "p", tag="first")
     (tmp_path / "q").mkdir()
     (tmp_path / "q" / "0.png").touch()
     with pytest.raises(UsageError) as caught:
-        predict(per_pixel, split, out=tmp_path / "q")
+        predict(per_pixel, split, tmp_path / "q")
     assert caught.value.code == "not-empty"
 
 
@@ -303,7 +307,7 @@ def test_wrong_models_are_named() -> None:
         (lambda x: per_pixel(np.concatenate([x, x])), "expected float logits"),
     ):
         with pytest.raises(UsageError, match=what):
-            predict(model, split, scores=confusion())
+            predict(model, split, confusion=confusion())
 
     def diverged(images: np.ndarray) -> np.ndarray:
         out = per_pixel(images)
@@ -311,38 +315,42 @@ def test_wrong_models_are_named() -> None:
         return out
 
     with pytest.raises(ScoreError, match="row 13") as caught:
-        predict(diverged, split, scores=confusion())
+        predict(diverged, split, confusion=confusion())
     assert caught.value.where == "0"
 
 
 @pytest.mark.parametrize(
     "options",
     [{"window": (0, 4)}, {"overlap": 1.0}, {"blend": "cubic"}, {"flips": ("left",)}, {"scales": ()}, {"scales": (0,)},
-     {"average": "median"}, {"divisor": 0}, {"divisor": 32, "window": (40, 64)}, {"batch_size": 0},
+     {"average": "median"}, {"divisor": 0}, {"divisor": 32, "window": (40, 64)}, {"window": (4, 4.5)},
      {"flips": ("vertical", "vertical")}],
 )  # fmt: skip
-def test_wrong_options(options: dict[str, Any]) -> None:
+def test_wrong_tilings(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        predict(per_pixel, split_of((20, 20)), scores=confusion(), **options)
+        Tiling(**options)
 
 
 def test_wrong_calls() -> None:
     with pytest.raises(UsageError, match="out="):
         predict(per_pixel, split_of((20, 20)))
-    with pytest.raises(UsageError, match="a model is called"):
-        predict("model.pt", split_of((20, 20)), scores=confusion())  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="must be callable"):
+        predict("model.pt", split_of((20, 20)), confusion=confusion())  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="at least 1"):
-        predict(per_pixel, split_of((20, 20)), scores=confusion(), threads=0)
+        predict(per_pixel, split_of((20, 20)), confusion=confusion(), threads=0)
+    with pytest.raises(UsageError, match="batch_size"):
+        predict(per_pixel, split_of((20, 20)), confusion=confusion(), batch_size=0)
+    with pytest.raises(UsageError, match="a path, a Dataset or a Split"):
+        predict(per_pixel, 5, confusion=confusion())  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no labels"):
-        predict(per_pixel, split_of((20, 20), labels=False), scores=confusion())
+        predict(per_pixel, split_of((20, 20), labels=False), confusion=confusion())
     with pytest.raises(UsageError, match="classes"):
-        predict(per_pixel, split_of((20, 20)), scores=pw.Confusion(4))
+        predict(per_pixel, split_of((20, 20)), confusion=pw.Confusion(4))
 
 
 def test_names_must_stay_inside_the_folder(tmp_path: Path) -> None:
     source = pw.ArraySource([np.zeros((4, 4, 3), np.uint8)], names=["../../x"])
     with pytest.raises(UsageError, match="leads out"):
-        predict(per_pixel, pw.Split("val", TABLE, source), out=tmp_path / "p")
+        predict(per_pixel, pw.Split("val", TABLE, source), tmp_path / "p")
 
 
 def test_more_than_256_classes(tmp_path: Path) -> None:
@@ -409,7 +417,7 @@ def run(height, width):
     truth = np.zeros((height, width), np.uint8)
     split = pw.Split("val", ClassTable("abcdefghij"), pw.ArraySource([image], [truth]))
     confusion = pw.Confusion(10)
-    predict(model, split, scores=confusion, window=(256, 256), batch_size=4, threads=2)
+    predict(model, split, confusion=confusion, tiling=pw.Tiling((256, 256)), batch_size=4, threads=2)
     return confusion
 
 run(300, 300)

@@ -46,7 +46,7 @@ def folder(val: pw.Split, tmp_path: Path) -> Path:
 
 
 def counted(val: pw.Split) -> pw.Confusion:
-    confusion = pw.Confusion(21, 255, names=val.classes.names, per_image=True)
+    confusion = pw.Confusion(21, 255, class_names=val.classes.names, per_image=True)
     for i, sample in enumerate(val):
         assert sample.label is not None
         confusion.update(guess(sample.label, i), sample.label, sample.name)
@@ -68,7 +68,21 @@ def test_a_folder_scores_as_its_pixels(val: pw.Split, folder: Path) -> None:
     assert result.confusion == counted(val)
     assert result.scores.miou == counted(val).scores("voc").miou
     assert "mean of" in str(result)
-    assert json.loads(json.dumps(result.to_dict()))["images"] == len(val)
+    assert json.loads(result.save(folder.parent / "scores.json").read_text())["images"] == len(val)
+    assert repr(result) == f"Scoring(val, {len(val)} images, mIoU {100 * result.scores.miou:.2f} % by voc)"
+
+
+def test_a_path_and_a_dataset_score_as_their_split(dataset: Dataset, val: pw.Split, folder: Path) -> None:
+    for data, splits in ((dataset.root, None), (dataset, "val"), (str(dataset.root), ["val"])):
+        assert score(folder, data, splits=splits).confusion == counted(val)
+
+
+def test_several_splits_score_as_one(dataset: Dataset, val: pw.Split, folder: Path) -> None:
+    for sample in dataset["train"]:
+        write_prediction(folder / f"{sample.name}.png", np.zeros_like(sample.label), val.classes)
+    result = score(folder, dataset, "mmseg", splits=["val", "train"])
+    assert len(result.confusion.images.names) == len(val) + len(dataset["train"])
+    assert result.split.name == "val+train"
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -125,7 +139,7 @@ def test_missing_and_extra_predictions_are_named(val: pw.Split, folder: Path) ->
     assert caught.value.code == "bad-predictions"
     assert f"{first}.png: no such prediction" in notes
     assert f"{second}.png: no such prediction" in notes
-    assert f"{first}x.png: is the prediction of no sample" in notes
+    assert f"{first}x.png: no sample of the split has this name" in notes
 
 
 def test_one_problem_is_told_by_itself(val: pw.Split, folder: Path) -> None:
@@ -215,7 +229,7 @@ def test_out_of_range_predictions_as_the_protocol_says(
         assert caught.value.where == str(path)
         return
     result = score(folder, val, protocol)
-    expected = pw.Confusion(21, 255, names=val.classes.names, per_image=True)
+    expected = pw.Confusion(21, 255, class_names=val.classes.names, per_image=True)
     for i, sample in enumerate(val):
         expected.update(ids if i == 0 else guess(sample.label, i), sample.label, sample.name)
     assert result.confusion == expected
@@ -245,9 +259,9 @@ def test_stored_values(tmp_path: Path) -> None:
     Image.fromarray(ids).save(tmp_path / "city" / "a.png")
     by_id = score(tmp_path, split, "cityscapes")
     Image.fromarray(np.array([7, 26], np.uint8)[ids]).save(tmp_path / "city" / "a.png")
-    assert score(tmp_path, split, "cityscapes", stored="values").confusion == by_id.confusion
+    assert score(tmp_path, split, "cityscapes", stored_values=True).confusion == by_id.confusion
     for protocol in ("voc", "cityscapes"):  # cityscapes would count 7 and 26 as misses
-        with pytest.raises(ScoreError, match=r"holds \d+, which is no class id 0..1") as caught:
+        with pytest.raises(ScoreError, match=r"\d+ is a stored label value, not a class id \(0..1\)") as caught:
             score(tmp_path, split, protocol)
         assert caught.value.code == "stored-values"
     Image.fromarray(np.array([0, 99], np.uint8)[ids]).save(tmp_path / "city" / "a.png")
@@ -255,10 +269,12 @@ def test_stored_values(tmp_path: Path) -> None:
 
 
 def test_wrong_calls(val: pw.Split, dataset: Dataset, folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match="no folder"):
+    with pytest.raises(MissingError, match="no such folder"):
         score(tmp_path / "nowhere", val)
-    with pytest.raises(UsageError, match="Split"):
-        score(folder, dataset)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="a path, a Dataset or a Split"):
+        score(folder, 5)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="no split named"):
+        score(folder, dataset, splits="validation")
     with pytest.raises(UsageError, match="no protocol"):
         score(folder, val, "iou")
     bare = pw.Split("test", val.classes, pw.ArraySource([np.zeros((2, 3, 3), np.uint8)]))

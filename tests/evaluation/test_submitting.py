@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tarfile
 import zipfile
@@ -77,6 +78,8 @@ def test_voc2012(tmp_path: Path, competition: Any, suffix: str) -> None:
         palette = np.array(image.getpalette()).reshape(-1, 3)
         assert np.array_equal(palette, pw.VOC.palette[: len(palette)])
     assert done.size == done.path.stat().st_size
+    assert repr(done) == f"Submission({done})"
+    assert json.loads(done.save(tmp_path / "done.json").read_text())["members"] == names
 
 
 def test_cityscapes_gets_its_label_ids(tmp_path: Path) -> None:
@@ -138,10 +141,10 @@ def test_a_real_dataset_and_its_pack(tmp_path: Path) -> None:
     for sample in val:
         assert sample.label is not None
         write_prediction(tmp_path / "p" / f"{sample.name}.png", np.where(sample.label == 255, 0, sample.label), pw.VOC)
-    done = submit(tmp_path / "p", val, tmp_path / "s.tar")
+    done = submit(tmp_path / "p", dataset.root, tmp_path / "s.tar", splits="val")
     assert done.members[0] == f"results/VOC2012/Segmentation/comp6_val_cls/{val.names[0]}.png"
     pw.pack(dataset, tmp_path / "pack")
-    packed = submit(tmp_path / "p", pw.open(tmp_path / "pack")["val"], tmp_path / "packed.tar")
+    packed = submit(tmp_path / "p", tmp_path / "pack", tmp_path / "packed.tar", splits="val")
     assert packed.path.read_bytes() == done.path.read_bytes()
     told = run("submit", tmp_path / "p", dataset.root, "--split", "val", "-o", tmp_path / "c.tar")
     assert told.returncode == 0, told.stderr
@@ -191,14 +194,14 @@ def test_wrong_calls(tmp_path: Path) -> None:
         ({}, "s.zip", "takes .tar"),
         ({"benchmark": "coco"}, "s.tar", "the benchmarks are"),
         ({"benchmark": "cityscapes"}, "s.zip", "not those of Cityscapes"),
-        ({"competition": "comp7"}, "s.tar", "comp5 or comp6"),
+        ({"competition": "comp7"}, "s.tar", "'comp5', 'comp6'"),
     ):
         with pytest.raises(UsageError, match=what):
             submit(folder, split, tmp_path / target, **options)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="a Split"):
+    with pytest.raises(UsageError, match="no splits"):
         submit(folder, pw.Dataset(folder, "voc", split.classes, {}), tmp_path / "s.tar")  # type: ignore[arg-type]
     other = pw.Split("test", ClassTable(VOC_NAMES[::-1]), split.source)
-    with pytest.raises(UsageError, match="no benchmark"):
+    with pytest.raises(UsageError, match="no benchmark has"):
         submit(folder, other, tmp_path / "s.tar")
     assert _nothing_left(tmp_path)
 

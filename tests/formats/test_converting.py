@@ -206,7 +206,7 @@ def test_the_commands(shared: Path, tmp_path: Path) -> None:
     assert (done.exit_code, "4 classes to be named" in done.output) == (0, True)
     with pytest.raises(UsageError, match="is there already"):
         run(app, ["init", str(tree)], catch_exceptions=False)
-    with pytest.raises(FormatError, match="no file is named as in 'masks/"):
+    with pytest.raises(FormatError, match="no file matches 'masks/"):
         wrong = ["--images", "imgs/{name}_img.jpg", "--labels", "masks/{name}.png"]
         run(app, ["init", str(tree), "-o", str(tmp_path / "mine.toml"), *wrong], catch_exceptions=False)
     assert not (tmp_path / "mine.toml").exists()

@@ -15,7 +15,7 @@ from support.making import colors, picture, save, values
 from pixelwise.classes import ClassTable
 from pixelwise.errors import FormatError, MissingError, UnknownNameError, UsageError
 from pixelwise.formats.class_tables import table
-from pixelwise.formats.opening import FORMATS
+from pixelwise.formats.opening import known_formats
 from pixelwise.formats.opening import open as open_dataset
 
 
@@ -276,8 +276,8 @@ def test_options_and_formats_that_do_not_exist(tmp_path: Path) -> None:
         open_dataset(tmp_path, format="lop")
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", known_formats())
 def test_an_empty_folder_is_told_what_each_format_needs(tmp_path: Path, name: str) -> None:
     with pytest.raises(FormatError, match="an empty folder") as caught:
         open_dataset(tmp_path, format=name)
-    assert FORMATS[name].looks_like in caught.value.message
+    assert known_formats()[name].looks_like in caught.value.message

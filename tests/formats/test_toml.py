@@ -92,11 +92,11 @@ def test_lists_and_splits_without_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        ("x = [", "no TOML"),
+        ("x = [", "not valid TOML"),
         ("", "images.*is missing"),
-        ("images = 3", r"images is no section; begin it by a line \[images\]"),
-        ("images = {path = '{name}.png'}\n[class]\nname = 'a'", r"class is no section; begin it by a line \[\[class"),
-        (TOML.replace("ignore_values", "ignored"), r"unknown in \[classes\]: 'ignored'; known are"),
+        ("images = 3", r"images is not a section; begin it with a line \[images\]"),
+        ("images = {path = '{name}.png'}\n[class]\nname = 'a'", r"class is not a section; begin it with a line \[\[cl"),
+        (TOML.replace("ignore_values", "ignored"), r"unknown key in \[classes\]: 'ignored'; the keys are"),
         (TOML.replace("values = [0]", ""), "'rest' has no values, others have"),
         (TOML.replace("[3, 4]", "[0, 4]"), "stored value 0 has two meanings"),
         (TOML.replace("photos/", "../photos/"), "leads out of the dataset's folder; set root"),
@@ -231,7 +231,7 @@ def test_more_than_255_values_make_16_bit_classes(shared: Path, tmp_path: Path) 
 
 def test_nothing_to_propose(tmp_path: Path) -> None:
     save(tmp_path / "a/x.jpg", picture())
-    with pytest.raises(FormatError, match="no images with labels of like names"):
+    with pytest.raises(FormatError, match="no images and labels with matching names"):
         propose(tmp_path)
     save(tmp_path / "b/x.png", picture(1, (60, 60)))
     with pytest.raises(FormatError, match="resized or compressed"):
@@ -283,7 +283,7 @@ def test_parquet_rows_are_samples(tmp_path: Path, label: str) -> None:
 def test_parquet_values_that_no_class_has(tmp_path: Path) -> None:
     parquet(tmp_path, "train", 1)
     table = ClassTable(("a", "b"))
-    with pytest.raises(LabelError, match="value 5 is no class") as caught:
+    with pytest.raises(LabelError, match="value 5 is not a class") as caught:
         open_dataset(tmp_path, classes=table)["train"][0]
     assert "row 0" in str(caught.value.where)
 

@@ -20,10 +20,10 @@ import pixelwise as pw
 from pixelwise.dataset.sources import ArraySource
 from pixelwise.dataset.splits import Split
 from pixelwise.errors import FileError, PairError, UsageError
-from pixelwise.loading.render import render_plain
+from pixelwise.loading.reference import render_plain
 from pixelwise.types import Sample
 
-TRANSFORMS = (pw.RandomCrop(5, 7, pad_if_needed=True), pw.HorizontalFlip(0.5), pw.Normalize())
+TRANSFORMS = (pw.RandomCrop(5, 7, pad_if_needed=True), pw.RandomHorizontalFlip(p=0.5), pw.Normalize())
 
 
 def make_split(n: int = 13, seed: int = 0, low: int = 1, high: int = 17, labels: bool = True) -> Split:
@@ -62,7 +62,7 @@ def test_batches_are_what_the_plans_say(seed: int, batch_size: int, cropped: boo
     loader = pw.Loader(
         split,
         batch_size,
-        TRANSFORMS if cropped else (pw.HorizontalFlip(), pw.Normalize()),
+        TRANSFORMS if cropped else (pw.RandomHorizontalFlip(), pw.Normalize()),
         shuffle=True,
         seed=seed,
     )
@@ -86,8 +86,8 @@ def test_batches_are_what_the_plans_say(seed: int, batch_size: int, cropped: boo
 @pytest.mark.parametrize("output", ["uint8", "uint8-hwc"])
 def test_uint8_output_holds_the_pixels(output: str) -> None:
     split = make_split(4, low=9, high=12)
-    batch = next(iter(pw.Loader(split, 4, [pw.RandomCrop(4, 6), pw.HorizontalFlip(1.0)], output=output)))
-    plans = pw.Loader(split, 4, [pw.RandomCrop(4, 6), pw.HorizontalFlip(1.0)])._plan(0, 0)[2]
+    batch = next(iter(pw.Loader(split, 4, [pw.RandomCrop(4, 6), pw.RandomHorizontalFlip(p=1.0)], output=output)))
+    plans = pw.Loader(split, 4, [pw.RandomCrop(4, 6), pw.RandomHorizontalFlip(p=1.0)])._plan(0, 0)[2]
     for n in range(4):
         image = np.rint(render_plain(split[n], plans[n], 255)[0] * 255)
         got = batch.images[n] if output == "uint8" else batch.images[n].transpose(2, 0, 1)
@@ -131,7 +131,7 @@ def test_16_bit_labels() -> None:
     table = pw.ClassTable(tuple(map(str, range(1000))), ignore_index=65_535)
     label = np.arange(1000, dtype=np.uint16).reshape(25, 40)
     split = Split("wide", table, ArraySource([np.zeros((25, 40, 3), np.uint8)], [label]))
-    batch = next(iter(pw.Loader(split, 1, [pw.HorizontalFlip(1.0), pw.CenterCrop(25, 44, pad_if_needed=True)])))
+    batch = next(iter(pw.Loader(split, 1, [pw.RandomHorizontalFlip(p=1.0), pw.CenterCrop(25, 44, pad_if_needed=True)])))
     assert np.array_equal(batch.labels[0, :, 2:42], label[:, ::-1])
     assert (batch.labels[0, :, :2] == 65_535).all()
     with pytest.raises(UsageError, match="uint8 cannot hold"):
@@ -274,7 +274,7 @@ def test_where_every_sample_is_dropped_there_are_no_batches() -> None:
 
 @pytest.mark.parametrize("view", [np.s_[::-1], np.s_[:, ::-1], np.s_[::2, ::3]])
 @pytest.mark.parametrize("output", ["float32", "float16", "uint8", "uint8-hwc"])
-@pytest.mark.parametrize("crop", [pw.RandomCrop(8, 9), pw.Affine(rotate=(-30, 30))])
+@pytest.mark.parametrize("crop", [pw.RandomCrop(8, 9), pw.RandomAffine(30)])
 def test_arrays_need_not_be_contiguous(view: tuple[slice, ...], output: str, crop: pw.Transform) -> None:
     rng = np.random.default_rng(0)
     image, label = rng.integers(0, 256, (40, 60, 3), np.uint8)[view], rng.integers(0, 21, (40, 60), np.uint16)[view]

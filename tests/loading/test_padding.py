@@ -56,7 +56,7 @@ def test_every_way_to_render_pads_with_it(dtype: Any, tmp_path: Path) -> None:
     packed = pw.pack(Dataset(tmp_path, "arrays", split.classes, Splits({"train": lambda: split})), tmp_path / "a.pack")
     assert inside_and_around(next(iter(pw.Loader(packed["train"], 2, PADDED))).labels[0]) == expected
     planned = _planned(split, PADDED, 0, 1, 0)
-    assert inside_and_around(planned.draws[0].label) == expected
+    assert inside_and_around(planned.renderings[0].label) == expected
     assert pw.show_plans(split, PADDED, 1, draws=1).image.size
 
 

@@ -7,33 +7,36 @@ import pytest
 from support.rendering import IGNORE, ODD_SIZES, draw, noise, plain, plan, planes, slot
 
 from pixelwise.loading.render import FILL, Renderer
-from pixelwise.transforms.color import Brightness, ColorJitter, Gamma, Grayscale, Normalize, PhotometricDistortion
-from pixelwise.transforms.geometry import (
-    Affine,
-    HorizontalFlip,
-    Pad,
-    RandomCrop,
-    RandomResizedCrop,
-    RandomScale,
-    Resize,
-    Rotate,
-    Rotate90,
-    VerticalFlip,
+from pixelwise.transforms.color import (
+    ColorJitter,
+    Normalize,
+    RandomBrightness,
+    RandomGamma,
+    RandomGrayscale,
+    RandomPhotometricDistort,
+)
+from pixelwise.transforms.geometry import Pad, RandomCrop, RandomResizedCrop, RandomScale, Resize
+from pixelwise.transforms.turns import (
+    RandomAffine,
+    RandomHorizontalFlip,
+    RandomRotate90,
+    RandomRotation,
+    RandomVerticalFlip,
 )
 
 CROP = RandomCrop(20, 30, pad_if_needed=True)
 LISTS = {
-    "crop and flips": [CROP, HorizontalFlip(), VerticalFlip()],
-    "scale": [RandomScale(0.3, 3.0), RandomCrop(33, 44, pad_if_needed=True), HorizontalFlip()],
+    "crop and flips": [CROP, RandomHorizontalFlip(), RandomVerticalFlip()],
+    "scale": [RandomScale((0.3, 3.0)), RandomCrop(33, 44, pad_if_needed=True), RandomHorizontalFlip()],
     "resize": [Resize(31, 17)],
     "resized crop": [RandomResizedCrop(24, 40)],
-    "rotate": [Rotate(-180, 180)],
-    "quarter turns": [Rotate90(), CROP],
-    "affine": [RandomScale(0.5, 2), Affine((-30, 30), (0.3, 3), (-20, 20), (-10, 10), (0.2, 0.2)), CROP],
+    "rotate": [RandomRotation(180)],
+    "quarter turns": [RandomRotate90(), CROP],
+    "affine": [RandomScale((0.5, 2)), RandomAffine(30, (0.2, 0.2), (0.3, 3), 20, 10), CROP],
     "color of a copy": [ColorJitter(0.4, 0.4, 0.4, 0.1), CROP],
-    "tone": [Gamma(0.5, 2), Grayscale(0.5), RandomScale(0.5, 2)],
-    "distortion": [PhotometricDistortion(), Pad(3, divisor=8)],
-    "normalized": [RandomScale(0.5, 2), Brightness(0.5, 1.5), Normalize()],
+    "tone": [RandomGamma((0.5, 2)), RandomGrayscale(p=0.5), RandomScale((0.5, 2))],
+    "distortion": [RandomPhotometricDistort(), Pad(3, divisor=8)],
+    "normalized": [RandomScale((0.5, 2)), RandomBrightness((0.5, 1.5)), Normalize()],
     "only normalized": [CROP, Normalize()],
 }
 
@@ -76,33 +79,33 @@ def test_float16_is_float32_rounded() -> None:
 
 def test_normalization_is_left_out_of_bytes() -> None:
     samples = noise([(9, 7)])
-    plain_bytes = draw(plan([Brightness(0.5, 0.5)], samples), samples, "uint8").images
+    plain_bytes = draw(plan([RandomBrightness((0.5, 0.5))], samples), samples, "uint8").images
     np.testing.assert_array_equal(
-        draw(plan([Brightness(0.5, 0.5), Normalize()], samples), samples, "uint8").images, plain_bytes
+        draw(plan([RandomBrightness((0.5, 0.5)), Normalize()], samples), samples, "uint8").images, plain_bytes
     )
 
 
 def test_padding_is_fill_through_the_colors() -> None:
     samples = noise([(4, 4)])
-    plans = plan([Pad(2), Brightness(0.5, 0.5), Normalize()], samples)
+    plans = plan([Pad(2), RandomBrightness((0.5, 0.5)), Normalize()], samples)
     mean, std = (np.array(v) for v in plans.normalize)
     expected = (np.array(FILL) / 255 * 0.5 - mean) / std
     np.testing.assert_allclose(draw(plans, samples).images[0, :, 0, 0], expected, atol=1e-6)
-    for list_ in ([Pad(2)], [Pad(2), Rotate(10, 10)], [Pad(2), Resize(16, 16)]):
+    for list_ in ([Pad(2)], [Pad(2), RandomRotation((10, 10))], [Pad(2), Resize(16, 16)]):
         assert tuple(draw(plan(list_, samples), samples, "uint8").images[0, :, 0, 0]) == FILL
 
 
 def test_colors_are_clamped_once_at_the_end() -> None:
     samples = noise([(16, 16)])
-    there_and_back = draw(plan([Brightness(4, 4), Brightness(0.25, 0.25)], samples), samples)
+    there_and_back = draw(plan([RandomBrightness((4, 4)), RandomBrightness((0.25, 0.25))], samples), samples)
     np.testing.assert_allclose(there_and_back.images[0], samples[0].image.transpose(2, 0, 1) / 255, atol=1e-6)
-    bright = draw(plan([Brightness(4, 4)], samples), samples).images
+    bright = draw(plan([RandomBrightness((4, 4))], samples), samples).images
     assert bright.max() == 1.0
 
 
 def test_fill_makes_a_slot_padding() -> None:
     samples = noise([(5, 6), (5, 6)])
-    for transforms in ([], [Resize(7, 9)], [Rotate(20, 20)]):
+    for transforms in ([], [Resize(7, 9)], [RandomRotation((20, 20))]):
         plans = plan(transforms, samples)
         out = slot(plans)
         Renderer(plans, out, "float32", IGNORE).fill(1)
@@ -117,8 +120,8 @@ def test_windows_are_those_of_the_plan_and_small() -> None:
     samples = noise([(400, 500)] * 20)
     for transforms in (
         [RandomCrop(40, 50)],
-        [RandomScale(0.5, 2), RandomCrop(40, 50)],
-        [Affine((-9, 9)), RandomCrop(40, 50)],
+        [RandomScale((0.5, 2)), RandomCrop(40, 50)],
+        [RandomAffine(9), RandomCrop(40, 50)],
     ):
         plans = plan(transforms, samples)
         renderer = Renderer(plans, slot(plans), "float32", IGNORE)

@@ -13,7 +13,7 @@ from scipy import stats
 from pixelwise.errors import UsageError
 from pixelwise.kernels.random import philox
 from pixelwise.loading.samplers import Order, RareClassSampling, RepeatFactor
-from pixelwise.randomness import Draws, check_seed, shuffled
+from pixelwise.randomness import Draws, shuffled
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,6 @@ def test_ranks_share_an_epoch_exactly(n: int, batch: int, world: int, shuffle: b
         assert len({len(samples) for samples, *_ in parts}) == 1
 
 
-@pytest.mark.parametrize("seed", [-1, 1 << 64, 1.5, "0", True])
-def test_a_seed_is_a_64_bit_integer(seed: object) -> None:
-    with pytest.raises(UsageError, match="seed must be"):
-        check_seed(seed)  # type: ignore[arg-type]
-
-
 COUNTS = np.array([[900, 0, 0], [900, 50, 0], [900, 0, 0], [900, 0, 10], [400, 500, 0]])
 
 
@@ -122,7 +116,7 @@ def test_samplers_restrict_to_what_is_kept() -> None:
 @pytest.mark.parametrize("counts", [COUNTS[0], -COUNTS, COUNTS / 2, "counts"])
 def test_counts_are_whole_numbers_by_sample_and_class(counts: object) -> None:
     for kind in (RepeatFactor, RareClassSampling):
-        with pytest.raises(UsageError, match="counts are"):
+        with pytest.raises(UsageError, match="counts must be"):
             kind(counts)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="temperature"):
         RareClassSampling(COUNTS, temperature=0)

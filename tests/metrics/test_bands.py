@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.classes import VOC_NAMES
 from pixelwise.errors import LabelError, ScoreError, UsageError
 from pixelwise.metrics.bootstrap import bootstrap, paired_bootstrap
 from pixelwise.metrics.boundary import BoundaryConfusion, band_width, boundary_band, trimap
@@ -92,6 +93,29 @@ def test_boundary_confusions_merge(labels: list[np.ndarray]) -> None:
     assert np.array_equal((a + b).iou, whole.iou, equal_nan=True)
     with pytest.raises(UsageError, match="different bands"):
         a + BoundaryConfusion(21, width=4)
+
+
+def test_boundary_of_a_batch_is_that_of_its_images(labels: list[np.ndarray]) -> None:
+    truth = np.stack([label[:150, :200] for label in labels[:3]])
+    prediction = np.stack([shifted(t, 3) for t in truth])
+    one_by_one = BoundaryConfusion(21)
+    for p, t in zip(prediction, truth, strict=True):
+        one_by_one.update(p, t)
+    assert BoundaryConfusion(21).update(prediction, truth, names=["a", "b", "c"]) == one_by_one
+
+
+def test_boundary_confusions_are_saved_and_shown(labels: list[np.ndarray], tmp_path: Path) -> None:
+    confusion = BoundaryConfusion(21, class_names=VOC_NAMES, width=3).update(shifted(labels[0], 2), labels[0])
+    path = confusion.save(tmp_path / "b.json")
+    assert BoundaryConfusion.load(path) == confusion
+    assert f"boundary mIoU {100 * confusion.miou:.2f} %, bands of 3 pixels" in repr(confusion)
+    assert f"{100 * confusion.iou[0]:.2f}" in str(confusion)
+    values = confusion.to_dict()
+    for wrong in ({}, [], values["plain"], {**values, "width": 0}, {**values, "bands": values["plain"]}):
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(ScoreError, match=r"b\.json") as error:
+            BoundaryConfusion.load(path)
+        assert error.value.code == "bad-confusion"
 
 
 def test_boundary_errors() -> None:
@@ -227,10 +251,10 @@ def test_paired_images_are_matched_by_name(labels: list[np.ndarray]) -> None:
 
 
 def test_paired_images_must_be_the_same(labels: list[np.ndarray]) -> None:
-    with pytest.raises(ScoreError, match="1 images are in one of the two only, first 'image19'"):
+    with pytest.raises(ScoreError, match="1 images are in only one of the two, first 'image19'"):
         paired_bootstrap(model(labels, 1), model(labels[:19], 1))
     order = [1, 0, *range(2, len(labels))]
-    with pytest.raises(ScoreError, match="image number 0 has another truth"):
+    with pytest.raises(ScoreError, match="image number 0 has a different truth"):
         paired_bootstrap(model(labels, 1, names=False), model(labels, 1, order, names=False))
     with pytest.raises(ScoreError, match="20 images and 19"):
         paired_bootstrap(model(labels, 1, names=False), model(labels[:19], 1, names=False))
@@ -239,13 +263,13 @@ def test_paired_images_must_be_the_same(labels: list[np.ndarray]) -> None:
 
 
 def test_wrong_bootstraps(labels: list[np.ndarray]) -> None:
-    with pytest.raises(ScoreError, match="1 images have no interval"):
+    with pytest.raises(ScoreError, match="at least 2 images, got 1"):
         bootstrap(model(labels[:1], 1))
     with pytest.raises(UsageError, match="per_image=True"):
         bootstrap(Confusion(21).update(labels[0] * 0, labels[0]))
     with pytest.raises(UsageError, match="level"):
         bootstrap(model(labels[:2], 1), level=95)
-    with pytest.raises(UsageError, match="no void"):
+    with pytest.raises(UsageError, match="do not hold void"):
         bootstrap(model(labels[:2], 1), "void-as-background")
 
 

@@ -145,6 +145,6 @@ def test_a_module_predicts_a_split() -> None:
     total = pw.Confusion(4)
     from pixelwise.evaluation.predicting import predict
 
-    predict(as_model(Net()), split, scores=total, window=(16, 16))
+    predict(as_model(Net()), split, confusion=total, tiling=pw.Tiling(window=(16, 16)))
     assert total.counts.sum() == sum(i[..., 0].size for i in images)
     assert json.dumps(total.scores("mmseg").to_dict())

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from pixelwise.kernels.count import count_pairs
 from pixelwise.metrics.confusion import Confusion
-from pixelwise.metrics.counting import count_ids
+from pixelwise.metrics.counting import add_counts
 from pixelwise.metrics.protocols import PROTOCOLS
 
 PLAIN = [name for name, rule in PROTOCOLS.items() if rule.void == "left out"]
@@ -178,9 +178,9 @@ def test_the_fast_kernel_counts_as_the_plain_one(
         near = np.array([0, 1, classes - 1, classes, 254, 255], np.int64)
         values = np.where(rng.random(n) < 0.7, rng.choice(near, n), rng.integers(low, high + 1, n))
         arrays.append(np.repeat(values, flat)[start:].astype(dtype))
-    truth, prediction = (np.concatenate([a[:1], a])[1:] for a in arrays)
+    prediction, truth = (np.concatenate([a[:1], a])[1:] for a in arrays)
     fast, plain = (np.zeros((classes + 2, classes + 1), np.int64) for _ in range(2))
-    count_ids(truth, prediction, classes, ignore, fast)
-    count_pairs(truth, prediction, classes, -(1 << 63) if ignore is None else ignore, plain)
+    add_counts(prediction, truth, classes, ignore, fast)
+    count_pairs(prediction, truth, classes, -(1 << 63) if ignore is None else ignore, plain)
     assert np.array_equal(fast, plain)
     assert fast.sum() == len(truth)

@@ -1,9 +1,10 @@
-"""Confusion and the protocols against other people's code, and against the definitions written out."""
+"""Confusion and the protocols against other people's code, and against the oracles."""
 
 from __future__ import annotations
 
 import json
 import pickle
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,9 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from support.oracles import ORACLES, Pairs, RefusedError, mean_iou_of_evaluate, vocevalseg
+from support.places import REPOSITORY
 
 from pixelwise.classes import VOC_NAMES
 from pixelwise.errors import LabelError, MissingError, ScoreError, UnknownNameError, UsageError
+from pixelwise.metrics.bootstrap import bootstrap
 from pixelwise.metrics.compare import compare_protocols
 from pixelwise.metrics.confusion import Confusion
 from pixelwise.metrics.protocols import CITYSCAPES_CATEGORIES, CITYSCAPES_CLASSES, PROTOCOLS
@@ -27,8 +31,6 @@ PUBLISHED_TRAIN = (
     2_349_235,
 )  # fmt: skip
 """Pixels of each class in the 1,464 VOC2012 training labels (pytorch-semseg#46)."""
-
-Pairs = list[tuple[np.ndarray, np.ndarray]]  # (prediction, truth)
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +89,7 @@ def joined(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_all_background_on_the_published_training_counts() -> None:
-    confusion = Confusion(C, names=VOC_NAMES)
+    confusion = Confusion(C, class_names=VOC_NAMES)
     for index, pixels in enumerate(
         PUBLISHED_TRAIN
     ):  # rows of real size, counted in pieces that a test can hold
@@ -163,7 +165,7 @@ def test_cityscapesscripts(truths: list[np.ndarray]) -> None:
             to_train[label.id] = label.trainId
     args = SimpleNamespace(evalLabels=[label.id for label in script.labels if 0 <= label.id <= 33])
     official = np.zeros((46, 46), np.ulonglong)
-    confusion = Confusion(19, names=CITYSCAPES_CLASSES)
+    confusion = Confusion(19, class_names=CITYSCAPES_CLASSES)
     for real in truths:
         ids = np.where(real == 255, 4, 7 + real).astype(np.uint8)  # real shapes under Cityscapes ids 7..27
         ids[:20] = np.arange(ids.shape[1]) % 34  # and every id, ignored ones too
@@ -193,49 +195,68 @@ def test_the_category_table_is_the_official_one() -> None:
     assert {k: tuple(v) for k, v in official.items()} == dict(CITYSCAPES_CATEGORIES)
 
 
-# -- definitions, written out ---------------------------------------------------------------------------------
+# -- the oracles ----------------------------------------------------------------------------------------------
 
 
-def vocevalseg(pairs: Pairs, classes: int) -> tuple[np.ndarray, float]:
-    """VOCevalseg.m in NumPy, one statement a line of it, with its names. 0/0 is NaN, as in MATLAB."""
-    num = classes
-    confcounts = np.zeros((num, num))
-    for resim, gtim in pairs:
-        gtim, resim = gtim.astype(np.float64), resim.astype(np.float64)
-        maxlabel = resim.max()
-        if maxlabel > num - 1:
-            raise ValueError(f"Results image has out of range value {maxlabel}")
-        if gtim.shape != resim.shape:
-            raise ValueError("Results image is the wrong size")
-        locs = gtim < 255
-        sumim = 1 + gtim + resim * num
-        hs = np.histogram(sumim[locs], bins=np.arange(1, num * num + 2))[0]
-        confcounts += hs.reshape(num, num).T  # MATLAB fills columns first
-    accuracies = np.zeros(num)
-    for j in range(num):
-        gtj = confcounts[j, :].sum()
-        resj = confcounts[:, j].sum()
-        gtjresj = confcounts[j, j]
-        with np.errstate(invalid="ignore"):
-            accuracies[j] = 100 * gtjresj / (gtj + resj - gtjresj)
-    return accuracies, float(np.mean(accuracies))
+def test_every_protocol_has_an_oracle_and_a_row_in_the_docs() -> None:
+    assert set(ORACLES) == set(PROTOCOLS)
+    rows = re.findall(r"^\| `([\w-]+)` \|", (REPOSITORY / "docs" / "scores.md").read_text("utf-8"), re.MULTILINE)
+    assert rows == list(PROTOCOLS)
 
 
-def test_vocevalseg(pairs: Pairs) -> None:
-    accuracies, average = vocevalseg(pairs, C)
-    scores = counted(pairs).scores("voc")
-    assert np.allclose(100 * scores.iou, accuracies, rtol=1e-15, atol=0, equal_nan=True)
-    if np.isnan(average):  # the documented difference: the devkit has no number here
-        assert not scores.counted.all()
-        assert 100 * scores.miou == pytest.approx(np.nanmean(accuracies), abs=1e-12)
-    else:
-        assert 100 * scores.miou == pytest.approx(average, abs=1e-12)
+def random_pairs(seed: int) -> Pairs:
+    """Images in which classes are absent, void is common, and some pixels are predicted outside the classes."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for _ in range(rng.integers(1, 5)):
+        size = tuple(rng.integers(1, 30, 2))
+        shown = rng.choice(C, rng.integers(1, 6))
+        truth = rng.choice(shown, size)
+        prediction = np.where(rng.random(size) < rng.random(), truth, rng.choice([*shown, rng.integers(0, C)], size))
+        if seed % 2:
+            truth[rng.random(size) < rng.choice([0, 0.3, 1])] = 255
+        if seed % 3:
+            stray = rng.random(size) < 0.05
+            prediction[stray if seed % 3 == 1 else stray & (truth == 255)] = 200
+        out.append((prediction.astype(np.uint8), truth.astype(np.uint8)))
+    out[0][1].flat[0] = 0  # something is scored
+    return out
+
+
+def agree(name: str, pairs: Pairs) -> bool:
+    """Whether the protocol gives numbers for these pairs; they, or the refusal, are the oracle's."""
+    confusion = counted(pairs, per_image=True)
+    try:
+        expected = ORACLES[name](pairs, C)
+    except RefusedError:
+        with pytest.raises(ScoreError) as error:
+            confusion.scores(name)
+        assert error.value.code == "prediction-out-of-range"
+        return False
+    scores, off = confusion.scores(name), 1e-14 if PROTOCOLS[name].average == "images" else 1e-15
+    assert np.allclose(scores.iou, expected.pop("iou", scores.iou), rtol=off, atol=0, equal_nan=True)
+    for field, value in expected.items():
+        assert getattr(scores, field) == pytest.approx(value, abs=off), field
+    return True
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_protocols_agree_with_their_oracles(name: str) -> None:
+    outcomes = [agree(name, random_pairs(seed)) for seed in range(40)]
+    assert sum(outcomes) >= 20
+    assert all(outcomes) == (not PROTOCOLS[name].forbids_outside)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("how", [*DISTORTIONS, "outside"])
+def test_protocols_agree_with_their_oracles_on_real_labels(truths: list[np.ndarray], name: str, how: str) -> None:
+    agree(name, [(distort(t, how, i), t) for i, t in enumerate(truths)])
 
 
 def test_vocevalseg_refuses_what_voc_refuses(truths: list[np.ndarray]) -> None:
     truth = truths[0]
     wrong = np.where(truth == 255, 255, truth)  # right wherever it counts, and 255 where the truth is void
-    with pytest.raises(ValueError, match="out of range value 255"):
+    with pytest.raises(RefusedError, match="out of range value 255"):
         vocevalseg([(wrong, truth)], C)
     confusion = Confusion(C).update(wrong, truth)
     with pytest.raises(ScoreError) as error:
@@ -246,40 +267,14 @@ def test_vocevalseg_refuses_what_voc_refuses(truths: list[np.ndarray]) -> None:
     assert confusion.scores("cityscapes").miou == 1.0
 
 
-def mean_iou_of_evaluate(pairs: Pairs, num_labels: int, histogram: Any = np.histogram) -> dict[str, Any]:
-    """Hugging Face `evaluate`, mean_iou.py: the sums and quotients of its formula."""
-    intersect, union, label = (np.zeros(num_labels) for _ in range(3))
-    for prediction, truth in pairs:
-        mask = truth != 255
-        p, t = prediction[mask], truth[mask]
-        limits = {"bins": num_labels, "range": (0, num_labels - 1)}
-        both, of_p, of_t = (histogram(x, **limits)[0] for x in (p[p == t], p, t))
-        intersect += both
-        union += of_p + of_t - both
-        label += of_t
-    with np.errstate(invalid="ignore", divide="ignore"):
-        iou, accuracy = intersect / union, intersect / label
-    return {"iou": iou, "mean_iou": np.nanmean(iou), "mean_accuracy": np.nanmean(accuracy),
-            "overall_accuracy": intersect.sum() / label.sum()}  # fmt: skip
-
-
-def test_hugging_face_evaluate(pairs: Pairs) -> None:
-    expected = mean_iou_of_evaluate(pairs, C)
-    scores = counted(pairs).scores("mmseg")
-    assert np.array_equal(scores.iou, expected["iou"], equal_nan=True)
-    assert scores.miou == pytest.approx(expected["mean_iou"], abs=1e-15)
-    assert scores.mean_accuracy == pytest.approx(expected["mean_accuracy"], abs=1e-15)
-    assert scores.pixel_accuracy == pytest.approx(expected["overall_accuracy"], abs=1e-15)
-
-
 def test_evaluate_drops_truth_out_of_range_in_silence_and_we_refuse() -> None:
     truth = np.array([[0, 1, 30], [1, 1, 0]], np.uint8)
     prediction = np.array([[0, 1, 1], [1, 1, 0]], np.uint8)
     silent = mean_iou_of_evaluate([(prediction, truth)], 2)
     assert silent["iou"].tolist() == [1.0, 0.75], (
-        "the pixel of truth 30 is a false positive, and no truth at all"
+        "the pixel of truth 30 is a false positive, and not a truth at all"
     )
-    with pytest.raises(LabelError, match=r"truth value 30 at x=2, y=0 is no class \(0\.\.1\)"):
+    with pytest.raises(LabelError, match=r"truth value 30 at x=2, y=0 is not a class \(0\.\.1\)"):
         Confusion(2).update(prediction, truth)
 
 
@@ -306,68 +301,6 @@ def test_mmseg_with_its_own_histogram(pairs: Pairs) -> None:
     expected = mean_iou_of_evaluate(pairs, C, histc)
     scores = counted(pairs).scores("mmseg")
     assert np.array_equal(scores.iou, expected["iou"], equal_nan=True)
-
-
-def detectron2_evaluate(pairs: Pairs, n: int) -> dict[str, Any]:
-    """SemSegEvaluator.process and .evaluate, as written there; rows are predictions."""
-    matrix = np.zeros((n + 1, n + 1), np.int64)
-    for prediction, truth in pairs:
-        gt = np.where(truth == 255, n, truth).astype(int)
-        pred = np.minimum(prediction, n).astype(int)
-        matrix += np.bincount((n + 1) * pred.reshape(-1) + gt.reshape(-1), minlength=matrix.size).reshape(
-            matrix.shape
-        )
-    acc, iou = np.full(n, np.nan), np.full(n, np.nan)
-    tp = matrix.diagonal()[:-1].astype(float)
-    pos_gt = np.sum(matrix[:-1, :-1], axis=0).astype(float)
-    class_weights = pos_gt / np.sum(pos_gt)
-    pos_pred = np.sum(matrix[:-1, :-1], axis=1).astype(float)
-    acc_valid = pos_gt > 0
-    acc[acc_valid] = tp[acc_valid] / pos_gt[acc_valid]
-    union = pos_gt + pos_pred - tp
-    iou_valid = np.logical_and(acc_valid, union > 0)
-    iou[iou_valid] = tp[iou_valid] / union[iou_valid]
-    return {"iou": iou, "macc": np.sum(acc[acc_valid]) / np.sum(acc_valid),
-            "miou": np.sum(iou[iou_valid]) / np.sum(iou_valid),
-            "fiou": np.sum(iou[iou_valid] * class_weights[iou_valid]),
-            "pacc": np.sum(tp) / np.sum(pos_gt)}  # fmt: skip
-
-
-@pytest.mark.parametrize("how", [*DISTORTIONS, "outside"])
-def test_detectron2(truths: list[np.ndarray], how: str) -> None:
-    pairs = [(distort(t, how, i), t) for i, t in enumerate(truths)]
-    expected, scores = detectron2_evaluate(pairs, C), counted(pairs).scores("detectron2")
-    assert np.array_equal(scores.iou, expected["iou"], equal_nan=True)
-    assert scores.miou == pytest.approx(expected["miou"], abs=1e-15)
-    assert scores.mean_accuracy == pytest.approx(expected["macc"], abs=1e-15)
-    assert scores.pixel_accuracy == pytest.approx(expected["pacc"], abs=1e-15)
-    assert scores.frequency_weighted_iou == pytest.approx(expected["fiou"], abs=1e-15)
-
-
-def sceneparsing(pairs: Pairs, classes: int) -> tuple[np.ndarray, float]:
-    """demoEvaluation.m and utils_eval.py: 0 is unlabeled, classes are 1..N; eps in the denominator."""
-    intersection, union, correct, labeled = np.zeros(classes), np.zeros(classes), 0, 0
-    for prediction, truth in pairs:
-        lab = np.where(truth == 255, 0, truth.astype(np.int64) + 1)
-        pred = (prediction.astype(np.int64) + 1) * (lab > 0)
-        limits = {"bins": classes, "range": (1, classes)}
-        both = np.histogram(pred * (pred == lab), **limits)[0]
-        intersection += both
-        union += np.histogram(pred, **limits)[0] + np.histogram(lab, **limits)[0] - both
-        labeled += np.sum(lab > 0)
-        correct += np.sum((pred == lab) * (lab > 0))
-    return intersection / (np.spacing(1) + union), correct / labeled
-
-
-@pytest.mark.parametrize("how", [*DISTORTIONS, "outside"])
-def test_ade20k(truths: list[np.ndarray], how: str) -> None:
-    pairs = [(distort(t, how, i), t) for i, t in enumerate(truths)]
-    iou, accuracy = sceneparsing(pairs, C)
-    scores = counted(pairs).scores("ade20k")
-    assert np.allclose(scores.iou, iou, rtol=1e-15, atol=0)
-    assert scores.miou == pytest.approx(iou.mean(), abs=1e-15)
-    assert scores.pixel_accuracy == pytest.approx(accuracy, abs=1e-15)
-    assert scores.counted.all()
 
 
 def test_per_image_is_the_mean_of_images_scored_alone(pairs: Pairs) -> None:
@@ -400,6 +333,7 @@ def test_absent_classes_by_protocol() -> None:
     assert confusion.scores("torchmetrics-micro").miou == pytest.approx(5 / 7)
     assert confusion.scores("voc").counted.tolist() == [True, True, True, False]
     assert confusion.scores("detectron2").counted.tolist() == [True, True, False, False]
+    assert confusion.scores("ade20k").counted.all()
 
 
 def test_predictions_outside_by_protocol() -> None:
@@ -442,7 +376,7 @@ def test_every_protocol_says_what_it_does() -> None:
 
 
 def test_compare_protocols(truths: list[np.ndarray]) -> None:
-    confusion = Confusion(C, names=VOC_NAMES, per_image=True)
+    confusion = Confusion(C, class_names=VOC_NAMES, per_image=True)
     for i, truth in enumerate(truths):
         confusion.update(distort(truth, "flipped", i), truth)
     comparison = compare_protocols(confusion)
@@ -451,7 +385,7 @@ def test_compare_protocols(truths: list[np.ndarray]) -> None:
         assert name in text
     assert f"{100 * confusion.scores('voc').miou:.2f}" in text
     assert not comparison.refused
-    assert "void pixels" in text
+    assert "count as truth of class 0: void-as-background" in text
     json.dumps(comparison.to_dict(), allow_nan=False)
 
 
@@ -461,8 +395,9 @@ def test_compare_protocols_says_who_refuses_and_why() -> None:
     assert set(comparison.refused) == {"voc", "torchmetrics-macro", "torchmetrics-micro", "per-image"}
     text = str(comparison)
     assert "per_image=True" in text
-    assert "predicted, but in no truth: 1." in text
-    assert "neither in the truth nor predicted: 2." in text
+    assert "predicted, but absent from the truth: 1\n" in text
+    assert "neither in the truth nor predicted: 2\n" in text
+    assert "left out altogether: detectron2\n" in text
     assert "1 pixels are predicted outside" in text
 
 
@@ -472,19 +407,19 @@ def test_compare_protocols_says_who_refuses_and_why() -> None:
 def test_scores_as_table_and_as_dict() -> None:
     truth = np.array([[0, 0, 1, 255]], np.uint8)
     scores = (
-        Confusion(3, names=("sky", "sea", "none")).update(np.array([[0, 1, 1, 2]], np.uint8), truth).scores()
+        Confusion(3, class_names=("sky", "sea", "none")).update(np.array([[0, 1, 1, 2]], np.uint8), truth).scores()
     )
     lines = str(scores).splitlines()
     assert lines[1].split() == ["sky", "50.00", "50.00", "█" * 10]
     assert lines[2].split() == ["sea", "50.00", "100.00", "█" * 10]
     assert lines[3].split() == ["none", "-", "-"]
-    assert lines[4].startswith("mean of 2 of 3")
+    assert lines[4].startswith("mean of 2 of 3 classes")
     assert "3 pixels scored, 1 void, 0 predicted outside" in lines[-1]
     data = json.loads(json.dumps(scores.to_dict(), allow_nan=False))
     assert data["iou"] == [0.5, 0.5, None]
     assert data["miou"] == 0.5
     assert data["recall"] == data["accuracy"] == [0.5, 1.0, None]
-    assert data["names"] == ["sky", "sea", "none"]
+    assert data["class_names"] == ["sky", "sea", "none"]
 
 
 # -- counting -------------------------------------------------------------------------------------------------
@@ -626,11 +561,22 @@ def test_without_void_255_is_an_error() -> None:
 
 @pytest.mark.parametrize(
     "options", [{"num_classes": 0}, {"num_classes": 5000}, {"num_classes": 3, "ignore_index": 1},
-                {"num_classes": 2, "names": ["a"]}]
+                {"num_classes": 2, "class_names": ["a"]}]
 )  # fmt: skip
 def test_wrong_options(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Confusion(**options)
+
+
+def test_results_are_one_line_and_save_themselves(tmp_path: Path) -> None:
+    confusion = Confusion(3, per_image=True)
+    for value in range(3):
+        confusion.update(np.array([0, value, 2], np.uint8), np.array([0, 0, 2], np.uint8))
+    for i, result in enumerate((confusion, confusion.scores(), bootstrap(confusion), compare_protocols(confusion))):
+        assert "\n" not in repr(result)
+        assert type(result).__name__ in repr(result)
+        path = result.save(tmp_path / f"{i}.json")
+        assert json.loads(path.read_text()) == result.to_dict()
 
 
 def test_unknown_protocol_lists_all() -> None:
@@ -662,7 +608,7 @@ def test_an_image_counts_once() -> None:
         confusion.update(label, label, names="a")
     assert error.value.code == "counted-twice"
     other = Confusion(2, per_image=True).update(label, label, names="b").update(label, label, names="a")
-    with pytest.raises(ScoreError, match="counted already, first 'a'"):
+    with pytest.raises(ScoreError, match="counted before, first 'a'"):
         confusion += other
     assert confusion.images.names == ("a",)
     assert confusion.counts.sum() == 4
@@ -671,7 +617,7 @@ def test_an_image_counts_once() -> None:
 def test_names_for_all_or_none() -> None:
     label = np.zeros((2, 2), np.uint8)
     confusion = Confusion(2, per_image=True).update(label, label)
-    with pytest.raises(UsageError, match="some have none"):
+    with pytest.raises(UsageError, match="others do not"):
         confusion.update(label, label, names="a")
     with pytest.raises(UsageError, match="expected 2 names"):
         confusion.update(np.stack([label, label]), np.stack([label, label]), names=["a"])
@@ -692,11 +638,11 @@ def test_merging_unequal_confusions() -> None:
 
 @pytest.mark.parametrize("per_image", [False, True])
 def test_save_load_pickle(tmp_path: Path, truths: list[np.ndarray], per_image: bool) -> None:
-    confusion = Confusion(C, names=VOC_NAMES, per_image=per_image)
+    confusion = Confusion(C, class_names=VOC_NAMES, per_image=per_image)
     for i, truth in enumerate(truths[:3]):
         confusion.update(distort(truth, "shifted", i), truth, names=f"image {i}")
     path = tmp_path / "confusion.json"
-    confusion.save(path)
+    assert confusion.save(path) == path
     loaded = Confusion.load(path)
     assert loaded == confusion
     assert loaded.scores().miou == confusion.scores().miou
@@ -712,11 +658,11 @@ def test_save_load_pickle(tmp_path: Path, truths: list[np.ndarray], per_image: b
         "{}",
         '{"format": "pixelwise-confusion", "version": 2}',
         "half",
-        '{"format":"pixelwise-confusion","version":1,"num_classes":1,"ignore_index":255,"names":null,"per_image":false,'
+        '{"format":"pixelwise-confusion","version":1,"num_classes":1,"ignore_index":255,"class_names":null,"per_image":false,'
         '"counts":[[1,-2],[0,0]],"image_names":[],"image_totals":[]}',
-        '{"format":"pixelwise-confusion","version":1,"num_classes":1,"ignore_index":255,"names":null,"per_image":false,'
+        '{"format":"pixelwise-confusion","version":1,"num_classes":1,"ignore_index":255,"class_names":null,"per_image":false,'
         '"counts":[[1.5,2],[0,0]],"image_names":[],"image_totals":[]}',
-        '{"format":"pixelwise-confusion","version":1,"num_classes":2,"ignore_index":255,"names":null,"per_image":false,'
+        '{"format":"pixelwise-confusion","version":1,"num_classes":2,"ignore_index":255,"class_names":null,"per_image":false,'
         '"counts":[[1,2],[0,0]],"image_names":[],"image_totals":[]}',
     ],
 )

@@ -106,7 +106,7 @@ def test_a_pack_of_a_pack(voc: Path, tmp_path: Path) -> None:
 def test_a_pack_loads_the_same_batches_as_its_files(voc: Path, tmp_path: Path) -> None:
     files = pw.open(voc)
     packed = pw.pack(files, tmp_path / "a.pack")
-    transforms = [pw.RandomCrop(16, 18), pw.HorizontalFlip(0.5), pw.Normalize()]
+    transforms = [pw.RandomCrop(16, 18), pw.RandomHorizontalFlip(p=0.5), pw.Normalize()]
     batches = [list(pw.Loader(d["trainval"], 3, transforms, shuffle=True, seed=3, threads=2)) for d in (files, packed)]
     assert len(batches[0]) == 4
     for a, b in zip(*batches, strict=True):
@@ -756,7 +756,7 @@ def test_datasets_made_from_datasets_are_known_by_their_files(
 
 
 def test_drawn_labels_are_stale_when_their_annotation_changes(tmp_path: Path) -> None:
-    from pixelwise.codecs import encode_png
+    from pixelwise.codecs.png import encode_png
 
     root = tmp_path / "labelme"
     root.mkdir()

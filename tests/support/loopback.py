@@ -1,4 +1,4 @@
-"""An HTTP server on 127.0.0.1 that misbehaves on order. Each request consumes one behaviour; the last one stays."""
+"""An HTTP server on 127.0.0.1 that misbehaves on order. Each request consumes one behavior; the last one stays."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 
-Behaviour = Callable[["Request"], None]
+Behavior = Callable[["Request"], None]
 
 
 class Request(BaseHTTPRequestHandler):
@@ -22,9 +21,9 @@ class Request(BaseHTTPRequestHandler):
         with world.lock:
             world.seen.append((self.path, dict(self.headers.items())))
             plan = world.plans.get(self.path, world.plans.get("*", [good()]))
-            behaviour = plan.pop(0) if len(plan) > 1 else plan[0]
+            behavior = plan.pop(0) if len(plan) > 1 else plan[0]
         try:
-            behaviour(self)
+            behavior(self)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
@@ -66,7 +65,7 @@ class Loopback:
 
     def __init__(self, body: bytes) -> None:
         self.body = body
-        self.plans: dict[str, list[Behaviour]] = {}
+        self.plans: dict[str, list[Behavior]] = {}
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), Request)
@@ -76,8 +75,8 @@ class Loopback:
     def url(self, path: str = "/voc.tar") -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
 
-    def plan(self, *behaviours: Behaviour, path: str = "*") -> None:
-        self.plans[path] = list(behaviours)
+    def plan(self, *behaviors: Behavior, path: str = "*") -> None:
+        self.plans[path] = list(behaviors)
 
     def ranges(self) -> list[str | None]:
         """The Range header of every request so far."""
@@ -87,31 +86,27 @@ class Loopback:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
 
-# -- behaviours -----------------------------------------------------------------------------------------------------
+# -- behaviors -----------------------------------------------------------------------------------------------------
 
 
-def good(etag: str | None = '"v1"', modified: str | None = None, ranges: bool = True, **extra: object) -> Behaviour:
+def good(etag: str | None = '"v1"', modified: str | None = None, ranges: bool = True, **extra: object) -> Behavior:
     """A correct server, with ranges or without."""
-
-    def behave(r: Request) -> None:
-        _answer(r, r.body, etag, modified, ranges, len(r.body), extra)
-
-    return behave
+    return lambda r: _answer(r, etag, modified, ranges, len(r.body), extra)
 
 
-def cut(fraction: float, etag: str | None = '"v1"', ranges: bool = True, rst: bool = False) -> Behaviour:
+def cut(
+    fraction: float, etag: str | None = '"v1"', modified: str | None = None, ranges: bool = True, rst: bool = False
+) -> Behavior:
     """Breaks off when `fraction` of the whole file went over, counted from its beginning."""
 
     def behave(r: Request) -> None:
-        _answer(r, r.body, etag, None, ranges, max(int(len(r.body) * fraction), r.start() + 1), {})
+        _answer(r, etag, modified, ranges, max(int(len(r.body) * fraction), r.start() + 1), {})
         r.reset() if rst else None
         r.close_connection = True
 
@@ -119,24 +114,14 @@ def cut(fraction: float, etag: str | None = '"v1"', ranges: bool = True, rst: bo
 
 
 def _answer(
-    r: Request,
-    body: bytes,
-    etag: str | None,
-    modified: str | None,
-    ranges: bool,
-    until: int,
-    extra: dict[str, object],
+    r: Request, etag: str | None, modified: str | None, ranges: bool, until: int, extra: dict[str, object]
 ) -> None:
-    headers: dict[str, object] = {"Content-Type": "application/x-tar"}
-    if etag:
-        headers["ETag"] = etag
-    if modified:
-        headers["Last-Modified"] = modified
-    headers |= {k.replace("_", "-"): v for k, v in extra.items()}
-    start = r.start() if ranges else 0
+    body, start = r.body, r.start() if ranges else 0
+    headers: dict[str, object] = {"Content-Type": "application/x-tar", "ETag": etag, "Last-Modified": modified}
+    headers = {k: v for k, v in headers.items() if v} | {k.replace("_", "-"): v for k, v in extra.items()}
     if r.headers.get("If-Range") not in (None, etag, modified):
         start = 0
-    if start > len(body) or (start == len(body) and start):
+    if start >= len(body):
         r.head(416, {"Content-Range": f"bytes */{len(body)}", "Content-Length": 0})
         return
     headers.setdefault("Content-Length", len(body) - start)
@@ -147,7 +132,7 @@ def _answer(
         r.wfile.write(body[at : min(until, at + (1 << 16))])
 
 
-def status(code: int, text: bytes = b"sorry", **headers: object) -> Behaviour:
+def status(code: int, text: bytes = b"sorry", **headers: object) -> Behavior:
     """An answer without the file."""
 
     def behave(r: Request) -> None:
@@ -157,12 +142,12 @@ def status(code: int, text: bytes = b"sorry", **headers: object) -> Behaviour:
     return behave
 
 
-def html(content_type: str = "text/html; charset=utf-8") -> Behaviour:
+def html(content_type: str = "text/html; charset=utf-8") -> Behavior:
     """A page of a captive portal, with status 200."""
     return status(200, b"<!DOCTYPE html>\n<html><body>Please log in</body></html>", Content_Type=content_type)
 
 
-def length(value: int) -> Behaviour:
+def length(value: int) -> Behavior:
     """Announces `value` bytes, sends the body, and closes."""
 
     def behave(r: Request) -> None:
@@ -173,7 +158,7 @@ def length(value: int) -> Behaviour:
     return behave
 
 
-def chunked(data: bytes | None = None) -> Behaviour:
+def chunked(data: bytes | None = None) -> Behavior:
     """Sends without a length."""
 
     def behave(r: Request) -> None:
@@ -187,7 +172,7 @@ def chunked(data: bytes | None = None) -> Behaviour:
     return behave
 
 
-def stall(fraction: float, seconds: float = 3.0) -> Behaviour:
+def stall(fraction: float, seconds: float = 3.0) -> Behavior:
     """Sends a part, then nothing."""
 
     def behave(r: Request) -> None:
@@ -200,7 +185,7 @@ def stall(fraction: float, seconds: float = 3.0) -> Behaviour:
     return behave
 
 
-def drip(pause: float = 0.02) -> Behaviour:
+def drip(pause: float = 0.02) -> Behavior:
     """One byte at a time."""
 
     def behave(r: Request) -> None:
@@ -214,12 +199,12 @@ def drip(pause: float = 0.02) -> Behaviour:
     return behave
 
 
-def redirect(to: str) -> Behaviour:
+def redirect(to: str) -> Behavior:
     """Sends the client elsewhere."""
     return lambda r: r.head(302, {"Location": to, "Content-Length": 0})
 
 
-def range_lie(etag: str = '"v1"', shift: int = 0) -> Behaviour:
+def range_lie(etag: str = '"v1"', shift: int = 0) -> Behavior:
     """Answers 206 whatever If-Range says, `shift` bytes beside the range that was asked for."""
 
     def behave(r: Request) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from support.jpeg import encode_jpeg
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
-from pixelwise.codecs import encode_jpeg, encode_png
+from pixelwise.codecs.png import encode_png
 from pixelwise.dataset.dataset import Dataset
 from pixelwise.dataset.splits import Split, Splits
 from pixelwise.types import Clock, Finding, Sample, Window
@@ -106,7 +107,7 @@ def assert_equal(a: Split, b: Split) -> None:
     """The same samples in the same order: names, sizes, pixels, dtypes."""
     assert list(a.names) == list(b.names)
     assert len(a) == len(b)
-    assert a.has_labels == b.source.has_labels
+    assert a.has_labels == b.has_labels
     np.testing.assert_array_equal(a.sizes(), b.sizes())
     for x, y in zip(a, b, strict=True):
         assert_same(x, y)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.loading.render import Output, Renderer, Slot, render_plain
+from pixelwise.loading.reference import render_plain
+from pixelwise.loading.render import Output, Renderer, Slot
 from pixelwise.randomness import Draws
 from pixelwise.transforms.plans import Plans, Transform, make_plans
 from pixelwise.types import Sample

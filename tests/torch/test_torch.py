@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'pix
 import pixelwise as pw  # noqa: E402
 from pixelwise.torch import TensorLoader, as_map_dataset  # noqa: E402
 
-TRANSFORMS = (pw.RandomCrop(40, 60, pad_if_needed=True), pw.HorizontalFlip(0.5), pw.Normalize())
+TRANSFORMS = (pw.RandomCrop(40, 60, pad_if_needed=True), pw.RandomHorizontalFlip(p=0.5), pw.Normalize())
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pixelwise.counts.class_index import class_index
 from pixelwise.dataset.sources import ArraySource
 from pixelwise.dataset.splits import Split
 from pixelwise.errors import FileError, UsageError
-from pixelwise.transforms.class_crop import ClassCenteredCrop, ClassIndex
+from pixelwise.transforms.class_crop import ClassIndex, RandomClassCrop
 
 
 def make_split(seed: int, n: int = 6) -> Split:
@@ -27,11 +27,13 @@ def make_split(seed: int, n: int = 6) -> Split:
 @given(st.integers(0, 10_000))
 def test_counts_and_positions_are_true(seed: int) -> None:
     split = make_split(seed)
-    index = class_index(split, positions=5)
+    index, counted = class_index(split, positions=5), pw.count_classes(split)
     for i, sample in enumerate(split):
         assert sample.label is not None
-        assert index.table()[i].tolist() == [int((sample.label == c).sum()) for c in range(21)]
-        for e in range(index.start[i], index.start[i + 1]):
+        entries = range(index.start[i], index.start[i + 1])
+        assert index.classes[entries].tolist() == np.flatnonzero(counted[i, :-1]).tolist()
+        assert index.counts[entries].tolist() == [int((sample.label == c).sum()) for c in index.classes[entries]]
+        for e in entries:
             ys, xs = index.positions[e].T
             assert (sample.label[ys, xs] == index.classes[e]).all()
 
@@ -66,12 +68,12 @@ def test_saves_loads_and_is_read_again(tmp_path: Path) -> None:
 def test_every_crop_shows_its_class(seed: int, flip: bool) -> None:
     split = make_split(seed)
     index = class_index(split)
-    crop = ClassCenteredCrop(3, 4, index, classes=("person", 20, 5))
-    loader = pw.Loader(split, 3, [pw.HorizontalFlip(float(flip)), crop], seed=seed)
+    crop = RandomClassCrop(3, 4, index=index, classes=("person", 20, 5))
+    loader = pw.Loader(split, 3, [pw.RandomHorizontalFlip(p=float(flip)), crop], seed=seed)
     for batch in loader:
         for n, i in enumerate(batch.indices.tolist()):
             h, w = split[i].size
-            if h >= 3 and w >= 4 and index.table()[i, [5, 20]].any():
+            if h >= 3 and w >= 4 and np.isin(split[i].label, [5, 20]).any():
                 assert np.isin(batch.labels[n], [5, 20]).any()
 
 
@@ -79,7 +81,7 @@ def test_with_probability_p() -> None:
     label = np.zeros((60, 60), np.uint8)
     label[30, 30] = 9
     split = Split("one", pw.VOC, ArraySource([np.zeros((60, 60, 3), np.uint8)], [label]))
-    crop = ClassCenteredCrop(5, 5, class_index(split), classes=(9,), p=0.25)
+    crop = RandomClassCrop(5, index=class_index(split), classes=(9,), p=0.25)
     loader = pw.Loader(split, 1, [crop])
     shown = sum(int((b.labels == 9).any()) for _ in range(800) for b in loader)
     chance = 25 / 56**2
@@ -90,14 +92,14 @@ def test_what_cannot_work_is_refused() -> None:
     split = make_split(0)
     index = class_index(split)
     with pytest.raises(UsageError, match="no class 'unicorn'"):
-        ClassCenteredCrop(3, 3, index, classes=("unicorn",))
+        RandomClassCrop(3, 3, index=index, classes=("unicorn",))
     with pytest.raises(UsageError, match="needs to know which samples"):
-        next(iter(pw.Loader(make_split(0, n=9), 9, [ClassCenteredCrop(3, 3, index)])))
-    with pytest.raises(UsageError, match="is of another split"):
-        next(iter(pw.Loader(split[2:4], 2, [ClassCenteredCrop(3, 3, index)])))
-    for wrong in ({"index": None}, {"height": 2.5}, {"p": "often"}, {"classes": ()}):
+        next(iter(pw.Loader(make_split(0, n=9), 9, [RandomClassCrop(3, 3, index=index)])))
+    with pytest.raises(UsageError, match="made from another split"):
+        next(iter(pw.Loader(split[2:4], 2, [RandomClassCrop(3, 3, index=index)])))
+    for wrong in ({"index": None}, {"size": 2.5}, {"p": "often"}, {"classes": ()}):
         with pytest.raises(UsageError):
-            ClassCenteredCrop(**{"height": 3, "width": 3, "index": index, **wrong})  # type: ignore[arg-type]
+            RandomClassCrop(**{"size": 3, "index": index, **wrong})  # type: ignore[arg-type]
     for number in (0, "many"):
         with pytest.raises(UsageError, match="positions"):
             class_index(split, positions=number)  # type: ignore[arg-type]
@@ -109,7 +111,7 @@ def test_what_cannot_work_is_refused() -> None:
 
 def test_the_loader_can_still_be_asked_how_it_normalizes() -> None:
     split = make_split(0)
-    crop = ClassCenteredCrop(3, 3, class_index(split), classes="person")
+    crop = RandomClassCrop((3, 3), index=class_index(split), classes="person")
     loader = pw.Loader(split, 2, [crop, pw.RandomCrop(2, 2), pw.Normalize()])
     assert loader.normalize == (pw.IMAGENET_MEAN, pw.IMAGENET_STD)
     assert next(iter(loader)).images.shape[2:] == (2, 2)

@@ -12,21 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from support.rendering import IGNORE, draw, noise, one, plain, plan, planes
 
-from pixelwise.transforms.geometry import (
-    Affine,
-    CenterCrop,
-    HorizontalFlip,
-    Pad,
-    RandomCrop,
-    RandomResizedCrop,
-    RandomScale,
-    Resize,
-    ResizeLongest,
-    ResizeShortest,
-    Rotate,
-    Rotate90,
-    VerticalFlip,
-)
+import pixelwise as pw
 from pixelwise.transforms.plans import Plans
 from pixelwise.types import Sample
 
@@ -34,25 +20,24 @@ SIDE = st.integers(1, 40)
 SIZE = st.tuples(SIDE, SIDE)
 SEED = st.integers(0, 2**32)
 EXACT = st.one_of(
-    st.builds(RandomCrop, SIDE, SIDE, st.just(True)),
-    st.builds(CenterCrop, SIDE, SIDE, st.just(True)),
-    st.builds(Pad, st.integers(0, 5), top=st.integers(0, 5), right=st.integers(0, 5), divisor=st.integers(1, 8)),
-    st.builds(HorizontalFlip, st.sampled_from([0.5, 1.0])),
-    st.builds(VerticalFlip, st.sampled_from([0.5, 1.0])),
-    st.builds(Rotate90),
+    st.builds(pw.RandomCrop, SIDE, SIDE, pad_if_needed=st.just(True)),
+    st.builds(pw.CenterCrop, SIDE, SIDE, pad_if_needed=st.just(True)),
+    st.builds(pw.Pad, st.integers(0, 5), top=st.integers(0, 5), right=st.integers(0, 5), divisor=st.integers(1, 8)),
+    st.builds(pw.RandomHorizontalFlip, p=st.sampled_from([0.5, 1.0])),
+    st.builds(pw.RandomVerticalFlip, p=st.sampled_from([0.5, 1.0])),
+    st.builds(pw.RandomRotate90),
 )
 SCALING = st.one_of(
-    st.builds(RandomScale, st.just(0.4), st.just(2.5), st.booleans()),
-    st.builds(Resize, SIDE, SIDE),
-    st.builds(ResizeShortest, SIDE, st.one_of(st.none(), SIDE)),
-    st.builds(ResizeLongest, SIDE),
-    st.builds(RandomResizedCrop, SIDE, SIDE),
+    st.builds(pw.RandomScale, st.just((0.4, 2.5)), log=st.booleans()),
+    st.builds(pw.Resize, SIDE, SIDE),
+    st.builds(pw.ResizeShortest, SIDE, st.one_of(st.none(), SIDE)),
+    st.builds(pw.ResizeLongest, SIDE),
+    st.builds(pw.RandomResizedCrop, SIDE, SIDE),
 )
 WARPING = st.one_of(
-    st.builds(Rotate, st.just(-180.0), st.just(180.0)),
-    st.builds(Affine, st.just((-40.0, 40.0)), st.just((0.5, 2.0)), st.just((-20.0, 20.0)), st.just((-9.0, 9.0)),
-              st.just((0.1, 0.1))),
-)  # fmt: skip
+    st.builds(pw.RandomRotation, st.just(180)),
+    st.builds(pw.RandomAffine, st.just(40), st.just((0.1, 0.1)), st.just((0.5, 2.0)), st.just(20), st.just(9)),
+)
 CHAIN = st.lists(st.one_of(EXACT, SCALING, WARPING), max_size=4)
 laws = settings(max_examples=60, deadline=None)
 
@@ -72,7 +57,7 @@ def test_rendering_equals_the_reference(chain: list[Any], sizes: list[tuple[int,
 
 
 def coordinates(h: int, w: int) -> Sample:
-    """Red is the column, green the row, in gray levels 8 a pixel; the label counts the pixels."""
+    """Red is the column, green the row, 8 gray levels per pixel; the label counts the pixels."""
     y, x = np.mgrid[0:h, 0:w]
     image = np.stack([8 * x, 8 * y, np.zeros_like(x)], axis=2).astype(np.uint8)
     return Sample("coordinates", image, (y * w + x).astype(np.uint16))
@@ -96,14 +81,13 @@ def test_image_and_label_stay_aligned_within_half_a_pixel(chain: list[Any], size
     assert np.abs(image[1] - y)[inner].max(initial=0) <= 0.5 + 1e-3
 
 
-TURNING = st.lists(
-    st.one_of(st.builds(HorizontalFlip), st.builds(VerticalFlip), st.builds(Rotate90)), max_size=2
-)  # fmt: skip
-PLAIN_SCALING = st.one_of(st.builds(RandomScale, st.just(0.4), st.just(2.5)), st.builds(Resize, SIDE, SIDE))
+EXACT_TURN = st.one_of(map(st.builds, (pw.RandomHorizontalFlip, pw.RandomVerticalFlip, pw.RandomRotate90)))
+TURNING = st.lists(EXACT_TURN, max_size=2)
+PLAIN_SCALING = st.one_of(st.builds(pw.RandomScale, st.just((0.4, 2.5))), st.builds(pw.Resize, SIDE, SIDE))
 WINDOW = st.one_of(
-    st.builds(RandomCrop, SIDE, SIDE, st.just(True)),
-    st.builds(CenterCrop, SIDE, SIDE, st.just(True)),
-    st.builds(Pad, SIDE),
+    st.builds(pw.RandomCrop, SIDE, SIDE, pad_if_needed=st.just(True)),
+    st.builds(pw.CenterCrop, SIDE, SIDE, pad_if_needed=st.just(True)),
+    st.builds(pw.Pad, SIDE),
 )
 
 
@@ -113,7 +97,7 @@ def test_fused_equals_step_by_step(
     first: list[Any], scaling: Any, second: list[Any], window: Any, third: list[Any], size: Any, seed: int
 ) -> None:
     # One step resamples, so that doing the steps one after another in float64 loses nothing. One step is a window,
-    # the last but flips, since a window is a view: a later step may bring back what lies around it.
+    # the last except flips, since a window is a view: a later step may bring back what is around it.
     sample = noise([size], seed % 1000)[0]
     chain = [*first, scaling, *second, window, *third]
     plans = plan(chain, [sample], seed)
@@ -165,8 +149,16 @@ def test_plans_compose_associatively(three: list[Any], size: tuple[int, int], se
 @given(SIZE, SEED)
 def test_flip_twice_and_four_turns_are_the_identity(size: tuple[int, int], seed: int) -> None:
     sample = noise([size], seed % 1000)[0]
-    for chain in ([HorizontalFlip(1)] * 2, [VerticalFlip(1)] * 2, [Rotate90(1)] * 4, [Rotate90(1), Rotate90(3)],
-                  [Rotate90(2), HorizontalFlip(1), VerticalFlip(1)], [Resize(*size)], []):  # fmt: skip
+    across, down, turn = pw.RandomHorizontalFlip(p=1), pw.RandomVerticalFlip(p=1), pw.RandomRotate90
+    for chain in (
+        [across] * 2,
+        [down] * 2,
+        [turn(1)] * 4,
+        [turn(1), turn(3)],
+        [turn(2), across, down],
+        [pw.Resize(*size)],
+        [],
+    ):
         image, label = one(chain, sample)
         np.testing.assert_allclose(image, sample.image.transpose(2, 0, 1), atol=1e-4)
         np.testing.assert_array_equal(label, sample.label)
@@ -176,7 +168,7 @@ def test_flip_twice_and_four_turns_are_the_identity(size: tuple[int, int], seed:
 @given(SIZE, st.integers(0, 3))
 def test_quarter_turns_are_exact(size: tuple[int, int], turns: int) -> None:
     sample = noise([size])[0]
-    image, label = one([Rotate90(turns)], sample)
+    image, label = one([pw.RandomRotate90(turns)], sample)
     np.testing.assert_array_equal(label, np.rot90(sample.label, turns))
     np.testing.assert_allclose(image.transpose(1, 2, 0), np.rot90(sample.image, turns), atol=1e-4)
 
@@ -188,7 +180,7 @@ def test_crop_of_flip_is_flip_of_mirrored_crop(size: tuple[int, int], seed: int)
     rng = np.random.default_rng(seed)
     h, w = (int(rng.integers(1, n + 1)) for n in size)
     y, x = int(rng.integers(size[0] - h + 1)), int(rng.integers(size[1] - w + 1))
-    for scale in ([], [Resize(2 * size[0], 3 * size[1])]):
+    for scale in ([], [pw.Resize(2 * size[0], 3 * size[1])]):
         start = plan(scale, [sample])
         one_way, other_way = (plan(scale, [sample]) for _ in range(2))
         one_way.mirror(np.array([True]), 0)
@@ -204,8 +196,8 @@ def test_crop_of_flip_is_flip_of_mirrored_crop(size: tuple[int, int], seed: int)
 @given(SIZE, SIZE)
 def test_nearest_is_that_of_torch_and_pillow(size: tuple[int, int], new: tuple[int, int]) -> None:
     sample = noise([size])[0]
-    _, label = one([Resize(*new)], sample)
-    # Both round: a point that lies on the edge between two pixels, within float32, may fall to either.
+    _, label = one([pw.Resize(*new)], sample)
+    # Both round: a point on the edge between two pixels, within float32, may fall to either.
     on_edge = [
         np.abs(p - np.rint(p)) < 1e-4 for p in ((np.arange(n) + 0.5) * o / n for o, n in zip(size, new, strict=True))
     ]
@@ -219,7 +211,7 @@ def test_nearest_is_that_of_torch_and_pillow(size: tuple[int, int], new: tuple[i
 
 
 def test_a_point_on_the_edge_is_not_lost_to_fused_arithmetic() -> None:
-    # 1.44 * 12.5 - 18 is 0 where the product is rounded, and below it where it is fused with the difference.
+    # 1.44 * 12.5 - 18 is 0 if the product is rounded, and below 0 if it is fused with the difference.
     sample = noise([(1, 5)])[0]
     plans = plan([], [sample])
     plans.matrix[0] = [[1.44, 0, -18], [0, 1, 0]]
@@ -233,7 +225,7 @@ def test_a_point_on_the_edge_is_not_lost_to_fused_arithmetic() -> None:
 
 def test_nearest_on_the_edge_takes_the_right_pixel_as_torch_and_pillow_do() -> None:
     sample = noise([(64, 96)])[0]
-    _, label = one([Resize(32, 48)], sample)
+    _, label = one([pw.Resize(32, 48)], sample)
     np.testing.assert_array_equal(label, sample.label[1::2, 1::2])
     pillow = np.asarray(Image.fromarray(sample.label).resize((48, 32), Image.Resampling.NEAREST))
     np.testing.assert_array_equal(label, pillow)
@@ -242,7 +234,7 @@ def test_nearest_on_the_edge_takes_the_right_pixel_as_torch_and_pillow_do() -> N
 @pytest.mark.parametrize("new", [(74, 100), (90, 61), (37, 50), (200, 333)])
 def test_enlarging_is_the_bilinear_of_opencv_and_torch(new: tuple[int, int]) -> None:
     sample = noise([(37, 50)])[0]
-    image, _ = one([Resize(*new)], sample)
+    image, _ = one([pw.Resize(*new)], sample)
     opencv = cv2.resize(sample.image.astype(np.float32), new[::-1], interpolation=cv2.INTER_LINEAR)
     assert np.abs(image - opencv.transpose(2, 0, 1)).max() < 0.05
     torch = pytest.importorskip("torch")
@@ -254,8 +246,8 @@ def test_enlarging_is_the_bilinear_of_opencv_and_torch(new: tuple[int, int]) -> 
 def test_rotation_is_the_bilinear_of_grid_sample_within_one_level() -> None:
     torch = pytest.importorskip("torch")
     sample = noise([(61, 83)])[0]
-    plans = plan([Rotate(23, 23)], [sample])
-    image, label = one([Rotate(23, 23)], sample)
+    plans = plan([pw.RandomRotation((23, 23))], [sample])
+    image, label = one([pw.RandomRotation((23, 23))], sample)
     (a, b, c), (d, e, f) = plans[0].matrix
     y, x = np.mgrid[0:61, 0:83] + 0.5
     grid = np.stack([2 * (a * x + b * y + c) / 83 - 1, 2 * (d * x + e * y + f) / 61 - 1], axis=2)
@@ -280,7 +272,7 @@ def test_shrinking_does_not_alias(factor: int) -> None:
     plate = np.rint(127.5 + 127.5 * np.cos(np.pi / n * (x**2 + y**2))).astype(np.uint8)
     sample = Sample("plate", np.repeat(plate[..., None], 3, axis=2), np.zeros((n, n), np.uint8))
     m = n // factor
-    image = one([Resize(m, m)], sample)[0][0]
+    image = one([pw.Resize(m, m)], sample)[0][0]
     pillow = {
         name: np.asarray(Image.fromarray(plate).resize((m, m), getattr(Image.Resampling, name)), np.float64)
         for name in ("BOX", "BILINEAR", "NEAREST")
@@ -295,5 +287,5 @@ def test_shrinking_does_not_alias(factor: int) -> None:
     rest = {name: p[beyond].std() for name, p in pillow.items()} | {"ours": image[beyond].std()}
     assert rest["ours"] < 0.35 * rest["NEAREST"], rest
     assert rest["ours"] <= rest["BOX"] * 1.01
-    turned = one([Rotate90(1), Resize(m, m)], sample)[0][0]
+    turned = one([pw.RandomRotate90(1), pw.Resize(m, m)], sample)[0][0]
     assert np.abs(turned - np.rot90(image)).max() < 0.01

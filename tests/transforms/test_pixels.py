@@ -15,11 +15,12 @@ from pixelwise.loading.render import FILL, Renderer
 from pixelwise.randomness import Draws
 from pixelwise.transforms import recipes
 from pixelwise.transforms.after import GaussianBlur, GaussianNoise, RandomErasing
-from pixelwise.transforms.color import Brightness, Normalize
-from pixelwise.transforms.geometry import CenterCrop, HorizontalFlip, RandomCrop, RandomScale, Resize
+from pixelwise.transforms.color import Normalize, RandomBrightness
+from pixelwise.transforms.geometry import CenterCrop, RandomCrop, RandomScale, Resize
 from pixelwise.transforms.mixing import CopyPaste, CutMix, Mosaic
 from pixelwise.transforms.plans import make_plans
 from pixelwise.transforms.plugin import Apply, from_albumentations
+from pixelwise.transforms.turns import RandomHorizontalFlip
 from pixelwise.types import Sample, Window
 
 OUTPUTS = ("float32", "float16", "uint8", "uint8-hwc")
@@ -30,7 +31,7 @@ OUTPUTS = ("float32", "float16", "uint8", "uint8-hwc")
 
 def test_blur_is_opencvs_and_does_not_touch_the_label() -> None:
     samples = noise([(30, 41), (22, 50)])
-    plans = plan([GaussianBlur(1.3, 1.3, p=1), Normalize()], samples)
+    plans = plan([GaussianBlur(sigma=1.3), Normalize()], samples)
     out = draw(plans, samples)
     mean, std = (np.array(v)[:, None, None] for v in plans.normalize)
     for k, s in enumerate(samples):
@@ -45,7 +46,7 @@ def test_blur_is_opencvs_and_does_not_touch_the_label() -> None:
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_noise_has_its_deviation_in_every_output(output: Any) -> None:
     gray = Sample("x", np.full((120, 160, 3), 128, np.uint8), np.zeros((120, 160), np.uint8))
-    list_ = [GaussianNoise(0.05, 0.05, p=1)] + [Normalize()] * ("float" in output)
+    list_ = [GaussianNoise(sigma=0.05)] + [Normalize()] * ("float" in output)
     plans = plan(list_, [gray])
     out = draw(plans, [gray], output)
     unit = 255.0 if "uint8" in output else 1 / np.array(plans.normalize[1])[:, None, None]
@@ -61,13 +62,13 @@ def test_noise_has_its_deviation_in_every_output(output: Any) -> None:
 
 def test_noise_is_addressed() -> None:
     samples = noise([(20, 30)] * 3)
-    plans = plan([GaussianNoise(0.1, 0.1, p=1)], samples)
+    plans = plan([GaussianNoise(sigma=0.1)], samples)
     first, again = draw(plans, samples).images, draw(plans, samples, mapped=True).images
     np.testing.assert_array_equal(first, again)
-    other = draw(plan([GaussianNoise(0.1, 0.1, p=1)], samples, seed=1), samples).images
+    other = draw(plan([GaussianNoise(sigma=0.1)], samples, seed=1), samples).images
     assert (other != first).mean() > 0.99
     sizes = np.array([(20, 30)])
-    alone = make_plans([GaussianNoise(0.1, 0.1, p=1)], sizes, Draws(0, 0, np.array([2])).uniform)
+    alone = make_plans([GaussianNoise(sigma=0.1)], sizes, Draws(0, 0, np.array([2])).uniform)
     np.testing.assert_array_equal(draw(alone, samples[2:]).images[0], first[2])
 
 
@@ -75,7 +76,7 @@ def test_noise_is_addressed() -> None:
 def test_erasing_fills_one_rectangle(label: Any) -> None:
     samples = noise([(60, 80)] * 200)
     samples = [Sample(s.name, np.maximum(s.image, 130), s.label % 20) for s in samples]  # nothing has the fill color
-    plans = plan([RandomErasing(0.6, label=label)], samples)
+    plans = plan([RandomErasing(p=0.6, label=label)], samples)
     out = draw(plans, samples, "uint8")
     erased = (out.images == np.array(FILL, np.uint8)[:, None, None]).all(axis=1)
     happened = erased.any(axis=(1, 2))
@@ -92,7 +93,7 @@ def test_erasing_fills_one_rectangle(label: Any) -> None:
 
 def test_nothing_may_follow_that_would_undo_them() -> None:
     samples = noise([(9, 9)])
-    for after in (HorizontalFlip(1), Resize(3, 3), Brightness(1, 2), RandomCrop(2, 2)):
+    for after in (RandomHorizontalFlip(p=1), Resize(3, 3), RandomBrightness((1, 2)), RandomCrop(2, 2)):
         with pytest.raises(UsageError, match="rendered pixels"):
             plan([RandomErasing(), after], samples)
 
@@ -107,7 +108,7 @@ def test_a_plug_in_stands_where_it_stands_in_the_list() -> None:
         assert image.shape == (20, 20, 3)
         return 255 - image, label
 
-    crop, flip = RandomCrop(20, 20), HorizontalFlip(1)
+    crop, flip = RandomCrop(20, 20), RandomHorizontalFlip(p=1)
     chain = [crop, flip, Apply(invert), Resize(40, 40), Normalize()]
     for mapped in (False, True):
         plans = plan(chain, samples)
@@ -191,7 +192,7 @@ def test_the_crop_that_is_not_all_one_class() -> None:
     label[:, 80:] = 3
     samples = [Sample("x", np.zeros((100, 100, 3), np.uint8), label)] * 200
     free, wanted = RandomCrop(20, 20), RandomCrop(20, 20, max_class_ratio=0.75)
-    for chain in ([], [HorizontalFlip()], [Resize(50, 60)]):
+    for chain in ([], [RandomHorizontalFlip()], [Resize(50, 60)]):
         out = draw(plan([wanted, *chain], samples), samples, mapped=True)
         most = np.array([np.bincount(la.reshape(-1)).max() / la.size for la in out.labels])
         assert (
@@ -242,7 +243,7 @@ class Several:
 
 
 def flat(n: int) -> Several:
-    """Sample i has label i and color (10 i, 10 i, 10 i): each pixel tells where it comes from."""
+    """Sample i has label i and color (10 i, 10 i, 10 i): each pixel shows where it comes from."""
     rng = np.random.default_rng(0)
     sizes = rng.integers(20, 60, (n, 2))
     images = [np.full((h, w, 3), 10 * i, np.uint8) for i, (h, w) in enumerate(sizes)]
@@ -257,7 +258,7 @@ def mixed(chain: list[Any], split: Several, n: int, seed: int = 0) -> Any:
 
 @pytest.mark.parametrize(
     "mix",
-    [CutMix(1.0), CutMix(1.0, (RandomScale(0.5, 2), HorizontalFlip())), Mosaic(32, 48), CopyPaste((3, 5, 7), 1.0)],
+    [CutMix(), CutMix([RandomScale((0.5, 2)), RandomHorizontalFlip()]), Mosaic(32, 48), CopyPaste((3, 5, 7))],
     ids=["cutmix", "cutmix augmented", "mosaic", "copypaste"],
 )
 def test_image_and_label_are_mixed_alike(mix: Any) -> None:
@@ -279,24 +280,22 @@ def test_cutmix_share_and_partners_are_uniform() -> None:
         [Sample(f"{i}", np.zeros((50, 50, 3), np.uint8), np.full((50, 50), i, np.uint8)) for i in range(10)]
     )
     n = 2000
-    plans = make_plans(
-        [CutMix(1.0)], np.full((n, 2), 50), Draws(0, 0, np.arange(n)).uniform, np.zeros(n, np.int64), split
-    )
+    plans = make_plans([CutMix()], np.full((n, 2), 50), Draws(0, 0, np.arange(n)).uniform, np.zeros(n, np.int64), split)
     base = Sample("base", np.zeros((50, 50, 3), np.uint8), np.full((50, 50), 77, np.uint8))
     out = draw(plans, [base] * n, "uint8")
     partner = np.array([la[la != 77][:1].sum() if (la != 77).any() else -1 for la in out.labels])
     assert stats.chisquare(np.bincount(partner[partner >= 0], minlength=10)).pvalue > 1e-3
     share = (out.labels != 77).mean(axis=(1, 2))
-    # Of the share drawn, what lies outside is lost: the mean is that of the clipped rectangle.
+    # What sticks out of the share drawn is lost: the mean is that of the clipped rectangle.
     u, c = np.random.default_rng(0).random((200_000, 1)), np.random.default_rng(1).random((200_000, 2))
     half = np.sqrt(u) / 2
     expected = (np.minimum(c + half, 1) - np.maximum(c - half, 0)).prod(axis=1)
     assert stats.ks_2samp(share, np.rint(expected * 2500) / 2500).statistic < 0.05
 
 
-@pytest.mark.parametrize("transforms", [(), (HorizontalFlip(1.0), RandomScale(0.7, 1.5))])
+@pytest.mark.parametrize("transforms", [(), (RandomHorizontalFlip(p=1.0), RandomScale((0.7, 1.5)))])
 def test_copypaste_of_objects_takes_each_by_a_fair_coin(transforms: tuple[Any, ...]) -> None:
-    # Quarters are objects 1, 2 (class 3), 300 (class 5) and void; the image tells which object a pixel is of.
+    # Quarters are objects 1, 2 (class 3), 300 (class 5) and void; the image shows which object a pixel belongs to.
     objects = np.kron(np.array([[1, 2], [300, 0]]), np.ones((20, 20), int)).astype(np.uint16)
     label = np.array([IGNORE, 3, 3], np.uint8)[np.minimum(objects, 2)]
     label[objects == 300] = 5
@@ -304,7 +303,7 @@ def test_copypaste_of_objects_takes_each_by_a_fair_coin(transforms: tuple[Any, .
     split = Several([Sample("a", image, label, objects)])
     n = 800
     plans = make_plans(
-        [CopyPaste((3,), 1.0, transforms, instances=True)], np.full((n, 2), 40), Draws(0, 0, np.arange(n)).uniform,
+        [CopyPaste((3,), transforms, instances=True)], np.full((n, 2), 40), Draws(0, 0, np.arange(n)).uniform,
         np.zeros(n, np.int64), split,
     )  # fmt: skip
     base = Sample("base", np.full((40, 40, 3), 99, np.uint8), np.full((40, 40), 77, np.uint8))
@@ -321,18 +320,18 @@ def test_copypaste_of_objects_takes_each_by_a_fair_coin(transforms: tuple[Any, .
 
 def test_copypaste_of_objects_needs_an_instance_map() -> None:
     with pytest.raises(UsageError, match="no instance map"):
-        mixed([RandomCrop(32, 48, pad_if_needed=True), CopyPaste((3,), 1.0, instances=True)], flat(4), 4)
+        mixed([RandomCrop(32, 48, pad_if_needed=True), CopyPaste(3, instances=True)], flat(4), 4)
     for wrong in ((), ("cat",), (1.5,), "3", (70_000,)):
-        with pytest.raises(UsageError, match="classes are"):
+        with pytest.raises(UsageError, match="classes must be"):
             CopyPaste(wrong)  # type: ignore[arg-type]
 
 
 def test_a_mix_without_a_split_says_so() -> None:
     samples = noise([(9, 9)])
     with pytest.raises(UsageError, match="split"):
-        draw(plan([CutMix(1.0)], samples), samples)
+        draw(plan([CutMix()], samples), samples)
     with pytest.raises(UsageError, match="Normalize"):
-        plan([CutMix(1.0, (Normalize(),))], samples)
+        plan([CutMix([Normalize()])], samples)
     with pytest.raises(UsageError):
         CopyPaste(())
 
@@ -352,6 +351,7 @@ def test_recipes_render(name: str) -> None:
 def test_a_plan_in_words() -> None:
     samples = noise([(375, 500)])
     assert str(plan([CenterCrop(320, 480)], samples)[0]) == "rows 27..347, columns 10..490 of 375x500, to 320x480"
-    words = str(plan([Resize(750, 1000), HorizontalFlip(1), CenterCrop(800, 100, True), Brightness(2, 2)], samples)[0])
+    crop = CenterCrop(800, 100, pad_if_needed=True)
+    words = str(plan([Resize(750, 1000), RandomHorizontalFlip(p=1), crop, RandomBrightness((2, 2))], samples)[0])
     for part in ("scaled by 2 down and 2 across", "mirrored left-right", "to 800x100", "padded", "colors changed"):
         assert part in words

@@ -1,9 +1,10 @@
-"""Check: all problems of a dataset, in one pass over its files on all cores.
+"""Checks: all problems of a dataset, in one pass over its files on all cores.
 
-    findings  what is found, grouped             survey   the pass, and what it remembers of each sample
-    reading   one sample, as far as it is read   similar  hashes of images, and the search for close pairs
-    files, pairs, labels, images, splits         the checks: one function each
+    checking  `check`                              survey   the pass, and what it remembers of each sample
+    findings  the result: problems, grouped        similar  hashes of images, and the search for close pairs
+    reading   one sample, as far as it can be read html     the result as a page with pictures
+    files, labels, images, splits                  the checks: one function each
 
-A check of a sample sees its `Reading`, a check of the dataset the `Survey`. To add one, write the function and name it
+A check of a sample takes its `Reading`, a check of the dataset the `Survey`. To add one, write the function and name it
 in `CHECKS` of its module.
 """

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..classes import ClassTable
+from ..errors import DataError
+from ..files import read_json, write_json
 from ..types import Finding, Severity
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
-"""error: what is read would be wrong, or is not there. warning: probably not what was meant. note: worth knowing."""
+"""error: what is read would be wrong, or is missing. warning: probably not intended. note: worth knowing."""
 
 KEPT: Final = 10_000
-"""Findings of one problem that are kept; more are counted. What a check holds so stays small on any dataset."""
+"""Keep at most this many findings of each kind and count the rest, so that a check needs little memory."""
 
 
 class Subject(NamedTuple):
-    """The files that a finding is about, as full paths, for showing them. other: an image that is like the first."""
+    """The files that a finding is about, as full paths, for drawing them. other: an image that is like the first."""
 
     image: str | None = None
     label: str | None = None
@@ -26,12 +29,16 @@ class Subject(NamedTuple):
 
 
 NO_FILES: Final = Subject()
+Found: TypeAlias = Iterator[tuple[Finding, Subject]]
+"""What a check of the whole dataset gives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """All findings of one code and severity. count: how many there are; findings: the first `KEPT` of them, in the
-    order of the dataset, and `subjects` the files of each.
+    """All findings of one code and severity.
+
+    count: how many there are. findings: the first 10,000 of them, in the order of the dataset. subjects: the files of
+    each.
     """
 
     code: str
@@ -41,12 +48,20 @@ class Group:
     subjects: tuple[Subject, ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Findings:
     """All problems of a dataset. Iterates `Finding`s: errors, then warnings, then notes, the most frequent first.
 
-    root: the dataset's folder. groups: by code and severity. splits: number of samples by split. samples: how many
-    different samples were read. seconds: how long it took. classes: the class table that the labels were read by.
+    root: the dataset's folder, or None. groups: by code and severity. splits: number of samples by split. samples: how
+    many different samples were read. seconds: how long it took. classes: the class table of the labels.
+
+        >>> import numpy as np, pixelwise as pw
+        >>> source = pw.ArraySource([np.zeros((20, 30, 3), np.uint8)], [np.full((20, 30), 255, np.uint8)], names=["a"])
+        >>> found = pw.check(pw.Split("train", pw.VOC, source))
+        >>> found
+        Findings(1 sample (train 1): 1 warning)
+        >>> [(f.code, f.where) for f in found]
+        [('blank-image', 'a')]
     """
 
     root: Path | None
@@ -60,39 +75,27 @@ class Findings:
         return (f for group in self.groups for f in group.findings)
 
     def __len__(self) -> int:
-        """How many findings there are, those that were only counted too."""
+        """How many findings there are, including those that were only counted."""
         return sum(group.count for group in self.groups)
 
     def count(self, severity: Severity) -> int:
         """How many findings of that severity there are."""
         return sum(group.count for group in self.groups if group.severity == severity)
 
-    def of(self, severity: Severity) -> tuple[Finding, ...]:
-        """The findings of that severity."""
-        return tuple(f for f in self if f.severity == severity)
-
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """What is wrong."""
-        return self.of("error")
+        """The findings of severity "error"."""
+        return tuple(f for f in self if f.severity == "error")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What is probably not what was meant."""
-        return self.of("warning")
+        """The findings of severity "warning"."""
+        return tuple(f for f in self if f.severity == "warning")
 
     @property
     def notes(self) -> tuple[Finding, ...]:
-        """What is worth knowing."""
-        return self.of("note")
-
-    @property
-    def by_code(self) -> dict[str, tuple[Finding, ...]]:
-        """The findings of each code, the worst first."""
-        out: dict[str, tuple[Finding, ...]] = {}
-        for group in self.groups:
-            out[group.code] = out.get(group.code, ()) + group.findings
-        return out
+        """The findings of severity "note"."""
+        return tuple(f for f in self if f.severity == "note")
 
     @property
     def summary(self) -> str:
@@ -100,26 +103,58 @@ class Findings:
         counts = [(self.count(s), s) for s in SEVERITIES]
         found = ", ".join(f"{n:,} {s}{'s' * (n != 1)}" for n, s in counts if n) or "no problems"
         splits = ", ".join(f"{name} {n:,}" for name, n in self.splits.items())
-        return f"{self.samples:,} samples ({splits}): {found}"
+        return f"{self.samples:,} sample{'s' * (self.samples != 1)} ({splits}): {found}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON values."""
+        """Everything as JSON values; `from_dict` gives equal findings."""
         return {
             "root": None if self.root is None else str(self.root),
             "samples": self.samples,
             "splits": dict(self.splits),
-            "seconds": round(self.seconds, 3),
+            "seconds": self.seconds,
+            "classes": self.classes.to_dict(),
             "counts": {s: self.count(s) for s in SEVERITIES},
             "groups": [
                 {
                     "code": g.code,
                     "severity": g.severity,
                     "count": g.count,
-                    "findings": [{"where": f.where, "what": f.what, "fix": f.fix} for f in g.findings],
+                    "findings": [
+                        {"where": f.where, "what": f.what, "fix": f.fix, "files": list(s)}
+                        for f, s in zip(g.findings, g.subjects, strict=True)
+                    ],
                 }
                 for g in self.groups
             ],
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: object = None) -> Findings:
+        """Findings from the values of `to_dict`; DataError `bad-findings` for anything else."""
+        try:
+            groups = []
+            for g in data["groups"]:
+                code, severity, each = g["code"], g["severity"], g["findings"]
+                made = tuple(Finding(code, severity, f["where"], f["what"], f["fix"]) for f in each)
+                groups.append(Group(code, severity, g["count"], made, tuple(Subject(*f["files"]) for f in each)))
+            return cls(
+                None if data["root"] is None else Path(data["root"]), tuple(groups), dict(data["splits"]),
+                data["samples"], data["seconds"], ClassTable.from_dict(data["classes"]),
+            )  # fmt: skip
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"not findings: {error!r}", code="bad-findings", where=where) from None
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the findings as JSON, whole or not at all. Returns the path."""
+        return write_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Findings:
+        """Read what `save` wrote. DataError `bad-findings` for another file."""
+        return cls.from_dict(read_json(path, "bad-findings"), path)
+
+    def __repr__(self) -> str:
+        return f"Findings({self.summary})"
 
     def __str__(self) -> str:
         lines = [self.summary]
@@ -132,7 +167,7 @@ class Findings:
 
 
 class Collector:
-    """Gathers findings into groups. Not thread-safe: one thread collects what others found."""
+    """Gathers findings into groups. Not thread-safe: one thread collects what the others find."""
 
     def __init__(self, root: Path | None) -> None:
         self._prefix = "" if root is None else f"{root}/"
@@ -140,7 +175,7 @@ class Collector:
         self._kept: dict[tuple[Severity, str], list[tuple[Finding, Subject]]] = {}
 
     def add(self, finding: Finding, subject: Subject = NO_FILES) -> None:
-        """Take in one finding; its place is told relative to the dataset's folder."""
+        """Add one finding; its place becomes relative to the dataset's folder."""
         key = (finding.severity, finding.code)
         self._counts[key] = self._counts.get(key, 0) + 1
         kept = self._kept.setdefault(key, [])
@@ -149,7 +184,7 @@ class Collector:
             kept.append((Finding(finding.code, finding.severity, where, finding.what, finding.fix), subject))
 
     def groups(self) -> tuple[Group, ...]:
-        """What was gathered, the worst first, within a severity the most frequent, then by name."""
+        """The groups: the worst first, then the most frequent, then by name."""
         order = sorted(self._counts, key=lambda k: (SEVERITIES.index(k[0]), -self._counts[k], k[1]))
         return tuple(
             Group(code, severity, self._counts[severity, code], tuple(f for f, _ in kept), tuple(s for _, s in kept))

@@ -1,7 +1,7 @@
 """The findings of `check` as one page of HTML: counts, and for each problem pictures with the faulty pixels marked.
 
-The page holds everything itself and runs nothing: pictures are data URIs, there is no script, and its content policy
-forbids any. All text from the dataset is escaped.
+The page is one file and runs nothing: pictures are data URIs, there is no script, and its content policy forbids any.
+All text from the dataset is escaped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ..classes import ClassTable
-from ..codecs import Stored, decode_image, decode_stored
+from ..codecs.decoding import UNCOMMON_KINDS, decode_image, decode_stored
+from ..codecs.stored import Stored
 from ..drawing.pixels import blend, colorize, fit, scaled_image, scaled_label
 from ..errors import PixelwiseError, printable
 from ..files import atomic_write, read_bytes
@@ -27,15 +28,14 @@ from .findings import SEVERITIES, Findings, Group, Subject
 from .labels import contradictions, mixed_pixels
 
 PICTURES, LINES = 12, 500
-"""Findings of each problem with pictures, and with a line; more would be no page."""
+"""Show at most this many findings of each problem with pictures, and this many as a line of text."""
 
 _BOX: Final[Size] = (170, 220)
 _MARK: Final = (255, 0, 90)
-_ALL_KINDS: Final = frozenset({"tiff", "bmp", "gif", "webp", "npy"})
 
 
 def html_report(found: Findings, pictures: int = PICTURES) -> str:
-    """The page. pictures: how many findings of each problem are shown with pictures, which reads their files again."""
+    """The page. pictures: at most this many findings of each problem are shown with pictures, read from their files."""
     name = "dataset" if found.root is None else found.root.name
     chips = "".join(
         f'<span class="chip {s}"><b>{found.count(s):,}</b> {s}{"s" * (found.count(s) != 1)}</span>' for s in SEVERITIES
@@ -71,7 +71,7 @@ def _text(value: object) -> str:
 
 
 def _group(number: int, group: Group, found: Findings, pictures: int) -> str:
-    # A fix that all findings share is told once, above them.
+    # A fix that all findings share is shown once, above them.
     fixes = {f.fix for f in group.findings}
     common = f"<p class=fix>{_text(next(iter(fixes)))}</p>" if len(fixes) == 1 and any(fixes) else ""
     cards: list[str] = []
@@ -129,9 +129,9 @@ def _tiles(finding: Finding, subject: Subject, found: Findings) -> Iterator[tupl
     if subject.label is None:
         return
     try:
-        stored = decode_stored(read_bytes(subject.label), subject.label, None, _ALL_KINDS)
+        stored = decode_stored(read_bytes(subject.label), subject.label, None, UNCOMMON_KINDS)
     except PixelwiseError:
-        yield "label, as far as it is a picture", _image(subject.label)
+        yield "label, decoded as an image", _image(subject.label)
         return
     objects = None
     if finding.code == "instance-mismatch" and found.root is not None:
@@ -142,7 +142,7 @@ def _tiles(finding: Finding, subject: Subject, found: Findings) -> Iterator[tupl
         yield f"label, {int(mask.sum()):,} pixels marked", _marked(as_stored(stored, found.classes), mask)
     elif finding.code == "palette-conflict":
         ids = np.where(found.classes.value_ids[stored.pixels] < 0, 65_536, found.classes.value_ids[stored.pixels])
-        yield "label as its indices read", _marked(colorize(ids, found.classes), np.zeros(ids.shape, bool))
+        yield "label as its indices are read", _marked(colorize(ids, found.classes), np.zeros(ids.shape, bool))
 
 
 def _image(path: str) -> Image.Image | None:
@@ -154,7 +154,7 @@ def _image(path: str) -> Image.Image | None:
 
 
 def as_stored(stored: Stored, classes: ClassTable) -> U8:
-    """(H, W, 3) colors of a label: its own, where it has a palette or colors, else those of its classes."""
+    """(H, W, 3) uint8 colors of a label: its own if it has a palette or colors, else those of its classes."""
     pixels: NDArray[Any] = stored.pixels
     if pixels.ndim == 3:
         pixels = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
@@ -170,7 +170,7 @@ def as_stored(stored: Stored, classes: ClassTable) -> U8:
 def faulty_pixels(
     code: str, stored: Stored, classes: ClassTable, objects: NDArray[Any] | None = None
 ) -> NDArray[np.bool_] | None:
-    """(H, W) bool: the pixels of a label that a finding of this code is about, or None where it is about all."""
+    """(H, W) bool: the pixels of a label that a finding of this code is about, or None if it is about all."""
     pixels: NDArray[Any] = stored.pixels
     if pixels.ndim == 3:
         if code == "alpha-not-opaque" and pixels.shape[2] in (2, 4):
@@ -196,7 +196,7 @@ def faulty_pixels(
 
 
 def _marked(colors: U8, mask: NDArray[np.bool_]) -> Image.Image:
-    """The label, small; where the mask says so every pixel marked, however small, on pale ground."""
+    """The label, scaled down and pale, with every pixel of the mask marked, even if it is smaller than a pixel."""
     size = fit((colors.shape[0], colors.shape[1]), _BOX)
     rows = [scaled_label(colors[..., c], size) for c in range(3)]
     small = np.ascontiguousarray(np.stack(rows, axis=-1))
@@ -209,7 +209,7 @@ def _marked(colors: U8, mask: NDArray[np.bool_]) -> Image.Image:
         small[scaled_label(mask, size)] = _MARK
     small[at] = _MARK
     picture = Image.fromarray(small)
-    if len(np.unique(at[0] * size[1] + at[1])) < 200:  # a few specks: draw a ring where they are
+    if len(np.unique(at[0] * size[1] + at[1])) < 200:  # a few specks: draw a ring around them
         y0, y1, x0, x1 = (int(v) for v in (at[0].min(), at[0].max(), at[1].min(), at[1].max()))
         ImageDraw.Draw(picture).ellipse((x0 - 9, y0 - 9, x1 + 9, y1 + 9), outline=_MARK, width=2)
     return picture

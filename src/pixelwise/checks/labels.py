@@ -1,7 +1,7 @@
-"""Checks of a label: its size beside the image's, and what its values mean. Each turns a `Reading` into findings.
+"""Checks of a label: its size against the image's, and its values. Each takes a `Reading` and gives findings.
 
-What decoding finds itself (unknown colors, values out of range, alpha, palettes, binary masks, one class, all void)
-comes from `codecs` and `labels`, under the codes of their errors and notes.
+What decoding finds (unknown colors, values out of range, alpha, palettes, binary masks, one class, all void) comes from
+`codecs` and `labels`, under the codes of their errors and notes.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from .reading import Reading
 
 MIXED_SHARE: Final = 0.1
 MIXED_PIXELS: Final = 50
-"""A label was interpolated where, of all steps from pixel to pixel, at least a tenth lead through a value between, and
-these are at least 50, in the rows that are looked at (about 128). Measured on all rows: 400 labels of VOC 0, CamVid and
-ADE20K at most 0.016; VOC without void after bilinear scaling, turning, or JPEG of quality 95: 0.2 to 0.7 for 19 of 20
-(the others hold class 1 only: nothing lies between).
+"""A label counts as interpolated if at least a tenth of all steps from pixel to pixel pass through a value between, and
+at least 50 do, in the rows that are looked at (about 128). Measured on all rows: 400 labels of VOC 0, CamVid and
+ADE20K at most 0.016; VOC without void after bilinear scaling, rotating, or JPEG of quality 95: 0.2 to 0.7 for 19 of 20
+(the others hold class 1 only: no value is between).
 """
 
 
 def interpolated(got: Reading) -> Iterator[Finding]:
-    """`interpolated-label`: edges pass through values between the two classes, which are other classes."""
+    """`interpolated-label`: edges between two classes pass through the values of other classes."""
     if got.stored is None or (pixels := got.stored.pixels).ndim != 2 or min(pixels.shape) < 3:
         return
     if len(got.values) < 3 or any(f.code == "palette-conflict" for f in got.found):
-        return  # two values have none between them, and neither have the indices of another palette
+        return  # two values have none between them; the indices of another palette have no order
 
     out = np.zeros(2, np.int64)
     void = _void(pixels, got)
@@ -43,11 +43,11 @@ def interpolated(got: Reading) -> Iterator[Finding]:
         count = int(mixed_pixels(pixels, int(void)).sum())
         what = f"{count:,} pixels have a value between those of their neighbors, as interpolation makes them"
         yield Finding("interpolated-label", "error", got.label_where, what,
-                      "make it again from its source: nearest neighbor, saved as PNG")  # fmt: skip
+                      "rebuild it from its source with nearest neighbor, and save it as PNG")  # fmt: skip
 
 
 def _void(pixels: NDArray[Any], got: Reading) -> Any:
-    """The stored value of void, or one that the label does not hold."""
+    """The stored value of void, or a value that the label does not hold."""
     void = got.classes.ignore_index
     if void is not None and (value := int(got.classes.id_values[void])) <= np.iinfo(pixels.dtype).max:
         return pixels.dtype.type(value)
@@ -56,7 +56,7 @@ def _void(pixels: NDArray[Any], got: Reading) -> Any:
 
 
 def mixed_pixels(pixels: NDArray[Any], void: int | None) -> NDArray[np.bool_]:
-    """(H, W) bool: the pixels that `interpolated` counts. The plain path, for pictures."""
+    """(H, W) bool: the pixels that `interpolated` counts, in plain NumPy, for pictures."""
     out = np.zeros(pixels.shape, bool)
     known = np.ones(pixels.shape, bool) if void is None else pixels != void
     for first, middle, last in (
@@ -70,20 +70,20 @@ def mixed_pixels(pixels: NDArray[Any], void: int | None) -> NDArray[np.bool_]:
 
 
 def inverted_values(got: Reading) -> Iterator[Finding]:
-    """`inverted-label`: values are no classes as they are, but all are once they are taken from 255."""
+    """`inverted-label`: some values are not classes, but 255 - value is a class for every value."""
     if got.stored is None or got.label is not None or got.stored.pixels.ndim != 2:
         return
     seen = got.values
     ids = got.classes.value_ids
     if seen[-1] <= 255 and (ids[seen] < 0).any() and (ids[255 - seen] >= 0).all():
-        what = f"all values are classes once taken from 255 (there are {', '.join(map(str, seen[:8]))})"
+        what = f"255 - value is a class for every value (there are {', '.join(map(str, seen[:8]))})"
         yield Finding("inverted-label", "error", got.label_where, what, "invert the label: 255 - value")
 
 
 def instances_agree(got: Reading) -> Iterator[Finding]:
     """`instance-mismatch`: the instance map contradicts the class map.
 
-    Each object lies in one class; in VOC, object 0 is exactly class 0 and the void object exactly void.
+    Each object has one class; in VOC, object 0 is exactly class 0 and the void object exactly void.
     """
     objects, label, void = got.instances, got.label, got.classes.ignore_index
     if objects is None or label is None or objects.shape != label.shape or objects.ndim != 2:
@@ -100,7 +100,9 @@ def instances_agree(got: Reading) -> Iterator[Finding]:
 def contradictions(
     objects: NDArray[Any], label: NDArray[Any], void: int | None, as_in_voc: bool
 ) -> NDArray[np.bool_]:
-    """(H, W) bool: where an instance map contradicts the class map. An object's class is the one of most pixels."""
+    """(H, W) bool: the pixels at which an instance map contradicts the class map. An object has the class of most of
+    its pixels.
+    """
     wrong = np.zeros(label.shape, bool)
     if as_in_voc:
         wrong = ((objects == 0) != (label == 0)) | ((objects == void) != (label == void))
@@ -114,7 +116,7 @@ def contradictions(
 
 
 def sizes_agree(got: Reading) -> Iterator[Finding]:
-    """`size-mismatch`: label or instance map has another size than the image, with a hint where it was turned."""
+    """`size-mismatch`: label or instance map differ in size from the image; a hint if one was rotated."""
     if got.image is None:
         return
     size = (got.image.shape[0], got.image.shape[1])

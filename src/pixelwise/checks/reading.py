@@ -1,4 +1,4 @@
-"""One sample, read once: what all checks of a sample look at."""
+"""One sample, read once, for all checks of a sample."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..classes import ClassTable
-from ..codecs import Stored, decode_stored
+from ..codecs.decoding import decode_stored
+from ..codecs.stored import Stored
 from ..dataset.sources import FileSource, Source
 from ..errors import MissingError, PixelwiseError
 from ..files import read_bytes
-from ..labels import present, to_ids
-from ..types import U8, Finding, Label
+from ..labels import count_values, to_ids
+from ..types import I64, U8, Finding, Label
 from .findings import NO_FILES, Subject
 
 HINTS = 200
-"""Missing files for which the nearest name is looked for; each look lists a folder, which may be large."""
+"""Look for the nearest name of this many missing files; each time a folder is listed, which may be large."""
 
 
 class Place(NamedTuple):
-    """A sample by its position in a source, its labels' table, and the format of its dataset."""
+    """A sample by its position in a source, the class table of its label, and the format of its dataset."""
 
     source: Source
     position: int
@@ -34,10 +34,11 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Reading:
-    """What reading one sample gave. A part that could not be read is None, and the reason is in `found`.
+    """The result of reading one sample. A part that could not be read is None, and the reason is in `found`.
 
-    image: (H, W, 3) uint8. image_data: the bytes of its file. stored: the label's pixels as its file holds them.
-    label: (H, W) class ids. instances: (H, W) object numbers. The `where`s are paths relative to the dataset.
+    image: (H, W, 3) uint8. image_data: the bytes of its file. stored: the pixels of the label's file. label: (H, W)
+    class ids. instances: (H, W) object numbers. The `where`s are paths relative to the dataset. values: (k,) int64,
+    the values stored in the label's file, ascending; none for colors.
     """
 
     name: str
@@ -52,20 +53,12 @@ class Reading:
     label: Label | None = None
     instances: Label | None = None
     instances_where: str = ""
+    values: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
     found: list[Finding] = field(default_factory=list)
-    _values: NDArray[np.intp] | None = None
-
-    @property
-    def values(self) -> NDArray[np.intp]:
-        """The values that the label's file stores, ascending; none for colors."""
-        if self._values is None:
-            plain = self.stored is not None and self.stored.pixels.ndim == 2
-            self._values = present(self.stored.pixels) if plain and self.stored else np.zeros(0, np.intp)
-        return self._values
 
 
 class Reader:
-    """Reads samples as far as they can be read. Thread-safe; raises nothing that is wrong with the data."""
+    """Reads samples as far as they can be read. Thread-safe; problems of the data are not raised."""
 
     def __init__(self) -> None:
         self._missing = 0
@@ -101,6 +94,8 @@ class Reader:
         if data is not None:
             stored = got.stored = _attempt(got, lambda: source.decoding.stored(data, got.label_where, got.found))
             if stored is not None:
+                if stored.pixels.ndim == 2:
+                    got.values, _ = count_values(stored.pixels)
                 palette = source.decoding.check_palette
                 got.label = _attempt(got, lambda: to_ids(stored, got.classes, got.label_where, got.found, palette))
 
@@ -117,7 +112,7 @@ class Reader:
             if self._missing < HINTS or os.path.lexists(path):
                 return read_bytes(path, where)
             error = MissingError(
-                "no such file", code="missing-file", where=where, fix="restore the file, or take it off the list"
+                "no such file", code="missing-file", where=where, fix="restore the file, or remove it from the list"
             )
         except MissingError as found:
             error = MissingError(found.message, code=found.code, where=where, fix=found.fix)
@@ -133,5 +128,5 @@ def _attempt(got: Reading, work: Callable[[], Any]) -> Any:
     except PixelwiseError as error:
         got.found.append(Finding.from_error(error, got.name))
     except MemoryError:
-        got.found.append(Finding("too-large", "error", got.name, "there is not enough memory to read it"))
+        got.found.append(Finding("too-large", "error", got.name, "not enough memory to read it"))
     return None

@@ -1,9 +1,8 @@
-"""Are the splits what they should be? Each check: a `Survey` to (finding, files) pairs."""
+"""Checks of the splits: shared images, absent classes, duplicates, and values over all labels."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from itertools import combinations
 from typing import Final
 
@@ -11,27 +10,25 @@ import numpy as np
 
 from ..dataset.sources import FileSource
 from ..types import Finding
-from .findings import Subject
+from .findings import Found, Subject
 from .similar import close_pairs, equal_groups
 from .survey import Survey
-
-Found = Iterator[tuple[Finding, Subject]]
 
 _ROLES: Final = {"train": r"train|trn", "val": r"val|dev", "test": r"test|tst"}
 
 
 def roles(name: str) -> frozenset[str]:
-    """What a split is for, by its name: trainval is for training and validation, train_aug for training."""
+    """What a split is used for, by its name: trainval for training and validation, train_aug for training."""
     return frozenset(role for role, words in _ROLES.items() if re.search(words, name.lower()))
 
 
 def exclusive(a: str, b: str) -> bool:
-    """Whether two splits must have no image in common: train and val, but not train and trainval."""
+    """Whether two splits must not share images: train and val, but not train and trainval."""
     return bool(roles(a)) and bool(roles(b)) and not roles(a) & roles(b)
 
 
 def _leak(a: list[str], b: list[str]) -> tuple[str, str] | None:
-    """Two splits, one of each list, that must have no image in common."""
+    """The names of two splits, one of each list, that must not share images."""
     return next(((x, y) for x in a for y in b if exclusive(x, y)), None)
 
 
@@ -39,8 +36,8 @@ def _leak(a: list[str], b: list[str]) -> tuple[str, str] | None:
 
 
 def ids_in_several_splits(survey: Survey) -> Found:
-    """`id-in-several-splits`: an image is in two splits that must have none in common (train and val), or in two
-    whose names say nothing and that overlap in part.
+    """`id-in-several-splits`: an image is in two splits that must not share any (train and val), or in two whose names
+    do not tell and that overlap in part.
     """
     for a, b in combinations(range(len(survey.splits)), 2):
         first, second = survey.splits[a], survey.splits[b]
@@ -53,8 +50,8 @@ def ids_in_several_splits(survey: Survey) -> Found:
             continue
         fix = f"take it out of {first.name}" if wrong else "keep each image in one of them"
         if wrong and re.search("aug|sbd", first.name + second.name):
-            fix = ("SBD's own split holds images of VOC's val: use the augmented list of 10,582 names, which has them "
-                   "taken out")  # fmt: skip
+            fix = ("SBD's own split contains images of VOC's val: use the augmented list of 10,582 names, which leaves "
+                   "them out")  # fmt: skip
         for k in np.argsort(at):
             item = int(survey.items[a][at[k]])
             what = f"is in {_line(survey, a, int(at[k]))} and in {_line(survey, b, int(other[k]))}"
@@ -73,7 +70,7 @@ def _line(survey: Survey, split: int, position: int) -> str:
 
 
 def class_absent(survey: Survey) -> Found:
-    """`class-absent`: a class that other splits hold has no pixel in this one."""
+    """`class-absent`: a class of other splits has no pixel in this one."""
     labeled = survey.classes_in.any(axis=1)
     anywhere = survey.classes_in.any(axis=0)
     for k in np.flatnonzero(labeled):
@@ -83,23 +80,23 @@ def class_absent(survey: Survey) -> Found:
             more = f" and {len(absent) - 10} more" * (len(absent) > 10)
             yield (
                 Finding("class-absent", "warning", survey.splits[k].name, f"no pixel of {names}{more}, which other "
-                        "splits have", "draw the split again, or leave these classes out of its score"),
+                        "splits have", "choose another split, or leave these classes out of its score"),
                 Subject(),
             )  # fmt: skip
 
 
-# -- pictures -----------------------------------------------------------------------------------------------------
+# -- images -----------------------------------------------------------------------------------------------------
 
 
 def exact_duplicates(survey: Survey) -> Found:
-    """`duplicate-image`: the decoded pixels of two files are the same. An error where one is for training and one
+    """`duplicate-image`: the decoded pixels of two files are the same. An error if one is for training and the other
     for validation or test.
     """
     for group in equal_groups(survey.exact, survey.has_image):
         first = int(group[0])
         for other in map(int, group[1:]):
             if survey.image_where(other) == survey.image_where(first):
-                continue  # one image with two labels: the list check tells
+                continue  # one image with two labels: reported by the check of the lists
             leak = _leak(survey.splits_of(first), survey.splits_of(other))
             what = f"the same pixels as {survey.image_where(first)}" + _between(leak)
             labels = survey.label_hash[first], survey.label_hash[other]
@@ -117,8 +114,8 @@ def _between(leak: tuple[str, str] | None) -> str:
 
 
 def near_duplicates(survey: Survey) -> Found:
-    """`near-duplicate`: two images are one picture, up to size, compression or brightness, or frames of one scene.
-    A warning where one is for training and one for validation or test, else a note. One finding for each image, with
+    """`near-duplicate`: two images are equal up to size, compression or brightness, or are frames of one scene.
+    A warning if one is for training and the other for validation or test, else a note. One finding for each image, with
     the closest other one; see `similar` for the thresholds.
     """
     pairs = close_pairs(survey.coarse, survey.fine, survey.has_image)
@@ -139,27 +136,27 @@ def near_duplicates(survey: Survey) -> Found:
         )  # fmt: skip
 
 
-# -- values, over all labels --------------------------------------------------------------------------------------
+# -- values of all labels -----------------------------------------------------------------------------------------
 
 
 def off_by_one(survey: Survey) -> Found:
-    """`off-by-one`: no label holds the lowest value, and some hold one more than the highest: all are shifted."""
+    """`off-by-one`: no label has the lowest value, and some have one more than the highest: all are shifted."""
     table = survey.classes
     values = [v for v in np.flatnonzero(table.value_ids >= 0).tolist() if table.value_ids[v] != table.ignore_index]
     void = -1 if table.ignore_index is None else int(table.id_values[table.ignore_index])
     seen = {v for v in np.flatnonzero(survey.seen_values).tolist() if v != void}
     if seen and values[0] not in seen and values[-1] + 1 in seen and all(v - 1 in values for v in seen):
-        what = (f"no label holds {values[0]}, and some hold {values[-1] + 1}: all values are one too high "
+        what = (f"no label has {values[0]}, and some have {values[-1] + 1}: all values are one too high "
                 f"(classes are {values[0]}..{values[-1]})")  # fmt: skip
         fix = "subtract 1 from every label, or give the class table the values 1 to N"
         yield Finding("off-by-one", "error", "labels", what, fix), Subject()
 
 
 def inverted_masks(survey: Survey) -> Found:
-    """`inverted-mask`, for a table of two classes: a label that is class 1 where the others are class 0.
+    """`inverted-mask`, for a table of two classes: a label with class 1 in the place of class 0.
 
-    Its frame is class 1, but for a fiftieth, and class 0 lies inside; the median label, of at least five, has less than
-    a tenth of class 1 on its frame. An object that fills the picture leaves class 0 in the corners, if anywhere.
+    At least 98 % of its frame is class 1, and class 0 is inside; the median label, of at least five, has less than a
+    tenth of class 1 on its frame. An object that fills the image leaves class 0 in the corners, if anywhere.
     """
     with np.errstate(invalid="ignore"):
         known = np.flatnonzero(~np.isnan(survey.ones[:, 0]))
@@ -171,7 +168,7 @@ def inverted_masks(survey: Survey) -> Found:
             name = survey.classes.names[1]
             what = f"{name} covers {share:.0%} of it and {frame:.0%} of its frame, unlike other labels"
             yield (
-                Finding("inverted-mask", "warning", survey.label_where(int(item)), what, "exchange 0 and 1"),
+                Finding("inverted-mask", "warning", survey.label_where(int(item)), what, "swap 0 and 1"),
                 survey.subject(int(item)),
             )
 

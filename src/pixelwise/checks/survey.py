@@ -1,42 +1,43 @@
 """The one pass: which samples there are, each read once on all cores, and what is remembered of each.
 
-Remembered are about 60 bytes a sample (hashes) and a bit for each split, so the pass holds a few batches of decoded
-samples and otherwise the names that the sources hold.
+About 60 bytes per sample (hashes) and a bit for each split are remembered, so the pass holds a few decoded samples and
+the names that the sources hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from xxhash import xxh3_64_intdigest
 
-from ..counts.per_sample import image_key
+from ..counts.per_sample import image_key, key_of
 from ..dataset.dataset import Dataset
 from ..dataset.sources import FileSource, Source
 from ..dataset.splits import Split
-from ..labels import present
+from ..labels import count_values
 from ..threads import in_order
-from ..types import I64, Finding, Progress
+from ..types import I64, U64, Finding, Progress
 from . import images, labels
 from .findings import Collector, Subject
 from .reading import Place, Reader, Reading
-from .similar import Hashes, hashes, xxh64_of
+from .similar import Hashes, hashes
 
 SAMPLE_CHECKS = (*labels.CHECKS, *images.CHECKS)
 
 
 class Survey:
-    """What checks of the whole dataset look at. n samples, S splits, C classes.
+    """What the checks of a whole dataset look at. n samples, S splits, C classes.
 
-    root, classes, format: of the dataset. splits: those whose list could be read. items: for each split the sample at
-    each position, (len(split),) int64; image_keys: the hashes of their images' paths. members: (n, S) bool.
+    root, classes, format: of the dataset. splits: those whose list could be read. items: for each split, the sample at
+    each position, (len(split),) int64; image_keys: keys of their images, (len(split),) uint64. members: (n, S) bool.
 
-    Filled by the pass: exact, coarse: (n,) uint64, and fine: (n, 4), the hashes of the images, where has_image (n,)
-    bool says that one was read and is not blank. label_hash: (n,) uint64, 0 without label. seen_values: (65536,)
-    bool, values stored in any label. classes_in: (S, C) bool. ones: (n, 2) float32 for a table of two classes, the
-    share of class 1 in the label and on its frame, NaN without label; else (0, 2).
+    Filled by the pass: exact, coarse: (n,) uint64, and fine: (n, 4), the hashes of the images; has_image: (n,) bool,
+    whether one was read and is not blank. label_hash: (n,) uint64, 0 without a label. seen_values: (65536,) bool,
+    the values stored in any label. classes_in: (S, C) bool. ones: (n, 2) float32 for a table of two classes, the share
+    of class 1 in the label and on its frame, NaN without a label; else (0, 2).
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Survey:
         root: Path | None,
         dataset: Dataset,
         splits: tuple[Split, ...],
-        image_keys: tuple[I64, ...],
+        image_keys: tuple[U64, ...],
         items: tuple[I64, ...],
         places: I64,
     ) -> None:
@@ -70,13 +71,12 @@ class Survey:
         return Place(split.source, int(self._places[item, 1]), split.classes, self.format)
 
     def image_where(self, item: int) -> str:
-        """The image of sample `item`, relative to the dataset, or its name where it is no file."""
-        place = self.place(item)
-        source = place.source
-        return source.images[place.position] if isinstance(source, FileSource) else source.names[place.position]
+        """The image of sample `item`, relative to the dataset, or the sample's name if it is not a file."""
+        source, index = self.place(item)[:2]
+        return source.images[index] if isinstance(source, FileSource) else source.names[index]
 
     def label_where(self, item: int) -> str:
-        """The label of sample `item`, relative to the dataset, or its name where it is no file."""
+        """The label of sample `item`, relative to the dataset, or the sample's name if it is not a file."""
         source, index = self.place(item)[:2]
         if isinstance(source, FileSource) and source.labels is not None:
             return source.labels[index]
@@ -100,95 +100,83 @@ class Survey:
 
 
 def gather(root: Path | None, dataset: Dataset, splits: Iterable[Split]) -> Survey:
-    """List the different samples of the splits: those with the same image and label files are one."""
+    """List the different samples of the splits: samples with the same image and label files are one."""
     chosen = tuple(splits)
     positions = [s.positions() for s in chosen]
-    image_keys = [_keys(s.source, at, with_label=False) for s, at in zip(chosen, positions, strict=True)]
-    pair_keys = [_keys(s.source, at, with_label=True) for s, at in zip(chosen, positions, strict=True)]
+    image_keys, pair_keys = [], []
+    for split, at in zip(chosen, positions, strict=True):
+        image_keys.append(np.fromiter((image_key(split.source, i) for i in at.tolist()), np.uint64, len(at)))
+        pair_keys.append(_pair_keys(split.source, at, image_keys[-1]))
     places = [np.stack([np.full(len(at), k), at], axis=1) for k, at in enumerate(positions)]
-    none = np.zeros((0, 2), np.int64)
-    _, first, inverse = np.unique(
-        np.concatenate([none[:, 0], *pair_keys]), return_index=True, return_inverse=True
-    )
+    no_keys, no_places = np.zeros(0, np.uint64), np.zeros((0, 2), np.int64)
+    _, first, inverse = np.unique(np.concatenate([no_keys, *pair_keys]), return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)  # in the order of the splits and their lists
     rank[np.argsort(first)] = np.arange(len(first))
     items = np.split(rank[inverse], np.cumsum([len(k) for k in pair_keys])[:-1]) if chosen else []
-    return Survey(
-        root, dataset, chosen, tuple(image_keys), tuple(items), np.concatenate([none, *places])[np.sort(first)]
-    )
+    first_places = np.concatenate([no_places, *places])[np.sort(first)]
+    return Survey(root, dataset, chosen, tuple(image_keys), tuple(items), first_places)
 
 
-def _keys(source: Source, positions: I64, with_label: bool) -> I64:
-    """A hash of each sample's image (and label), see `image_key`."""
-    keys = (image_key(source, int(i)) for i in positions)
-    if with_label and isinstance(source, FileSource) and (labels := source.labels) is not None:
-        keys = (hash((key, labels[int(i)])) for key, i in zip(keys, positions, strict=True))
-    elif with_label:
-        keys = (hash((key, source.has_labels)) for key in keys)
-    return np.fromiter(keys, np.int64, len(positions))
+def _pair_keys(source: Source, positions: I64, image_keys: U64) -> U64:
+    """A key of the image and the label of each sample."""
+    labels = source.labels if isinstance(source, FileSource) else None
+    keys = (key_of(key, source.has_labels if labels is None else labels[i])
+            for key, i in zip(image_keys.tolist(), positions.tolist(), strict=True))  # fmt: skip
+    return np.fromiter(keys, np.uint64, len(positions))
 
 
-class Seen(NamedTuple):
-    """What is kept of a sample after all its checks."""
+class Examined(NamedTuple):
+    """What is kept of a sample after all its checks: see `Survey`. values: stored in the label; classes: ids in it."""
 
     found: list[Finding]
     subject: Subject
     hashes: Hashes | None
     blank: bool
     label_hash: int
-    values: Any
-    classes: Any
+    values: I64
+    classes: I64
     ones: tuple[float, float] | None
 
 
-def look(got: Reading) -> Seen:
+def examine(got: Reading) -> Examined:
     """Run every check of a sample."""
     found = got.found
     for check in SAMPLE_CHECKS:
         found.extend(check(got))
     blank = any(f.code in ("blank-image", "nearly-uniform-image") for f in found)
-    label, stored = got.label, None if got.stored is None else got.stored.pixels
-    same = label is not None and stored is not None and np.may_share_memory(label, stored)
-    ids: Any = got.values if same else () if label is None else present(label)
+    image_hashes = None if got.image is None else hashes(got.image)
+    if (label := got.label) is None:
+        return Examined(found, got.subject, image_hashes, blank, 0, got.values, np.zeros(0, np.int64), None)
+    unchanged = got.stored is not None and np.may_share_memory(label, got.stored.pixels)
+    ids = got.values if unchanged else count_values(label)[0]
     ones = None
-    if label is not None and len(got.classes) == 2:
+    if len(got.classes) == 2:
         one = label == 1
         frame = np.concatenate([one[0], one[-1], one[1:-1, 0], one[1:-1, -1]])
         ones = (float(one.mean()), float(frame.mean()))
-    return Seen(
-        found, got.subject, None if got.image is None else hashes(got.image), blank,
-        0 if label is None else xxh64_of(label), got.values, ids, ones,
-    )  # fmt: skip
+    label_hash = xxh3_64_intdigest(np.ascontiguousarray(label).data)
+    return Examined(found, got.subject, image_hashes, blank, label_hash, got.values, ids, ones)
 
 
-def run(
-    survey: Survey, collect: Collector, threads: int | None, progress: Progress | None
-) -> None:
+def run(survey: Survey, collect: Collector, threads: int | None, progress: Progress | None) -> None:
     """Read and check every sample; findings go to `collect`, in the order of the samples."""
     reader = Reader()
-    results = in_order(lambda i: look(reader.read(survey.place(i))), range(len(survey)), threads)
-    for item, seen in enumerate(results):
-        for finding in seen.found:
-            collect.add(finding, seen.subject)
-        _remember(survey, item, seen)
+    results = in_order(lambda i: examine(reader.read(survey.place(i))), range(len(survey)), threads)
+    for item, sample in enumerate(results):
+        for finding in sample.found:
+            collect.add(finding, sample.subject)
+        _remember(survey, item, sample)
         if progress is not None:
             progress(item + 1, len(survey))
 
 
-def _remember(survey: Survey, item: int, seen: Seen) -> None:
-    if seen.hashes is not None:
-        survey.exact[item], survey.coarse[item], survey.fine[item] = seen.hashes
-        survey.has_image[item] = not seen.blank
-    survey.label_hash[item] = seen.label_hash
-    if len(seen.values):
-        survey.seen_values[seen.values] = True
-    if len(seen.classes):
-        known = seen.classes[seen.classes < len(survey.classes)]
-        survey.classes_in[np.ix_(survey.members[item], known)] = True
-    if seen.ones is not None and len(survey.ones):
-        survey.ones[item] = seen.ones
-
-
-def split_sizes(survey: Survey) -> Mapping[str, int]:
-    """Samples by split."""
-    return {s.name: len(s) for s in survey.splits}
+def _remember(survey: Survey, item: int, sample: Examined) -> None:
+    if sample.hashes is not None:
+        survey.exact[item], survey.coarse[item], survey.fine[item] = sample.hashes
+        survey.has_image[item] = not sample.blank
+    survey.label_hash[item] = sample.label_hash
+    survey.seen_values[sample.values] = True
+    known = sample.classes[sample.classes < len(survey.classes)]
+    survey.classes_in[np.ix_(survey.members[item], known)] = True
+    if sample.ones is not None and len(survey.ones):
+        survey.ones[item] = sample.ones

@@ -1,4 +1,4 @@
-"""check, stats: can a dataset be trusted, and what is in it?"""
+"""check and stats: the problems of a dataset, and its counts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ..checks.checking import check as check_dataset
 from ..checks.findings import Findings
 from ..checks.html import save_report
-from ..counts.stats import WEIGHTS, Comparison, Stats, compare_published, published_counts
+from ..counts.published import PublishedComparison, compare_published, published_counts
+from ..counts.stats import WEIGHTS, Stats
 from ..counts.stats import stats as count
 from ..drawing.charts import stats_plot
 from ..errors import UnknownNameError, UsageError
-from ..files import atomic_write
 from .console import out, progress, table
 from .data import FormatOption, LabelsOption, PathArgument, open_path
 
@@ -48,8 +48,7 @@ def check(
         found = check_dataset(open_path(path, labels, format), splits=split, threads=threads, progress=update)
     _print_findings(found, limit)
     if json_file is not None:
-        with atomic_write(json_file) as file:
-            file.write(json.dumps(found.to_dict(), indent=1).encode())
+        found.save(json_file)
     if html is not None:
         save_report(found, html)
         out.print(f"\nreport: {html}", markup=False)
@@ -112,7 +111,9 @@ def stats(
         stats_plot(counted.pixels[:-1], counted.classes, void=int(counted.pixels[-1]), title=title,
                    subtitle=subtitle).save(plot)  # fmt: skip
     with progress("counting") as update:
-        comparison = None if published is None else compare_published(dataset, published, progress=update)
+        comparison = None
+        if published is not None:
+            comparison = compare_published(dataset, published, threads=threads, progress=update)
     if as_json:
         out.print_json(json.dumps(_as_json(counted, comparison)))
         return
@@ -125,16 +126,13 @@ def stats(
         out.print(f"\npicture: {plot}", markup=False)
 
 
-def _as_json(counted: Stats, comparison: Comparison | None) -> dict[str, Any]:
+def _as_json(counted: Stats, comparison: PublishedComparison | None) -> dict[str, Any]:
     data = counted.to_dict() | {
         "share": counted.share.tolist(), "mean": counted.mean, "std": counted.std,
         "weights": {name: counted.weights(name).tolist() for name in WEIGHTS},
     }  # fmt: skip
     if comparison is not None:
-        data["published"] = {
-            "name": comparison.name, "source": comparison.source, "verdict": comparison.verdict,
-            "differences": [d._asdict() for d in comparison.differences],
-        }  # fmt: skip
+        data["published"] = comparison.to_dict()
     return data
 
 
@@ -162,7 +160,7 @@ def _print_stats(counted: Stats, weights: str | None) -> None:
 
 
 def _log_scale(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Lengths in 0..1 for counts: their logarithm, where the smallest of the counts still has a length."""
+    """Lengths in 0..1 for counts: their logarithms, shifted so that the smallest count has a length too."""
     logs = np.log10(np.maximum(counts, 1))
     low = np.floor(logs[counts > 0].min(initial=99)) - 0.5
     return np.where(counts > 0, (logs - low) / max(1e-9, logs.max() - low), 0.0)
@@ -198,7 +196,7 @@ def _print_images(counted: Stats) -> None:
 
 
 def _print_together(counted: Stats) -> None:
-    # A class that is nearly everywhere (background) is together with all others and tells nothing.
+    # A class that is nearly everywhere (background) occurs with all others: leave it out.
     here = [i for i in range(len(counted.classes)) if 0 < counted.images[i] < 0.9 * counted.labeled]
     pairs = [(int(counted.together[i, j]), i, j) for k, i in enumerate(here) for j in here[k + 1 :]]
     rows = table("together", "", ">images", ">of the first", ">of the second", title="\nClasses in one image")
@@ -209,7 +207,7 @@ def _print_together(counted: Stats) -> None:
     out.print(rows)
 
 
-def _print_comparison(comparison: Comparison) -> None:
+def _print_comparison(comparison: PublishedComparison) -> None:
     verdicts = {
         "equal": "All counts are as published.",
         "subset": "A subset of what was published: samples are missing, and no count is higher.",
@@ -217,7 +215,7 @@ def _print_comparison(comparison: Comparison) -> None:
     }
     out.print(f"\nPublished counts of {comparison.name} ({comparison.source})", markup=False, style="bold")
     out.print(verdicts[comparison.verdict], style="red" if comparison.verdict == "different" else "")
-    # What is missing from a subset is told by its number of samples.
+    # For a subset, the number of samples says what is missing.
     shown = [d for d in comparison.differences if comparison.verdict != "subset" or "samples" in d.what]
     if shown:
         rows = table("", ">published", ">here", ">difference")

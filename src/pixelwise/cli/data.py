@@ -16,14 +16,15 @@ import typer
 from ..arguments import check_count
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
-from ..downloads import download as download_dataset
+from ..downloads.getting import download as download_dataset
 from ..errors import DataError, UnknownNameError
 from ..formats.opening import open as open_dataset
 from ..loading.loader import Loader
 from ..transforms.color import Normalize
-from ..transforms.geometry import HorizontalFlip, RandomCrop
+from ..transforms.geometry import RandomCrop
 from ..transforms.plans import Transform
 from ..transforms.recipes import RECIPES
+from ..transforms.turns import RandomHorizontalFlip
 from ..types import Batch
 from .console import out, parse_size, progress, progress_steps, table
 
@@ -59,7 +60,7 @@ def demo(
     dataset = open_dataset(root)
     _print_info(dataset)
     out.print("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalized:\n")
-    transforms: list[Transform] = [RandomCrop(320, 480), HorizontalFlip(0.5), Normalize()]
+    transforms: list[Transform] = [RandomCrop(320, 480), RandomHorizontalFlip(), Normalize()]
     _print_run(_run(dataset["train"], transforms, batch=32, epochs=3, threads=None, output="float32"))
     picture = directory / "contact-sheet.png"
     show(dataset["val"], n=5).save(picture)
@@ -122,8 +123,8 @@ def load(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Load training batches and say how fast, and what a training would wait for."""
-    crop: list[Transform] = [] if size == "whole" else [RandomCrop(*parse_size(size))]
-    transforms = [*crop, HorizontalFlip(0.5), Normalize()]
+    crop: list[Transform] = [] if size == "whole" else [RandomCrop(parse_size(size))]
+    transforms = [*crop, RandomHorizontalFlip(), Normalize()]
     dataset = open_path(path, labels, format)
     if split is None:
         split = "train" if "train" in dataset.splits else next(iter(dataset.splits))
@@ -212,7 +213,7 @@ def show(
     if recipe is None:
         draw(chosen, n=n, seed=seed, title=f"{dataset.root.name}  ·  {chosen.name}").save(output)
     elif recipe in RECIPES:
-        show_plans(chosen, RECIPES[recipe](), n, draws=draws, seed=seed or 0, title=recipe).save(output)
+        show_plans(chosen, RECIPES[recipe](), n, draws=draws, seed=seed, title=recipe).save(output)
     else:
         raise UnknownNameError(
             f"no recipe named {recipe!r}", code="unknown-recipe", fix=f"the recipes are: {', '.join(RECIPES)}"

@@ -17,6 +17,7 @@ from ..evaluation.predicting import predict as predict_split
 from ..evaluation.scoring import Scoring
 from ..evaluation.scoring import score as score_folder
 from ..evaluation.submitting import submit as submit_folder
+from ..evaluation.tiles import Tiling
 from ..metrics.protocols import PROTOCOLS
 from .console import out, parse_size, progress
 from .data import open_path
@@ -33,10 +34,10 @@ LabelsOption = Annotated[
         "--labels", help="Folder or coding of the labels, such as SegmentationClassAug.", show_default=False
     ),
 ]
-ValuesOption = Annotated[
-    bool, typer.Option("--values", help="Files hold the dataset's stored values, not class ids 0..C-1.")
+StoredValuesOption = Annotated[
+    bool, typer.Option("--stored-values", help="Files hold the dataset's stored values, not class ids 0..C-1.")
 ]
-ThreadsOption = Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)]
+ThreadsOption = Annotated[int | None, typer.Option(help="Threads; by default one per core.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -74,25 +75,25 @@ def score(
     output: Annotated[Path, typer.Option("-o", "--output", help="The picture of the worst images.")] = Path(
         "worst.png"
     ),
-    values: ValuesOption = False,
+    stored_values: StoredValuesOption = False,
     labels: LabelsOption = None,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score predictions by a named protocol: all images, each once, at full size, or none at all.
 
-    Exit 1 where a prediction is missing, of another size, out of range or unreadable, or where one is of no sample.
+    Exit 1 if a prediction is missing, of another size, out of range or unreadable, or has the name of no sample.
     """
     if worst is not None and worst < 1:
         raise UsageError(f"--worst must be at least 1, got {worst}")
     chosen = _split(dataset, split, labels)
-    stored: Any = "values" if values else "ids"
 
     def scored(folder: Path) -> Scoring:
         with progress("scoring") as update:
             return score_folder(
-                folder, chosen, protocol, stored=stored, boundary=boundary, threads=threads, progress=update
-            )
+                folder, chosen, protocol, stored_values=stored_values, boundary=boundary, threads=threads,
+                progress=update,
+            )  # fmt: skip
 
     try:
         result = scored(predictions)
@@ -129,13 +130,13 @@ def score(
 def _model(name: str) -> Any:
     module, _, attribute = name.partition(":")
     if not module or not attribute:
-        raise UsageError(f"a model is MODULE:NAME, got {name!r}")
+        raise UsageError(f"the model must be MODULE:NAME, got {name!r}")
     sys.path.insert(0, os.getcwd())
     try:
         made = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise UsageError(
-            f"cannot import {name}: {error}", code="bad-model", fix="run where it can be imported"
+            f"cannot import {name}: {error}", code="bad-model", fix="run in a folder from which it can be imported"
         ) from None
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(made, torch.nn.Module):
@@ -166,7 +167,7 @@ def predict(
     scale: Annotated[list[float] | None, typer.Option(help="Predict at this size; repeat for more.")] = None,
     divisor: Annotated[int, typer.Option(help="Pad whole images to multiples of this.")] = 1,
     normalize: Annotated[bool, typer.Option(help="Normalize by ImageNet's mean and deviation.")] = True,
-    batch: Annotated[int, typer.Option(help="Tiles a batch.")] = 8,
+    batch: Annotated[int, typer.Option(help="Tiles per batch.")] = 8,
     threads: ThreadsOption = None,
 ) -> None:
     """Predict all images of a split into label PNGs. Stopped and run again, it continues."""
@@ -175,17 +176,16 @@ def predict(
     chosen = _split(dataset, split, None)
     kind: Any = blend
     started = perf_counter()
+    tiling = Tiling(
+        None if window is None else parse_size(window), overlap, kind,
+        flips=("horizontal",) if flip else (), scales=scale or (1.0,), divisor=divisor,
+    )  # fmt: skip
     with progress("predicting") as update:
         done = predict_split(
-            _model(model), chosen, out=output, window=None if window is None else parse_size(window), overlap=overlap,
-            blend=kind, flips=("horizontal",) if flip else (), scales=tuple(scale or (1.0,)), divisor=divisor,
-            normalize=Normalize() if normalize else None, batch_size=batch, tag=model, threads=threads, progress=update,
+            _model(model), chosen, output, tiling=tiling, normalize=Normalize() if normalize else None,
+            batch_size=batch, tag=model, threads=threads, progress=update,
         )  # fmt: skip
-    again = f", {len(done.replaced)} of them damaged before" if done.replaced else ""
-    out.print(
-        f"{output}: {done.predicted} images predicted{again}, {done.kept} kept ({perf_counter() - started:.1f} s)",
-        markup=False,
-    )
+    out.print(f"{done} ({perf_counter() - started:.1f} s)", markup=False)
 
 
 def submit(
@@ -202,18 +202,17 @@ def submit(
     competition: Annotated[
         str, typer.Option(help="Of VOC2012: comp5 (its own data only) or comp6.")
     ] = "comp6",
-    values: ValuesOption = False,
+    stored_values: StoredValuesOption = False,
     threads: ThreadsOption = None,
 ) -> None:
     """Make the archive for an official server: complete, right sizes and ids, read back and compared."""
     chosen = _split(dataset, split, None)
-    stored: Any = "values" if values else "ids"
     kind: Any = competition
     try:
         with progress("packing predictions") as update:
             made = submit_folder(
-                predictions, chosen, output, benchmark=benchmark, competition=kind, stored=stored, threads=threads,
-                progress=update,
+                predictions, chosen, output, benchmark=benchmark, competition=kind, stored_values=stored_values,
+                threads=threads, progress=update,
             )  # fmt: skip
     except ScoreError as error:
         raise _listed(error) from None

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import simplejpeg
+from numpy.typing import NDArray
 
-from ..errors import FileError, UsageError
-from ..types import U8, Finding
-from .header import Header, check_size, corrupt, exif_orientation, truncated, warn
+from ..errors import FileError
+from ..types import U8, Range
+from .encoded import EncodedFile
+from .header import Header, exif_orientation
+from .pillow import pillow_rgb
 
 MAX_SCANS: Final = 500
 """Most scans of a progressive file; each costs a pass over all blocks. libjpeg-turbo's fuzzers draw the same
@@ -25,89 +27,90 @@ _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length: TEM,
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _EOI = b"\xff\xd9"
 
-More = Callable[[int, int], bytes]
-"""`more(offset, size)`: bytes of the file from `offset` on, fewer than `size` only at its end."""
 
+class JpegFile(EncodedFile):
+    """JPEG with 8 bits per sample: gray, YCbCr, RGB, CMYK; baseline or progressive."""
 
-def parse(
-    data: bytes, where: object, notes: list[Finding] | None = None, more: More | None = None
-) -> tuple[Header, int]:
-    """The header, and the frame's SOF marker. `data` is the file, or its beginning where `more` gives the
-    rest.
-    """
-    base, at, orientation = 0, 2, None
-    while True:
-        if at - base + 20 > len(data) and more is not None:
-            base, data = at, more(at, 2048)
-        i = at - base
-        if i + 4 > len(data):
-            raise truncated(f"the file ends at byte {base + len(data)}, before the image's size", where)
-        if data[i] != 0xFF:
-            raise corrupt(f"byte {at} is {data[i]:#04x}, expected a marker (0xff)", where)
-        marker = data[i + 1]
-        if marker == 0xFF or marker in _ALONE:
-            at += 1 if marker == 0xFF else 2
-            continue
-        if marker == 0xD9:
-            raise truncated("the file holds no image: its end follows its beginning", where)
-        length = data[i + 2] << 8 | data[i + 3]
-        if length < 2 or marker == 0xDA:
-            raise corrupt(f"marker 0x{marker:02x} at byte {at} is out of place or has length {length}", where)
-        if marker in _SOF:
-            return _frame(data, i, length, orientation, where), marker
-        if marker == 0xE1 and data[i + 4 : i + 10] == b"Exif\0\0":
-            if i + 2 + length > len(data) and more is not None:
-                base, data, i = at, more(at, 2 + length), 0
-            orientation = exif_orientation(data[i + 10 : i + 2 + length], where, notes)
-        at += 2 + length
+    kind = "jpeg"
+    signature = re.compile(rb"\xff\xd8(\xff|\Z)")
+    extensions = (".jpg", ".jpeg", ".jpe", ".jfif")
+    common = True
+    lossy = True
+    _frame_marker: int
+    """The SOF marker; known once the header is."""
 
+    def _read_header(self) -> Header:
+        """The header from the segments before the first frame's SOF marker, and of that."""
+        data, base, at, orientation = self.data, 0, 2, None  # data begins at byte `base` of the file
+        while True:
+            if at - base + 20 > len(data):
+                base, data = at, self.fetch(at, 2048)
+            i = at - base
+            if i + 4 > len(data):
+                raise self.truncated(f"the file ends at byte {base + len(data)}, before the image's size")
+            if data[i] != 0xFF:
+                raise self.corrupt(f"byte {at} is {data[i]:#04x}, expected a marker (0xff)")
+            marker = data[i + 1]
+            if marker == 0xFF or marker in _ALONE:
+                at += 1 if marker == 0xFF else 2
+                continue
+            if marker == 0xD9:
+                raise self.truncated("the file holds no image: its end marker follows its start marker")
+            length = data[i + 2] << 8 | data[i + 3]
+            if length < 2 or marker == 0xDA:
+                raise self.corrupt(f"marker 0x{marker:02x} at byte {at} is out of place or has length {length}")
+            if marker in _SOF:
+                break
+            if marker == 0xE1 and data[i + 4 : i + 10] == b"Exif\0\0":
+                if i + 2 + length > len(data):
+                    base, data, i = at, self.fetch(at, 2 + length), 0
+                orientation = self.orientation(exif_orientation(data[i + 10 : i + 2 + length]))
+            at += 2 + length
+        if i + 10 > len(data):
+            raise self.truncated("the file ends inside its header")
+        bits, height, width, channels = struct.unpack_from(">BHHB", data, i + 4)
+        if length != 8 + 3 * channels or channels not in (1, 3, 4):
+            raise self.corrupt(f"the frame header has {channels} channels and length {length}")
+        self._frame_marker = marker
+        return Header(self.kind, height, width, channels, bits, orientation)
 
-def _frame(data: bytes, i: int, length: int, orientation: int | None, where: object) -> Header:
-    if i + 10 > len(data):
-        raise truncated("the file ends inside its header", where)
-    bits, height, width, channels = struct.unpack_from(">BHHB", data, i + 4)
-    if length != 8 + 3 * channels or channels not in (1, 3, 4):
-        raise corrupt(f"the frame header has {channels} channels and length {length}", where)
-    return Header("jpeg", height, width, channels, bits, orientation)
+    def image(self, value_range: Range | None = None, bands: tuple[int, int, int] | None = None) -> U8:
+        """(H, W, 3) uint8 RGB of the first image; gray is repeated, CMYK converted by libjpeg-turbo.
 
+        `value_range` and `bands` have no effect. FileError `truncated`, `corrupt`, `too-large`, `too-large-side`,
+        `unsupported-format`.
+        """
+        data, header = self.data, self.header
+        self.check_size(header.height, header.width)
+        if header.bits != 8:
+            raise self.unsupported(f"{header.bits} bits per sample; only 8-bit JPEG is read", "convert it to PNG")
+        if self._frame_marker in _PROGRESSIVE and data.count(b"\xff\xda") > MAX_SCANS:
+            raise FileError(f"more than {MAX_SCANS} scans: a decompression bomb", code="too-large", where=self.where)
+        try:
+            return simplejpeg.decode_jpeg(data, "RGB", strict=True)  # type: ignore[no-any-return]
+        except ValueError as error:
+            reason = str(error)
+        # The end marker of an EXIF thumbnail comes before the last scan.
+        has_end = data.rfind(_EOI) > data.rfind(b"\xff\xda")
+        if "subsampling" in reason:  # 4:1:0 and the like, which simplejpeg does not know
+            # Pillow refuses a file that ends early, but does not pass on libjpeg's other warnings.
+            if not has_end:
+                raise self.truncated(f"the file ends at byte {len(data)} without an end marker")
+            return pillow_rgb(self, "JPEG")
+        if has_end and "Premature end of JPEG file" not in reason:
+            raise self.corrupt(f"damaged: {reason}")
+        return self._without_end()
 
-def decode(data: bytes, where: object, notes: list[Finding] | None = None, max_pixels: int | None = None) -> U8:
-    """(H, W, 3) uint8 RGB of the first image in `data`; gray is repeated, CMYK converted by libjpeg-turbo."""
-    header, sof = parse(data, where, notes)
-    check_size(header.height, header.width, where, max_pixels)
-    if header.bits != 8:
-        raise FileError(
-            f"{header.bits} bits a sample; only 8-bit JPEG is read", code="unsupported-format", where=where,
-            fix="convert it to PNG",
-        )  # fmt: skip
-    if sof in _PROGRESSIVE and data.count(b"\xff\xda") > MAX_SCANS:
-        raise FileError(f"more than {MAX_SCANS} scans: a decompression bomb", code="too-large", where=where)
-    try:
-        return simplejpeg.decode_jpeg(data, "RGB", strict=True)  # type: ignore[no-any-return]
-    except ValueError as error:
-        reason = str(error)
-    if "subsampling" in reason:
-        return _odd_sampling(data, header, where)
-    if _has_end(data) and "Premature end of JPEG file" not in reason:
-        raise corrupt(f"damaged: {reason}", where)
-    return _without_end(data, where, notes)
-
-
-def _has_end(data: bytes) -> bool:
-    """Whether an end marker follows the last scan; the one of an EXIF thumbnail lies before it."""
-    return data.rfind(_EOI) > data.rfind(b"\xff\xda")
-
-
-def _without_end(data: bytes, where: object, notes: list[Finding] | None) -> U8:
-    """The pixels of a file without its end marker, if that is all that is missing."""
-    try:
-        pixels = simplejpeg.decode_jpeg(data + _EOI, "RGB", strict=True)
-    except ValueError:
-        pixels = None
-    if pixels is None or not _all_scans(data):
-        raise truncated(f"the file ends at byte {len(data)}, before its last pixels", where)
-    warn(notes, "missing-eoi", where, "the end marker is missing; all pixels are there")
-    return pixels  # type: ignore[no-any-return]
+    def _without_end(self) -> U8:
+        """The pixels of a file without its end marker, if nothing else is missing."""
+        try:
+            pixels = simplejpeg.decode_jpeg(self.data + _EOI, "RGB", strict=True)
+        except ValueError:
+            pixels = None
+        if pixels is None or not _all_scans(self.data):
+            raise self.truncated(f"the file ends at byte {len(self.data)}, before its last pixels")
+        self.warn("missing-eoi", "the end marker is missing; all pixels are there")
+        return pixels  # type: ignore[no-any-return]
 
 
 def _all_scans(data: bytes) -> bool:
@@ -115,42 +118,17 @@ def _all_scans(data: bytes) -> bool:
 
     A file cut between two scans decodes without a warning: blurred, or without its colors.
     """
-    left: dict[int, NDArrayBits] = {}
+    missing: dict[int, NDArray[Any]] = {}  # component -> (64,) int8: bits that each coefficient still lacks
     for found in _MARKER.finditer(data, 2):
         i, marker = found.start(), data[found.start() + 1]
         if marker in _SOF and i + 10 <= len(data):
-            left = {data[i + 10 + 3 * k]: np.full(64, 99, np.int8) for k in range(data[i + 9])}
-        elif marker == 0xDA and left and i + 5 <= len(data):
+            missing = {data[i + 10 + 3 * k]: np.full(64, 99, np.int8) for k in range(data[i + 9])}
+        elif marker == 0xDA and missing and i + 5 <= len(data):
             n = data[i + 4]
             if i + 8 + 2 * n > len(data):
                 return False
             start, end, approximation = data[i + 5 + 2 * n : i + 8 + 2 * n]
             for k in range(n):
-                if (bits := left.get(data[i + 5 + 2 * k])) is not None:
+                if (bits := missing.get(data[i + 5 + 2 * k])) is not None:
                     bits[start : end + 1] = approximation & 15
-    return bool(left) and all(not bits.any() for bits in left.values())
-
-
-NDArrayBits = np.ndarray[tuple[int], np.dtype[np.int8]]
-
-
-def _odd_sampling(data: bytes, header: Header, where: object) -> U8:
-    """Chroma sampling that libjpeg-turbo's simple interface does not know (4:1:0 and the like): by Pillow.
-
-    Pillow refuses a file that ends early, but does not hear libjpeg's other warnings.
-    """
-    from .rare import pillow_rgb
-
-    if not _has_end(data):
-        raise truncated(f"the file ends at byte {len(data)} without an end marker", where)
-    return pillow_rgb(data, "JPEG", header, where)
-
-
-def encode(image: U8, quality: int = 90, subsampling: str = "420") -> bytes:
-    """JPEG bytes of an (H, W, 3) RGB or (H, W) gray uint8 image."""
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-        raise UsageError(f"a JPEG is made of (H, W, 3) or (H, W) uint8, got {image.shape} {image.dtype}")
-    pixels = np.ascontiguousarray(image)
-    if pixels.ndim == 2:
-        return bytes(simplejpeg.encode_jpeg(pixels[:, :, None], quality, "GRAY", "Gray"))
-    return bytes(simplejpeg.encode_jpeg(pixels, quality, "RGB", subsampling))
+    return bool(missing) and all(not bits.any() for bits in missing.values())

@@ -1,14 +1,14 @@
 """PNG, strict: every checksum right and every row there, or refused; samples exactly as stored.
 
-Structure and filters after the PNG specification, third edition (W3C, 2025). Unlike libpng and Pillow this
+Structure and filters follow the PNG specification, third edition (W3C, 2025). Unlike libpng and Pillow this
 reader never fills missing rows, checks the Adler-32 of the pixel stream, and refuses damaged ancillary chunks
 too: a file with a wrong checksum was changed after it was written.
 """
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -18,8 +18,10 @@ from zlib_ng import zlib_ng
 
 from .. import kernels
 from ..errors import FileError, UsageError
-from ..types import U8, Finding
-from .header import Header, check_size, corrupt, exif_orientation, truncated, warn
+from ..types import U8, Range
+from . import rgb
+from .encoded import EncodedFile
+from .header import Header, exif_orientation
 from .stored import Stored
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -34,9 +36,9 @@ _MOST_INFLATION = 1032
 
 @dataclass(slots=True)
 class _Chunks:
-    height: int
-    width: int
-    bits: int
+    """What the chunks hold. pixels: the bodies of the IDAT chunks, which together are the pixel stream."""
+
+    header: Header
     color: int
     interlaced: bool
     palette: bytes | None = None
@@ -44,222 +46,229 @@ class _Chunks:
     pixels: list[memoryview] = field(default_factory=list)
 
 
-def parse_ihdr(data: bytes, where: object) -> tuple[Header, int, bool]:
-    """Header, color type and interlacing from the first 33 bytes. The orientation is not known here."""
-    if len(data) < 33:
-        raise truncated(f"the file ends at byte {len(data)}, inside its header", where)
-    length, kind, width, height, bits, color, method, filters, interlace, crc = struct.unpack_from(
-        ">I4sIIBBBBBI", data, 8
-    )
-    if kind == b"CgBI":
-        raise FileError(
-            "an iPhone PNG (CgBI), not a standard one", code="unsupported-format", where=where,
-            fix="convert it back with: pngcrush -revert-iphone-optimizations",
+class PngFile(EncodedFile):
+    """PNG of every color type and depth, interlaced or not; of an animation the default image."""
+
+    kind = "png"
+    signature = re.compile(re.escape(SIGNATURE))
+    extensions = (".png", ".apng")
+    common = True
+
+    def _read_header(self) -> Header:
+        """The header with the orientation of an eXIf chunk before the pixels."""
+        header = self._read_ihdr().header
+        data, base, at = self.data, 0, 33  # data begins at byte `base` of the file
+        while True:
+            if at - base + 8 > len(data):
+                base, data = at, self.fetch(at, 2048)
+                if len(data) < 8:
+                    return header  # decoding will report that the pixels are missing
+            length, kind = struct.unpack_from(">I4s", data, at - base)
+            if kind in (b"IDAT", b"IEND"):
+                return header
+            if kind == b"eXIf":
+                block = self.fetch(at + 8, min(length, 1 << 20))
+                return replace(header, orientation=self.orientation(exif_orientation(block)))
+            at += 12 + length
+
+    def _read_ihdr(self) -> _Chunks:
+        """The IHDR chunk, in the first 33 bytes. The orientation is not known yet."""
+        data = self.data
+        if len(data) < 33:
+            raise self.truncated(f"the file ends at byte {len(data)}, inside its header")
+        length, kind, width, height, bits, color, method, filters, interlace, crc = struct.unpack_from(
+            ">I4sIIBBBBBI", data, 8
+        )
+        if kind == b"CgBI":
+            fix = "convert it back with: pngcrush -revert-iphone-optimizations"
+            raise self.unsupported("an iPhone PNG (CgBI), not a standard one", fix)
+        if kind != b"IHDR" or length != 13:
+            raise self.corrupt(f"the first chunk is {_name(kind)} of {length} bytes, expected IHDR of 13")
+        if zlib_ng.crc32(data[12:29]) != crc:
+            raise self._bad_crc("IHDR at byte 8")
+        if bits not in _BITS.get(color, ()) or method or filters or interlace > 1:
+            raise self.corrupt(
+                f"the header declares color type {color}, {bits} bits, compression {method}, filter {filters}, "
+                f"interlace {interlace}, which no PNG has"
+            )
+        if not 0 < width < 1 << 31 or not 0 < height < 1 << 31:
+            raise self.corrupt(f"the header declares {height} x {width} pixels")
+        return _Chunks(Header(self.kind, height, width, _CHANNELS[color], bits), color, interlace == 1)
+
+    def image(self, value_range: Range | None = None, bands: tuple[int, int, int] | None = None) -> U8:
+        """(H, W, 3) uint8 RGB. 16 bits are scaled by `value_range`, default by the full range, as the standard says.
+
+        `bands` has no effect. FileError and notes as `stored`, and the note `alpha-dropped`.
+        """
+        stored = self.stored()
+        pixels: NDArray[Any] = stored.pixels
+        if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+            if self.notes is not None and int(pixels[..., -1].min()) < (1 << stored.bits) - 1:
+                self.warn("alpha-dropped", "some pixels are transparent; their colors are used")
+            pixels = np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
+        elif stored.transparent:
+            self.warn("alpha-dropped", "a tRNS chunk makes some pixels transparent; their colors are used")
+        if pixels.dtype == np.uint16:
+            pixels = rgb.scale(pixels, value_range or (0, 65_535), self)
+        if pixels.ndim == 3:
+            return pixels
+        palette = rgb.gray_palette(min(stored.bits, 8)) if stored.palette is None else stored.palette
+        return rgb.look_up(pixels, palette, self)
+
+    def stored(self) -> Stored:
+        """The samples exactly as stored.
+
+        FileError `truncated`, `crc`, `corrupt`, `too-large`, `too-large-side`, `unsupported-format`. Notes
+        `missing-iend`, `extra-data`, `trailing-data`, `chunk-order`, `animated`, `exif-orientation`,
+        `exif-invalid`.
+        """
+        found = self._read_chunks()
+        header = self._header = found.header
+        if found.interlaced:
+            pixels = self._interlaced(found)
+        else:
+            raw = self._inflate(found, header.height * (1 + _row_bytes(header, header.width)))
+            pixels = self._rows(raw, header, header.height, header.width)
+        palette = None
+        if found.color == _PALETTE and found.palette is not None:
+            palette = np.frombuffer(found.palette, np.uint8).reshape(-1, 3)
+        return Stored(self.kind, pixels, palette, header.bits, found.transparent)
+
+    def _read_chunks(self) -> _Chunks:
+        """All chunks of the file, each with its checksum checked."""
+        found = self._read_ihdr()
+        self.check_size(found.header.height, found.header.width)
+        view, end, at, last = memoryview(self.data), len(self.data), 33, b"IHDR"
+        while last != b"IEND":
+            if at == end:
+                if not found.pixels:
+                    raise self.truncated("the file ends before its pixels")
+                self.warn("missing-iend", "the end chunk is missing; all pixels are there")
+                break
+            if at + 12 > end:
+                raise self.truncated(f"the file ends at byte {end}, inside a chunk")
+            length, kind = struct.unpack_from(">I4s", view, at)
+            stop = at + 12 + length
+            if stop > end:
+                what = f"chunk {_name(kind)} at byte {at} declares {length} bytes, {end - at - 12} are there"
+                raise self.truncated(what)
+            if zlib_ng.crc32(view[at + 4 : stop - 4]) != int.from_bytes(view[stop - 4 : stop], "big"):
+                raise self._bad_crc(f"{_name(kind)} at byte {at}")
+            if kind == b"IDAT":
+                if found.pixels and last != b"IDAT":
+                    self.warn("chunk-order", f"a {_name(last)} chunk comes between the pixel chunks")
+                found.pixels.append(view[at + 8 : stop - 4])
+            elif kind != b"IEND":
+                self._take(found, kind, view[at + 8 : stop - 4])
+            at, last = stop, kind
+        if at < end:
+            self.warn("trailing-data", f"{end - at} bytes follow the image's end; they are ignored")
+        if not found.pixels:
+            raise self.truncated("the file holds no pixels (no IDAT chunk)")
+        if found.color == _PALETTE and found.palette is None:
+            raise self.corrupt("a palette image without a palette (no PLTE chunk)")
+        return found
+
+    def _take(self, found: _Chunks, kind: bytes, body: memoryview) -> None:
+        """Add a chunk other than IDAT and IEND."""
+        if kind == b"PLTE":
+            if found.palette is not None or found.pixels:
+                raise self.corrupt("a PLTE chunk after the first one, or after the pixels")
+            if len(body) % 3 or not 0 < len(body) <= 768:
+                raise self.corrupt(f"the palette has {len(body)} bytes, expected 3 to 768 in threes")
+            found.palette = bytes(body)
+        elif kind == b"tRNS":
+            found.transparent = found.color != _PALETTE or min(body, default=255) < 255
+        elif kind == b"eXIf":
+            orientation = self.orientation(exif_orientation(body))
+            if not found.pixels:  # as in _read_header
+                found.header = replace(found.header, orientation=orientation)
+        elif kind == b"acTL":
+            self.warn("animated", "an animation; its default image is used")
+        elif not kind.isalpha() or not kind.isascii() or not kind[0] & 32:
+            raise self.corrupt(f"unknown critical chunk {_name(kind)}")
+
+    def _inflate(self, found: _Chunks, expected: int) -> U8:
+        """The filtered rows, `expected` bytes. At most one byte more is inflated, whatever the stream holds."""
+        stream: Any = found.pixels[0] if len(found.pixels) == 1 else b"".join(found.pixels)
+        if expected > _MOST_INFLATION * len(stream) + 64:
+            raise self.truncated(f"{len(stream)} compressed bytes cannot hold {_size(found)}")
+        inflater = zlib_ng.decompressobj()
+        try:
+            # One byte more than expected: a buffer that is exactly full is grown once more to look for the end.
+            raw = inflater.decompress(stream, expected + 1)
+        except zlib_ng.error as error:  # type: ignore[misc]  # the stubs call it an instance
+            if "data check" in str(error):
+                raise self._bad_crc("the pixel stream (Adler-32)") from None
+            raise self.corrupt(f"the pixel stream is damaged: {error}") from None
+        if len(raw) > expected or (len(raw) == expected and inflater.unconsumed_tail):
+            self.warn("extra-data", f"the stream holds more than {_size(found)}; the rest is ignored")
+        elif len(raw) < expected:
+            raise self.truncated(f"the stream holds {len(raw)} of the {expected} bytes of {_size(found)}")
+        elif not inflater.eof:
+            raise self.truncated("the pixel stream ends before its checksum")
+        return np.frombuffer(raw, np.uint8, expected)
+
+    def _interlaced(self, found: _Chunks) -> NDArray[Any]:
+        """The seven passes of Adam7, each stored like an image of its own, in their places."""
+        header = found.header
+        parts = [
+            (np.s_[y::dy, x::dx], len(range(y, header.height, dy)), len(range(x, header.width, dx)))
+            for y, x, dy, dx in _ADAM7
+        ]
+        parts = [(place, height, width) for place, height, width in parts if height and width]
+        ends = np.cumsum([height * (1 + _row_bytes(header, width)) for _, height, width in parts]).tolist()
+        raw = self._inflate(found, ends[-1])
+        shape = (header.height, header.width, header.channels)[: 2 + (header.channels > 1)]
+        out = np.empty(shape, np.uint16 if header.bits == 16 else np.uint8)
+        for (place, height, width), start, end in zip(parts, [0, *ends], ends, strict=False):
+            out[place] = self._rows(raw[start:end], header, height, width)
+        return out
+
+    def _rows(self, raw: U8, header: Header, height: int, width: int) -> NDArray[Any]:
+        """Filtered rows, a filter type before each, to (height, width) or (height, width, channels) samples."""
+        bits, channels, row = header.bits, header.channels, len(raw) // height - 1
+        plain = np.empty((height, row), np.uint8)
+        bad = kernels.png.unfilter(raw, max(1, bits * channels // 8), np.zeros(row, np.uint8), plain)
+        if bad >= 0:
+            raise self.corrupt(f"row {bad} has a filter type that does not exist")
+        if bits < 8:
+            pixels = np.empty((height, width), np.uint8)
+            kernels.png.unpack(plain, bits, pixels)
+            return pixels
+        shape = (height, width) if channels == 1 else (height, width, channels)
+        if bits == 8:
+            return plain.reshape(shape)
+        wide = plain.view(">u2").reshape(shape)
+        return wide.byteswap(inplace=True).view(np.uint16) if np.little_endian else wide.view(np.uint16)
+
+    def _bad_crc(self, what: str) -> FileError:
+        return FileError(
+            f"the checksum of {what} is wrong: the file is damaged", code="crc", where=self.where,
+            fix="copy or download it again",
         )  # fmt: skip
-    if kind != b"IHDR" or length != 13:
-        raise corrupt(f"the first chunk is {_name(kind)} of {length} bytes, expected IHDR of 13", where)
-    if zlib_ng.crc32(data[12:29]) != crc:
-        raise _bad_crc("IHDR", 8, where)
-    if bits not in _BITS.get(color, ()) or method or filters or interlace > 1:
-        raise corrupt(
-            f"the header says color type {color}, {bits} bits, compression {method}, filter {filters}, "
-            f"interlace {interlace}, which no PNG has", where
-        )  # fmt: skip
-    if not 0 < width < 1 << 31 or not 0 < height < 1 << 31:
-        raise corrupt(f"the header says {height} x {width} pixels", where)
-    return Header("png", height, width, _CHANNELS[color], bits), color, interlace == 1
 
 
-def header(
-    data: bytes,
-    where: object,
-    notes: list[Finding] | None = None,
-    more: Callable[[int, int], bytes] | None = None,
-) -> Header:
-    """The header with the orientation of an eXIf chunk before the pixels. `more` as in `jpeg.parse`."""
-    found, _, _ = parse_ihdr(data, where)
-    base, at = 0, 33
-    while True:
-        if at - base + 8 > len(data) and more is not None:
-            base, data = at, more(at, 2048)
-        i = at - base
-        if i + 8 > len(data):
-            return found  # decoding will say that the pixels are missing
-        length, kind = struct.unpack_from(">I4s", data, i)
-        if kind in (b"IDAT", b"IEND"):
-            return found
-        if kind == b"eXIf":
-            block = data[i + 8 : i + 8 + length] if more is None else more(at + 8, length)
-            return replace(found, orientation=exif_orientation(block, where, notes))
-        at += 12 + length
+def _row_bytes(header: Header, width: int) -> int:
+    return (width * header.bits * header.channels + 7) // 8
 
 
-def _chunks(data: bytes, where: object, notes: list[Finding] | None, max_pixels: int | None) -> _Chunks:
-    """All chunks of the file, each with its checksum checked."""
-    header, color, interlaced = parse_ihdr(data, where)
-    check_size(header.height, header.width, where, max_pixels)
-    found = _Chunks(header.height, header.width, header.bits, color, interlaced)
-    view, end, at, last = memoryview(data), len(data), 33, b"IHDR"
-    while last != b"IEND":
-        if at == end:
-            if not found.pixels:
-                raise truncated("the file ends before its pixels", where)
-            warn(notes, "missing-iend", where, "the end chunk is missing; all pixels are there")
-            break
-        if at + 12 > end:
-            raise truncated(f"the file ends at byte {end}, inside a chunk", where)
-        length, kind = struct.unpack_from(">I4s", data, at)
-        stop = at + 12 + length
-        if stop > end:
-            raise truncated(f"chunk {_name(kind)} at byte {at} says {length} bytes, {end - at - 12} are there", where)
-        if zlib_ng.crc32(view[at + 4 : stop - 4]) != int.from_bytes(view[stop - 4 : stop], "big"):
-            raise _bad_crc(_name(kind), at, where)
-        _chunk(found, kind, view[at + 8 : stop - 4], last, where, notes)
-        at, last = stop, kind
-    if at < end:
-        warn(notes, "trailing-data", where, f"{end - at} bytes follow the image's end; they are ignored")
-    if not found.pixels:
-        raise truncated("the file holds no pixels (no IDAT chunk)", where)
-    if color == _PALETTE and found.palette is None:
-        raise corrupt("a palette image without a palette (no PLTE chunk)", where)
-    return found
-
-
-def _chunk(
-    found: _Chunks, kind: bytes, body: memoryview, last: bytes, where: object, notes: list[Finding] | None
-) -> None:
-    """Takes in one chunk whose checksum is right."""
-    if kind == b"IDAT":
-        if found.pixels and last != b"IDAT":
-            warn(notes, "chunk-order", where, f"a {_name(last)} chunk lies between the pixel chunks")
-        found.pixels.append(body)
-    elif kind == b"PLTE":
-        if found.palette is not None or found.pixels:
-            raise corrupt("a PLTE chunk after the first one, or after the pixels", where)
-        if len(body) % 3 or not 0 < len(body) <= 768:
-            raise corrupt(f"the palette has {len(body)} bytes, expected 3 to 768 in threes", where)
-        found.palette = bytes(body)
-    elif kind == b"tRNS":
-        found.transparent = found.color != _PALETTE or min(body, default=255) < 255
-    elif kind == b"eXIf":
-        exif_orientation(body, where, notes)
-    elif kind == b"acTL":
-        warn(notes, "animated", where, "an animation; its default image is used")
-    elif not kind.isalpha() or not kind.isascii() or (not kind[0] & 32 and kind != b"IEND"):
-        raise corrupt(f"unknown critical chunk {_name(kind)}", where)
-
-
-def read(data: bytes, where: object, notes: list[Finding] | None = None, max_pixels: int | None = None) -> Stored:
-    """The samples of a PNG exactly as stored; of an animation the default image.
-
-    FileError `truncated`, `crc`, `corrupt`, `too-large`, `too-large-side`, `unsupported-format`. Notes
-    `missing-iend`, `extra-data`, `trailing-data`, `chunk-order`, `animated`, `exif-orientation`,
-    `exif-invalid`.
-    """
-    found = _chunks(data, where, notes, max_pixels)
-    channels = _CHANNELS[found.color]
-    sizes = _pass_sizes(found, channels)
-    raw = _inflate(found, sum(h * (1 + n) for h, _, n in sizes), where, notes)
-    if found.interlaced:
-        pixels = _interlaced(found, channels, sizes, raw, where)
-    else:
-        pixels = _rows(raw, found.height, found.width, sizes[0][2], found.bits, channels, where)
-    palette = None
-    if found.color == _PALETTE and found.palette is not None:
-        palette = np.frombuffer(found.palette, np.uint8).reshape(-1, 3)
-    return Stored("png", pixels, palette, found.bits, found.transparent)
-
-
-def _pass_sizes(found: _Chunks, channels: int) -> list[tuple[int, int, int]]:
-    """(rows, columns, bytes a row) of each interlace pass, (0, 0, 0) for an empty one; one if not interlaced."""
-    depth = found.bits * channels
-    if not found.interlaced:
-        return [(found.height, found.width, (found.width * depth + 7) // 8)]
-    out = []
-    for y, x, dy, dx in _ADAM7:
-        h, w = -((y - found.height) // dy), -((x - found.width) // dx)
-        out.append((h, w, (w * depth + 7) // 8) if h > 0 and w > 0 else (0, 0, 0))
-    return out
-
-
-def _inflate(found: _Chunks, expected: int, where: object, notes: list[Finding] | None) -> NDArray[np.uint8]:
-    """The filtered rows, `expected` bytes; never more than one byte over, whatever the stream holds."""
-    stream: Any = found.pixels[0] if len(found.pixels) == 1 else b"".join(found.pixels)
-    short = f"{found.height} x {found.width} pixels"
-    if expected > _MOST_INFLATION * len(stream) + 64:
-        raise truncated(f"{len(stream)} compressed bytes cannot hold {short}", where)
-    inflater = zlib_ng.decompressobj()
-    try:
-        # One byte more than expected: a buffer that is exactly full is grown once more to look for the end.
-        raw = inflater.decompress(stream, expected + 1)
-    except zlib_ng.error as error:  # type: ignore[misc]  # the stubs call it an instance
-        if "data check" in str(error):
-            raise _bad_crc("pixel stream (Adler-32)", None, where) from None
-        raise corrupt(f"the pixel stream is damaged: {error}", where) from None
-    if len(raw) > expected or (len(raw) == expected and inflater.unconsumed_tail):
-        warn(notes, "extra-data", where, f"the stream holds more than {short}; the rest is ignored")
-    elif len(raw) < expected:
-        raise truncated(f"the stream holds {len(raw)} of the {expected} bytes of {short}", where)
-    elif not inflater.eof:
-        raise truncated("the pixel stream ends before its checksum", where)
-    return np.frombuffer(raw, np.uint8)
-
-
-def _rows(
-    raw: NDArray[np.uint8], height: int, width: int, row: int, bits: int, channels: int, where: object
-) -> NDArray[Any]:
-    """Filtered rows to (height, width) or (height, width, channels) samples."""
-    plain = np.empty((height, row), np.uint8)
-    bad = kernels.png.unfilter(raw, max(1, bits * channels // 8), np.zeros(row, np.uint8), plain)
-    if bad >= 0:
-        raise corrupt(f"row {bad} has a filter type that does not exist", where)
-    if bits < 8:
-        pixels = np.empty((height, width), np.uint8)
-        kernels.png.unpack(plain, bits, pixels)
-        return pixels
-    shape = (height, width) if channels == 1 else (height, width, channels)
-    if bits == 8:
-        return plain.reshape(shape)
-    wide = plain.view(">u2").reshape(shape)
-    return wide.byteswap(inplace=True).view(np.uint16) if np.little_endian else wide.view(np.uint16)
-
-
-def _interlaced(
-    found: _Chunks, channels: int, sizes: list[tuple[int, int, int]], raw: NDArray[np.uint8], where: object
-) -> NDArray[Any]:
-    dtype = np.uint16 if found.bits == 16 else np.uint8
-    shape = (found.height, found.width) if channels == 1 else (found.height, found.width, channels)
-    out = np.empty(shape, dtype)
-    at = 0
-    for (y, x, dy, dx), (h, w, row) in zip(_ADAM7, sizes, strict=True):
-        size = h * (1 + row)
-        if h:
-            out[y::dy, x::dx] = _rows(raw[at : at + size], h, w, row, found.bits, channels, where)
-        at += size
-    return out
+def _size(found: _Chunks) -> str:
+    return f"{found.header.height} x {found.header.width} pixels"
 
 
 def _name(kind: bytes) -> str:
     return kind.decode("ascii", "backslashreplace")
 
 
-def _bad_crc(what: str, at: int | None, where: object) -> FileError:
-    place = "" if at is None else f" at byte {at}"
-    return FileError(
-        f"the checksum of {what}{place} is wrong: the file is damaged", code="crc", where=where,
-        fix="copy or download it again",
-    )  # fmt: skip
-
-
 # -- writing ------------------------------------------------------------------------------------------------
 
 
-def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level: int = 6) -> bytes:
+def encode_png(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level: int = 6) -> bytes:
     """PNG bytes of (H, W) uint8 grays, or indices with `palette` (n, 3) uint8; (H, W) uint16; (H, W, 3) uint8.
 
-    `read` gives back exactly these samples. level: zlib's 0..9. Rows of labels are not filtered: flat areas
-    repeat whole rows, which deflate sees better than their differences. RGB and 16-bit rows are filtered by
-    "up".
+    `decode_stored` returns exactly these values. level: zlib's 0..9. UsageError for other arrays, and for an index
+    beyond the palette.
     """
     pixels = np.ascontiguousarray(pixels)
     dtype, ndim = pixels.dtype, pixels.ndim
@@ -269,7 +278,7 @@ def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level
             (ndim == 2 and dtype in (np.uint8, np.uint16)) or (ndim == 3 and pixels.shape[2] == 3 and dtype == np.uint8)
         )
     ):
-        raise UsageError(f"a PNG is made of (H, W) uint8 or uint16 or (H, W, 3) uint8, got {pixels.shape} {dtype}")
+        raise UsageError(f"encode_png() takes (H, W) uint8 or uint16 or (H, W, 3) uint8, got {pixels.shape} {dtype}")
     color, extra = (_RGB if ndim == 3 else _GRAY), b""
     if palette is not None:
         color, extra = _PALETTE, _chunk_bytes(b"PLTE", _checked_palette(pixels, palette))
@@ -278,8 +287,9 @@ def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level
         pixels = pixels.astype(">u2")
     rows = pixels.reshape(height, -1).view(np.uint8)
     filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
+    # Rows of labels are not filtered: flat areas repeat whole rows, which deflate packs better than differences.
     if ndim == 3 or dtype == np.uint16:
-        filtered[:, 0] = 2
+        filtered[:, 0] = 2  # up
         filtered[0, 1:] = rows[0]
         np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     else:
@@ -294,11 +304,11 @@ def encode(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, level
 
 def _checked_palette(pixels: NDArray[Any], palette: U8) -> bytes:
     if pixels.ndim != 2 or pixels.dtype != np.uint8:
-        raise UsageError("a palette PNG is made of (H, W) uint8 indices")
+        raise UsageError(f"encode_png() with a palette takes (H, W) uint8, got {pixels.shape} {pixels.dtype}")
     if palette.dtype != np.uint8 or palette.ndim != 2 or palette.shape[1] != 3 or not 0 < len(palette) <= 256:
-        raise UsageError(f"a palette is (1..256, 3) uint8, got {palette.shape} {palette.dtype}")
+        raise UsageError(f"a palette must be (1..256, 3) uint8, got {palette.shape} {palette.dtype}")
     if int(pixels.max()) >= len(palette):
-        raise UsageError(f"index {int(pixels.max())} lies beyond a palette of {len(palette)} colors")
+        raise UsageError(f"index {int(pixels.max())} is beyond the palette of {len(palette)} colors")
     return palette.tobytes()
 
 

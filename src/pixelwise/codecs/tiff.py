@@ -1,14 +1,15 @@
 """TIFF and BigTIFF, strict: strips and tiles, plain, LZW, Deflate or PackBits, any number of bands and bits.
 
-An own reader, because Pillow cuts 16-bit RGB to 8 bits and OpenCV turns four bands into one, both in silence,
-and neither reads more than four bands. What it does not know (JPEG, CCITT, CMYK, YCbCr) is left to Pillow.
-After TIFF 6.0 and Adobe's technical notes 1 and 3 (predictors).
+We have our own reader because Pillow cuts 16-bit RGB to 8 bits and OpenCV turns four bands into one, both in silence,
+and neither reads more than four bands. What it does not know (JPEG, CCITT, CMYK, YCbCr) is left to Pillow. It follows
+TIFF 6.0 and Adobe's technical notes 1 and 3 (predictors).
 """
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,45 +19,50 @@ from zlib_ng import zlib_ng
 
 from .. import kernels
 from ..errors import FileError
-from ..types import U8, Finding
-from .header import MAX_PIXELS, Header, check_size, corrupt, exif_value, truncated, warn
-
-Fetch = Callable[[int, int], bytes]
-"""`fetch(offset, size)`: bytes of the file, fewer than `size` only at its end."""
+from ..types import U8, Range
+from . import rgb
+from .encoded import EncodedFile
+from .header import MAX_PIXELS, Header
+from .pillow import pillow_rgb
+from .stored import Stored, from_integers
 
 _TYPES: Final = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+"""The integer types of tag values, as struct formats."""
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIPS, _ORIENTATION, _SAMPLES, _ROWS, _STRIP_BYTES, _PLANAR = 273, 274, 277, 278, 279, 284
 _PREDICTOR, _COLORMAP = 317, 320
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _EXTRA, _FORMAT = 322, 323, 324, 325, 338, 339
 _WANTED: Final = frozenset((*range(256, 285), _PREDICTOR, _COLORMAP, *range(322, 326), _EXTRA, _FORMAT))
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = 0, 1, 2, 3
-_LZW, _PACKBITS = 5, 32773
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = 0, 1, 2, 3
+_NONE, _LZW, _PACKBITS = 1, 5, 32773
+_DEFLATE, _JPEG = (8, 32946), (6, 7)
 _MOST_BYTES: Final = 16
-"""Most bytes a pixel, at the largest image: eight bands of 16 bits, or four of 32."""
+"""Most bytes per pixel at the largest image: eight bands of 16 bits, or four of 32."""
 _MOST_TILE: Final = 1 << 28
-"""Most samples of one tile; tiles of 256 to 1024 pixels a side are usual."""
-_DEFLATE = (8, 32946)
+"""Most samples of one tile; tiles of 256 to 1024 pixels per side are usual."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tags:
-    """What the first directory says. order: "<" or ">". values: tag -> numbers."""
+class _Directory:
+    """The first directory.
+
+    order: "<" or ">". tags: tag -> its numbers, at least one. first: tag -> its first number. more_pages: whether
+    another directory follows.
+    """
 
     order: str
-    values: dict[int, tuple[int, ...]]
+    tags: dict[int, tuple[int, ...]]
+    first: dict[int, int]
     more_pages: bool
-
-    def one(self, tag: int, default: int = 0) -> int:
-        """The first value of a tag."""
-        values = self.values.get(tag)
-        return values[0] if values else default
 
 
 @dataclass(frozen=True, slots=True)
 class Raster:
-    """pixels: (H, W, bands) as stored, in the machine's byte order, any integer or float dtype; samples of 1,
-    2 and 4 bits as uint8. palette: (n, 3) uint8 or None. alpha: whether a band is declared as alpha.
+    """All samples of a page.
+
+    pixels: (H, W, bands) as stored, in the machine's byte order, any integer or float dtype; samples of 1, 2 and 4 bits
+    as uint8. palette: (n, 3) uint8 or None. photometric: the tag's value. bits: per sample as stored. alpha: whether a
+    band is declared as alpha.
     """
 
     pixels: NDArray[Any]
@@ -66,187 +72,278 @@ class Raster:
     alpha: bool
 
 
-def parse(fetch: Fetch, where: object) -> Tags:
-    """The tags of the first directory."""
-    head = fetch(0, 16)
-    order = "<" if head[:2] == b"II" else ">"
-    big = struct.unpack_from(order + "H", head, 2)[0] == 43
-    if len(head) < (16 if big else 8):
-        raise truncated("the file ends inside its header", where)
-    at = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)[0]
-    size, inline, counter = (20, 8, "Q") if big else (12, 4, "H")
-    width = struct.calcsize(order + counter)
-    block = fetch(at, width + 64 * size)
-    if len(block) < width:
-        raise truncated(f"the directory at byte {at} is not there", where)
-    (count,) = struct.unpack_from(order + counter, block, 0)
-    if count > 4096:
-        raise corrupt(f"the directory has {count} entries", where)
-    need = width + count * size + inline
-    if need > len(block):
-        block = fetch(at, need)
-    if len(block) < need:
-        raise truncated("the file ends inside its directory", where)
-    values: dict[int, tuple[int, ...]] = {}
-    for entry in range(width, width + count * size, size):
-        tag, kind = struct.unpack_from(order + "HH", block, entry)
-        if tag in _WANTED and kind in _TYPES:
-            n = struct.unpack_from(order + ("Q" if big else "I"), block, entry + 4)[0]
-            values[tag] = _values(fetch, order, kind, n, block[entry + size - inline : entry + size], where)
-    following = struct.unpack_from(order + ("Q" if big else "I"), block, need - inline)[0]
-    return Tags(order, values, following != 0)
+@dataclass(frozen=True, slots=True)
+class _Coding:
+    """How every strip or tile is coded. depth: samples per pixel. dtype: of a sample, in the file's byte order."""
+
+    compression: int
+    predictor: int
+    depth: int
+    bits: int
+    dtype: np.dtype[Any]
 
 
-def _values(fetch: Fetch, order: str, kind: int, count: int, field: bytes, where: object) -> tuple[int, ...]:
-    if count > 1 << 26:
-        raise corrupt(f"a tag with {count} values", where)
-    form = f"{order}{count}{_TYPES[kind]}"
-    size = struct.calcsize(form)
-    if size > len(field):
-        (at,) = struct.unpack_from(order + ("Q" if len(field) == 8 else "I"), field)
-        field = fetch(at, size)
-        if len(field) < size:
-            raise truncated("the file ends inside its directory", where)
-    return struct.unpack_from(form, field)
+class TiffFile(EncodedFile):
+    """TIFF or BigTIFF; of several pages the first."""
+
+    kind = "tiff"
+    signature = re.compile(rb"II[*+]\0|MM\0[*+]")
+    extensions = (".tif", ".tiff")
+    _directory: _Directory
+    """Known once the header is."""
+
+    # -- the directory ----------------------------------------------------------------------------------------
+
+    def _read_header(self) -> Header:
+        self._directory = self._read_directory()
+        first = self._directory.first
+        return Header(
+            self.kind,
+            first.get(_HEIGHT, 0),
+            first.get(_WIDTH, 0),
+            first.get(_SAMPLES, 1),
+            max(self._directory.tags.get(_BITS, (1,))),
+            self.orientation(first.get(_ORIENTATION)),
+        )
+
+    def _read_directory(self) -> _Directory:
+        head = self.fetch(0, 16)
+        order = "<" if head[:2] == b"II" else ">"
+        big = head[2:4] in (b"+\0", b"\0+")
+        if len(head) < (16 if big else 8):
+            raise self.truncated("the file ends inside its header")
+        size, inline, counter, word = (20, 8, "Q", "Q") if big else (12, 4, "H", "I")
+        (at,) = struct.unpack_from(order + word, head, 8 if big else 4)
+        width = struct.calcsize(order + counter)
+        block = self.fetch(at, width + 64 * size)
+        if len(block) < width:
+            raise self.truncated(f"the directory at byte {at} is not there")
+        (count,) = struct.unpack_from(order + counter, block, 0)
+        if count > 4096:
+            raise self.corrupt(f"the directory has {count} entries")
+        end = width + count * size
+        if end + inline > len(block):
+            block = self.fetch(at, end + inline)
+        if len(block) < end + inline:
+            raise self.truncated("the file ends inside its directory")
+        tags: dict[int, tuple[int, ...]] = {}
+        for entry in range(width, end, size):
+            tag, kind = struct.unpack_from(order + "HH", block, entry)
+            (n,) = struct.unpack_from(order + word, block, entry + 4)
+            if tag in _WANTED and kind in _TYPES and n > 0:
+                tags[tag] = self._values(order, kind, n, block[entry + size - inline : entry + size])
+        (following,) = struct.unpack_from(order + word, block, end)
+        return _Directory(order, tags, {tag: values[0] for tag, values in tags.items()}, following != 0)
+
+    def _values(self, order: str, kind: int, count: int, field: bytes) -> tuple[int, ...]:
+        """The numbers of a tag: in its `field`, or where the field points to if they do not fit."""
+        if count > 1 << 26:
+            raise self.corrupt(f"a tag with {count} values")
+        form = f"{order}{count}{_TYPES[kind]}"
+        size = struct.calcsize(form)
+        if size > len(field):
+            (at,) = struct.unpack_from(order + ("Q" if len(field) == 8 else "I"), field)
+            field = self.fetch(at, size)
+            if len(field) < size:
+                raise self.truncated("the file ends inside its directory")
+        return struct.unpack_from(form, field)
+
+    def _is_plain(self) -> bool:
+        """Whether `raster` knows this compression and these colors."""
+        first = self._directory.first
+        known = first.get(_COMPRESSION, _NONE) in (_NONE, _LZW, _PACKBITS, *_DEFLATE)
+        return known and first.get(_PHOTOMETRIC, _BLACK_IS_ZERO) <= _PALETTE and first.get(_FILL_ORDER, 1) == 1
+
+    # -- what it holds ----------------------------------------------------------------------------------------
+
+    def image(self, value_range: Range | None = None, bands: tuple[int, int, int] | None = None) -> U8:
+        """(H, W, 3) uint8 RGB. More than 8 bits need `value_range`, bands that are neither gray nor RGB need `bands`.
+
+        FileError `value-range-needed`, `bands-needed`, `not-finite`, `too-large-side`, and as `raster`.
+        """
+        header = self.header
+        self.check_size(header.height, header.width)
+        if self._is_plain():
+            return self._to_rgb(self.raster(), value_range, bands)
+        if header.bits != 8:
+            raise self.unsupported(
+                f"TIFF compression {self._directory.first.get(_COMPRESSION, _NONE)} with {header.bits} bits per sample",
+                "save it with LZW or Deflate compression",
+            )
+        return pillow_rgb(self, "TIFF")
+
+    def _to_rgb(self, raster: Raster, value_range: Range | None, bands: tuple[int, int, int] | None) -> U8:
+        pixels, count = raster.pixels, raster.pixels.shape[2]
+        if raster.palette is not None:
+            return rgb.look_up(np.ascontiguousarray(pixels[..., 0]), raster.palette, self)
+        if bands is not None:
+            if min(bands) < 0 or max(bands) >= count:
+                what = f"bands {bands} are asked for, the file has {count} (0..{count - 1})"
+                raise FileError(what, code="bands-needed", where=self.where)
+            pixels = pixels[..., list(bands)]
+        elif raster.photometric == _RGB and count >= 3:
+            pixels = pixels[..., :3]
+        elif count == 1 or (count == 2 and raster.alpha):
+            pixels = pixels[..., 0]
+        else:
+            raise FileError(
+                f"{count} bands, which are not declared as RGB", code="bands-needed", where=self.where,
+                fix="give bands=(red, green, blue), counted from 0",
+            )  # fmt: skip
+        if raster.alpha and self.notes is not None and bands is None and _has_clear_pixels(raster):
+            self.warn("alpha-dropped", "some pixels are transparent; their colors are used")
+        if raster.bits > 8 or pixels.dtype != np.uint8:
+            if value_range is None:
+                raise FileError(
+                    f"{pixels.dtype} pixels, and the file does not declare their range", code="value-range-needed",
+                    where=self.where, fix="give value_range=(lowest, highest), the values that become 0 and 255",
+                )  # fmt: skip
+            pixels = rgb.scale(pixels, value_range, self)
+        if pixels.ndim == 2:
+            pixels = rgb.look_up(np.ascontiguousarray(pixels), rgb.gray_palette(min(raster.bits, 8)), self)
+        if raster.photometric == _WHITE_IS_ZERO:
+            pixels = 255 - pixels
+        return np.ascontiguousarray(pixels, np.uint8)
+
+    def stored(self) -> Stored:
+        """Up to four bands of integers 0..65535 as stored.
+
+        FileError as `raster`, and `unsupported-format` for other samples; LabelError `lossy-label` for JPEG
+        compression, `class-out-of-range`.
+        """
+        header = self.header
+        self.check_size(header.height, header.width)
+        compression = self._directory.first.get(_COMPRESSION, _NONE)
+        if compression in _JPEG:
+            raise self.lossy_label("TIFF with JPEG compression")
+        if not self._is_plain():
+            fix = "save it with LZW or Deflate compression, or as PNG"
+            raise self.unsupported(f"a TIFF label with compression {compression}", fix)
+        raster = self.raster()
+        pixels, count = raster.pixels, raster.pixels.shape[2]
+        if pixels.dtype.kind not in "ui" or count > 4:
+            what = f"a label with {count} bands of {pixels.dtype}, expected class values or colors"
+            raise self.unsupported(what)
+        values = np.ascontiguousarray(pixels[..., 0] if count == 1 else pixels)
+        if values.dtype in (np.uint8, np.uint16):
+            return Stored(self.kind, values, raster.palette, raster.bits)
+        return from_integers(self.kind, values, self.where)
+
+    def raster(self) -> Raster:
+        """The samples of the first page, exactly as stored; the limits of `check_size` are not applied.
+
+        FileError `truncated`, `corrupt`, `too-large`, `unsupported-format`. Notes `animated`.
+        """
+        header, found = self.header, self._directory
+        if found.more_pages:
+            self.warn("animated", "several pages; the first is used")
+        bands, bits = header.channels, header.bits
+        dtype = self._dtype(bits)
+        if not 0 < bands <= 4096 or len(set(found.tags.get(_BITS, (1,)))) > 1 or (bits < 8 and bands > 1):
+            raise self.corrupt(f"{bands} bands of {found.tags.get(_BITS)} bits")
+        size = header.height * header.width * bands * dtype.itemsize
+        if size > _MOST_BYTES * (self.max_pixels or MAX_PIXELS):
+            what = f"the samples take {size:,} bytes"
+            raise FileError(what, code="too-large", where=self.where, fix="raise max_pixels")
+        out = np.empty((header.height, header.width, bands), dtype.newbyteorder("="))
+        for place, piece in self._pieces(header, dtype):
+            out[place] = piece
+        photometric = found.first.get(_PHOTOMETRIC, _BLACK_IS_ZERO)
+        palette = self._palette(bits) if photometric == _PALETTE else None
+        alpha = any(v in (1, 2) for v in found.tags.get(_EXTRA, ()))
+        return Raster(out, palette, photometric, bits, alpha)
+
+    def _dtype(self, bits: int) -> np.dtype[Any]:
+        number = self._directory.first.get(_FORMAT, 1)
+        form = {1: "u", 2: "i", 3: "f", 4: "u"}.get(number, "?")
+        if bits in (1, 2, 4) and form == "u":
+            return np.dtype(np.uint8)
+        if form + str(bits) in ("u8", "i8", "u16", "i16", "f16", "u32", "i32", "f32", "u64", "i64", "f64"):
+            return np.dtype(f"{self._directory.order}{form}{bits // 8}")
+        raise self.unsupported(f"samples of {bits} bits and format {number}")
+
+    def _palette(self, bits: int) -> U8:
+        colors = np.array(self._directory.tags.get(_COLORMAP, ()), np.uint32)
+        if bits > 8 or len(colors) != 3 << bits:
+            raise self.corrupt(f"a palette of {len(colors)} numbers for {bits} bits")
+        # Sixteen bits by the standard; some writers fill in 0..255, which libtiff too takes for 8 bits.
+        scaled = colors >> 8 if (colors > 255).any() else colors
+        return np.ascontiguousarray(scaled.reshape(3, -1).T.astype(np.uint8))
+
+    # -- strips and tiles -------------------------------------------------------------------------------------
+
+    def _pieces(
+        self, header: Header, dtype: np.dtype[Any]
+    ) -> Iterator[tuple[tuple[slice, slice, slice], NDArray[Any]]]:
+        """Each strip or tile, unpacked, with its place in the (H, W, bands) raster."""
+        tags, first = self._directory.tags, self._directory.first
+        tiled = _TILES in tags
+        high = first.get(_TILE_HEIGHT, 0) if tiled else min(first.get(_ROWS, header.height), header.height)
+        wide = first.get(_TILE_WIDTH, 0) if tiled else header.width
+        offsets = tags.get(_TILES if tiled else _STRIPS, ())
+        sizes = tags.get(_TILE_BYTES if tiled else _STRIP_BYTES, ())
+        planes = header.channels if first.get(_PLANAR, 1) == 2 else 1
+        depth = header.channels // planes
+        if high <= 0 or wide <= 0 or (tiled and high * wide * depth > _MOST_TILE):
+            raise self.corrupt(f"tiles of {high} x {wide} pixels")
+        down, across = -(-header.height // high), -(-header.width // wide)
+        if len(offsets) != planes * down * across or len(sizes) != len(offsets):
+            raise self.corrupt(f"{len(offsets)} strips or tiles, expected {planes * down * across}")
+        coding = _Coding(first.get(_COMPRESSION, _NONE), first.get(_PREDICTOR, 1), depth, header.bits, dtype)
+        for k, (offset, size) in enumerate(zip(offsets, sizes, strict=True)):
+            plane, y, x = k // (down * across), k // across % down * high, k % across * wide
+            if offset + size > len(self.data):
+                raise self.truncated(f"strip or tile {k} ends at byte {offset + size} of {len(self.data)}")
+            rows = high if tiled else min(high, header.height - y)
+            piece = self._piece(k, memoryview(self.data)[offset : offset + size], rows, wide, coding)
+            h, w = min(rows, header.height - y), min(wide, header.width - x)
+            bands = slice(plane, plane + 1) if planes > 1 else slice(None)
+            yield (slice(y, y + h), slice(x, x + w), bands), piece[:h, :w]
+
+    def _piece(self, k: int, packed: memoryview, rows: int, wide: int, coding: _Coding) -> NDArray[Any]:
+        """Strip or tile `k` as (rows, wide, depth) samples in the machine's byte order."""
+        depth, bits, dtype, predictor = coding.depth, coding.bits, coding.dtype, coding.predictor
+        row = (wide * depth * bits + 7) // 8
+        raw = self._unpack(packed, coding.compression, rows * row)
+        if len(raw) < rows * row:
+            raise self.truncated(f"strip or tile {k} holds {len(raw)} of {rows * row} bytes")
+        raw = raw[: rows * row]
+        if bits < 8 and predictor == 1:
+            plain = np.empty((rows, wide), np.uint8)
+            kernels.png.unpack(raw.reshape(rows, row), bits, plain)
+            return plain[:, :, None]
+        if predictor == 3 and dtype.kind == "f":
+            shuffled = raw.reshape(rows, dtype.itemsize * wide, depth)
+            summed = np.cumsum(shuffled, axis=1, dtype=np.uint8).reshape(rows, dtype.itemsize, wide * depth)
+            joined = np.ascontiguousarray(summed.transpose(0, 2, 1)).view(f">f{dtype.itemsize}")
+            return joined.reshape(rows, wide, depth)
+        samples = raw.view(dtype).reshape(rows, -1, depth)
+        if predictor == 1:
+            return samples
+        if predictor == 2 and dtype.kind in "ui" and bits >= 8:
+            native = dtype.newbyteorder("=")
+            return np.cumsum(samples.astype(native, copy=False), axis=1, dtype=native)
+        raise self.unsupported(f"predictor {predictor}")
+
+    def _unpack(self, packed: memoryview, compression: int, expected: int) -> U8:
+        """At most one byte more than `expected` of one strip or tile; fewer if it holds fewer."""
+        source = np.frombuffer(packed, np.uint8)
+        if compression == _NONE:
+            return source[:expected]
+        if compression in _DEFLATE:
+            try:
+                return np.frombuffer(zlib_ng.decompressobj().decompress(packed, expected + 1), np.uint8)
+            except zlib_ng.error as error:  # type: ignore[misc]  # the stubs call it an instance
+                raise self.corrupt(f"the pixel stream is damaged: {error}") from None
+        out = np.empty(expected, np.uint8)
+        if compression == _PACKBITS:
+            return out[: kernels.tiff.unpack_bits(source, out)]
+        done = kernels.tiff.unpack_lzw(source, np.zeros(4097, np.int64), np.zeros(4097, np.int64), out)
+        if done < 0:
+            raise self.corrupt("the LZW stream uses a code that it has not defined")
+        return out[:done]
 
 
-def header(tags: Tags, where: object, notes: list[Finding] | None = None) -> Header:
-    """The header that the tags describe."""
-    bits = tags.values.get(_BITS, (1,))
-    return Header(
-        "tiff",
-        tags.one(_HEIGHT),
-        tags.one(_WIDTH),
-        tags.one(_SAMPLES, 1),
-        max(bits),
-        exif_value(tags.one(_ORIENTATION), where, notes) if _ORIENTATION in tags.values else None,
-    )
-
-
-def compression(tags: Tags) -> int:
-    """TIFF's number of the compression; 6 and 7 are JPEG."""
-    return tags.one(_COMPRESSION, 1)
-
-
-def is_plain(tags: Tags) -> bool:
-    """Whether `read` knows this compression and these colors."""
-    known = tags.one(_COMPRESSION, 1) in (1, _LZW, _PACKBITS, *_DEFLATE)
-    return known and tags.one(_PHOTOMETRIC, BLACK_IS_ZERO) <= PALETTE and tags.one(_FILL_ORDER, 1) == 1
-
-
-def read(
-    data: bytes, tags: Tags, where: object, notes: list[Finding] | None = None, max_pixels: int | None = None
-) -> Raster:
-    """The samples of the first page, exactly as stored. FileError `truncated`, `corrupt`, `too-large`, ..."""
-    found = header(tags, where)
-    check_size(found.height, found.width, where, max_pixels)
-    if tags.more_pages:
-        warn(notes, "animated", where, "several pages; the first is used")
-    bands, bits = found.channels, found.bits
-    dtype = _dtype(tags, bits, where)
-    if not 0 < bands <= 4096 or len(set(tags.values.get(_BITS, (1,)))) > 1 or (bits < 8 and bands > 1):
-        raise corrupt(f"{bands} bands of {tags.values.get(_BITS)} bits", where)
-    size = found.height * found.width * bands * dtype.itemsize
-    if size > _MOST_BYTES * (max_pixels or MAX_PIXELS):
-        raise FileError(f"the samples take {size:,} bytes", code="too-large", where=where, fix="raise max_pixels")
-    out = np.empty((found.height, found.width, bands), dtype.newbyteorder("="))
-    for place, piece in _pieces(data, tags, found, dtype, where):
-        out[place] = piece
-    palette = None
-    photometric = tags.one(_PHOTOMETRIC, BLACK_IS_ZERO)
-    if photometric == PALETTE:
-        palette = _palette(tags, bits, where)
-    alpha = any(v in (1, 2) for v in tags.values.get(_EXTRA, ()))
-    return Raster(out, palette, photometric, bits, alpha)
-
-
-def _dtype(tags: Tags, bits: int, where: object) -> np.dtype[Any]:
-    form = {1: "u", 2: "i", 3: "f", 4: "u"}.get(tags.one(_FORMAT, 1), "?")
-    if bits in (1, 2, 4) and form == "u":
-        return np.dtype(np.uint8)
-    if form + str(bits) in ("u8", "i8", "u16", "i16", "f16", "u32", "i32", "f32", "u64", "i64", "f64"):
-        return np.dtype(f"{tags.order}{form}{bits // 8}")
-    raise FileError(f"samples of {bits} bits and format {tags.one(_FORMAT, 1)}", code="unsupported-format", where=where)
-
-
-def _pieces(
-    data: bytes, tags: Tags, found: Header, dtype: np.dtype[Any], where: object
-) -> Iterator[tuple[tuple[slice, slice, slice], NDArray[Any]]]:
-    """Each strip or tile, unpacked, with its place in the (H, W, bands) raster."""
-    tiled = _TILES in tags.values
-    high = tags.one(_TILE_HEIGHT) if tiled else min(tags.one(_ROWS, found.height), found.height)
-    wide = tags.one(_TILE_WIDTH) if tiled else found.width
-    offsets = tags.values.get(_TILES if tiled else _STRIPS, ())
-    sizes = tags.values.get(_TILE_BYTES if tiled else _STRIP_BYTES, ())
-    planes = found.channels if tags.one(_PLANAR, 1) == 2 else 1
-    depth = found.channels // planes
-    if high <= 0 or wide <= 0 or (tiled and high * wide * depth > _MOST_TILE):
-        raise corrupt(f"tiles of {high} x {wide} pixels", where)
-    down, across = -(-found.height // high), -(-found.width // wide)
-    if len(offsets) != planes * down * across or len(sizes) != len(offsets):
-        raise corrupt(f"{len(offsets)} strips or tiles, expected {planes * down * across}", where)
-    for k, (offset, size) in enumerate(zip(offsets, sizes, strict=True)):
-        plane, y, x = k // (down * across), k // across % down * high, k % across * wide
-        if offset + size > len(data):
-            raise truncated(f"strip or tile {k} ends at byte {offset + size} of {len(data)}", where)
-        rows = high if tiled else min(high, found.height - y)
-        packed = memoryview(data)[offset : offset + size]
-        piece = _piece(packed, tags, rows, wide, depth, found.bits, dtype, k, where)
-        h, w = min(rows, found.height - y), min(wide, found.width - x)
-        bands = slice(plane, plane + 1) if planes > 1 else slice(None)
-        yield (slice(y, y + h), slice(x, x + w), bands), piece[:h, :w]
-
-
-def _piece(
-    packed: memoryview, tags: Tags, rows: int, wide: int, depth: int, bits: int, dtype: np.dtype[Any], k: int,
-    where: object,
-) -> NDArray[Any]:  # fmt: skip
-    """One strip or tile as (rows, wide, depth) samples in the machine's byte order."""
-    row = (wide * depth * bits + 7) // 8
-    raw = _unpack(packed, tags.one(_COMPRESSION, 1), rows * row, where)
-    if len(raw) < rows * row:
-        raise truncated(f"strip or tile {k} holds {len(raw)} of {rows * row} bytes", where)
-    predictor = tags.one(_PREDICTOR, 1)
-    if bits < 8 and predictor == 1:
-        plain = np.empty((rows, wide), np.uint8)
-        kernels.png.unpack(raw[: rows * row].reshape(rows, row), bits, plain)
-        return plain[:, :, None]
-    if predictor == 3 and dtype.kind == "f":
-        shuffled = raw[: rows * row].reshape(rows, dtype.itemsize * wide, depth)
-        summed = np.cumsum(shuffled, axis=1, dtype=np.uint8).reshape(rows, dtype.itemsize, wide * depth)
-        return np.ascontiguousarray(summed.transpose(0, 2, 1)).view(f">f{dtype.itemsize}").reshape(rows, wide, depth)
-    samples = raw[: rows * row].view(dtype).reshape(rows, -1, depth)
-    if predictor == 1:
-        return samples
-    if predictor == 2 and dtype.kind in "ui" and bits >= 8:
-        native = dtype.newbyteorder("=")
-        return np.cumsum(samples.astype(native, copy=False), axis=1, dtype=native)
-    raise FileError(f"predictor {predictor}", code="unsupported-format", where=where)
-
-
-def _unpack(packed: memoryview, how: int, expected: int, where: object) -> U8:
-    """At most `expected` bytes of one strip or tile; fewer where it holds fewer."""
-    source = np.frombuffer(packed, np.uint8)
-    if how == 1:
-        return source[:expected]
-    if how in _DEFLATE:
-        try:
-            return np.frombuffer(zlib_ng.decompressobj().decompress(packed, expected + 1), np.uint8)
-        except zlib_ng.error as error:  # type: ignore[misc]  # the stubs call it an instance
-            raise corrupt(f"the pixel stream is damaged: {error}", where) from None
-    out = np.empty(expected, np.uint8)
-    if how == _PACKBITS:
-        return out[: kernels.tiff.unpack_bits(source, out)]
-    done = kernels.tiff.unpack_lzw(source, np.zeros(4097, np.int64), np.zeros(4097, np.int64), out)
-    if done < 0:
-        raise corrupt("the LZW stream uses a code that it has not defined", where)
-    return out[:done]
-
-
-def _palette(tags: Tags, bits: int, where: object) -> U8:
-    colors = np.array(tags.values.get(_COLORMAP, ()), np.uint32)
-    if bits > 8 or len(colors) != 3 << bits:
-        raise corrupt(f"a palette of {len(colors)} numbers for {bits} bits", where)
-    # Sixteen bits by the standard; some writers fill in 0..255, which libtiff too takes for 8 bits.
-    scaled = colors >> 8 if (colors > 255).any() else colors
-    return np.ascontiguousarray(scaled.reshape(3, -1).T.astype(np.uint8))
+def _has_clear_pixels(raster: Raster) -> bool:
+    last = raster.pixels[..., -1]
+    return last.dtype.kind == "u" and int(last.min()) < np.iinfo(last.dtype).max

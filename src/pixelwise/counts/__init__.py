@@ -1,5 +1,5 @@
-"""Counts: how many pixels of each class a dataset shows, and where they are.
+"""Counts: how many pixels of each class a dataset has, and where they are.
 
-    per_sample  classes by sample              stats        totals, sizes, weights; saved, merged, compared
-    published   known counts of known datasets class_index  where each class is, for crops around it
+    per_sample   pixels of each class in each sample     stats      totals, sizes, weights; saved and merged
+    class_index  where each class is, for crops there    published  known counts of datasets, to compare with
 """

@@ -1,14 +1,25 @@
-"""Published counts of known datasets, to compare what is on disk with."""
+"""Published counts of known datasets, and how a dataset compares with them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+from ..classes import ClassTable
+from ..errors import DataError, UnknownNameError, UsageError
+from ..files import read_json, write_json
+from ..formats.given import Data, as_dataset
+from ..types import Progress
+from .stats import Stats, stats
+
+Verdict = Literal["equal", "subset", "different"]
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedCounts:
     """splits: samples by split. counted: the split whose pixels were counted. pixels: of each class, the last void.
 
     source: where the numbers come from.
@@ -20,7 +31,7 @@ class Published:
     source: str
 
 
-VOC2012: Final = Published(
+VOC2012: Final = PublishedCounts(
     splits={"train": 1464, "val": 1449, "trainval": 2913},
     counted="train",
     pixels=(
@@ -34,3 +45,96 @@ VOC2012: Final = Published(
 
 PUBLISHED: Final = {"voc2012": VOC2012}
 """Name -> published counts."""
+
+
+class Difference(NamedTuple):
+    """One published number, and what was counted."""
+
+    what: str
+    published: int
+    counted: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PublishedComparison:
+    """Counts compared with published ones.
+
+    verdict: "equal"; "subset" if samples are missing and no number is higher than published; else "different".
+    differences: the numbers that are not as published.
+    """
+
+    name: str
+    source: str
+    verdict: Verdict
+    differences: tuple[Difference, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        return f"PublishedComparison({self.name}: {self.verdict}, {len(self.differences)} differences)"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as JSON values; `from_dict` gives an equal comparison."""
+        return {"name": self.name, "source": self.source, "verdict": self.verdict,
+                "differences": [d._asdict() for d in self.differences]}  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: object = None) -> PublishedComparison:
+        """The comparison from the values of `to_dict`; DataError `bad-comparison` for anything else."""
+        try:
+            return cls(data["name"], data["source"], data["verdict"],
+                       tuple(Difference(**d) for d in data["differences"]))  # fmt: skip
+        except (KeyError, TypeError) as error:
+            raise DataError(f"not a comparison: {error!r}", code="bad-comparison", where=where) from None
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the comparison as JSON, whole or not at all. Returns the path."""
+        return write_json(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PublishedComparison:
+        """Read what `save` wrote. DataError `bad-comparison` for another file."""
+        return cls.from_dict(read_json(path, "bad-comparison"), path)
+
+
+def published_counts(name: str, classes: ClassTable) -> PublishedCounts:
+    """The published counts of `name`. UnknownNameError if there are none, UsageError `different-classes` if they are
+    of another number of classes.
+    """
+    if name not in PUBLISHED:
+        raise UnknownNameError(f"no published counts named {name!r}", code="unknown-dataset",
+                               fix=f"there are: {', '.join(PUBLISHED)}")  # fmt: skip
+    known = PUBLISHED[name]
+    if len(known.pixels) != len(classes) + 1:
+        raise UsageError(f"{name} has {len(known.pixels) - 1} classes, the dataset {len(classes)}",
+                         code="different-classes")  # fmt: skip
+    return known
+
+
+def compare_published(
+    data: Data,
+    name: str,
+    *,
+    counted: Stats | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> PublishedComparison:
+    """Compare a dataset's split sizes and pixel counts with the published ones of `name` ("voc2012").
+
+    data: a Dataset, a Split or the path of a dataset (`options` are those of `pixelwise.open`). counted: the statistics
+    of the split whose pixels were published (`PUBLISHED[name].counted`), if you have them already; otherwise it is
+    counted now. threads, progress: as in `stats`. UnknownNameError for a name without published counts.
+    """
+    dataset = as_dataset(data, verb="compare_published", **options)
+    known = published_counts(name, dataset.classes if counted is None else counted.classes)
+    rows = [Difference(f"samples of {s}", n, len(dataset[s]) if s in dataset.splits else 0)
+            for s, n in known.splits.items()]  # fmt: skip
+    if counted is None and known.counted in dataset.splits:
+        counted = stats(dataset[known.counted], threads=threads, progress=progress)
+    if counted is not None:
+        names = [*counted.classes.names, "void"]
+        rows += [Difference(f"pixels of {n} in {known.counted}", p, int(c))
+                 for n, p, c in zip(names, known.pixels, counted.pixels, strict=True)]  # fmt: skip
+    wrong = tuple(r for r in rows if r.counted != r.published)
+    missing = any(r.counted < r.published for r in rows[: len(known.splits)])
+    fewer = missing and all(r.counted <= r.published for r in rows)
+    return PublishedComparison(name, known.source, "subset" if fewer else "different" if wrong else "equal", wrong)

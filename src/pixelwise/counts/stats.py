@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -18,16 +17,14 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..classes import ClassTable
-from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import DataError, UnknownNameError, UsageError
-from ..files import atomic_write, read_bytes
+from ..files import read_json, write_json
+from ..formats.given import Data, SplitNames, as_dataset
 from ..threads import in_order
-from ..types import Progress, Sample, Size
+from ..types import F64, I64, Progress, Sample, Size
 from .per_sample import count_label, image_key
-from .published import PUBLISHED, Published
 
-I64 = NDArray[np.int64]
 Triple = tuple[int, int, int]
 
 WEIGHTS: Final = ("inverse-frequency", "median-frequency", "enet", "effective-number")
@@ -36,13 +33,23 @@ WEIGHTS: Final = ("inverse-frequency", "median-frequency", "enet", "effective-nu
 
 @dataclass(frozen=True, eq=False)
 class Stats:
-    """What was counted in some samples. `a + b` is what counting both would give, so parts can be counted apart.
+    """Counts of some samples. `a + b` equals counting both, so the parts of a dataset can be counted separately.
 
-    samples, labeled: images, and those with a label. pixels: (C + 1,) int64, of each class, the last of void.
-    images: (C + 1,) int64, in how many images each occurs. beside: (C,) int64, pixels with a class in the images that
-    hold class c. together: (C, C) int64, in how many images two classes occur together; the diagonal is `images`.
-    sizes: images by (height, width). sums, squares: of the channels R, G, B (levels 0..255), exact. Arrays are
-    read-only.
+    samples, labeled: number of images, and of those with a label. pixels: (C + 1,) int64, pixels of each class, the
+    last of void. images: (C + 1,) int64, in how many images each occurs. beside: (C,) int64, pixels with any class in
+    the images that hold class c. together: (C, C) int64, in how many images two classes occur together; the diagonal
+    is `images`. sizes: number of images by (height, width). sums, squares: of the levels 0..255 of the channels R, G,
+    B, exact. Arrays are read-only.
+
+        >>> import numpy as np, pixelwise as pw
+        >>> image, label = np.zeros((2, 3, 3), np.uint8), np.array([[0, 0, 0], [0, 1, 255]], np.uint8)
+        >>> counted = pw.Stats.of(pw.Sample("a", image, label), pw.ClassTable(("road", "car")))
+        >>> counted + counted
+        Stats(2 samples, 12 labeled pixels, 2 classes)
+        >>> counted.pixels.tolist(), counted.share.tolist()
+        ([4, 1, 1], [0.8, 0.2])
+        >>> counted.weights("median-frequency").tolist()
+        [0.625, 2.5]
     """
 
     classes: ClassTable
@@ -65,24 +72,24 @@ class Stats:
 
     @classmethod
     def empty(cls, classes: ClassTable) -> Stats:
-        """Nothing counted: `empty + s == s`."""
+        """The counts of no samples: `empty + s == s`."""
         n = len(classes)
         zeros = np.zeros(n + 1, np.int64)
         return cls(classes, 0, 0, zeros, zeros, zeros[:n], np.zeros((n, n), np.int64))
 
     @classmethod
     def of(cls, sample: Sample, classes: ClassTable) -> Stats:
-        """What is in one sample."""
+        """The counts of one sample."""
         tally = _Tally(classes)
         tally.add(_measure(sample, classes))
         return tally.stats()
 
     def __add__(self, other: Stats) -> Stats:
-        """Both together. UsageError `different-classes` where the class tables differ."""
+        """The counts of both. UsageError `different-classes` if the class tables differ."""
         if not isinstance(other, Stats):
             return NotImplemented
         if self.classes != other.classes:
-            raise UsageError("statistics of different class tables cannot be added", code="different-classes")
+            raise UsageError("cannot add statistics of different class tables", code="different-classes")
         return Stats(
             self.classes, self.samples + other.samples, self.labeled + other.labeled, self.pixels + other.pixels,
             self.images + other.images, self.beside + other.beside, self.together + other.together,
@@ -94,30 +101,30 @@ class Stats:
 
     __hash__ = None  # type: ignore[assignment]
 
-    # -- what follows from the counts -----------------------------------------------------------------------------
+    # -- derived from the counts -----------------------------------------------------------------------------------
 
     @property
-    def share(self) -> NDArray[np.float64]:
-        """(C,) share of each class in the pixels that have a class."""
+    def share(self) -> F64:
+        """(C,) float64 share of each class in the pixels that have a class."""
         return np.asarray(self.pixels[:-1] / max(1, int(self.pixels[:-1].sum())))
 
     @property
-    def share_with_void(self) -> NDArray[np.float64]:
-        """(C + 1,) share of each class, and of void, in all pixels."""
+    def share_with_void(self) -> F64:
+        """(C + 1,) float64 share of each class, and of void, in all pixels."""
         return np.asarray(self.pixels / max(1, int(self.pixels.sum())))
 
     @property
     def mean(self) -> tuple[float, float, float]:
-        """Mean of the channels R, G, B on the scale 0..1, over all pixels of all images; 0 where there are none."""
+        """Mean of the channels R, G, B on the scale 0..1, over all pixels of all images; 0 if there are none."""
         n = max(1, self.area)
         r, g, b = (float(Fraction(s, 255 * n)) for s in self.sums)
         return r, g, b
 
     @property
     def std(self) -> tuple[float, float, float]:
-        """Standard deviation of the channels on the scale 0..1 (of the population: divided by n).
+        """Standard deviation of the channels R, G, B on the scale 0..1 (of the population: divided by n).
 
-        From integer sums by `(n sum(x^2) - sum(x)^2) / n^2` in exact arithmetic: no cancellation, whatever n.
+        Computed from integer sums by `(n sum(x^2) - sum(x)^2) / n^2` in exact arithmetic: no cancellation for any n.
         """
         n = max(1, self.area)
         r, g, b = (
@@ -131,13 +138,13 @@ class Stats:
         return sum(h * w * n for (h, w), n in self.sizes.items())
 
     def aspects(self) -> dict[str, int]:
-        """Images by shape: "landscape", "square", "portrait"."""
+        """Number of images by shape: "landscape", "square", "portrait"."""
         out = {"landscape": 0, "square": 0, "portrait": 0}
         for (h, w), n in self.sizes.items():
             out["landscape" if w > h else "portrait" if h > w else "square"] += n
         return out
 
-    def weights(self, formula: str, *, c: float = 1.02, beta: float = 0.999) -> NDArray[np.float64]:
+    def weights(self, formula: str, *, c: float = 1.02, beta: float = 0.999) -> F64:
         """(C,) float64 class weights for a loss; 0 for a class that does not occur.
 
         With n_c the pixels of class c, p_c = n_c / sum(n), over the pixels that have a class:
@@ -148,8 +155,8 @@ class Stats:
           "Predicting depth, surface normals and semantic labels", ICCV 2015; SegNet, 2017).
         - "enet": 1 / ln(c + p_c), c = 1.02 (Paszke et al., "ENet", 2016).
         - "effective-number": (1 - beta) / (1 - beta^m_c), m_c the images that hold c, scaled so that the weights of
-          the classes that occur sum to their number (Cui et al., "Class-balanced loss", CVPR 2019). Images and not
-          pixels, for pixels are so many that all weights would be equal.
+          the classes that occur sum to their number (Cui et al., "Class-balanced loss", CVPR 2019). Images are
+          counted because pixels are so many that all weights would be equal.
 
         UnknownNameError for another name; UsageError for c or beta out of range.
         """
@@ -191,7 +198,7 @@ class Stats:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Stats:
+    def from_dict(cls, data: Mapping[str, Any], where: object = None) -> Stats:
         """Statistics from the values of `to_dict`; DataError `bad-statistics` for anything else."""
         try:
             made = cls(
@@ -203,7 +210,7 @@ class Stats:
             )  # fmt: skip
             made._check_shapes()
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"these are no statistics: {error!r}", code="bad-statistics") from None
+            raise DataError(f"not statistics: {error!r}", code="bad-statistics", where=where) from None
         return made
 
     def _check_shapes(self) -> None:
@@ -213,23 +220,16 @@ class Stats:
             if values.shape != shape or (values < 0).any():
                 raise ValueError(f"{name} must be {shape} counts for {n} classes")
         if min(self.samples, self.labeled, *self.sums, *self.squares, *chain(*self.sizes), *self.sizes.values()) < 0:
-            raise ValueError("counts below 0")
+            raise ValueError("a count is below 0")
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the counts as JSON, whole or not at all. Returns the path."""
-        with atomic_write(path) as file:
-            file.write(json.dumps(self.to_dict()).encode())
-        return Path(path)
+        return write_json(path, self.to_dict())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Stats:
-        """Statistics from a file that `save` wrote. DataError `bad-statistics` for another file."""
-        data = read_bytes(path)
-        try:
-            values = json.loads(data)
-        except ValueError as error:
-            raise DataError(f"no JSON: {error}", code="bad-statistics", where=path) from None
-        return cls.from_dict(values)
+        """Read what `save` wrote. DataError `bad-statistics` for another file."""
+        return cls.from_dict(read_json(path, "bad-statistics"), path)
 
     def __repr__(self) -> str:
         pixels = int(self.pixels.sum())
@@ -237,7 +237,7 @@ class Stats:
 
 
 class _Measured(NamedTuple):
-    """One sample's share: its size, its channel sums (2, 3) uint64, and its pixels (C + 1,) int64 or None."""
+    """The counts of one sample: its size, its channel sums (2, 3) uint64, and its pixels (C + 1,) int64 or None."""
 
     size: Size
     sums: NDArray[np.uint64]
@@ -292,87 +292,40 @@ def _triple(values: Any) -> Triple:
 
 
 def stats(
-    data: Dataset | Split,
+    data: Data,
     *,
+    splits: SplitNames = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Stats:
-    """Count a split, or the union of a dataset's splits, each sample once. Every image and label is read once.
+    """Count a dataset: pixels and images of each class, sizes, channels. A sample of several splits is counted once.
 
-    threads: default one a core. progress: called with (done, total). Raises the error of the first sample that cannot
-    be read (`pixelwise.check` lists them all). Memory: a few decoded samples a thread.
+        >>> import numpy as np, pixelwise as pw
+        >>> image, label = np.zeros((2, 3, 3), np.uint8), np.array([[0, 0, 0], [0, 1, 255]], np.uint8)
+        >>> pw.stats(pw.Split("train", pw.ClassTable(("road", "car")), pw.ArraySource([image] * 2, [label] * 2)))
+        Stats(2 samples, 12 labeled pixels, 2 classes)
+
+    data: a Dataset, a Split or the path of a dataset (`options` are those of `pixelwise.open`). splits: the name or
+    names of the splits to count, by default all. threads: by default one per core. progress: called with (samples
+    done, samples in all).
+
+    Every image and label is read once. Memory: a few decoded samples per thread. Raises the error of the first sample
+    that cannot be read (`pixelwise.check` lists them all).
     """
-    if not isinstance(data, (Dataset, Split)):
-        raise UsageError(f"a dataset or a split is counted, got {type(data).__name__}",
-                         fix="open it: pixelwise.open(path)")  # fmt: skip
-    splits = [data] if isinstance(data, Split) else [data[name] for name in data.splits]
+    dataset = as_dataset(data, splits, verb="stats", **options)
     seen: set[int] = set()
     work: list[tuple[Split, int]] = []
-    for split in splits:
+    for split in map(dataset.__getitem__, dataset.splits):
         for i in range(len(split)):
             key = image_key(split.source, split.position(i))
             if key not in seen:
                 seen.add(key)
                 work.append((split, i))
-    tally = _Tally(data.classes)
-    parts = in_order(lambda item: _measure(item[0].read(item[1]), data.classes), work, threads)
+    tally = _Tally(dataset.classes)
+    parts = in_order(lambda item: _measure(item[0].read(item[1]), dataset.classes), work, threads)
     for done, part in enumerate(parts, 1):
         tally.add(part)
         if progress is not None:
             progress(done, len(work))
     return tally.stats()
-
-
-class Difference(NamedTuple):
-    """One published number, and what was counted."""
-
-    what: str
-    published: int
-    counted: int
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Counts against published ones. verdict: "equal"; "subset" where nothing is more and samples are missing, so that
-    less is expected; or "different". differences: the numbers that are not as published.
-    """
-
-    name: str
-    source: str
-    verdict: str
-    differences: tuple[Difference, ...]
-
-
-def published_counts(name: str, classes: ClassTable) -> Published:
-    """The published counts of `name`; UnknownNameError where there are none, UsageError where they are not of as many
-    classes.
-    """
-    if name not in PUBLISHED:
-        raise UnknownNameError(f"no published counts named {name!r}", code="unknown-dataset",
-                               fix=f"there are: {', '.join(PUBLISHED)}")  # fmt: skip
-    known = PUBLISHED[name]
-    if len(known.pixels) != len(classes) + 1:
-        raise UsageError(f"{name} has {len(known.pixels) - 1} classes, the dataset {len(classes)}",
-                         code="different-classes")  # fmt: skip
-    return known
-
-
-def compare_published(dataset: Dataset, name: str, counted: Stats | None = None, **options: Any) -> Comparison:
-    """Compare a dataset's split sizes and pixel counts with the published ones of `name` ("voc2012").
-
-    counted: the statistics of the split that was published (`PUBLISHED[name].counted`), where there are any already;
-    else it is counted now, with `options` as of `stats`. UnknownNameError for a name without published counts.
-    """
-    known = published_counts(name, dataset.classes if counted is None else counted.classes)
-    rows = [Difference(f"samples of {s}", n, len(dataset[s]) if s in dataset.splits else 0)
-            for s, n in known.splits.items()]  # fmt: skip
-    if counted is None and known.counted in dataset.splits:
-        counted = stats(dataset[known.counted], **options)
-    if counted is not None:
-        names = [*counted.classes.names, "void"]
-        rows += [Difference(f"pixels of {n} in {known.counted}", p, int(c))
-                 for n, p, c in zip(names, known.pixels, counted.pixels, strict=True)]  # fmt: skip
-    wrong = tuple(r for r in rows if r.counted != r.published)
-    missing = any(r.counted < r.published for r in rows[: len(known.splits)])
-    fewer = missing and all(r.counted <= r.published for r in rows)
-    return Comparison(name, known.source, "subset" if fewer else "different" if wrong else "equal", wrong)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codecs import read_header
+from ..codecs.decoding import read_header
 from ..errors import FileError, SystemFault
 from ..files import atomic_write, cache_dir, read_bytes
 from ..threads import default_threads, in_order

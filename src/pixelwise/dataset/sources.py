@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..classes import ClassTable
-from ..codecs import Stored, decode_image, decode_stored
+from ..codecs.decoding import decode_image, decode_stored
+from ..codecs.stored import Stored
 from ..errors import FileError, LabelError, UsageError
 from ..files import read_bytes
 from ..labels import check_pair, to_ids

@@ -1,20 +1,7 @@
-"""Getting datasets: archives from mirrors, verified, unpacked safely, and put in place whole.
+"""Get a dataset: download its archive, verify it, unpack it, and put the folder in place by one rename.
 
-obtain      what a user calls: is it there, get it, put it in place
-archives    the table: where archives lie, their sizes and hashes
-mirrors     one file over HTTP: resumed, retried, timed out, verified
-partial     a file that is still arriving, and whose it is
-unpacking   what of an archive is accepted, and how it reaches the disk
-tar         what the bytes of a tar say
-staging     unfinished work on disk, and the rename that shows it
+archives    the table: the URLs, sizes and hashes of the archives
+http        one file from several mirrors: resumed, retried, verified
+unpack      what is accepted from an archive, and how it becomes a folder
+getting     what a user calls: is it there, lock, download, select, unpack
 """
-
-from __future__ import annotations
-
-from .archives import ARCHIVES, Archive
-from .mirrors import Patience
-from .obtain import download
-from .tar import Limits
-from .unpacking import unpack
-
-__all__ = ["ARCHIVES", "Archive", "Limits", "Patience", "download", "unpack"]

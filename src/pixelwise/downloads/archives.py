@@ -1,28 +1,37 @@
-"""The archives that can be downloaded: where they lie, how large they are, and their hashes."""
+"""The archives that can be downloaded: their URLs, sizes and hashes."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from ..errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """One archive of the table.
+    """One archive of the table. Raises UsageError `no-hash` without a hash: nothing is unpacked unverified.
 
-    urls: where it lies, in the order of trying. root: the dataset's folder inside the archive. home: its
-    folder below the directory of the user. size: in bytes, None where nobody published it. hashes:
-    algorithm -> accepted hex digests; all algorithms are checked. images: how many images its segmentation
-    lists name, to estimate the disk space.
+    urls: in the order of trying. root: the dataset's folder inside the archive. home: its folder below the
+    user's directory. hashes: algorithm of `hashlib` -> accepted hex digests; all algorithms are checked.
+    size: in bytes, None if nobody published it. images: the number of images in its segmentation lists, to
+    estimate the disk space.
     """
 
     name: str
     urls: tuple[str, ...]
     root: str
     home: str
+    hashes: Mapping[str, Collection[str]]
     size: int | None = None
-    hashes: Mapping[str, Collection[str]] = field(default_factory=dict)
     images: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.hashes or not all(self.hashes.values()):
+            raise UsageError("an archive needs a hash to verify it by", code="no-hash", where=self.name)
+        if unknown := self.hashes.keys() - hashlib.algorithms_available:
+            raise UsageError(f"hashlib has no algorithm {min(unknown)!r}", code="bad-argument", where=self.name)
 
     @property
     def filename(self) -> str:
@@ -31,38 +40,24 @@ class Archive:
 
 
 def _voc(
-    year: int,
-    date: str,
-    images: int,
-    *,
-    md5: Sequence[str],
-    root: str = "",
-    mirrors: Sequence[str] = (),
-    size: int | None = None,
-    **others: Sequence[str],
-) -> Archive:
+    year: int, date: str, images: int, *, root: str = "", mirrors: Sequence[str] = (), size: int | None = None,
+    **hashes: Collection[str],
+) -> Archive:  # fmt: skip
     file, home = f"VOCtrainval_{date}.tar", f"VOCdevkit/VOC{year}"
-    return Archive(
-        name=f"voc{year}",
-        urls=(
-            f"http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/{file}",
-            *(f"{base}/{file}" for base in mirrors),
-            f"https://huggingface.co/datasets/JimmyUnleashed/Pascal_VOC/resolve/main/{file}",
-        ),
-        root=root or home,
-        home=home,
-        size=size,
-        hashes={"md5": md5, **others},
-        images=images,
+    urls = (
+        f"http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/{file}",
+        *(f"{base}/{file}" for base in mirrors),
+        f"https://huggingface.co/datasets/JimmyUnleashed/Pascal_VOC/resolve/main/{file}",
     )
+    return Archive(f"voc{year}", urls, root or home, home, hashes, size, images)
 
 
 # MD5: torchvision/datasets/voc.py, found right for the official files in 2022 (pytorch/vision#5425).
-# VOC2009 has two: the official file changed before then (pytorch/vision#5423), and mirrors hold the older
+# VOC2009 has two: the official file changed before then (pytorch/vision#5423), and mirrors have the older
 # one. Size and SHA-256 of 2007 and 2012: tensorflow_datasets/url_checksums/voc.txt; SHA-1 of both:
 # gluon-cv, scripts/datasets/pascal_voc.py, and of 2012 also d2l. Nobody publishes exact sizes of the
-# others. Mirrors: d2l (2012), and the one that the R package torchvision uses. Images: the numbers of the
-# official pages for segmentation, train and val.
+# others. Mirrors: d2l (2012), and the one that the R package torchvision uses. Images: the official
+# pages' numbers for segmentation, train and val together.
 ARCHIVES: Mapping[str, Archive] = {
     archive.name: archive
     for archive in (

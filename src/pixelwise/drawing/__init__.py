@@ -1,13 +1,13 @@
-"""What every picture of pixelwise is made of. Pure: arrays and numbers in, images out; no files, no
-matplotlib.
- A picture is put together from blocks, which are Pillow images on paper white: `text`, `legend` and `frame`
-make them, `beside` and `stack` join them, `page` adds title, footer and margins and gives a `Picture`.
-Lengths are in pixels of a page of the standard width, two for each point of a screen of usual density, so
-that type is crisp on dense screens; `Style` scales them. The same arguments give the same pixels with one
-version of Pillow, except for text outside its built-in font, which is set in a font of the system.
-Everything here is thread-safe.
+"""Drawing: arrays and numbers in, pictures out; no matplotlib.
 
-    blocks   type, colors, joining           pixels   overlay, error map, scaling
-    legend   classes present, their shares    page     Picture and its saving
-    charts   stats_plot, confusion_plot       sheets   rows of tiles: worst_sheet, plan_sheet
+A picture is put together from blocks, which are Pillow images on white paper: `text`, `legend` and `frame` make them,
+`beside` and `stack` join them, `page` adds title, footer and margins and gives a `Picture`. Lengths are in pixels of a
+page of the standard width, two for each point of a screen of usual density, so that type is crisp on dense screens;
+`Style` scales them. The same arguments give the same pixels with one version of Pillow, except for text outside its
+built-in font, which is set in a font of the system. Everything here is thread-safe.
+
+    typesetting  type, colors, joining           contact_sheet  show, show_plans
+    legend       classes present, their shares   sheets         rows of tiles: worst_sheet, plan_sheet
+    charts       stats_plot, confusion_plot      pixels         overlay, error map, scaling
+    page         Picture and its saving
 """

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
-from ..classes import ClassTable
+from ..classes import ClassTable, Color
 from ..errors import UsageError
-from .blocks import (
+from .legend import class_color, percent
+from .page import Picture, page
+from .typesetting import (
     INK,
     LINE,
     PAPER,
     QUIET,
-    RGB,
     SMALL,
     STANDARD_WIDTH,
     Style,
@@ -27,13 +28,12 @@ from .blocks import (
     text,
     typeset,
 )
-from .legend import class_color, percent
-from .page import Picture, page
 
-AGREE: tuple[RGB, ...] = ((255, 255, 255), (205, 222, 240), (96, 150, 205), (22, 74, 140))
-DIFFER: tuple[RGB, ...] = ((255, 255, 255), (253, 212, 195), (238, 112, 84), (160, 20, 32))
-"""From nothing to everything: blue where prediction and truth agree, red where they differ."""
+AGREE: tuple[Color, ...] = ((255, 255, 255), (205, 222, 240), (96, 150, 205), (22, 74, 140))
+DIFFER: tuple[Color, ...] = ((255, 255, 255), (253, 212, 195), (238, 112, 84), (160, 20, 32))
+"""Colors from none to all: blue where prediction and truth agree, red where they differ."""
 MAX_CLASSES = 1000
+"""At most this many classes in a confusion plot."""
 
 
 # -- bars -----------------------------------------------------------------------------------------------
@@ -49,16 +49,16 @@ def stats_plot(
     by_size: bool = True,
     width: int = STANDARD_WIDTH,
 ) -> Picture:
-    """Bars on a logarithmic scale, one a class in its color, with its number of pixels and its share.
+    """Bars on a logarithmic scale, one per class in its color, with its number of pixels and its share.
 
-    counts: (N,) pixels of each class of the table. void: pixels without a class, drawn last; shares are of
-    the pixels with a class. by_size: the largest first, or in the order of the table. A class without a
-    pixel has no bar and is said to be absent.
+    counts: (C,) pixels of each class of the table. void: pixels without a class, drawn last; shares are of the pixels
+    with a class. by_size: the largest first, else in the order of the table. A class without pixels has no bar and is
+    marked "absent". width: of the page in pixels. UsageError for counts of another shape or type.
     """
     numbers = np.asarray(counts)
     if numbers.shape != (len(table),) or numbers.dtype.kind not in "ui" or numbers.min() < 0:
         raise UsageError(
-            f"counts must be {len(table)} whole numbers, one a class, none negative, "
+            f"counts must be {len(table)} whole numbers, one per class, none negative, "
             f"got {numbers.dtype} of shape {numbers.shape}",
         )
     style = Style(width)
@@ -74,7 +74,7 @@ def stats_plot(
     return page(title, subtitle, [chart], footer, style)
 
 
-def _bars(rows: Sequence[tuple[str, RGB, int]], notes: Sequence[str], style: Style) -> Image.Image:
+def _bars(rows: Sequence[tuple[str, Color, int]], notes: Sequence[str], style: Style) -> Image.Image:
     px = style.px
     size, pitch = px(SMALL), px(38 if len(rows) <= 40 else 31)
     names = [text(name, size, INK, style.inner // 4) for name, _, _ in rows]
@@ -84,7 +84,7 @@ def _bars(rows: Sequence[tuple[str, RGB, int]], notes: Sequence[str], style: Sty
     x0 = left + px(18)
     x1 = style.inner - value_width - share_width - px(60)
     present = [math.log10(n) for _, _, n in rows if n] or [0.0]
-    low, high = math.ceil(min(present)) - 1, max(1.0, max(present))  # the shortest bar is still seen
+    low, high = math.ceil(min(present)) - 1, max(1.0, max(present))  # the shortest bar is still visible
 
     def place(logarithm: float) -> int:
         return x0 + round((logarithm - low) / (high - low) * (x1 - x0))
@@ -111,24 +111,7 @@ def _bars(rows: Sequence[tuple[str, RGB, int]], notes: Sequence[str], style: Sty
 
 
 def _power(decade: int) -> str:
-    names = (
-        "1",
-        "10",
-        "100",
-        "1k",
-        "10k",
-        "100k",
-        "1M",
-        "10M",
-        "100M",
-        "1G",
-        "10G",
-        "100G",
-        "1T",
-        "10T",
-        "100T",
-    )
-    return names[decade] if decade < len(names) else f"1e{decade}"
+    return f"{10 ** (decade % 3)}{('', 'k', 'M', 'G', 'T')[decade // 3]}" if decade < 15 else f"1e{decade}"
 
 
 # -- confusion ------------------------------------------------------------------------------------------
@@ -142,23 +125,23 @@ def confusion_plot(
     subtitle: str = "",
     width: int = STANDARD_WIDTH,
 ) -> Picture:
-    """The confusion matrix as a heat map: every row says how the pixels of one true class were predicted.
+    """The confusion matrix as a heat map: each row shows how the pixels of one true class were predicted.
 
-    matrix: (N, N) or (N, N + 1) counts, truth by prediction; a last column counts predictions that are no
-    class. Cells hold the share of their row in percent, where 0.5 or more and where there is room for the
-    number; shades follow the square root of the share, so that small confusions are seen. At the right the
-    IoU of each class, `diagonal / (row + column - diagonal)`. The page is wider than `width` where many
-    classes need it.
+    matrix: (C, C) or (C, C + 1) counts, truth by prediction; a last column counts predictions that are not a class.
+    Cells show the share of their row in percent, if it is 0.5 or more and there is room for the number; shades follow
+    the square root of the share, so that small confusions are visible. At the right is the IoU of each class,
+    `diagonal / (row + column - diagonal)`. The page becomes wider than `width` if many classes need it. UsageError for
+    a matrix of another shape or type, or of more than 1,000 classes.
     """
     counts = np.asarray(matrix)
     n = len(table)
     if counts.shape not in ((n, n), (n, n + 1)) or counts.dtype.kind not in "ui" or counts.min() < 0:
         raise UsageError(
-            f"a confusion matrix of {n} classes is ({n}, {n}) or ({n}, {n + 1}) whole numbers, none negative, "
+            f"a confusion matrix of {n} classes must be ({n}, {n}) or ({n}, {n + 1}) whole numbers, none negative, "
             f"got {counts.dtype} of shape {counts.shape}",
         )
     if n > MAX_CLASSES:
-        raise UsageError(f"at most {MAX_CLASSES} classes can be drawn, got {n}", code="picture-too-large")
+        raise UsageError(f"can draw at most {MAX_CLASSES} classes, got {n}", code="picture-too-large")
     if counts.shape[1] > n and not counts[:, n].any():
         counts = counts[:, :n]
     style = Style(width)
@@ -194,7 +177,7 @@ def _heat_map(counts: NDArray[np.int64], table: ClassTable, style: Style) -> Ima
     return out
 
 
-def _shade(share: NDArray[np.float64], ramp: tuple[RGB, ...]) -> NDArray[np.uint8]:
+def _shade(share: NDArray[np.float64], ramp: tuple[Color, ...]) -> NDArray[np.uint8]:
     stops = np.linspace(0, 1, len(ramp))
     channels = [np.interp(np.sqrt(share), stops, [c[k] for c in ramp]) for k in range(3)]
     return np.asarray(np.rint(np.stack(channels, axis=-1)), np.uint8)
@@ -221,7 +204,7 @@ def _name_sides(
     size: int,
     style: Style,
 ) -> None:
-    """Names and swatches of the classes, at the left and, turned upwards, above the columns."""
+    """Names and swatches of the classes, at the left and, rotated, above the columns."""
     px = style.px
     x0, y0 = corner
     chip = min(px(18), cell - 2)
@@ -245,17 +228,11 @@ def _number_cells(out: Image.Image, share: NDArray[np.float64], corner: tuple[in
     for i, j in np.argwhere(share >= 0.005):
         part = float(share[i, j])
         shade = PAPER if math.sqrt(part) > 0.6 else INK
-        _centered(
-            out,
-            f"{100 * part:.0f}",
-            (corner[0] + int(j) * cell, corner[1] + int(i) * cell),
-            cell,
-            size,
-            shade,
-        )
+        at = (corner[0] + int(j) * cell, corner[1] + int(i) * cell)
+        _centered(out, f"{100 * part:.0f}", at, cell, size, shade)
 
 
-def _centered(out: Image.Image, content: str, at: tuple[int, int], cell: int, size: int, color: RGB) -> None:
+def _centered(out: Image.Image, content: str, at: tuple[int, int], cell: int, size: int, color: Color) -> None:
     line = typeset(content, size)
     line.draw(out, at[0] + (cell - line.width) / 2, at[1] + cell / 2 + size * 0.36, color)
 
@@ -275,7 +252,7 @@ def _ious(
 
 
 def _scales(style: Style) -> Image.Image:
-    """What the shades mean: two ramps over one axis in percent."""
+    """The key of the shades: two ramps over one axis in percent."""
     px = style.px
     length, thick = px(460), px(16)
     label = text("wrong", px(SMALL), QUIET).width + px(14)

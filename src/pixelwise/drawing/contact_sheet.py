@@ -1,69 +1,79 @@
-"""Looking at samples: a contact sheet of images, labels and overlays that names the classes present."""
+"""Contact sheets: rows of images, labels and overlays that name the classes present, and plans."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from ..arguments import is_whole
+from ..arguments import check_count, check_seed
 from ..classes import ClassTable
+from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import UsageError
+from ..formats.given import Data, SplitNames, as_dataset, as_split
 from ..loading.render import Renderer, Slot
-from ..randomness import Draws, check_seed
+from ..randomness import Draws
+from ..transforms.color import IMAGENET_MEAN, IMAGENET_STD
 from ..transforms.plans import Transform, check_transforms, make_plans
 from ..types import U8, Batch, Label, Sample
-from .blocks import STANDARD_WIDTH, Style, stack
 from .legend import legend, percent, shares
 from .page import Picture, page
 from .pixels import colorize, fit, instance_overlay, overlay, same_size, scaled_image, scaled_label
-from .sheets import ROW_GAP, Draw, Planned, headings, plan_sheet, row, tile_width
+from .sheets import ROW_GAP, Planned, Rendering, headings, plan_sheet, row, tile_width
+from .typesetting import STANDARD_WIDTH, Style, stack
 
 Column = Literal["image", "label", "overlay", "instances"]
 SEPARATOR = "  ·  "
 
 
 def show(
-    data: Any,
+    data: Data | Sample | Batch | Sequence[Sample],
     n: int = 5,
     *,
+    splits: SplitNames = None,
     seed: int | None = None,
     classes: ClassTable | None = None,
     columns: Sequence[Column] | None = None,
     normalize: Any = None,
     title: str | None = None,
     width: int = STANDARD_WIDTH,
+    **options: Any,
 ) -> Picture:
-    """A contact sheet: one row a sample with its image, its label in class colors, and both laid over.
+    """A contact sheet: one row per sample with its image, its label in class colors, and both laid over.
 
-    data: a split, a dataset (its first split), anything with `len` and `[i]` that gives samples, a Sample, or
-    a Batch. n: rows at most. seed: None takes the first n in order; a number takes n by chance, the same ones
-    for the same number. classes: the class table; needed where the data carries none (`data.classes`).
-    columns: some of "image", "label", "overlay", "instances"; by default the first three, or only the image
-    where the first sample has no label. normalize: what to undo on a float batch, `Loader.normalize` or a
-    `Normalize`; by default nothing where all values are in 0..1, else ImageNet's mean and deviation. width:
-    pixels of the page.
+        >>> import numpy as np, pixelwise as pw
+        >>> sample = pw.Sample("a", np.zeros((375, 500, 3), np.uint8), np.zeros((375, 500), np.uint8))
+        >>> pw.show(sample, classes=pw.VOC).size
+        (803, 1666)
 
-    Notebooks display the picture; `save(path)` writes it. Labels are drawn nearest, in exactly the colors of
-    the table; images larger than their place are averaged down. One sample is held at a time. Raises
-    UsageError for an empty choice, a missing class table or more rows than a picture holds, PairError where
-    image and label differ in size, and what reading a sample raises.
+    data: a Split, a Dataset or the path of one (`options` are those of `pixelwise.open`), a Sample, a sequence of them,
+    or a Batch. n: rows at most. splits: the name or names of the splits to show; by default the first. seed: None takes
+    the first n samples; a number takes n at random, reproducibly. classes: the class table; needed if the data has none
+    (`data.classes`). columns: some of "image", "label", "overlay", "instances"; by default the first three, or only the
+    image if the first sample has no label. normalize: what to undo on a float batch, `Loader.normalize` or a
+    `Normalize`; by default nothing if all values are in 0..1, else ImageNet's mean and deviation. width: of the page
+    in pixels.
+
+    Notebooks display the picture; `save(path)` writes it. Labels are drawn nearest, in exactly the colors of the table;
+    images larger than their cell are averaged down. One sample is held at a time. Raises UsageError for an empty
+    choice, a missing class table or more rows than a picture holds, PairError if image and label differ in size, and
+    what reading a sample raises.
     """
     style = Style(width)
-    samples, total, name = _chosen(data, n, seed, normalize)
+    read, total, name, table = _shown(data, splits, normalize, options)
+    samples = (_checked(read(i)) for i in _positions(total, n, seed))
     first = next(samples)
-    table = classes if classes is not None else getattr(data, "classes", None)
+    table = table if classes is None else classes
     if table is None and first.label is not None:
         raise UsageError(
-            f"a {type(data).__name__} carries no class table",
-            code="no-class-table",
-            fix="pass classes=dataset.classes",
+            f"a {type(data).__name__} has no class table", code="no-class-table", fix="pass classes=dataset.classes"
         )
     chosen = _columns(first, columns)
     rows = (_row(sample, table, chosen, style) for sample in chain([first], samples))
@@ -76,27 +86,32 @@ def show(
 
 
 def show_plans(
-    split: Split,
+    data: Data,
     transforms: Sequence[Transform],
-    n: int = 3,
+    n: int = 5,
     *,
     draws: int = 4,
-    seed: int = 0,
+    splits: SplitNames = None,
+    seed: int | None = None,
     title: str | None = None,
     width: int = STANDARD_WIDTH,
+    **options: Any,
 ) -> Picture:
-    """What transforms make of samples: each original with the window of every draw, beside what it renders to.
+    """What transforms make of samples: each original with the window of every draw, beside its renderings.
 
-    The draws are those of epochs 0 to draws - 1 of a Loader with this seed; samples are the first n of the split.
-    Normalization is left out, labels are laid over. UsageError for an empty split or list of draws.
+    data, n, splits, seed, width, options: as in `show`. draws: how many renderings of each sample, those of epochs 0 to
+    draws - 1 of a Loader with this seed (0 for None).
+
+    Normalization is left out; labels are laid over. UsageError `nothing-to-show` for an empty split.
     """
     check_transforms(transforms)
-    if not (is_whole(n) and is_whole(draws)) or min(n, draws, len(split)) < 1:
-        raise UsageError("needs a sample and a draw at least", code="nothing-to-show")
-    rows = (_planned(split, transforms, i, draws, check_seed(seed)) for i in range(min(n, len(split))))
-    facts = f"{min(n, len(split))} samples{SEPARATOR}{draws} draws of seed {seed}"
+    check_count("draws", draws)
+    split, name = _split_of(data, splits, options, "show_plans")
+    chosen = _positions(len(split), n, seed)
+    rows = (_planned(split, transforms, i, draws, seed or 0) for i in chosen)
+    facts = f"{len(chosen):,} of {len(split):,} samples{SEPARATOR}{draws} draws of seed {seed or 0}"
     table = replace(split.classes, ignore_index=split.classes.padding_index)  # padding is drawn as void
-    return plan_sheet(rows, table, title=title or split.name, subtitle=facts, width=width)
+    return plan_sheet(rows, table, title=title or name, subtitle=facts, width=width)
 
 
 def _planned(split: Split, transforms: Sequence[Transform], index: int, draws: int, seed: int) -> Planned:
@@ -108,36 +123,54 @@ def _planned(split: Split, transforms: Sequence[Transform], index: int, draws: i
         slot = Slot(np.empty((1, height, width, 3), np.uint8), labels)
         renderer = Renderer(plans, slot, "uint8-hwc", split.classes.padding_index)
         renderer.write(0, split.read(index, renderer.window(0)))
-        made.append(Draw(np.array(plans[0].corners), slot.images[0], None if slot.labels is None else slot.labels[0]))
+        label = None if slot.labels is None else slot.labels[0]
+        made.append(Rendering(np.array(plans[0].corners), slot.images[0], label))
     return Planned(sample.name, sample.image, sample.label, made)
 
 
-def _chosen(data: Any, n: int, seed: int | None, normalize: Any) -> tuple[Iterator[Sample], int, str]:
-    """The samples to draw, at least one; how many there are in all; and a title for them."""
-    if not is_whole(n) or n < 1 or (seed is not None and (not is_whole(seed) or seed < 0)):
-        raise UsageError(f"n is at least 1 and seed at least 0, got {n!r} and {seed!r}")
-    if isinstance(data, Sample):
-        return iter([_checked(data)]), 1, data.name
-    title = str(getattr(data, "name", "Samples"))
-    if hasattr(data, "splits"):
-        split = next(iter(data.splits), None)
-        if split is None:
-            raise UsageError("the dataset has no splits", code="nothing-to-show")
-        title = f"{data.root.name}{SEPARATOR}{split}"
-        data = data[split]
-    if isinstance(data, Batch):
-        read, title = partial(_of_batch, data, _undoing(data, normalize)), "Batch"
-    elif hasattr(data, "__len__") and hasattr(data, "__getitem__"):
-        read = data.__getitem__
-    else:
-        raise _not_samples(data)
-    total = len(data)
-    if total == 0:
-        raise UsageError("there is no sample to show", code="nothing-to-show")
-    indices: Iterable[int] = range(min(n, total))
+def _positions(total: int, n: int, seed: int | None) -> list[int]:
+    """The first n positions of `total`, or n at random without repeats."""
+    check_count("n", n)
     if seed is not None:
-        indices = np.random.default_rng(seed).choice(total, min(n, total), replace=False).tolist()
-    return (_checked(read(i)) for i in indices), total, title
+        check_seed(seed)
+    if total == 0:
+        raise UsageError("no sample to show", code="nothing-to-show")
+    if seed is None:
+        return list(range(min(n, total)))
+    return [int(i) for i in np.random.default_rng(seed).choice(total, min(n, total), replace=False)]
+
+
+def _split_of(data: Data, splits: SplitNames, options: dict[str, Any], verb: str) -> tuple[Split, str]:
+    """The split to show, and a title for it."""
+    dataset = as_dataset(data, verb=verb, **options)
+    split = as_split(dataset, splits, verb=verb)
+    return split, split.name if isinstance(data, Split) else f"{dataset.root.name}{SEPARATOR}{split.name}"
+
+
+class _Shown(NamedTuple):
+    """What is shown: read(i) gives sample i of `total`, `title` names them, `classes` is their class table."""
+
+    read: Callable[[int], Any]
+    total: int
+    title: str
+    classes: ClassTable | None
+
+
+def _shown(data: Any, splits: SplitNames, normalize: Any, options: dict[str, Any]) -> _Shown:
+    if isinstance(data, (Dataset, Split, str, os.PathLike)):
+        split, title = _split_of(data, splits, options, "show")
+        return _Shown(split.__getitem__, len(split), title, split.classes)
+    if splits is not None or options:
+        given = ", ".join([*(["splits"] if splits is not None else []), *options])
+        raise UsageError(f"show() takes {given} only with a path or a Dataset, got a {type(data).__name__}")
+    if isinstance(data, Sample):
+        return _Shown([data].__getitem__, 1, data.name, None)
+    if isinstance(data, Batch):
+        return _Shown(partial(_of_batch, data, _undoing(data, normalize)), len(data), "Batch", None)
+    if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+        raise _not_samples(data)
+    title = str(getattr(data, "name", "Samples"))
+    return _Shown(data.__getitem__, len(data), title, getattr(data, "classes", None))
 
 
 def _checked(sample: Any) -> Sample:
@@ -145,10 +178,7 @@ def _checked(sample: Any) -> Sample:
         raise _not_samples(sample)
     image = sample.image
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise UsageError(
-            f"an image must be (H, W, 3) uint8, got {image.shape} {image.dtype}",
-            where=sample.name,
-        )
+        raise UsageError(f"an image must be (H, W, 3) uint8, got {image.shape} {image.dtype}", where=sample.name)
     for other in (sample.label, sample.instances):
         if other is not None:
             same_size(image, other, sample.name)
@@ -157,13 +187,9 @@ def _checked(sample: Any) -> Sample:
 
 def _not_samples(data: object) -> UsageError:
     return UsageError(
-        f"a {type(data).__name__} is nothing that can be shown",
-        fix="pass a split, a dataset, a Sample, a list of Samples or a Batch",
+        f"cannot show a {type(data).__name__}",
+        fix="pass a path, a Dataset, a Split, a Sample, a list of Samples or a Batch",
     )
-
-
-# Mean and standard deviation of ImageNet's training images in 0..1, as torchvision and the chapter use them.
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def _undoing(batch: Batch, normalize: Any) -> tuple[Any, Any]:
@@ -172,7 +198,7 @@ def _undoing(batch: Batch, normalize: Any) -> tuple[Any, Any]:
         return (normalize.mean, normalize.std) if hasattr(normalize, "mean") else normalize
     if batch.images.dtype == np.uint8 or (batch.images.min() >= 0 and batch.images.max() <= 1):
         return (0, 0, 0), (1, 1, 1)
-    return _IMAGENET
+    return IMAGENET_MEAN, IMAGENET_STD
 
 
 def _of_batch(batch: Batch, normalize: tuple[Any, Any], k: int) -> Sample:
@@ -205,13 +231,13 @@ def _columns(sample: Sample, columns: Sequence[Column] | None) -> tuple[Column, 
     for column in columns:
         if not has[column]:
             raise UsageError(
-                f"the sample has nothing for the column {column!r}", code="unknown-column", where=sample.name
+                f"the sample has no pixels for the column {column!r}", code="unknown-column", where=sample.name
             )
     return tuple(columns)
 
 
 def _row(sample: Sample, table: ClassTable | None, columns: Sequence[Column], style: Style) -> Image.Image:
-    cell = tile_width(max(2, len(columns)), style)  # a column alone would be enormous
+    cell = tile_width(max(2, len(columns)), style)  # a single column would be enormous
     size = fit(sample.size, (cell, cell))
     image = scaled_image(sample.image, size)
     label, instances = (None if ids is None else scaled_label(ids, size) for ids in (sample.label, sample.instances))

@@ -1,4 +1,4 @@
-"""Which classes a label holds, and the legend that names them."""
+"""The classes of a label, and the legend that names them."""
 
 from __future__ import annotations
 
@@ -9,28 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..classes import ClassTable
-from .blocks import INK, QUIET, RGB, SMALL, Style, beside, stack, swatch, text
+from ..classes import ClassTable, Color
+from ..labels import count_values
 from .pixels import colorize
+from .typesetting import INK, QUIET, SMALL, Style, beside, stack, swatch, text
 
 
 def shares(label: NDArray[Any]) -> list[tuple[int, float]]:
     """(id, share of the pixels) of every id in a label, the largest first; equal shares by id."""
-    if label.dtype in (np.uint8, np.uint16):
-        flat, counts = label.reshape(-1), np.zeros(65_536, np.int64)
-        for start in range(0, flat.size, 1 << 22):  # bincount widens to 64 bits: a bounded piece at a time
-            piece = np.bincount(flat[start : start + (1 << 22)])
-            counts[: len(piece)] += piece
-        ids = np.flatnonzero(counts)
-        counts = counts[ids]
-    else:
-        ids, counts = np.unique(label, return_counts=True)
+    ids, counts = count_values(label)
     order = np.argsort(-counts, kind="stable")
     return [(int(ids[i]), float(counts[i] / label.size)) for i in order]
 
 
 def percent(share: float) -> str:
-    """A share as people write it: '42.1 %', '<0.1 %', '100 %'. Never rounds to nothing or to all."""
+    """A share as people write it: "42.1 %", "<0.1 %", "100 %". It is never rounded to nothing or to all."""
     if 0 < share < 0.001:
         return "<0.1 %"
     if 0.999 < share < 1:
@@ -38,14 +31,14 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share < 1 else "100 %"
 
 
-def class_color(index: int, table: ClassTable) -> RGB:
-    """The color in which `colorize` draws the id."""
+def class_color(index: int, table: ClassTable) -> Color:
+    """The color that `colorize` gives the id."""
     r, g, b = colorize(np.array([[index]], np.int64), table)[0, 0]
     return (int(r), int(g), int(b))
 
 
 def class_name(index: int, table: ClassTable) -> str:
-    """The name of the class, 'void', or what an id that is neither is called."""
+    """The name of the class, "void", or a text for an id that is neither."""
     known = 0 <= index < len(table) or index == table.ignore_index
     return table.name(index) if known else f"id {index} (no class)"
 
@@ -55,7 +48,7 @@ def legend(
 ) -> Image.Image:
     """Swatch, class name and note of each (id, note), in the order given but void last.
 
-    Lines are `width` pixels long; what does not fit into `max_lines` of them is counted at the end.
+    Lines are `width` pixels long; items that do not fit into `max_lines` of them are counted at the end.
     """
     px = style.px
     gap = px(30)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import SystemFault, UsageError
+from ..errors import UsageError
+from ..files import atomic_write
 from ..types import Size
-from .blocks import BODY, INK, LINE, QUIET, SMALL, TITLE, Style, blank, stack, text
+from .typesetting import BODY, INK, LINE, QUIET, SMALL, TITLE, Style, blank, stack, text
 
 _SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Picture:
     """A drawn page. A notebook displays it, `save` writes it, `numpy.array` gives its (H, W, 3) uint8 pixels.
 
-    image: the Pillow image, RGB, owned by the picture. density: its pixels for each point on the screen; a
-    notebook shows it that much smaller, so that it is sharp on dense screens.
+    image: the Pillow image, RGB, owned by the picture. density: pixels per point of a screen; a notebook shows the
+    picture that much smaller, so that it is sharp on dense screens.
     """
 
     image: Image.Image
@@ -39,38 +38,23 @@ class Picture:
         return (self.image.height, self.image.width)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture as the suffix says: png, jpg, webp or tiff. Returns the path.
+        """Write the picture in the format of the suffix: png, jpg, webp or tiff. Returns the path.
 
-        Written beside its place and renamed, so that a reader sees the old file or the whole new one. The bytes
-        depend on the picture alone. UsageError for another suffix or more pixels than the format holds,
-        SystemFault where the place cannot be written.
+        Readers see the old file or the whole new one, and the bytes depend on the picture alone. UsageError for
+        another suffix (`bad-picture-suffix`) or more pixels than the format holds (`picture-too-large`), SystemFault
+        `cannot-write` if the file cannot be written.
         """
         path = Path(path)
         kind = _SUFFIXES.get(path.suffix.lower())
         if kind is None:
             raise UsageError(
-                f"a picture is saved by its suffix, got {path.suffix!r}",
+                f"the suffix of a picture must be one of {', '.join(_SUFFIXES)}, got {path.suffix!r}",
                 code="bad-picture-suffix",
                 where=path,
-                fix=f"use one of {', '.join(_SUFFIXES)}",
             )
         data = self._encoded(kind)
-        part = path.with_name(f".{secrets.token_hex(6)}.part")
-        try:
-            with part.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-            with contextlib.suppress(OSError, ValueError):
-                part.unlink()
-            raise SystemFault(
-                f"cannot write the picture: {getattr(error, 'strerror', None) or error}",
-                code="cannot-write",
-                where=path,
-                fix="choose a place that exists and may be written",
-            ) from error
+        with atomic_write(path) as file:
+            file.write(data)
         return path
 
     def _encoded(self, kind: str) -> bytes:
@@ -82,13 +66,16 @@ class Picture:
         limit = {"JPEG": 65_500, "WEBP": 16_383}.get(kind, 2**31 - 1)
         if max(self.size) > limit:
             raise UsageError(
-                f"{kind} holds at most {limit} pixels a side, got {self.size[0]}x{self.size[1]}",
+                f"{kind} holds at most {limit} pixels per side, got {self.size[0]}x{self.size[1]} (height x width)",
                 code="picture-too-large",
                 fix="save it as .png, or draw fewer samples",
             )
         out = io.BytesIO()
         self.image.save(out, kind, **options.get(kind, {}))
         return out.getvalue()
+
+    def __repr__(self) -> str:
+        return f"Picture({self.image.height}x{self.image.width})"
 
     def _repr_png_(self) -> bytes:
         return self._encoded("PNG")
@@ -99,14 +86,14 @@ class Picture:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
-            raise ValueError("the pixels of a Picture cannot be had without a copy")
+            raise ValueError("the pixels of a Picture are always copied")
         return np.array(self.image, dtype)
 
 
 def page(title: str, subtitle: str, body: Sequence[Image.Image], footer: str, style: Style, gap: float = 40) -> Picture:
     """The blocks of `body` from top to bottom under a title, above a footer, between generous margins.
 
-    The page is wider than its style says where a block is. UsageError where it holds too many pixels.
+    The page becomes wider than its style if a block is. UsageError `picture-too-large` for too many pixels.
     """
     px = style.px
     inner = max([style.inner, *(block.width for block in body)])

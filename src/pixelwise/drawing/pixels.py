@@ -1,4 +1,4 @@
-"""What is done to the pixels of images and labels to draw them. Arrays in, new arrays out."""
+"""The pixels of drawings: labels in color, overlays, error maps, scaling. Arrays in, new arrays out."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..classes import ClassTable
+from ..classes import ClassTable, Color
 from ..errors import PairError, UsageError
 from ..types import U8, Size
-from .blocks import PAPER, RGB, STRAY, WRONG
+from .typesetting import PAPER, STRAY, WRONG
 
 MAX_ZOOM = 64
 
 
 def fit(size: Size, box: Size) -> Size:
-    """The size at which a picture of `size` is drawn inside `box`.
-
-    It shrinks to fit. It grows only by whole factors, at most `MAX_ZOOM`, so that pixels stay squares.
+    """The size at which an image of `size` is drawn inside `box`: shrunk to fit, or enlarged by a whole factor, at most
+    `MAX_ZOOM`, so that pixels stay squares.
     """
     (h, w), (box_h, box_w) = size, box
     factor = min(box_h / h, box_w / w)
@@ -29,7 +28,7 @@ def fit(size: Size, box: Size) -> Size:
 
 
 def scaled_image(image: U8, size: Size) -> U8:
-    """The (H, W, 3) image at `size`: area averages where it shrinks, repeated pixels where it grows."""
+    """The (H, W, 3) image at `size`: area averages if it shrinks, repeated pixels if it grows."""
     if image.shape[:2] == size:
         return image
     if size[0] >= image.shape[0] and size[1] >= image.shape[1]:
@@ -41,14 +40,14 @@ def scaled_image(image: U8, size: Size) -> U8:
 
 
 def scaled_label(label: NDArray[Any], size: Size) -> NDArray[Any]:
-    """The (H, W) label at `size`, nearest by pixel centers. No value appears that was not there."""
+    """The (H, W) label at `size`, nearest by pixel centers. No new value appears."""
     if label.shape == size:
         return label
     return _picked(label, size)
 
 
 def _picked(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
-    # Integers: the center (i + 0.5) * source / target lies in exactly this source pixel.
+    # In integers: the center (i + 0.5) * source / target is in exactly this source pixel.
     rows, columns = ((2 * np.arange(t) + 1) * s // (2 * t) for t, s in zip(size, pixels.shape, strict=False))
     return np.asarray(pixels[rows[:, None], columns])
 
@@ -56,7 +55,7 @@ def _picked(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
 def colorize(label: NDArray[Any], table: ClassTable) -> U8:
     """Class colors of a label, (H, W) -> (H, W, 3) uint8, exactly those of the table.
 
-    An id that the table does not know gets `STRAY`; `ClassTable.decode` is the strict one.
+    An id that is not in the table gets `STRAY`; `ClassTable.decode` is the strict one.
     """
     colors = np.full((65_537, 3), STRAY, np.uint8)
     colors[: len(table)] = table.colors
@@ -69,7 +68,7 @@ def colorize(label: NDArray[Any], table: ClassTable) -> U8:
 
 
 def borders(label: NDArray[Any]) -> NDArray[np.bool_]:
-    """(H, W) bool: the pixels on both sides of every change from one id to another. Lines two pixels wide."""
+    """(H, W) bool: the pixels on both sides of every change of ids: lines two pixels wide."""
     out = np.zeros(label.shape, bool)
     down, right = label[1:] != label[:-1], label[:, 1:] != label[:, :-1]
     out[1:] |= down
@@ -79,7 +78,7 @@ def borders(label: NDArray[Any]) -> NDArray[np.bool_]:
     return out
 
 
-def blend(image: U8, colors: U8 | RGB, alpha: float | NDArray[np.float32]) -> U8:
+def blend(image: U8, colors: U8 | Color, alpha: float | NDArray[np.float32]) -> U8:
     """`image * (1 - alpha) + colors * alpha`, rounded. alpha: one number, or (H, W)."""
     weight = np.asarray(alpha, np.float32)[..., None]
     mixed = image.astype(np.float32) * (1 - weight) + np.asarray(colors, np.float32) * weight
@@ -89,9 +88,9 @@ def blend(image: U8, colors: U8 | RGB, alpha: float | NDArray[np.float32]) -> U8
 def overlay(image: U8, label: NDArray[Any], table: ClassTable, alpha: float = 0.55, contour: bool = True) -> U8:
     """The image tinted with the class colors of its label: (H, W, 3) uint8, a new array.
 
-    alpha: the weight of the color. A class that is drawn in black (the background of VOC) is no tint and leaves
-    the image as it is. Void is veiled in white. contour: white lines between classes, left out where the label
-    is all specks. PairError where the sizes differ.
+    alpha: the weight of the color. A class whose color is black (the background of VOC) leaves the image as it
+    is. Void is veiled in white. contour: white lines between classes, left out if the label is all specks. PairError
+    if the sizes differ.
     """
     same_size(image, label)
     if not 0 <= alpha <= 1:
@@ -107,9 +106,9 @@ def overlay(image: U8, label: NDArray[Any], table: ClassTable, alpha: float = 0.
 
 
 def hatched(image: U8, where: NDArray[np.bool_]) -> U8:
-    """The image under a white veil where the mask says so, with slanted lines where the mask is wide.
+    """The image under a white veil where the mask is true, with slanted lines where the mask is wide.
 
-    A narrow mask, such as the void around the objects of VOC, stays a plain pale line.
+    A narrow mask, such as the void around the objects of VOC, becomes a plain pale line.
     """
     if not where.any():
         return image
@@ -123,16 +122,16 @@ def hatched(image: U8, where: NDArray[np.bool_]) -> U8:
 
 
 def gray(image: U8, strength: float = 0.75) -> U8:
-    """The image in pale grays (luma of ITU-R BT.601), as the ground for marks."""
+    """The image in pale grays (luma of ITU-R BT.601), as a background for marks."""
     luma = image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     pale = (255 - (255 - luma) * strength + 0.5).astype(np.uint8)
     return np.repeat(pale[..., None], 3, axis=2)
 
 
-def error_map(image: U8, truth: NDArray[Any], prediction: NDArray[Any], ignore_index: int | None) -> U8:
+def error_map(image: U8, prediction: NDArray[Any], truth: NDArray[Any], ignore_index: int | None) -> U8:
     """A prediction on the pale image: red where it is wrong, gray where right, veiled where the truth is void."""
-    same_size(image, truth)
     same_size(image, prediction)
+    same_size(image, truth)
     void = np.zeros(truth.shape, bool) if ignore_index is None else truth == ignore_index
     wrong = (truth != prediction) & ~void
     ground = gray(image)
@@ -141,7 +140,7 @@ def error_map(image: U8, truth: NDArray[Any], prediction: NDArray[Any], ignore_i
 
 
 def instance_overlay(image: U8, instances: NDArray[Any], void: NDArray[np.bool_], alpha: float = 0.6) -> U8:
-    """The pale image with each object in a color of its own. 0 is no object; pixels of `void` are veiled."""
+    """The pale image with each object in its own color. 0 is not an object; pixels of `void` are veiled."""
     same_size(image, instances)
     values, rank = np.unique(instances, return_inverse=True)
     rank = rank.reshape(instances.shape)
@@ -152,8 +151,8 @@ def instance_overlay(image: U8, instances: NDArray[Any], void: NDArray[np.bool_]
     return hatched(out, void)
 
 
-def instance_color(index: int) -> RGB:
-    """A color for each number; neighbors in number are far apart in hue (steps of the golden angle)."""
+def instance_color(index: int) -> Color:
+    """A color for each number; those of successive numbers differ much in hue (steps of the golden angle)."""
     import colorsys
 
     hue = (0.58 + index * 0.381966) % 1.0
@@ -162,7 +161,7 @@ def instance_color(index: int) -> RGB:
 
 
 def same_size(image: U8, label: NDArray[Any], where: object = None) -> None:
-    """PairError where image and label differ in height or width."""
+    """PairError `size-mismatch` if image and label differ in height or width."""
     if image.shape[:2] != label.shape:
         raise PairError(
             f"the image is {image.shape[0]}x{image.shape[1]}, the label {'x'.join(map(str, label.shape))}",

@@ -1,4 +1,4 @@
-"""Sheets: rows of tiles, each under a caption. The worst-of sheet and the sheet of plans."""
+"""Sheets: rows of tiles, each under a caption. The sheet of the worst predictions, and the sheet of plans."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from PIL import Image, ImageDraw
 from ..classes import ClassTable
 from ..errors import UsageError
 from ..types import U8, Label, Size
-from .blocks import (
+from .legend import legend, percent, shares
+from .page import Picture, page
+from .pixels import colorize, error_map, fit, instance_color, overlay, same_size, scaled_image, scaled_label
+from .typesetting import (
     BODY,
     INK,
     PAPER,
@@ -31,30 +34,28 @@ from .blocks import (
     text,
     typeset,
 )
-from .legend import legend, percent, shares
-from .page import Picture, page
-from .pixels import colorize, error_map, fit, instance_color, overlay, same_size, scaled_image, scaled_label
 
 GAP = 20
 """Between the tiles of a row."""
 ROW_GAP = 46
+"""Between rows."""
 
 
 class Scored(NamedTuple):
-    """A row of the worst-of sheet: image (H, W, 3) uint8, truth and prediction (H, W) class ids, score 0..1."""
+    """A row of the worst-of sheet: image (H, W, 3) uint8, prediction and truth (H, W) class ids, score 0..1."""
 
     name: str
     image: U8
-    truth: Label
     prediction: NDArray[Any]
+    truth: Label
     score: float
 
 
-class Draw(NamedTuple):
-    """One rendering of a plan: image (h, w, 3) uint8, label (h, w) class ids or None, and where it comes from.
+class Rendering(NamedTuple):
+    """One rendering of a plan: image (h, w, 3) uint8, label (h, w) class ids or None, and the window it shows.
 
-    polygon: (K, 2) float, x and y of the corners of the window in pixels of the original. The first is the one
-    that became the top left corner.
+    polygon: (K, 2) float, x and y of the corners of the window in pixels of the original, that of the top left corner
+    of the image first.
     """
 
     polygon: NDArray[Any]
@@ -63,16 +64,16 @@ class Draw(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A row of the sheet of plans: the original, and what was drawn from it."""
+    """A row of the sheet of plans: the original, and its renderings."""
 
     name: str
     image: U8
     label: Label | None
-    draws: Sequence[Draw]
+    renderings: Sequence[Rendering]
 
 
 def tile_width(count: int, style: Style) -> int:
-    """Pixels that one of `count` tiles in a row may be wide."""
+    """The width in pixels of one of `count` tiles in a row."""
     return (style.inner - (count - 1) * style.px(GAP)) // count - 2
 
 
@@ -91,14 +92,14 @@ def row(
     below: Image.Image | None,
     right: str = "",
 ) -> Image.Image:
-    """A caption (name, size, something at the right edge), the tiles in places of `width`, and a legend below."""
+    """A caption (name, size, `right` at the right edge), the tiles in cells of `width`, and a legend below."""
     px = style.px
     end = text(right, px(BODY), INK)
     room = style.inner - end.width - px(30)
     dimensions = text(f"{size[0]} x {size[1]}", px(BODY), QUIET)
     caption = beside([text(name, px(BODY), INK, room - dimensions.width - px(16)), dimensions], px(16))
-    places = [blank(width + 2, 1) if t is None else padded(frame(t), width + 2) for t in tiles]
-    blocks = [apart(caption, end, style.inner) if right else caption, beside(places, px(GAP))]
+    cells = [blank(width + 2, 1) if t is None else padded(frame(t), width + 2) for t in tiles]
+    blocks = [apart(caption, end, style.inner) if right else caption, beside(cells, px(GAP))]
     return stack([*blocks, below] if below else blocks, px(12))
 
 
@@ -106,7 +107,7 @@ def _all(rows: Iterable[Image.Image], style: Style) -> Image.Image:
     drawn = iter(rows)
     first = next(drawn, None)
     if first is None:
-        raise UsageError("there is nothing to show", code="nothing-to-show")
+        raise UsageError("no sample to show", code="nothing-to-show")
     return stack(chain([first], drawn), style.px(ROW_GAP))
 
 
@@ -119,11 +120,11 @@ def worst_sheet(
     score_name: str = "IoU",
     width: int = STANDARD_WIDTH,
 ) -> Picture:
-    """One row a sample, in the order given: image, truth, prediction, and where the prediction is wrong.
+    """One row per sample, in the order given: image, truth, prediction, and a map of errors.
 
-    Below each row its classes, with their share of the truth and of the prediction. Pixels whose truth is void
-    are veiled in the map of errors and do not count. rows are taken one by one, so they may be a generator.
-    UsageError where there are none or too many for one picture, PairError where sizes differ.
+    Below each row are its classes, with their share of the truth and of the prediction. Pixels whose truth is void are
+    veiled in the map of errors and do not count. rows: taken one by one, so a generator needs little memory. width: of
+    the page in pixels. UsageError for no rows or too many for one picture, PairError if sizes differ.
     """
     style = Style(width)
     body = _all((_scored_row(r, table, style, score_name) for r in rows), style)
@@ -133,20 +134,20 @@ def worst_sheet(
 
 
 def _scored_row(scored: Scored, table: ClassTable, style: Style, score_name: str) -> Image.Image:
-    for label in (scored.truth, scored.prediction):
+    for label in (scored.prediction, scored.truth):
         same_size(scored.image, label, scored.name)
     cell = tile_width(4, style)
     size = fit(scored.truth.shape, (cell, cell))
     image = scaled_image(scored.image, size)
-    truth, prediction = scaled_label(scored.truth, size), scaled_label(scored.prediction, size)
-    errors = error_map(image, truth, prediction, table.ignore_index)
+    prediction, truth = scaled_label(scored.prediction, size), scaled_label(scored.truth, size)
+    errors = error_map(image, prediction, truth, table.ignore_index)
     tiles = (image, colorize(truth, table), colorize(prediction, table), errors)
-    notes = _compared(scored.truth, scored.prediction, table.ignore_index)
+    notes = _compared(scored.prediction, scored.truth, table.ignore_index)
     right = f"{score_name} {scored.score:.3f}"
     return row(scored.name, scored.truth.shape, tiles, cell, style, legend(notes, table, style, style.inner), right)
 
 
-def _compared(truth: Label, prediction: NDArray[Any], ignore_index: int | None) -> list[tuple[int, str]]:
+def _compared(prediction: NDArray[Any], truth: Label, ignore_index: int | None) -> list[tuple[int, str]]:
     """Each class with its share of the truth and of the prediction, among the pixels that are scored."""
     scored = np.ones(truth.shape, bool) if ignore_index is None else truth != ignore_index
     if not scored.any():
@@ -171,30 +172,30 @@ def plan_sheet(
     subtitle: str = "",
     width: int = STANDARD_WIDTH,
 ) -> Picture:
-    """One row a sample: the original with the window of every draw, beside what was rendered from each.
+    """One row per sample: the original with the window of every rendering, beside the renderings.
 
-    Windows and renderings carry the same number and color; the number stands at the corner that became the top
-    left one, so that flips and turns are seen. A window may reach beyond the image. Labels are laid over.
-    rows are taken one by one. UsageError where there are none or too many for one picture.
+    Windows and renderings have the same number and color; the number is at the corner that becomes the top left one,
+    so that flips and rotations are visible. A window may extend beyond the image. Labels are laid over. rows: taken one
+    by one. width: of the page in pixels. UsageError for no rows or too many for one picture.
     """
     style = Style(width)
     body = _all((_planned_row(r, table, style) for r in rows), style)
-    footer = "pixelwise  ·  the number of a window stands at the corner that becomes the top left"
+    footer = "pixelwise  ·  the number of a window is at the corner that becomes the top left"
     return page(title, subtitle, [body], footer, style, gap=28)
 
 
 def _planned_row(planned: Planned, table: ClassTable | None, style: Style) -> Image.Image:
     px = style.px
     gap = px(14)
-    # The draws stand in a grid; the original beside them gets a square that is as high as the grid.
-    down = max(1, min(3, round(math.sqrt(len(planned.draws) / 1.6))))
-    across = max(1, math.ceil(len(planned.draws) / down))
+    # The renderings form a grid; the original beside them gets a square as high as the grid.
+    down = max(1, min(3, round(math.sqrt(len(planned.renderings) / 1.6))))
+    across = max(1, math.ceil(len(planned.renderings) / down))
     cell = (style.inner - px(GAP) - (across + down - 2) * gap) // (across + down) - 2
     left = down * (cell + 2) + (down - 1) * gap - 2
     drawn = []
-    for k, draw in enumerate(planned.draws):
-        size = fit(draw.image.shape[:2], (cell, cell))
-        tile = frame(_tinted(draw.image, draw.label, size, table))
+    for k, one in enumerate(planned.renderings):
+        size = fit(one.image.shape[:2], (cell, cell))
+        tile = frame(_tinted(one.image, one.label, size, table))
         _chip(tile, (1, 1), k, style, inside=True)
         drawn.append(padded(tile, cell + 2))
     lines = [beside(drawn[i : i + across], gap) for i in range(0, len(drawn), across)]
@@ -211,11 +212,11 @@ def _tinted(image: U8, label: Label | None, size: Size, table: ClassTable | None
 
 
 def _with_windows(planned: Planned, width: int, table: ClassTable | None, style: Style) -> U8:
-    """The original on gray ground large enough for every window, with the windows drawn on it."""
+    """The original on a gray ground large enough for every window, with the windows drawn on it."""
     height_in, width_in = planned.image.shape[:2]
-    corners = [np.asarray(d.polygon, np.float64).reshape(-1, 2) for d in planned.draws]
+    corners = [np.asarray(r.polygon, np.float64).reshape(-1, 2) for r in planned.renderings]
     points = np.concatenate([*corners, [[0, 0], [width_in, height_in]]])
-    # A window far outside must not shrink the image to nothing: at most its own size on each side is shown.
+    # A window far outside must not shrink the image to nothing: show at most the size of the image on each side.
     low = np.maximum(points.min(axis=0), [-width_in, -height_in])
     high = np.minimum(points.max(axis=0), [2 * width_in, 2 * height_in])
     extent = high - low
@@ -227,7 +228,7 @@ def _with_windows(planned: Planned, width: int, table: ClassTable | None, style:
     ground.paste(Image.fromarray(_tinted(planned.image, planned.label, size, table)), at)
     shown = [(c - low) * scale for c in corners]
     for polygon in shown:
-        _outline(ground, polygon, style.px(6), PAPER)  # all casings first: none cuts a line of another window
+        _outline(ground, polygon, style.px(6), PAPER)  # all casings first, so that none covers a line
     for k, polygon in enumerate(shown):
         _outline(ground, polygon, style.px(2.6), instance_color(k))
     for k, polygon in enumerate(shown):
@@ -244,7 +245,7 @@ def _outline(ground: Image.Image, polygon: NDArray[np.float64], line: int, color
 
 
 def _chip(ground: Image.Image, corner: tuple[float, float], k: int, style: Style, inside: bool) -> None:
-    """The number of draw k in its color: in the corner of a tile, or centered on the corner of a window."""
+    """The number of rendering k in its color: in the corner of a tile, or centered on the corner of a window."""
     size = style.px(SMALL)
     line, color = typeset(str(k + 1), size), instance_color(k)
     width, height = max(round(line.width) + style.px(14), style.px(30)), style.px(30)

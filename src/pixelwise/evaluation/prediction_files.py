@@ -1,6 +1,6 @@
-"""Prediction files: a folder with one PNG or NPY of class ids for each sample, named by the sample.
+"""Prediction files: a folder with a PNG or NPY of class ids per sample, named by the sample.
 
-`pixelwise.predict` writes such folders, `pixelwise.score` and `pixelwise.submit` read them, complete or not at all.
+`pixelwise.predict` writes such folders; `pixelwise.score` and `pixelwise.submit` read them, completely or not at all.
 """
 
 from __future__ import annotations
@@ -10,32 +10,30 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..classes import ClassTable
-from ..codecs import decode_stored, encode_png
+from ..codecs.decoding import decode_stored
+from ..codecs.png import encode_png
 from ..dataset.splits import Split
 from ..errors import DataError, LabelError, MissingError, ScoreError, UsageError
 from ..files import atomic_write, nearest_hint, read_bytes
 from ..labels import to_ids
 from ..types import Label, Size
 
-Stored = Literal["ids", "values"]
-"""What the numbers in prediction files are: class ids 0..C-1, or the numbers that the dataset's own labels hold."""
-
 SUFFIXES = (".png", ".npy")
 SHOWN = 20
-"""So many problems are named one by one; further ones are counted."""
+"""At most this many problems are named one by one; the rest are counted."""
 
 
 # -- which files --------------------------------------------------------------------------------------------
 
 
 def file_of(root: Path, name: str) -> Path:
-    """Where the PNG of sample `name` belongs. UsageError for a name that leads out of the folder."""
+    """The path of the PNG of sample `name`. UsageError for a name that leads out of the folder."""
     relative = Path(name + ".png")
     if relative.is_absolute() or ".." in relative.parts:
         raise UsageError(f"the sample name {name!r} leads out of the folder", code="bad-name", where=root)
@@ -43,14 +41,14 @@ def file_of(root: Path, name: str) -> Path:
 
 
 def find_files(root: Path, names: Sequence[str]) -> list[Path]:
-    """The prediction file of each sample, in the order of `names`; `root` may have folders inside, as names may.
+    """The prediction file of each sample, in the order of `names`; `root` may have subfolders, as names may.
 
-    Hidden files and other suffixes are left alone. Raises MissingError where there is no folder, ScoreError
-    `missing-prediction`, `extra-prediction` (a file of no sample: another split, or a wrong name) and
-    `two-predictions` (PNG and NPY), all of them named up to `SHOWN`.
+    Hidden files and other suffixes are ignored. Raises MissingError if there is no folder, ScoreError
+    `missing-prediction`, `extra-prediction` (no sample has that name: another split, or a wrong name) and
+    `two-predictions` (PNG and NPY), of which up to `SHOWN` are named.
     """
     if not root.is_dir():
-        raise MissingError("no folder of predictions", code="missing-file", where=root, fix="check the path")
+        raise MissingError("no such folder of predictions", code="missing-file", where=root, fix="check the path")
     found: dict[str, Path] = {}
     problems: list[DataError] = []
     for path in _walk(root):
@@ -58,7 +56,7 @@ def find_files(root: Path, names: Sequence[str]) -> list[Path]:
         if stem in found:
             fix = "keep one of them"
             problems.append(
-                ScoreError(f"{found[stem].name} is there too", code="two-predictions", where=path, fix=fix)
+                ScoreError(f"there is also {found[stem].name}", code="two-predictions", where=path, fix=fix)
             )
         found[stem] = path
     for name in names:
@@ -68,7 +66,7 @@ def find_files(root: Path, names: Sequence[str]) -> list[Path]:
             fix = near if "is there" in near else "predict all samples of the split"
             problems.append(ScoreError("no such prediction", code="missing-prediction", where=path, fix=fix))
     for stem in sorted(found.keys() - set(names)):
-        what = "is the prediction of no sample of the split"
+        what = "no sample of the split has this name"
         problems.append(ScoreError(what, code="extra-prediction", where=found[stem], fix="remove it"))
     refuse(problems, f"predictions for {len(names)} samples", root)
     return [found[name] for name in names]
@@ -90,7 +88,7 @@ def refuse(problems: Sequence[DataError], what: str, where: object) -> None:
         raise problems[0]
     codes = {p.code for p in problems}
     error = ScoreError(
-        f"{len(problems)} problems with the {what}; none was used",
+        f"{len(problems)} problems with the {what}; nothing was used",
         code=codes.pop() if len(codes) == 1 else "bad-predictions",
         where=where,
     )
@@ -104,14 +102,14 @@ def refuse(problems: Sequence[DataError], what: str, where: object) -> None:
 # -- what is in them ----------------------------------------------------------------------------------------
 
 
-def read_prediction(path: Path, table: ClassTable, size: Size, stored: Stored = "ids") -> NDArray[Any]:
+def read_prediction(path: Path, table: ClassTable, size: Size, stored_values: bool = False) -> NDArray[Any]:
     """(H, W) class ids from an index, palette or color PNG, or an NPY of integers. Thread-safe.
 
-    What is no class keeps a number outside 0..C-1: `check_ids` refuses it, a Confusion counts it. Raises
-    FileError where the file cannot be read exactly, LabelError for an unknown color or a renumbered palette,
-    ScoreError `wrong-size` where it is not (height, width) `size`, and `stored-values` where it should hold
-    ids but holds others that the dataset's labels store: label ids of Cityscapes taken for train ids would
-    score near 0 and look like a bad model.
+    stored_values: the file holds the numbers that the dataset's own labels store, not class ids. A pixel that is not a
+    class keeps a number outside 0..C-1: `check_ids` refuses it, a Confusion counts it. Raises FileError if the file
+    cannot be read exactly, LabelError for an unknown color or a renumbered palette, ScoreError `wrong-size` if it is
+    not (height, width) `size`, and `stored-values` if it holds stored values instead of ids: label ids of Cityscapes
+    taken for train ids would score near 0 and look like a bad model.
     """
     found = decode_stored(read_bytes(path), path, allow=frozenset({"npy"}))
     height, width = found.pixels.shape[:2]
@@ -122,7 +120,7 @@ def read_prediction(path: Path, table: ClassTable, size: Size, stored: Stored = 
             where=path,
             fix="predict at the image's own size: resize logits to it before taking the maximum, labels never",
         )
-    meant = _by_id(table) if stored == "ids" else table
+    meant = table if stored_values else _by_id(table)
     try:
         return to_ids(found, meant, path)
     except LabelError as error:
@@ -131,11 +129,10 @@ def read_prediction(path: Path, table: ClassTable, size: Size, stored: Stored = 
         ids = np.asarray(meant.value_ids[found.pixels])
     if meant is not table and (table.value_ids[found.pixels] >= 0).all():
         raise ScoreError(
-            f"holds {int(found.pixels[ids < 0][0])}, which is no class id 0..{len(table) - 1} but a number that the "
-            "dataset's labels store",
+            f"{int(found.pixels[ids < 0][0])} is a stored label value, not a class id (0..{len(table) - 1})",
             code="stored-values",
             where=path,
-            fix='if the predictions hold such numbers say stored="values" (--values)',
+            fix="if the predictions hold stored values, say stored_values=True (--stored-values)",
         )
     return ids
 
@@ -146,7 +143,7 @@ def _by_id(table: ClassTable) -> ClassTable:
 
 
 def check_ids(ids: NDArray[Any], table: ClassTable, where: object, among: Any = True) -> None:
-    """ScoreError `prediction-out-of-range` where a pixel (of those in the mask `among`) is no class 0..C-1."""
+    """ScoreError `prediction-out-of-range` if a pixel (of those in the mask `among`) is not a class 0..C-1."""
     stray = ((ids < 0) | (ids >= len(table))) & among
     if stray.any():
         raise _stray(ids, stray, table, where)
@@ -156,7 +153,7 @@ def _stray(ids: NDArray[Any], stray: NDArray[np.bool_], table: ClassTable, where
     y, x = (int(v) for v in np.argwhere(stray)[0])
     void = table.ignore_index is not None and bool((ids[stray] == table.ignore_index).all())
     return ScoreError(
-        f"{int(stray.sum())} pixels are {'void' if void else 'no class'}, first at x={x}, y={y}; "
+        f"{int(stray.sum())} pixels are {'void' if void else 'not a class'}, first at x={x}, y={y}; "
         f"the classes are 0..{len(table) - 1}",
         code="prediction-out-of-range",
         where=where,
@@ -164,13 +161,14 @@ def _stray(ids: NDArray[Any], stray: NDArray[np.bool_], table: ClassTable, where
     )
 
 
-def no_labels(split: Split) -> NoReturn:
-    """UsageError: there is nothing to score against."""
-    raise UsageError(f"the split {split.name!r} has no labels", code="no-labels", fix="choose a split with labels")
+def check_labels(split: Split) -> None:
+    """UsageError `no-labels` if there is nothing to score against."""
+    if not split.has_labels:
+        raise UsageError(f"the split {split.name!r} has no labels", code="no-labels", fix="choose a split with labels")
 
 
 def write_prediction(path: Path, ids: Label, table: ClassTable) -> None:
-    """Write class ids as a PNG in the table's colors (16-bit gray beyond 256 ids), whole or not at all."""
+    """Write class ids as a PNG in the table's colors (16-bit gray beyond 256 ids), completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:
         file.write(encode_png(ids, table.palette if ids.dtype == np.uint8 else None))

@@ -1,4 +1,4 @@
-"""A folder of predictions that was begun before: what in it is complete and can be kept."""
+"""Resuming: which files in a folder of an interrupted run are complete and can be kept."""
 
 from __future__ import annotations
 
@@ -19,34 +19,33 @@ from ..threads import in_order
 from ..types import Progress
 from .prediction_files import check_ids, file_of, read_prediction
 
-MANIFEST = ".pixelwise-prediction.json"
-"""What the files of a folder were made with. Hidden, so that it is no prediction."""
+_RECORD = ".pixelwise-prediction.json"  # what the files were made with; hidden, so it is not taken for a prediction
 
 
 def continue_folder(
     folder: Path,
     split: Split,
     made_by: dict[str, str],
-    scores: Confusion | None,
+    confusion: Confusion | None,
     threads: int,
     progress: Progress | None,
 ) -> tuple[list[int], list[str]]:
-    """The samples still to predict, and the names of those whose files are damaged. Scores those that are kept.
+    """The samples still to predict, and the names of those whose files are damaged. Counts those that are kept.
 
-    Makes the folder and its manifest where they are missing. UsageError `other-prediction`, `not-empty`.
+    Creates the folder if it is missing. UsageError `other-prediction`, `not-empty`.
     """
     _claim(folder, {"classes": list(split.classes.names), **made_by})
     damaged: list[str] = []
-    look = partial(_look, folder, split, scores is not None)
-    there = [i for i, name in enumerate(split.names) if file_of(folder, name).exists()]
+    look = partial(_look, folder, split, confusion is not None)
+    existing = [i for i, name in enumerate(split.names) if file_of(folder, name).exists()]
     kept: set[int] = set()
-    for i, found in zip(there, in_order(look, there, threads), strict=True):
+    for i, found in zip(existing, in_order(look, existing, threads), strict=True):
         if found is None:
             damaged.append(split.names[i])
             continue
         kept.add(i)
-        if scores is not None:
-            scores.update(*found, split.names[i])
+        if confusion is not None:
+            confusion.update(*found, split.names[i])
         if progress is not None:
             progress(len(kept), len(split))
     todo = [i for i in range(len(split)) if i not in kept]
@@ -70,17 +69,20 @@ def _claim(folder: Path, made_by: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SystemFault(
-            f"cannot be made: {error.strerror}",
+            f"cannot be created: {error.strerror}",
             code="cannot-write",
             where=folder,
             fix="choose another folder",
         ) from error
     try:
-        before = json.loads(read_bytes(folder / MANIFEST))
+        before = json.loads(read_bytes(folder / _RECORD))
     except MissingError:
         if any(p.suffix in (".png", ".npy") for p in folder.iterdir()):
             raise UsageError(
-                "holds files of another origin", code="not-empty", where=folder, fix="choose a new folder"
+                "holds predictions that were not written by predict()",
+                code="not-empty",
+                where=folder,
+                fix="choose a new folder",
             ) from None
         before = made_by
     except ValueError:
@@ -90,8 +92,8 @@ def _claim(folder: Path, made_by: dict[str, Any]) -> None:
     if before != made_by:
         differs = ", ".join(k for k in made_by if before.get(k) != made_by[k])
         raise UsageError(
-            f"holds predictions made with other {differs}", code="other-prediction", where=folder,
+            f"holds predictions made with a different {differs}", code="other-prediction", where=folder,
             fix="choose a new folder, or remove this one",
         )  # fmt: skip
-    with atomic_write(folder / MANIFEST) as file:
+    with atomic_write(folder / _RECORD) as file:
         file.write(json.dumps(made_by, indent=1).encode())

@@ -1,6 +1,6 @@
 """Archives for the official servers, from a folder of predictions: checked, complete, read back.
 
-pixelwise.submit("predictions", voc["test"], "comp6.tar.gz")
+    pixelwise.submit("predictions", voc["test"], "comp6.tar.gz")
 """
 
 from __future__ import annotations
@@ -21,15 +21,19 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import check_choice
 from ..classes import VOC, VOC_NAMES, ClassTable
-from ..codecs import decode_stored, encode_png
+from ..codecs.decoding import decode_stored
+from ..codecs.png import encode_png
 from ..dataset.splits import Split
 from ..errors import DataError, ScoreError, UnknownNameError, UsageError
 from ..files import atomic_write
+from ..formats.given import Data, SplitNames, as_split
 from ..metrics.protocols import CITYSCAPES_CLASSES
+from ..metrics.results import Result
 from ..threads import in_order
 from ..types import Progress
-from .prediction_files import Stored, check_ids, find_files, read_prediction, refuse
+from .prediction_files import check_ids, find_files, read_prediction, refuse
 
 Competition = Literal["comp5", "comp6"]
 _TAR, _ZIP = (".tar", ".tar.gz", ".tgz"), (".zip",)
@@ -37,9 +41,10 @@ _TAR, _ZIP = (".tar", ".tar.gz", ".tgz"), (".zip",)
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """What a server wants. values: (C,) uint8, the number to write for each class id. suffixes: of the archive.
+    """What a server accepts.
 
-    palette: whether PNGs carry the VOC colors. member: the name of a sample's file in the archive.
+    values: (C,) uint8, the number to write for each class id. suffixes: of the archive. palette: whether PNGs carry the
+    VOC colors. member: the name of a sample's file in the archive.
     """
 
     name: str
@@ -58,7 +63,7 @@ def _cityscapes_member(name: str, split: str, competition: str) -> str:
     frame = re.match(r"(?:.*/)?([^/_]+_\d{6}_\d{6})[^/]*$", name)
     if frame is None:
         raise UsageError(
-            f"{name!r} is no name of Cityscapes", code="bad-name", fix="such names end in CITY_SEQUENCE_FRAME"
+            f"{name!r} is not a Cityscapes name", code="bad-name", fix="such names end in CITY_SEQUENCE_FRAME"
         )
     return f"{frame[1]}_pred_labelIds.png"
 
@@ -89,13 +94,25 @@ BENCHMARKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """A finished archive. members: the names of its files, in the order of the split."""
+class Submission(Result):
+    """A finished archive. members: the names of its files, in the order of the split. size: in bytes."""
 
     path: Path
     benchmark: str
     members: tuple[str, ...]
     size: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "path": str(self.path),
+            "benchmark": self.benchmark,
+            "members": list(self.members),
+            "size": self.size,
+        }
+
+    def __repr__(self) -> str:
+        return f"Submission({self})"
 
     def __str__(self) -> str:
         title = BENCHMARKS[self.benchmark].title
@@ -104,49 +121,47 @@ class Submission:
 
 def submit(
     predictions: str | os.PathLike[str],
-    split: Split,
+    data: Data,
     out: str | os.PathLike[str],
     *,
+    splits: SplitNames = None,
     benchmark: str | None = None,
     competition: Competition = "comp6",
-    stored: Stored = "ids",
+    stored_values: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Submission:
-    """Make the archive that a server takes, from the predictions of all images of a split.
+    """Make the archive that a server accepts, from the predictions of all images of a split.
 
-    predictions, stored: as for `pixelwise.score`; the split, most often "test", needs no labels. benchmark:
-    "voc2012" (palette PNGs in a tar or tar.gz), "cityscapes" (label ids in a zip) or "ade20k" (class + 1 in a
-    zip); by default what the classes say. competition: of VOC2012, "comp5" where only its own segmentation
-    data was trained on, "comp6" otherwise.
+    predictions, stored_values: as for `pixelwise.score`. data, splits: a Split, or a path or Dataset with the name of
+    one or more splits (default: "test", else the first); labels are not needed. out: the archive. benchmark: "voc2012"
+    (palette PNGs in a tar or tar.gz), "cityscapes" (label ids in a zip) or "ade20k" (class + 1 in a zip); by default
+    the one that has these classes. competition: of VOC2012, "comp5" if the model was trained only on its own
+    segmentation data, "comp6" otherwise. threads: by default one per core. progress: called with (done, total).
 
-    Every prediction is checked to be there, of its image's size, and to hold classes only. The archive is
-    written under another name, read back, compared, and then renamed; its bytes depend on the predictions
-    alone. Raises ScoreError as `score` does, with all problems, `ScoreError` `archive-differs` where reading
-    back gives something else, UsageError for a wrong suffix or other classes.
+    Every prediction must exist, have its image's size, and hold only classes. The archive is written under another
+    name, read back, compared, and then renamed; its bytes depend only on the predictions. Raises ScoreError as `score`
+    does, with all problems, and `archive-differs` if reading back gives something else; UsageError `bad-suffix`,
+    `other-classes` if the split does not have the benchmark's classes, `bad-name` if its names do not fit.
     """
-    if not isinstance(split, Split):
-        raise UsageError(
-            f"predictions of a Split are submitted, got {type(split).__name__}", fix='give dataset["test"]',
-        )  # fmt: skip
+    split = as_split(data, splits, verb="submit", prefer=("test",))
+    check_choice("competition", competition, ("comp5", "comp6"))
     target = Path(out)
-    rule = _rule(split.classes, benchmark)
+    rule = _benchmark_for(split.classes, benchmark)
     if not target.name.lower().endswith(rule.suffixes):
         raise UsageError(
             f"{rule.title} takes {' or '.join(rule.suffixes)}, got {target.name!r}",
             code="bad-suffix",
             where=target,
         )
-    if competition not in ("comp5", "comp6"):
-        raise UsageError(f"competition is comp5 or comp6, got {competition!r}")
     names = split.names
     members = [rule.member(name, split.name, competition) for name in names]
     if len(set(members)) != len(members):
-        raise UsageError("two samples have one name in the archive", code="bad-name", where=target)
+        raise UsageError("two samples have the same name in the archive", code="bad-name", where=target)
     files = find_files(Path(predictions), names)
     sums: list[int] = []
     problems: list[DataError] = []
-    encode = partial(_encode, split, files, rule, stored)
+    encode = partial(_encode, split, files, rule, stored_values)
     with atomic_write(target) as part:
         with _archive(part, target.name) as add:
             for i, found in enumerate(in_order(encode, range(len(split)), threads)):
@@ -164,7 +179,7 @@ def submit(
     return Submission(target, rule.name, tuple(members), size)
 
 
-def _rule(table: ClassTable, name: str | None) -> Benchmark:
+def _benchmark_for(table: ClassTable, name: str | None) -> Benchmark:
     fits = {
         "voc2012": table.names == VOC_NAMES,
         "cityscapes": table.names == CITYSCAPES_CLASSES,
@@ -175,7 +190,7 @@ def _rule(table: ClassTable, name: str | None) -> Benchmark:
         name = next((n for n, fit in fits.items() if fit), None)
         if name is None:
             raise UsageError(
-                f"the {len(table)} classes are those of no benchmark", code="unknown-benchmark",
+                f"no benchmark has these {len(table)} classes", code="unknown-benchmark",
                 fix=f"the benchmarks are: {', '.join(BENCHMARKS)}",
             )  # fmt: skip
     if name not in BENCHMARKS:
@@ -192,11 +207,11 @@ def _rule(table: ClassTable, name: str | None) -> Benchmark:
 
 
 def _encode(
-    split: Split, files: list[Path], rule: Benchmark, stored: Stored, i: int
+    split: Split, files: list[Path], rule: Benchmark, stored_values: bool, i: int
 ) -> tuple[bytes, int] | DataError:
     height, width = split.sizes(np.array([i]))[0].tolist()
     try:
-        ids = read_prediction(files[i], split.classes, (height, width), stored)
+        ids = read_prediction(files[i], split.classes, (height, width), stored_values)
         check_ids(ids, split.classes, files[i])
     except DataError as error:
         return error
@@ -206,7 +221,7 @@ def _encode(
 
 @contextmanager
 def _archive(file: BinaryIO, name: str) -> Iterator[Callable[[str, bytes], None]]:
-    # No times, owners or names in it, so that equal predictions give equal bytes. PNGs are compressed already.
+    # Without times, owners or names, so that equal predictions give equal bytes. PNGs are compressed already.
     if name.lower().endswith(_ZIP):
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as box:
             yield lambda member, data: box.writestr(zipfile.ZipInfo(member, (1980, 1, 1, 0, 0, 0)), data)
@@ -232,14 +247,14 @@ def _gzip(file: BinaryIO) -> Any:
 
 
 def _read_back(file: BinaryIO, where: Path, rule: Benchmark, members: list[str], sums: list[int]) -> None:
-    """The archive as a server reads it: the right members, and in each the pixels that were meant."""
+    """Read the archive as a server does: it must have the right members, each with the intended pixels."""
     with open(file.name, "rb") as again:
         found = {}
         for name, data in _members(again, where.name):
             found[name] = zlib.crc32(decode_stored(data, f"{where}:{name}").pixels.tobytes())
     if found != dict(zip(members, sums, strict=True)):
         raise ScoreError(
-            "what was written reads back otherwise", code="archive-differs", where=where, fix="check the disk"
+            "reading the archive back gives something else", code="archive-differs", where=where, fix="check the disk"
         )
 
 

@@ -1,4 +1,4 @@
-"""Mosaic: tiles of logits add up to the class ids of one image, of which only a strip is held as numbers."""
+"""TileSums: tiles of logits add up to the class ids of one image, of which only a strip is held as numbers."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..errors import ScoreError
-from ..types import Label, Size
+from ..types import F64, I64, Label, Size
 from .tiles import Average, Tile
 
-_CHUNK = 64
-"""Rows at once of an image that one tile covers, which needs no strip."""
+_ROWS_AT_ONCE = 64  # of an image that one tile covers, which needs no strip
 
 
-class Mosaic:
+class TileSums:
     """The class ids of an image, from its tiles in order.
 
-    Holds the ids (H, W) and float64 sums of `strip` rows: as many as the highest tile, since the rows above a
-    tile are complete when it comes. Why float64: with float32 logits two classes that differ at all differ by
-    2^-24 of their value, rounding the weighted sums in float64 by about 2^-52 a tile. So a class that leads at
-    a pixel in every tile leads in the sum, and equal ones stay equal: for a model that predicts each pixel on
-    its own, tiles give exactly what the whole image gives. (Logits less than 1e-16 apart have equal
+    Holds the ids (H, W) and float64 sums of a strip of rows: as many as the highest tile has, since the rows above a
+    tile are complete when it comes. Why float64: with float32 logits two classes that differ at all differ by 2^-24 of
+    their value, and rounding the weighted sums in float64 changes them by about 2^-52 per tile. So a class that leads
+    at a pixel in every tile leads in the sum, and equal ones stay equal: for a model that predicts each pixel
+    independently, tiles give exactly what the whole image gives. (Logits less than 1e-16 apart have equal
     probabilities; averaging those takes the first.) Not thread-safe.
     """
 
@@ -36,12 +35,12 @@ class Mosaic:
         self._left = len(parts)
         self._alone = len(parts) == 1
         self._softmax = average == "probabilities" and not self._alone
-        strip = min(size[0], _CHUNK) if self._alone else max(len(tile.weight_y) for tile in parts)
+        strip = min(size[0], _ROWS_AT_ONCE) if self._alone else max(len(tile.weight_y) for tile in parts)
         self._sums = np.zeros((strip, classes, size[1]))
         self._done = 0
 
     def add(self, tile: Tile, logits: NDArray[np.float32]) -> bool:
-        """Add the tile's (C, h, w) logits, which cover its whole input; True where that completes the image.
+        """Add the tile's (C, h, w) logits, which cover its whole input; True if that completes the image.
 
         Smaller or larger logits are interpolated to the image's pixels bilinearly, by pixel centers (torch's
         `align_corners=False`), edges repeated. ScoreError `nan-logits`.
@@ -53,12 +52,12 @@ class Mosaic:
         height, width = len(tile.weight_y), len(tile.weight_x)
         resized = logits.shape[1:] != tile.size or tile.step != (1.0, 1.0)
         rows, columns = (
-            _between(n, logits.shape[1 + k] / (tile.size[k] * tile.step[k]), logits.shape[1 + k])
+            _neighbors(n, logits.shape[1 + k] / (tile.size[k] * tile.step[k]), logits.shape[1 + k])
             for k, n in enumerate((height, width))
         )
-        scratch = np.empty((len(logits), width))
+        scratch = np.empty((len(logits) + 2, width))
         self._take(tile.y0)
-        step = _CHUNK if self._alone else height
+        step = _ROWS_AT_ONCE if self._alone else height
         for first in range(0, height, step):
             last = min(height, first + step)
             kernels.blend.add_rows(
@@ -73,8 +72,7 @@ class Mosaic:
         return self._left == 0
 
     def _take(self, row: int) -> None:
-        # No tile to come reaches above `row`.
-
+        # Rows above `row` are complete: no tile to come reaches them.
         if row <= self._done:
             return
         width = self.label.shape[1]
@@ -90,9 +88,7 @@ class Mosaic:
         self._done = row
 
 
-def _between(
-    n: int, ratio: float, length: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def _neighbors(n: int, ratio: float, length: int) -> tuple[I64, I64, F64]:
     # For each of n image pixels: the two logits around its center, and how far it is from the first to the second.
     place = np.clip((np.arange(n) + 0.5) * ratio - 0.5, 0, length - 1)
     low = np.floor(place).astype(np.int64)

@@ -1,67 +1,35 @@
-"""Which tiles cover an image, how the model sees each, and how much each counts at a pixel.
+"""Tiling: which tiles cover an image, how the model sees each, and how much each counts at a pixel.
 
-A scale is a tile of another size: at scale 0.5 a window of 512 x 512 shows 1024 x 1024 pixels of the image. So one
-list of tiles in the image's own pixels says everything, and all views add up in one place.
+A scale is a tile of another size: at scale 0.5 a window of 512 x 512 shows 1024 x 1024 pixels of the image. So one list
+of tiles in the image's own pixels is enough, and all views add up in one place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import ceil
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arguments import check_choice, check_count, is_whole
 from ..errors import UsageError
-from ..types import Size
+from ..types import F64, Size
 
-F64 = NDArray[np.float64]
 Blend = Literal["uniform", "linear", "gaussian"]
 Average = Literal["logits", "probabilities"]
 Flip = Literal["horizontal", "vertical"]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How images are cut, blended and averaged; see `pixelwise.predict`. UsageError for what makes no sense."""
-
-    window: Size | None
-    overlap: float
-    blend: Blend
-    flips: tuple[Flip, ...]
-    scales: tuple[float, ...]
-    average: Average
-    divisor: int
-
-    def __post_init__(self) -> None:
-        if self.window is not None and (len(self.window) != 2 or min(self.window) < 1):
-            raise UsageError(f"window is (height, width), at least 1 x 1, or None, got {self.window}")
-        if not 0 <= self.overlap < 1:
-            raise UsageError(f"overlap is a share of the window, 0 or more and below 1, got {self.overlap}")
-        for name, value, choices in (
-            ("blend", self.blend, ("uniform", "linear", "gaussian")),
-            ("average", self.average, ("logits", "probabilities")),
-            *(("flips", flip, ("horizontal", "vertical")) for flip in self.flips),
-        ):
-            if value not in choices:
-                raise UsageError(f"{name} is one of {', '.join(choices)}, got {value!r}")
-        if not self.scales or min(self.scales) <= 0 or len(set(self.flips)) != len(self.flips):
-            raise UsageError(f"scales are numbers above 0 and flips are named once, got {self.scales} and {self.flips}")
-        if self.divisor < 1 or (self.window is not None and any(side % self.divisor for side in self.window)):
-            raise UsageError(
-                f"divisor must be at least 1 and divide the window, got {self.divisor} and window {self.window}",
-            )
-
-
 class Tile(NamedTuple):
     """A part of an image as the model sees it.
 
-    y0, x0: its first pixel in the image. size: (height, width) of the model's input. step: image pixels for
-    one input pixel, down and across; input beyond the image is fill. mirrored: (upside down, left to right).
-    weight_y, weight_x: how much its rows and columns count; as many as lie in the image. At every pixel the
-    tiles of one scale and flip add up to 1.
+    y0, x0: its first pixel in the image. size: (height, width) of the model's input. step: image pixels per input
+    pixel, down and across; input beyond the image is fill. mirrored: (upside down, left to right). weight_y, weight_x:
+    how much its rows and columns count; as many as are inside the image. At every pixel the tiles of one scale and flip
+    add up to 1.
     """
 
     y0: int
@@ -73,43 +41,83 @@ class Tile(NamedTuple):
     weight_x: F64
 
 
-def tiles(image: Size, settings: Settings) -> list[Tile]:
-    """All tiles of an image of that size, from the top down."""
-    found: list[Tile] = []
-    upside_down, left_right = ((False, True)[: 1 + (f in settings.flips)] for f in ("vertical", "horizontal"))
-    mirrors = list(product(upside_down, left_right))
-    for scale in settings.scales:
-        shown = _shown(image, scale, settings)
-        size = _input(image, scale, settings)
-        extent, covered = (image, shown) if settings.window is None else (shown, settings.window)
-        step = (extent[0] / covered[0], extent[1] / covered[1])
-        rows, columns = (_axis(image[k], extent[k], settings.overlap, settings.blend) for k in (0, 1))
-        found += [
-            Tile(y0, x0, size, step, mirrored, wy, wx)
-            for (y0, wy), (x0, wx), mirrored in product(rows, columns, mirrors)
-        ]
-    return sorted(found, key=lambda tile: tile.y0)
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How `pixelwise.predict` cuts images into tiles, and puts their logits together. The default: whole images.
 
+    window: (height, width) of what the model sees; None for whole images. overlap: the smallest share of a window that
+    its neighbor covers too, in [0, 1). blend: how overlapping windows weigh: "uniform", "linear" (falls to the edges)
+    or "gaussian" (deviation an eighth of the window). flips: also predict mirrored, "horizontal", "vertical" (both:
+    four views). scales: predict at these sizes; 0.5 shows the model the image at half its size. average: what is
+    averaged over windows, flips and scales: "logits" or "probabilities" (softmax). divisor: pad whole images at the
+    right and bottom to multiples of this. UsageError for values that make no sense.
 
-def input_sizes(image: Size, settings: Settings) -> tuple[Size, ...]:
-    """The sizes that the model sees of an image of that size: images with the same ones share batches."""
-    return tuple(_input(image, scale, settings) for scale in settings.scales)
+    >>> import pixelwise as pw
+    >>> pw.Tiling(window=(512, 512), flips=("horizontal",)).window
+    (512, 512)
+    """
 
+    window: Size | None = None
+    overlap: float = 1 / 3
+    blend: Blend = "linear"
+    flips: Sequence[Flip] = ()
+    scales: Sequence[float] = (1.0,)
+    average: Average = "logits"
+    divisor: int = 1
 
-def _shown(image: Size, scale: float, settings: Settings) -> Size:
-    # Whole images: the scaled image. Windows: the pixels of the image that one window shows.
-    if settings.window is None:
-        return max(1, round(image[0] * scale)), max(1, round(image[1] * scale))
-    return max(1, round(settings.window[0] / scale)), max(1, round(settings.window[1] / scale))
+    def __post_init__(self) -> None:
+        check_count("divisor", self.divisor)
+        if self.window is not None:
+            if len(self.window) != 2 or not all(is_whole(side) and side >= 1 for side in self.window):
+                raise UsageError(f"window must be (height, width), at least 1 x 1, or None, got {self.window}")
+            if any(side % self.divisor for side in self.window):
+                raise UsageError(f"divisor must divide the window {self.window}, got {self.divisor}")
+            object.__setattr__(self, "window", (int(self.window[0]), int(self.window[1])))
+        if not 0 <= self.overlap < 1:
+            raise UsageError(f"overlap must be a share of the window, 0 or more and below 1, got {self.overlap}")
+        check_choice("blend", self.blend, ("uniform", "linear", "gaussian"))
+        check_choice("average", self.average, ("logits", "probabilities"))
+        for flip in self.flips:
+            check_choice("flips", flip, ("horizontal", "vertical"))
+        if len(set(self.flips)) != len(self.flips):
+            raise UsageError(f"flips must not repeat, got {self.flips}")
+        if not self.scales or min(self.scales) <= 0:
+            raise UsageError(f"scales must be numbers above 0, got {self.scales}")
+        object.__setattr__(self, "overlap", float(self.overlap))
+        object.__setattr__(self, "flips", tuple(self.flips))
+        object.__setattr__(self, "scales", tuple(float(scale) for scale in self.scales))
 
+    def tiles(self, image: Size) -> list[Tile]:
+        """All tiles of an image of that size, from the top down."""
+        found: list[Tile] = []
+        upside_down, left_right = ((False, True)[: 1 + (f in self.flips)] for f in ("vertical", "horizontal"))
+        mirrors = list(product(upside_down, left_right))
+        for scale in self.scales:
+            shown, size = self._shown(image, scale), self._input_size(image, scale)
+            extent, covered = (image, shown) if self.window is None else (shown, self.window)
+            step = (extent[0] / covered[0], extent[1] / covered[1])
+            rows, columns = (_axis(image[k], extent[k], self.overlap, self.blend) for k in (0, 1))
+            found += [
+                Tile(y0, x0, size, step, mirrored, wy, wx)
+                for (y0, wy), (x0, wx), mirrored in product(rows, columns, mirrors)
+            ]
+        return sorted(found, key=lambda tile: tile.y0)
 
-def _input(image: Size, scale: float, settings: Settings) -> Size:
-    if settings.window is not None:
-        return settings.window
-    height, width = _shown(image, scale, settings)
-    return ceil(height / settings.divisor) * settings.divisor, ceil(
-        width / settings.divisor
-    ) * settings.divisor
+    def input_sizes(self, image: Size) -> tuple[Size, ...]:
+        """The sizes at which the model sees an image of that size: images that have the same share batches."""
+        return tuple(self._input_size(image, scale) for scale in self.scales)
+
+    def _shown(self, image: Size, scale: float) -> Size:
+        # Whole images: the scaled image. Windows: the pixels of the image that one window shows.
+        if self.window is None:
+            return max(1, round(image[0] * scale)), max(1, round(image[1] * scale))
+        return max(1, round(self.window[0] / scale)), max(1, round(self.window[1] / scale))
+
+    def _input_size(self, image: Size, scale: float) -> Size:
+        if self.window is not None:
+            return self.window
+        height, width = (ceil(side / self.divisor) * self.divisor for side in self._shown(image, scale))
+        return height, width
 
 
 def _axis(length: int, extent: int, overlap: float, blend: Blend) -> list[tuple[int, F64]]:

@@ -1,4 +1,4 @@
-"""Class tables that are kept as text: one class a line, its source named in the file."""
+"""Class tables stored as text: one class per line, with the source named in the file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def rgb(colors: Iterable[Sequence[int]]) -> U8:
 def table(name: str, *, identity: bool = False) -> ClassTable:
     """The table in `tables/<name>.txt`. Classes are numbered in the order of the lines, stored values as given there.
 
-    Lines of (void) are stored values and colors without a class: they read as 255. identity: labels store the class
+    Lines of (void) are stored values and colors without a class: they become 255. identity: labels store the class
     ids themselves (train ids), not the values of the file.
     """
     names: list[str] = []

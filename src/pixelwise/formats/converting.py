@@ -13,8 +13,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from ..arguments import check_choice
 from ..classes import ClassTable
-from ..codecs import encode_png, read_header
+from ..codecs.decoding import read_header
+from ..codecs.png import encode_png
 from ..dataset.dataset import Dataset
 from ..dataset.sources import FileSource, Source
 from ..dataset.splits import Split
@@ -24,19 +26,20 @@ from ..files import atomic_write, read_bytes
 from ..threads import in_order
 from ..types import Progress, Sample
 from . import toml
+from .given import Data, SplitNames, as_dataset
 from .opening import open as open_dataset
 from .rasterize import DrawnSource
 from .toml import class_section, text_of
 
 Target = Literal["voc", "index", "cityscapes"]
-Images = Literal["copy", "symlink", "hardlink"]
+ImageFiles = Literal["copy", "symlink", "hardlink"]
 
 STATE = ".pixelwise-convert.json"
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Templates of a target. {split} only where a sample's files lie under its split."""
+    """Templates of a target, with {split} only if it has a folder per split."""
 
     images: str
     labels: str
@@ -61,39 +64,41 @@ _PLANS: dict[str, _Plan] = {
 
 
 def convert(
-    dataset: Dataset | str | os.PathLike[str],
+    data: Data,
     out: str | os.PathLike[str],
     to: Target = "index",
     *,
     classes: Iterable[str] | None = None,
-    splits: Sequence[str] | None = None,
-    images: Images = "copy",
+    splits: SplitNames = None,
+    images: ImageFiles = "copy",
     threads: int | None = None,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Dataset:
-    """Write `dataset`, opened or a path, as a new dataset at `out`, and open that.
+    """Write a dataset as a new one at `out`, and open that.
+
+    data: a path (`options` are those of `open`), a Dataset or a Split. splits: a name or names; by default all.
 
     to: "index" (images/, labels/ as gray PNGs of class ids), "voc" (JPEGImages/, SegmentationClass/ as palette PNGs,
     ImageSets/), or "cityscapes" (leftImg8bit/, gtFine/ with the class ids as train ids). More than 255 classes make
-    16-bit PNGs. classes: those to keep, all others become void. splits: default all. images: "copy", or links to the
-    source's files; images that only the dataset's own rule makes 8-bit RGB, or that lie in no file, become PNGs.
+    16-bit PNGs. classes: those to keep; all others become void. images: "copy", or links to the source's files; images
+    that only the dataset's own rule makes 8-bit RGB, or that are not files, become PNGs. threads: by default one per
+    core. progress: called with (samples done, samples in all).
 
-    Lossless: the new dataset has the same splits, names, order and labels; instances too, where they fit in 16 bits.
-    Equal names of different samples are told apart by the split: `train/0001`. Stopped and called again, it goes on
-    where it was: files appear only when they are complete, and pixelwise.toml comes last.
+    Lossless: the new dataset has the same splits, names, order and labels, and instances if they fit in 16 bits.
+    Different samples of the same name get the split's name in front: `train/0001`. Interrupted and called again, it
+    resumes: files appear only when they are complete, and pixelwise.toml comes last.
 
-    Raises UsageError `not-empty` where `out` holds anything else, `inside-source` where it would write into the
-    source; SystemFault where it cannot write; and what reading a sample raises.
+    Raises UsageError `not-empty` if `out` holds anything else, `inside-source` if it would write into the source;
+    SystemFault if it cannot write; and what reading a sample raises.
     """
-    source = dataset if isinstance(dataset, Dataset) else open_dataset(dataset)
-    if to not in _PLANS or images not in get_args(Images):
-        raise UsageError(
-            f"to is one of {', '.join(_PLANS)} and images one of {', '.join(get_args(Images))}, got {to!r}, {images!r}",
-        )
+    check_choice("to", to, tuple(_PLANS))
+    check_choice("images", images, get_args(ImageFiles))
+    source = as_dataset(data, splits, verb="convert", **options)
     if classes is not None:
         source = source.subset(classes=classes)
     root = Path(out).absolute()
-    jobs = _jobs(source, list(source.splits) if splits is None else list(splits), _PLANS[to])
+    jobs = _jobs(source, _PLANS[to])
     _check_target(root, source, jobs)
     _begin(root, _identity(source, jobs, to))
     done = _write_all(root, source.classes, jobs, _PLANS[to], images, threads, progress)
@@ -109,8 +114,8 @@ def convert(
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A sample to write: position `index` of `of`, under `name` in `split`. file: the image's, where it has one that
-    any reader decodes to the same pixels.
+    """A sample to write: position `index` of `of`, under `name` in `split`. file: of the image, if it has one that any
+    reader decodes to the same pixels.
     """
 
     of: Split
@@ -118,10 +123,11 @@ class _Job:
     split: str
     name: str
     file: Path | None
-    first: bool  # False where the same files were written for another split
+    first: bool  # False if the same files are written for another split
 
 
-def _jobs(dataset: Dataset, splits: Sequence[str], plan: _Plan) -> list[_Job]:
+def _jobs(dataset: Dataset, plan: _Plan) -> list[_Job]:
+    splits = list(dataset.splits)
     rows = [(split, dataset[split], i) for split in splits for i in range(len(dataset[split]))]
     if not rows:
         raise UsageError("the dataset has no samples", where=dataset.root)
@@ -139,7 +145,7 @@ def _jobs(dataset: Dataset, splits: Sequence[str], plan: _Plan) -> list[_Job]:
 
 
 def _origin(source: Source, index: int) -> tuple[object, Path | None]:
-    """What makes a sample the same one in two splits, and its image file where its pixels are the sample's."""
+    """What makes a sample the same one in two splits, and its image file if its pixels are the sample's."""
     if isinstance(source, RelabeledSource):
         return _origin(source.source, index)
     if isinstance(source, DrawnSource):
@@ -174,18 +180,18 @@ def _check_target(root: Path, source: Dataset, jobs: Sequence[_Job]) -> None:
 
 
 def _begin(root: Path, identity: str) -> None:
-    """An empty folder, or one in which this very conversion was begun."""
+    """Refuse a folder that is neither empty nor one in which this very conversion was begun."""
     try:
         root.mkdir(parents=True, exist_ok=True)
         entries = os.listdir(root)
     except OSError as error:
-        raise SystemFault(f"cannot be made: {error.strerror}", code="cannot-write", where=root) from None
+        raise SystemFault(f"cannot be created: {error.strerror}", code="cannot-write", where=root) from None
     if not entries:
         _write(root / STATE, json.dumps({"conversion": identity}).encode())
         return
     begun = json.loads(read_bytes(root / STATE)) if STATE in entries else {}
     if begun.get("conversion") != identity:
-        what = "another conversion was begun here" if begun else "the folder is not empty"
+        what = "another conversion was begun in this folder" if begun else "the folder is not empty"
         raise UsageError(what, code="not-empty", where=root, fix="choose a new folder, or empty this one")
 
 
@@ -201,7 +207,7 @@ class _Written:
 
 
 def _write_all(
-    root: Path, table: ClassTable, jobs: Sequence[_Job], plan: _Plan, images: Images, threads: int | None,
+    root: Path, table: ClassTable, jobs: Sequence[_Job], plan: _Plan, images: ImageFiles, threads: int | None,
     progress: Progress | None,
 ) -> _Written:  # fmt: skip
     unlabeled = dict.fromkeys(job.split for job in jobs if not job.of.has_labels)
@@ -217,8 +223,8 @@ def _write_all(
     return done
 
 
-def _write_one(root: Path, table: ClassTable, job: _Job, plan: _Plan, images: Images) -> tuple[str, bool, bool]:
-    """Write a sample's files, the label last: where it is there, and not older than the source, all is."""
+def _write_one(root: Path, table: ClassTable, job: _Job, plan: _Plan, images: ImageFiles) -> tuple[str, bool, bool]:
+    """Write a sample's files, the label last: if it exists and is not older than the source, the others do too."""
     suffix = _suffix(job)
 
     def at(template: str) -> Path:
@@ -265,7 +271,7 @@ def _storable(numbers: Any) -> bool:
     return numbers is not None and (numbers.dtype.itemsize <= 2 or int(numbers.max()) <= 65_535)
 
 
-def _place_image(path: Path, sample: Sample, job: _Job, images: Images) -> None:
+def _place_image(path: Path, sample: Sample, job: _Job, images: ImageFiles) -> None:
     if job.file is None or path.suffix != job.file.suffix:
         _write(path, encode_png(sample.image))
     elif images == "copy":

@@ -1,4 +1,4 @@
-"""Which files of a tree are images and which their labels, by their names and a look at one of each."""
+"""Find which files of a tree are images and which are their labels, by their names and the content of one of each."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..codecs import decode_stored, read_header
+from ..codecs.decoding import UNCOMMON_KINDS, decode_stored, read_header
 from ..dataset.lists import IMAGE_SUFFIXES
 from ..errors import DataError
 from ..files import read_bytes
 from .paths import matches
 
-KINDS = frozenset({"tiff", "npy", "bmp", "gif", "webp"})
-"""Label files besides PNG."""
 MOST_FILES = 2_000_000
 _SPLITS = re.compile(
     r"(?i)(train(?:ing)?|val(?:id|idation)?|test(?:ing)?|trainval)(?=$|[_-]|annot|label|mask|image|gt|seg)"
@@ -33,13 +31,14 @@ class Pairing:
     pairs: int
 
 
-def given(root: Path, images: str, labels: str) -> Pairing:
+def pairing_of(root: Path, images: str, labels: str) -> Pairing:
+    """The pairing of these templates, with its pairs counted."""
     there = {m.name for m in matches(root, labels)}
     return Pairing(images, labels, sum(m.name in there for m in matches(root, images)))
 
 
 def find_pairing(root: Path) -> Pairing | None:
-    """The two groups of files whose names go together for the most images."""
+    """The two groups of files whose names match for the most images."""
     groups = _groups(root)
     best: Pairing | None = None
     for (place, suffix), stems in groups.items():
@@ -136,7 +135,7 @@ def _score(root: Path, pairing: Pairing) -> int:
     if image is None or label is None:
         return 0
     try:
-        stored = decode_stored(read_bytes(root / label.path), label.path, allow=KINDS)
+        stored = decode_stored(read_bytes(root / label.path), label.path, allow=UNCOMMON_KINDS)
     except DataError:
         return 0
     flat = stored.pixels.reshape(-1, 1 if stored.pixels.ndim == 2 else stored.pixels.shape[2])

@@ -1,4 +1,4 @@
-"""A first pixelwise.toml for a tree that nobody has described: what is there, counted, for you to name."""
+"""A first pixelwise.toml for a tree that has none: its files and label values, counted, for the owner to name."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ from typing import Any
 import numpy as np
 
 from ..classes import Color
-from ..codecs import Stored, decode_stored, read_header
+from ..codecs.decoding import UNCOMMON_KINDS, decode_stored, read_header
+from ..codecs.stored import Stored
 from ..dataset.lists import parse_list
 from ..errors import DataError, FormatError, ListError
 from ..files import read_bytes
+from ..labels import count_values
 from ..threads import in_order
 from ..types import Progress
-from .find_pairs import KINDS, Pairing, find_pairing, given
+from .find_pairs import Pairing, find_pairing, pairing_of
 from .paths import Match, matches, split_names
 from .toml import text_of
 
 MOST_VALUES = 65_536
 MOST_COLORS = 1024
-"""More colors than this in the labels: they are pictures, or were blended."""
+"""Labels with more colors than this are pictures, or were blended."""
 
 
 @dataclass(slots=True)
-class Seen:
-    """What the labels hold: stored values, or colors as r | g << 8 | b << 16, with their pixels and files."""
+class LabelValues:
+    """The stored values of the labels, or their colors as r | g << 8 | b << 16, with counts of pixels and files."""
 
     files: int = 0
     mode: str = ""
@@ -50,7 +52,7 @@ class Seen:
         if mode == "colors":
             rgb = pixels[..., :3].astype(np.uint32)
             pixels = rgb[..., 0] | rgb[..., 1] << 8 | rgb[..., 2] << 16
-        values, counts = np.unique(pixels, return_counts=True)
+        values, counts = count_values(pixels)
         for value, count in zip(values.tolist(), counts.tolist(), strict=True):
             self.pixels[value] += count
             self.where[value] += 1
@@ -72,24 +74,24 @@ def propose(
 ) -> str:
     """The text of a pixelwise.toml for the tree at `root`: every stored value or color, counted over all labels.
 
-    images, labels: the templates, where they cannot be found by the names. Raises FormatError `no-dataset` where no
+    images, labels: path templates, if the files cannot be found by their names. Raises FormatError `no-dataset` if no
     images with labels are found, `mixed-labels`, `no-labels`.
     """
-    pairing = given(root, images, labels) if images and labels else find_pairing(root)
+    pairing = pairing_of(root, images, labels) if images and labels else find_pairing(root)
     if pairing is None:
         raise FormatError(
-            "no images with labels of like names found", code="no-dataset", where=root,
-            fix="say where they are: --images 'photos/{name}.jpg' --labels 'masks/{name}.png'",
+            "no images and labels with matching names found", code="no-dataset", where=root,
+            fix="say where they are, such as --images 'photos/{name}.jpg' --labels 'masks/{name}.png'",
         )  # fmt: skip
     paths = [m.path for m in matches(root, pairing.labels)]
     if not paths:
-        raise FormatError(f"no file is named as in {pairing.labels!r}", code="no-dataset", where=root,
+        raise FormatError(f"no file matches {pairing.labels!r}", code="no-dataset", where=root,
                           fix="a template is a path below the folder, with {name}: 'masks/{name}.png'")  # fmt: skip
-    seen = Seen()
+    seen = LabelValues()
 
     def read(path: str) -> Stored | str:
         try:
-            return decode_stored(read_bytes(root / path), root / path, allow=KINDS)
+            return decode_stored(read_bytes(root / path), root / path, allow=UNCOMMON_KINDS)
         except DataError as error:
             return str(error)
 
@@ -105,7 +107,7 @@ def propose(
     return _text(root, pairing, seen)
 
 
-def _text(root: Path, pairing: Pairing, seen: Seen) -> str:
+def _text(root: Path, pairing: Pairing, seen: LabelValues) -> str:
     splits = set(split_names(root, pairing.labels))
     images = [m for m in matches(root, pairing.images) if not m.split or m.split in splits]
     agreed = all(len(colors) == 1 for colors in seen.palettes.values())
@@ -169,7 +171,7 @@ def _split_lines(root: Path, pairing: Pairing, images: Sequence[Match]) -> list[
             "ratios = {train = 0.8, val = 0.2}", "seed = 0", ""]  # fmt: skip
 
 
-def _class_lines(seen: Seen, agreed: bool) -> list[str]:
+def _class_lines(seen: LabelValues, agreed: bool) -> list[str]:
     total = sum(seen.pixels.values())
     values = sorted(seen.pixels)
     void = 255 if seen.mode == "values" and 255 in values and len(values) > 2 else None
@@ -188,7 +190,7 @@ def _class_lines(seen: Seen, agreed: bool) -> list[str]:
     return lines
 
 
-def _one(value: int, seen: Seen, agreed: bool) -> list[str]:
+def _one(value: int, seen: LabelValues, agreed: bool) -> list[str]:
     if seen.mode == "colors":
         color = [value & 255, value >> 8 & 255, value >> 16]
         return [f"name = {text_of('color ' + ' '.join(map(str, color)))}", f"color = {text_of(color)}"]
@@ -198,6 +200,6 @@ def _one(value: int, seen: Seen, agreed: bool) -> list[str]:
     return out
 
 
-def _share(seen: Seen, value: int, total: int) -> str:
+def _share(seen: LabelValues, value: int, total: int) -> str:
     share = 100 * seen.pixels[value] / total
     return f"{seen.pixels[value]:,} pixels ({share:.3g} %) in {seen.where[value]:,} of {seen.files:,} labels"

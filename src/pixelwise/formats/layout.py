@@ -1,7 +1,7 @@
 """A dataset's layout as data, and the one engine that opens it.
 
-A format is a page: where images and labels lie (path templates), what splits there are (folders or lists), how
-labels are coded (class table, kinds of files). There is no reading code per format.
+A format is a page: where images and labels are (path templates), what splits there are (folders or lists), how labels
+are stored (class table, kinds of files). There is no reading code per format.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from ..classes import ClassTable
-from ..codecs import read_header
+from ..codecs.decoding import read_header
 from ..dataset.dataset import Dataset
 from ..dataset.lists import SplitList, parse_list
 from ..dataset.sources import Decoding, FileSource, PathRule
@@ -22,10 +22,11 @@ from ..errors import DataError, FormatError, MissingError, UnknownNameError
 from ..files import read_bytes
 from ..types import Finding
 from .class_tables import table
+from .format import Format
 from .paths import Match, fill, first, matches, rule, split_names
 
 SPLIT_NAMES = re.compile(r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|trainval|test-?(dev|std))(20\d\d)?")
-"""What splits are called on disk. The years of COCO's splits belong to the name."""
+"""What splits are called on disk. The years of COCO's splits belong to their names."""
 _PLAIN = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
 _ORDER = ("train", "val", "trainval", "test")
 
@@ -34,9 +35,9 @@ _ORDER = ("train", "val", "trainval", "test")
 class Coding:
     """One way in which a dataset's labels are stored.
 
-    labels: the template of the label files, or None where the images have none. classes: a table, the name of one in
-    `tables/`, or a function of the dataset's folder. instances: the template of the object numbers. channels: 3 where
-    labels are colors, 1 where they are values; None where that does not tell this coding from others.
+    labels: the template of the label files, or None if there are none. classes: a table, the name of one in
+    `tables/`, or a function of the dataset's folder. instances: the template of the object numbers. channels: 3 if
+    labels are colors, 1 if they are values; None if that does not distinguish this coding from others.
     """
 
     labels: str | None
@@ -54,13 +55,13 @@ class Coding:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where the files of a dataset lie.
+    """Where the files of a dataset are.
 
     images: the template of the image files. codings: the ways of storing labels by name; the first whose files are
-    there is the default. lists: the template of the split lists; without it, {split} in `images` makes the splits,
-    and without that there is one split, `only`. names: what the samples' base names look like, where the folders'
+    found is the default. lists: the template of the split lists; without it, {split} in `images` makes the splits,
+    and without that there is one split, `only`. names: a pattern of the samples' base names, if the folders'
     names are common. unlabeled: splits that have no labels. splits: whether a name
-    that stands for {split} is one of a split. needs: further files or folders that must be there.
+    found for {split} is that of a split. needs: further files or folders that must exist.
     """
 
     images: str
@@ -78,7 +79,7 @@ class Layout:
         return None if self.names is None else re.compile(self.names)
 
     def fits(self, root: Path) -> bool:
-        """Whether the dataset at `root` is laid out like this: its folders, names, and kinds of labels are there."""
+        """Whether the dataset at `root` is laid out like this: folders, names and kinds of labels are found."""
         if any(not (root / n).exists() for n in self.needs):
             return False
         if self.lists is not None and not self.list_paths(root):
@@ -92,7 +93,7 @@ class Layout:
         return None
 
     def split_names(self, root: Path, template: str) -> list[str]:
-        """What {split} stands for in `template`; [""] where it does not occur."""
+        """What {split} stands for in `template`; [""] if it does not occur."""
         if "{split}" not in template:
             return [""]
         return [name for name in split_names(root, template) if self.splits(name)]
@@ -105,7 +106,7 @@ class Layout:
         return {n: path for n, path in found.items() if "{split}" not in self.lists or self.splits(n)}
 
     def coding(self, root: Path) -> str | None:
-        """The name of the first coding whose files are there."""
+        """The name of the first coding whose files are found."""
         return next((name for name, coding in self.codings.items() if self._has(root, coding)), None)
 
     def _has(self, root: Path, coding: Coding) -> bool:
@@ -119,10 +120,10 @@ class Layout:
 
 
 def _channels(path: Path) -> int:
-    """1 for values, 3 for colors, 0 where the file does not tell."""
+    """1 for values, 3 for colors, 0 if the file does not tell."""
     try:
         return 3 if read_header(path).channels >= 3 else 1
-    except DataError:  # damaged labels are told when they are read
+    except DataError:  # reported when the label is read
         return 0
 
 
@@ -136,7 +137,7 @@ def load(
 ) -> Dataset:
     """The dataset at `root`, laid out as `layout` says.
 
-    labels: which of the codings; default the first that is there. classes: another class table.
+    labels: which of the codings; by default the first whose files are found. classes: another class table.
     """
     name = labels or layout.coding(root)
     if name is None or name not in layout.codings:
@@ -147,7 +148,7 @@ def load(
     coding = layout.codings[name]
     if not layout._has(root, coding):
         raise MissingError(f"no labels of the kind {name!r}", code="missing-file", where=root,
-                           fix=f"they would be {coding.labels}; choose others with labels=...")  # fmt: skip
+                           fix=f"they would be {coding.labels}; choose another kind with labels=...")  # fmt: skip
     opened = _Opened(root, layout, coding, classes or coding.table(root))
     makers = dict(sorted(opened.makers().items(), key=lambda item: _rank(item[0])))
     if not makers:
@@ -246,13 +247,13 @@ class _Opened:
 
 
 def _plain(name: str, others: Sequence[str] | Mapping[str, str]) -> str:
-    """The usual name of a split, where no other split has it."""
+    """The usual name of a split, unless another split has it."""
     plain = _PLAIN.get(name.lower(), name.lower())
     return plain if [_PLAIN.get(o.lower(), o.lower()) for o in others].count(plain) == 1 else name
 
 
 def _by_name(root: Path, template: str, names: Sequence[str]) -> list[str]:
-    """The path of each name's file; where there is none, the path that it would have, for the message."""
+    """The path of each name's file; if there is none, the path that it would have, for the message."""
     found = {m.name: m.path for m in matches(root, template)}
     usual = next(iter(found.values()), "x.png").rpartition(".")[2]
     return [found.get(n) or template.replace("{ext}", usual).replace("{name}", n).replace("{path}", n) for n in names]
@@ -272,28 +273,30 @@ def _without(paths: Sequence[str], folders: int) -> Iterator[str]:
     return ("/".join(p.split("/")[folders:]) for p in paths)
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A format by the layouts in which its files are found. looks_like: what `open` says that it looked for."""
+def laid_out(name: str, looks_like: str, layouts: Sequence[Layout]) -> Format:
+    """The format whose files are found in one of these layouts."""
+    return Format(name, looks_like, partial(_find, layouts), partial(_load, name, looks_like, layouts))
 
-    name: str
-    looks_like: str
-    layouts: Sequence[Layout]
 
-    def find(self, path: Path) -> Path | None:
-        """`path` where one of the layouts fits there."""
-        return path if path.is_dir() and self._layout(path) is not None else None
+def _fitting(layouts: Sequence[Layout], root: Path) -> Layout | None:
+    return next((layout for layout in layouts if layout.fits(root)), None)
 
-    def _layout(self, root: Path) -> Layout | None:
-        return next((layout for layout in self.layouts if layout.fits(root)), None)
 
-    def load(self, root: Path, *, labels: str | None = None, classes: ClassTable | None = None) -> Dataset:
-        """The dataset at `root`.
+def _find(layouts: Sequence[Layout], path: Path) -> Path | None:
+    return path if path.is_dir() and _fitting(layouts, path) is not None else None
 
-        labels: which of the ways in which this dataset's labels are stored; default the first that is there.
-        classes: another class table than the format's.
-        """
-        layout = next((la for la in self.layouts if labels in la.codings and la.fits(root)), self._layout(root))
-        if layout is None:
-            raise FormatError(f"no {self.looks_like}", code="no-dataset", where=root)
-        return load(root, self.name, layout, labels=labels, classes=classes)
+
+def _load(
+    name: str,
+    looks_like: str,
+    layouts: Sequence[Layout],
+    root: Path,
+    *,
+    labels: str | None = None,
+    classes: ClassTable | None = None,
+) -> Dataset:
+    """labels: which way of storing labels (default: the first found). classes: instead of the format's class table."""
+    layout = next((la for la in layouts if labels in la.codings and la.fits(root)), None) or _fitting(layouts, root)
+    if layout is None:
+        raise FormatError(f"not {looks_like}", code="no-dataset", where=root)
+    return load(root, name, layout, labels=labels, classes=classes)

@@ -4,67 +4,67 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NoReturn
 
 from ..dataset.dataset import Dataset
 from ..errors import FormatError, MissingError, UnknownNameError, UsageError, printable
 from ..types import Progress
 from . import toml
+from .format import Format
 from .known import ade20k_full, aerial, coco, huggingface, labelme, medical, roboflow, scenes, street, voc, yolo
-from .layout import Family
+
+_KNOWN = (
+    voc.FORMAT, street.CITYSCAPES, street.CAMVID, street.BDD100K, street.MAPILLARY,
+    scenes.ADE20K, scenes.COCO_STUFF, scenes.PASCAL_CONTEXT, scenes.NYU, scenes.DAVIS, scenes.LIP,
+    aerial.LOVEDA, aerial.POTSDAM, aerial.VAIHINGEN, aerial.ISAID, medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE,
+    labelme.EXPORT, roboflow.ROBOFLOW, ade20k_full.FORMAT, coco.INSTANCES, coco.PANOPTIC, labelme.LABELME,
+    huggingface.PARQUET, huggingface.IMAGEFOLDER, yolo.FORMAT,
+)  # fmt: skip
 
 
-class Format(NamedTuple):
-    """What `open` needs of a format.
+def _of_packs(module: str, name: str) -> Any:
+    # Packs are written from datasets of every format, so their room is above this one. What is needed from there to
+    # open one is named here as an entry point names it.
+    return getattr(importlib.import_module(f"..packs.{module}", __package__), name)
 
-    looks_like: the files it is known by. find(path): the dataset's folder where `path` looks like it, else None.
-    load(root, **options): the dataset.
+
+@cache
+def known_formats() -> dict[str, Format]:
+    """The formats of pixelwise by name."""
+    return {format.name: format for format in (toml.FORMAT, _of_packs("opening", "PACK"), *_KNOWN)}
+
+
+@cache
+def other_formats() -> dict[str, Format]:
+    """The formats of other packages by name: the entry points of the group "pixelwise.formats".
+
+    UsageError `bad-format` for one that cannot be loaded, is not a Format, or takes the name of another.
     """
+    formats: dict[str, Format] = {}
+    for entry in entry_points(group=GROUP):
+        fix = f"uninstall or mend the package {entry.dist.name if entry.dist else entry.module}"
+        try:
+            found = entry.load()
+        except Exception as error:
+            what = f"the entry point {entry.name!r} cannot be loaded: {type(error).__name__}: {error}"
+            raise UsageError(what, code="bad-format", where=entry.value, fix=fix) from error
+        if not isinstance(found, Format):
+            what = f"the entry point {entry.name!r} must be a Format, got {type(found).__name__}"
+            raise UsageError(what, code="bad-format", where=entry.value, fix=fix)
+        if found.name in known_formats() or found.name in formats:
+            what = f"there is another format named {found.name!r}"
+            raise UsageError(what, code="bad-format", where=entry.value, fix=fix)
+        formats[found.name] = found
+    return formats
 
-    looks_like: str
-    find: Callable[[Path], Path | None]
-    load: Callable[..., Dataset]
 
-
-def _families(*families: Family) -> Iterator[tuple[str, Format]]:
-    for family in families:
-        yield family.name, Format(family.looks_like, family.find, family.load)
-
-
-def _of_packs(name: str, *args: Any, **options: Any) -> Any:
-    """A function of packs.opening. Packs are above formats; they are opened as a format of another package would be."""
-    return getattr(importlib.import_module("..packs.opening", __package__), name)(*args, **options)
-
-
-FORMATS: dict[str, Format] = {
-    "toml": Format(toml.LOOKS_LIKE, toml.find, toml.load),
-    "pack": Format("a pack (manifest.json)", partial(_of_packs, "find"), partial(_of_packs, "load")),
-    "voc": Format(voc.LOOKS_LIKE, voc.find, voc.load),
-    **dict(
-        _families(
-            street.CITYSCAPES, street.CAMVID, street.BDD100K, street.MAPILLARY,
-            scenes.ADE20K, scenes.COCO_STUFF, scenes.PASCAL_CONTEXT, scenes.NYU, scenes.DAVIS, scenes.LIP,
-            aerial.LOVEDA, aerial.POTSDAM, aerial.VAIHINGEN, aerial.ISAID,
-            medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE, labelme.EXPORT, roboflow.ROBOFLOW,
-        )
-    ),
-    "ade20k_full": Format(ade20k_full.LOOKS_LIKE, ade20k_full.find, ade20k_full.load),
-    "coco": Format(coco.LOOKS_LIKE, coco.find, coco.load),
-    "coco_panoptic": Format(coco.PANOPTIC_LOOKS_LIKE, coco.find_panoptic, coco.load_panoptic),
-    "labelme": Format(labelme.LOOKS_LIKE, labelme.find, labelme.load),
-    "hf_parquet": Format(huggingface.PARQUET_LOOKS_LIKE, huggingface.find_parquet, huggingface.load_parquet),
-    "hf_imagefolder": Format(huggingface.FOLDER_LOOKS_LIKE, huggingface.find_folder, huggingface.load_folder),
-    "yolo": Format(yolo.LOOKS_LIKE, yolo.find, yolo.load),
-}  # fmt: skip
-"""Every format by its name."""
-
-_ANYWHERE = ("toml", "pack", "hf_parquet", "hf_imagefolder", "labelme", "yolo", "coco")
-"""Formats whose files may lie above any folder without its being a part of them."""
+GROUP = "pixelwise.formats"
+"""The group of entry points in which other packages offer formats."""
 _BELOW = 64
-"""So many folders below a path are looked into where the path itself is no dataset."""
+"""Search at most this many subfolders if the path itself is not a dataset."""
 
 
 def open(
@@ -94,53 +94,66 @@ def open(
     unfinished or damaged; with a cache also what `pack` raises.
     """
     if download is not False:
-        from ..downloads import download as get
+        from ..downloads.getting import download as get
 
         path = get(str(path), Path(str(path) if download is True else download))
     root = Path(path)
     if not root.exists():
         raise MissingError("no such file or folder", code="missing-file", where=root, fix="check the path")
-    if format is not None and format not in FORMATS:
-        raise UnknownNameError(
-            f"no format named {format!r}", code="unknown-format", fix=f"the formats are: {', '.join(FORMATS)}"
-        )
-    name, at = _recognize(root, list(FORMATS) if format is None else [format])
+    found, at = _recognize(root, format)
     try:
-        dataset: Dataset = FORMATS[name].load(at, **options)
+        dataset: Dataset = found.load(at, **options)
     except TypeError as error:
         if "unexpected keyword" in str(error):
-            raise UsageError(f"format {name} has no such option: {error}") from None
+            raise UsageError(f"format {found.name} has no such option: {error}") from None
         raise
     if cache is False:
         return dataset
-    cached = importlib.import_module("..packs.caching", __package__).cached
-    return cached(dataset, cache, progress=progress)  # type: ignore[no-any-return]
+    return _of_packs("caching", "cached")(dataset, cache, progress=progress)  # type: ignore[no-any-return]
 
 
-def _recognize(root: Path, wanted: list[str]) -> tuple[str, Path]:
-    """The one format that fits at `root`, or else in the folders below it, and where."""
+def _recognize(root: Path, name: str | None) -> tuple[Format, Path]:
+    """The one format that fits at `root`, or else in the folders below it, and where.
+
+    Formats of other packages count only if none of pixelwise fits, or if they are named.
+    """
+    if name is not None:
+        return _only(root, [_named(name)]) or _nothing(root, [_named(name)])
+    ours = list(known_formats().values())
+    return _only(root, ours) or _only(root, list(other_formats().values())) or _nothing(root, ours)
+
+
+def _named(name: str) -> Format:
+    found = known_formats().get(name) or other_formats().get(name)
+    if found is None:
+        names = ", ".join([*known_formats(), *other_formats()])
+        raise UnknownNameError(f"no format named {name!r}", code="unknown-format", fix=f"the formats are: {names}")
+    return found
+
+
+def _only(root: Path, formats: list[Format]) -> tuple[Format, Path] | None:
     for places in ([root], _folders_below(root)):
-        found = [(name, at) for place in places for name in wanted if (at := FORMATS[name].find(place)) is not None]
+        found = [(f, at) for place in places for f in formats if (at := f.find(place)) is not None]
         # What the owner wrote about a folder goes before what it looks like.
-        found = [f for f in found if f[0] == "toml"] or found
-        names = dict.fromkeys(name for name, _ in found)
+        found = [f for f in found if f[0] is toml.FORMAT] or found
+        names = dict.fromkeys(f.name for f, _ in found)
         if len(names) > 1 and len({at for _, at in found}) > 1:
-            shown = ", ".join(f"{at.name}/ ({name})" for name, at in found[:8])
+            shown = ", ".join(f"{at.name}/ ({f.name})" for f, at in found[:8])
             raise FormatError(f"holds several datasets: {shown}", code="ambiguous-format", where=root,
                               fix="open one of these folders")  # fmt: skip
         if len(names) > 1:
             raise FormatError(
                 f"looks like {' and like '.join(names)}", code="ambiguous-format", where=found[0][1],
-                fix=f"choose with format={found[0][0]!r}",
+                fix=f"choose with format={found[0][0].name!r}",
             )  # fmt: skip
         if len(found) > 1:
             raise FormatError(
-                f"holds several {found[0][0]} datasets: {', '.join(at.name + '/' for _, at in found[:8])}",
+                f"holds several {found[0][0].name} datasets: {', '.join(at.name + '/' for _, at in found[:8])}",
                 code="ambiguous-format", where=root, fix="open one of these folders",
             )  # fmt: skip
         if found:
             return found[0]
-    raise _nothing(root, wanted)
+    return None
 
 
 def _folders_below(root: Path) -> list[Path]:
@@ -149,19 +162,18 @@ def _folders_below(root: Path) -> list[Path]:
     return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))[:_BELOW]
 
 
-def _nothing(root: Path, wanted: list[str]) -> FormatError:
+def _nothing(root: Path, formats: list[Format]) -> NoReturn:
     there = f"there is {_listing(root)}"
-    if len(wanted) == 1:
-        return FormatError(f"no dataset found; looked for {FORMATS[wanted[0]].looks_like}; {there}",
-                           code="no-dataset", where=root)  # fmt: skip
-    telling = [name for name in wanted if name not in _ANYWHERE]
+    if len(formats) == 1:
+        what = f"no dataset found; looked for {formats[0].looks_like}; {there}"
+        raise FormatError(what, code="no-dataset", where=root)
     for above in (root.parent, root.parent.parent):
-        inside = next((name for name in telling if FORMATS[name].find(above) == above), None)
+        inside = next((f for f in formats if not f.anywhere and f.find(above) == above), None)
         if inside is not None:
-            return FormatError(f"is a part of a {inside} dataset; {there}", code="no-dataset", where=root,
-                               fix=f"open {above}")  # fmt: skip
-    return FormatError(
-        f"no dataset found; looked for the files of {', '.join(wanted)}; {there}",
+            raise FormatError(f"is a part of a {inside.name} dataset; {there}", code="no-dataset", where=root,
+                              fix=f"open {above}")  # fmt: skip
+    raise FormatError(
+        f"no dataset found; looked for the files of {', '.join(f.name for f in formats)}; {there}",
         code="no-dataset", where=root,
         fix="format= says which files one of them needs; `pixelwise init` describes a layout of your own",
     )  # fmt: skip

@@ -1,11 +1,11 @@
-"""Path templates: where the files of a split lie, and which names they have.
+"""Path templates: where the files of a split are, and their names.
 
     {split}   the split's name on disk, such as train or training
     {name}    the sample's name within one folder        {path}   the same, with folders: frankfurt/frankfurt_000
     *         any text within a folder's name; the label's template takes what the image's found
     {ext}     any image extension
 
-Files and folders whose names begin with a dot do not count: macOS leaves `._name.png` beside `name.png`.
+Files and folders whose names begin with a dot are ignored: macOS leaves `._name.png` beside `name.png`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _walk(root: str, folder: str, parts: list[str], k: int) -> Iterator[str]:
 
 
 def _leads_up(root: str, folder: str) -> bool:
-    """Whether a folder is a link to one that it lies in: following it would never end."""
+    """Whether a folder is a link to a folder above it: following it would never end."""
     path = os.path.join(root, folder)
     if not os.path.islink(path):
         return False
@@ -96,13 +96,13 @@ def first(root: Path, template: str, names: re.Pattern[str] | None = None) -> Ma
     for n, found in enumerate(matches(root, template)):
         if names is None or names.fullmatch(found.name.rpartition("/")[2]):
             return found
-        if n == 64:  # a folder of other names: no need to look at all of them
+        if n == 64:  # a folder of other names: do not read all of them
             return None
     return None
 
 
 def split_names(root: Path, template: str) -> list[str]:
-    """What stands for {split} in the files' or folders' names, where there are any."""
+    """What {split} stands for in the names of files or folders; [] if the template has no {split}."""
     parts = template.split("/")
     k = next((i for i, p in enumerate(parts) if "{split}" in p), None)
     if k is None:
@@ -135,6 +135,6 @@ def fill(template: str, *, split: str = "", star: str = "") -> str:
 
 
 def rule(template: str) -> str | None:
-    """The template as the pattern of a PathRule, or None where it needs more than the name."""
+    """The template as the pattern of a PathRule, or None if it needs more than the name."""
     pattern = template.replace("{name}", "{}").replace("{path}", "{}")
     return None if _SPLIT_AT.search(pattern) or pattern.count("{}") != 1 else pattern

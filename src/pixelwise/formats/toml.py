@@ -1,31 +1,31 @@
-"""Any tree of your own: `pixelwise.toml` beside the data says where the files lie and what the labels hold.
+"""Any tree of your own: `pixelwise.toml` beside the data says where the files are and what the labels mean.
 
-root = "."                                  # of the paths below; default the folder of this file
+root = "."                                  # of the paths below; by default the folder of this file
 [images]
 path = "images/{split}/{name}.{ext}"        # see formats/paths.py for what may stand in braces
 value_range = [0, 4095]                     # of images with more than 8 bits
-bands = [3, 2, 1]                           # which are red, green, blue, where there are others
+bands = [3, 2, 1]                           # which are red, green, blue, if there are others
 [labels]
 path = "labels/{split}/{name}.png"
 instances = "instances/{split}/{name}.png"
 kinds = ["tiff", "npy"]                     # label files besides PNG
-palette = "ignore"                          # the PNGs' palettes have nothing to do with the classes' colors
+palette = "ignore"                          # the PNGs' palettes are not the classes' colors
 minus_one = 255                             # the stored value that -1 in an NPY label stands for
 [splits]
 lists = "splits/{split}.txt"                # or {split} in the paths above, or neither
-unlabeled = ["test"]                       # splits without labels
-of = "all"                                  # with ratios: which split is divided, where there are several
+unlabeled = ["test"]                        # splits without labels
+of = "all"                                  # with ratios: which split is divided, if there are several
 ratios = {train = 0.8, val = 0.2}
 seed = 0
-group = "^[^_]+"                            # samples whose names match this in the same text stay together
+group = "^[^_]+"                            # samples whose names have the same match stay together
 [classes]
 ignore_index = 255                          # the id of void
 ignore_values = [255]                       # stored values, and colors, without a class
 ignore_colors = [[0, 0, 0]]
 [[class]]                                   # class ids follow the order
 name = "road"
-values = [7]                                # stored values; no class has any: the ids are stored
-color = [128, 64, 128]                      # of drawings, and in labels of colors
+values = [7]                                # stored values; without any, the ids are stored
+color = [128, 64, 128]                      # in drawings, and in labels stored as colors
 colors = [[128, 64, 129]]                   # further ones in labels
 """
 
@@ -45,12 +45,12 @@ from ..dataset.dataset import Dataset
 from ..dataset.sources import Decoding
 from ..errors import FormatError, UsageError
 from ..files import read_bytes
+from .format import Format
 from .layout import SPLIT_NAMES, Coding, Layout
 from .layout import load as load_layout
 from .paths import split_names
 
 FILE = "pixelwise.toml"
-LOOKS_LIKE = f"a description of your own ({FILE})"
 _KEYS = {
     "": {"root", "images", "labels", "splits", "classes", "class"},
     "images": {"path", "value_range", "bands"},
@@ -61,7 +61,7 @@ _KEYS = {
 }
 
 
-def find(path: Path) -> Path | None:
+def _find(path: Path) -> Path | None:
     """`path` where it is such a file or a folder with one."""
     if path.is_file():
         return path if path.suffix == ".toml" else None
@@ -96,17 +96,17 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         data = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _bad(path, f"no TOML: {error}") from None
+        raise _bad(path, f"not valid TOML: {error}") from None
     for section, keys in _KEYS.items():
         part = data if section == "" else data.get(section, {})
         if section in data and not isinstance(part, list if section == "class" else dict):
             wanted = "[[class]]" if section == "class" else f"[{section}]"
-            raise _bad(path, f"{section} is no section", f"begin it by a line {wanted}")
+            raise _bad(path, f"{section} is not a section", f"begin it with a line {wanted}")
         for entry in part if isinstance(part, list) else [part]:
             unknown = sorted(set(entry) - keys) if isinstance(entry, dict) else [str(entry)]
             if unknown:
                 place = f"[{section}]" if section else "the file"
-                raise _bad(path, f"unknown in {place}: {unknown[0]!r}", f"known are {', '.join(sorted(keys))}")
+                raise _bad(path, f"unknown key in {place}: {unknown[0]!r}", f"the keys are {', '.join(sorted(keys))}")
     for section, key in (("images", "path"), ("class", None)):
         if not data.get(section) or (key and key not in data[section]):
             raise _bad(path, f"[{section}] {key or ''} is missing".replace("  ", " "))
@@ -187,6 +187,9 @@ def _divided(dataset: Dataset, splits: Mapping[str, Any], path: Path) -> Dataset
         return name if found is None else found[0]
 
     return dataset.split(splits["ratios"], int(splits.get("seed", 0)), of=splits.get("of"), group=group)
+
+
+FORMAT = Format("toml", f"a description of your own ({FILE})", _find, load, anywhere=True)
 
 
 # -- writing ------------------------------------------------------------------------------------------------

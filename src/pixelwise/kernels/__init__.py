@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import blend as blend
     from . import color as color
+    from . import copy as copy
     from . import count as count
     from . import image_measures as image_measures
+    from . import jobs as jobs
     from . import png as png
     from . import polygon as polygon
     from . import random as random
-    from . import resample as resample
+    from . import scale as scale
+    from . import shade as shade
     from . import tiff as tiff
     from . import values as values
-    from . import window as window
+    from . import warp as warp
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -1,6 +1,6 @@
 """Tiles of logits into the rows of a large image, and finished rows to class ids.
 
-The accumulator `acc` is (R, C, W) float64, a ring of rows: row y of the image lies at y % R.
+The accumulator `acc` is (R, C, W) float64, a ring of rows: row y of the image is at y % R.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def add_rows(
 ) -> None:
     """Add rows first..last of a tile, (C, h, w) float32 logits, at (y0, x0), weighted by `weight_y * weight_x`.
 
-    resized: output row i lies between logit rows low_y[i] and high_y[i], part_y[i] of the way, columns
-    likewise; else output pixels are logits. softmax: add probabilities instead. scratch: (C, n) float64, n the
-    tile's columns. Every class goes through the same operations, each of them monotonic, so that a class that
-    leads everywhere leads in the sum.
+    resized: output row i is between logit rows low_y[i] and high_y[i], part_y[i] of the way, columns likewise; else
+    output pixels are logits. softmax: add probabilities instead. scratch: (C + 2, n) float64, n the tile's columns.
+    Every class goes through the same operations, each of them monotonic, so a class that leads everywhere leads in the
+    sum.
     """
-    classes, n = scratch.shape
+    classes, n = logits.shape[0], scratch.shape[1]
     for i in range(first, last):
         row = acc[(y0 + i) % acc.shape[0]]
         for c in range(classes):
@@ -57,7 +57,7 @@ def add_rows(
                 for j in range(n):
                     line[j] = np.float64(plane[j])
         if softmax:
-            _softmax(scratch)
+            _softmax(scratch, scratch[classes], scratch[classes + 1], classes)
         for c in range(classes):
             line = scratch[c]
             out = row[c, x0 : x0 + n]
@@ -66,13 +66,14 @@ def add_rows(
 
 
 @jit
-def _softmax(values: Any) -> None:
-    classes, n = values.shape
-    best = values[0].copy()
+def _softmax(values: Any, best: Any, total: Any, classes: Any) -> None:
+    n = values.shape[1]
+    for j in range(n):
+        best[j] = values[0, j]
+        total[j] = 0.0
     for c in range(1, classes):
         for j in range(n):
             best[j] = max(best[j], values[c, j])
-    total = np.zeros(n)
     for c in range(classes):
         for j in range(n):
             values[c, j] = np.exp(values[c, j] - best[j])
@@ -84,9 +85,9 @@ def _softmax(values: Any) -> None:
 
 @jit
 def take_rows(acc: Any, first: Any, last: Any, best: Any, ids: Any, out: Any) -> int:
-    """The class of every pixel of rows first..last into `out` (H, W): the first of equal maxima; the rows become 0.
+    """The class of each pixel of rows first..last into `out` (H, W): the first of equal maxima; the rows become 0.
 
-    best: (W,) float64, ids: (W,) int32, scratch. Returns the first row with a NaN, or -1.
+    best: (W,) float64, ids: (W,) int32, scratch. Returns the first row that has a NaN, or -1.
     """
     strange = -1
     for y in range(first, last):

@@ -1,7 +1,7 @@
-"""Truth against prediction: joint counts of class ids, and the argmax of logits, at the speed of memory.
+"""Prediction against truth: joint counts of class ids, and the argmax of logits, at the speed of memory.
 
-`counts` is (C + 2, C + 1) int64, rows truth, columns prediction. Row C is void (`ignore_index`), row C + 1
-truth that is no class; column C is a prediction that is no class. The counting kernels add to it.
+`counts` is (C + 2, C + 1) int64, rows truth, columns prediction. Row C is void (`ignore`), row C + 1 truth that is not
+a class; column C is a prediction that is not a class. The counting kernels add to it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import numpy as np
 
 from .compiling import jit
 
-BLOCK = 1024
+ARGMAX_BLOCK = 1024
 """Pixels of one argmax block: few enough that best scores and ids stay in the first-level cache."""
 
 
 @jit
-def count_pairs(truth: Any, prediction: Any, classes: Any, ignore: Any, counts: Any) -> None:
-    """(N,) ids of any integer types. The plain path, and the reference for `narrow` with `count_bytes`."""
+def count_pairs(prediction: Any, truth: Any, classes: Any, ignore: Any, counts: Any) -> None:
+    """(N,) ids of any integer types. The plain path, and the reference for `narrow` with `count_byte_pairs`."""
     for i in range(truth.shape[0]):
         t = np.int64(truth[i])
         p = np.int64(prediction[i])
@@ -36,24 +36,23 @@ def narrow(values: Any, classes: Any, ignore: Any, other: Any, out: Any) -> None
 
 
 @jit
-def count_bytes(
-    truth: Any,
+def count_byte_pairs(
     prediction: Any,
-    truth8: Any,
+    truth: Any,
     prediction8: Any,
+    truth8: Any,
     rows: Any,
     columns: Any,
     lanes: Any,
     counts: Any,
 ) -> None:
-    """(N,) uint8 ids, N < 2^32, and their first bytes as (N // 8,) uint64. Same counts as `count_pairs`,
-    faster.
+    """(N,) uint8 ids, N < 2^32, and their first bytes as (N // 8,) uint64. Same counts as `count_pairs`, faster.
 
-    rows, columns: (256,) uint32, `row * (C + 1)` of a truth value and the column of a predicted one. lanes:
-    (L, M) uint32 scratch of zeros, L a power of two, M the size of `counts`; it is zero again on return.
+    rows, columns: (256,) uint32, `row * (C + 1)` of a truth value and the column of a predicted one. lanes: (L, M)
+    uint32 scratch of zeros, L a power of two, M the size of `counts`; it is zero again on return.
 
-    Labels are flat: eight pixels that repeat one pair cost two loads and a compare. Other blocks are
-    counted a pixel at a time into the lanes in turn, so that an increment need not wait for the one before.
+    Labels are flat: eight pixels that repeat one pair cost two loads and a compare. Other blocks are counted pixel by
+    pixel into the lanes in turn, so that an increment need not wait for the one before.
     """
     spread = np.uint64(0x0101010101010101)
     low = np.uint64(0xFF)
@@ -87,16 +86,16 @@ def count_bytes(
 
 @jit
 def argmax(logits: Any, best: Any, ids: Any, out: Any) -> int:
-    """(C, N) floats to (N,) ids in `out`, the first of equal maxima; the first pixel with a NaN in it, or -1.
+    """(C, N) floats to (N,) ids in `out`, the first of equal maxima; the first pixel that has a NaN, or -1.
 
-    best, ids: (BLOCK,) scratch of the dtype of `logits`, and int32. One pass over the logits: each plane of
-    a block is compared with the best so far, which vectorizes, and the block's ids are written as they are
-    final.
+    best, ids: (ARGMAX_BLOCK,) scratch of the dtype of `logits`, and int32. One pass over the logits: each plane of a
+    block is compared with the best so far, which vectorizes, and the block's ids are written once they are final.
     """
-    for start in range(0, logits.shape[1], BLOCK):
-        n = min(BLOCK, logits.shape[1] - start)
-        ids[:n] = 0
-        best[:n] = logits[0, start : start + n]
+    for start in range(0, logits.shape[1], ARGMAX_BLOCK):
+        n = min(ARGMAX_BLOCK, logits.shape[1] - start)
+        for j in range(n):
+            ids[j] = 0
+            best[j] = logits[0, start + j]
         strange = 0
         for c in range(logits.shape[0]):
             plane = logits[c, start : start + n]

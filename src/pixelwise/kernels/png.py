@@ -1,4 +1,4 @@
-"""PNG rows: undoing the five filters, unpacking pixels of 1, 2 and 4 bits (specification, 9 and 7.2)."""
+"""PNG rows: undo the five filters, unpack pixels of 1, 2 and 4 bits (specification, 9 and 7.2); look up colors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .compiling import jit
 
 @jit
 def _predict(a: Any, b: Any, c: Any) -> Any:
-    """The Paeth predictor: whichever of left, up and upper left is nearest to a + b - c, in this order."""
+    """The Paeth predictor: of a (left), b (up) and c (upper left) the one nearest to a + b - c, the first if equal."""
     pa = abs(b - c)
     pb = abs(a - c)
     pc = abs(a + b - c - c)
@@ -84,8 +84,8 @@ def _paeth(row: Any, above: Any, out: Any, bpp: int) -> None:
 def unfilter(raw: Any, bpp: int, zero: Any, out: Any) -> int:
     """Filtered rows to plain rows: raw (h * (n + 1),) uint8 -> out (h, n) uint8.
 
-    bpp: bytes from a byte to the one it is predicted from, 1..8. zero: (n,) zeros, the row above the first.
-    Returns -1, or the first row whose filter type does not exist.
+    bpp: distance in bytes to the byte on the left that predicts a byte, 1..8. zero: (n,) uint8 zeros, the row above the
+    first. Returns -1, or the first row with a filter type that does not exist.
     """
     height, n = out.shape
     above = zero
@@ -130,7 +130,10 @@ def unpack(packed: Any, bits: int, out: Any) -> None:
 
 @jit
 def look_up(values: Any, lut: Any, out: Any) -> int:
-    """Indices to colors: values (n,) uint8, lut (m, 3) uint8 -> out (n, 3). The first index >= m, or -1."""
+    """Indices to colors: values (n,) uint8, lut (m, 3) uint8 -> out (n, 3) uint8.
+
+    Returns -1, or the position of the first value >= m, at which it stops.
+    """
     m = lut.shape[0]
     for i in range(values.shape[0]):
         v = values[i]

@@ -1,6 +1,4 @@
-"""The two byte codes of TIFF that no library of ours undoes: LZW and PackBits (TIFF 6.0, sections 13 and
-9).
-"""
+"""The two codes of TIFF that our libraries cannot undo: LZW and PackBits (TIFF 6.0, sections 13 and 9)."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from .compiling import jit
 
 @jit
 def unpack_bits(data: Any, out: Any) -> int:
-    """PackBits: (n,) uint8 -> out (m,) uint8. Returns the number of bytes written, m at most."""
+    """PackBits: data (n,) uint8 -> out (m,) uint8. Returns the number of bytes written, at most m."""
     at, done = 0, 0
     while at < data.shape[0] and done < out.shape[0]:
         code = np.int64(data[at])
@@ -37,9 +35,9 @@ def unpack_bits(data: Any, out: Any) -> int:
 def unpack_lzw(data: Any, start: Any, length: Any, out: Any) -> int:
     """LZW as TIFF writes it (codes of 9 to 12 bits, high bits first, each width ending one code early).
 
-    data (n,) uint8 -> out (m,) uint8. start, length: (4097,) int64 scratch. Every code's text was written
-    before, so the table holds where it lies in `out`. Returns the number of bytes written, m at most, or -1
-    for an unknown code.
+    data (n,) uint8 -> out (m,) uint8. start, length: (4097,) int64 scratch: the text of each code as a position in
+    `out`, where it has been written before. Returns the number of bytes written, at most m, or -1 for an unknown
+    code.
     """
     acc, bits, at, done = np.uint64(0), 0, 0, 0
     width, free, old = 9, 258, np.int64(-1)
@@ -68,7 +66,7 @@ def unpack_lzw(data: Any, start: Any, length: Any, out: Any) -> int:
             done += n
         else:
             return -1
-        # The next code is the one before this and the first byte of the next: it lies in `out` from here on.
+        # The next free code means this text and the first byte of the next one, which will follow it in `out`.
         if free < 4096:
             start[free] = here
             length[free] = done - here + 1

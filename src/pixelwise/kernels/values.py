@@ -1,4 +1,4 @@
-"""Stored label values to class ids: checking, mapping, and which values occur."""
+"""Label values: checking, mapping to class ids, counting, and finding pixels by rank."""
 
 from __future__ import annotations
 
@@ -34,21 +34,33 @@ def map_values(values: Any, ids: Any, out: Any) -> bool:
 
 
 @jit
-def mark_present(values: Any, seen: Any) -> None:
-    """seen[v] = 1 for every v in the (n,) unsigned values; seen is uint8 and as long as the values can be."""
-    for i in range(values.shape[0]):
-        seen[values[i]] = 1
+def tally(values: Any, words: Any, counts: Any) -> None:
+    """counts[v] += the number of v, for (n,) uint8 or uint16; counts: int64, longer than the largest value.
 
-
-@jit
-def count_ids(label: Any, counts: Any) -> None:
-    """counts[id] += number of pixels of each id; ids at or beyond the length of counts are left out."""
-    top = counts.shape[0]
-    for i in range(label.shape[0]):
-        for j in range(label.shape[1]):
-            v = label[i, j]
-            if v < top:
-                counts[v] += 1
+    words: the same values, eight bytes at a time, as uint64; the last few that fill no word are left out. Labels are
+    flat: a run of words that repeat one value costs one load and one compare per word.
+    """
+    per_word = 8 // values.itemsize
+    bits = np.uint64(64 // per_word)
+    low = (np.uint64(1) << bits) - np.uint64(1)
+    spread = np.uint64(0xFFFFFFFFFFFFFFFF) // low
+    end = words.shape[0]
+    k = 0
+    while k < end:
+        word = words[k]
+        if word == (word & low) * spread:
+            start = k
+            k += 1
+            while k < end and words[k] == word:
+                k += 1
+            counts[word & low] += (k - start) * per_word
+        else:
+            for _ in range(per_word):
+                counts[word & low] += 1
+                word >>= bits
+            k += 1
+    for i in range(per_word * end, values.shape[0]):
+        counts[values[i]] += 1
 
 
 @jit
@@ -72,38 +84,3 @@ def find_ranks(label: Any, entry_of: Any, ranks: Any, seen: Any, out: Any) -> No
                 m += 1
             seen[e, 1] = m
             seen[e, 0] += 1
-
-
-@jit
-def count_values(values: Any, counts: Any) -> None:
-    """counts[v] += the number of v, for (n,) unsigned values; counts: int64, longer than the largest value.
-    The plain path, and the reference for `count_bytes`.
-    """
-    for i in range(values.shape[0]):
-        counts[values[i]] += 1
-
-
-@jit
-def count_bytes(values: Any, words: Any, counts: Any) -> None:
-    """As `count_values` for (n,) uint8, with the same bytes as (n // 8,) uint64. counts: (256,) int64.
-
-    Labels are flat: eight pixels that repeat one value cost one load and a compare.
-    """
-    spread = np.uint64(0x0101010101010101)
-    low = np.uint64(0xFF)
-    end = words.shape[0]
-    k = 0
-    while k < end:
-        word = words[k]
-        if word == (word & low) * spread:
-            start = k
-            k += 1
-            while k < end and words[k] == word:
-                k += 1
-            counts[word & low] += (k - start) << 3
-        else:
-            for j in range(8):
-                counts[word >> np.uint64(j << 3) & low] += 1
-            k += 1
-    for i in range(8 * end, values.shape[0]):
-        counts[values[i]] += 1

@@ -17,18 +17,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_choice, check_count
+from ..arguments import check_choice, check_count, check_seed
 from ..dataset.splits import Split
 from ..errors import DataError, PairError, UsageError
-from ..randomness import Draws, check_seed
-from ..threads import default_threads
-from ..transforms.plans import F64, I64, Plans, Transform, check_transforms, make_plans
-from ..types import U8, Batch, Clock, MappedSource
-from .buffers import Memory
-from .options import check_fill, check_sampler, check_shard, check_state
+from ..randomness import Draws
+from ..threads import thread_count
+from ..transforms.plans import Plans, Transform, check_transforms, make_plans
+from ..types import F64, I64, U8, Batch, Clock, MappedSource
+from .buffers import Buffers
+from .options import check_fill, check_label_dtype, check_sampler, check_shard, check_state
 from .render import FILL, Output, Renderer, Slot
 from .samplers import Order, Sampler
-from .workers import Crew, Job
+from .workers import Job, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Timing:
 
     @property
     def slowest(self) -> str:
-        """What training waits for: "reading", "decoding", "rendering", or "nothing" where threads wait for it."""
+        """What training waits for: "reading", "decoding", "rendering", or or "nothing" if the threads wait for it."""
         work = {"reading": self.reading, "decoding": self.decoding, "rendering": self.rendering}
         return "nothing" if self.idle > sum(work.values()) else max(work, key=lambda k: work[k])
 
@@ -58,24 +58,24 @@ class Timing:
 class Loader:
     """Batches of a split, always the same for the same seed, whatever the number of threads.
 
-    split: what to load. batch_size: samples a batch (of this rank). transforms: plan images and labels together, in
-    order.
+    split: what to load. batch_size: samples per batch (of this rank). transforms: applied in order to images and labels
+    together.
 
-    - shuffle: another order each epoch. sampler: chooses the samples, such as RareClassSampling; without one every
-      sample comes once. drop_last: leave out a last batch that is not full. seed: 0..2^64-1.
-    - small: images smaller than a crop without padding are left out ("drop", see `dropped`), padded with fill color
-      and `ignore_index` ("pad"), or refused ("error"). What counts after a random scale is its smallest factor. fill:
+    - shuffle: another order in each epoch. sampler: chooses the samples, such as RareClassSampling; without one every
+      sample comes once. drop_last: drop the last batch if it is not full. seed: 0..2^64-1.
+    - small: images smaller than a crop without padding are dropped ("drop", see `dropped`), padded with the fill color
+      and `ignore_index` ("pad"), or refused ("error"). After a random scale, its smallest factor counts. fill:
       RGB color of padding.
     - output: "float32" or "float16" (B, 3, H, W), in 0..1 or normalized; "uint8" (B, 3, H, W) or "uint8-hwc"
       (B, H, W, 3), with normalization left to the device.
     - label_dtype: None for the class table's own (uint8 up to 255 classes), or "int32", "int64".
-    - threads: default one a core. prefetch: batches under way.
+    - threads: by default one per core. prefetch: batches in progress.
     - shard: (rank, world); every rank gets the same number of batches.
     - on_error: "raise" stops at the first sample that cannot be read exactly; "skip" fills its place with
       `ignore_index`, marks it not `real` and names it in `skipped`.
 
     Iterating starts the next epoch, or continues where `load_state_dict` says. Images of different sizes are padded to
-    the largest of the batch; `batch.sizes` tells their own.
+    the largest in the batch; `batch.sizes` has their own.
     """
 
     def __init__(
@@ -97,20 +97,13 @@ class Loader:
         sampler: Sampler | None = None,
         fill: tuple[int, int, int] = FILL,
     ) -> None:
+        if not isinstance(split, Split):
+            raise UsageError(f"Loader() takes a Split, got {type(split).__name__}", fix='pass dataset["train"]')
         check_choice("small", small, ("drop", "pad", "error"))
         check_choice("output", output, ("float32", "float16", "uint8", "uint8-hwc"))
         check_choice("on_error", on_error, ("raise", "skip"))
-        check_choice("label_dtype", label_dtype, (None, "uint8", "uint16", "int32", "int64"))
         check_count("batch_size", batch_size)
         check_count("prefetch", prefetch)
-        threads = default_threads() if threads is None else threads
-        check_count("threads", threads)
-        rank, world = check_shard(shard)
-        if not isinstance(split, Split):
-            raise UsageError(
-                f"a Loader reads a Split, got {type(split).__name__}",
-                fix='give dataset["train"]',
-            )
         if sampler is not None:
             check_sampler(sampler, len(split), len(split.classes))
         self.split = split
@@ -118,17 +111,12 @@ class Loader:
         self.transforms = check_transforms(transforms)
         self.seed = check_seed(seed)
         self.output: Output = output
-        self.threads = threads
+        self.threads = thread_count(threads)
         self.on_error = on_error
         self.prefetch = prefetch
         self.fill = check_fill(fill)
         self.ignore_index = split.classes.padding_index
-        self.label_dtype = np.dtype(label_dtype or split.classes.dtype)
-        if self.label_dtype.itemsize == 1 and split.classes.dtype == np.uint16:
-            raise UsageError(
-                "uint8 cannot hold the ids of this class table",
-                fix='label_dtype="int64"',
-            )
+        self.label_dtype = check_label_dtype(label_dtype, split.classes)
         source = split.source
         self._mapped = source if isinstance(source, MappedSource) and source.is_raw else None
         self._kept = self._keep(small)
@@ -138,11 +126,11 @@ class Loader:
         elif sampler is not None:
             sampler = sampler if self._kept is None else sampler.restrict(self._kept)
             n = len(sampler)
-        self._order = Order(n, batch_size, shuffle, drop_last, self.seed, rank, world, sampler)
+        self._order = Order(n, batch_size, shuffle, drop_last, self.seed, *check_shard(shard), sampler)
         self.epoch = 0
         self.batch = 0
         self._resume = True  # the next iteration starts at (epoch, batch) instead of at the next epoch
-        self._memory = Memory(keep=2 * (prefetch + 2))
+        self._buffers = Buffers(keep=2 * (prefetch + 2))
         self._clocks: list[Clock] = []
         self._own = Clock()
         self._counts = [0, 0]
@@ -154,9 +142,9 @@ class Loader:
         return len(self._order)
 
     def __repr__(self) -> str:
-        lost = f", {len(self.dropped)} too small" if self.dropped else ""
+        dropped = f", {len(self.dropped)} dropped as too small" if self.dropped else ""
         return (
-            f"Loader({self._order.n} of {len(self.split)} samples of {self.split.name!r}{lost}; "
+            f"Loader({self._order.n} of {len(self.split)} samples of {self.split.name!r}{dropped}; "
             f"{len(self)} batches of {self.batch_size})"
         )
 
@@ -168,12 +156,12 @@ class Loader:
 
     @property
     def dropped(self) -> list[str]:
-        """Names of the samples left out because they are smaller than a crop."""
+        """Names of the samples dropped because they are smaller than a crop."""
         if self._kept is None:
             return []
-        lost = np.setdiff1d(np.arange(len(self.split)), self._kept)
+        dropped = np.setdiff1d(np.arange(len(self.split)), self._kept)
         names = self.split.names
-        return [names[i] for i in lost.tolist()]
+        return [names[i] for i in dropped.tolist()]
 
     def _keep(self, small: str) -> I64 | None:
         self._pad_small = small == "pad"
@@ -194,7 +182,7 @@ class Loader:
 
     @property
     def fingerprint(self) -> str:
-        """What a state belongs to: the samples, the seed, the global batch size and the transforms."""
+        """What a state belongs to: samples, seed, global batch size, transforms and the options of the order."""
         order = self._order
         return (
             f"data {self.split.fingerprint}; samples {order.n}; seed {self.seed}; "
@@ -203,7 +191,7 @@ class Loader:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """The position after the last batch handed out: {"epoch", "batch", "fingerprint"}. JSON values."""
+        """The position after the last batch returned: {"epoch", "batch", "fingerprint"}. JSON values."""
         done = self.batch >= len(self)
         return {
             "epoch": self.epoch + done,
@@ -212,11 +200,11 @@ class Loader:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue at `state`: the next iteration gives exactly the batches that would have followed.
+        """Continue at `state`: the next iteration returns exactly the batches that would have followed.
 
         Holds for other numbers of threads, and for another world with the same global batch size. UsageError
-        `other-state`, naming the difference, where the state belongs to other data or options; `bad-state` where its
-        numbers are no position.
+        `other-state`, naming the difference, if the state belongs to other data or options; `bad-state` if its numbers
+        are not a position.
         """
         self.epoch, self.batch = check_state(state, self.fingerprint, len(self))
         self._resume = True
@@ -231,8 +219,8 @@ class Loader:
         return Timing(**{s: total.get(s, 0.0) for s in stages}, batches=self._counts[0], samples=self._counts[1])
 
     def use_memory(self, allocate: Callable[[int], U8]) -> None:
-        """Take batch memory from `allocate(bytes)` from now on, such as pinned memory. It is still recycled."""
-        self._memory = Memory(2 * (self.prefetch + 2), allocate)
+        """Take batch memory from `allocate(bytes)` from now on, such as pinned memory. It is still reused."""
+        self._buffers = Buffers(2 * (self.prefetch + 2), allocate)
 
     # -- iterating --------------------------------------------------------------------------------------------
 
@@ -260,42 +248,42 @@ class Loader:
         height, width = plans.size.max(axis=0).tolist()
         n = len(indices)
         shape = (n, height, width, 3) if self.output == "uint8-hwc" else (n, 3, height, width)
-        images = self._memory.array(shape, np.uint8 if self.output.startswith("uint8") else self.output)
-        labels = self._memory.array((n, height, width), self.label_dtype) if self.split.has_labels else None
+        images = self._buffers.array(shape, np.uint8 if self.output.startswith("uint8") else self.output)
+        labels = self._buffers.array((n, height, width), self.label_dtype) if self.split.has_labels else None
         renderer = Renderer(plans, Slot(images, labels), self.output, self.ignore_index, self.fill)
         return Job(self.split, self._mapped, indices, renderer, real, self.on_error == "skip")
 
 
 class _Iteration:
-    """One epoch under way. Its end, by exhaustion, error or being dropped, ends its threads."""
+    """One epoch in progress. Its threads end with it: when it is exhausted, fails or is dropped."""
 
     def __init__(self, loader: Loader, epoch: int, batch: int) -> None:
         self._loader = loader
         self._epoch = epoch
         self._next = self._planned = batch
-        self._crew = Crew(loader.threads)
-        loader._clocks = [c for c in loader._clocks if c.seconds] + self._crew.clocks
-        self._finalizer = weakref.finalize(self, self._crew.close)
+        self._workers = Workers(loader.threads)
+        loader._clocks = [c for c in loader._clocks if c.seconds] + self._workers.clocks
+        self._finalizer = weakref.finalize(self, self._workers.close)
 
     def __iter__(self) -> _Iteration:
         return self
 
     def __next__(self) -> Batch:
-        loader, crew = self._loader, self._crew
+        loader, workers = self._loader, self._workers
         if self._next >= len(loader) or not self._finalizer.alive:
             self.close()
             raise StopIteration
         try:
             started = perf_counter()
-            while self._planned < len(loader) and len(crew.pending) <= loader.prefetch:
-                crew.submit(loader._job(self._epoch, self._planned))
+            while self._planned < len(loader) and len(workers.pending) <= loader.prefetch:
+                workers.submit(loader._job(self._epoch, self._planned))
                 self._planned += 1
             loader._own.seconds["planning"] = loader._own.seconds.get("planning", 0.0) + perf_counter() - started
             loader._own.start()
-            while not crew.pending[0].done.wait(0.5):  # with a limit, so that Ctrl-C gets through on every system
+            while not workers.pending[0].done.wait(0.5):  # with a limit, so that Ctrl-C gets through on every system
                 pass
             loader._own.lap("waiting")
-            return self._hand_out(crew.pending.popleft())
+            return self._hand_out(workers.pending.popleft())
         except BaseException:
             self.close()
             raise
@@ -321,7 +309,7 @@ class _Iteration:
         )
 
     def close(self) -> None:
-        """End the threads. Done by itself when the iteration ends or is dropped."""
+        """End the threads. Happens by itself when the iteration ends or is dropped."""
         self._finalizer()
 
 

@@ -1,4 +1,4 @@
-"""What a Loader accepts: its arguments and its states, looked at before anything is read."""
+"""Checks of a Loader's arguments and states, before anything is read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import is_whole
+from ..arguments import check_choice, is_whole
+from ..classes import ClassTable
 from ..errors import UsageError
 from .samplers import Sampler
 
@@ -15,21 +16,30 @@ def check_shard(shard: Any) -> tuple[int, int]:
     """(rank, world)."""
     if isinstance(shard, (tuple, list)) and len(shard) == 2 and all(map(is_whole, shard)) and 0 <= shard[0] < shard[1]:
         return int(shard[0]), int(shard[1])
-    raise UsageError(f"shard is (rank, world) with 0 <= rank < world, got {shard!r}")
+    raise UsageError(f"shard must be (rank, world) with 0 <= rank < world, got {shard!r}")
 
 
 def check_fill(fill: Any) -> tuple[int, int, int]:
     """An RGB color."""
     values = tuple(fill) if isinstance(fill, (tuple, list, np.ndarray)) else ()
     if len(values) != 3 or not all(is_whole(v) and 0 <= v <= 255 for v in values):
-        raise UsageError(f"fill is an RGB color, three whole numbers in 0..255, got {fill!r}")
+        raise UsageError(f"fill must be an RGB color, three whole numbers in 0..255, got {fill!r}")
     return int(values[0]), int(values[1]), int(values[2])
 
 
+def check_label_dtype(label_dtype: Any, classes: ClassTable) -> np.dtype[Any]:
+    """The dtype of the labels: None is the class table's own. Refuse one that cannot hold its ids."""
+    check_choice("label_dtype", label_dtype, (None, "uint8", "uint16", "int32", "int64"))
+    dtype = np.dtype(label_dtype or classes.dtype)
+    if dtype.itemsize == 1 and classes.dtype == np.uint16:
+        raise UsageError("uint8 cannot hold the ids of this class table", fix='label_dtype="int64"')
+    return dtype
+
+
 def check_sampler(sampler: Any, samples: int, classes: int) -> None:
-    """Refuse what is no sampler, and counts of other samples or classes: they would choose wrong images in silence."""
+    """Refuse what is not a sampler, and counts of other samples or classes: they would silently choose wrong images."""
     if isinstance(sampler, type) or not isinstance(sampler, Sampler):
-        raise UsageError(f"not a sampler: {sampler!r}", fix="see RareClassSampling and RepeatFactor")
+        raise UsageError(f"sampler must be a Sampler, got {sampler!r}", fix="see RareClassSampling and RepeatFactor")
     counts = getattr(sampler, "counts", None)
     if counts is not None and np.shape(counts) != (samples, classes):
         raise UsageError(
@@ -41,15 +51,15 @@ def check_sampler(sampler: Any, samples: int, classes: int) -> None:
 def check_state(state: Any, fingerprint: str, batches: int) -> tuple[int, int]:
     """(epoch, batch) of a Loader's state that belongs to the loader of this fingerprint."""
     if not isinstance(state, dict) or not {"epoch", "batch", "fingerprint"} <= set(state):
-        raise UsageError("a state has epoch, batch and fingerprint", code="other-state")
+        raise UsageError(f"a state has epoch, batch and fingerprint, got {state!r}", code="other-state")
     theirs, ours = str(state["fingerprint"]).split("; ", 7), fingerprint.split("; ", 7)
     different = [f"{a} there, {b} here" for a, b in zip(theirs, ours, strict=False) if a != b]
     if different or len(theirs) != len(ours):
-        raise UsageError(f"the state is of another loader: {'; '.join(different)}", code="other-state")
+        raise UsageError(f"the state is from another loader: {'; '.join(different)}", code="other-state")
     for name, last in (("epoch", (1 << 32) - 1), ("batch", batches)):
         if not is_whole(state[name]) or not 0 <= state[name] <= last:
             raise UsageError(
                 f"{name} must be a whole number in 0..{last}, got {state[name]!r}", code="bad-state",
-                fix="give what state_dict() gave",
+                fix="pass what state_dict() returned",
             )  # fmt: skip
     return int(state["epoch"]), int(state["batch"])

@@ -1,93 +1,22 @@
-"""Plans and pixels to batch arrays: the plain path, which is the reference, and the fast ones.
-
-`render_plain` says what a plan means, in float64 and NumPy. `Renderer` writes the same into the slots of a batch by
-kernels; tests hold the two equal.
+"""Plans and pixels to batch arrays, by kernels. `reference.render_plain` defines the result, and tests hold both equal.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import kernels
-from ..transforms.plans import F64, I64, Others, Plans, Relabel, Rendered
-from ..types import U8, Label, Plan, Sample, Window
+from ..transforms.plans import Others, Plans, Relabel, Rendered
+from ..types import F64, I64, U8, Label, Sample, Window
 
 Output: TypeAlias = Literal["float32", "float16", "uint8", "uint8-hwc"]
 
 FILL = (124, 116, 104)
 """Color of padding, RGB: ImageNet's mean (0.485, 0.456, 0.406) in 0..255, so that it is about zero once normalized."""
-
-
-# -- the reference --------------------------------------------------------------------------------------------
-
-
-def render_plain(
-    sample: Sample, plan: Plan, ignore_index: int, fill: tuple[int, int, int] = FILL
-) -> tuple[F64, Label | None]:
-    """What `plan` makes of a whole sample: image (3, h, w) float64 with color applied, and label (h, w).
-
-    An output pixel whose center falls outside the source gets the fill color and `ignore_index`. The label is taken
-    from the source pixel that holds the center. The image is averaged over the box `plan.box` around that point,
-    source pixels being unit squares and edge pixels repeating outside: for a box of 1 x 1 this is bilinear
-    interpolation between pixel centers, for larger ones area averaging. Then tone curve (linear between whole
-    levels), matrix, clamp. Slow; it exists to define the fast paths.
-    """
-    height, width = plan.source
-    h, w = plan.size
-    (a, b, c), (d, e, f) = plan.matrix
-    y, x = np.mgrid[0:h, 0:w] + 0.5
-    sx, sy = a * x + b * y + c, d * x + e * y + f
-    inside = (sx >= 0) & (sx < width) & (sy >= 0) & (sy < height)
-    levels = np.where(inside[..., None], _averaged(sample.image, sx, sy, plan.box), np.array(fill, np.float64))
-    out = shade_plain(levels.transpose(2, 0, 1), plan)
-    if sample.label is None:
-        return out, None
-    label = np.full((h, w), ignore_index, sample.label.dtype)
-    label[inside] = sample.label[np.floor(sy[inside]).astype(int), np.floor(sx[inside]).astype(int)]
-    return out, label
-
-
-def _averaged(image: NDArray[Any], sx: F64, sy: F64, box: tuple[float, float]) -> F64:
-    total = np.zeros((*sx.shape, 3))
-    rows, columns = (_overlaps(s, side, n) for s, side, n in zip((sy, sx), box, image.shape, strict=False))
-    for row, down in rows:
-        for column, across in columns:
-            total += image[row, column] * (down * across)[..., None]
-    return total
-
-
-def _overlaps(s: F64, side: float, extent: int) -> list[tuple[I64, F64]]:
-    # For each pixel that an interval of length `side` around s can touch: its index and its share of the interval.
-    left, right = s - side / 2, s + side / 2
-    taps = []
-    for t in range(ceil(side) + 1):
-        x = np.floor(left) + t
-        share = np.maximum(np.minimum(x + 1, right) - np.maximum(x, left), 0.0) / side
-        taps.append((np.clip(x, 0, extent - 1).astype(np.int64), share))
-    return taps
-
-
-def shade_plain(levels: F64, plan: Plan) -> F64:
-    """The plan's color on levels (3, h, w) in 0..255: tone curve, matrix, clamp; float64."""
-    out = levels / 255.0
-    if plan.tone is not None:
-        pairs = zip(levels, plan.tone, strict=True)
-        out = np.stack([np.interp(plane, np.arange(256), table) for plane, table in pairs])
-    if plan.color is not None:
-        matrix = np.array(plan.color)
-        out = np.einsum("kc,chw->khw", matrix[:, :3], out) + matrix[:, 3, None, None]
-    if plan.limits is not None:
-        low, high = np.array(plan.limits)[:, :, None, None]
-        out = np.clip(out, low, high)
-    return out
-
-
-# -- the fast paths -------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -99,8 +28,8 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Palette:
-    """The color of each sample as the kernels take it, in units of the output; see `kernels.window.shade`.
+class Shading:
+    """The color of each sample as the kernels take it, in units of the output; see `kernels.shade.shade`.
 
     trivial: no color but scale and bias. unchanged: levels go out as they come in.
     """
@@ -114,8 +43,8 @@ class Palette:
     unchanged: bool
 
 
-def make_palette(plans: Plans, fill: tuple[int, int, int], whole_levels: bool) -> Palette:
-    """The palette of the plans. whole_levels: uint8 output, without normalization; else float."""
+def shading_of(plans: Plans, fill: tuple[int, int, int], whole_levels: bool) -> Shading:
+    """The shading of the plans. whole_levels: uint8 output, without normalization; else float."""
     n = len(plans)
     color = plans.color if whole_levels else plans.folded_color()
     clamped = plans.color is not None or plans.tone is not None
@@ -138,7 +67,7 @@ def make_palette(plans: Plans, fill: tuple[int, int, int], whole_levels: bool) -
         tones = np.concatenate([plans.tone, plans.tone[:, :, -1:]], axis=2).astype(np.float32)
     else:
         color[:, :, :3] /= 255.0
-    return Palette(
+    return Shading(
         tones, color.astype(np.float32), plain, np.tile(limits.astype(np.float32), (n, 1, 1)),
         padding.astype(np.uint8 if whole_levels else np.float32), not clamped, whole_levels and not clamped,
     )  # fmt: skip
@@ -160,17 +89,16 @@ class Renderer:
         self.ignore_index = ignore_index
         self._fill = fill
         self._ignore = None if slot.labels is None else slot.labels.dtype.type(ignore_index)
-        self._palette = make_palette(plans, fill, output.startswith("uint8"))
+        self._shading = shading_of(plans, fill, output.startswith("uint8"))
         self._matrix = np.ascontiguousarray(plans.matrix.reshape(-1, 6))
         self._jobs = self._table()
-        self._kinds = set(self._jobs[:, _KIND].tolist())
+        self._kinds = set(self._jobs[:, kernels.jobs.KIND].tolist())
         # What is to be read: of the first stage, where there are several.
         first = plans.stages[0][0] if plans.stages else plans
         self._windows: list[list[int]] = _windows(first).tolist()
 
     def _table(self) -> I64:
-        w = kernels.window
-
+        w = kernels.jobs
         plans, images = self.plans, self.slot.images
         jobs = np.zeros((len(plans), w.WIDE), np.int64)
         jobs[:, w.HEIGHT : w.WIDTH + 1] = plans.source
@@ -187,8 +115,7 @@ class Renderer:
 
     def write(self, k: int, sample: Sample) -> None:
         """Render sample k of the batch from the pixels of `window(k)`."""
-        w = kernels.window
-
+        w = kernels.jobs
         y0, x0, _, _ = self._windows[k]
         image, label = sample.image, sample.label
         for stage in range(len(self.plans.stages)):
@@ -210,7 +137,7 @@ class Renderer:
     def _staged(self, stage: int, k: int, image: U8, label: Label | None) -> tuple[U8, Label | None]:
         """The pixels of sample k after a stage: rendered to bytes, then handed to what the stage ends with."""
         plans, step = self.plans.stages[stage]
-        room = self._room(plans.size[k], label)
+        room = _room(plans.size[k], label, "uint8-hwc", self.ignore_index)
         one = Renderer(plans.only(k), room, "uint8-hwc", self.ignore_index, self._fill)
         if stage:  # the pixels of a later stage are all there
             one._windows = [[0, 0, *image.shape[:2]]]
@@ -221,25 +148,7 @@ class Renderer:
         self, plans: Plans, k: int, split: Others, position: int, relabel: Relabel | None = None
     ) -> tuple[U8, Label | None]:
         """Read sample `position` of the split and render it by plan k: see `Stage.render`."""
-        one = plans.only(k)
-        y0, x0, y1, x1 = _windows(one)[0].tolist()
-        if relabel is None:
-            sample = split.read(position, Window(y0, x0, y1, x1))
-        else:
-            whole = split.read(position)
-            sample = Sample(whole.name, whole.image[y0:y1, x0:x1], relabel(whole)[y0:y1, x0:x1])
-        room = self._room(plans.size[k], sample.label)
-        Renderer(one, room, "uint8-hwc", self.ignore_index, self._fill).write(0, sample)
-        return room.images[0], None if room.labels is None else room.labels[0]
-
-    def _room(self, size: I64, label: Label | None) -> Slot:
-        """A slot for one sample as bytes. Its label holds `ignore_index`, which may be wider than the label's ids."""
-        height, width = size.tolist()
-        images = np.empty((1, height, width, 3), np.uint8)
-        if label is None:
-            return Slot(images, None)
-        dtype = np.promote_types(label.dtype, np.min_scalar_type(self.ignore_index))
-        return Slot(images, np.empty((1, height, width), dtype))
+        return render_one(split, position, plans.only(k), self.ignore_index, fill=self._fill, relabel=relabel)
 
     def write_mapped(
         self, first: int, last: int, images: I64, labels: I64 | None = None, label_dtype: Any = np.uint8
@@ -250,8 +159,7 @@ class Renderer:
         without gaps, and labels, (H, W) of `label_dtype` (uint8 or uint16); the memory must stay until the call
         returns.
         """
-        w = kernels.window
-
+        w = kernels.jobs
         dtype = None if labels is None else np.dtype(label_dtype)
         if self.plans.stages:
             for k in range(first, last):
@@ -280,8 +188,7 @@ class Renderer:
 
     def fill(self, k: int) -> None:
         """Make sample k of the batch nothing but padding: fill color and `ignore_index`."""
-        w = kernels.window
-
+        w = kernels.jobs
         self._jobs[k, w.OUT_H : w.OUT_W + 1] = 0
         self._jobs[k, w.KIND] = w.COPY
         self._kinds.add(w.COPY)
@@ -317,7 +224,7 @@ class Renderer:
             plans.matrix[k] = option
             self._matrix[k] = option.reshape(6)
             _place(self._jobs[k : k + 1], plans.matrix[k : k + 1], plans.size[k : k + 1])
-            self._kinds.add(int(self._jobs[k, _KIND]))
+            self._kinds.add(int(self._jobs[k, kernels.jobs.KIND]))
             self._run_labels(k, k + 1, label_dtype)
 
     def _rendered(self, k: int) -> Rendered:
@@ -329,25 +236,18 @@ class Renderer:
         else:
             unit = np.ones(3) if plans.normalize is None else 1.0 / np.array(plans.normalize[1])
         label = None if labels is None else labels[k, :h, :w]
-        return Rendered(planes[:, :h, :w], label, unit, self._palette.fill[k].astype(np.float64), self.ignore_index)
+        return Rendered(planes[:, :h, :w], label, unit, self._shading.fill[k].astype(np.float64), self.ignore_index)
 
     def _run_labels(self, first: int, last: int, label_dtype: Any) -> None:
-        w = kernels.window
-
-        labels, zero, jobs = self.slot.labels, _ZEROS[label_dtype], self._jobs
+        w, labels, zero = kernels.jobs, self.slot.labels, _ZEROS[label_dtype]
         if w.COPY in self._kinds:
-            w.render_label(jobs, first, last, zero, self._ignore, labels)
-        if self._kinds - {w.COPY}:
-            resample = kernels.resample
-
-            if w.SCALE in self._kinds:
-                resample.scale_label(jobs, self._matrix, first, last, zero, self._ignore, labels)
-            if w.WARP in self._kinds:
-                resample.warp_label(jobs, self._matrix, first, last, zero, self._ignore, labels)
+            kernels.copy.render_label(self._jobs, first, last, zero, self._ignore, labels)
+        if w.SCALE in self._kinds:
+            kernels.scale.scale_label(self._jobs, self._matrix, first, last, zero, self._ignore, labels)
+        if w.WARP in self._kinds:
+            kernels.warp.warp_label(self._jobs, self._matrix, first, last, zero, self._ignore, labels)
 
     def _run_images(self, first: int, last: int) -> None:
-        w = kernels.window
-
         images = self.slot.images
         if images.dtype != np.float16:
             self._paint(self._jobs[first:last], slice(first, last), images)
@@ -355,34 +255,69 @@ class Renderer:
         scratch = np.empty((1, *images.shape[1:]), np.float32)
         for k in range(first, last):
             jobs = self._jobs[k : k + 1].copy()
-            jobs[0, w.SLOT] = 0
+            jobs[0, kernels.jobs.SLOT] = 0
             self._paint(jobs, slice(k, k + 1), scratch)
-            w.to_half(scratch.reshape(-1), images[k].reshape(-1).view(np.uint16))
+            kernels.shade.to_half(scratch.reshape(-1), images[k].reshape(-1).view(np.uint16))
 
     def _paint(self, jobs: I64, these: slice, images: NDArray[Any]) -> None:
-        w = kernels.window
-
-        p, kinds, n = self._palette, self._kinds, len(jobs)
+        p, kinds, n = self._shading, self._kinds, len(jobs)
         matrix, fill = self._matrix[these], p.fill[these]
         planes = images.transpose(0, 3, 1, 2) if self._packed else images
         colors = (p.tones[these], p.color[these], p.plain[these], p.limits[these], fill)
-        if w.COPY in kinds:
-            if p.unchanged:
-                (w.render_packed if self._packed else w.render_planar)(jobs, 0, n, fill, images)
+        if kernels.jobs.COPY in kinds:
+            if p.unchanged and self._packed:
+                kernels.copy.render_packed(jobs, 0, n, fill, images)
+            elif p.unchanged:
+                kernels.copy.render_planar(jobs, 0, n, fill, images)
             elif p.trivial:
-                w.render_float(jobs, 0, n, p.color[these], fill, planes)
+                kernels.copy.render_float(jobs, 0, n, p.color[these], fill, planes)
             else:
-                w.render_colored(jobs, 0, n, *colors, planes)
-        if kinds - {w.COPY}:
-            resample = kernels.resample
-
-            if w.SCALE in kinds:
-                resample.scale_image(jobs, matrix, 0, n, *colors, planes)
-            if w.WARP in kinds:
-                resample.warp_image(jobs, matrix, 0, n, *colors, planes)
+                kernels.copy.render_colored(jobs, 0, n, *colors, planes)
+        if kernels.jobs.SCALE in kinds:
+            kernels.scale.scale_image(jobs, matrix, 0, n, *colors, planes)
+        if kernels.jobs.WARP in kinds:
+            kernels.warp.warp_image(jobs, matrix, 0, n, *colors, planes)
 
 
-_KIND = 12
+def render_one(
+    split: Others,
+    index: int,
+    plans: Plans,
+    ignore_index: int,
+    output: Output = "uint8-hwc",
+    *,
+    label_dtype: Any = None,
+    fill: tuple[int, int, int] = FILL,
+    relabel: Relabel | None = None,
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Read sample `index` of the split and render it by the only plan of `plans`: image and label of the plan's size.
+
+    label_dtype: of the label, by default one that holds it and `ignore_index`. relabel: makes the label from the whole
+    sample.
+    """
+    window = Window(*_windows(plans.stages[0][0] if plans.stages else plans)[0].tolist())
+    if relabel is None:
+        sample = split.read(index, window)
+    else:
+        whole = split.read(index)
+        cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
+        sample = Sample(whole.name, whole.image[cut], relabel(whole)[cut])
+    room = _room(plans.size[0], sample.label, output, ignore_index, label_dtype)
+    Renderer(plans, room, output, ignore_index, fill).write(0, sample)
+    return room.images[0], None if room.labels is None else room.labels[0]
+
+
+def _room(size: I64, label: Label | None, output: Output, ignore_index: int, label_dtype: Any = None) -> Slot:
+    """A slot for one sample. By default its label holds `ignore_index`, which may be wider than the label's ids."""
+    height, width = size.tolist()
+    shape = (1, height, width, 3) if output == "uint8-hwc" else (1, 3, height, width)
+    images = np.empty(shape, np.uint8 if output.startswith("uint8") else output)
+    if label is None:
+        return Slot(images, None)
+    dtype = label_dtype or np.promote_types(label.dtype, np.min_scalar_type(ignore_index))
+    return Slot(images, np.empty((1, height, width), dtype))
+
+
 _ZEROS = {np.dtype(t): np.zeros(1, t) for t in (np.uint8, np.uint16)}
 
 
@@ -395,8 +330,7 @@ def _is_copy(matrix: F64) -> NDArray[np.bool_]:
 
 def _place(jobs: I64, matrix: F64, size: I64) -> None:
     """Write the columns of the job table that follow from the matrix."""
-    w = kernels.window
-
+    w = kernels.jobs
     copy, axes = _is_copy(matrix), matrix[:, (0, 1), (0, 1)]
     straight = (matrix[:, 0, 1] == 0) & (matrix[:, 1, 0] == 0)
     jobs[:, w.KIND] = np.where(copy, w.COPY, np.where(straight, w.SCALE, w.WARP))

@@ -1,8 +1,4 @@
-"""Which sample comes at which position, and with which random numbers: pure functions of addresses.
-
-Every number comes from `(seed, epoch, sample, transform, draw)`, so threads, batch size, ranks and resuming cannot
-change it. The shuffle is a permutation that is evaluated per position: it needs no list.
-"""
+"""The order of an epoch, for each rank, and samplers that choose samples by class: pure functions of positions."""
 
 from __future__ import annotations
 
@@ -21,7 +17,7 @@ from ..types import F64, I64
 
 @runtime_checkable
 class Sampler(Protocol):
-    """Which sample comes at which position, where not every sample comes once an epoch."""
+    """Chooses the sample at each position of an epoch in which not every sample comes once."""
 
     def __len__(self) -> int: ...
     def samples(self, positions: I64, seed: int, epoch: int) -> I64: ...
@@ -35,8 +31,8 @@ class Order:
     """The batches of an epoch of `n` samples, for one of `world` ranks.
 
     A global batch is `batch_size * world` consecutive positions; rank r takes the r-th part of each. Every rank has
-    the same number of batches: the positions that the last one lacks are filled by samples from the epoch's start,
-    marked as not real. sampler: chooses the samples; without one every sample comes once.
+    the same number of batches: positions missing from the last one are filled by samples from the epoch's start, marked
+    as not real. sampler: chooses the samples; without one every sample comes once.
     """
 
     n: int
@@ -72,12 +68,11 @@ _SAMPLER = 0xFFFF  # the transform number of a sampler's own draws
 
 @dataclass(frozen=True)
 class RepeatFactor:
-    """Images with rare classes come more often (Gupta, Dollar, Girshick: LVIS, CVPR 2019, section 4.1).
+    """Repeat images with rare classes (Gupta, Dollar, Girshick: LVIS, CVPR 2019, section 4.1).
 
-    counts: (N, C) pixels of each class in each sample, from `ClassIndex.table` or
-    `count_classes(split)[:, :-1]` (without void). A class that
-    occurs in a share f of the images has the factor max(1, sqrt(threshold / f)); an image has the largest of its
-    classes, and comes that often: factor 2.4 means 2 or 3 times an epoch, chosen by a draw.
+    counts: (N, C) pixels of each class in each sample, `count_classes(split)[:, :-1]` (without void). A class that
+    occurs in a share f of the images has the factor max(1, sqrt(threshold / f)); an image has the largest factor of
+    its classes, and comes that often: factor 2.4 means 2 or 3 times per epoch, chosen by a draw.
     """
 
     counts: I64
@@ -89,7 +84,7 @@ class RepeatFactor:
 
     @cached_property
     def factors(self) -> F64:
-        """(N,) how often each sample comes in an epoch, on average."""
+        """(N,) float64: how often each sample comes in an epoch, on average."""
         present = self.counts > 0
         share = np.maximum(present.mean(axis=0), 1e-12)
         by_class = np.maximum(1.0, np.sqrt(self.threshold / share))
@@ -99,7 +94,7 @@ class RepeatFactor:
         return int(np.rint(self.factors.sum()))
 
     def samples(self, positions: I64, seed: int, epoch: int) -> I64:
-        """Systematic sampling: position k is the point k + u on the line of all factors, u drawn once an epoch."""
+        """Systematic sampling: position k is the point k + u on the line of all factors, u drawn once per epoch."""
         ends = self._ends
         u = Draws(seed, epoch, np.zeros(1, np.int64)).uniform(_SAMPLER, 0)[0]
         points = (positions + u) * (ends[-1] / len(self))
@@ -122,12 +117,11 @@ class RepeatFactor:
 
 @dataclass(frozen=True)
 class RareClassSampling:
-    """First a class, rare ones more often, then an image with enough of it (DAFormer, CVPR 2022, eq. 8, 9).
+    """Draw a class, rare ones more often, then an image with enough of it (DAFormer, CVPR 2022, eq. 8, 9).
 
-    counts: (N, C) pixels of each class in each sample, from `ClassIndex.table` or
-    `count_classes(split)[:, :-1]` (without void). A class with
-    the share f of all pixels is drawn with probability proportional to exp((1 - f) / temperature). Images count that
-    hold at least `min_pixels` of it (3000 in the authors' code; every image that has the class, where none does).
+    counts: (N, C) pixels of each class in each sample, `count_classes(split)[:, :-1]` (without void). A class with the
+    share f of all pixels is drawn with probability proportional to exp((1 - f) / temperature), then one of the images
+    with at least `min_pixels` of it (3000 in the authors' code; if there is none, one of all images that show it).
     """
 
     counts: I64
@@ -138,11 +132,11 @@ class RareClassSampling:
         object.__setattr__(self, "counts", _check_counts(self.counts))
         _check_positive("temperature", self.temperature)
         if not self.counts.any():
-            raise UsageError("no sample holds a pixel of any class")
+            raise UsageError("no sample shows any class")
 
     @cached_property
     def class_probabilities(self) -> F64:
-        """(C,) how likely each class is drawn; 0 for classes that no sample holds."""
+        """(C,) float64: the probability of drawing each class; 0 for classes that no sample shows."""
         total = self.counts.sum(axis=0)
         exponent = (1.0 - total / total.sum()) / self.temperature
         weight = np.where(total > 0, np.exp(exponent - exponent.max()), 0.0)
@@ -182,8 +176,8 @@ def _check_counts(counts: Any) -> I64:
     found = np.asarray(counts)
     if found.ndim != 2 or found.dtype.kind not in "iu" or (found.size and found.min() < 0):
         raise UsageError(
-            f"counts are (samples, classes) pixels, whole and 0 or more, got {found.shape} {found.dtype}",
-            fix="give count_classes(split)[:, :-1]",
+            f"counts must be (samples, classes) whole numbers of pixels, 0 or more, got {found.shape} {found.dtype}",
+            fix="pass count_classes(split)[:, :-1]",
         )  # fmt: skip
     return found.astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""The threads of a loader: batches under way, read and rendered part by part, and always an end."""
+"""The threads of a loader: they read and render batches part by part, and always shut down."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .render import Renderer
 
 
 class Job:
-    """One batch under way: worker threads run its parts, the consumer waits for `done`."""
+    """One batch in progress: worker threads run its parts, the consumer waits for `done`."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Job:
         return images.astype(np.int64), None if labels is None else labels.astype(np.int64), f"u{itemsize}"
 
     def parts(self, threads: int) -> list[tuple[int, int]]:
-        """(first, last) of each part: one sample where it must be decoded, several where it is memory already."""
+        """(first, last) of each part: one sample if it must be decoded, several if the pixels are in memory."""
         size = 1 if self._mapped is None else max(4, min(16, -(-len(self.indices) // (2 * threads))))
         return [(k, min(k + size, len(self.indices))) for k in range(0, len(self.indices), size)]
 
@@ -101,8 +101,8 @@ def _work(tasks: SimpleQueue[tuple[Job, int, int] | None], clock: Clock) -> None
         del task  # the last reference to a batch's memory must not stay in a waiting thread
 
 
-class Crew:
-    """Threads that work a queue of samples. They know the queue only, so a dropped iterator can end them."""
+class Workers:
+    """Threads that work through a queue of samples. They know only the queue, so a dropped iterator can end them."""
 
     def __init__(self, threads: int) -> None:
         self.tasks: SimpleQueue[tuple[Job, int, int] | None] = SimpleQueue()
@@ -121,7 +121,7 @@ class Crew:
             self.tasks.put((job, first, last))
 
     def close(self) -> None:
-        """End the threads: samples not begun are dropped, samples under way are waited for."""
+        """End the threads: samples that have not begun are dropped, the others are finished."""
         for job in self.pending:
             job.canceled = True
         for _ in self.threads:

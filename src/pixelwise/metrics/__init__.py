@@ -1,1 +1,8 @@
-"""Scores: count once in integers, then read by any named protocol."""
+"""Metrics: count once in integers, then score by any named protocol.
+
+    confusion  truth by prediction, counted         counting   arrays to the counting kernels
+    protocols  what each one does, as data          rates      the formulas behind all of them
+    scores     what users read of a confusion       results    what all results share
+    boundary   boundary IoU, trimaps                bootstrap  intervals, paired differences
+    compare    all protocols side by side
+"""

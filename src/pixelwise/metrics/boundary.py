@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UsageError
-from .confusion import Confusion
-from .rates import F64, Totals, mean, ratio
+from ..arguments import check_choice
+from ..errors import ScoreError, UsageError
+from ..types import F64, Bool
+from .confusion import Confusion, read_saved
+from .rates import Totals, mean, ratio
+from .results import Result, in_percent
 
+_FORMAT, _VERSION = "pixelwise-boundary-confusion", 1
 _VOID, _OUTSIDE = np.uint16(65_534), np.uint16(65_535)  # no class of a Confusion is as large
 
 
@@ -19,12 +25,12 @@ def band_width(height: int, width: int, dilation_ratio: float = 0.02) -> int:
     return max(1, round(dilation_ratio * float(np.hypot(height, width))))
 
 
-def boundary_band(label: NDArray[Any], width: int) -> NDArray[np.bool_]:
-    """(H, W) bool: pixels with another value within `width` rows and columns, or so near to the image's edge.
+def boundary_band(label: NDArray[Any], width: int) -> Bool:
+    """(H, W) bool: pixels that have another value, or the image's edge, within `width` rows and columns.
 
-    For the pixels of one class this is the class's mask less its erosion by a square of `2 * width + 1`,
-    which is what boundary IoU erodes (`mask_to_boundary` of bowenc0221/boundary-iou-api erodes `width`
-    times by 3 x 3). label: (H, W) uint8 or uint16. Thread-safe.
+    For the pixels of one class this is the class's mask less its erosion by a square of `2 * width + 1`, which is what
+    boundary IoU erodes (`mask_to_boundary` of bowenc0221/boundary-iou-api erodes `width` times by 3 x 3). label: (H, W)
+    uint8 or uint16. Thread-safe.
     """
     _check(label, width)
     band = _near(label, width, lambda low, high: low != high)
@@ -39,15 +45,24 @@ def trimap(
     ignore_index: int = 255,
     around: Literal["boundaries", "void"] = "boundaries",
 ) -> NDArray[Any]:
-    """A copy of `truth` that is void but for a band of `width` pixels around its boundaries; feed it to a
-    Confusion.
+    """A copy of `truth` that is void except in a band around its boundaries. Score against it to see errors there.
 
-    around "boundaries": pixels with another value, void included, within `width` rows and columns (Kohli,
-    Ladicky, Torr: Robust higher order potentials, IJCV 2009). around "void": pixels with void within that
-    square, which is what DeepLab plots on VOC, where void marks the boundaries (MyVOCevalsegBoundary.m
-    dilates void by a square of `2 * width + 1`). truth: (H, W) uint8 or uint16.
+    width: of the band on each side, in pixels. around "boundaries": keep pixels that have another value, void included,
+    within `width` rows and columns (Kohli, Ladicky, Torr: Robust higher order potentials, IJCV 2009). around "void":
+    keep pixels that have void within that square, which is what DeepLab plots on VOC, whose boundaries are marked by
+    void (MyVOCevalsegBoundary.m dilates void by a square of `2 * width + 1`). truth: (H, W) uint8 or uint16. UsageError
+    for other arrays, and for a width below 1.
+
+    >>> import numpy as np
+    >>> import pixelwise as pw
+    >>> truth = np.array([[0, 0, 0, 0, 1, 1, 1]], np.uint8)
+    >>> pw.trimap(truth, width=2)
+    array([[255, 255,   0,   0,   1,   1, 255]], dtype=uint8)
+    >>> pw.Confusion(2).update(prediction=np.zeros_like(truth), truth=pw.trimap(truth, width=2))
+    Confusion(num_classes=2, ignore_index=255: 4 pixels, 3 void)
     """
     _check(truth, width)
+    check_choice("around", around, ("boundaries", "void"))
     if around == "void":
         band = _near((truth == ignore_index).astype(np.uint8), width, lambda low, high: high > 0)
     else:
@@ -55,18 +70,18 @@ def trimap(
     return np.where(band, truth, truth.dtype.type(ignore_index))
 
 
-class BoundaryConfusion:
+class BoundaryConfusion(Result):
     """Boundary IoU, summed over images: the IoU of each class within its own inner boundary bands.
 
-    Cheng, Girshick, Dollar, Berg, Kirillov: Boundary IoU, CVPR 2021. For class c it is the IoU of two sets:
-    pixels of c in the truth that are nearer to the edge of c's truth than the band's width, and the same of
-    the prediction. The paper defines it for binary masks; here the counts of each class are summed over
-    images first, like IoU. The band's width is `dilation_ratio` of each image's diagonal (the paper's
-    0.02), or `width` pixels where given. Void truth is made void in the prediction too, before the bands
-    are found, so that both see the same edges of void; void pixels are not scored.
+    Cheng, Girshick, Dollar, Berg, Kirillov: Boundary IoU, CVPR 2021. For class c it is the IoU of two sets: pixels of c
+    in the truth that are nearer to the edge of c's truth than the band's width, and the same for the prediction. The
+    paper defines it for binary masks; here the counts of each class are summed over images first, as for IoU. The
+    band's width is `dilation_ratio` of each image's diagonal (the paper's 0.02), or `width` pixels if given. Void truth
+    is made void in the prediction too, before the bands are found, so both have the same edges of void; void pixels
+    are not scored.
 
-    plain: the Confusion of the same images, so that IoU stands beside boundary IoU. num_classes: at most
-    4095. Thread-safe, and merges by addition, as Confusion.
+    plain: the Confusion of the same images, for comparing IoU with boundary IoU. num_classes: at most 4095.
+    ignore_index, class_names: as for Confusion. Thread-safe, and merges by addition, as Confusion. `str()` is a table.
     """
 
     def __init__(
@@ -74,42 +89,52 @@ class BoundaryConfusion:
         num_classes: int,
         ignore_index: int | None = 255,
         *,
+        class_names: Sequence[str] | None = None,
         dilation_ratio: float = 0.02,
         width: int | None = None,
     ) -> None:
         if width is None and not 0 < dilation_ratio < 1:
-            raise UsageError(f"dilation_ratio must lie in 0..1, got {dilation_ratio}")
-        if width is not None and width < 1:
-            raise UsageError(f"the band's width must be at least 1 pixel, got {width}")
+            raise UsageError(f"dilation_ratio must be between 0 and 1, got {dilation_ratio}")
+        if width is not None:
+            _check_width(width)
         self.dilation_ratio, self.width = float(dilation_ratio), width
-        self.plain = Confusion(num_classes, ignore_index)
-        # One class more, for pixels inside: a pixel may be in the band of one side only.
+        self.plain = Confusion(num_classes, ignore_index, class_names=class_names)
+        # One more class, for pixels inside: a pixel may be in the band of one side only.
         self._bands = Confusion(num_classes + 1, int(_VOID))
 
-    def update(self, prediction: Any, truth: Any, name: str | None = None) -> BoundaryConfusion:
-        """Count one image: (H, W) integer ids each. Errors as `Confusion.update`. Returns self."""
-        truth, prediction = np.asarray(truth), np.asarray(prediction)
-        if truth.ndim != 2 or prediction.dtype.kind not in "iub":
-            what = f"one image (H, W) of class ids at a time, got {prediction.dtype} {truth.shape}"
-            raise UsageError(what, where=name)
+    def update(self, prediction: Any, truth: Any, names: str | Sequence[str] | None = None) -> BoundaryConfusion:
+        """Count one image or a batch, (H, W) or (B, H, W) integer ids each; returns self.
+
+        names: of the images, for messages. Raises as `Confusion.update`, and UsageError for logits.
+        """
+        prediction, truth = np.asarray(prediction), np.asarray(truth)
+        if truth.ndim not in (2, 3) or prediction.dtype.kind not in "iub":
+            raise UsageError(
+                "boundary IoU takes class ids of one image (H, W) or a batch (B, H, W), got "
+                f"{prediction.dtype} {prediction.shape}",
+                where=names if isinstance(names, str) else None,
+            )
         # First, because it refuses wrong sizes and wrong truth before a band is counted.
-        self.plain.update(prediction, truth, name)
+        self.plain.update(prediction, truth, names)
+        for p, t in zip(prediction, truth, strict=True) if truth.ndim == 3 else [(prediction, truth)]:
+            self._update_bands(p, t)
+        return self
+
+    def _update_bands(self, prediction: NDArray[Any], truth: NDArray[Any]) -> None:
         classes, ignore = self.plain.num_classes, self.plain.ignore_index
         void = np.zeros(truth.shape, bool) if ignore is None else truth == ignore
         width = self.width or band_width(truth.shape[0], truth.shape[1], self.dilation_ratio)
-        truth = np.where(void, _VOID, truth).astype(np.uint16)
         known = (prediction >= 0) & (prediction < classes)
         prediction = np.where(void, _VOID, np.where(known, prediction, _OUTSIDE)).astype(np.uint16)
-        bands = [
-            np.where(boundary_band(label, width) | void, label, np.uint16(classes))
-            for label in (prediction, truth)
-        ]
-        self._bands.update(bands[0], bands[1])
-        return self
+        truth = np.where(void, _VOID, truth).astype(np.uint16)
+        prediction, truth = (
+            np.where(boundary_band(ids, width) | void, ids, np.uint16(classes)) for ids in (prediction, truth)
+        )
+        self._bands.update(prediction, truth)
 
     @property
     def iou(self) -> F64:
-        """(C,) float64: boundary IoU by class, NaN where neither side has a boundary of the class."""
+        """(C,) float64: boundary IoU by class, NaN if neither side has a boundary of the class."""
         totals = Totals.of(self._bands.counts)
         return ratio(totals.agreed, totals.truth + totals.predicted - totals.agreed)[:-1]
 
@@ -130,24 +155,86 @@ class BoundaryConfusion:
     def __add__(self, other: BoundaryConfusion) -> BoundaryConfusion:
         if not isinstance(other, BoundaryConfusion):
             return NotImplemented
-        classes, ignore = self.plain.num_classes, self.plain.ignore_index
-        out = BoundaryConfusion(classes, ignore, dilation_ratio=self.dilation_ratio, width=self.width)
+        out = BoundaryConfusion(
+            self.plain.num_classes, self.plain.ignore_index, class_names=self.plain.class_names,
+            dilation_ratio=self.dilation_ratio, width=self.width,
+        )  # fmt: skip
         out += self
         out += other
         return out
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BoundaryConfusion) and self.to_dict() == other.to_dict()
 
-def _near(label: NDArray[Any], width: int, test: Any) -> NDArray[np.bool_]:
-    # The smallest and the largest value in a square around each pixel; beyond the edge OpenCV counts nothing.
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def _described(self) -> str:
+        return f"{self.dilation_ratio:g} of the diagonal" if self.width is None else f"{self.width} pixels"
+
+    def __repr__(self) -> str:
+        classes, ignore = self.plain.num_classes, self.plain.ignore_index
+        return (
+            f"BoundaryConfusion(num_classes={classes}, ignore_index={ignore}: boundary mIoU {in_percent(self.miou)} %, "
+            f"bands of {self._described})"
+        )
+
+    def __str__(self) -> str:
+        width = max(len("mean IoU"), *(len(name) for name in self.plain.class_names))
+        rows = [*zip(self.plain.class_names, self.iou, strict=True), ("mean IoU", self.miou)]
+        lines = [f"{'bands':<{width}}  boundary IoU %", *(f"{name:<{width}}  {in_percent(v):>14}" for name, v in rows)]
+        return "\n".join([*lines, "", f"bands of {self._described}"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts as JSON values; `from_dict` gives an equal BoundaryConfusion."""
+        return {
+            "format": _FORMAT,
+            "version": _VERSION,
+            "dilation_ratio": self.dilation_ratio,
+            "width": self.width,
+            "plain": self.plain.to_dict(),
+            "bands": self._bands.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], where: object = None) -> BoundaryConfusion:
+        """A BoundaryConfusion from the values of `to_dict`. ScoreError `bad-confusion` for anything else."""
+        try:
+            if (data["format"], data["version"]) != (_FORMAT, _VERSION):
+                raise ValueError(f"{data['format']} version {data['version']}, expected {_FORMAT} {_VERSION}")
+            plain, bands = (Confusion.from_dict(data[name], where) for name in ("plain", "bands"))
+            out = cls(
+                plain.num_classes, plain.ignore_index, class_names=plain.class_names,
+                dilation_ratio=data["dilation_ratio"], width=data["width"],
+            )  # fmt: skip
+            out.plain += plain
+            out._bands += bands
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ScoreError):
+                raise
+            raise ScoreError(f"is not a saved confusion: {error}", code="bad-confusion", where=where) from None
+        return out
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> BoundaryConfusion:
+        """One from a file that `save` wrote. MissingError, or ScoreError `bad-confusion` for another file."""
+        return cls.from_dict(read_saved(path), where=path)
+
+
+def _near(label: NDArray[Any], width: int, test: Callable[[NDArray[Any], NDArray[Any]], Bool]) -> Bool:
+    # The smallest and the largest value in a square around each pixel; OpenCV counts nothing beyond the edge.
     import cv2
 
     square = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
-    out: NDArray[np.bool_] = test(cv2.erode(label, square), cv2.dilate(label, square))
-    return out
+    return test(cv2.erode(label, square), cv2.dilate(label, square))
 
 
 def _check(label: NDArray[Any], width: int) -> None:
     if label.ndim != 2 or label.dtype not in (np.uint8, np.uint16):
         raise UsageError(f"labels must be (H, W) uint8 or uint16, got {label.shape} {label.dtype}")
+    _check_width(width)
+
+
+def _check_width(width: int) -> None:
     if width < 1:
         raise UsageError(f"the band's width must be at least 1 pixel, got {width}")

@@ -2,101 +2,124 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import PixelwiseError
 from .confusion import Confusion
-from .protocols import PROTOCOLS
-from .rates import Scores, Totals
+from .protocols import MEANING, PROTOCOLS, Protocol
+from .rates import Totals
+from .results import Result, in_percent, json_values
+from .scores import Scores
+
+
+class Reason(NamedTuple):
+    """Why numbers differ. cause: what is in these predictions. effects: what is made of it -> by which protocols."""
+
+    cause: str
+    effects: dict[str, tuple[str, ...]]
+
+    def __str__(self) -> str:
+        return "\n".join([f"- {self.cause}", *(f"    {k}: {', '.join(v)}" for k, v in self.effects.items())])
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """The scores of every protocol. scores: by protocol, in the order of `PROTOCOLS`. refused: by protocol,
-    why it gives no number. reasons: what in these predictions makes the numbers differ. `str()` is a table.
+class ProtocolComparison(Result):
+    """The scores of every protocol. scores: by protocol, in the order of `PROTOCOLS`. refused: by protocol, why it
+    gives no number. reasons: what in these predictions makes the numbers differ. `str()` is a table.
     """
 
     scores: dict[str, Scores]
     refused: dict[str, str]
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
         return {
             "scores": {name: scores.to_dict() for name, scores in self.scores.items()},
             "refused": dict(self.refused),
-            "reasons": list(self.reasons),
+            "reasons": json_values([reason._asdict() for reason in self.reasons]),
         }
+
+    def __repr__(self) -> str:
+        found = ", ".join(f"{name} {in_percent(scores.miou)} %" for name, scores in self.scores.items())
+        return f"ProtocolComparison(mIoU: {found}; {len(self.refused)} refused)"
 
     def __str__(self) -> str:
         width = max(len(name) for name in PROTOCOLS)
-        lines = [f"{'protocol':<{width}}  mIoU %  pixel accuracy %  mean over"]
-        for name, rule in PROTOCOLS.items():
+        lines = [f"{'protocol':<{width}}  mIoU %  pixel accuracy %  mIoU is the"]
+        for name in PROTOCOLS:
             if name in self.refused:
                 lines.append(f"{name:<{width}}       -                 -  {self.refused[name]}")
-                continue
-            found = self.scores[name]
-            over = {
-                "classes": f"{int(found.counted.sum())} of {len(found.names)} classes",
-                "pixels": "all pixels",
-                "images": f"{found.images} images",
-            }[rule.average]
-            lines.append(
-                f"{name:<{width}}  {100 * found.miou:6.2f}  {100 * found.pixel_accuracy:16.2f}  {over}"
-            )
-        return "\n".join([*lines, "", *self.reasons])
+            else:
+                s = self.scores[name]
+                miou, accuracy = in_percent(s.miou), in_percent(s.pixel_accuracy)
+                lines.append(f"{name:<{width}}  {miou:>6}  {accuracy:>16}  {s.average}")
+        return "\n".join([*lines, "", "Why they differ:", *(str(reason) for reason in self.reasons)])
 
 
-def compare_protocols(confusion: Confusion) -> Comparison:
-    """Score `confusion` by every protocol. ScoreError `nothing-scored` for an empty one."""
+def compare_protocols(confusion: Confusion) -> ProtocolComparison:
+    """Score `confusion` by every protocol. ScoreError `nothing-scored` for an empty one.
+
+    >>> import numpy as np
+    >>> import pixelwise as pw
+    >>> truth = np.array([0, 0, 0, 0, 1, 1])
+    >>> confusion = pw.Confusion(3).update(prediction=np.array([0, 0, 0, 2, 1, 1]), truth=truth)
+    >>> compared = pw.compare_protocols(confusion)
+    >>> round(compared.scores["voc"].miou, 3), round(compared.scores["detectron2"].miou, 3)
+    (0.583, 0.875)
+    >>> print(compared.reasons[0])
+    - classes that are predicted, but absent from the truth: 2
+        IoU 0, averaged: voc, cityscapes, ade20k, mmseg, torchmetrics-macro, per-image, void-as-background
+        not averaged: detectron2
+    """
     confusion.scores("mmseg")  # refuses an empty confusion
     scores, refused = {}, {}
     for name in PROTOCOLS:
         try:
             scores[name] = confusion.scores(name)
         except PixelwiseError as error:
-            refused[name] = (
-                f"{error.message}; {error.fix}" if error.code == "needs-per-image" else error.message
-            )
-    return Comparison(scores, refused, _reasons(confusion))
+            refused[name] = f"{error.message}; {error.fix}" if error.code == "needs-per-image" else error.message
+    return ProtocolComparison(scores, refused, tuple(_reasons(confusion)))
 
 
-def _reasons(confusion: Confusion) -> tuple[str, ...]:
+def _reasons(confusion: Confusion) -> Iterable[Reason]:
     counts, names = confusion.counts, np.array(confusion.class_names)
     totals = Totals.of(counts)
+    outside, void = int(totals.outside.sum()), int(counts[-1].sum())
     invented = (totals.truth == 0) & (totals.predicted > 0)
     nowhere = (totals.truth == 0) & (totals.predicted == 0)
-    outside, void = int(totals.outside.sum()), int(counts[-1].sum())
-    reasons = ["Why they differ:"]
     if invented.any():
-        reasons.append(
-            f"- predicted, but in no truth: {_list(names[invented])}. detectron2 leaves these classes out of "
-            "the mean, the others average IoU 0."
-        )
+        cause = f"classes that are predicted, but absent from the truth: {_shortened(names[invented])}"
+        yield Reason(cause, _absent(1))
     if nowhere.any():
-        reasons.append(
-            f"- neither in the truth nor predicted: {_list(names[nowhere])}. ade20k averages IoU 0, the "
-            "others leave these classes out."
-        )
+        cause = f"classes that are neither in the truth nor predicted: {_shortened(names[nowhere])}"
+        yield Reason(cause, _absent(0))
     if outside:
-        reasons.append(
-            f"- {outside:,} pixels are predicted outside the classes. cityscapes, ade20k and mmseg count "
-            "misses, detectron2 leaves the pixels out, voc and torchmetrics refuse."
-        )
-    reasons.append("- torchmetrics-micro pools the pixels of all classes, so that the largest class decides.")
-    reasons.append(
-        "- per-image averages over images, so that small images and absent classes weigh differently."
-    )
+        cause = f"{outside:,} pixels are predicted outside the classes"
+        yield Reason(cause, _grouped(lambda p: MEANING["outside"][p.outside]))
     if void:
-        reasons.append(
-            f"- void-as-background scores {void:,} void pixels as class {names[0]}; no other does."
-        )
-    return tuple(reasons)
+        yield Reason(f"{void:,} pixels of the truth are void", _grouped(lambda p: MEANING["void"][p.void]))
+    yield Reason("what is averaged", _grouped(lambda p: MEANING["average"][p.average]))
 
 
-def _list(names: Any) -> str:
+def _absent(union: int) -> dict[str, tuple[str, ...]]:
+    # What becomes of a class that is absent from the truth and predicted in `union` pixels.
+    pooled = [p.name for p in PROTOCOLS.values() if p.average == "pixels"]
+    effects = _grouped(lambda p: "IoU 0, averaged" if p.averaged(np.int64(0), np.int64(union)) else "not averaged")
+    return {effect: tuple(n for n in names if n not in pooled) for effect, names in effects.items()}
+
+
+def _grouped(effect: Callable[[Protocol], str]) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, list[str]] = {}
+    for name, protocol in PROTOCOLS.items():
+        groups.setdefault(effect(protocol), []).append(name)
+    return {text: tuple(names) for text, names in groups.items()}
+
+
+def _shortened(names: Any) -> str:
     shown = ", ".join(names[:8])
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"

@@ -11,36 +11,50 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import LabelError, PixelwiseError, ScoreError, UsageError
-from ..files import atomic_write, read_bytes
-from .counting import argmax_ids, count_ids
+from ..errors import LabelError, ScoreError, UsageError
+from ..files import read_bytes
+from ..types import I64
+from .counting import add_counts, argmax_ids
 from .protocols import protocol_named
-from .rates import I64, Scores, Totals, score
+from .rates import Totals
+from .results import Result
+from .scores import Scores, scores_of
 
 _FORMAT, _VERSION = "pixelwise-confusion", 1
 _MOST_CLASSES = 4096  # 134 MB of counts; beyond that a dense matrix is the wrong tool
 
 
-class Images(NamedTuple):
+class ImageTotals(NamedTuple):
     """What a Confusion with `per_image=True` keeps of each image.
 
-    names: N names, empty where none were given. totals: (N, 4, C) int64: by class the pixels that agree, of
-    the truth, of the prediction where the truth is not void, and of the truth whose prediction is no class.
+    names: N names, empty if none were given. totals: (N, 4, C) int64: by class the pixels that agree, of the truth,
+    of the prediction if the truth is not void, and of the truth whose prediction is not a class.
     """
 
     names: tuple[str, ...]
     totals: I64
 
 
-class Confusion:
+class Confusion(Result):
     """Pixels by true and predicted class, in int64.
 
-    num_classes: C, 1 to 4096. ignore_index: the truth value of void pixels, outside 0..C-1, or None. names:
-    C class names for the tables. per_image: also keep 32 * C bytes for each image (672 bytes for the 21 VOC
+    num_classes: C, 1 to 4096. ignore_index: the truth value of void pixels, outside 0..C-1, or None. class_names: C
+    names for the tables; default: the ids. per_image: also keep 32 * C bytes per image (672 bytes for the 21 VOC
     classes), for the protocol `per-image`, for bootstrap intervals and for the worst images.
 
-    Thread-safe: `update` may be called from many threads at once. Each call counts into its own memory
-    without the GIL; a lock is held only to add the (C + 1)^2 sums.
+    Confusions of the same options add: `a + b`, `a += b`. Thread-safe: `update` may be called from many threads at
+    once. Each call counts into its own memory without the GIL; a lock is held only to add the (C + 1)^2 sums.
+
+    >>> import numpy as np
+    >>> import pixelwise as pw
+    >>> confusion = pw.Confusion(num_classes=2, ignore_index=255)
+    >>> confusion.update(prediction=np.array([[0, 1, 1, 1]]), truth=np.array([[0, 0, 1, 255]]))
+    Confusion(num_classes=2, ignore_index=255: 3 pixels, 1 void)
+    >>> confusion.matrix  # truth by prediction; the last column is outside the classes
+    array([[1, 1, 0],
+           [0, 1, 0]])
+    >>> confusion.scores("voc").miou
+    0.5
     """
 
     def __init__(
@@ -48,21 +62,22 @@ class Confusion:
         num_classes: int,
         ignore_index: int | None = 255,
         *,
-        names: Sequence[str] | None = None,
+        class_names: Sequence[str] | None = None,
         per_image: bool = False,
     ) -> None:
         if not 1 <= num_classes <= _MOST_CLASSES:
             raise UsageError(f"num_classes must be 1 to {_MOST_CLASSES}, got {num_classes}")
         if ignore_index is not None and 0 <= ignore_index < num_classes:
             raise UsageError(
-                f"ignore_index must lie outside the classes 0..{num_classes - 1}, got {ignore_index}",
+                f"ignore_index must be outside the classes 0..{num_classes - 1}, got {ignore_index}",
                 fix="map that class to 255 in the truth",
             )
-        if names is not None and len(names) != num_classes:
-            raise UsageError(f"expected {num_classes} names, got {len(names)}")
+        names = range(num_classes) if class_names is None else class_names
+        if len(names) != num_classes:
+            raise UsageError(f"expected {num_classes} class names, got {len(names)}")
         self.num_classes = int(num_classes)
         self.ignore_index = None if ignore_index is None else int(ignore_index)
-        self.names = None if names is None else tuple(str(n) for n in names)
+        self.class_names = tuple(str(n) for n in names)
         self.per_image = bool(per_image)
         self._counts = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
         self._image_names: list[str] = []
@@ -75,16 +90,15 @@ class Confusion:
     def update(self, prediction: Any, truth: Any, names: str | Sequence[str] | None = None) -> Confusion:
         """Count one image or a batch; returns self.
 
-        truth: class ids of any integer type, (H, W), (B, H, W) or any other shape. prediction: ids of the
-        same shape, where any value outside 0..C-1 is "no class"; or float logits with a class axis, (C, H,
-        W) or (B, C, H, W), of which the first maximum is taken. Arrays, or what NumPy can view as one (a
-        CPU tensor). names: the image's name, or B names; with `per_image` each name counts once only.
+        prediction: class ids of any integer type and the shape of the truth, of which any outside 0..C-1 is not a
+        class; or float logits with a class axis, (C, H, W) or (B, C, H, W), of which the first maximum is taken.
+        truth: class ids of any integer type, (H, W), (B, H, W) or any other shape. Both are arrays, or what NumPy can
+        view as one (a CPU tensor). names: the image's name, or B names; with `per_image` each name counts only once.
 
-        Raises ScoreError `wrong-size` where sizes differ, ScoreError `nan-logits`, LabelError
-        `class-out-of-range` where the truth is neither a class nor `ignore_index`, ScoreError
-        `counted-twice`. Nothing is counted then.
+        Raises ScoreError `wrong-size` if sizes differ, `nan-logits` and `counted-twice`, LabelError
+        `class-out-of-range` if the truth is neither a class nor `ignore_index`. Nothing is counted then.
         """
-        truth, prediction = np.asarray(truth), np.asarray(prediction)
+        prediction, truth = np.asarray(prediction), np.asarray(truth)
         if truth.dtype.kind not in "iub":
             raise UsageError(f"truth must be integer class ids, got {truth.dtype}")
         named = (names,) if isinstance(names, str) else None if names is None else tuple(names)
@@ -96,9 +110,9 @@ class Confusion:
             raise UsageError(f"expected {n} names for {n} images, got {len(named)}")
         totals = []
         counts = np.zeros((self.num_classes + 2, self.num_classes + 1), np.int64)
-        for t, p in zip(truth, prediction, strict=True) if batch else [(truth, prediction)]:
+        for p, t in zip(prediction, truth, strict=True) if batch else [(prediction, truth)]:
             own = np.zeros_like(counts) if batch else counts
-            count_ids(t, p, self.num_classes, self.ignore_index, own)
+            add_counts(p, t, self.num_classes, self.ignore_index, own)
             if self.per_image:
                 totals.append(np.stack(Totals.of(own)))
             if batch:
@@ -115,14 +129,13 @@ class Confusion:
         if prediction.dtype.kind != "f" or prediction.ndim not in (3, 4) or prediction.ndim != truth.ndim + 1:
             raise UsageError(
                 f"prediction must be integer ids of shape {truth.shape}, or float logits with a class axis, "
-                f"(C, H, W) or (B, C, H, W); got {prediction.dtype} {prediction.shape}",
+                f"(C, H, W) or (B, C, H, W), got {prediction.dtype} {prediction.shape}",
                 where=where,
             )
         axis = prediction.ndim - 3
         if prediction.shape[axis] != self.num_classes:
             raise UsageError(
-                f"logits have {prediction.shape[axis]} classes, expected {self.num_classes}",
-                where=where,
+                f"logits have {prediction.shape[axis]} classes, expected {self.num_classes}", where=where
             )
         self._same_size(prediction.shape[:axis] + prediction.shape[axis + 1 :], truth.shape, where)
         out = np.empty(truth.shape, np.uint8 if self.num_classes <= 256 else np.uint16)
@@ -155,9 +168,10 @@ class Confusion:
         place = f"index {first.tolist()}" if truth.ndim < 2 else f"x={first[-1]}, y={first[-2]}"
         if truth.ndim == 3:
             place += f" of image {first[0]}"
+        void = "" if self.ignore_index is None else f" or ignore_index {self.ignore_index}"
         return LabelError(
-            f"truth value {int(truth[tuple(first)])} at {place} is no class (0..{self.num_classes - 1}) "
-            f"and not ignore_index {self.ignore_index}; {int(bad.sum())} such pixels",
+            f"truth value {int(truth[tuple(first)])} at {place} is not a class (0..{self.num_classes - 1}){void}; "
+            f"{int(bad.sum())} such pixels",
             code="class-out-of-range",
             where=where,
             fix="map the values to class ids first (ClassTable), or set ignore_index to the value of void",
@@ -167,10 +181,10 @@ class Confusion:
         with self._lock:
             if self.per_image and totals:
                 if self._image_totals and bool(self._image_names) != bool(names):
-                    raise UsageError("some images have a name and some have none")
+                    raise UsageError("some images have a name, others do not")
                 if twice := self._seen.intersection(names) or _repeated(names):
                     raise ScoreError(
-                        f"{len(twice)} images are counted already, first {min(twice)!r}",
+                        f"{len(twice)} images have been counted before, first {min(twice)!r}",
                         code="counted-twice",
                         where=min(twice),
                         fix="count each image once: a sampler that pads its last batch repeats images",
@@ -202,34 +216,25 @@ class Confusion:
         return void
 
     @property
-    def images(self) -> Images:
+    def images(self) -> ImageTotals:
         """The totals of each image, in the order of counting. UsageError without `per_image`."""
         if not self.per_image:
             raise UsageError(
-                "this confusion keeps no images", code="needs-per-image", fix="make it with per_image=True"
+                "this confusion does not keep images", code="needs-per-image", fix="create it with per_image=True"
             )
         with self._lock:
-            rows = (
-                np.stack(self._image_totals)
-                if self._image_totals
-                else np.zeros((0, 4, self.num_classes), np.int64)
-            )
-            return Images(tuple(self._image_names), rows)
+            totals = np.array(self._image_totals, np.int64).reshape(-1, 4, self.num_classes)
+            return ImageTotals(tuple(self._image_names), totals)
 
     def scores(self, protocol: str = "voc") -> Scores:
-        """Every score by one of `pixelwise.PROTOCOLS`; `print(pixelwise.PROTOCOLS[name])` says what it does.
+        """Every score by one of `pixelwise.PROTOCOLS`; `print(pixelwise.PROTOCOLS[name])` describes it.
 
-        Raises UnknownNameError, ScoreError `nothing-scored`, ScoreError `prediction-out-of-range` where the
-        protocol forbids predictions outside the classes, UsageError `needs-per-image`.
+        Raises UnknownNameError, ScoreError `nothing-scored`, and `prediction-out-of-range` if the protocol forbids
+        predictions outside the classes, UsageError `needs-per-image`.
         """
         rule = protocol_named(protocol)
         images = self.images.totals if rule.average == "images" else None
-        return score(self.counts, images, rule, self.class_names)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """C names: those given, else the ids."""
-        return self.names or tuple(str(i) for i in range(self.num_classes))
+        return scores_of(self.counts, images, rule, self.class_names)
 
     # -- merging ---------------------------------------------------------------------------------------------
 
@@ -238,7 +243,8 @@ class Confusion:
             return NotImplemented
         mine, its = self._options(), other._options()
         if mine != its:
-            differs = ", ".join(f"{k} {mine[k]!r} and {its[k]!r}" for k in mine if mine[k] != its[k])
+            numbers = [k for k in mine if k != "class_names" and mine[k] != its[k]]
+            differs = ", ".join(f"{k} {mine[k]} and {its[k]}" for k in numbers) or "class_names"
             raise UsageError(f"cannot add confusions that differ: {differs}", code="confusions-differ")
         with other._lock:
             counts, totals, names = other._counts.copy(), list(other._image_totals), list(other._image_names)
@@ -272,7 +278,7 @@ class Confusion:
         return {
             "num_classes": self.num_classes,
             "ignore_index": self.ignore_index,
-            "names": self.names,
+            "class_names": list(self.class_names),
             "per_image": self.per_image,
         }
 
@@ -283,7 +289,6 @@ class Confusion:
                 "format": _FORMAT,
                 "version": _VERSION,
                 **self._options(),
-                "names": None if self.names is None else list(self.names),
                 "counts": self._counts.tolist(),
                 "image_names": list(self._image_names),
                 "image_totals": [t.tolist() for t in self._image_totals],
@@ -296,7 +301,10 @@ class Confusion:
             if (data["format"], data["version"]) != (_FORMAT, _VERSION):
                 raise ValueError(f"{data['format']} version {data['version']}, expected {_FORMAT} {_VERSION}")
             out = cls(
-                data["num_classes"], data["ignore_index"], names=data["names"], per_image=data["per_image"]
+                data["num_classes"],
+                data["ignore_index"],
+                class_names=data["class_names"],
+                per_image=data["per_image"],
             )
             counts = _integers(data["counts"], out._counts.shape)
             totals = [_integers(t, (4, out.num_classes)) for t in data["image_totals"]]
@@ -305,27 +313,25 @@ class Confusion:
                 raise ValueError(f"{len(names)} image names for {len(totals)} images")
             out._add(counts, totals, names)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ScoreError(f"is no saved confusion: {error}", code="bad-confusion", where=where) from None
+            raise ScoreError(f"is not a saved confusion: {error}", code="bad-confusion", where=where) from None
         return out
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Confusion.from_dict, (self.to_dict(),))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write `path` as JSON, whole or not at all. SystemFault where it cannot be written."""
-        with atomic_write(path) as file:
-            file.write(json.dumps(self.to_dict(), separators=(",", ":")).encode())
-
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Confusion:
-        """Read what `save` wrote. MissingError, or ScoreError `bad-confusion` where it is something else."""
-        try:
-            data = json.loads(read_bytes(path))
-        except ValueError as error:
-            if isinstance(error, PixelwiseError):
-                raise
-            raise ScoreError(f"is no JSON: {error}", code="bad-confusion", where=path) from None
-        return cls.from_dict(data, where=path)
+        """A confusion from a file that `save` wrote. MissingError, or ScoreError `bad-confusion` for another file."""
+        return cls.from_dict(read_saved(path), where=path)
+
+
+def read_saved(path: str | os.PathLike[str]) -> Any:
+    """The JSON values of a saved confusion. MissingError, or ScoreError `bad-confusion` if it is not JSON."""
+    data = read_bytes(path)
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise ScoreError(f"is not JSON: {error}", code="bad-confusion", where=path) from None
 
 
 def _size(shape: tuple[int, ...]) -> str:

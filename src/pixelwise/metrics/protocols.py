@@ -1,47 +1,55 @@
-"""The scoring protocols: one formula for each score, and a table of what each protocol does where they
-differ.
+"""The scoring protocols as data: what each of them does where they differ.
 
-Every score derives from four counts a class: pixels where truth and prediction agree, pixels of the truth,
-pixels of the prediction where the truth has a class, and pixels of the truth whose prediction is no class.
-Protocols differ in what they do with void, with predictions that are no class, with classes that are
-absent, and over what they average. `PROTOCOLS` says it for each, with the place where it is defined;
-`print(PROTOCOLS["voc"])` shows it.
+Every score derives from four counts per class: pixels where truth and prediction agree, pixels of the truth, pixels of
+the prediction where the truth has a class, and pixels of the truth whose prediction is not a class. Protocols differ in
+what they do with void, with predictions that are not a class, with absent classes, and in what they average.
+`print(PROTOCOLS["voc"])` describes one; `docs/scores.md` has all of them, and how to add one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Final, Literal
+
+import numpy as np
 
 from ..errors import UnknownNameError
+from ..types import Bool
 
-_VOID = {
-    "left out": "pixels whose truth is void are left out, whatever is predicted there",
-    "class 0": "pixels whose truth is void count as truth of class 0",
+MEANING: Final[Mapping[str, Mapping[str, str]]] = {
+    "void": {
+        "left out": "pixels whose truth is void are left out, whatever is predicted there",
+        "class 0": "pixels whose truth is void count as truth of class 0",
+    },
+    "outside": {
+        "error anywhere": "an error, even if the truth is void",
+        "error": "an error if the truth has a class",
+        "miss": "a miss: the pixel stays in the truth's count, no class gets a false positive",
+        "drop": "the pixel is left out altogether",
+    },
+    "counted": {
+        "union": "absent from the truth but predicted: IoU 0, averaged; absent from both: no IoU, not averaged",
+        "truth": "absent from the truth: no IoU, not averaged, even if predicted",
+        "all": "absent from the truth but predicted, or absent from both: IoU 0, averaged",
+    },
+    "average": {
+        "classes": "means are taken over classes, each of equal weight, from counts summed over all images",
+        "pixels": "counts are summed over classes first, so large classes weigh more",
+        "images": "scores are taken for each image, then averaged: small images and absent classes weigh differently",
+    },
 }
-_OUTSIDE = {
-    "error anywhere": "an error, even where the truth is void",
-    "error": "an error where the truth has a class",
-    "miss": "a miss: the pixel stays in the truth's count, no class gets a false positive",
-    "drop": "the pixel is left out altogether",
-}
-_ABSENT = {
-    "union": "absent from the truth but predicted: IoU 0, averaged; absent from both: no IoU, not averaged",
-    "truth": "absent from the truth: no IoU, not averaged, even where predicted; absent from both: likewise",
-    "all": "absent from the truth but predicted, or absent from both: IoU 0, averaged",
-}
-_AVERAGE = {
-    "classes": "means are taken over classes, each of equal weight, from counts summed over all images",
-    "pixels": "counts are summed over classes first, so that large classes weigh more",
-    "images": "scores are taken in each image, and then averaged over images",
-}
+"""In words: what each value of these fields of a Protocol means."""
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What one protocol does; `str(protocol)` says it. counted: the classes that enter the mean."""
+    """What one protocol does; `str(protocol)` describes it, the values are explained in `MEANING`.
+
+    counted: the classes that enter the mean IoU. accuracy_counted: those that enter the mean accuracy. categories: of
+    the benchmark `classes`, groups of their ids that are also scored as one class each.
+    """
 
     name: str
     outside: Literal["error anywhere", "error", "miss", "drop"]
@@ -50,19 +58,54 @@ class Protocol:
     average: Literal["classes", "pixels", "images"] = "classes"
     void: Literal["left out", "class 0"] = "left out"
     accuracy_counted: Literal["union", "truth"] = "truth"
+    classes: tuple[str, ...] = ()
+    categories: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     note: str = ""
+
+    @property
+    def forbids_outside(self) -> bool:
+        """Whether a prediction that is not a class is an error where the truth has one."""
+        return self.outside in ("error", "error anywhere")
+
+    @property
+    def forbids_outside_in_void(self) -> bool:
+        """Whether it is an error where the truth is void too."""
+        return self.outside == "error anywhere"
+
+    def averaged(self, truth: Any, union: Any) -> Bool:
+        """(..., C) bool: which classes enter the mean, by the pixels of their truth and of truth or prediction."""
+        if self.counted == "all":
+            return np.ones(np.shape(union), bool)
+        return np.asarray((truth if self.counted == "truth" else union) > 0)
 
     def __str__(self) -> str:
         lines = (
-            ("void", _VOID[self.void]),
-            ("predicted outside the classes", _OUTSIDE[self.outside]),
-            ("absent classes", _ABSENT[self.counted]),
-            ("average", _AVERAGE[self.average]),
+            ("void", MEANING["void"][self.void]),
+            ("predicted outside the classes", MEANING["outside"][self.outside]),
+            ("absent classes", MEANING["counted"][self.counted]),
+            ("average", MEANING["average"][self.average]),
             ("defined in", self.source),
             ("note", self.note),
         )
         return "\n".join([self.name, *(f"  {key}: {text}" for key, text in lines if text)])
 
+
+CITYSCAPES_CLASSES: Final = (
+    "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation",
+    "terrain", "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
+)  # fmt: skip
+"""The classes of the Cityscapes benchmark by train id (cityscapesscripts, helpers/labels.py)."""
+
+CITYSCAPES_CATEGORIES: Final[Mapping[str, tuple[int, ...]]] = {
+    "flat": (0, 1),
+    "construction": (2, 3, 4),
+    "object": (5, 6, 7),
+    "nature": (8, 9),
+    "sky": (10,),
+    "human": (11, 12),
+    "vehicle": (13, 14, 15, 16, 17, 18),
+}
+"""The train ids of each Cityscapes category (cityscapesscripts, helpers/labels.py)."""
 
 _ENTRIES = (
     Protocol(
@@ -70,8 +113,7 @@ _ENTRIES = (
         outside="error anywhere",
         counted="union",
         source="VOCdevkit, VOCcode/VOCevalseg.m",
-        note="the devkit gives no number (0/0) when a class is absent from both, which never happens "
-        "on the official "
+        note="the devkit gives no number (0/0) when a class is absent from both, which never happens on the official "
         "splits; here such a class is not averaged",
     ),
     Protocol(
@@ -80,48 +122,43 @@ _ENTRIES = (
         counted="union",
         source="cityscapesscripts, evaluation/evalPixelLevelSemanticLabeling.py: getIouScoreForLabel, "
         "getIouScoreForCategory, getScoreAverage",
+        classes=CITYSCAPES_CLASSES,
+        categories=CITYSCAPES_CATEGORIES,
         note="ids that the script ignores in evaluation are void in the truth and outside the classes in a "
-        "prediction. With the 19 official classes there are also scores for the 7 categories, where "
-        "a confusion "
-        "inside a category is a hit. Instance-weighted scores (iIoU) need instances and are not made",
+        "prediction. With the 19 official classes there are also scores for the 7 categories, where a confusion "
+        "inside a category is a hit. Instance-weighted scores (iIoU) need instances and are not computed",
     ),
     Protocol(
         "ade20k",
         outside="miss",
         counted="all",
         source="CSAILVision/sceneparsing, demoEvaluation.m and evaluationCode/intersectionAndUnion.m",
-        note="IoU = intersection / (eps + union), so a class that is nowhere counts 0. The "
-        "challenge's final score "
+        note="IoU = intersection / (eps + union), so a class that is nowhere counts 0. The challenge's final score "
         "is the mean of pixel accuracy and mIoU",
     ),
     Protocol(
         "mmseg",
         outside="miss",
         counted="union",
-        source="mmsegmentation, mmseg/evaluation/metrics/iou_metric.py: IoUMetric; Hugging Face "
-        "evaluate, mean_iou",
-        note="counted here in integers; IoUMetric sums float32 histograms, exact to 2^24 pixels "
-        "only, rounds to "
-        "0.01 %, and drops truth outside the classes in silence, which here is an error",
+        source="mmsegmentation, mmseg/evaluation/metrics/iou_metric.py: IoUMetric; Hugging Face evaluate, mean_iou",
+        note="counted here in integers; IoUMetric sums float32 histograms, exact to 2^24 pixels only, rounds to "
+        "0.01 %, and silently drops truth outside the classes, which here is an error",
     ),
     Protocol(
         "detectron2",
         outside="drop",
         counted="truth",
         source="detectron2, detectron2/evaluation/sem_seg_evaluation.py: SemSegEvaluator.evaluate",
-        note="a class that is predicted where no image has it costs nothing itself; only the classes "
-        "that it hides "
-        "lose",
+        note="a class that is predicted but absent from every image costs nothing itself; only the classes that it "
+        "hides lose",
     ),
     Protocol(
         "torchmetrics-macro",
         outside="error",
         counted="union",
         accuracy_counted="union",
-        source="torchmetrics 1.9, functional/classification/jaccard.py: "
-        "_jaccard_index_reduce(average='macro')",
-        note="accuracy follows MulticlassAccuracy(average='macro'), which averages 0 for a class "
-        "that is predicted "
+        source="torchmetrics 1.9, functional/classification/jaccard.py: _jaccard_index_reduce(average='macro')",
+        note="accuracy follows MulticlassAccuracy(average='macro'), which averages 0 for a class that is predicted "
         "but absent from the truth; torchmetrics turns the counts into float32 first",
     ),
     Protocol(
@@ -129,8 +166,7 @@ _ENTRIES = (
         outside="error",
         counted="union",
         average="pixels",
-        source="torchmetrics 1.9, functional/classification/jaccard.py: "
-        "_jaccard_index_reduce(average='micro')",
+        source="torchmetrics 1.9, functional/classification/jaccard.py: _jaccard_index_reduce(average='micro')",
         note="a function of pixel accuracy a alone, a / (2 - a): it says nothing about rare classes",
     ),
     Protocol(
@@ -138,11 +174,9 @@ _ENTRIES = (
         outside="miss",
         counted="union",
         average="images",
-        source="Csurka, Larlus, Perronnin: What is a good evaluation measure for semantic "
-        "segmentation? BMVC 2013, "
+        source="Csurka, Larlus, Perronnin: What is a good evaluation measure for semantic segmentation? BMVC 2013, "
         "for the average over images; the classes of an image are those in its truth or its prediction",
-        note="an image whose truth is all void has no score and is not averaged. A class's IoU is "
-        "the mean over the "
+        note="an image whose truth is all void has no score and is not averaged. A class's IoU is the mean over the "
         "images in whose truth or prediction it is",
     ),
     Protocol(
@@ -155,31 +189,12 @@ _ENTRIES = (
     ),
 )
 
-PROTOCOLS: Mapping[str, Protocol] = MappingProxyType({p.name: p for p in _ENTRIES})
+PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType({p.name: p for p in _ENTRIES})
 """Every protocol by its name."""
-
-CITYSCAPES_CLASSES = (
-    "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation",
-    "terrain", "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
-)  # fmt: skip
-"""The classes of the Cityscapes benchmark by train id (cityscapesscripts, helpers/labels.py)."""
-
-CITYSCAPES_CATEGORIES: Mapping[str, tuple[int, ...]] = MappingProxyType(
-    {
-        "flat": (0, 1),
-        "construction": (2, 3, 4),
-        "object": (5, 6, 7),
-        "nature": (8, 9),
-        "sky": (10,),
-        "human": (11, 12),
-        "vehicle": (13, 14, 15, 16, 17, 18),
-    }
-)
-"""The train ids of each Cityscapes category (cityscapesscripts, helpers/labels.py)."""
 
 
 def protocol_named(name: str) -> Protocol:
-    """The protocol of that name. UnknownNameError with all names otherwise."""
+    """The protocol of that name. UnknownNameError, which lists all names, if there is none."""
     try:
         return PROTOCOLS[name]
     except (KeyError, TypeError):

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split, Splits
 from ..errors import PackError
+from ..formats.format import Format
 from .index import read_table
 from .inventory import FileState
 from .manifest import FORMAT, MANIFEST, Manifest, is_data_folder
@@ -60,3 +61,6 @@ def stale_files(root: Path, manifest: Manifest, source: str | os.PathLike[str] |
             yield PackError(
                 f"{change} since the pack {root} was made", code="stale-pack", where=at / file.path, fix="pack again"
             )
+
+
+PACK = Format("pack", f"a pack ({MANIFEST})", find, load, anywhere=True)

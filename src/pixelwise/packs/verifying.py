@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, FormatError, MissingError, PackError, SystemFault
-from ..files import atomic_write
+from ..files import write_json
 from ..threads import thread_count
 from ..types import U8, Finding, Progress
 from . import opening
@@ -52,9 +51,7 @@ class Verification:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write `to_dict` as JSON, whole or not at all. Returns the path."""
-        with atomic_write(path) as file:
-            file.write(json.dumps(self.to_dict()).encode())
-        return Path(path)
+        return write_json(path, self.to_dict())
 
 
 def verify(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..codecs import MAX_SIDE
+from ..codecs.header import MAX_SIDE
 from ..errors import PackError
 from ..files import open_error
 from ..types import I64, U8, Finding, Sample, Size, Window

@@ -1,13 +1,13 @@
-"""What is done to the pixels once they are rendered: blur, noise, erasing. It comes after all geometry and color.
+"""Changes of rendered pixels: blur, noise, erasing. They come after all geometry and color.
 
-Normalize may stand before or after: amounts are meant for colors in 0..1.
+Normalize may come before or after them: their amounts are those of colors in 0..1 either way.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, log
+from math import ceil
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -15,36 +15,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import kernels
-from ..arguments import check_probability, check_range
-from ..errors import UsageError
+from ..arguments import check_choice, check_probability, check_range
 from ..types import Range
-from .plans import Plans, Rendered, Uniform, between, draw_integer
+from .plans import Plans, Rendered, Uniform, between, draw_integer, log_between, settle
 
 
 def _store(image: NDArray[Any], values: NDArray[Any]) -> None:
-    # Bytes are rounded and stay in 0..255; floats are taken as they come.
+    # Bytes are rounded and stay in 0..255; floats are stored as they are.
     image[...] = np.clip(np.rint(values), 0, 255) if image.dtype == np.uint8 else values
 
 
 @dataclass(frozen=True, slots=True)
 class GaussianBlur:
-    """Blur with a standard deviation in pixels drawn uniformly from low..high (default torchvision's 0.1..2).
+    """Blur with a standard deviation in pixels drawn uniformly from `sigma`; the label stays.
 
-    The kernel reaches to 4 deviations; beyond the edge the image is mirrored. Padding blurs into the image. The
-    label stays. p: the probability to do it.
+    sigma: (low, high), or one number; by default torchvision's 0.1..2. The kernel reaches to 4 deviations (torchvision
+    asks for its size first, so sigma is given by name). Beyond the edge the image is mirrored, and padding blurs into
+    the image. p: the probability to do it.
     """
 
-    low: float = 0.1
-    high: float = 2.0
-    p: float = 0.5
+    sigma: Range
+    p: float
 
-    def __post_init__(self) -> None:
-        check_range("GaussianBlur", (self.low, self.high), 1e-3, 100.0)
-        check_probability(self.p)
+    def __init__(self, *, sigma: float | Range = (0.1, 2.0), p: float = 1.0) -> None:
+        settle(self, sigma=check_range("sigma", sigma, 1e-3, 100.0, single=True), p=check_probability(p))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1: whether, and the deviation."""
-        chosen, sigma = uniform(0) < self.p, between(uniform(1), self.low, self.high)
+        chosen, sigma = uniform(0) < self.p, between(uniform(1), self.sigma)
 
         def blur(k: int, rendered: Rendered) -> None:
             if not chosen[k]:
@@ -69,30 +67,27 @@ def _quantiles() -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True)
 class GaussianNoise:
-    """Add normal noise, each channel and pixel by itself; its standard deviation is drawn uniformly from low..high.
+    """Add normal noise to each channel of each pixel; the label stays.
 
-    Deviations are those of colors in 0..1. Each pixel's noise is addressed like every other draw, so it is the same
-    whatever the threads do. bytes stay in 0..255, floats are not clamped. The label stays. p: the probability
-    to do it.
+    sigma: (low, high), or one number: the standard deviation for colors in 0..1, drawn uniformly per sample
+    (torchvision asks for the mean first, so sigma is given by name). The noise is addressed like every other draw, so
+    it is the same for any number of threads. Bytes stay in 0..255, floats are not clamped. p: the probability to do it.
     """
 
-    low: float = 0.0
-    high: float = 0.1
-    p: float = 0.5
+    sigma: Range
+    p: float
 
-    def __post_init__(self) -> None:
-        check_range("GaussianNoise", (self.low, self.high), 0.0, 10.0)
-        check_probability(self.p)
+    def __init__(self, *, sigma: float | Range = (0.0, 0.1), p: float = 1.0) -> None:
+        settle(self, sigma=check_range("sigma", sigma, 0.0, 10.0, single=True), p=check_probability(p))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 2: whether, the deviation, and the key of the pixels' numbers."""
-        chosen, sigma = uniform(0) < self.p, between(uniform(1), self.low, self.high)
+        chosen, sigma = uniform(0) < self.p, between(uniform(1), self.sigma)
         key = (uniform(2) * 2.0**53).astype(np.uint64)
 
         def add(k: int, rendered: Rendered) -> None:
             if not chosen[k]:
                 return
-
             noise = np.empty(rendered.image.shape, np.float32)
             low, high = np.uint32(key[k] & np.uint64(0xFFFFFFFF)), np.uint32(key[k] >> np.uint64(32))
             kernels.random.normal(low, high, _quantiles(), noise)
@@ -104,24 +99,34 @@ class GaussianNoise:
 
 @dataclass(frozen=True, slots=True)
 class RandomErasing:
-    """Erase a rectangle with probability p; the draws are torchvision's RandomErasing.
+    """Erase a rectangle with probability p; the distribution is torchvision's.
 
-    Its share of the output's area is uniform in `scale`, the logarithm of its height-to-width ratio uniform in `ratio`;
-    the first of ten draws that is smaller than the output is placed uniformly; if none is, nothing is erased.
-    The image gets the fill color there. label: "ignore" makes it `ignore_index`, "keep" leaves it.
+    Its share of the output's area is uniform in `scale`, the logarithm of its height-to-width ratio uniform in `ratio`.
+    The first of ten draws that is smaller than the output is placed uniformly; if none is, nothing is erased. The
+    image gets the fill color there (torchvision's default is 0). label: "ignore" makes it `ignore_index`, "keep" leaves
+    it.
     """
 
-    p: float = 0.5
-    scale: Range = (0.02, 0.33)
-    ratio: Range = (0.3, 3.3)
-    label: Literal["ignore", "keep"] = "ignore"
+    scale: Range
+    ratio: Range
+    label: Literal["ignore", "keep"]
+    p: float
 
-    def __post_init__(self) -> None:
-        check_probability(self.p)
-        object.__setattr__(self, "scale", check_range("scale", self.scale, 1e-6, 1.0))
-        object.__setattr__(self, "ratio", check_range("ratio", self.ratio, 1e-3, 1e3))
-        if self.label not in ("ignore", "keep"):
-            raise UsageError(f"label must be 'ignore' or 'keep', got {self.label!r}")
+    def __init__(
+        self,
+        scale: Range = (0.02, 0.33),
+        ratio: Range = (0.3, 3.3),
+        *,
+        label: Literal["ignore", "keep"] = "ignore",
+        p: float = 0.5,
+    ) -> None:
+        settle(
+            self,
+            scale=check_range("scale", scale, 1e-6, 1.0),
+            ratio=check_range("ratio", ratio, 1e-3, 1e3),
+            label=check_choice("label", label, ("ignore", "keep")),
+            p=check_probability(p),
+        )
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 2: whether, row and column; 3 + 2k and 4 + 2k: area and ratio of the k-th attempt."""
@@ -130,8 +135,8 @@ class RandomErasing:
         for k in range(10):
             if not searching.any():
                 break
-            area = between(uniform(3 + 2 * k), *self.scale) * plans.size.prod(axis=1)
-            ratio = np.exp(between(uniform(4 + 2 * k), log(self.ratio[0]), log(self.ratio[1])))
+            area = between(uniform(3 + 2 * k), self.scale) * plans.size.prod(axis=1)
+            ratio = log_between(uniform(4 + 2 * k), self.ratio)
             tried = np.rint(np.stack([np.sqrt(area * ratio), np.sqrt(area / ratio)], axis=1)).astype(np.int64)
             fits = searching & (tried < plans.size).all(axis=1)
             size[fits] = tried[fits]

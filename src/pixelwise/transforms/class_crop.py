@@ -1,20 +1,25 @@
-"""Crops around pixels of a class, found by an index of where the classes are."""
+"""An index of where the classes are, and crops around their pixels."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_probability, check_size
+from ..arguments import check_probability, check_several, check_size, is_whole
 from ..errors import FileError, UsageError
 from ..files import atomic_write, read_bytes
-from .plans import F64, I64, Plans, Uniform
+from ..types import F64, I64, Bool, Size
+from .geometry import place
+from .plans import Plans, Uniform, settle
 
 _MAGIC = b"pixelwise class index 1\n"
 
@@ -24,8 +29,9 @@ class ClassIndex:
     """Pixels of each class in each sample, and some of their positions. Made by `class_index`; saves and loads.
 
     start: (N + 1,) int64 for N samples; sample i has the entries start[i]:start[i + 1], one for each class that it
-    shows. classes: (E,) class of each entry. counts: (E,) its pixels. positions: (E, M, 2) (y, x), M of them drawn
-    uniformly, with repetition. split: fingerprint of the split. About 100 bytes an entry at M = 16.
+    shows. classes: (E,) uint16, the class of each entry. counts: (E,) int64, its pixels. positions: (E, M, 2) uint32
+    (y, x), M of them drawn uniformly, with repetition. names: of the classes. split: fingerprint of the split. About
+    100 bytes per entry if M is 16.
     """
 
     start: I64
@@ -45,28 +51,23 @@ class ClassIndex:
     def _digest(self) -> str:
         return hashlib.sha256(self.positions.tobytes() + self.classes.tobytes()).hexdigest()[:12]
 
-    def table(self) -> I64:
-        """(number, C) int64 pixels of each class in each sample: what RareClassSampling and RepeatFactor take."""
-        out = np.zeros((len(self), len(self.names)), np.int64)
-        out[np.repeat(np.arange(len(self)), np.diff(self.start)), self.classes] = self.counts
-        return out
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the index to one file, whole or not at all."""
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the index to one file, whole or not at all. Returns the path."""
         arrays = (self.start, self.classes, self.counts, self.positions)
         head = {"names": self.names, "split": self.split, "arrays": [[a.dtype.str, a.shape] for a in arrays]}
         body = json.dumps(head).encode() + b"\n" + b"".join(a.tobytes() for a in arrays)
         with atomic_write(path) as file:
             file.write(_MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+        return Path(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ClassIndex:
-        """Read a saved index. FileError where it is damaged."""
+        """Read what `save` wrote. FileError `corrupt` for another file."""
         data = read_bytes(path)
         body = data[len(_MAGIC) + 65 :]
         if not data.startswith(_MAGIC) or data[len(_MAGIC) :][:64] != hashlib.sha256(body).hexdigest().encode():
             raise FileError(
-                "is no class index, or damaged", code="corrupt", where=path, fix="delete it: it is made again"
+                "not a class index, or a damaged one", code="corrupt", where=path, fix="delete it, and make it again"
             )
         line, _, rest = body.partition(b"\n")
         head, arrays = json.loads(line), []
@@ -78,44 +79,45 @@ class ClassIndex:
 
 
 @dataclass(frozen=True)
-class ClassCenteredCrop:
-    """Cut height x width around a pixel of a chosen class with probability p, else at a uniformly drawn place.
+class RandomClassCrop:
+    """Cut height x width around a pixel of a chosen class with probability p, otherwise at a uniformly drawn place.
 
-    The class is drawn uniformly from those of `classes` (names or ids; default all) that the sample shows; the pixel
-    uniformly from the index's positions of it. The window has the pixel in its middle, moved as little as needed to
-    stay inside the image, so it always shows the class: no drawing again, and known probabilities. A sample that
-    shows none of the classes is cropped uniformly. Smaller images are padded as by RandomCrop(pad_if_needed=True).
-    Comes after transforms that keep the pixel inside the image (scale, flip); the Loader must read the split that the
-    index is of.
+    The class is drawn uniformly from those of `classes` (names or ids, one or several; default all) that the sample
+    shows, the pixel uniformly from the index's positions of it. The window has the pixel in its middle, moved as little
+    as needed to stay inside the image, so it always shows the class: nothing is drawn again, and the probabilities are
+    known. A sample that shows none of the classes is cropped uniformly. Smaller images are padded as by
+    RandomCrop(pad_if_needed=True). Comes after transforms that keep the pixel inside the image (scale, flip).
+    UsageError `other-index` if the Loader reads another split than the one that the index was made from.
     """
 
-    height: int
-    width: int
+    size: Size
     index: ClassIndex
-    classes: tuple[str | int, ...] | None = None
-    p: float = 1.0
+    classes: tuple[str | int, ...] | None
+    p: float
 
-    def __post_init__(self) -> None:
-        check_size(self.height, self.width)
-        check_probability(self.p)
-        if not isinstance(self.index, ClassIndex):
+    def __init__(
+        self,
+        size: int | Size,
+        width: int | None = None,
+        *,
+        index: ClassIndex,
+        classes: str | int | Sequence[str | int] | None = None,
+        p: float = 1.0,
+    ) -> None:
+        if not isinstance(index, ClassIndex):
             raise UsageError(
-                f"index must be a ClassIndex, got {type(self.index).__name__}",
-                fix="make it with pw.class_index(split)",
-            )  # fmt: skip
-        if self.classes is not None:
-            one = isinstance(self.classes, (str, int, np.integer))
-            object.__setattr__(self, "classes", (self.classes,) if one else tuple(self.classes))
-            if not self.classes:
-                raise UsageError("no class is chosen", fix="leave classes out for all")
-            unknown = [c for c in self.classes if c not in self.index.names and c not in range(len(self.index.names))]
-            if unknown:
-                raise UsageError(
-                    f"no class {unknown[0]!r}", code="unknown-class", fix=f"classes: {', '.join(self.index.names)}"
-                )
+                f"index must be a ClassIndex, got {type(index).__name__}", fix="make it with pw.class_index(split)"
+            )
+        settle(
+            self,
+            size=check_size("size", size, width),
+            index=index,
+            classes=None if classes is None else _check_classes(classes, index.names),
+            p=check_probability(p),
+        )
 
     @cached_property
-    def _wanted(self) -> NDArray[np.bool_]:
+    def _wanted(self) -> Bool:
         names = self.index.names
         chosen = range(len(names)) if self.classes is None else self.classes
         wanted = np.zeros(len(names), bool)
@@ -127,19 +129,17 @@ class ClassCenteredCrop:
         samples = plans.samples
         if samples is None or samples.max(initial=-1) >= len(self.index):
             raise UsageError(
-                "ClassCenteredCrop needs to know which samples it cuts, of the split that its index is of",
+                "RandomClassCrop needs to know which samples it cuts, from the split that its index was made from",
                 code="bad-transforms",
             )
-        # Positions of other images would be taken in silence.
+        # Positions of other images would be taken without a word.
         if getattr(plans.split, "fingerprint", self.index.split) != self.index.split:
             raise UsageError(
-                "the index of ClassCenteredCrop is of another split", code="other-index",
+                "the index of RandomClassCrop was made from another split", code="other-index",
                 fix="make it with pw.class_index from the split that the Loader reads",
             )  # fmt: skip
-        spare = plans.size - (self.height, self.width)
-        places = np.abs(spare) + 1
-        offset = np.stack([uniform(0), uniform(1)], axis=1) * places
-        corner = np.minimum(offset.astype(np.int64), places - 1) * np.sign(spare)
+        spare = plans.size - self.size
+        corner = place(spare, uniform(0), uniform(1))
         seek, which, pixel = uniform(2) < self.p, uniform(3), uniform(4)
         for k in np.flatnonzero(seek).tolist():
             point = self._point(int(samples[k]), which[k], pixel[k])
@@ -147,9 +147,9 @@ class ClassCenteredCrop:
                 continue
             matrix = plans.matrix[k]
             x, y = np.linalg.solve(matrix[:, :2], point - matrix[:, 2])
-            middle = np.floor([y, x]).astype(np.int64) - (self.height // 2, self.width // 2)
+            middle = np.floor([y, x]).astype(np.int64) - np.array(self.size) // 2
             corner[k] = np.where(spare[k] >= 0, np.clip(middle, 0, np.maximum(spare[k], 0)), corner[k])
-        plans.window(corner[:, 0], corner[:, 1], self.height, self.width)
+        plans.window(corner[:, 0], corner[:, 1], *self.size)
 
     def _point(self, sample: int, which: float, pixel: float) -> F64 | None:
         entries = np.arange(self.index.start[sample], self.index.start[sample + 1])
@@ -159,3 +159,11 @@ class ClassCenteredCrop:
         entry = entries[int(which * len(entries))]
         y, x = self.index.positions[entry, int(pixel * self.index.positions.shape[1])]
         return np.array([x + 0.5, y + 0.5])
+
+
+def _check_classes(classes: Any, names: tuple[str, ...]) -> tuple[str | int, ...]:
+    chosen = check_several("classes", classes, "class names or ids", lambda c: isinstance(c, str) or is_whole(c))
+    for c in chosen:
+        if c not in names and c not in range(len(names)):
+            raise UsageError(f"no class {c!r}", code="unknown-class", fix=f"classes: {', '.join(names)}")
+    return tuple(c if isinstance(c, str) else int(c) for c in chosen)

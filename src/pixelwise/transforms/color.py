@@ -1,4 +1,4 @@
-"""Color: every transform here composes into one tone curve a channel and one 3x4 matrix, applied once.
+"""Color: every transform here composes into one tone curve per channel and one 3x4 matrix, applied once.
 
 Colors are RGB in 0..1. Nothing is rounded or clamped between the transforms; the result is clamped to 0..1 once,
 before the normalization. torchvision rounds (uint8) and clamps after each step.
@@ -6,25 +6,24 @@ before the normalization. torchvision rounds (uint8) and clamps after each step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from math import pi
 
 import numpy as np
 
-from ..arguments import check_probability, check_range
+from ..arguments import check_number, check_numbers, check_probability, check_range
 from ..errors import UsageError
-from ..types import RGB, Bool, Range
-from .plans import F64, Plans, Uniform, between, draw_integer
+from ..types import F64, RGB, Bool, Range
+from .plans import Plans, Uniform, between, draw_integer, settle
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
-"""Mean of ImageNet's training images by channel, RGB in 0..1 (torchvision's reference transforms)."""
+"""Mean of ImageNet's training images, RGB in 0..1 (torchvision's reference transforms)."""
 IMAGENET_STD: RGB = (0.229, 0.224, 0.225)
-"""Standard deviation, likewise."""
+"""Their standard deviation, likewise."""
 
 LUMA = np.array([0.299, 0.587, 0.114])
-"""Gray from RGB: ITU-R BT.601, rounded as torchvision's and Pillow's conversions round it."""
+"""Gray from RGB: ITU-R BT.601, with three decimals as in Pillow's conversion; torchvision takes 0.2989 for red."""
 GRAY = float(LUMA @ IMAGENET_MEAN)
 """0.459: the gray of ImageNet's mean color."""
 
@@ -70,120 +69,128 @@ def _where(chosen: Bool, matrix: F64) -> F64:
     return np.where(chosen[:, None, None], matrix, _identity(len(chosen)))
 
 
+def _compose(outer: F64, inner: F64) -> F64:
+    out: F64 = outer[:, :, :3] @ inner
+    out[:, :, 3] += outer[:, :, 3]
+    return out
+
+
 # -- transforms -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Brightness:
-    """Multiply all channels by a factor drawn uniformly from low..high, as torchvision's adjust_brightness."""
+class RandomBrightness:
+    """Multiply all channels by a factor drawn uniformly from `brightness`, as torchvision's adjust_brightness does.
 
-    low: float
-    high: float
-    p: float = 1.0
+    brightness: (low, high), or a number x for 1-x..1+x, cut off at 0. p: the probability to do it.
+    """
 
-    def __post_init__(self) -> None:
-        check_range("Brightness", (self.low, self.high), 0.0)
-        check_probability(self.p)
+    brightness: Range
+    p: float
+
+    def __init__(self, brightness: float | Range, *, p: float = 1.0) -> None:
+        settle(self, brightness=_check_factors("brightness", brightness), p=check_probability(p))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1: whether, and the factor."""
-        plans.recolor(_where(uniform(0) < self.p, _scaling(between(uniform(1), self.low, self.high))))
+        plans.recolor(_where(uniform(0) < self.p, _scaling(between(uniform(1), self.brightness))))
 
 
 @dataclass(frozen=True, slots=True)
-class Contrast:
-    """Spread colors about a fixed gray by a factor drawn uniformly from low..high.
+class RandomContrast:
+    """Spread colors about a fixed gray by a factor drawn uniformly from `contrast`.
 
-    torchvision spreads about the mean gray of each image, which is known only once its pixels are. The two
+    torchvision spreads about the mean gray of each image, which is known only once its pixels are read. The two
     differ by the constant |1 - factor| * |mean gray of the image - about|: on 40 VOC photographs with factor 0.6 or 1.4
-    by 0.036 on average, 0.079 at most (of 0..1). about: default 0.459, the gray of ImageNet's mean color.
+    by 0.036 on average, 0.079 at most (of 0..1). contrast: (low, high), or a number x for 1-x..1+x, cut off at 0.
+    about: in 0..1, default 0.459, the gray of ImageNet's mean color. p: the probability to do it.
     """
 
-    low: float
-    high: float
-    about: float = GRAY
-    p: float = 1.0
+    contrast: Range
+    about: float
+    p: float
 
-    def __post_init__(self) -> None:
-        check_range("Contrast", (self.low, self.high), 0.0)
-        check_range("about", (self.about, self.about), 0.0, 1.0)
-        check_probability(self.p)
+    def __init__(self, contrast: float | Range, *, about: float = GRAY, p: float = 1.0) -> None:
+        settle(
+            self,
+            contrast=_check_factors("contrast", contrast),
+            about=check_number("about", about, 0.0, 1.0),
+            p=check_probability(p),
+        )
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1: whether, and the factor."""
-        plans.recolor(_where(uniform(0) < self.p, _scaling(between(uniform(1), self.low, self.high), self.about)))
+        plans.recolor(_where(uniform(0) < self.p, _scaling(between(uniform(1), self.contrast), self.about)))
 
 
 @dataclass(frozen=True, slots=True)
-class Saturation:
-    """Blend with the pixel's gray by a factor drawn uniformly from low..high (0: gray), as torchvision does."""
+class RandomSaturation:
+    """Blend with the pixel's gray by a factor drawn uniformly from `saturation` (0: gray), as torchvision does.
 
-    low: float
-    high: float
-    p: float = 1.0
+    saturation: (low, high), or a number x for 1-x..1+x, cut off at 0. p: the probability to do it.
+    """
 
-    def __post_init__(self) -> None:
-        check_range("Saturation", (self.low, self.high), 0.0)
-        check_probability(self.p)
+    saturation: Range
+    p: float
+
+    def __init__(self, saturation: float | Range, *, p: float = 1.0) -> None:
+        settle(self, saturation=_check_factors("saturation", saturation), p=check_probability(p))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1: whether, and the factor."""
-        plans.recolor(_where(uniform(0) < self.p, _saturating(between(uniform(1), self.low, self.high))))
+        plans.recolor(_where(uniform(0) < self.p, _saturating(between(uniform(1), self.saturation))))
 
 
 @dataclass(frozen=True, slots=True)
-class Hue:
-    """Turn the hue by a share of the circle drawn uniformly from low..high, within -0.5..0.5.
+class RandomHue:
+    """Turn the hue by a share of the circle drawn uniformly from `hue`.
 
-    A rotation about the gray axis, which keeps the mean of the channels. torchvision shifts H of HSV, which
-    keeps their largest and smallest value. Both agree at thirds of a turn, and on gray. Elsewhere they differ by a
-    part of the pixel's largest minus smallest channel: at 0.05 by 0.08 on average and 0.16 at most, at 0.1 by 0.14 and
-    0.28; on VOC photographs by 0.009 of 0..1 on average at 0.1.
+    This rotates about the gray axis, which keeps the mean of the channels. torchvision shifts H of HSV, which keeps
+    their largest and smallest value. Both agree at thirds of a turn, and on gray. Elsewhere they differ by a share of
+    the pixel's largest minus smallest channel: at 0.05 by 0.08 on average and 0.16 at most, at 0.1 by 0.14 and 0.28; on
+    VOC photographs by 0.009 of 0..1 on average at 0.1. hue: (low, high) within -0.5..0.5, or a number x for -x..x.
+    p: the probability to do it.
     """
 
-    low: float
-    high: float
-    p: float = 1.0
+    hue: Range
+    p: float
 
-    def __post_init__(self) -> None:
-        check_range("Hue", (self.low, self.high), -0.5, 0.5)
-        check_probability(self.p)
+    def __init__(self, hue: float | Range, *, p: float = 1.0) -> None:
+        settle(self, hue=_check_hue(hue), p=check_probability(p))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1: whether, and the share."""
-        plans.recolor(_where(uniform(0) < self.p, _turning(between(uniform(1), self.low, self.high))))
+        plans.recolor(_where(uniform(0) < self.p, _turning(between(uniform(1), self.hue))))
 
 
 @dataclass(frozen=True, slots=True)
-class Gamma:
-    """value ** gamma on each channel in 0..1, gamma drawn uniformly from low..high, as torchvision's adjust_gamma.
+class RandomGamma:
+    """value ** gamma on each channel in 0..1, gamma drawn uniformly from `gamma`, as torchvision's adjust_gamma does.
 
-    Exact at the 256 gray levels; between them (where pixels were resampled) it is linear. It stands before all
-    transforms that mix channels.
+    Exact at the 256 gray levels; between them (where pixels were resampled) it is linear. It comes before all
+    transforms that mix channels. gamma: (low, high). p: the probability to do it.
     """
 
-    low: float
-    high: float
-    p: float = 1.0
+    gamma: Range
+    p: float
 
-    def __post_init__(self) -> None:
-        check_range("Gamma", (self.low, self.high), 1e-3, 1e3)
-        check_probability(self.p)
+    def __init__(self, gamma: Range, *, p: float = 1.0) -> None:
+        settle(self, gamma=check_range("gamma", gamma, 1e-3, 1e3), p=check_probability(p))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1: whether, and gamma."""
-        gamma = np.where(uniform(0) < self.p, between(uniform(1), self.low, self.high), 1.0)
+        gamma = np.where(uniform(0) < self.p, between(uniform(1), self.gamma), 1.0)
         plans.curve(lambda values: values ** gamma[:, None, None])
 
 
 @dataclass(frozen=True, slots=True)
-class Grayscale:
+class RandomGrayscale:
     """Three equal channels of gray (ITU-R BT.601) with probability p."""
 
-    p: float = 0.1
+    p: float
 
-    def __post_init__(self) -> None:
-        check_probability(self.p)
+    def __init__(self, *, p: float = 0.1) -> None:
+        settle(self, p=check_probability(p))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draw 0 decides."""
@@ -191,13 +198,13 @@ class Grayscale:
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelShuffle:
-    """One of the six orders of the channels, drawn uniformly, with probability p."""
+class RandomChannelPermutation:
+    """Put the channels in one of their six orders, drawn uniformly. p: the probability to do it."""
 
-    p: float = 0.5
+    p: float
 
-    def __post_init__(self) -> None:
-        check_probability(self.p)
+    def __init__(self, *, p: float = 1.0) -> None:
+        settle(self, p=check_probability(p))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1: whether, and the order."""
@@ -208,35 +215,47 @@ class ChannelShuffle:
 
 @dataclass(frozen=True, slots=True)
 class ColorJitter:
-    """Brightness, contrast, saturation and hue, in a random order, with torchvision's parameters.
+    """Brightness, contrast, saturation and hue in a random order, with torchvision's arguments.
 
-    brightness, contrast, saturation: a number x stands for factors in max(0, 1 - x)..1 + x; or (low, high). hue: x
-    stands for -x..x, of 0..0.5; or (low, high). All uniform; each of the 24 orders is equally likely. The steps are
-    those of `Brightness`, `Contrast`, `Saturation` and `Hue`; how they differ from torchvision's, they say.
+    brightness, contrast, saturation: (low, high) factors, or a number x for 1-x..1+x, cut off at 0. hue: (low, high)
+    shares of the circle within -0.5..0.5, or a number x for -x..x. All are drawn uniformly, and each of the 24 orders
+    is equally likely. The steps, and how they differ from torchvision's, are those of `RandomBrightness`,
+    `RandomContrast`, `RandomSaturation` and `RandomHue`. p: the probability to do it.
+
+    >>> import pixelwise as pw
+    >>> pw.ColorJitter(0.4, (0.5, 1.5), hue=0.1)
+    ColorJitter(brightness=(0.6, 1.4), contrast=(0.5, 1.5), saturation=(1.0, 1.0), hue=(-0.1, 0.1), p=1.0)
     """
 
-    brightness: float | Range = 0.0
-    contrast: float | Range = 0.0
-    saturation: float | Range = 0.0
-    hue: float | Range = 0.0
-    p: float = 1.0
+    brightness: Range
+    contrast: Range
+    saturation: Range
+    hue: Range
+    p: float
 
-    def __post_init__(self) -> None:
-        check_probability(self.p)
-        for name in ("brightness", "contrast", "saturation", "hue"):
-            center, low, high = (0.0, -0.5, 0.5) if name == "hue" else (1.0, 0.0, np.inf)
-            value = getattr(self, name)
-            if isinstance(value, (int, float)):
-                if value < 0:
-                    raise UsageError(f"{name} is 0 or more, got {value!r}")
-                value = (max(low, center - value), center + value)
-            object.__setattr__(self, name, check_range(name, value, low, high))
+    def __init__(
+        self,
+        brightness: float | Range = 0.0,
+        contrast: float | Range = 0.0,
+        saturation: float | Range = 0.0,
+        hue: float | Range = 0.0,
+        *,
+        p: float = 1.0,
+    ) -> None:
+        settle(
+            self,
+            brightness=_check_factors("brightness", brightness),
+            contrast=_check_factors("contrast", contrast),
+            saturation=_check_factors("saturation", saturation),
+            hue=_check_hue(hue),
+            p=check_probability(p),
+        )
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 5: whether, brightness, contrast, saturation, hue, and the order."""
         n = len(plans)
         ranges = (self.brightness, self.contrast, self.saturation, self.hue)
-        drawn = [between(uniform(1 + k), *r) for k, r in enumerate(ranges)]  # type: ignore[misc]
+        drawn = [between(uniform(1 + k), bounds) for k, bounds in enumerate(ranges)]
         steps = np.stack(
             [_scaling(drawn[0]), _scaling(drawn[1], GRAY), _saturating(drawn[2]), _turning(drawn[3])], axis=1
         )
@@ -247,46 +266,55 @@ class ColorJitter:
         plans.recolor(_where(uniform(0) < self.p, total))
 
 
-def _compose(outer: F64, inner: F64) -> F64:
-    out: F64 = outer[:, :, :3] @ inner
-    out[:, :, 3] += outer[:, :, 3]
-    return out
-
-
 @dataclass(frozen=True, slots=True)
-class PhotometricDistortion:
-    """The recipe of SSD and mmsegmentation (PhotoMetricDistortion), each step with probability 1/2.
+class RandomPhotometricDistort:
+    """The distortion of SSD and mmsegmentation (PhotoMetricDistortion), each step with probability p.
 
-    Brightness: add a level in -brightness..brightness (of 255). Contrast: multiply by a factor in `contrast`; before
-    saturation and hue or after them, by a fair coin. Saturation: a factor in `saturation`. Hue: turn by -hue..hue of
-    180 (OpenCV's half degrees).
+    Brightness: add an amount drawn from `brightness`, of 0..1. Contrast: multiply by a factor from `contrast`; before
+    saturation and hue or after them, by a fair coin. Saturation: a factor from `saturation`. Hue: turn by a share of
+    the circle from `hue`. All are drawn uniformly. brightness: (low, high) within -1..1, or a number x for -x..x, by
+    default 32 of 255 levels. contrast, saturation: (low, high), or a number x for 1-x..1+x. hue: as in `RandomHue`, by
+    default 18 of OpenCV's 180 half degrees.
 
-    mmsegmentation scales S of HSV, which keeps the largest channel, and shifts H; here saturation blends with the
-    pixel's gray and hue turns about the gray axis, as in `Saturation` and `Hue`. It also rounds to uint8 between. On
-    VOC photographs the two saturations by 0.5 and 1.5 differ by 0.012 of 0..1 on average.
+    torchvision multiplies by the brightness and permutes the channels too; add `RandomChannelPermutation(p=0.5)` for
+    that. mmsegmentation scales S of HSV, which keeps the largest channel, and shifts H; here saturation blends with the
+    pixel's gray and hue turns about the gray axis, as in `RandomSaturation` and `RandomHue`. It also rounds to uint8
+    between the steps. On VOC photographs the two saturations by 0.5 and 1.5 differ by 0.012 of 0..1 on average.
     """
 
-    brightness: float = 32.0
-    contrast: Range = (0.5, 1.5)
-    saturation: Range = (0.5, 1.5)
-    hue: float = 18.0
+    brightness: Range
+    contrast: Range
+    saturation: Range
+    hue: Range
+    p: float
 
-    def __post_init__(self) -> None:
-        check_range("brightness", (0.0, self.brightness), 0.0, 255.0)
-        check_range("hue", (0.0, self.hue), 0.0, 90.0)
-        object.__setattr__(self, "contrast", check_range("contrast", self.contrast, 0.0))
-        object.__setattr__(self, "saturation", check_range("saturation", self.saturation, 0.0))
+    def __init__(
+        self,
+        brightness: float | Range = 32 / 255,
+        contrast: float | Range = (0.5, 1.5),
+        saturation: float | Range = (0.5, 1.5),
+        hue: float | Range = 18 / 180,
+        *,
+        p: float = 0.5,
+    ) -> None:
+        settle(
+            self,
+            brightness=check_range("brightness", brightness, -1.0, 1.0, around=0.0),
+            contrast=_check_factors("contrast", contrast),
+            saturation=_check_factors("saturation", saturation),
+            hue=_check_hue(hue),
+            p=check_probability(p),
+        )
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws 0 to 3 decide on the four steps, 4 on the place of contrast, 5 to 8 are their amounts."""
-        chosen = [uniform(k) < 0.5 for k in range(4)]
+        """Draws 0 to 3 decide on the four steps, 4 on the place of contrast; 5 to 8 are their amounts."""
+        chosen = [uniform(k) < self.p for k in range(4)]
         early = uniform(4) < 0.5
-        amount = self.brightness / 255.0
-        plans.recolor(_where(chosen[0], _adding(between(uniform(5), -amount, amount))))
-        contrast = _scaling(between(uniform(6), *self.contrast))
+        plans.recolor(_where(chosen[0], _adding(between(uniform(5), self.brightness))))
+        contrast = _scaling(between(uniform(6), self.contrast))
         plans.recolor(_where(chosen[1] & early, contrast))
-        plans.recolor(_where(chosen[2], _saturating(between(uniform(7), *self.saturation))))
-        plans.recolor(_where(chosen[3], _turning(between(uniform(8), -self.hue / 180.0, self.hue / 180.0))))
+        plans.recolor(_where(chosen[2], _saturating(between(uniform(7), self.saturation))))
+        plans.recolor(_where(chosen[3], _turning(between(uniform(8), self.hue))))
         plans.recolor(_where(chosen[1] & ~early, contrast))
 
 
@@ -294,28 +322,30 @@ class PhotometricDistortion:
 class Normalize:
     """`(pixel / 255 - mean) / std` by channel, RGB. Comes after every color transform.
 
-    Without it, float output holds pixel / 255. uint8 output leaves it out: the device does it
-    (`Loader.normalize` tells how).
+    mean, std: three numbers each, by default ImageNet's; std at least 1e-6. Without Normalize, float output holds
+    pixel / 255. uint8 output leaves it to the device (`Loader.normalize` gives mean and std).
+
+    >>> import pixelwise as pw
+    >>> pw.Normalize()
+    Normalize(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
     """
 
-    mean: Sequence[float] = IMAGENET_MEAN
-    std: Sequence[float] = IMAGENET_STD
+    mean: RGB
+    std: RGB
 
-    def __post_init__(self) -> None:
-        for name in ("mean", "std"):
-            given = getattr(self, name)
-            try:
-                values = tuple(float(v) for v in given)
-            except (TypeError, ValueError):
-                values = ()
-            if len(values) != 3 or not np.isfinite(values).all() or (name == "std" and min(values) <= 0):
-                above = " above 0" * (name == "std")
-                raise UsageError(f"{name} must be three numbers{above}, one per channel, got {given!r}")
-            object.__setattr__(self, name, values)
+    def __init__(self, mean: RGB = IMAGENET_MEAN, std: RGB = IMAGENET_STD) -> None:
+        settle(self, mean=check_numbers("mean", mean, 3), std=check_numbers("std", std, 3, low=1e-6))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws nothing."""
         if plans.normalize is not None:
-            raise UsageError("Normalize stands twice in the list", code="bad-transforms", fix="keep one")
-        (r, g, b), (u, v, w) = self.mean, self.std
-        plans.normalize = ((r, g, b), (u, v, w))
+            raise UsageError("Normalize is in the list twice", code="bad-transforms", fix="keep one")
+        plans.normalize = (self.mean, self.std)
+
+
+def _check_factors(name: str, value: float | Range) -> Range:
+    return check_range(name, value, 0.0, around=1.0)
+
+
+def _check_hue(hue: float | Range) -> Range:
+    return check_range("hue", hue, -0.5, 0.5, around=0.0)

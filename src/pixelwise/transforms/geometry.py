@@ -1,31 +1,26 @@
-"""Geometry: every transform here composes into the matrix of the plan; the pixels are resampled once, at the end.
+"""Sizes, crops and padding. They compose into the matrix of the plan; the pixels are resampled once, at the end.
 
-A scaled size is rounded as torchvision and mmsegmentation do, `int(x + 0.5)`, and at least 1; the matrix has the exact
-ratio of the sizes, so that the edges of the image stay edges. How pixels are interpolated says `render.render_plain`.
+A scaled size is rounded as torchvision and mmsegmentation do, `int(x + 0.5)`, and at least 1. The matrix has the exact
+ratio of the sizes, so the edges of the image stay edges. `loading.render.render_plain` defines the interpolation.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite, log
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_probability, check_range, check_size, is_whole
+from ..arguments import LONGEST, check_number, check_range, check_size, check_whole, is_whole
 from ..errors import UsageError
-from ..types import Range
-from .plans import F64, I64, Plans, Uniform, between, draw_integer
+from ..labels import count_values
+from ..types import F64, I64, Range, Size
+from .plans import Plans, Uniform, between, draw_integer, log_between, settle
 
 
-def rounded(size: F64) -> I64:
-    """Whole sizes: int(x + 0.5), at least 1."""
+def _rounded(size: F64) -> I64:
     return np.maximum((size + 0.5).astype(np.int64), 1)
-
-
-def _check_length(size: int) -> None:
-    check_size(size, size)
 
 
 # -- size -----------------------------------------------------------------------------------------------------
@@ -33,111 +28,80 @@ def _check_length(size: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """Scale to height x width, whatever the shape was."""
+    """Scale to height x width, whatever the shape was.
 
-    height: int
-    width: int
+    A single number is refused: torchvision's `Resize(512)` scales the shorter side, which is `ResizeShortest(512)`.
+    """
 
-    def __post_init__(self) -> None:
-        check_size(self.height, self.width)
+    size: Size
+
+    def __init__(self, size: int | Size, width: int | None = None) -> None:
+        if width is None and is_whole(size):
+            raise UsageError(
+                f"size must be height and width, got {size!r}", fix=f"ResizeShortest({size}) scales the shorter side"
+            )
+        settle(self, size=check_size("size", size, width))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws nothing."""
-        plans.resize(np.tile(np.array([self.height, self.width]), (len(plans), 1)))
+        plans.resize(np.tile(np.array(self.size), (len(plans), 1)))
 
 
 @dataclass(frozen=True, slots=True)
 class ResizeShortest:
-    """Scale so that the shorter side becomes `size`, but the longer at most `longest`; the shape stays."""
+    """Scale so that the shorter side becomes `size` pixels, the longer at most `longest`; the shape stays."""
 
     size: int
-    longest: int | None = None
+    longest: int | None
 
-    def __post_init__(self) -> None:
-        _check_length(self.size)
-        if self.longest is not None:
-            _check_length(self.longest)
+    def __init__(self, size: int, longest: int | None = None) -> None:
+        most = None if longest is None else check_whole("longest", longest, 1, LONGEST)
+        settle(self, size=check_whole("size", size, 1, LONGEST), longest=most)
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws nothing."""
         scale = self.size / plans.size.min(axis=1, keepdims=True)
         if self.longest is not None:
             scale = np.minimum(scale, self.longest / plans.size.max(axis=1, keepdims=True))
-        plans.resize(rounded(plans.size * scale))
+        plans.resize(_rounded(plans.size * scale))
 
 
 @dataclass(frozen=True, slots=True)
 class ResizeLongest:
-    """Scale so that the longer side becomes `size`; the shape stays."""
+    """Scale so that the longer side becomes `size` pixels; the shape stays."""
 
     size: int
 
-    def __post_init__(self) -> None:
-        _check_length(self.size)
+    def __init__(self, size: int) -> None:
+        settle(self, size=check_whole("size", size, 1, LONGEST))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws nothing."""
-        plans.resize(rounded(plans.size * (self.size / plans.size.max(axis=1, keepdims=True))))
+        plans.resize(_rounded(plans.size * (self.size / plans.size.max(axis=1, keepdims=True))))
 
 
 @dataclass(frozen=True, slots=True)
 class RandomScale:
-    """Scale both sides by a factor drawn uniformly from low..high; with `log`, its logarithm is uniform."""
+    """Scale both sides by a factor drawn uniformly from `scale`; with `log`, its logarithm is uniform.
 
-    low: float
-    high: float
-    log: bool = False
+    >>> import pixelwise as pw
+    >>> pw.RandomScale((0.5, 2))
+    RandomScale(scale=(0.5, 2.0), log=False)
+    """
 
-    def __post_init__(self) -> None:
-        check_range("RandomScale", (self.low, self.high), 1e-6, 1e6)
+    scale: Range
+    log: bool
+
+    def __init__(self, scale: Range, *, log: bool = False) -> None:
+        settle(self, scale=check_range("scale", scale, 1e-6, 1e6), log=bool(log))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draw 0 is the factor."""
-        u = uniform(0)
-        factor = np.exp(between(u, log(self.low), log(self.high))) if self.log else between(u, self.low, self.high)
-        plans.resize(rounded(plans.size * factor[:, None]))
+        factor = (log_between if self.log else between)(uniform(0), self.scale)
+        plans.resize(_rounded(plans.size * factor[:, None]))
 
 
 # -- windows --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class RandomCrop:
-    """Cut a window of height x width at a uniformly drawn place.
-
-    Where the image is smaller: `pad_if_needed` places the image at a uniformly drawn place inside the window, the
-    rest becomes fill color and `ignore_index`; without it the Loader's `small` decides.
-
-    max_class_ratio: below 1, take the first of ten such windows in which no class has that share of the pixels with a
-    class or more, and the last where none is so (mmsegmentation's `cat_max_ratio`). The label decides when it is
-    rendered, so nothing is read twice; but all that the ten windows cover is read, and each try renders a label.
-    """
-
-    height: int
-    width: int
-    pad_if_needed: bool = False
-    max_class_ratio: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_size(self.height, self.width)
-        check_range("max_class_ratio", (0.0, self.max_class_ratio), 0.0, 1.0)
-
-    def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws 2k and 2k + 1 choose row and column of the k-th window."""
-        spare = plans.size - (self.height, self.width)
-        if not self.pad_if_needed:
-            plans.small |= (spare < 0).any(axis=1)
-        if self.max_class_ratio < 1.0:
-            corners = np.stack([place(spare, uniform(2 * k), uniform(2 * k + 1)) for k in range(10)], axis=1)
-            plans.choose_window(corners, self.height, self.width, self._accepts)
-            return
-        corner = place(spare, uniform(0), uniform(1))
-        plans.window(corner[:, 0], corner[:, 1], self.height, self.width)
-
-    def _accepts(self, label: NDArray[Any], ignore_index: int) -> bool:
-        counts = np.bincount(label.reshape(-1))
-        counts[ignore_index : ignore_index + 1] = 0
-        return bool(np.count_nonzero(counts) > 1 and counts.max() < self.max_class_ratio * counts.sum())
 
 
 def place(spare: I64, u: F64, v: F64) -> I64:
@@ -146,46 +110,111 @@ def place(spare: I64, u: F64, v: F64) -> I64:
 
 
 @dataclass(frozen=True, slots=True)
+class RandomCrop:
+    """Cut a window of height x width at a uniformly drawn place.
+
+    If the image is smaller, `pad_if_needed` puts the image at a uniformly drawn place in the window and fills the rest
+    with the fill color and `ignore_index`; without it the Loader's `small` decides.
+
+    max_class_ratio: below 1, take the first of ten such windows in which no class has that share, or more, of the
+    pixels that have a class; if there is none, the last (mmsegmentation's `cat_max_ratio`). The label decides when it
+    is rendered, so nothing is read twice; but all that the ten windows cover is read, and each try renders a label.
+
+    >>> import pixelwise as pw
+    >>> pw.RandomCrop(320, 480)
+    RandomCrop(size=(320, 480), pad_if_needed=False, max_class_ratio=1.0)
+    >>> pw.RandomCrop(320, 480) == pw.RandomCrop((320, 480))
+    True
+    >>> pw.RandomCrop(512, pad_if_needed=True).size
+    (512, 512)
+    """
+
+    size: Size
+    pad_if_needed: bool
+    max_class_ratio: float
+
+    def __init__(
+        self,
+        size: int | Size,
+        width: int | None = None,
+        *,
+        pad_if_needed: bool = False,
+        max_class_ratio: float = 1.0,
+    ) -> None:
+        settle(
+            self,
+            size=check_size("size", size, width),
+            pad_if_needed=bool(pad_if_needed),
+            max_class_ratio=check_number("max_class_ratio", max_class_ratio, 0.0, 1.0),
+        )
+
+    def plan(self, plans: Plans, uniform: Uniform) -> None:
+        """Draws 2k and 2k + 1 choose row and column of the k-th window."""
+        spare = plans.size - self.size
+        if not self.pad_if_needed:
+            plans.small |= (spare < 0).any(axis=1)
+        if self.max_class_ratio < 1.0:
+            corners = np.stack([place(spare, uniform(2 * k), uniform(2 * k + 1)) for k in range(10)], axis=1)
+            plans.choose_window(corners, *self.size, self._accepts)
+            return
+        corner = place(spare, uniform(0), uniform(1))
+        plans.window(corner[:, 0], corner[:, 1], *self.size)
+
+    def _accepts(self, label: NDArray[Any], ignore_index: int) -> bool:
+        values, counts = count_values(label)
+        counts = counts[values != ignore_index]
+        return bool(len(counts) > 1 and counts.max() < self.max_class_ratio * counts.sum())
+
+
+@dataclass(frozen=True, slots=True)
 class CenterCrop:
     """Cut the middle height x width; an odd spare row or column stays at the bottom or right.
 
-    Where the image is smaller: as in RandomCrop, but the image comes to the middle.
+    If the image is smaller, `pad_if_needed` puts it in the middle of the window and fills the rest with the fill color
+    and `ignore_index`; without it the Loader's `small` decides.
     """
 
-    height: int
-    width: int
-    pad_if_needed: bool = False
+    size: Size
+    pad_if_needed: bool
 
-    def __post_init__(self) -> None:
-        check_size(self.height, self.width)
+    def __init__(self, size: int | Size, width: int | None = None, *, pad_if_needed: bool = False) -> None:
+        settle(self, size=check_size("size", size, width), pad_if_needed=bool(pad_if_needed))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws nothing."""
-        spare = plans.size - (self.height, self.width)
+        spare = plans.size - self.size
         if not self.pad_if_needed:
             plans.small |= (spare < 0).any(axis=1)
-        plans.window(spare[:, 0] // 2, spare[:, 1] // 2, self.height, self.width)
+        plans.window(spare[:, 0] // 2, spare[:, 1] // 2, *self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class RandomResizedCrop:
     """Cut a window of random area and shape and scale it to height x width; the distribution is torchvision's.
 
-    The window has a share of the image's area drawn uniformly from `scale`, and a width-to-height ratio whose
-    logarithm is uniform in `ratio`. Of ten such draws the first that fits is taken and placed uniformly; where none
-    fits, the largest central window whose ratio is within `ratio` (torchvision.transforms.v2.RandomResizedCrop).
-    All ten are addressed, so a batch is planned at once.
+    The window has a share of the image's area drawn uniformly from `scale`, and a width-to-height ratio with a uniform
+    logarithm from `ratio`. The first of ten such draws that fits is taken and placed uniformly; if none fits, the
+    largest central window with a ratio within `ratio` (torchvision.transforms.v2.RandomResizedCrop).
     """
 
-    height: int
-    width: int
-    scale: Range = (0.08, 1.0)
-    ratio: Range = (3 / 4, 4 / 3)
+    size: Size
+    scale: Range
+    ratio: Range
 
-    def __post_init__(self) -> None:
-        check_size(self.height, self.width)
-        object.__setattr__(self, "scale", check_range("scale", self.scale, 1e-6, 1.0))
-        object.__setattr__(self, "ratio", check_range("ratio", self.ratio, 1e-3, 1e3))
+    def __init__(
+        self,
+        size: int | Size,
+        width: int | None = None,
+        *,
+        scale: Range = (0.08, 1.0),
+        ratio: Range = (3 / 4, 4 / 3),
+    ) -> None:
+        settle(
+            self,
+            size=check_size("size", size, width),
+            scale=check_range("scale", scale, 1e-6, 1.0),
+            ratio=check_range("ratio", ratio, 1e-3, 1e3),
+        )
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1 choose row and column; 2 + 2k and 3 + 2k are area and ratio of the k-th attempt."""
@@ -194,8 +223,8 @@ class RandomResizedCrop:
         for k in range(10):
             if not searching.any():
                 break
-            area = between(uniform(2 + 2 * k), *self.scale) * plans.size.prod(axis=1)
-            ratio = np.exp(between(uniform(3 + 2 * k), log(self.ratio[0]), log(self.ratio[1])))
+            area = between(uniform(2 + 2 * k), self.scale) * plans.size.prod(axis=1)
+            ratio = log_between(uniform(3 + 2 * k), self.ratio)
             tried = np.rint(np.stack([np.sqrt(area / ratio), np.sqrt(area * ratio)], axis=1)).astype(np.int64)
             fits = searching & (tried > 0).all(axis=1) & (tried <= plans.size).all(axis=1)
             size[fits] = tried[fits]
@@ -204,191 +233,55 @@ class RandomResizedCrop:
         corner = place(spare, uniform(0), uniform(1))
         corner = np.where(searching[:, None], spare // 2, corner)
         plans.window(corner[:, 0], corner[:, 1], size[:, 0], size[:, 1])
-        plans.resize(np.tile(np.array([self.height, self.width]), (len(plans), 1)))
+        plans.resize(np.tile(np.array(self.size), (len(plans), 1)))
 
     def _central(self, whole: I64) -> I64:
-        ratio = np.clip(whole[:, 1] / whole[:, 0], *self.ratio)
-        height = np.where(whole[:, 1] / whole[:, 0] < self.ratio[0], np.rint(whole[:, 1] / ratio), whole[:, 0])
-        width = np.where(whole[:, 1] / whole[:, 0] > self.ratio[1], np.rint(whole[:, 0] * ratio), whole[:, 1])
+        shape = whole[:, 1] / whole[:, 0]
+        ratio = np.clip(shape, *self.ratio)
+        height = np.where(shape < self.ratio[0], np.rint(whole[:, 1] / ratio), whole[:, 0])
+        width = np.where(shape > self.ratio[1], np.rint(whole[:, 0] * ratio), whole[:, 1])
         return np.maximum(np.stack([height, width], axis=1).astype(np.int64), 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Pad:
-    """Add padding of fill color and `ignore_index`: pixels at the top, right, bottom and left, or to reach a size.
+    """Add padding of the fill color and `ignore_index` around the image, or up to a size.
 
-    `Pad(8)`: 8 on every side. `Pad(top=.., right=.., bottom=.., left=..)`. `Pad(height=512, width=512)`: where the
-    image is smaller, fill up at the bottom and the right; `divisor`: up to the next multiple.
+    padding: pixels on every side; top, right, bottom and left come on top of it. size: if the image is smaller, fill
+    it up at the bottom and the right, to (height, width) or a square. divisor: likewise, up to the next multiple.
     """
 
-    all: int = 0
-    top: int = 0
-    right: int = 0
-    bottom: int = 0
-    left: int = 0
-    height: int = 1
-    width: int = 1
-    divisor: int = 1
+    padding: int
+    top: int
+    right: int
+    bottom: int
+    left: int
+    size: Size
+    divisor: int
 
-    def __post_init__(self) -> None:
-        check_size(self.height, self.width)
-        _check_length(self.divisor)
-        sides = (self.all, self.top, self.right, self.bottom, self.left)
-        if not all(is_whole(side) and side >= 0 for side in sides):
-            raise UsageError(
-                f"padding is 0 or more whole pixels, got {sides}",
-                fix="CenterCrop and RandomCrop cut",
-            )  # fmt: skip
+    def __init__(
+        self,
+        padding: int = 0,
+        *,
+        top: int = 0,
+        right: int = 0,
+        bottom: int = 0,
+        left: int = 0,
+        size: int | Size = (1, 1),
+        divisor: int = 1,
+    ) -> None:
+        sides = {"padding": padding, "top": top, "right": right, "bottom": bottom, "left": left}
+        settle(
+            self,
+            **{name: check_whole(name, side, 0, LONGEST) for name, side in sides.items()},
+            size=check_size("size", size),
+            divisor=check_whole("divisor", divisor, 1, LONGEST),
+        )
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws nothing."""
-        top, left = self.all + self.top, self.all + self.left
-        size = plans.size + np.array([top + self.all + self.bottom, left + self.all + self.right])
-        size = np.maximum(size, (self.height, self.width))
+        top, left = self.padding + self.top, self.padding + self.left
+        size = plans.size + np.array([top + self.padding + self.bottom, left + self.padding + self.right])
+        size = np.maximum(size, self.size)
         size = -(-size // self.divisor) * self.divisor
         plans.window(np.full(len(plans), -top), np.full(len(plans), -left), size[:, 0], size[:, 1])
-
-
-# -- flips and turns ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class HorizontalFlip:
-    """Mirror left and right with probability p."""
-
-    p: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_probability(self.p)
-
-    def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draw 0 decides."""
-        plans.mirror(uniform(0) < self.p, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class VerticalFlip:
-    """Mirror top and bottom with probability p."""
-
-    p: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_probability(self.p)
-
-    def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draw 0 decides."""
-        plans.mirror(uniform(0) < self.p, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Rotate90:
-    """Turn counterclockwise by a multiple of 90 degrees: exact, height and width change places.
-
-    turns: how many quarter turns, or None to draw 0..3 uniformly. p: the probability to turn at all.
-    """
-
-    turns: int | None = None
-    p: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_probability(self.p)
-        if self.turns is not None and not is_whole(self.turns):
-            raise UsageError(f"turns is a whole number, got {self.turns!r}")
-
-    def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draw 0 decides, draw 1 is the number of turns."""
-        turns = draw_integer(uniform(1), 4) if self.turns is None else np.full(len(plans), self.turns % 4)
-        turns = np.where(uniform(0) < self.p, turns, 0)
-        height, width = plans.size[:, 0].astype(float), plans.size[:, 1].astype(float)
-        inner, zero, one = np.zeros((len(plans), 2, 3)), np.zeros(len(plans)), np.ones(len(plans))
-        # Counterclockwise: the new top row is the old right column, so x_old = width - y_new, y_old = x_new.
-        for k, (xx, xy, x0, yx, yy, y0) in enumerate(
-            (
-                (one, zero, zero, zero, one, zero),
-                (zero, -one, width, one, zero, zero),
-                (-one, zero, width, zero, -one, height),
-                (zero, one, zero, -one, zero, height),
-            )
-        ):
-            which = np.stack([xx, xy, x0, yx, yy, y0], axis=1).reshape(-1, 2, 3)
-            inner[turns == k] = which[turns == k]
-        plans.warp(inner, np.where((turns % 2 == 1)[:, None], plans.size[:, ::-1], plans.size))
-
-
-@dataclass(frozen=True, slots=True)
-class Affine:
-    """Rotate, scale, shear and move about the center; the size stays, what comes from outside is padding.
-
-    rotate: degrees, counterclockwise. scale: factor. shear: degrees along x; shear_y along y. translate: shares of
-    width and height, (horizontal, vertical), each drawn from -share..share. Ranges are (low, high) and drawn uniformly.
-    A point of the image goes to `center + translate + rotate . shear . scale (point - center)`. p: the probability to
-    do it.
-    """
-
-    rotate: Range = (0.0, 0.0)
-    scale: Range = (1.0, 1.0)
-    shear: Range = (0.0, 0.0)
-    shear_y: Range = (0.0, 0.0)
-    translate: Range = (0.0, 0.0)
-    p: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_probability(self.p)
-        object.__setattr__(self, "rotate", check_range("rotate", self.rotate, -1e6, 1e6))
-        object.__setattr__(self, "scale", check_range("scale", self.scale, 1e-3, 1e3))
-        for name in ("shear", "shear_y"):
-            object.__setattr__(self, name, check_range(name, getattr(self, name), -80, 80))
-        try:
-            across, down = (float(v) for v in self.translate)
-        except (TypeError, ValueError):
-            across = down = -1.0
-        if not (isfinite(across) and isfinite(down) and min(across, down) >= 0):
-            raise UsageError(f"translate is two shares of 0 or more, got {self.translate!r}")
-        object.__setattr__(self, "translate", (across, down))
-
-    def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws 0 to 6: whether, rotation, scale, shear along x, along y, move across, move down."""
-        chosen = uniform(0) < self.p
-
-        def drawn(j: int, bounds: Range, none: float) -> F64:
-            if bounds[0] == bounds[1]:
-                return np.where(chosen, bounds[0], none)
-            return np.where(chosen, between(uniform(j), *bounds), none)
-
-        turn, factor = np.deg2rad(drawn(1, self.rotate, 0.0)), drawn(2, self.scale, 1.0)
-        along_x, along_y = (np.tan(np.deg2rad(drawn(j, s, 0.0))) for j, s in ((3, self.shear), (4, self.shear_y)))
-        across, down = self.translate
-        move = np.stack([drawn(5, (-across, across), 0.0), drawn(6, (-down, down), 0.0)], axis=1) * plans.size[:, ::-1]
-        plans.warp(_about_center(plans.size, turn, factor, along_x, along_y, move))
-
-
-def _about_center(size: I64, turn: F64, factor: F64, along_x: F64, along_y: F64, move: F64) -> F64:
-    # y points down, so a counterclockwise turn on the screen is [[cos, sin], [-sin, cos]].
-    cos, sin = np.cos(turn), np.sin(turn)
-    rotation = np.stack([cos, sin, -sin, cos], axis=1).reshape(-1, 2, 2)
-    shear = np.stack([np.ones_like(turn), along_x, along_y, np.ones_like(turn)], axis=1).reshape(-1, 2, 2)
-    inverse = np.linalg.inv(rotation @ shear * factor[:, None, None])
-    center = size[:, ::-1, None] / 2.0
-    return np.concatenate([inverse, center - inverse @ (center + move[:, :, None])], axis=2)
-
-
-@dataclass(frozen=True, slots=True)
-class Rotate:
-    """Rotate about the center by degrees drawn uniformly from low..high, counterclockwise; the size stays.
-
-    The corners that come from outside are padding. p: the probability to do it.
-    """
-
-    low: float
-    high: float
-    p: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_range("Rotate", (self.low, self.high), -1e6, 1e6)
-        check_probability(self.p)
-
-    def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws 0 and 1: whether, and the angle."""
-        turn = np.deg2rad(np.where(uniform(0) < self.p, between(uniform(1), self.low, self.high), 0.0))
-        none, one = np.zeros(len(plans)), np.ones(len(plans))
-        plans.warp(_about_center(plans.size, turn, one, none, none, np.zeros((len(plans), 2))))

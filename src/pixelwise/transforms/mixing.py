@@ -1,8 +1,8 @@
-"""Several samples in one: a plan of plans. Partners are chosen, placed and augmented by addressed randomness.
+"""Several samples in one. Partners are chosen, placed and augmented by addressed randomness.
 
-What stands before a mix in the list is rendered to bytes, the partners are read, rendered and put in, and what stands
-after it is planned on the result. So a mix costs a rendering of its own and the reading of its partners, in the
-threads of the Loader.
+What comes before a mix in the list is rendered to bytes, the partners are read, rendered and put in, and what comes
+after it is planned on the result. So a mix costs one more rendering and the reading of its partners, in the threads of
+the Loader.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import check_probability, check_range, check_size, is_whole
+from ..arguments import check_probability, check_range, check_several, check_size, is_whole
 from ..errors import UsageError
 from ..randomness import Draws
-from ..types import U8, Label, Range, Sample
+from ..types import F64, I64, U8, Label, Range, Sample, Size
 from .geometry import place
-from .plans import F64, I64, Plans, Relabel, Stage, Transform, Uniform, between, check_transforms, draw_integer
+from .plans import Plans, Relabel, Stage, Transform, Uniform, between, check_transforms, draw_integer, settle
 
-_OWN = 16  # draws that a mix may use itself; its partners' transforms use those from here on, 256 each
+_OWN_DRAWS = 16  # of a mix itself; those from here on are for its partners' transforms, 256 each
+_MOST_IDS = 65_536  # of uint16 labels
 
 
 @dataclass(frozen=True, slots=True)
 class _Partners:
-    """One partner of each sample: its position in the split, and how it is rendered."""
+    """One partner for each sample: its position in the split, and how it is rendered."""
 
     positions: I64
     plans: Plans
@@ -48,12 +49,12 @@ def _partners(plans: Plans, which: F64, transforms: Sequence[Transform], uniform
     sizes = plans.source if split is None else split.sizes(positions)
     partners = Plans(sizes, positions, split)
     for t, transform in enumerate(transforms):
-        first = _OWN + 256 * (t + group * len(transforms))
+        first = _OWN_DRAWS + 256 * (t + group * len(transforms))
         transform.plan(partners, lambda j, first=first: uniform(first + j))  # type: ignore[misc]
     if partners.stages or partners.normalize is not None:
         raise UsageError(
             "partners take geometry, color and what comes after them, but no Normalize, mix or plug-in",
-            code="bad-transforms", fix="put those behind the mix in the Loader's list",
+            code="bad-transforms", fix="put those after the mix in the Loader's list",
         )  # fmt: skip
     return _Partners(positions, partners)
 
@@ -68,18 +69,17 @@ def _crop(plans: Plans, size: I64, u: F64, v: F64) -> None:
 class CutMix:
     """Replace a rectangle of image and label by the same rectangle of another sample, with probability p.
 
-    The share of the area that is replaced is uniform in 0..1 (alpha = 1 in Yun et al., "CutMix", ICCV 2019), the
-    rectangle has the shape of the output, its center is uniform, and what lies outside is cut off. The partner is
-    drawn uniformly from the split, goes through `transforms`, and is then cut or padded to the output's size at a
-    uniform place.
+    The share of the area that is replaced is uniform in 0..1 (alpha = 1 in Yun et al., "CutMix", ICCV 2019). The
+    rectangle has the shape of the output and a uniform center; what sticks out is cut off. The partner is drawn
+    uniformly from the split, goes through `transforms`, and is then cut or padded to the output's size at a uniform
+    place. torchvision's CutMix takes whole batches and mixes labels of images.
     """
 
-    p: float = 0.5
-    transforms: tuple[Transform, ...] = ()
+    transforms: tuple[Transform, ...]
+    p: float
 
-    def __post_init__(self) -> None:
-        check_probability(self.p)
-        object.__setattr__(self, "transforms", check_transforms(self.transforms))
+    def __init__(self, transforms: Sequence[Transform] = (), *, p: float = 1.0) -> None:
+        settle(self, transforms=check_transforms(transforms), p=check_probability(p))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 6: whether, partner, share, center (row, column), place of the partner."""
@@ -105,29 +105,35 @@ class CutMix:
 
 @dataclass(frozen=True, slots=True)
 class CopyPaste:
-    """Paste the pixels of chosen classes of another sample, with their labels, with probability p.
+    """Paste the pixels of chosen classes from another sample, with their labels, with probability p.
 
-    classes: class ids to paste (Ghiasi et al., "Simple Copy-Paste", CVPR 2021, with classes for objects). The partner
-    is drawn, transformed and cut as in `CutMix`. The edges are hard.
+    classes: one class id or several (Ghiasi et al., "Simple Copy-Paste", CVPR 2021, with classes for objects). The
+    partner is drawn, transformed and cut as in `CutMix`. The edges are hard.
 
     instances: paste objects instead of all pixels of the classes, as the paper does: each object of these classes in
-    the partner by a fair coin. Its whole instance map is read for that; UsageError `no-instances` where it has none.
+    the partner by a fair coin. Its whole instance map is read for that; UsageError `no-instances` if it has none.
     """
 
     classes: tuple[int, ...]
-    p: float = 0.5
-    transforms: tuple[Transform, ...] = ()
-    instances: bool = False
+    transforms: tuple[Transform, ...]
+    instances: bool
+    p: float
 
-    def __post_init__(self) -> None:
-        check_probability(self.p)
-        given: Any = (self.classes,) if is_whole(self.classes) else self.classes
-        if not isinstance(given, (tuple, list, range, np.ndarray)) or not all(map(is_whole, given)):
-            raise UsageError(f"classes are one class id or more, got {given!r}")
-        object.__setattr__(self, "classes", tuple(int(c) for c in given))
-        object.__setattr__(self, "transforms", check_transforms(self.transforms))
-        if not self.classes or not 0 <= min(self.classes) <= max(self.classes) <= 65_535:
-            raise UsageError(f"classes are one class id or more, got {self.classes}")
+    def __init__(
+        self,
+        classes: int | Sequence[int],
+        transforms: Sequence[Transform] = (),
+        *,
+        instances: bool = False,
+        p: float = 1.0,
+    ) -> None:
+        settle(
+            self,
+            classes=tuple(map(int, check_several("classes", classes, "class ids in 0..65535", _is_id))),
+            transforms=check_transforms(transforms),
+            instances=bool(instances),
+            p=check_probability(p),
+        )
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 4: whether, partner, place of the partner (row, column), and the key of the objects' coins."""
@@ -135,7 +141,7 @@ class CopyPaste:
         partners = _partners(plans, uniform(1), self.transforms, uniform)
         _crop(partners.plans, plans.size, uniform(2), uniform(3))
         keys = (uniform(4) * 2.0**53).astype(np.int64)
-        wanted = np.zeros(65_536, bool)
+        wanted = np.zeros(_MOST_IDS, bool)
         wanted[list(self.classes)] = True
 
         def mix(k: int, image: U8, label: Label | None, stage: Stage) -> tuple[U8, Label | None]:
@@ -144,7 +150,7 @@ class CopyPaste:
             if chosen[k]:
                 objects = partial(_some_objects, int(keys[k]), stage.ignore_index) if self.instances else None
                 other, classes = partners.draw(k, stage, True, objects)
-                # Padding of the partner holds `ignore_index`, which is no class, whatever was asked for.
+                # Padding of the partner holds `ignore_index`, which is never a class, whatever was asked for.
                 mask = wanted[classes] & (np.asarray(classes) != stage.ignore_index)
                 image[mask] = other[mask]
                 label[mask] = np.asarray(classes)[mask]
@@ -153,16 +159,20 @@ class CopyPaste:
         plans.stage(mix)
 
 
+def _is_id(value: Any) -> bool:
+    return is_whole(value) and 0 <= value < _MOST_IDS
+
+
 def _some_objects(key: int, ignore_index: int, sample: Sample) -> Label:
-    """The label with about half of the objects; all else is `ignore_index`."""
+    """The label with about half of the objects; everything else is `ignore_index`."""
     if sample.instances is None or sample.label is None:
         raise UsageError(
             f"the partner {sample.name!r} has no instance map", code="no-instances", fix="use instances=False"
         )
-    numbers, where = np.unique(sample.instances, return_inverse=True)
+    numbers, number_at = np.unique(sample.instances, return_inverse=True)
     coins = Draws(key, 0, numbers.astype(np.int64)).uniform(0, 0) < 0.5
-    void = np.min_scalar_type(ignore_index).type(ignore_index)
-    label: Label = np.where(coins[where].reshape(sample.label.shape), sample.label, void)
+    kept = coins[number_at].reshape(sample.label.shape)
+    label: Label = np.where(kept, sample.label, np.min_scalar_type(ignore_index).type(ignore_index))
     return label
 
 
@@ -170,31 +180,41 @@ def _some_objects(key: int, ignore_index: int, sample: Sample) -> Label:
 class Mosaic:
     """Four samples around a point, in an output of height x width, with probability p.
 
-    After Bochkovskiy et al., "YOLOv4" (2020). The point is uniform in `center` shares of height and width. The sample
-    itself fills the upper left part, three partners, drawn uniformly from the split and put through `transforms`, the
-    others; each is cut or padded to its part at a uniform place. Where it does not happen the sample is cut or padded
-    to height x width.
+    After Bochkovskiy et al., "YOLOv4" (2020). The point is drawn uniformly, at shares of height and width from
+    `center`. The sample itself fills the upper left part; three partners, drawn uniformly from the split and put
+    through `transforms`, fill the others. Each is cut or padded to its part at a uniform place; without a mosaic the
+    sample is cut or padded to height x width.
     """
 
-    height: int
-    width: int
-    center: Range = (0.25, 0.75)
-    p: float = 1.0
-    transforms: tuple[Transform, ...] = ()
+    size: Size
+    center: Range
+    transforms: tuple[Transform, ...]
+    p: float
 
-    def __post_init__(self) -> None:
-        check_size(self.height, self.width)
-        check_probability(self.p)
-        object.__setattr__(self, "center", check_range("center", self.center, 0.0, 1.0))
-        object.__setattr__(self, "transforms", check_transforms(self.transforms))
+    def __init__(
+        self,
+        size: int | Size,
+        width: int | None = None,
+        *,
+        center: Range = (0.25, 0.75),
+        transforms: Sequence[Transform] = (),
+        p: float = 1.0,
+    ) -> None:
+        settle(
+            self,
+            size=check_size("size", size, width),
+            center=check_range("center", center, 0.0, 1.0),
+            transforms=check_transforms(transforms),
+            p=check_probability(p),
+        )
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 4: whether, the point, place of the sample; 5, 8, 11: the partners, each followed by its place."""
-        chosen, whole = uniform(0) < self.p, np.array([self.height, self.width])
-        point = np.stack([between(uniform(1), *self.center), between(uniform(2), *self.center)], axis=1) * whole
+        chosen, whole = uniform(0) < self.p, np.array(self.size)
+        point = np.stack([between(uniform(1), self.center), between(uniform(2), self.center)], axis=1) * whole
         point = np.clip(np.floor(point + 0.5).astype(np.int64), 1, np.maximum(whole - 1, 1))
         corner = place(plans.size - np.where(chosen[:, None], point, whole), uniform(3), uniform(4))
-        plans.window(corner[:, 0], corner[:, 1], self.height, self.width)
+        plans.window(corner[:, 0], corner[:, 1], *self.size)
         parts = []
         for part, (down, across) in enumerate(((0, 1), (1, 0), (1, 1))):
             far = np.array([down, across], bool)
@@ -208,7 +228,7 @@ class Mosaic:
             for first, partners in parts if chosen[k] else ():
                 other, classes = partners.draw(k, stage, label is not None)
                 (y, x), (h, w) = first[k].tolist(), other.shape[:2]
-                h, w = min(h, self.height - y), min(w, self.width - x)
+                h, w = min(h, self.size[0] - y), min(w, self.size[1] - x)
                 image[y : y + h, x : x + w] = other[:h, :w]
                 if label is not None and classes is not None:
                     label[y : y + h, x : x + w] = classes[:h, :w]

@@ -1,34 +1,32 @@
-"""Plans: what a batch of transforms adds up to, and the rules that transforms share.
+"""Plans: what a list of transforms adds up to for a batch, and what transforms share.
 
-`Plans` holds the plans of B samples as arrays, so that a whole batch is planned by a few NumPy calls. A transform's
-`plan(plans, uniform)` changes them in place; `uniform(j)` is its j-th random number for each sample, (B,) float64 in
-[0, 1), always the same for the same (seed, epoch, sample, transform, j). No pixels are touched here, except by
-transforms that ask for labels.
+`Plans` holds the plans of B samples as arrays, so that a few NumPy calls plan a whole batch. A transform's
+`plan(plans, uniform)` changes them in place. `uniform(j)` is its j-th random number of each sample, (B,) float64 in
+[0, 1), always the same for the same (seed, epoch, sample, transform, j). No pixel is touched here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import log
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..types import RGB, U8, Bool, Label, Plan, Sample, Window
+from ..types import F64, I64, RGB, U8, Bool, Label, Plan, Range, Sample, Window
 
-F64: TypeAlias = NDArray[np.float64]
-I64: TypeAlias = NDArray[np.int64]
 Uniform: TypeAlias = Callable[[int], F64]
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One sample's place in the batch, rendered. Written in place.
+    """One rendered sample, in its place in the batch. Written in place.
 
     image: (3, h, w) view, float32, float16 or uint8. label: (h, w) view, or None. unit: (3,) what a difference of 1 in
-    RGB 0..1 is in the image's numbers. fill: (3,) the fill color in them.
+    RGB 0..1 is in the numbers of the image. fill: (3,) the fill color in the same numbers.
     """
 
     image: NDArray[Any]
@@ -39,7 +37,7 @@ class Rendered:
 
 
 class After(Protocol):
-    """What is done to sample k of the batch when it is rendered."""
+    """What is done to sample k of the batch once it is rendered."""
 
     def __call__(self, k: int, rendered: Rendered) -> None: ...
 
@@ -57,19 +55,19 @@ class Stage(Protocol):
     ) -> tuple[U8, Label | None]:
         """Read sample `position` of the split and render it by plan k: (h, w, 3) uint8, and (h, w) or None.
 
-        relabel: makes another label of the whole sample, which has its instances, before it is rendered.
+        relabel: makes another label from the whole sample, instances included, before it is rendered.
         """
         ...
 
 
 class PixelStep(Protocol):
-    """What is done to sample k between two stages: (H, W, 3) uint8 and (H, W) label, or None, to the same."""
+    """What is done to sample k between two stages. Takes and returns (H, W, 3) uint8 and an (H, W) label or None."""
 
     def __call__(self, k: int, image: U8, label: Label | None, stage: Stage) -> tuple[U8, Label | None]: ...
 
 
 class Others(Protocol):
-    """Where the other samples of a mix come from: a Split."""
+    """Where a mix finds the other samples: a Split."""
 
     @property
     def names(self) -> Sequence[str]: ...
@@ -83,17 +81,23 @@ def _per_sample(values: Any, matrices: F64) -> F64:
 
 
 class Plans:
-    """The plans of B samples, being made.
+    """The plans of B samples while they are made.
 
     source, size: (B, 2) int64, (height, width) of the sources and of the outputs so far. matrix: (B, 2, 3) float64,
-    output point to source point. tone: (B, 3, 256) float64, the value in 0..1 of each gray level by channel, linear
-    between levels, or None for level / 255. color: (B, 3, 4) float64 on RGB in 0..1 after the tone curve, or
-    None for none so far. normalize: the final (mean, std), or None. small: (B,) bool, True where a crop without
-    padding did not fit.
+    output point to source point. tone: (B, 3, 256) float64, the value in 0..1 of each gray level per channel, linear
+    between levels, or None for level / 255. color: (B, 3, 4) float64, applied to RGB in 0..1 after the tone curve, or
+    None. normalize: the final (mean, std), or None. small: (B,) bool, True if a crop without padding did not fit.
 
-    after: what is done to the rendered pixels, in order. options: (B, C, 2, 3), other matrices, of which the label
-    decides, with `accept`, or None. stages: plans that come before, each with what is done to its pixels.
-    samples: (B,) int64 positions in the split, or None where nobody told. split: where other samples come from.
+    after: what is done to the rendered pixels, in order. options: (B, C, 2, 3), candidate matrices among which the
+    label decides by `accept`, or None. stages: earlier plans, each with what is done to its pixels. samples: (B,) int64
+    positions in the split, or None if unknown. split: where other samples come from, or None.
+
+    >>> import numpy as np
+    >>> import pixelwise as pw
+    >>> plans = pw.Plans(np.array([[375, 500]]))
+    >>> pw.CenterCrop(320, 480).plan(plans, uniform=None)
+    >>> print(plans[0])
+    rows 27..347, columns 10..490 of 375x500, to 320x480
     """
 
     __slots__ = (
@@ -126,7 +130,7 @@ class Plans:
         return len(self.size)
 
     def only(self, k: int) -> Plans:
-        """The plans of a batch of sample k alone. What is done after rendering still knows it as sample k."""
+        """The plan of sample k as a batch of one. Steps after rendering still take it for sample k."""
         one = Plans(self.source[k : k + 1])
         for name in ("size", "matrix", "options", "tone", "color"):
             values = getattr(self, name)
@@ -136,7 +140,7 @@ class Plans:
         return one
 
     def __getitem__(self, k: int) -> Plan:
-        """Plan k, by itself; its last stage where there are several."""
+        """Plan k as a value; if there are several stages, the last one."""
         (h, w), (oh, ow) = self.source[k].tolist(), self.size[k].tolist()
         row0, row1 = self.matrix[k].tolist()
         color, limits = self.folded_color(), self.limits()
@@ -150,10 +154,10 @@ class Plans:
     # -- geometry ---------------------------------------------------------------------------------------------
 
     def window(self, y0: I64, x0: I64, height: I64 | int, width: I64 | int) -> None:
-        """Look at rows y0..y0+height and columns x0..x0+width of the output so far.
+        """Keep rows y0..y0+height and columns x0..x0+width of the output so far. y0, x0: (B,) int64.
 
-        A window is a view of the source, not a cut: beyond the source lies padding, but a later step (a pad, a
-        rotation, an interpolation at the edge) may bring back what lies around the window.
+        A window is a view of the source, not a cut: outside the source there is padding, but a later step (a pad, a
+        rotation, interpolation at the edge) may bring back source pixels around the window.
         """
         for m in self._matrices():
             m[..., 2] += m[..., 0] * _per_sample(x0, m) + m[..., 1] * _per_sample(y0, m)
@@ -161,14 +165,14 @@ class Plans:
         self.size[:, 1] = width
 
     def mirror(self, which: Bool, axis: int) -> None:
-        """Mirror the output so far of the samples in `which`: axis 0 left-right, axis 1 upside down."""
+        """Mirror the output so far of the samples in `which`, (B,) bool. axis: 0 left to right, 1 top to bottom."""
         extent = np.where(which, self.size[:, 1 - axis], 0)
         for m in self._matrices():
             m[..., 2] += m[..., axis] * _per_sample(extent, m)
             m[..., axis] *= _per_sample(np.where(which, -1.0, 1.0), m)
 
     def resize(self, size: I64) -> None:
-        """Scale the output so far to size (B, 2). The ratio is exactly old to new size, so that the edges meet."""
+        """Scale the output so far to size (B, 2). The ratio is exactly old to new size, so the edges stay edges."""
         ratio = self.size / size
         for m in self._matrices():
             m[..., 0] *= _per_sample(ratio[:, 1], m)
@@ -176,7 +180,10 @@ class Plans:
         self.size[:] = size
 
     def warp(self, inner: F64, size: I64 | None = None) -> None:
-        """Compose with inner (B, 2, 3), which maps a point of the new output to a point of the output so far."""
+        """Compose with inner (B, 2, 3), which maps points of the new output to points of the output so far.
+
+        size: (B, 2) of the new output; by default it stays.
+        """
         for m in self._matrices():
             step = inner if m.ndim == 3 else inner[:, None]
             shift = m[..., :2] @ step[..., 2:] + m[..., 2:]
@@ -186,13 +193,13 @@ class Plans:
             self.size[:] = size
 
     def choose_window(self, corners: I64, height: int, width: int, accept: Callable[[NDArray[Any], int], bool]) -> None:
-        """As `window`, but the label decides among corners (B, C, 2): the first whose rendered label is accepted.
+        """Like `window`, but take the first of the corners (B, C, 2) whose label `accept`s, else the last.
 
-        accept(label, ignore_index): tells whether. Where none is, the last one stays. The label is looked at when the
-        sample is rendered; until then the first one stands in the plan.
+        accept(label, ignore_index): whether this rendered label will do. Labels are looked at when the sample is
+        rendered; until then the plan holds the first corner.
         """
         if self.options is not None:
-            raise UsageError("two crops want to choose by the label", code="bad-transforms", fix="keep one")
+            raise UsageError("two crops choose by the label", code="bad-transforms", fix="keep one")
         linear = self.matrix[:, None, :, :2]
         self.options = np.tile(self.matrix[:, None], (1, corners.shape[1], 1, 1))
         self.options[..., 2] += (linear @ corners[:, :, ::-1, None])[..., 0]
@@ -204,14 +211,14 @@ class Plans:
     def _matrices(self) -> list[F64]:
         if self.after:
             raise UsageError(
-                "geometry cannot follow what is done to rendered pixels",
+                "geometry cannot follow a change of rendered pixels",
                 code="bad-transforms", fix="put GaussianBlur, GaussianNoise and RandomErasing after it",
             )  # fmt: skip
         return [self.matrix] if self.options is None else [self.matrix, self.options]
 
     def stage(self, step: PixelStep) -> None:
-        """Render what is planned so far to bytes, let `step` have the pixels, and plan on from there."""
-        self._refuse_normalized("a plug-in or a mix")
+        """Render what is planned so far to bytes, hand the pixels to `step`, and go on planning from its result."""
+        self._refuse_normalized("a plug-in or mix")
         done = Plans(self.source)
         for name in ("matrix", "size", "options", "accept", "tone", "color"):
             setattr(done, name, getattr(self, name))
@@ -232,9 +239,9 @@ class Plans:
         self.color = color
 
     def curve(self, function: Callable[[F64], F64]) -> None:
-        """Apply a curve to each channel: function maps (B, 3, 256) values in 0..1 to new ones.
+        """Apply a curve to each channel: `function` maps (B, 3, 256) values in 0..1 to new ones.
 
-        UsageError where the channels were mixed before: a curve of a mix is no curve of a channel.
+        UsageError if the channels were mixed before: one curve per channel cannot express that.
         """
         self._before_normalize()
         values = np.broadcast_to(np.arange(256) / 255.0, (len(self), 3, 256)) if self.tone is None else self.tone
@@ -243,7 +250,7 @@ class Plans:
             if np.any(self.color[:, :, :3] != diagonal[:, :, None] * np.eye(3)):
                 raise UsageError(
                     "a tone curve cannot follow a transform that mixes channels",
-                    code="bad-transforms", fix="put Gamma before Saturation, Hue, Grayscale, ColorJitter and the like",
+                    code="bad-transforms", fix="put RandomGamma before ColorJitter, RandomHue and the like",
                 )  # fmt: skip
             values = values * diagonal[:, :, None] + self.color[:, :, 3:]
             self.color = None
@@ -252,17 +259,17 @@ class Plans:
     def _before_normalize(self) -> None:
         if self.after:
             raise UsageError(
-                "color cannot follow what is done to rendered pixels",
+                "color cannot follow a change of rendered pixels",
                 code="bad-transforms", fix="put GaussianBlur, GaussianNoise and RandomErasing after it",
             )  # fmt: skip
         self._refuse_normalized("a color transform")
 
     def _refuse_normalized(self, what: str) -> None:
         if self.normalize is not None:
-            raise UsageError(f"{what} stands after Normalize", code="bad-transforms", fix="put Normalize last")
+            raise UsageError(f"{what} comes after Normalize", code="bad-transforms", fix="put Normalize last")
 
     def folded_color(self) -> F64 | None:
-        """(B, 3, 4): color with the normalization folded in, or None where the pixels stay as they are (0..1)."""
+        """(B, 3, 4): color with the normalization folded in, or None if the pixels stay as they are (0..1)."""
         if self.normalize is None:
             return self.color
         mean, std = (np.array(v)[None, :, None] for v in self.normalize)
@@ -273,7 +280,7 @@ class Plans:
         return color
 
     def limits(self) -> F64 | None:
-        """(2, 3): what 0 and 1 become by the normalization; colors are clamped to it. None: nothing can leave it."""
+        """(2, 3): what 0 and 1 become by the normalization; colors are clamped to it. None if none can leave it."""
         if self.color is None and self.tone is None:
             return None
         mean, std = ((0.0,) * 3, (1.0,) * 3) if self.normalize is None else self.normalize
@@ -283,9 +290,11 @@ class Plans:
 
 @runtime_checkable
 class Transform(Protocol):
-    """Anything that adds to plans."""
+    """Anything that adds to plans. docs/transforms.md shows how to write one."""
 
-    def plan(self, plans: Plans, uniform: Uniform) -> None: ...
+    def plan(self, plans: Plans, uniform: Uniform) -> None:
+        """Change the plans in place. uniform(j): (B,) float64 in [0, 1), the transform's j-th draw for each sample."""
+        ...
 
 
 def make_plans(
@@ -297,8 +306,8 @@ def make_plans(
 ) -> Plans:
     """The plans of a batch.
 
-    sizes: (B, 2) of the sources. uniform(t, j): the j-th numbers of transform t. samples: (B,) positions in the
-    split. split: where transforms of several samples find the others.
+    sizes: (B, 2) of the sources. uniform(t, j): the j-th draws of transform t. samples: (B,) positions in the split.
+    split: where transforms of several samples find the others.
     """
     plans = Plans(sizes, samples, split)
     for t, transform in enumerate(transforms):
@@ -309,25 +318,37 @@ def make_plans(
 # -- what transforms share ------------------------------------------------------------------------------------
 
 
+def settle(transform: Transform, **fields: object) -> None:
+    """Set the fields of a frozen dataclass in its `__init__`."""
+    for name, value in fields.items():
+        object.__setattr__(transform, name, value)
+
+
 def check_transforms(transforms: Any) -> tuple[Transform, ...]:
-    """The transforms, if they are some: a list or other sequence of instances."""
+    """A list, or another sequence, of transforms."""
     if isinstance(transforms, (str, bytes)) or not isinstance(transforms, Sequence):
         raise UsageError(
-            f"transforms are a list, got {type(transforms).__name__}", code="bad-transforms",
-            fix="put it into brackets" if isinstance(transforms, Transform) else "such as [pw.RandomCrop(320, 480)]",
+            f"transforms must be a list, got {type(transforms).__name__}", code="bad-transforms",
+            fix="put it in brackets" if isinstance(transforms, Transform) else "such as [pw.RandomCrop(320, 480)]",
         )  # fmt: skip
     for t in transforms:
         if isinstance(t, type):
             raise UsageError(f"{t.__name__} is a class", code="bad-transforms", fix=f"give {t.__name__}(...)")
         if not isinstance(t, Transform):
-            fix = "plug a function in with pw.Apply" if callable(t) else "see pixelwise.transforms"
+            fix = "wrap a function in pw.Apply" if callable(t) else "docs/transforms.md lists the transforms"
             raise UsageError(f"not a transform: {t!r}", code="bad-transforms", fix=fix)
     return tuple(transforms)
 
 
-def between(u: F64, low: float, high: float) -> F64:
-    """Uniform in low..high."""
+def between(u: F64, bounds: Range) -> F64:
+    """Uniform in the bounds, for u uniform in [0, 1)."""
+    low, high = bounds
     return low + u * (high - low)
+
+
+def log_between(u: F64, bounds: Range) -> F64:
+    """In the bounds, with a uniform logarithm."""
+    return np.exp(between(u, (log(bounds[0]), log(bounds[1]))))
 
 
 def draw_integer(u: F64, number: I64 | int) -> I64:

@@ -1,7 +1,7 @@
 """Other people's transforms: any callable on pixels, in its place in the list, with addressed randomness.
 
-What stands before it in the list is rendered to bytes first, and what stands after it is planned on its result. So
-each plug-in costs a rendering of its own.
+What comes before it in the list is rendered to bytes first, and what comes after it is planned on its result. So each
+plug-in costs one more rendering.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from ..arguments import check_probability
 from ..errors import UsageError
+from ..labels import count_values
 from ..types import U8, Label
-from .plans import Plans, Stage, Uniform
+from .plans import Plans, Stage, Uniform, settle
 
 Pair = tuple[NDArray[Any], NDArray[Any] | None]
 
@@ -28,29 +29,50 @@ class Apply:
     """Let `function(image, label)` change the pixels; it returns (image, label).
 
     image: (H, W, 3) uint8 RGB; label: (H, W) class ids with `ignore_index` for padding, or None; both may be written
-    in place. With `seeded` it is called as function(image, label, seed), seed an integer in 0..2^32-1 that depends on
-    the address only. It must be free of other randomness, and thread-safe unless `lock`: then one thread at a time
-    runs it. name: stands for the function in the Loader's fingerprint; default its qualified name.
+    in place. With `seeded` it is called as function(image, label, seed), with an integer in 0..2^32-1 that depends on
+    the address only. It must use no other randomness, and be thread-safe unless `lock`: then one thread at a time
+    runs it. name: stands for the function in the Loader's fingerprint, by default its qualified name. p: the
+    probability to call it.
 
-    UsageError `bad-plugin` where the size changes, the types change, or the label gets a value that it did not
-    have and that is not `ignore_index`; `new_labels` allows that (pasting objects, for instance).
+    UsageError `bad-plugin` if the size changes, the types change, or the label gets a value that it did not have and
+    that is not `ignore_index`; `new_labels` allows that (pasting objects, for instance).
+
+    >>> import pixelwise as pw
+    >>> def invert(image, label):
+    ...     return 255 - image, label
+    >>> pw.Apply(invert, p=0.2)
+    Apply(seeded=False, new_labels=False, lock=False, name='invert', p=0.2)
     """
 
     function: Callable[..., Pair] = field(repr=False)
-    p: float = 1.0
-    seeded: bool = False
-    new_labels: bool = False
-    lock: bool = False
-    name: str = ""
+    seeded: bool
+    new_labels: bool
+    lock: bool
+    name: str
+    p: float
 
-    def __post_init__(self) -> None:
-        check_probability(self.p)
-        if not callable(self.function):
-            raise UsageError(f"Apply takes a callable, got {self.function!r}")
-        if not self.name:
-            kind = type(self.function)
-            name = getattr(self.function, "__qualname__", f"{kind.__module__}.{kind.__qualname__}")
-            object.__setattr__(self, "name", name)
+    def __init__(
+        self,
+        function: Callable[..., Pair],
+        *,
+        seeded: bool = False,
+        new_labels: bool = False,
+        lock: bool = False,
+        name: str = "",
+        p: float = 1.0,
+    ) -> None:
+        if not callable(function):
+            raise UsageError(f"function must be callable, got {function!r}")
+        kind = type(function)
+        settle(
+            self,
+            function=function,
+            seeded=bool(seeded),
+            new_labels=bool(new_labels),
+            lock=bool(lock),
+            name=name or getattr(function, "__qualname__", f"{kind.__module__}.{kind.__qualname__}"),
+            p=check_probability(p),
+        )
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1: whether, and the seed."""
@@ -59,7 +81,7 @@ class Apply:
         def step(k: int, image: U8, label: Label | None, stage: Stage) -> tuple[U8, Label | None]:
             if not chosen[k]:
                 return image, label
-            shape, before = image.shape, None if label is None else np.unique(label)
+            shape, before = image.shape, None if label is None else count_values(label)[0]
             extra = (int(seeds[k]),) if self.seeded else ()
             with _ONE_AT_A_TIME if self.lock else nullcontext():
                 got = self.function(image, label, *extra)
@@ -77,18 +99,19 @@ class Apply:
         if image.shape != shape or image.dtype != np.uint8:
             raise UsageError(
                 f"{name} returned an image {image.shape} {image.dtype}, expected {shape} uint8", code="bad-plugin",
-                fix="do what changes the size by pixelwise's own transforms",
+                fix="change the size by transforms of pixelwise",
             )  # fmt: skip
         if label is None or before is None:
             return image, None
         if new is None or new.shape != label.shape or new.dtype.kind not in "ui":
             what = "None" if new is None else f"{new.shape} {new.dtype}"
             raise UsageError(f"{name} returned a label {what}, expected {label.shape} {label.dtype}", code="bad-plugin")
-        strange = [] if self.new_labels else np.setdiff1d(new, [*before.tolist(), ignore_index]).tolist()
-        if strange:
+        values, _ = count_values(new)
+        strange = values[~np.isin(values, [*before.tolist(), ignore_index])].tolist()
+        if strange and not self.new_labels:
             raise UsageError(
                 f"{name} made label values that were not there: {strange[:5]}", code="bad-plugin",
-                fix="labels must not be interpolated; allow it with new_labels=True if it is meant",
+                fix="do not interpolate labels; if the values are intended, allow them: new_labels=True",
             )  # fmt: skip
         return image, cast(Label, new.astype(label.dtype, copy=False))
 
@@ -96,10 +119,11 @@ class Apply:
 _ONE_AT_A_TIME = Lock()
 
 
-def from_albumentations(transform: Any, p: float = 1.0) -> Apply:
+def from_albumentations(transform: Any, *, p: float = 1.0) -> Apply:
     """An Albumentations (or AlbumentationsX) transform or Compose, seeded from addressed randomness.
 
-    It is called with `image` and `mask`, by one thread at a time, since its generator is part of it.
+    It is called with `image` and `mask`, by one thread at a time because it holds its own random generator. p: the
+    probability to call it.
     """
 
     def call(image: U8, label: Label | None, seed: int) -> Pair:
@@ -109,7 +133,7 @@ def from_albumentations(transform: Any, p: float = 1.0) -> Apply:
         done = transform(image=image, mask=label)
         return np.ascontiguousarray(done["image"]), np.ascontiguousarray(done["mask"])
 
-    return Apply(call, p, seeded=True, lock=True, name=repr(transform))
+    return Apply(call, seeded=True, lock=True, name=repr(transform), p=p)
 
 
 def _seed_albumentations(transform: Any, seed: int) -> None:

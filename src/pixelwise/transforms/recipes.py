@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .color import Normalize, PhotometricDistortion
-from .geometry import CenterCrop, HorizontalFlip, RandomCrop, RandomScale, ResizeShortest
+from .color import Normalize, RandomPhotometricDistort
+from .geometry import CenterCrop, RandomCrop, RandomScale, ResizeShortest
 from .plans import Transform
+from .turns import RandomHorizontalFlip
 
 
 def deeplab_voc(crop: int = 513) -> list[Transform]:
@@ -22,7 +23,7 @@ def deeplab_voc(crop: int = 513) -> list[Transform]:
     tensorflow/models/research/deeplab, min_scale_factor 0.5, max_scale_factor 2, train_crop_size 513. There the factor
     is a multiple of 0.25 and colors go to -1..1; here it is uniform, and ImageNet's mean and deviation are used.
     """
-    return [RandomScale(0.5, 2.0), RandomCrop(crop, crop, pad_if_needed=True), HorizontalFlip(), Normalize()]
+    return [RandomScale((0.5, 2.0)), RandomCrop(crop, pad_if_needed=True), RandomHorizontalFlip(), Normalize()]
 
 
 def cityscapes(height: int = 512, width: int = 1024) -> list[Transform]:
@@ -32,7 +33,7 @@ def cityscapes(height: int = 512, width: int = 1024) -> list[Transform]:
     with cat_max_ratio 0.75, RandomFlip 0.5, PhotoMetricDistortion.
     """
     crop = RandomCrop(height, width, pad_if_needed=True, max_class_ratio=0.75)
-    return [RandomScale(0.5, 2.0), crop, HorizontalFlip(), PhotometricDistortion(), Normalize()]
+    return [RandomScale((0.5, 2.0)), crop, RandomHorizontalFlip(), RandomPhotometricDistort(), Normalize()]
 
 
 def ade20k(crop: int = 512) -> list[Transform]:
@@ -41,9 +42,9 @@ def ade20k(crop: int = 512) -> list[Transform]:
     open-mmlab/mmsegmentation, configs/_base_/datasets/ade20k.py: RandomResize (2048, 512) by 0.5 to 2, which bounds the
     longer side by 2048 before scaling, RandomCrop with cat_max_ratio 0.75, RandomFlip 0.5, PhotoMetricDistortion.
     """
-    window = RandomCrop(crop, crop, pad_if_needed=True, max_class_ratio=0.75)
+    window = RandomCrop(crop, pad_if_needed=True, max_class_ratio=0.75)
     resize = ResizeShortest(crop, longest=4 * crop)
-    return [resize, RandomScale(0.5, 2.0), window, HorizontalFlip(), PhotometricDistortion(), Normalize()]
+    return [resize, RandomScale((0.5, 2.0)), window, RandomHorizontalFlip(), RandomPhotometricDistort(), Normalize()]
 
 
 def whole_image() -> list[Transform]:
@@ -52,11 +53,11 @@ def whole_image() -> list[Transform]:
 
 
 def center_crop(height: int = 512, width: int | None = None) -> list[Transform]:
-    """The middle height x width (default square), padded where the image is smaller: quick validation while training.
+    """The middle height x width (default square), padded if the image is smaller: quick validation while training.
 
     It leaves pixels out, so its scores are not those of a benchmark.
     """
-    return [CenterCrop(height, height if width is None else width, pad_if_needed=True), Normalize()]
+    return [CenterCrop(height, width, pad_if_needed=True), Normalize()]
 
 
 RECIPES: dict[str, Callable[[], list[Transform]]] = {
@@ -66,4 +67,4 @@ RECIPES: dict[str, Callable[[], list[Transform]]] = {
     "whole-image": whole_image,
     "center-crop": center_crop,
 }
-"""Recipes by the names of the command line."""
+"""The recipes by the names that the command line uses."""

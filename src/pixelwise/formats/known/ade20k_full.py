@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...classes import ClassTable
-from ...codecs import decode_stored
+from ...codecs.decoding import decode_stored
 from ...dataset.dataset import Dataset
 from ...dataset.sources import FileSource, PathRule
 from ...dataset.splits import Split, Splits
@@ -24,16 +24,16 @@ from ...errors import FormatError, LabelError
 from ...files import read_bytes
 from ...labels import check_pair
 from ...types import Finding, Label, Size
+from ..format import Format
 from ..paths import first, matches
 from ..rasterize import DrawnSource
 
-LOOKS_LIKE = "the full ADE20K (index_ade20k.pkl and images/ADE/training/**/*_seg.png)"
 INDEX = "index_ade20k.pkl"
 _SPLITS = {"train": "training", "val": "validation"}
 VOID = 65_535
 
 
-def find(path: Path) -> Path | None:
+def _find(path: Path) -> Path | None:
     """`path` if it contains the full ADE20K."""
     inside = path / "images/ADE/training" if path.is_dir() else path
     return path if inside.is_dir() and first(inside, "{path}_seg.png") is not None else None
@@ -104,3 +104,6 @@ def _read(
     label: Any = np.where(objects == 0, void, objects.astype(np.int64) - 1).astype(table.dtype)
     numbers: Any = np.ascontiguousarray(pixels[..., 2])
     return label, numbers
+
+
+FORMAT = Format("ade20k_full", "the full ADE20K (index_ade20k.pkl and images/ADE/training/**/*_seg.png)", _find, load)

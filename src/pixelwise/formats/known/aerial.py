@@ -5,9 +5,9 @@ from __future__ import annotations
 from ...classes import ClassTable
 from ...dataset.sources import Decoding
 from ..class_tables import rgb
-from ..layout import Coding, Family, Layout
+from ..layout import Coding, Layout, laid_out
 
-LOVEDA = Family(
+LOVEDA = laid_out(
     "loveda",
     "LoveDA (Train/Rural/images_png/*.png and masks_png/, or mmsegmentation's img_dir/ and ann_dir/ of bare numbers)",
     (
@@ -38,7 +38,7 @@ def _prepared(names: str) -> tuple[Layout, Layout]:
     )
 
 
-POTSDAM = Family(
+POTSDAM = laid_out(
     "potsdam",
     "ISPRS Potsdam (2_Ortho_RGB/*_RGB.tif with 5_Labels_all/*_label.tif, or img_dir/ and ann_dir/ of "
     "2_10_0_0_512_512.png)",
@@ -56,7 +56,7 @@ POTSDAM = Family(
 )
 """https://www.isprs.org/education/benchmarks/UrbanSemLab/2d-sem-label-potsdam.aspx"""
 
-VAIHINGEN = Family(
+VAIHINGEN = laid_out(
     "vaihingen",
     "ISPRS Vaihingen (top/top_mosaic_09cm_area*.tif with gts_for_participants/, or img_dir/ and ann_dir/ of "
     "area1_0_0_512_512.png)",
@@ -76,7 +76,7 @@ VAIHINGEN = Family(
 """https://www.isprs.org/education/benchmarks/UrbanSemLab/2d-sem-label-vaihingen.aspx"""
 
 _ISAID = r"P\d{4}(_\d+)*"
-ISAID = Family(
+ISAID = laid_out(
     "isaid",
     "iSAID (SPLIT/images/P*.png with SPLIT/Semantic_masks/*_instance_color_RGB.png, or img_dir/ and ann_dir/)",
     (

@@ -18,7 +18,7 @@ import numpy as np
 
 from ... import kernels
 from ...classes import ClassTable, usual_void
-from ...codecs import decode_stored
+from ...codecs.decoding import decode_stored
 from ...dataset.dataset import Dataset
 from ...dataset.sources import FileSource
 from ...dataset.splits import Split, Splits
@@ -27,10 +27,9 @@ from ...files import read_bytes
 from ...labels import check_pair
 from ...types import Finding, Label, Size
 from ..class_tables import rgb
+from ..format import Format
 from ..rasterize import Canvas, DrawnSource, Shape, area, polygon
 
-LOOKS_LIKE = "COCO instances (annotations/instances_SPLIT.json and SPLIT/, or SPLIT/_annotations.coco.json, or a JSON)"
-PANOPTIC_LOOKS_LIKE = "COCO panoptic (annotations/panoptic_SPLIT.json, a folder of PNGs of that name, and SPLIT/)"
 _IMAGES = ("{}", "images/{}", "images", "input_images", ".")
 """Folders of a split's images, relative to the dataset: its own folder, or a common one."""
 
@@ -137,7 +136,7 @@ def _instance_jsons(path: Path) -> dict[str, Path]:
     return named or {p.parent.name: p for p in sorted(path.glob("*/_annotations.coco.json"))}
 
 
-def find(path: Path) -> Path | None:
+def _find(path: Path) -> Path | None:
     """`path` if it contains COCO instances, or is a JSON of them."""
     if path.is_file():
         return path if path.suffix == ".json" and not (path.parent / path.stem).is_dir() else None
@@ -232,7 +231,7 @@ def _panoptic_jsons(root: Path) -> Iterator[tuple[str, Path, Path]]:
             yield path.stem.removeprefix("panoptic_"), path, folder
 
 
-def find_panoptic(path: Path) -> Path | None:
+def _find_panoptic(path: Path) -> Path | None:
     """`path` if it contains COCO panoptic labels."""
     return path if path.is_dir() and next(_panoptic_jsons(path), None) is not None else None
 
@@ -297,3 +296,18 @@ def _read_panoptic(
             code="unknown-segment", where=path, fix="PNG and JSON are of different versions: download both again",
         )  # fmt: skip
     return label, numbers
+
+
+INSTANCES = Format(
+    "coco",
+    "COCO instances (annotations/instances_SPLIT.json and SPLIT/, or SPLIT/_annotations.coco.json, or a JSON)",
+    _find,
+    load,
+    anywhere=True,
+)
+PANOPTIC = Format(
+    "coco_panoptic",
+    "COCO panoptic (annotations/panoptic_SPLIT.json, a folder of PNGs of that name, and SPLIT/)",
+    _find_panoptic,
+    load_panoptic,
+)

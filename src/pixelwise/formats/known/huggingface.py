@@ -20,16 +20,15 @@ from typing import Any
 import numpy as np
 
 from ...classes import ClassTable, usual_void
-from ...codecs import parse_header
+from ...codecs.decoding import parse_header
 from ...dataset.dataset import Dataset
 from ...dataset.sources import Decoding, FileSource, Source
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError
 from ...files import read_bytes
 from ...types import I64, Clock, Finding, Origin, Sample
+from ..format import Format
 
-PARQUET_LOOKS_LIKE = "Hugging Face Parquet (SPLIT-*.parquet with columns image and annotation, label, mask or the like)"
-FOLDER_LOOKS_LIKE = "Hugging Face imagefolder (SPLIT/metadata.csv or .jsonl with file_name and a column of label files)"
 LABEL_COLUMNS = ("annotation", "label", "mask", "segmentation", "semantic_segmentation", "label_map", "masks", "labels")
 _METADATA = ("metadata.csv", "metadata.jsonl")
 _NAMES = {"validation": "val", "valid": "val"}
@@ -83,7 +82,7 @@ def _columns(path: Path) -> tuple[str, str | None] | None:
     return image, next((c for c in (*LABEL_COLUMNS, *images) if c in images and c != image), None)
 
 
-def find_parquet(path: Path) -> Path | None:
+def _find_parquet(path: Path) -> Path | None:
     """`path` if it contains Parquet files of images with label maps."""
     found = _parquets(path) if path.is_dir() else {}
     columns = _columns(next(iter(found.values()))[0]) if found else None
@@ -219,7 +218,7 @@ def _keys(row: Mapping[str, Any]) -> tuple[str, str] | None:
     return None if image is None or label is None else (image, label)
 
 
-def find_folder(path: Path) -> Path | None:
+def _find_folder(path: Path) -> Path | None:
     """`path` if a metadata file there names images and label files."""
     for found in _metadata(path).values() if path.is_dir() else ():
         rows = _rows(found)
@@ -253,3 +252,19 @@ def _folder_split(root: Path, name: str, path: Path, table: ClassTable) -> Split
     source = FileSource(root, names, table, [prefix + i for i, _ in pairs], [prefix + la for _, la in pairs],
                         listed=lambda i: f"{path}:{i + 1 + (path.suffix == '.csv')}", decoding=_DECODING)  # fmt: skip
     return Split(name, table, source)
+
+
+PARQUET = Format(
+    "hf_parquet",
+    "Hugging Face Parquet (SPLIT-*.parquet with columns image and annotation, label, mask or the like)",
+    _find_parquet,
+    load_parquet,
+    anywhere=True,
+)
+IMAGEFOLDER = Format(
+    "hf_imagefolder",
+    "Hugging Face imagefolder (SPLIT/metadata.csv or .jsonl with file_name and a column of label files)",
+    _find_folder,
+    load_folder,
+    anywhere=True,
+)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...classes import ClassTable
-from ...codecs import decode_stored
+from ...codecs.decoding import decode_stored
 from ...dataset.dataset import Dataset
 from ...dataset.sources import Decoding, FileSource
 from ...dataset.splits import Split, Splits
@@ -26,14 +26,14 @@ from ...errors import FormatError, LabelError
 from ...files import read_bytes
 from ...labels import check_pair
 from ...types import Finding, Label, Size
-from ..layout import Coding, Family, Layout
+from ..format import Format
+from ..layout import Coding, Layout, laid_out
 from ..rasterize import DrawnSource
 
-LOOKS_LIKE = "LabelMe (a JSON with shapes beside each image)"
 VOID, BACKGROUND = "__ignore__", "_background_"
 
 
-def find(path: Path) -> Path | None:
+def _find(path: Path) -> Path | None:
     """`path` if it contains the JSONs of LabelMe."""
     if not path.is_dir():
         return None
@@ -169,7 +169,7 @@ def _exported_values(root: Path) -> ClassTable:
     return ClassTable(plain.names, plain.colors, values={**{i: i for i in range(len(plain))}, 255: 255})
 
 
-EXPORT = Family(
+EXPORT = laid_out(
     "labelme_voc",
     "LabelMe's export (class_names.txt, JPEGImages/ and SegmentationClass/ or SegmentationClassNpy/)",
     (
@@ -185,3 +185,6 @@ EXPORT = Family(
     ),
 )  # fmt: skip
 """What labelme2voc.py writes: palette PNGs with 255 for `__ignore__`; in the NPY it is -1."""
+
+
+LABELME = Format("labelme", "LabelMe (a JSON with shapes beside each image)", _find, load, anywhere=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ...classes import ClassTable
 from ..class_tables import rgb
-from ..layout import Coding, Family, Layout
+from ..layout import Coding, Layout, laid_out
 
 _VESSEL = ClassTable(("background", "vessel"), colors=rgb([(0, 0, 0), (255, 255, 255)]), values={0: 0, 1: 1})
 
-CHASE_DB1 = Family(
+CHASE_DB1 = laid_out(
     "chase_db1",
     "CHASE DB1 (Image_01L.jpg and Image_01L_1stHO.png in one folder)",
     (
@@ -33,7 +33,7 @@ _ORGANS = ClassTable(
 )  # fmt: skip
 _SLICE = r"case\d{4}_slice\d{3}"
 
-SYNAPSE = Family(
+SYNAPSE = laid_out(
     "synapse",
     "Synapse multi-organ slices (img_dir/case0005_slice000.jpg and ann_dir/, with or without splits)",
     (
@@ -50,7 +50,7 @@ _EYE = ClassTable(
 """The values are the ids; mmsegmentation's tool writes them as gray RGB: (1, 1, 1), (2, 2, 2)."""
 _FUNDUS = r"(pseudo_)?[gnTV]\d{4}"
 
-REFUGE = Family(
+REFUGE = laid_out(
     "refuge",
     "REFUGE as prepared by mmsegmentation (img_dir/g0001.png and ann_dir/, with or without splits)",
     (

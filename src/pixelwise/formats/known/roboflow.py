@@ -9,7 +9,7 @@ from pathlib import Path
 from ...classes import ClassTable
 from ...errors import FormatError
 from ...files import read_bytes
-from ..layout import Coding, Family, Layout
+from ..layout import Coding, Layout, laid_out
 
 
 def _classes(root: Path) -> ClassTable:
@@ -30,7 +30,7 @@ def _read(path: Path) -> dict[int, str]:
         raise FormatError("expected lines of `pixel value, class`", code="bad-class-table", where=path) from None
 
 
-ROBOFLOW = Family(
+ROBOFLOW = laid_out(
     "roboflow",
     "Roboflow's semantic masks (SPLIT/*.jpg, SPLIT/*_mask.png and SPLIT/_classes.csv)",
     (

@@ -7,9 +7,9 @@ from pathlib import Path
 from ...classes import ClassTable
 from ...dataset.sources import Decoding
 from ..class_tables import rgb, table
-from ..layout import Coding, Family, Layout
+from ..layout import Coding, Layout, laid_out
 
-ADE20K = Family(
+ADE20K = laid_out(
     "ade20k",
     "ADE20K scene parsing (images/training/ADE_train_*.jpg and annotations/training/, or both without the splits)",
     (
@@ -25,7 +25,7 @@ ADE20K = Family(
 )  # fmt: skip
 """http://sceneparsing.csail.mit.edu : 0 is everything outside the 150 classes, stored k is class k - 1."""
 
-COCO_STUFF = Family(
+COCO_STUFF = laid_out(
     "coco_stuff",
     "COCO-Stuff pixel maps (SPLIT/*.jpg with stuffthingmaps/SPLIT/*.png, or images/ and annotations/)",
     (
@@ -50,7 +50,7 @@ def _context_60(root: Path) -> ClassTable:
     return ClassTable(("background", *some.names), colors=rgb([(0, 0, 0), *some.colors.tolist()]))
 
 
-PASCAL_CONTEXT = Family(
+PASCAL_CONTEXT = laid_out(
     "pascal_context",
     "Pascal Context (JPEGImages/, SegmentationClassContext/*.png, ImageSets/SegmentationContext/*.txt)",
     (
@@ -68,7 +68,7 @@ PASCAL_CONTEXT = Family(
 )  # fmt: skip
 """https://cs.stanford.edu/~roozbeh/pascal-context , as PNG; background is void in the 59-class form."""
 
-NYU = Family(
+NYU = laid_out(
     "nyuv2",
     "NYU Depth v2 (images/bookstore_0001d_00001.jpg and annotations/, or image/{train,test}/ and seg40/)",
     (
@@ -87,7 +87,7 @@ _FOREGROUND = ClassTable(("background", "object"), ignore_index=255, values={0: 
 _OBJECTS = ClassTable(("background", "object"), values={0: 0, **dict.fromkeys(range(1, 255), 1), 255: 255})
 _ANY = Decoding(check_palette=False)
 
-DAVIS = Family(
+DAVIS = laid_out(
     "davis",
     "DAVIS (JPEGImages/480p/SEQUENCE/*.jpg and Annotations/480p/SEQUENCE/*.png, five digits)",
     (
@@ -108,7 +108,7 @@ DAVIS = Family(
 )  # fmt: skip
 """https://davischallenge.org : 2016 stores 0 and 255, 2017 the number of the object (instances); 255 is void there."""
 
-LIP = Family(
+LIP = laid_out(
     "lip",
     "Look into Person (train_images/ and train_segmentations/, or the folders TrainVal_images/ and "
     "TrainVal_parsing_annotations/)",

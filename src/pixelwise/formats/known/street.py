@@ -10,7 +10,7 @@ from ...classes import ClassTable
 from ...errors import FormatError
 from ...files import read_bytes
 from ..class_tables import rgb, table
-from ..layout import Coding, Family, Layout
+from ..layout import Coding, Layout, laid_out
 
 _FINE = "gtFine/{split}/{path}_gtFine_"
 _COARSE = "gtCoarse/{split}/{path}_gtCoarse_"
@@ -20,7 +20,7 @@ def _train_ids(root: Path) -> ClassTable:
     return table("cityscapes", identity=True)
 
 
-CITYSCAPES = Family(
+CITYSCAPES = laid_out(
     "cityscapes",
     "Cityscapes (leftImg8bit/SPLIT/CITY/*_leftImg8bit.png and gtFine/ or gtCoarse/ beside it)",
     (
@@ -54,7 +54,7 @@ _SEGNET_12 = ClassTable(
     (*_SEGNET.names, "Unlabelled"), colors=rgb([*_SEGNET.colors.tolist(), (0, 0, 0)]), ignore_index=None
 )
 
-CAMVID = Family(
+CAMVID = laid_out(
     "camvid",
     "CamVid (0001TP_*.png and the like in train/ + train_labels/ or 701_StillsRaw_full/ + LabeledApproved_full/ as "
     "*_L.png, or train/ + trainannot/ with lists, or images/ + labels/)",
@@ -92,7 +92,7 @@ CAMVID = Family(
 """http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid ; the 11 and 12 class form is SegNet's."""
 
 _BDD = "labels/sem_seg/{kind}/{{split}}/{{name}}.png".format
-BDD100K = Family(
+BDD100K = laid_out(
     "bdd100k",
     "BDD100K (images/10k/SPLIT/*.jpg and labels/sem_seg/masks/SPLIT/*.png)",
     (
@@ -141,7 +141,7 @@ def _from_config(path: Path) -> ClassTable:
     )  # fmt: skip
 
 
-MAPILLARY = Family(
+MAPILLARY = laid_out(
     "mapillary",
     "Mapillary Vistas (training/images/ with training/v1.2/labels/ or training/v2.0/labels/)",
     (

@@ -16,8 +16,8 @@ from ...dataset.splits import Split, Splits
 from ...errors import FormatError, MissingError
 from ...files import read_bytes
 from ...types import Finding
+from ..format import Format
 
-LOOKS_LIKE = "VOC (JPEGImages/ and ImageSets/Segmentation/*.txt, in the folder or in VOCdevkit/VOC*/ below it)"
 LISTS = "ImageSets/Segmentation"
 # The devkit's lists first, others by name: what a user sees listed.
 _ORDER = ("train", "val", "trainval", "test")
@@ -27,7 +27,7 @@ def _is_root(path: Path) -> bool:
     return (path / "JPEGImages").is_dir() and (path / LISTS).is_dir()
 
 
-def find(path: Path) -> Path | None:
+def _find(path: Path) -> Path | None:
     """The VOC folder at or below `path`; FormatError `several-years` where VOCdevkit holds more than one."""
     if _is_root(path):
         return path
@@ -79,3 +79,11 @@ def _labels(root: Path, name: str, listed: SplitList, folder: str) -> PathRule |
 
 def _line(path: str, listed: SplitList, index: int) -> str:
     return f"{path}:{listed.lines[index]}"
+
+
+FORMAT = Format(
+    "voc",
+    "VOC (JPEGImages/ and ImageSets/Segmentation/*.txt, in the folder or in VOCdevkit/VOC*/ below it)",
+    _find,
+    load,
+)

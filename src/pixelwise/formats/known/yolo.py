@@ -21,10 +21,10 @@ from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError
 from ...files import read_bytes
 from ...types import Finding, Label, Size
+from ..format import Format
 from ..paths import matches
 from ..rasterize import Canvas, DrawnSource, Shape, area, polygon
 
-LOOKS_LIKE = "YOLO segmentation (data.yaml, images/SPLIT/ and labels/SPLIT/*.txt, or SPLIT/images/ and SPLIT/labels/)"
 _FOLDERS = (("images/{}", "labels/{}"), ("{}/images", "{}/labels"))
 
 
@@ -33,7 +33,7 @@ def _yaml(path: Path) -> Path | None:
     return next((p for p in found if re.search(rb"(?m)^names\s*:", read_bytes(p))), None)
 
 
-def find(path: Path) -> Path | None:
+def _find(path: Path) -> Path | None:
     """`path` if it contains such a dataset."""
     return path if path.is_dir() and _yaml(path) is not None and _folders(path) else None
 
@@ -131,3 +131,12 @@ def _shape(line: str, number: int, size: Size, table: ClassTable, path: Path) ->
         raise LabelError(f"{len(values)} coordinates, expected pairs", code="bad-polygon", where=where)
     points = polygon(values, where) * np.array([size[1], size[0]], np.float64)
     return Shape(int(category) + 1, number, (points,))
+
+
+FORMAT = Format(
+    "yolo",
+    "YOLO segmentation (data.yaml, images/SPLIT/ and labels/SPLIT/*.txt, or SPLIT/images/ and SPLIT/labels/)",
+    _find,
+    load,
+    anywhere=True,
+)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...codecs import decode_stored, encode_png
+from ...codecs.decoding import decode_stored
+from ...codecs.png import encode_png
 from ...errors import LabelError
 from ...types import U8, Label, Size
 

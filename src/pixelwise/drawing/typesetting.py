@@ -12,36 +12,35 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..classes import Color
 from ..errors import UsageError, printable
 from ..types import U8
 
-RGB = tuple[int, int, int]
-
-PAPER: RGB = (255, 255, 255)
-INK: RGB = (27, 31, 38)
-QUIET: RGB = (112, 119, 130)
-LINE: RGB = (222, 226, 231)
-WRONG: RGB = (214, 40, 40)
-STRAY: RGB = (255, 0, 255)
-"""Drawn where a label holds an id that is in no table: a color that nobody overlooks."""
+PAPER: Color = (255, 255, 255)
+INK: Color = (27, 31, 38)
+QUIET: Color = (112, 119, 130)
+LINE: Color = (222, 226, 231)
+WRONG: Color = (214, 40, 40)
+STRAY: Color = (255, 0, 255)
+"""The color of an id that is not in the class table: one that stands out."""
 
 STANDARD_WIDTH = 1666
 """Three columns of 500 pixels, the width of a VOC image, with gaps and margins: drawn one to one."""
 
 TITLE, BODY, SMALL = 34, 22, 20  # sizes of type
-MAX_PIXELS = 100_000_000
-"""Of one picture: 300 MB, and twice as much while it is put together."""
+PICTURE_PIXELS = 100_000_000
+"""At most this many pixels in one picture: 300 MB, and twice as much while it is put together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """The scale of a page: all lengths are given for the standard width and multiplied by `scale`."""
+    """The scale of a page. width: in pixels, 400..20000. Lengths are those of the standard width, times `scale`."""
 
     width: int = STANDARD_WIDTH
 
     def __post_init__(self) -> None:
         if not 400 <= self.width <= 20_000:
-            raise UsageError(f"a page is 400 to 20000 pixels wide, got {self.width}")
+            raise UsageError(f"width must be 400 to 20000 pixels, got {self.width}")
 
     @property
     def scale(self) -> float:
@@ -61,13 +60,13 @@ class Style:
         return self.width - 2 * self.margin
 
 
-# Pillow's own font knows ASCII and little else. Every other character is set in the first of these that is
-# installed and knows it.
+# Pillow's built-in font has ASCII and little else. Every other character is set in the first of these fonts that is
+# installed and has it.
 _FALLBACK_FONTS = (
     "DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial.ttf", "arial.ttf", "Arial Unicode.ttf", "segoeui.ttf",
     "NotoSansCJK-Regular.ttc", "Hiragino Sans GB.ttc", "msyh.ttc", "wqy-zenhei.ttc",
 )  # fmt: skip
-_LONGEST = 4096  # characters of a name that are looked at
+_LONGEST_TEXT = 4096  # of a longer text, the ends
 
 Font = ImageFont.FreeTypeFont
 
@@ -86,7 +85,7 @@ def _font(name: str, size: float) -> Font | None:
 
 @lru_cache(maxsize=8192)
 def _font_for(character: str) -> str | None:
-    """The first font that has a picture of the character, '' for Pillow's own; None where no font has."""
+    """The first font that has a glyph for the character, "" for the built-in one; None if no font has."""
     for name in ("", *_FALLBACK_FONTS):
         font = _font(name, 16)
         if font is not None:
@@ -109,7 +108,7 @@ class Typeset(NamedTuple):
     def width(self) -> float:
         return sum(font.getlength(piece) for piece, font in self.pieces)
 
-    def draw(self, block: Image.Image, x: float, y: float, color: RGB) -> None:
+    def draw(self, block: Image.Image, x: float, y: float, color: Color) -> None:
         """Draw it with its left end and baseline at (x, y)."""
         canvas = ImageDraw.Draw(block)
         for piece, font in self.pieces:
@@ -118,17 +117,18 @@ class Typeset(NamedTuple):
 
 
 def typeset(content: str, size: float, max_width: float | None = None) -> Typeset:
-    """`content` as it can be drawn. Control characters, and those that no font here knows, are escaped; a line
-    wider than `max_width` loses its middle to an ellipsis."""
-    if len(content) > _LONGEST:
-        content = content[: _LONGEST // 2] + "…" + content[-_LONGEST // 2 :]
+    """`content` as it can be drawn. Control characters, and those that no font here has, are escaped; an ellipsis
+    replaces the middle of a line wider than `max_width`.
+    """
+    if len(content) > _LONGEST_TEXT:
+        content = content[: _LONGEST_TEXT // 2] + "…" + content[-_LONGEST_TEXT // 2 :]
     content = "".join(
         c if _font_for(c) is not None else c.encode("unicode_escape").decode() for c in printable(content)
     )
     line = _line(content, size)
     if max_width is None or line.width <= max_width:
         return line
-    low, high = 0, len(content) - 1  # so many characters can be kept; so many may be too many
+    low, high = 0, len(content) - 1  # bounds of the number of characters that fit
     while low < high:
         keep = (low + high + 1) // 2
         if _line(_without_middle(content, keep), size).width <= max_width:
@@ -151,8 +151,8 @@ def _without_middle(content: str, keep: int) -> str:
     return content[: (keep + 1) // 2] + "…" + (content[-(keep // 2) :] if keep > 1 else "")
 
 
-def text(content: str, size: float = BODY, color: RGB = INK, max_width: int | None = None) -> Image.Image:
-    """A block with one line of text. Blocks of one size have one height and one baseline."""
+def text(content: str, size: float = BODY, color: Color = INK, max_width: int | None = None) -> Image.Image:
+    """A block with one line of text. Blocks of the same type size have the same height and baseline."""
     line = typeset(content, size, None if max_width is None else max_width - 1)
     block = blank(math.ceil(line.width) + 1, line_height(size))
     line.draw(block, 0, baseline(size), color)
@@ -173,7 +173,7 @@ def blank(width: int, height: int) -> Image.Image:
 
 
 def beside(blocks: Iterable[Image.Image], gap: int = 0, middle: bool = False) -> Image.Image:
-    """Blocks from left to right, level at the top or in the middle."""
+    """Blocks from left to right, aligned at the top or in the middle."""
     blocks = list(blocks)
     height = max((b.height for b in blocks), default=1)
     out = blank(sum(b.width for b in blocks) + gap * (len(blocks) - 1), height)
@@ -185,17 +185,17 @@ def beside(blocks: Iterable[Image.Image], gap: int = 0, middle: bool = False) ->
 
 
 def stack(blocks: Iterable[Image.Image], gap: int = 0) -> Image.Image:
-    """Blocks from top to bottom, level at the left.
+    """Blocks from top to bottom, aligned at the left.
 
-    They are taken one by one: UsageError as soon as they are more than a picture holds.
+    They are taken one by one: UsageError `picture-too-large` as soon as they exceed what a picture may hold.
     """
     taken, width, height = [], 1, -gap
     for block in blocks:
         taken.append(block)
         width, height = max(width, block.width), height + gap + block.height
-        if width * height > MAX_PIXELS:
+        if width * height > PICTURE_PIXELS:
             raise UsageError(
-                f"the picture would have more than {MAX_PIXELS:,} pixels",
+                f"the picture would have more than {PICTURE_PIXELS:,} pixels",
                 code="picture-too-large",
                 fix="draw fewer samples, or choose a smaller width",
             )
@@ -208,14 +208,14 @@ def stack(blocks: Iterable[Image.Image], gap: int = 0) -> Image.Image:
 
 
 def padded(block: Image.Image, width: int) -> Image.Image:
-    """The block at the left of at least that much paper."""
+    """The block at the left of a block that is at least `width` wide."""
     out = blank(max(width, block.width), block.height)
     out.paste(block, (0, 0))
     return out
 
 
 def apart(left: Image.Image, right: Image.Image, width: int) -> Image.Image:
-    """One block at the left edge and one at the right edge of a line."""
+    """One block at the left edge and one at the right edge of a block that is `width` wide."""
     out = blank(width, max(left.height, right.height))
     out.paste(left, (0, 0))
     out.paste(right, (width - right.width, 0))
@@ -223,16 +223,16 @@ def apart(left: Image.Image, right: Image.Image, width: int) -> Image.Image:
 
 
 def flush_right(block: Image.Image, width: int, height: int) -> Image.Image:
-    """The block on exactly that much paper, at the right and in the middle of the height."""
+    """The block in one of exactly this size, at the right and in the middle of the height."""
     out = blank(width, height)
     out.paste(block, (width - block.width, (height - block.height) // 2))
     return out
 
 
 def frame(pixels: U8) -> Image.Image:
-    """A block with the pixels of a picture, and a hairline at the edge so that white pictures end somewhere.
+    """A block with the pixels of an image inside a hairline, so that white images have an edge too.
 
-    The hairline lies outside the pixels: every pixel of the picture is shown.
+    The hairline is outside the pixels: every pixel of the image is shown.
     """
     height, width = pixels.shape[:2]
     out = Image.new("RGB", (width + 2, height + 2), LINE)
@@ -240,14 +240,14 @@ def frame(pixels: U8) -> Image.Image:
     return out
 
 
-def swatch(color: RGB, size: int) -> Image.Image:
-    """A small square of exactly that color, with a darker edge so that pale colors are seen."""
+def swatch(color: Color, size: int) -> Image.Image:
+    """A small square of exactly this color, with a darker edge so that pale colors are visible."""
     block = Image.new("RGB", (size, size), darker(color))
     block.paste(color, (1, 1, size - 1, size - 1))
     return block
 
 
-def darker(color: RGB) -> RGB:
+def darker(color: Color) -> Color:
     """The color of the edge of a surface in `color`."""
     r, g, b = color
     return (r * 3 // 4, g * 3 // 4, b * 3 // 4)

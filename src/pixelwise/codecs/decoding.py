@@ -1,0 +1,181 @@
+"""The kinds of files in a table, and the functions that decode any of them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Set
+from typing import Final
+
+from ..errors import FileError
+from ..files import READ_FLAGS, open_error
+from ..types import U8, Finding, Range
+from .encoded import EncodedFile
+from .header import Header
+from .jpeg import JpegFile
+from .npy import NpyFile
+from .pillow import BmpFile, GifFile, WebpFile
+from .png import PngFile
+from .stored import Stored
+from .tiff import TiffFile
+
+FILE_KINDS: Final[tuple[type[EncodedFile], ...]] = (JpegFile, PngFile, TiffFile, BmpFile, WebpFile, GifFile, NpyFile)
+"""Every kind that is read."""
+
+EXTENSIONS: Final = {ending: kind.kind for kind in FILE_KINDS for ending in kind.extensions}
+"""The kind that the ending of a name announces."""
+
+UNCOMMON_KINDS: Final = frozenset(kind.kind for kind in FILE_KINDS if not kind.common)
+"""The kinds that a label may have only if the caller of `decode_stored` allows them."""
+
+
+def recognize(
+    data: bytes,
+    where: object,
+    notes: list[Finding] | None = None,
+    max_pixels: int | None = None,
+    descriptor: int | None = None,
+) -> EncodedFile:
+    """A file as an object of its kind, by its first bytes. The arguments are those of EncodedFile.
+
+    FileError `empty-file`, `git-lfs-pointer`, `not-an-image`.
+    """
+    for kind in FILE_KINDS:
+        if kind.signature.match(data):
+            return kind(data, where, notes, max_pixels, descriptor)
+    raise _not_an_image(data[:32], where)
+
+
+def _not_an_image(head: bytes, where: object) -> FileError:
+    if not head:
+        return FileError("the file is empty", code="empty-file", where=where, fix="copy or download it again")
+    if head.startswith(b"version https://git-lfs"):
+        what = "a Git LFS pointer, not the image itself"
+        return FileError(what, code="git-lfs-pointer", where=where, fix="run: git lfs pull")
+    text = head.lstrip().lower()
+    if head[1:4] == b"PNG" or head[1:].startswith(b"\xff\xd8\xff"):
+        seen, fix = "an image damaged by a text-mode transfer", "transfer it again in binary mode"
+    elif text.startswith((b"<!doctype", b"<html", b"<?xml", b"{")):
+        seen, fix = "a web page or text, as servers send with an error", "download it again"
+    elif not any(head):
+        seen, fix = "zero bytes, as a crash leaves them before the file is on disk", "copy or download it again"
+    elif head[:2] == b"\x1f\x8b":
+        seen, fix = "gzip data", "unpack it"
+    else:
+        seen, fix = f"bytes {head[:8].hex(' ')}", "copy or download it again"
+    return FileError(f"not an image, but {seen}", code="not-an-image", where=where, fix=fix)
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """The header of the file at `path`, from its first 2 kB and only as much more as needed.
+
+    Raises MissingError `missing-file`, FileError `not-a-file` and as `parse_header`, SystemFault `unreadable`.
+    """
+    try:
+        descriptor = os.open(path, READ_FLAGS)
+    except (OSError, ValueError) as error:
+        raise open_error(path, error) from None
+    try:
+        return recognize(os.read(descriptor, 2048), path, descriptor=descriptor).header
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.EAGAIN, errno.ESPIPE):
+            raise FileError("is a folder or a pipe", code="not-a-file", where=path) from None
+        raise open_error(path, error) from None
+    finally:
+        os.close(descriptor)
+
+
+def parse_header(data: bytes, where: object, notes: list[Finding] | None = None) -> Header:
+    """The header of a whole file in memory. Limits of size are not applied.
+
+    Raises FileError `empty-file`, `not-an-image`, `git-lfs-pointer`, `truncated`, `corrupt`, `unsupported-format`.
+
+    >>> import numpy as np
+    >>> from pixelwise.codecs.png import encode_png
+    >>> parse_header(encode_png(np.zeros((2, 3), np.uint8)), "memory")
+    Header(kind='png', height=2, width=3, channels=1, bits=8, orientation=None)
+    """
+    return recognize(data, where, notes).header
+
+
+def decode_image(
+    data: bytes,
+    where: object,
+    notes: list[Finding] | None = None,
+    value_range: Range | None = None,
+    bands: tuple[int, int, int] | None = None,
+    max_pixels: int | None = None,
+) -> U8:
+    """An image file as (H, W, 3) uint8 RGB, C-contiguous, new, owned by the caller; never turned by EXIF.
+
+    Gray is repeated, palettes are applied, alpha is dropped (the colors under it are used), gamma and color
+    profiles are ignored. 16-bit PNG is scaled by its full range, `round(v * 255 / 65535)`. JPEG and PNG are
+    recognized by their content; other kinds are read only if the extension of `where` is theirs or unknown.
+
+    value_range: (lowest, highest): pixels of more than 8 bits are scaled so that these become 0 and 255,
+    values beyond are clipped. TIFF with more than 8 bits needs it. bands: which three bands are red, green,
+    blue, for TIFF that is not gray, RGB or RGBA. max_pixels: another limit than MAX_PIXELS.
+
+    Raises FileError: `truncated`, `crc`, `corrupt`, `empty-file`, `not-an-image`, `git-lfs-pointer`,
+    `too-large`, `too-large-side`, `unsupported-format`, `value-range-needed`, `bands-needed`,
+    `not-finite`. Notes: `exif-orientation`, `exif-invalid`, `missing-eoi`, `missing-iend`, `extra-data`,
+    `trailing-data`, `chunk-order`, `animated`, `extension-mismatch`, `alpha-dropped`.
+
+    >>> import numpy as np
+    >>> from pixelwise.codecs.png import encode_png
+    >>> decode_image(encode_png(np.array([[0, 128]], np.uint8)), "gray.png").tolist()
+    [[[0, 0, 0], [128, 128, 128]]]
+    """
+    file = recognize(data, where, notes, max_pixels)
+    if not file.common or notes is not None:
+        _check_name(file)
+    return file.image(value_range, bands)
+
+
+def decode_stored(
+    data: bytes,
+    where: object,
+    notes: list[Finding] | None = None,
+    allow: Set[str] = frozenset(),
+    max_pixels: int | None = None,
+) -> Stored:
+    """The values in a label file exactly as stored: no palette, gamma, transparency or orientation applied.
+
+    PNG always; "tiff", "bmp", "gif", "webp" (lossless) and "npy" if `allow` names them. max_pixels: another limit
+    than MAX_PIXELS.
+
+    Raises FileError as `decode_image`, LabelError `lossy-label` for JPEG and other lossy files, and
+    `class-out-of-range` for numbers that are not in 0..65535. Notes as `decode_image`.
+
+    >>> import numpy as np
+    >>> from pixelwise.codecs.png import encode_png
+    >>> palette = np.array([[0, 0, 0], [128, 0, 0]], np.uint8)
+    >>> stored = decode_stored(encode_png(np.array([[0, 1]], np.uint8), palette), "label.png")
+    >>> stored.mode, stored.pixels.tolist()
+    ('palette', [[0, 1]])
+    """
+    file = recognize(data, where, notes, max_pixels)
+    if file.lossy:
+        raise file.lossy_label(file.kind.upper())
+    if not file.common and file.kind not in allow:
+        raise file.unsupported(
+            f"a label stored as {file.kind.upper()}, which this dataset's format does not expect",
+            "convert it to PNG, or declare the format",
+        )
+    if file.common and notes is not None:
+        _check_name(file)
+    return file.stored()
+
+
+def _check_name(file: EncodedFile) -> None:
+    """Note a common kind of file, and refuse another one, if the name has the extension of a different kind."""
+    named = EXTENSIONS.get(os.path.splitext(str(file.where))[1].lower(), file.kind)
+    if named == file.kind:
+        return
+    if file.common:
+        file.warn("extension-mismatch", f"the content is {file.kind.upper()}", "rename the file")
+    else:
+        raise file.unsupported(
+            f"the content is {file.kind.upper()}, the name ends as {named.upper()}",
+            f"rename it to {file.extensions[0]}, or convert it to PNG",
+        )

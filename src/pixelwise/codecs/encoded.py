@@ -1,0 +1,133 @@
+"""EncodedFile: the bytes of one file, and what the kinds of files have in common."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ..errors import FileError, LabelError
+from ..types import U8, Finding, Range
+from .header import MAX_PIXELS, MAX_SIDE, Header
+from .stored import Stored
+
+
+@dataclass(eq=False)
+class EncodedFile:
+    """One file, parsed when it is first asked for something, and only as far as needed.
+
+    A subclass is one kind of file. It gives `_read_header`, `image` and `stored`; what it does not give is refused.
+
+    data: the bytes of the file, or its beginning if `descriptor` is given. where: the file's name in messages. notes:
+    gets a Finding for whatever is odd but harmless; None: nothing is noted. max_pixels: another limit than MAX_PIXELS.
+    descriptor: of the open file, from which `fetch` reads what `data` lacks.
+    """
+
+    kind: ClassVar[str]
+    """The name of the kind: "png"."""
+    signature: ClassVar[re.Pattern[bytes]]
+    """Matches the beginning of every file of this kind, in the first 32 bytes."""
+    extensions: ClassVar[tuple[str, ...]]
+    """The endings of names of such files, lowercase: (".png", ".apng")."""
+    common: ClassVar[bool] = False
+    """Whether such a file is read under any name, and as a label without being allowed."""
+    lossy: ClassVar[bool] = False
+    """Whether every such file has lost exact values, so that it cannot be a label."""
+
+    data: bytes
+    where: object
+    notes: list[Finding] | None = None
+    max_pixels: int | None = None
+    descriptor: int | None = None
+    _header: Header | None = field(default=None, init=False)
+
+    @property
+    def header(self) -> Header:
+        """Size and so on; limits of size are not applied. FileError if it is damaged or not that of an image."""
+        if self._header is None:
+            self._header = self._read_header()
+        return self._header
+
+    def _read_header(self) -> Header:
+        raise self.unsupported(f"{self.kind.upper()} is not an image format", "convert it to PNG")
+
+    def image(self, value_range: Range | None = None, bands: tuple[int, int, int] | None = None) -> U8:
+        """(H, W, 3) uint8 RGB; see `decoding.decode_image`."""
+        raise self.unsupported(f"{self.kind.upper()} is not an image format", "convert it to PNG")
+
+    def stored(self) -> Stored:
+        """The values as stored; see `decoding.decode_stored`."""
+        raise self.lossy_label(self.kind.upper())
+
+    def fetch(self, offset: int, size: int) -> bytes:
+        """`size` bytes of the file from `offset` on; fewer only at its end."""
+        if self.descriptor is None or offset + size <= len(self.data):
+            return self.data[offset : offset + size]
+        try:
+            os.lseek(self.descriptor, offset, os.SEEK_SET)
+        except (OSError, OverflowError) as error:  # a BigTIFF can name an offset that no file system has
+            if getattr(error, "errno", errno.EINVAL) != errno.EINVAL:
+                raise
+            return b""
+        return os.read(self.descriptor, size)
+
+    # -- what is checked and noted ----------------------------------------------------------------------------
+
+    def check_size(self, height: int, width: int) -> None:
+        """FileError `corrupt` for an empty image, `too-large` or `too-large-side` over the limits."""
+        if height <= 0 or width <= 0:
+            raise self.corrupt(f"the header declares {height} x {width} pixels")
+        limit = MAX_PIXELS if self.max_pixels is None else self.max_pixels
+        if height * width > limit:
+            raise FileError(
+                f"the header declares {height} x {width} pixels, the limit is {limit:,} in all", code="too-large",
+                where=self.where, fix="raise max_pixels if the image is really that large",
+            )  # fmt: skip
+        if max(height, width) > MAX_SIDE:
+            what = f"the header declares {height} x {width} pixels, the limit is {MAX_SIDE:,} per side"
+            raise FileError(what, code="too-large-side", where=self.where)
+
+    def orientation(self, value: int | None) -> int | None:
+        """`value` if EXIF defines it (1..8), else None.
+
+        Notes `exif-invalid` for other values, `exif-orientation` for one that turns the image: the pixels are
+        used as stored, never turned.
+        """
+        if value is None or 1 <= value <= 8:
+            if value not in (None, 1):
+                self.warn(
+                    "exif-orientation",
+                    f"EXIF orientation {value} asks viewers to turn the image; its pixels are used as stored",
+                    "make sure that image and label were saved the same way round",
+                )
+            return value
+        self.warn("exif-invalid", f"EXIF orientation is {value}, not 1..8; it is ignored")
+        return None
+
+    def warn(self, code: str, what: str, fix: str = "") -> None:
+        """Add a warning to `notes`, if there is such a list."""
+        if self.notes is not None:
+            self.notes.append(Finding(code, "warning", str(self.where), what, fix))
+
+    # -- errors -----------------------------------------------------------------------------------------------
+
+    def truncated(self, what: str) -> FileError:
+        """The error of a file that ends too early."""
+        return FileError(what, code="truncated", where=self.where, fix="copy or download it again")
+
+    def corrupt(self, what: str) -> FileError:
+        """The error of a file whose structure is broken."""
+        return FileError(what, code="corrupt", where=self.where, fix="copy or download it again")
+
+    def unsupported(self, what: str, fix: str | None = None) -> FileError:
+        """The error of a file that is whole, but of a kind or variant that is not read."""
+        return FileError(what, code="unsupported-format", where=self.where, fix=fix)
+
+    def lossy_label(self, what: str) -> LabelError:
+        """The error of a label in a lossy format."""
+        return LabelError(
+            f"a label stored as {what}: compression has changed its values", code="lossy-label", where=self.where,
+            fix="restore the label from its source and save it as PNG",
+        )  # fmt: skip

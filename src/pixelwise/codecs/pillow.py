@@ -1,0 +1,171 @@
+"""BMP, WebP and GIF: the header by hand, the pixels by Pillow."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import FileError
+from ..types import U8, Range
+from .encoded import EncodedFile
+from .header import Header, exif_orientation
+from .stored import Stored
+
+
+def pillow_rgb(file: EncodedFile, format_name: str) -> U8:
+    """(H, W, 3) uint8 RGB of the first frame by Pillow, alpha dropped; `format_name` is Pillow's name of the kind.
+
+    FileError `corrupt` also if the size is not the one that the header declares.
+    """
+    image = _open(file, format_name)
+    try:
+        if file.notes is not None and image.has_transparency_data:
+            alpha = np.asarray(image.convert("RGBA"))[..., 3]
+            if alpha.min() < 255:
+                file.warn("alpha-dropped", "some pixels are transparent; their colors are used")
+        pixels = np.array(image.convert("RGBA" if image.mode == "PA" else "RGB"))[..., :3]
+    except Exception as error:  # as in _open
+        raise file.corrupt(f"damaged: {error}") from None
+    expected = file.header.height, file.header.width, 3
+    if pixels.shape != expected:
+        raise file.corrupt(f"decodes to {pixels.shape[:2]}, the header declares {expected[:2]}")
+    return np.ascontiguousarray(pixels)
+
+
+def _open(file: EncodedFile, format_name: str) -> Any:
+    """The loaded Pillow image. FileError `truncated`, `corrupt`, `too-large`, `unsupported-format`."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        image = Image.open(io.BytesIO(file.data), formats=[format_name])
+        image.load()
+        # A JPEG with several frames (MPO, from stereo cameras) has one main image by definition.
+        if file.notes is not None and image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
+            file.warn("animated", f"{frames} frames; the first is used")
+        return image
+    except UnidentifiedImageError:
+        raise file.unsupported(f"not a {format_name} file that can be read", "convert it to PNG") from None
+    except Image.DecompressionBombError:  # Pillow's limit is below ours
+        raise FileError(
+            f"too many pixels for a {format_name} file", code="too-large", where=file.where, fix="convert it to PNG"
+        ) from None
+    except Exception as error:  # Pillow's parsers raise whatever a damaged file makes them raise
+        reason = str(error)
+        if "truncated" in reason or "buffer" in reason or "not enough" in reason:
+            raise file.truncated(f"the file ends before its last pixels: {reason}") from None
+        raise file.corrupt(f"damaged: {reason}") from None
+
+
+class _PillowFile(EncodedFile):
+    format_name: ClassVar[str]
+    """Pillow's name of the kind."""
+
+    def _read_header(self) -> Header:
+        try:
+            return self._unpack_header(self.fetch(0, 64))
+        except (struct.error, IndexError):
+            raise self.truncated("the file ends inside its header") from None
+
+    def _unpack_header(self, head: bytes) -> Header:
+        """The header from the first 64 bytes; struct.error or IndexError if there are too few."""
+        raise NotImplementedError
+
+    def _is_lossy(self) -> bool:
+        return False
+
+    def image(self, value_range: Range | None = None, bands: tuple[int, int, int] | None = None) -> U8:
+        """(H, W, 3) uint8 RGB; `value_range` and `bands` have no effect. FileError as `pillow_rgb`."""
+        self.check_size(self.header.height, self.header.width)
+        return pillow_rgb(self, self.format_name)
+
+    def stored(self) -> Stored:
+        """Palette indices, gray values or colors as stored. FileError as `pillow_rgb`, LabelError `lossy-label`."""
+        self.check_size(self.header.height, self.header.width)
+        if self._is_lossy():
+            raise self.lossy_label(f"lossy {self.format_name}")
+        image = _open(self, self.format_name)
+        pixels = np.array(image)
+        if image.mode == "1":
+            return Stored(self.kind, pixels.astype(np.uint8), None, 1)
+        if image.mode == "P":
+            palette = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+            return Stored(self.kind, pixels, palette, 8, "transparency" in image.info)
+        if image.mode in ("L", "LA", "RGB", "RGBA"):
+            return Stored(self.kind, pixels, None, 8)
+        raise self.unsupported(f"a label cannot be a {self.kind.upper()} of mode {image.mode}", "save it as PNG")
+
+
+class BmpFile(_PillowFile):
+    """BMP of any header version."""
+
+    kind = "bmp"
+    signature = re.compile(rb"BM.{4}\0\0\0\0.{16}", re.DOTALL)
+    extensions = (".bmp",)
+    format_name = "BMP"
+
+    def _unpack_header(self, head: bytes) -> Header:
+        # The header of OS/2 1.x, 12 bytes long, has 16-bit sizes.
+        width, height, _, bits = struct.unpack_from("<HHHH" if head[14] == 12 else "<iiHH", head, 18)
+        channels = {24: 3, 16: 3, 32: 4}.get(bits, 1)
+        return Header(self.kind, abs(height), width, channels, min(bits, 8))  # a negative height: rows top down
+
+
+class GifFile(_PillowFile):
+    """GIF; of an animation the first frame."""
+
+    kind = "gif"
+    signature = re.compile(rb"GIF8[79]a")
+    extensions = (".gif",)
+    format_name = "GIF"
+
+    def _unpack_header(self, head: bytes) -> Header:
+        width, height = struct.unpack_from("<HH", head, 6)
+        return Header(self.kind, height, width, 1, 8)
+
+
+class WebpFile(_PillowFile):
+    """WebP; a label only if it is lossless."""
+
+    kind = "webp"
+    signature = re.compile(rb"RIFF.{4}WEBP", re.DOTALL)
+    extensions = (".webp",)
+    format_name = "WEBP"
+
+    def _unpack_header(self, head: bytes) -> Header:
+        chunk = head[12:16]
+        if chunk == b"VP8X":
+            flags = head[20]
+            width = 1 + int.from_bytes(head[24:27], "little")
+            height = 1 + int.from_bytes(head[27:30], "little")
+            orientation = self._exif_orientation() if flags & 8 else None
+            return Header(self.kind, height, width, 4 if flags & 16 else 3, 8, orientation)
+        if chunk == b"VP8L" and head[20] == 0x2F:
+            (bits,) = struct.unpack_from("<I", head, 21)
+            return Header(self.kind, 1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF), 4 if bits >> 28 & 1 else 3, 8)
+        if chunk == b"VP8 " and head[23:26] == b"\x9d\x01\x2a":
+            width, height = struct.unpack_from("<HH", head, 26)
+            return Header(self.kind, height & 0x3FFF, width & 0x3FFF, 3, 8)
+        raise self.corrupt(f"the first chunk is {chunk!r}, expected VP8, VP8L or VP8X")
+
+    def _is_lossy(self) -> bool:
+        return any(name == b"VP8 " for name, _, _ in self._chunks())
+
+    def _exif_orientation(self) -> int | None:
+        for name, at, length in self._chunks():
+            if name == b"EXIF":
+                block = self.fetch(at, min(length, 1 << 20))
+                return self.orientation(exif_orientation(block.removeprefix(b"Exif\0\0")))
+        return None
+
+    def _chunks(self) -> Iterator[tuple[bytes, int, int]]:
+        """(name, offset, length) of each chunk."""
+        at = 12
+        while len(start := self.fetch(at, 8)) == 8:
+            name, length = struct.unpack("<4sI", start)
+            yield name, at + 8, length
+            at += 8 + length + (length & 1)

@@ -1,0 +1,28 @@
+"""pixelwise with torch. Needs the extra `pixelwise[torch]`.
+
+    from pixelwise.torch import TensorLoader
+
+    for images, labels in TensorLoader(loader, device="cuda"): ...
+
+TensorLoader: a Loader's batches as tensors. as_map_dataset: a split for torch's own DataLoader. as_model: a module for
+`pixelwise.predict`. all_reduce: a Confusion over all processes. from_torchvision: a transform of torchvision v2.
+"""
+
+from __future__ import annotations
+
+from .distributed import all_reduce
+from .loader import TensorBatch, TensorLoader
+from .map_dataset import MapDataset, as_map_dataset
+from .models import TorchModel, as_model
+from .torchvision import from_torchvision
+
+__all__ = [
+    "MapDataset",
+    "TensorBatch",
+    "TensorLoader",
+    "TorchModel",
+    "all_reduce",
+    "as_map_dataset",
+    "as_model",
+    "from_torchvision",
+]

@@ -1,0 +1,52 @@
+"""The confusion of all processes of a torch.distributed group, summed exactly."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+
+from ..errors import ScoreError, UsageError
+from ..metrics.confusion import Confusion
+
+
+def all_reduce(confusion: Confusion, group: Any = None) -> Confusion:
+    """The sum of the confusions of all processes of a torch.distributed group, the same in each; a new Confusion.
+
+    Every process must call it, with a confusion of the same options. The integers are summed exactly, so scores equal
+    those of one process, given that no image is counted twice: drop what only fills a batch, `update(ids[real],
+    labels[real])` with `real` of the Batch. With `per_image=True` and names a repeated image is found: ScoreError
+    `counted-twice`, in every process; images come in the order of their names. UsageError `confusions-differ`.
+    """
+    world = torch.distributed.get_world_size(group)
+    mine: Any = confusion.images if confusion.per_image else ((), ())
+    options = (confusion.num_classes, confusion.ignore_index, confusion.class_names, confusion.per_image)
+    everyone: list[Any] = [None] * world
+    torch.distributed.all_gather_object(everyone, (options, *mine), group=group)
+    if any(theirs != options for theirs, _, _ in everyone):
+        raise UsageError(
+            f"the processes have different confusions: {sorted({str(o) for o, _, _ in everyone})}",
+            code="confusions-differ",
+        )
+    # NCCL moves only what lies on a GPU.
+    device = "cuda" if torch.distributed.get_backend(group) == "nccl" else "cpu"
+    counts = torch.from_numpy(confusion.counts).to(device)
+    torch.distributed.all_reduce(counts, group=group)
+    images = [image for _, names, totals in everyone for image in zip(names or [""] * len(totals), totals, strict=True)]
+    named = sorted(images, key=lambda image: image[0])
+    if twice := [a for (a, _), (b, _) in pairwise(named) if a == b and a]:
+        raise ScoreError(
+            f"{len(twice)} images are counted in two processes, first {twice[0]!r}",
+            code="counted-twice",
+            where=twice[0],
+            fix="update with those samples of a batch only that are `real`",
+        )
+    return Confusion.from_dict(
+        {
+            **confusion.to_dict(),
+            "counts": counts.cpu().numpy(),
+            "image_names": [name for name, _ in named if name],
+            "image_totals": [rows for _, rows in named],
+        }
+    )

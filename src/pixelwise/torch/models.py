@@ -1,0 +1,57 @@
+"""A torch module as a model for `pixelwise.predict`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import UsageError
+
+
+class TorchModel:
+    """A torch module as `pixelwise.predict` takes it. Made by `as_model`."""
+
+    def __init__(self, module: torch.nn.Module, device: torch.device, dtype: torch.dtype | None) -> None:
+        self.module = module
+        self.device = device
+        self.dtype = dtype
+
+    def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(B, 3, H, W) float32 to (B, C, h, w) float32 logits."""
+        was_training = self.module.training
+        self.module.eval()
+        try:
+            with torch.inference_mode(), torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None):
+                found = self.module(torch.from_numpy(images).to(self.device))
+        finally:
+            self.module.train(was_training)
+        logits: NDArray[np.float32] = _logits_of(found).to(torch.float32).cpu().numpy()
+        return logits
+
+
+def _logits_of(found: Any) -> torch.Tensor:
+    # torchvision gives {"out": ...}, Transformers an object with .logits.
+    if isinstance(found, torch.Tensor):
+        return found
+    logits = found.get("out") if isinstance(found, dict) else getattr(found, "logits", None)
+    if isinstance(logits, torch.Tensor):
+        return logits
+    raise UsageError(
+        f"the module gave a {type(found).__name__}, expected a tensor, a dict with 'out', or an object with .logits",
+        code="bad-model",
+        fix="wrap it so that it returns its logits",
+    )
+
+
+def as_model(module: torch.nn.Module, device: Any = "cpu", dtype: torch.dtype | None = None) -> TorchModel:
+    """A torch module as a model for `pixelwise.predict`: from arrays to arrays, without gradients, in eval mode.
+
+    device: where it runs; the module is moved there. dtype: of autocast, such as torch.bfloat16, or None for none.
+    Its training mode is as before after each call. UsageError `bad-model` where it gives no tensor, no dict with
+    "out" and nothing with `.logits`.
+    """
+    device = torch.device(device)
+    return TorchModel(module.to(device), device, dtype)

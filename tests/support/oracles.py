@@ -1,0 +1,192 @@
+"""The protocols again, by the code that defines each of them: what `pixelwise.metrics` has to agree with.
+
+An oracle takes (prediction, truth) pairs of class ids, with void 255, and the number of classes. It gives the expected
+values of some fields of `Scores`, or raises `RefusedError`. It shares nothing with the library. A new protocol needs
+a new oracle: write down the official code, statement by statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+VOID = 255
+Pairs = list[tuple[np.ndarray, np.ndarray]]
+Expected = dict[str, Any]
+
+
+class RefusedError(ValueError):
+    """The official code stops with an error."""
+
+
+def vocevalseg(pairs: Pairs, classes: int) -> Expected:
+    """VOCevalseg.m, with its names. 0/0 is NaN, as in MATLAB; "average" is the mean that the devkit prints."""
+    num = classes
+    confcounts = np.zeros((num, num))
+    for resim, gtim in pairs:
+        gtim, resim = gtim.astype(np.float64), resim.astype(np.float64)
+        maxlabel = resim.max()
+        if maxlabel > num - 1:
+            raise RefusedError(f"Results image has out of range value {maxlabel}")
+        if gtim.shape != resim.shape:
+            raise RefusedError("Results image is the wrong size")
+        locs = gtim < 255
+        sumim = 1 + gtim + resim * num
+        hs = np.histogram(sumim[locs], bins=np.arange(1, num * num + 2))[0]
+        confcounts += hs.reshape(num, num).T  # MATLAB fills columns first
+    accuracies = np.zeros(num)
+    for j in range(num):
+        gtj = confcounts[j, :].sum()
+        resj = confcounts[:, j].sum()
+        gtjresj = confcounts[j, j]
+        with np.errstate(invalid="ignore"):
+            accuracies[j] = 100 * gtjresj / (gtj + resj - gtjresj)
+    # The documented difference: the devkit has no mean if a class is absent from both.
+    return {"iou": accuracies / 100, "miou": np.nanmean(accuracies) / 100,
+            "pixel_accuracy": np.trace(confcounts) / confcounts.sum()}  # fmt: skip
+
+
+def cityscapesscripts(pairs: Pairs, classes: int) -> Expected:
+    """getIouScoreForLabel and getScoreAverage of evalPixelLevelSemanticLabeling.py; id `classes` is ignored in eval."""
+    matrix = np.zeros((classes + 1, classes + 1), np.longlong)
+    for prediction, truth in pairs:
+        np.add.at(matrix, (np.minimum(truth, classes), np.minimum(prediction, classes)), 1)
+    scores = []
+    for label in range(classes):
+        tp = matrix[label, label]
+        fn = matrix[label, :].sum() - tp
+        not_ignored = [other for other in range(classes) if other != label]
+        fp = matrix[not_ignored, label].sum()
+        denom = tp + fp + fn
+        scores.append(float("nan") if denom == 0 else float(tp) / denom)
+    known = [s for s in scores if not np.isnan(s)]
+    return {"iou": scores, "miou": sum(known) / len(known)}
+
+
+def sceneparsing(pairs: Pairs, classes: int) -> Expected:
+    """demoEvaluation.m and utils_eval.py: 0 is unlabeled, classes are 1..N; eps in the denominator."""
+    intersection, union, correct, labeled = np.zeros(classes), np.zeros(classes), 0, 0
+    for prediction, truth in pairs:
+        lab = np.where(truth == VOID, 0, truth.astype(np.int64) + 1)
+        pred = (prediction.astype(np.int64) + 1) * (lab > 0)
+        limits = {"bins": classes, "range": (1, classes)}
+        both = np.histogram(pred * (pred == lab), **limits)[0]
+        intersection += both
+        union += np.histogram(pred, **limits)[0] + np.histogram(lab, **limits)[0] - both
+        labeled += np.sum(lab > 0)
+        correct += np.sum((pred == lab) * (lab > 0))
+    iou = intersection / (np.spacing(1) + union)
+    return {"iou": iou, "miou": iou.mean(), "pixel_accuracy": correct / labeled}
+
+
+def mean_iou_of_evaluate(pairs: Pairs, num_labels: int, histogram: Any = np.histogram) -> Expected:
+    """Hugging Face `evaluate`, mean_iou.py: the sums and quotients of its formula, which is mmseg's IoUMetric."""
+    intersect, union, label = (np.zeros(num_labels) for _ in range(3))
+    for prediction, truth in pairs:
+        mask = truth != VOID
+        p, t = prediction[mask], truth[mask]
+        limits = {"bins": num_labels, "range": (0, num_labels - 1)}
+        both, of_p, of_t = (histogram(x, **limits)[0] for x in (p[p == t], p, t))
+        intersect += both
+        union += of_p + of_t - both
+        label += of_t
+    with np.errstate(invalid="ignore", divide="ignore"):
+        iou, accuracy = intersect / union, intersect / label
+    return {"iou": iou, "miou": np.nanmean(iou), "mean_accuracy": np.nanmean(accuracy),
+            "pixel_accuracy": intersect.sum() / label.sum()}  # fmt: skip
+
+
+def detectron2_evaluate(pairs: Pairs, n: int) -> Expected:
+    """SemSegEvaluator.process and .evaluate, as written there; rows are predictions."""
+    matrix = np.zeros((n + 1, n + 1), np.int64)
+    for prediction, truth in pairs:
+        gt = np.where(truth == VOID, n, truth).astype(int)
+        pred = np.minimum(prediction, n).astype(int)
+        matrix += np.bincount((n + 1) * pred.reshape(-1) + gt.reshape(-1), minlength=matrix.size).reshape(matrix.shape)
+    acc, iou = np.full(n, np.nan), np.full(n, np.nan)
+    tp = matrix.diagonal()[:-1].astype(float)
+    pos_gt = np.sum(matrix[:-1, :-1], axis=0).astype(float)
+    class_weights = pos_gt / np.sum(pos_gt)
+    pos_pred = np.sum(matrix[:-1, :-1], axis=1).astype(float)
+    acc_valid = pos_gt > 0
+    acc[acc_valid] = tp[acc_valid] / pos_gt[acc_valid]
+    union = pos_gt + pos_pred - tp
+    iou_valid = np.logical_and(acc_valid, union > 0)
+    iou[iou_valid] = tp[iou_valid] / union[iou_valid]
+    return {"iou": iou, "mean_accuracy": np.sum(acc[acc_valid]) / np.sum(acc_valid),
+            "miou": np.sum(iou[iou_valid]) / np.sum(iou_valid),
+            "frequency_weighted_iou": np.sum(iou[iou_valid] * class_weights[iou_valid]),
+            "pixel_accuracy": np.sum(tp) / np.sum(pos_gt)}  # fmt: skip
+
+
+def _torchmetrics_confusion(pairs: Pairs, classes: int) -> np.ndarray:
+    # _multiclass_confusion_matrix_tensor_validation and _update: ignored targets are dropped, then bincount.
+    confmat = np.zeros((classes, classes))
+    for preds, target in pairs:
+        preds, target = preds[target != VOID].astype(np.int64), target[target != VOID].astype(np.int64)
+        if preds.size and preds.max() >= classes:
+            raise RefusedError(f"Detected more unique values in `preds` than expected: {preds.max()}")
+        confmat += np.bincount(target * classes + preds, minlength=classes**2).reshape(classes, classes)
+    return confmat
+
+
+def torchmetrics_macro(pairs: Pairs, classes: int) -> Expected:
+    """_jaccard_index_reduce(average="macro"), and _accuracy_reduce for MulticlassAccuracy(average="macro")."""
+    confmat = _torchmetrics_confusion(pairs, classes)
+    num = np.diag(confmat)
+    denom = confmat.sum(0) + confmat.sum(1) - num
+    weights = np.where(confmat.sum(1) + confmat.sum(0) == 0, 0.0, 1.0)
+    iou = np.divide(num, denom, out=np.zeros(classes), where=denom > 0)
+    accuracy = np.divide(num, confmat.sum(1), out=np.zeros(classes), where=confmat.sum(1) > 0)
+    return {"iou": np.where(weights > 0, iou, np.nan), "miou": (weights * iou).sum() / weights.sum(),
+            "mean_accuracy": (weights * accuracy).sum() / weights.sum()}  # fmt: skip
+
+
+def torchmetrics_micro(pairs: Pairs, classes: int) -> Expected:
+    """_jaccard_index_reduce(average="micro")."""
+    confmat = _torchmetrics_confusion(pairs, classes)
+    num = np.diag(confmat)
+    denom = confmat.sum(0) + confmat.sum(1) - num
+    return {"miou": num.sum() / denom.sum(), "pixel_accuracy": num.sum() / confmat.sum()}
+
+
+def of_each_image(pairs: Pairs, classes: int) -> Expected:
+    """The mean over images of the IoU of the sets of pixels of each class; images that are all void are left out."""
+    ious, accuracies = [], []
+    for prediction, truth in pairs:
+        known = truth != VOID
+        if not known.any():
+            continue
+        row = np.full(classes, np.nan)
+        for c in range(classes):
+            p, t = (prediction == c) & known, (truth == c) & known
+            if (p | t).any():
+                row[c] = (p & t).sum() / (p | t).sum()
+        ious.append(row)
+        accuracies.append((prediction == truth)[known].mean())
+    shown = ~np.isnan(np.array(ious)).all(axis=0)
+    by_class = np.full(classes, np.nan)
+    by_class[shown] = np.nanmean(np.array(ious)[:, shown], axis=0)
+    return {"iou": by_class, "miou": np.mean([np.nanmean(row) for row in ious]),
+            "pixel_accuracy": np.mean(accuracies)}  # fmt: skip
+
+
+def void_as_background(pairs: Pairs, classes: int) -> Expected:
+    """The common reader that knows no void: 255 becomes class 0, and then everything counts."""
+    return mean_iou_of_evaluate([(p, np.where(t == VOID, 0, t)) for p, t in pairs], classes)
+
+
+ORACLES: dict[str, Callable[[Pairs, int], Expected]] = {
+    "voc": vocevalseg,
+    "cityscapes": cityscapesscripts,
+    "ade20k": sceneparsing,
+    "mmseg": mean_iou_of_evaluate,
+    "detectron2": detectron2_evaluate,
+    "torchmetrics-macro": torchmetrics_macro,
+    "torchmetrics-micro": torchmetrics_micro,
+    "per-image": of_each_image,
+    "void-as-background": void_as_background,
+}
+"""The oracle of every protocol; a test fails if one is missing."""
