@@ -13,7 +13,8 @@ from support.places import REPOSITORY
 SOURCE = REPOSITORY / "src" / "pixelwise"
 
 FLOORS = [
-    {"errors", "types", "kernels"},
+    {"errors", "kernels"},
+    {"types"},
     {"arguments"},
     {"files", "threads"},
     {"randomness", "classes", "codecs", "downloads"},
