@@ -15,6 +15,8 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import PixelwiseError
+
 U8: TypeAlias = NDArray[np.uint8]
 F32: TypeAlias = NDArray[np.float32]
 F64: TypeAlias = NDArray[np.float64]
@@ -92,6 +94,12 @@ class Finding:
     where: str
     what: str
     fix: str = ""
+
+    @classmethod
+    def from_error(cls, error: PixelwiseError, where: object = None) -> Finding:
+        """The finding of a problem that was raised. where: its place, if the error does not name one."""
+        what = "; ".join([error.message, *getattr(error, "__notes__", [])])
+        return cls(error.code, "error", error.where or str(where or ""), what, error.fix or "")
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f"; {self.fix}" if self.fix else "") + f" [{self.code}]"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..classes import ClassTable
-from ..errors import DataError, PixelwiseError
+from ..errors import DataError
 from ..files import read_json, write_json
 from ..types import Finding, Severity
 
@@ -191,9 +191,3 @@ class Collector:
             for severity, code in order
             if (kept := self._kept[severity, code])
         )
-
-
-def from_error(error: PixelwiseError, where: object = None) -> Finding:
-    """An error as a finding. where: its place if the error names none."""
-    what = "; ".join([error.message, *getattr(error, "__notes__", [])])
-    return Finding(error.code, "error", error.where or str(where or ""), what, error.fix or "")

@@ -10,6 +10,7 @@ import typer
 
 from ..errors import UsageError, printable
 from ..files import atomic_write
+from ..packs.encodings.table import ENCODINGS
 from ..packs.verifying import verify as verify_pack
 from ..packs.writing import pack as pack_dataset
 from .console import out, progress
@@ -74,6 +75,7 @@ def init(
               markup=False)  # fmt: skip
 
 
+ENCODING_HELP = " ".join(f"{e.name}: {e.about}." for e in ENCODINGS.values())
 OutArgument = Annotated[Path, typer.Argument(metavar="OUT", help="The pack: a folder of its own.", show_default=False)]
 
 
@@ -81,7 +83,7 @@ def pack(
     path: Annotated[Path, typer.Argument(help="The dataset: its folder, or a folder above it.", show_default=False)],
     target: OutArgument,
     split: Annotated[list[str] | None, typer.Option(help="A split to pack; repeat for more. Default: all.")] = None,
-    encoding: Annotated[str, typer.Option(help="raw: pixels, fastest. original: encoded files, smallest.")] = "raw",
+    encoding: Annotated[str, typer.Option(help=ENCODING_HELP)] = "raw",
     threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another pack, mend this one.")] = False,
     labels: Annotated[str | None, typer.Option(help="Folder of the labels.", show_default=False)] = None,
@@ -89,10 +91,9 @@ def pack(
     """Pack a dataset for fast reading. Stopped and run again, it continues."""
     dataset = open_path(path, labels)
     started = perf_counter()
-    kind: Any = encoding
     with progress("packing", "samples") as update:
         packed = pack_dataset(
-            dataset, target, splits=split, encoding=kind, threads=threads, overwrite=overwrite, progress=update
+            dataset, target, splits=split, encoding=encoding, threads=threads, overwrite=overwrite, progress=update
         )
     seconds = perf_counter() - started
     size = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
