@@ -7,7 +7,7 @@
     │   ├── LabelError                  a label decodes, but its values or colors are not classes
     │   ├── PairError                   image and label do not belong together (sizes differ)
     │   ├── ListError                   a split list is malformed
-    │   ├── FormatError                 a folder is no dataset that we know, or more than one
+    │   ├── FormatError                 a folder is not a known dataset format, or fits several
     │   ├── PackError                   a pack is damaged, incomplete or stale
     │   └── ScoreError                  predictions that cannot be scored: missing, wrong size, out of range
     ├── UsageError(ValueError)          exit 2: the call is wrong
@@ -85,7 +85,7 @@ class ListError(DataError):
 
 
 class FormatError(DataError):
-    """A folder is no dataset that we know, or more than one."""
+    """A folder is not a known dataset format, or fits several."""
 
 
 class PackError(DataError):

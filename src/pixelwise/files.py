@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from .errors import DataError, FileError, MissingError, PixelwiseError, SystemFault
 
-# O_NONBLOCK: opening a FIFO that lies among the images must not hang. O_BINARY: Windows would translate bytes.
+# O_NONBLOCK: opening a FIFO among the images must not hang. O_BINARY: Windows would translate bytes.
 READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 

@@ -37,7 +37,7 @@ def check(
     html: Annotated[
         Path | None, typer.Option("--html", help="Write a page with pictures to this file.", show_default=False)
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one per core.", show_default=False)] = None,
     labels: LabelsOption = None,
     format: FormatOption = None,
 ) -> None:
@@ -89,7 +89,7 @@ def stats(
         Path | None, typer.Option(help="Write the counts, to be added to others.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one per core.", show_default=False)] = None,
     labels: LabelsOption = None,
     format: FormatOption = None,
 ) -> None:

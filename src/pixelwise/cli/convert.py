@@ -29,9 +29,9 @@ def convert(
         str | None, typer.Option(help="Classes to keep, by commas; all others are void.", show_default=False)
     ] = None,
     images: Annotated[str, typer.Option(help="copy, symlink or hardlink.")] = "copy",
-    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one per core.", show_default=False)] = None,
 ) -> None:
-    """Write a dataset as index or palette PNGs with lists and a pixelwise.toml. Run again to go on."""
+    """Write a dataset as index or palette PNGs with lists and a pixelwise.toml. Run again to resume."""
     from ..formats import converting
 
     dataset = open_path(path, labels, format)
@@ -84,7 +84,7 @@ def pack(
     target: OutArgument,
     split: Annotated[list[str] | None, typer.Option(help="A split to pack; repeat for more. Default: all.")] = None,
     encoding: Annotated[str, typer.Option(help=ENCODING_HELP)] = "raw",
-    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one per core.", show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another pack, mend this one.")] = False,
     labels: Annotated[str | None, typer.Option(help="Folder of the labels.", show_default=False)] = None,
 ) -> None:
@@ -104,8 +104,8 @@ def pack(
 def verify(
     target: OutArgument,
     check_source: Annotated[bool, typer.Option("--check-source", help="Also: have its source files changed?")] = False,
-    source: Annotated[Path | None, typer.Option(help="Where the source lies now.", show_default=False)] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
+    source: Annotated[Path | None, typer.Option(help="Where the source is now.", show_default=False)] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one per core.", show_default=False)] = None,
 ) -> None:
     """Read every byte of a pack and name what is damaged, by shard and record. Exit 1 where anything is."""
     with progress("verifying", "samples") as update:

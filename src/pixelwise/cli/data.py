@@ -116,7 +116,7 @@ def load(
     size: Annotated[str, typer.Option(help="Crop, HEIGHTxWIDTH; 'whole' loads whole images.")] = "320x480",
     batch: Annotated[int, typer.Option(help="Images a batch.")] = 32,
     epochs: Annotated[int, typer.Option(help="How often to go through the split.")] = 1,
-    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one per core.", show_default=False)] = None,
     output: Annotated[str, typer.Option(help="float32, uint8 or uint8-hwc.")] = "float32",
     labels: LabelsOption = None,
     format: FormatOption = None,
@@ -223,7 +223,7 @@ def show(
 
 def download(
     name: Annotated[str, typer.Argument(help="voc2012, or voc2007 to voc2011.", show_default=False)],
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where VOCdevkit/VOC... shall lie.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder for VOCdevkit/VOC...")],
     archive: Annotated[
         Path | None, typer.Option(help="Unpack this file, which you got yourself.", show_default=False)
     ] = None,
@@ -239,7 +239,7 @@ def download(
                 progress=update, say=lambda text: out.print(text, markup=False),
             )  # fmt: skip
     except KeyboardInterrupt:
-        print("pixelwise: interrupted; run the same command again to go on", file=sys.stderr)
+        print("pixelwise: interrupted; run the same command again to resume", file=sys.stderr)
         sys.exit(130)
     out.print(f"Open it with pixelwise info {root}", markup=False)
 

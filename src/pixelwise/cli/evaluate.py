@@ -46,7 +46,7 @@ def _split(path: Path, split: str, labels: str | None) -> Any:
 
 
 def _listed(error: ScoreError) -> ScoreError:
-    # One problem a line; the error itself stays one line.
+    # One problem per line; the error itself stays one line.
     for note in getattr(error, "__notes__", []):
         print(f"  {note}", file=sys.stderr)
     error.__notes__ = []

@@ -69,7 +69,7 @@ class Dataset:
     def subset(self, names: Iterable[str] | None = None, classes: Iterable[str] | None = None) -> Dataset:
         """Part of this dataset. names: of the samples to keep, in every split; classes: to keep, all others are void.
 
-        Samples stay in order; class ids are numbered anew, in the order of `classes`. UnknownNameError `unknown-sample`
+        Samples stay in order; class ids are renumbered in the order of `classes`. UnknownNameError `unknown-sample`
         for a name that no split has: all lists are read at once for that.
         """
         made = self

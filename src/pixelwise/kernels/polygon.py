@@ -2,7 +2,7 @@
 
 A polygon's outline is walked on a grid of `SCALE` steps a pixel. Where it steps into the sub-column that holds a
 pixel column's center, the column changes between inside and outside, at the row below which the outline passes. The
-rule is that of the COCO mask API (github.com/cocodataset/cocoapi, common/maskApi.c, rleFrPoly), written anew.
+rule is that of the COCO mask API (github.com/cocodataset/cocoapi, common/maskApi.c, rleFrPoly), rewritten.
 """
 
 from __future__ import annotations

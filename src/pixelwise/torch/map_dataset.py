@@ -73,6 +73,6 @@ def as_map_dataset(split: Split, transforms: Sequence[Transform] = (), *, seed: 
 
     For those who must use it; `TensorLoader` is faster. Randomness is addressed by (seed, epoch, sample), so workers
     never repeat each other's draws, under fork and spawn. Call `set_epoch` at each epoch, as for a
-    DistributedSampler, to make runs repeatable; without it every reading of a sample draws anew.
+    DistributedSampler, to make runs repeatable; without it every reading of a sample draws other numbers.
     """
     return MapDataset(split, transforms, seed)

@@ -16,7 +16,7 @@ LOVEDA = laid_out(
         Layout("img_dir/{name}.png", {"7": Coding("ann_dir/{name}.png", "loveda")}, names=r"\d{1,4}"),
     ),
 )
-"""https://github.com/Junjue-Wang/LoveDA : 0 is no data, stored k is class k - 1."""
+"""https://github.com/Junjue-Wang/LoveDA : 0 means no data, stored k is class k - 1."""
 
 _NAMES = ("impervious surface", "building", "low vegetation", "tree", "car", "clutter")
 _COLORS = [(255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0)]

@@ -28,7 +28,7 @@ from ...labels import check_pair
 from ...types import Finding, Label, Size
 from ..class_tables import rgb
 from ..format import Format
-from ..rasterize import LabelCanvas, DrawnSource, Shape, area, polygon
+from ..rasterize import DrawnSource, LabelCanvas, Shape, area, polygon
 
 _IMAGES = ("{}", "images/{}", "images", "input_images", ".")
 """Folders of a split's images, relative to the dataset: its own folder, or a common one."""

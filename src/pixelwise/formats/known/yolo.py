@@ -23,7 +23,7 @@ from ...files import read_bytes
 from ...types import Finding, Label, Size
 from ..format import Format
 from ..paths import matches
-from ..rasterize import LabelCanvas, DrawnSource, Shape, area, polygon
+from ..rasterize import DrawnSource, LabelCanvas, Shape, area, polygon
 
 _FOLDERS = (("images/{}", "labels/{}"), ("{}/images", "{}/labels"))
 
