@@ -39,6 +39,13 @@ StoredValuesOption = Annotated[
 ]
 ThreadsOption = Annotated[int | None, typer.Option(help="Threads; by default one per core.", show_default=False)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+BaselineOption = Annotated[
+    Path | None,
+    typer.Option(help="Another folder of predictions: also show paired differences to it.", show_default=False),
+]
+PlotOption = Annotated[Path | None, typer.Option(help="Draw the confusion matrix here (.png).", show_default=False)]
+WorstOption = Annotated[int | None, typer.Option(help="Draw so many of the worst images.", show_default=False)]
+WORST = Path("worst.png")
 
 
 def _split(path: Path, split: str, labels: str | None) -> Any:
@@ -58,23 +65,12 @@ def score(
     dataset: DatasetArgument,
     split: Annotated[str, typer.Option(help="The split.")] = "val",
     protocol: Annotated[str, typer.Option(help=f"One of: {', '.join(PROTOCOLS)}.")] = "voc",
-    baseline: Annotated[
-        Path | None,
-        typer.Option(
-            help="Another folder of predictions: also show paired differences to it.", show_default=False
-        ),
-    ] = None,
+    baseline: BaselineOption = None,
     intervals: Annotated[bool, typer.Option("--intervals", help="Also show bootstrap intervals.")] = False,
     boundary: Annotated[bool, typer.Option("--boundary", help="Also find boundary IoU (slower).")] = False,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw the confusion matrix here (.png).", show_default=False)
-    ] = None,
-    worst: Annotated[
-        int | None, typer.Option(help="Draw so many of the worst images.", show_default=False)
-    ] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The picture of the worst images.")] = Path(
-        "worst.png"
-    ),
+    plot: PlotOption = None,
+    worst: WorstOption = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The picture of the worst images.")] = WORST,
     stored_values: StoredValuesOption = False,
     labels: LabelsOption = None,
     threads: ThreadsOption = None,
@@ -108,11 +104,7 @@ def score(
         text += ["", str(drawn)]
     if other is not None:
         difference = result.compare(other)
-        found["baseline"] = {
-            "predictions": str(baseline),
-            **other.to_dict(),
-            "difference": difference.to_dict(),
-        }
+        found["baseline"] = {"predictions": str(baseline), **other.to_dict(), "difference": difference.to_dict()}
         text += ["", f"{predictions} less {baseline}:", str(difference)]
     if plot is not None:
         found["plot"] = str(result.plot().save(plot))

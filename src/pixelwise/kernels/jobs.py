@@ -19,7 +19,7 @@ from .compiling import jit, jit_fast
 # there to be read, the rest of the source need not be in memory.
 IMAGE, IMAGE_STRIDE, LABEL, LABEL_STRIDE = 0, 1, 2, 3  # address, bytes per row
 HEIGHT, WIDTH = 4, 5  # of the source
-Y0, X0 = 6, 7  # copies: source row and column of the window's top left; outside the source lies padding
+Y0, X0 = 6, 7  # copies: source row and column of the window's top left; the rest is padding
 OUT_H, OUT_W = 8, 9  # size of the plan's output
 FLIP_X, FLIP_Y = 10, 11  # copies: mirrored
 KIND = 12

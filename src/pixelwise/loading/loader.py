@@ -50,13 +50,20 @@ class Timing:
 
     @property
     def slowest(self) -> str:
-        """What training waits for: "reading", "decoding", "rendering", or or "nothing" if the threads wait for it."""
+        """What training waits for: "reading", "decoding", "rendering", or "nothing" if the threads wait for it."""
         work = {"reading": self.reading, "decoding": self.decoding, "rendering": self.rendering}
         return "nothing" if self.idle > sum(work.values()) else max(work, key=lambda k: work[k])
 
 
 class Loader:
     """Batches of a split, always the same for the same seed, whatever the number of threads.
+
+        >>> train = pw.open("VOCdevkit/VOC2012")["train"]
+        >>> loader = pw.Loader(train, 2, [pw.RandomCrop(240, 320), pw.Normalize()], shuffle=True, seed=0)
+        >>> loader
+        Loader(4 of 4 samples of 'train'; 2 batches of 2)
+        >>> [batch.images.shape for batch in loader]
+        [(2, 3, 240, 320), (2, 3, 240, 320)]
 
     split: what to load. batch_size: samples per batch (of this rank). transforms: applied in order to images and labels
     together.

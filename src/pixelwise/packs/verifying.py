@@ -63,6 +63,10 @@ def verify(
 ) -> Verification:
     """Read every byte of the pack at `path` and list what is wrong with it, by shard and record.
 
+        >>> packed = pw.pack("VOCdevkit/VOC2012", "voc.pack")
+        >>> list(pw.verify("voc.pack"))
+        []
+
     Checks the manifest, the tables, size and CRC-32 of each shard, and CRC-32 of each record; that records decode to
     their size; that labels hold class ids. source: also check whether the files that the pack was made from have
     changed (True: in the folder where they were then; or the folder where they are now). threads: default one per
