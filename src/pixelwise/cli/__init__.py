@@ -1,4 +1,4 @@
-"""The command line: one function a command. Errors are one line; exit 0 fine, 1 data, 2 usage, 3 the environment."""
+"""The command line: one function per command. Errors are one line; exit 0 fine, 1 data, 2 usage, 3 the environment."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from ..errors import PixelwiseError, printable
 from . import check, convert, data, evaluate
+from .options import speaking
 
 app = typer.Typer(
     name="pixelwise",
@@ -22,7 +23,7 @@ app = typer.Typer(
 )
 for module in (data, check, convert, evaluate):
     for command in module.COMMANDS:
-        app.command(short_help=re.split(r"[:.,](?: |$)", str(command.__doc__))[0])(command)
+        app.command(short_help=re.split(r"[:.,](?: |$)", str(command.__doc__))[0])(speaking(command))
 
 
 def _version(wanted: bool) -> None:
