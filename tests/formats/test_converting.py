@@ -203,8 +203,8 @@ def test_the_commands(trees: Path, tmp_path: Path) -> None:
     tree = tmp_path / "mine"
     shutil.copytree(trees / "mmseg_pseudo/pseudo_dataset", tree)
     done = run(app, ["init", str(tree)])
-    assert (done.exit_code, "4 classes to be named" in done.output) == (0, True)
-    with pytest.raises(UsageError, match="is there already"):
+    assert (done.exit_code, "4 classes; name them" in done.output) == (0, True)
+    with pytest.raises(UsageError, match="there is a file already"):
         run(app, ["init", str(tree)], catch_exceptions=False)
     with pytest.raises(FormatError, match="no file matches 'masks/"):
         wrong = ["--images", "imgs/{name}_img.jpg", "--labels", "masks/{name}.png"]

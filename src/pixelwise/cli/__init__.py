@@ -1,8 +1,8 @@
 """The command line: one function per command. Errors are one line; exit 0 fine, 1 data, 2 usage, 3 the environment.
 
-    data      demo, info, load, show, download      convert   convert, init, pack, verify
-    check     check, stats                          evaluate  predict, score, submit
-    console   what all of them print with
+    data     demo, info, load, show, download    convert   convert, init, pack, verify
+    check    check, stats                        evaluate  score, predict, submit
+    options  what commands share                 console   tables, progress bars, sizes
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import typer
 
 from ..errors import PixelwiseError, printable
 from . import check, convert, data, evaluate
+from .options import speaking
 
 app = typer.Typer(
     name="pixelwise",
@@ -27,7 +28,7 @@ app = typer.Typer(
 )
 for module in (data, check, convert, evaluate):
     for command in module.COMMANDS:
-        app.command(short_help=re.split(r"[:.,](?: |$)", str(command.__doc__))[0])(command)
+        app.command(short_help=re.split(r"[:.,](?: |$)", str(command.__doc__))[0])(speaking(command))
 
 
 def _version(wanted: bool) -> None:

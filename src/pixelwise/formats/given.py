@@ -53,7 +53,7 @@ def as_split(
     prefer: if `splits` is None and the dataset has several, the first of these names that it has, else its first.
     Raises as `as_dataset`, and UsageError `empty-dataset` for a dataset without splits.
     """
-    if isinstance(data, Split) and splits is None:
+    if isinstance(data, Split) and splits is None and not options:
         return data
     dataset = as_dataset(data, splits, verb=verb, **options)
     names = list(dataset.splits)
