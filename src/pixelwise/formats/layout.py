@@ -128,12 +128,7 @@ def _channels(path: Path) -> int:
 
 
 def load(
-    root: Path,
-    format: str,
-    layout: Layout,
-    *,
-    labels: str | None = None,
-    classes: ClassTable | None = None,
+    root: Path, format: str, layout: Layout, *, labels: str | None = None, classes: ClassTable | None = None
 ) -> Dataset:
     """The dataset at `root`, laid out as `layout` says.
 
@@ -150,13 +145,14 @@ def load(
         raise MissingError(f"no labels of the kind {name!r}", code="missing-file", where=root,
                            fix=f"they would be {coding.labels}; choose another kind with labels=...")  # fmt: skip
     opened = _Opened(root, layout, coding, classes or coding.table(root))
-    makers = dict(sorted(opened.makers().items(), key=lambda item: _rank(item[0])))
+    makers = opened.makers()
     if not makers:
         raise FormatError("no split has any samples", code="no-dataset", where=root)
-    return Dataset(root, format, opened.classes, Splits(makers))
+    return Dataset(root, format, opened.classes, Splits({n: makers[n] for n in sorted(makers, key=rank)}))
 
 
-def _rank(name: str) -> tuple[int, str]:
+def rank(name: str) -> tuple[int, str]:
+    """The key that sorts splits: train, val, trainval, test, each with a year or without; then others by name."""
     plain = name.rstrip("0123456789")
     return (_ORDER.index(plain) if plain in _ORDER else len(_ORDER), name)
 
@@ -273,7 +269,13 @@ def _without(paths: Sequence[str], folders: int) -> Iterator[str]:
     return ("/".join(p.split("/")[folders:]) for p in paths)
 
 
-def laid_out(name: str, looks_like: str, layouts: Sequence[Layout]) -> Format:
+def with_or_without_splits(images: str, labels: str, kind: str, classes: ClassTable | str, names: str) -> list[Layout]:
+    """Two layouts with the one coding `kind`: with these templates, and without {split}/ for a single folder."""
+    templates = ((images, labels), (images.replace("{split}/", ""), labels.replace("{split}/", "")))
+    return [Layout(i, {kind: Coding(la, classes)}, names=names) for i, la in templates]
+
+
+def laid_out(name: str, looks_like: str, *layouts: Layout) -> Format:
     """The format whose files are found in one of these layouts."""
     return Format(name, looks_like, partial(_find, layouts), partial(_load, name, looks_like, layouts))
 

@@ -134,12 +134,7 @@ class RandomCrop:
     max_class_ratio: float
 
     def __init__(
-        self,
-        size: int | Size,
-        width: int | None = None,
-        *,
-        pad_if_needed: bool = False,
-        max_class_ratio: float = 1.0,
+        self, size: int | Size, width: int | None = None, *, pad_if_needed: bool = False, max_class_ratio: float = 1.0
     ) -> None:
         settle(
             self,
@@ -202,12 +197,7 @@ class RandomResizedCrop:
     ratio: Range
 
     def __init__(
-        self,
-        size: int | Size,
-        width: int | None = None,
-        *,
-        scale: Range = (0.08, 1.0),
-        ratio: Range = (3 / 4, 4 / 3),
+        self, size: int | Size, width: int | None = None, *, scale: Range = (0.08, 1.0), ratio: Range = (3 / 4, 4 / 3)
     ) -> None:
         settle(
             self,

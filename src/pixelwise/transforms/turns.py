@@ -50,13 +50,7 @@ class RandomVerticalFlip:
 # Points of the source (x, y, 1) from points of the output, by quarter turns counterclockwise, for height h and width w:
 # the new top row is the old right column, so for one turn x_old = w - y_new and y_old = x_new.
 _QUARTERS = np.array(
-    [
-        [[1, 0, 0], [0, 1, 0]],
-        [[0, -1, 0], [1, 0, 0]],
-        [[-1, 0, 0], [0, -1, 0]],
-        [[0, 1, 0], [-1, 0, 0]],
-    ],
-    np.float64,
+    [[[1, 0, 0], [0, 1, 0]], [[0, -1, 0], [1, 0, 0]], [[-1, 0, 0], [0, -1, 0]], [[0, 1, 0], [-1, 0, 0]]], np.float64
 )
 _SHIFTS_BY_WIDTH_AND_HEIGHT = np.array([[[0, 0], [0, 0]], [[1, 0], [0, 0]], [[1, 0], [0, 1]], [[0, 0], [0, 1]]])
 
