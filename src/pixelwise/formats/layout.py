@@ -289,14 +289,9 @@ def _find(layouts: Sequence[Layout], path: Path) -> Path | None:
 
 
 def _load(
-    name: str,
-    looks_like: str,
-    layouts: Sequence[Layout],
-    root: Path,
-    *,
-    labels: str | None = None,
+    name: str, looks_like: str, layouts: Sequence[Layout], root: Path, *, labels: str | None = None,
     classes: ClassTable | None = None,
-) -> Dataset:
+) -> Dataset:  # fmt: skip
     """labels: which way of storing labels (default: the first found). classes: instead of the format's class table."""
     layout = next((la for la in layouts if labels in la.codings and la.fits(root)), None) or _fitting(layouts, root)
     if layout is None:

@@ -68,14 +68,9 @@ _BELOW = 64
 
 
 def open(
-    path: str | os.PathLike[str],
-    *,
-    format: str | None = None,
-    cache: str | os.PathLike[str] | bool = False,
-    download: str | os.PathLike[str] | bool = False,
-    progress: Progress | None = None,
-    **options: Any,
-) -> Dataset:
+    path: str | os.PathLike[str], *, format: str | None = None, cache: str | os.PathLike[str] | bool = False,
+    download: str | os.PathLike[str] | bool = False, progress: Progress | None = None, **options: Any,
+) -> Dataset:  # fmt: skip
     """Open the dataset or pack at `path`: its own folder, a folder above it, or a `.toml` or COCO `.json` about it.
 
     A folder with a `pixelwise.toml` is what that says. format: skips the recognition. cache: pack the dataset at its

@@ -96,25 +96,17 @@ class RandomClassCrop:
     p: float
 
     def __init__(
-        self,
-        size: int | Size,
-        width: int | None = None,
-        *,
-        index: ClassIndex,
-        classes: str | int | Sequence[str | int] | None = None,
-        p: float = 1.0,
-    ) -> None:
+        self, size: int | Size, width: int | None = None, *, index: ClassIndex,
+        classes: str | int | Sequence[str | int] | None = None, p: float = 1.0,
+    ) -> None:  # fmt: skip
         if not isinstance(index, ClassIndex):
             raise UsageError(
                 f"index must be a ClassIndex, got {type(index).__name__}", fix="make it with pw.class_index(split)"
             )
         settle(
-            self,
-            size=check_size("size", size, width),
-            index=index,
-            classes=None if classes is None else _check_classes(classes, index.names),
-            p=check_probability(p),
-        )
+            self, size=check_size("size", size, width), index=index,
+            classes=None if classes is None else _check_classes(classes, index.names), p=check_probability(p),
+        )  # fmt: skip
 
     @cached_property
     def _wanted(self) -> Bool:

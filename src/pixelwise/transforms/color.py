@@ -112,11 +112,9 @@ class RandomContrast:
 
     def __init__(self, contrast: float | Range, *, about: float = GRAY, p: float = 1.0) -> None:
         settle(
-            self,
-            contrast=_check_factors("contrast", contrast),
-            about=check_number("about", about, 0.0, 1.0),
+            self, contrast=_check_factors("contrast", contrast), about=check_number("about", about, 0.0, 1.0),
             p=check_probability(p),
-        )
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1: whether, and the factor."""
@@ -234,22 +232,13 @@ class ColorJitter:
     p: float
 
     def __init__(
-        self,
-        brightness: float | Range = 0.0,
-        contrast: float | Range = 0.0,
-        saturation: float | Range = 0.0,
-        hue: float | Range = 0.0,
-        *,
-        p: float = 1.0,
-    ) -> None:
+        self, brightness: float | Range = 0.0, contrast: float | Range = 0.0, saturation: float | Range = 0.0,
+        hue: float | Range = 0.0, *, p: float = 1.0,
+    ) -> None:  # fmt: skip
         settle(
-            self,
-            brightness=_check_factors("brightness", brightness),
-            contrast=_check_factors("contrast", contrast),
-            saturation=_check_factors("saturation", saturation),
-            hue=_check_hue(hue),
-            p=check_probability(p),
-        )
+            self, brightness=_check_factors("brightness", brightness), contrast=_check_factors("contrast", contrast),
+            saturation=_check_factors("saturation", saturation), hue=_check_hue(hue), p=check_probability(p),
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 5: whether, brightness, contrast, saturation, hue, and the order."""
@@ -289,22 +278,14 @@ class RandomPhotometricDistort:
     p: float
 
     def __init__(
-        self,
-        brightness: float | Range = 32 / 255,
-        contrast: float | Range = (0.5, 1.5),
-        saturation: float | Range = (0.5, 1.5),
-        hue: float | Range = 18 / 180,
-        *,
-        p: float = 0.5,
-    ) -> None:
+        self, brightness: float | Range = 32 / 255, contrast: float | Range = (0.5, 1.5),
+        saturation: float | Range = (0.5, 1.5), hue: float | Range = 18 / 180, *, p: float = 0.5,
+    ) -> None:  # fmt: skip
         settle(
-            self,
-            brightness=check_range("brightness", brightness, -1.0, 1.0, around=0.0),
-            contrast=_check_factors("contrast", contrast),
-            saturation=_check_factors("saturation", saturation),
-            hue=_check_hue(hue),
-            p=check_probability(p),
-        )
+            self, brightness=check_range("brightness", brightness, -1.0, 1.0, around=0.0),
+            contrast=_check_factors("contrast", contrast), saturation=_check_factors("saturation", saturation),
+            hue=_check_hue(hue), p=check_probability(p),
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 3 decide on the four steps, 4 on the place of contrast; 5 to 8 are their amounts."""

@@ -137,11 +137,9 @@ class RandomCrop:
         self, size: int | Size, width: int | None = None, *, pad_if_needed: bool = False, max_class_ratio: float = 1.0
     ) -> None:
         settle(
-            self,
-            size=check_size("size", size, width),
-            pad_if_needed=bool(pad_if_needed),
+            self, size=check_size("size", size, width), pad_if_needed=bool(pad_if_needed),
             max_class_ratio=check_number("max_class_ratio", max_class_ratio, 0.0, 1.0),
-        )
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 2k and 2k + 1 choose row and column of the k-th window."""
@@ -200,11 +198,9 @@ class RandomResizedCrop:
         self, size: int | Size, width: int | None = None, *, scale: Range = (0.08, 1.0), ratio: Range = (3 / 4, 4 / 3)
     ) -> None:
         settle(
-            self,
-            size=check_size("size", size, width),
-            scale=check_range("scale", scale, 1e-6, 1.0),
+            self, size=check_size("size", size, width), scale=check_range("scale", scale, 1e-6, 1.0),
             ratio=check_range("ratio", ratio, 1e-3, 1e3),
-        )
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1 choose row and column; 2 + 2k and 3 + 2k are area and ratio of the k-th attempt."""
@@ -250,23 +246,14 @@ class Pad:
     divisor: int
 
     def __init__(
-        self,
-        padding: int = 0,
-        *,
-        top: int = 0,
-        right: int = 0,
-        bottom: int = 0,
-        left: int = 0,
-        size: int | Size = (1, 1),
-        divisor: int = 1,
-    ) -> None:
+        self, padding: int = 0, *, top: int = 0, right: int = 0, bottom: int = 0, left: int = 0,
+        size: int | Size = (1, 1), divisor: int = 1,
+    ) -> None:  # fmt: skip
         sides = {"padding": padding, "top": top, "right": right, "bottom": bottom, "left": left}
         settle(
-            self,
-            **{name: check_whole(name, side, 0, LONGEST) for name, side in sides.items()},
-            size=check_size("size", size),
-            divisor=check_whole("divisor", divisor, 1, LONGEST),
-        )
+            self, **{name: check_whole(name, side, 0, LONGEST) for name, side in sides.items()},
+            size=check_size("size", size), divisor=check_whole("divisor", divisor, 1, LONGEST),
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws nothing."""

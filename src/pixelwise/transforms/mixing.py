@@ -120,20 +120,13 @@ class CopyPaste:
     p: float
 
     def __init__(
-        self,
-        classes: int | Sequence[int],
-        transforms: Sequence[Transform] = (),
-        *,
-        instances: bool = False,
+        self, classes: int | Sequence[int], transforms: Sequence[Transform] = (), *, instances: bool = False,
         p: float = 1.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         settle(
-            self,
-            classes=tuple(map(int, check_several("classes", classes, "class ids in 0..65535", _is_id))),
-            transforms=check_transforms(transforms),
-            instances=bool(instances),
-            p=check_probability(p),
-        )
+            self, classes=tuple(map(int, check_several("classes", classes, "class ids in 0..65535", _is_id))),
+            transforms=check_transforms(transforms), instances=bool(instances), p=check_probability(p),
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 4: whether, partner, place of the partner (row, column), and the key of the objects' coins."""
@@ -192,21 +185,13 @@ class Mosaic:
     p: float
 
     def __init__(
-        self,
-        size: int | Size,
-        width: int | None = None,
-        *,
-        center: Range = (0.25, 0.75),
-        transforms: Sequence[Transform] = (),
-        p: float = 1.0,
-    ) -> None:
+        self, size: int | Size, width: int | None = None, *, center: Range = (0.25, 0.75),
+        transforms: Sequence[Transform] = (), p: float = 1.0,
+    ) -> None:  # fmt: skip
         settle(
-            self,
-            size=check_size("size", size, width),
-            center=check_range("center", center, 0.0, 1.0),
-            transforms=check_transforms(transforms),
-            p=check_probability(p),
-        )
+            self, size=check_size("size", size, width), center=check_range("center", center, 0.0, 1.0),
+            transforms=check_transforms(transforms), p=check_probability(p),
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 4: whether, the point, place of the sample; 5, 8, 11: the partners, each followed by its place."""

@@ -298,12 +298,9 @@ class Transform(Protocol):
 
 
 def make_plans(
-    transforms: Sequence[Transform],
-    sizes: I64,
-    uniform: Callable[[int, int], F64],
-    samples: I64 | None = None,
+    transforms: Sequence[Transform], sizes: I64, uniform: Callable[[int, int], F64], samples: I64 | None = None,
     split: Others | None = None,
-) -> Plans:
+) -> Plans:  # fmt: skip
     """The plans of a batch.
 
     sizes: (B, 2) of the sources. uniform(t, j): the j-th draws of transform t. samples: (B,) positions in the split.

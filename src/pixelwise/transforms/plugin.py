@@ -52,27 +52,17 @@ class Apply:
     p: float
 
     def __init__(
-        self,
-        function: Callable[..., Pair],
-        *,
-        seeded: bool = False,
-        new_labels: bool = False,
-        lock: bool = False,
-        name: str = "",
-        p: float = 1.0,
-    ) -> None:
+        self, function: Callable[..., Pair], *, seeded: bool = False, new_labels: bool = False, lock: bool = False,
+        name: str = "", p: float = 1.0,
+    ) -> None:  # fmt: skip
         if not callable(function):
             raise UsageError(f"function must be callable, got {function!r}")
         kind = type(function)
         settle(
-            self,
-            function=function,
-            seeded=bool(seeded),
-            new_labels=bool(new_labels),
-            lock=bool(lock),
+            self, function=function, seeded=bool(seeded), new_labels=bool(new_labels), lock=bool(lock),
             name=name or getattr(function, "__qualname__", f"{kind.__module__}.{kind.__qualname__}"),
             p=check_probability(p),
-        )
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1: whether, and the seed."""

@@ -60,9 +60,13 @@ def _split(root: Path, name: str, path: Path, labels: str, classes: ClassTable) 
     instances = PathRule(listed.names, "SegmentationObject/{}.png") if (root / "SegmentationObject").is_dir() else None
     source = FileSource(
         root, listed.names, classes, listed.images or PathRule(listed.names, "JPEGImages/{}.jpg"),
-        listed.labels or _labels(root, name, listed, labels), instances, lambda i: f"{path}:{listed.lines[i]}",
+        listed.labels or _labels(root, name, listed, labels), instances, partial(_line, path, listed),
     )  # fmt: skip
     return Split(name, classes, source, notes=tuple(notes))
+
+
+def _line(path: Path, listed: SplitList, index: int) -> str:  # a partial of it can be pickled
+    return f"{path}:{listed.lines[index]}"
 
 
 def _labels(root: Path, name: str, listed: SplitList, folder: str) -> PathRule | None:
