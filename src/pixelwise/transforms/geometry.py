@@ -37,13 +37,11 @@ class Resize:
 
     def __init__(self, size: int | Size, width: int | None = None) -> None:
         if width is None and is_whole(size):
-            raise UsageError(
-                f"size must be height and width, got {size!r}", fix=f"ResizeShortest({size}) scales the shorter side"
-            )
+            fix = f"ResizeShortest({size}) scales the shorter side"
+            raise UsageError(f"size must be height and width, got {size!r}", fix=fix)
         settle(self, size=check_size("size", size, width))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws nothing."""
         plans.resize(np.tile(np.array(self.size), (len(plans), 1)))
 
 
@@ -59,7 +57,6 @@ class ResizeShortest:
         settle(self, size=check_whole("size", size, 1, LONGEST), longest=most)
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws nothing."""
         scale = self.size / plans.size.min(axis=1, keepdims=True)
         if self.longest is not None:
             scale = np.minimum(scale, self.longest / plans.size.max(axis=1, keepdims=True))
@@ -76,7 +73,6 @@ class ResizeLongest:
         settle(self, size=check_whole("size", size, 1, LONGEST))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws nothing."""
         plans.resize(_rounded(plans.size * (self.size / plans.size.max(axis=1, keepdims=True))))
 
 
@@ -174,7 +170,6 @@ class CenterCrop:
         settle(self, size=check_size("size", size, width), pad_if_needed=bool(pad_if_needed))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws nothing."""
         spare = plans.size - self.size
         if not self.pad_if_needed:
             plans.small |= (spare < 0).any(axis=1)
@@ -256,7 +251,6 @@ class Pad:
         )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws nothing."""
         top, left = self.padding + self.top, self.padding + self.left
         size = plans.size + np.array([top + self.padding + self.bottom, left + self.padding + self.right])
         size = np.maximum(size, self.size)

@@ -52,10 +52,8 @@ def _partners(plans: Plans, which: F64, transforms: Sequence[Transform], uniform
         first = _OWN_DRAWS + 256 * (t + group * len(transforms))
         transform.plan(partners, lambda j, first=first: uniform(first + j))  # type: ignore[misc]
     if partners.stages or partners.normalize is not None:
-        raise UsageError(
-            "partners take geometry, color and what comes after them, but no Normalize, mix or plug-in",
-            code="bad-transforms", fix="put those after the mix in the Loader's list",
-        )  # fmt: skip
+        what = "partners take geometry, color and what comes after them, but no Normalize, mix or plug-in"
+        raise UsageError(what, code="bad-transforms", fix="put those after the mix in the Loader's list")
     return _Partners(positions, partners)
 
 
@@ -159,9 +157,8 @@ def _is_id(value: Any) -> bool:
 def _some_objects(key: int, ignore_index: int, sample: Sample) -> Label:
     """The label with about half of the objects; everything else is `ignore_index`."""
     if sample.instances is None or sample.label is None:
-        raise UsageError(
-            f"the partner {sample.name!r} has no instance map", code="no-instances", fix="use instances=False"
-        )
+        what = f"the partner {sample.name!r} has no instance map"
+        raise UsageError(what, code="no-instances", fix="use instances=False")
     numbers, number_at = np.unique(sample.instances, return_inverse=True)
     coins = Draws(key, 0, numbers.astype(np.int64)).uniform(0, 0) < 0.5
     kept = coins[number_at].reshape(sample.label.shape)
