@@ -163,10 +163,8 @@ def _check_target(root: Path, source: Dataset, jobs: Sequence[_Job]) -> None:
     real = root.resolve()
     for place in {source.root.absolute(), *(j.file.parent.absolute() for j in jobs[:1] if j.file is not None)}:
         if real == place.resolve() or place.resolve() in real.parents or real in place.resolve().parents:
-            raise UsageError(
-                f"would write into the source {place}", code="inside-source", where=root,
-                fix="choose a folder beside it",
-            )  # fmt: skip
+            what, fix = f"would write into the source {place}", "choose a folder beside it"
+            raise UsageError(what, code="inside-source", where=root, fix=fix)
     hostile = next((j.name for j in jobs if leads_out(j.name)), None)
     if hostile is not None:
         raise UsageError(f"the sample name {hostile!r} leads out of the folder", code="path-escapes-root", where=root)

@@ -76,10 +76,8 @@ def propose(
     """
     pairing = pairing_of(root, images, labels) if images and labels else find_pairing(root)
     if pairing is None:
-        raise FormatError(
-            "no images and labels with matching names found", code="no-dataset", where=root,
-            fix="say where they are, such as --images 'photos/{name}.jpg' --labels 'masks/{name}.png'",
-        )  # fmt: skip
+        fix = "say where they are, such as --images 'photos/{name}.jpg' --labels 'masks/{name}.png'"
+        raise FormatError("no images and labels with matching names found", code="no-dataset", where=root, fix=fix)
     paths = [m.path for m in matches(root, pairing.labels)]
     if not paths:
         raise FormatError(f"no file matches {pairing.labels!r}", code="no-dataset", where=root,

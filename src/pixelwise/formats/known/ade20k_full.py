@@ -96,10 +96,9 @@ def _read(
     objects: Any = pixels[..., 0].astype(np.uint16) // 10 * 256 + pixels[..., 1]
     if int(objects.max()) > len(table):
         y, x = (int(v) for v in np.argwhere(objects > len(table))[0])
-        raise LabelError(
-            f"object {int(objects[y, x])} at x={x}, y={y} is none of {len(table)}", code="class-out-of-range",
-            where=path, fix="labels and index are of different versions of the dataset",
-        )  # fmt: skip
+        what = f"object {int(objects[y, x])} at x={x}, y={y} is none of {len(table)}"
+        fix = "labels and index are of different versions of the dataset"
+        raise LabelError(what, code="class-out-of-range", where=path, fix=fix)
     void = _VOID if table.ignore_index is None else table.ignore_index
     label: Any = np.where(objects == 0, void, objects.astype(np.int64) - 1).astype(table.dtype)
     numbers: Any = np.ascontiguousarray(pixels[..., 2])

@@ -92,10 +92,8 @@ def _image_folder(root: Path, split: str, data: Mapping[str, Any], path: Path, c
     for place in places:
         if (root / place / first).exists():
             return "" if place == "." else f"{place}/"
-    raise MissingError(
-        f"the images are not in {' or '.join(places)}: looked for {first}", code="missing-file", where=path,
-        fix="choose their folder with images=...",
-    )  # fmt: skip
+    what = f"the images are not in {' or '.join(places)}: looked for {first}"
+    raise MissingError(what, code="missing-file", where=path, fix="choose their folder with images=...")
 
 
 def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTable | None, make: Any) -> Dataset:
@@ -281,13 +279,10 @@ def _read_panoptic(
 INSTANCES = Format(
     "coco",
     "COCO instances (annotations/instances_SPLIT.json and SPLIT/, or SPLIT/_annotations.coco.json, or a JSON)",
-    _find,
-    _load,
-    anywhere=True,
-)
+    _find, _load, anywhere=True,
+)  # fmt: skip
 PANOPTIC = Format(
     "coco_panoptic",
     "COCO panoptic (annotations/panoptic_SPLIT.json, a folder of PNGs of that name, and SPLIT/)",
-    _find_panoptic,
-    _load_panoptic,
-)
+    _find_panoptic, _load_panoptic,
+)  # fmt: skip

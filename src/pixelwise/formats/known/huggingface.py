@@ -41,10 +41,8 @@ _GROUPS = 8  # row groups kept in memory: `datasets` writes 100 images per group
 def _classes(root: Path) -> ClassTable:
     path = next((p for p in (root / "id2label.json", root / "data" / "id2label.json") if p.exists()), None)
     if path is None:
-        raise FormatError(
-            "nothing says what the label values mean", code="no-class-table", where=root,
-            fix="pass classes=, or put an id2label.json there: {\"0\": \"background\", ...}",
-        )  # fmt: skip
+        fix = 'pass classes=, or put an id2label.json there: {"0": "background", ...}'
+        raise FormatError("nothing says what the label values mean", code="no-class-table", where=root, fix=fix)
     try:
         pairs = sorted((int(k), str(v)) for k, v in json.loads(read_bytes(path)).items())
     except (ValueError, AttributeError):
@@ -167,10 +165,8 @@ class _ParquetSource(Source):
             rows = self._kept[group]
         values = [rows.column(c)[at].as_py() for c in self._columns]
         if any(v is None or v.get("bytes") is None for v in values):
-            raise FormatError(
-                "an image without bytes", code="missing-file", where=self._where(index),
-                fix="its file is referred to, not embedded: write the dataset with embedded images",
-            )  # fmt: skip
+            fix = "its file is referred to, not embedded: write the dataset with embedded images"
+            raise FormatError("an image without bytes", code="missing-file", where=self._where(index), fix=fix)
         return [v["bytes"] for v in values]
 
     def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
@@ -254,14 +250,10 @@ def _folder_split(root: Path, name: str, path: Path, table: ClassTable) -> Split
 PARQUET = Format(
     "hf_parquet",
     "Hugging Face Parquet (SPLIT-*.parquet with columns image and annotation, label, mask or the like)",
-    _find_parquet,
-    _load_parquet,
-    anywhere=True,
-)
+    _find_parquet, _load_parquet, anywhere=True,
+)  # fmt: skip
 IMAGEFOLDER = Format(
     "hf_imagefolder",
     "Hugging Face imagefolder (SPLIT/metadata.csv or .jsonl with file_name and a column of label files)",
-    _find_folder,
-    _load_folder,
-    anywhere=True,
-)
+    _find_folder, _load_folder, anywhere=True,
+)  # fmt: skip

@@ -124,10 +124,8 @@ def _shape(draw: Any, shape: dict[str, Any], where: str) -> None:
         raise LabelError("points are not pairs of numbers", code="bad-polygon", where=where) from None
     expected = {"polygon": 3, "rectangle": 2, "circle": 2, "line": 2, "linestrip": 2, "point": 1}.get(kind)
     if expected is None or len(points) < expected:
-        raise LabelError(
-            f"a {kind} of {len(points)} points", code="bad-polygon", where=where,
-            fix="polygons, rectangles, circles, lines, line strips, points and masks can be drawn",
-        )  # fmt: skip
+        fix = "polygons, rectangles, circles, lines, line strips, points and masks can be drawn"
+        raise LabelError(f"a {kind} of {len(points)} points", code="bad-polygon", where=where, fix=fix)
     if kind == "polygon":
         draw.polygon(points, outline=1, fill=1)
     elif kind == "rectangle":

@@ -119,9 +119,8 @@ def _from_config(path: Path) -> ClassTable:
         names = [str(entry.get("readable") or entry["name"]) for entry in labels]
         colors = [tuple(int(v) for v in entry["color"]) for entry in labels]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(
-            f"no config of Mapillary Vistas: {error}", code="bad-config", where=path, fix="restore it from the dataset"
-        ) from None
+        what = f"not a config of Mapillary Vistas: {error}"
+        raise FormatError(what, code="bad-config", where=path, fix="restore it from the dataset") from None
     void = next((i for i, name in enumerate(names) if name.lower() == "unlabeled"), None)
     kept = [i for i in range(len(names)) if i != void]
     values = {i: k for k, i in enumerate(kept)}

@@ -33,10 +33,8 @@ def _find(path: Path) -> Path | None:
     for devkit in (path, path / "VOCdevkit"):
         years = sorted(p for p in devkit.glob("VOC*") if _is_root(p)) if devkit.is_dir() else []
         if len(years) > 1:
-            raise FormatError(
-                f"holds several years: {', '.join(p.name for p in years)}", code="several-years", where=devkit,
-                fix=f"open one of them, such as {years[-1]}",
-            )  # fmt: skip
+            what, fix = f"holds several years: {', '.join(p.name for p in years)}", f"open one, such as {years[-1]}"
+            raise FormatError(what, code="several-years", where=devkit, fix=fix)
         if years:
             return years[0]
     return None

@@ -79,10 +79,8 @@ def _class_names(path: Path) -> list[str]:
             break
         names.append(_unquoted(entry[1]))
     if not names:
-        raise FormatError(
-            f"names are neither a list nor numbered lines: {inline!r}", code="bad-yaml", where=path,
-            fix="write names: [first, second]",
-        )  # fmt: skip
+        what = f"names are neither a list nor numbered lines: {inline!r}"
+        raise FormatError(what, code="bad-yaml", where=path, fix="write names: [first, second]")
     return names
 
 
@@ -119,10 +117,8 @@ def _shape(line: str, number: int, size: Size, table: ClassTable, path: Path) ->
         raise LabelError("a box, not a polygon", code="bad-polygon", where=where,
                          fix="this is a detection dataset: its labels cannot be drawn as regions")  # fmt: skip
     if not re.fullmatch(r"\d+", category) or int(category) + 1 >= len(table):
-        raise LabelError(
-            f"class {category} is none of 0..{len(table) - 2}", code="class-out-of-range", where=where,
-            fix="correct the line, or add the class to data.yaml",
-        )  # fmt: skip
+        what, fix = f"class {category} is none of 0..{len(table) - 2}", "correct it, or add the class to data.yaml"
+        raise LabelError(what, code="class-out-of-range", where=where, fix=fix)
     if len(values) % 2:
         raise LabelError(f"{len(values)} coordinates, expected pairs", code="bad-polygon", where=where)
     points = polygon(values, where) * np.array([size[1], size[0]], np.float64)
