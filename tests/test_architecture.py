@@ -115,7 +115,6 @@ ALIKE = {
     "load": "the function that loads a format",
     "MANIFEST": "the name of a manifest's file",
     "VERSION": "the version of what a manifest describes",
-    "VOID": "the id of void",
     "PAINTS": "paints of things, and of scenes with their things",
     "T": "any type",
 }

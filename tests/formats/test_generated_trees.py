@@ -138,7 +138,7 @@ def test_mapillary_by_its_own_config(tmp_path: Path) -> None:
     assert np.array_equal(sample.label, np.where(stored < 2, stored, 255))
     assert np.array_equal(sample.instances, stored.astype(np.uint16) * 256)
     (tmp_path / "config_v2.0.json").write_text("{}")
-    with pytest.raises(FormatError, match="no config of Mapillary"):
+    with pytest.raises(FormatError, match="not a config of Mapillary"):
         open_dataset(tmp_path)
 
 

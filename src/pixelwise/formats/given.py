@@ -45,9 +45,7 @@ def as_dataset(data: Data, splits: SplitNames = None, *, verb: str, **options: A
     return replace(data, splits=Splits({name: lambda name=name: made[name] for name in names}))  # type: ignore[misc]
 
 
-def as_split(
-    data: Data, splits: SplitNames = None, *, verb: str, prefer: Sequence[str] = (), **options: Any
-) -> Split:
+def as_split(data: Data, splits: SplitNames = None, *, verb: str, prefer: Sequence[str] = (), **options: Any) -> Split:
     """The split that `data` is or names; several are joined, in the order of `splits`.
 
     prefer: if `splits` is None and the dataset has several, the first of these names that it has, else its first.
