@@ -95,18 +95,19 @@ def predict(
     tag: str = "",
     threads: int | None = None,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Prediction:
     """Predict every image of a split at its own size; write label PNGs, score them, or both in one pass.
 
     model: any callable from (B, 3, H, W) float32 to (B, C, h, w) logits, called in this thread;
     `pixelwise.torch.as_model` makes one of a torch module. h and w may differ from H and W: logits are interpolated
-    bilinearly by pixel centers (torch's `align_corners=False`). data, splits: a Split, or a path or Dataset with the
-    name of one or more splits (default: "val", else the first). out: the folder for `NAME.png`, class ids in the class
-    table's colors. confusion: a Confusion to update; the split must have labels.
+    bilinearly by pixel centers (torch's `align_corners=False`). data, splits: a Split, or a Dataset or path (`options`
+    are those of `pixelwise.open`) with the name of one or more splits (default: "val", else the first). out: the folder
+    for `NAME.png`, class ids in the class table's colors. confusion: a Confusion to update; the split must have labels.
 
     tiling: windows, flips and scales; by default whole images once. Padding has the Loader's fill color. normalize: as
     in training: `Normalize`, `Loader.normalize`, (mean, std), or None for pixel / 255. batch_size: tiles per batch, of
-    several images if they have the same size. threads: for reading and writing; by default one per core, at most 8.
+    several images if they have the same size. threads: for reading and writing; default: one per core, at most 8.
     progress: called with (images done, all images).
 
     If the folder was begun by an earlier call, this one continues it: complete files are kept (and scored), damaged
@@ -119,7 +120,7 @@ def predict(
     have the wrong shape, `other-prediction` if the folder was made with other settings, `not-empty` if it holds other
     predictions, `no-labels`, and what reading a sample raises.
     """
-    split = as_split(data, splits, verb="predict", prefer=("val",))
+    split = as_split(data, splits, verb="predict", prefer=("val",), **options)
     _check(model, split, out, confusion)
     check_count("batch_size", batch_size)
     tiling = tiling or Tiling()

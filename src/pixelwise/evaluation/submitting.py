@@ -130,21 +130,22 @@ def submit(
     stored_values: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Submission:
     """Make the archive that a server accepts, from the predictions of all images of a split.
 
-    predictions, stored_values: as for `pixelwise.score`. data, splits: a Split, or a path or Dataset with the name of
-    one or more splits (default: "test", else the first); labels are not needed. out: the archive. benchmark: "voc2012"
-    (palette PNGs in a tar or tar.gz), "cityscapes" (label ids in a zip) or "ade20k" (class + 1 in a zip); by default
-    the one that has these classes. competition: of VOC2012, "comp5" if the model was trained only on its own
-    segmentation data, "comp6" otherwise. threads: by default one per core. progress: called with (done, total).
+    predictions, stored_values, options: as for `pixelwise.score`. data, splits: a Split, or a path or Dataset with the
+    name of one or more splits (default: "test", else the first); labels are not needed. out: the archive. benchmark:
+    "voc2012" (palette PNGs in a tar or tar.gz), "cityscapes" (label ids in a zip) or "ade20k" (class + 1 in a zip);
+    default: the one that has these classes. competition: of VOC2012, "comp5" if the model was trained only on its own
+    segmentation data, "comp6" otherwise. threads: default: one per core. progress: called with (done, total).
 
     Every prediction must exist, have its image's size, and hold only classes. The archive is written under another
     name, read back, compared, and then renamed; its bytes depend only on the predictions. Raises ScoreError as `score`
     does, with all problems, and `archive-differs` if reading back gives something else; UsageError `bad-suffix`,
     `other-classes` if the split does not have the benchmark's classes, `bad-name` if its names do not fit.
     """
-    split = as_split(data, splits, verb="submit", prefer=("test",))
+    split = as_split(data, splits, verb="submit", prefer=("test",), **options)
     check_choice("competition", competition, ("comp5", "comp6"))
     target = Path(out)
     rule = _benchmark_for(split.classes, benchmark)
