@@ -35,7 +35,7 @@ from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_split
 from ..loading.render import Renderer, Slot
 from ..metrics.confusion import Confusion
-from ..metrics.results import Result
+from ..metrics.results import Result, json_values
 from ..threads import default_threads, in_order, thread_count
 from ..transforms.color import Normalize
 from ..transforms.plans import Plans
@@ -66,12 +66,7 @@ class Prediction(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, without the confusion, which has its own."""
-        return {
-            "predicted": self.predicted,
-            "kept": self.kept,
-            "replaced": list(self.replaced),
-            "path": None if self.path is None else str(self.path),
-        }
+        return {name: json_values(getattr(self, name)) for name in ("predicted", "kept", "replaced", "path")}
 
     def __repr__(self) -> str:
         return f"Prediction({self})"
@@ -255,18 +250,12 @@ class _Run:
                 code="bad-model", fix="wrap a torch module with pixelwise.torch.as_model",
             ) from None  # fmt: skip
         n, classes = len(inputs), len(self.split.classes)
-        if (
-            logits.ndim != 4
-            or logits.shape[:2] != (n, classes)
-            or logits.dtype.kind != "f"
-            or not logits.size
-        ):
+        if logits.ndim != 4 or logits.shape[:2] != (n, classes) or logits.dtype.kind != "f" or not logits.size:
             raise UsageError(
                 f"the model returned {logits.dtype} {logits.shape} for {inputs.shape}, expected float logits "
                 f"({n}, {classes}, height, width)",
-                code="bad-model",
-                fix="return one plane per class of the split, in the order of its class table",
-            )
+                code="bad-model", fix="return one plane per class of the split, in the order of its class table",
+            )  # fmt: skip
         return np.asarray(logits, np.float32)
 
 

@@ -1,10 +1,10 @@
 """Scoring a folder of predictions against a split: every image once, at its own size, or not at all.
 
-    result = pixelwise.score("predictions", voc["val"], "voc")
-    print(result)                                # the table: IoU and accuracy by class
-    result.scores.miou
-    result.worst_sheet(20).save("worst.png")
-    print(result.compare(pixelwise.score("baseline", voc["val"], "voc")))
+result = pixelwise.score("predictions", voc["val"], "voc")
+print(result)                                # the table: IoU and accuracy by class
+result.scores.miou
+result.worst_sheet(20).save("worst.png")
+print(result.compare(pixelwise.score("baseline", voc["val"], "voc")))
 """
 
 from __future__ import annotations
@@ -108,9 +108,7 @@ class Scoring(Result):
         """Bootstrap intervals over images; see `pixelwise.bootstrap`."""
         return bootstrap(self.confusion, self.protocol, resamples=resamples, level=level, seed=seed)
 
-    def compare(
-        self, baseline: Scoring, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
-    ) -> Bootstrap:
+    def compare(self, baseline: Scoring, *, resamples: int = 1000, level: float = 0.95, seed: int = 0) -> Bootstrap:
         """Paired differences, this less `baseline`, with intervals; see `pixelwise.paired_bootstrap`."""
         return paired_bootstrap(
             baseline.confusion, self.confusion, self.protocol, resamples=resamples, level=level, seed=seed

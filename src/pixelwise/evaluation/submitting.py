@@ -1,10 +1,11 @@
 """Archives for the official servers, from a folder of predictions: checked, complete, read back.
 
-    pixelwise.submit("predictions", voc["test"], "comp6.tar.gz")
+pixelwise.submit("predictions", voc["test"], "comp6.tar.gz")
 """
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import re
@@ -12,7 +13,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -81,13 +82,9 @@ BENCHMARKS = {
         Benchmark("voc2012", "Pascal VOC2012", np.arange(21, dtype=np.uint8), _TAR, True, _voc_member),
         # cityscapesscripts, helpers/labels.py; evalPixelLevelSemanticLabeling.getPrediction looks for
         # CITY_SEQUENCE_FRAME*.png, one for each image, anywhere in the archive.
-        Benchmark(
-            "cityscapes", "Cityscapes", np.array(_LABEL_IDS, np.uint8), _ZIP, False, _cityscapes_member
-        ),
+        Benchmark("cityscapes", "Cityscapes", np.array(_LABEL_IDS, np.uint8), _ZIP, False, _cityscapes_member),
         # CSAILVision/sceneparsing, README: masks named as the test images, values 1..150, 0 for anything else.
-        Benchmark(
-            "ade20k", "ADE20K scene parsing", np.arange(1, 151, dtype=np.uint8), _ZIP, False, _plain_member
-        ),
+        Benchmark("ade20k", "ADE20K scene parsing", np.arange(1, 151, dtype=np.uint8), _ZIP, False, _plain_member),
     )
 }
 """The servers by name."""
@@ -101,15 +98,6 @@ class Submission(Result):
     benchmark: str
     members: tuple[str, ...]
     size: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return {
-            "path": str(self.path),
-            "benchmark": self.benchmark,
-            "members": list(self.members),
-            "size": self.size,
-        }
 
     def __repr__(self) -> str:
         return f"Submission({self})"
@@ -151,9 +139,7 @@ def submit(
     rule = _benchmark_for(split.classes, benchmark)
     if not target.name.lower().endswith(rule.suffixes):
         raise UsageError(
-            f"{rule.title} takes {' or '.join(rule.suffixes)}, got {target.name!r}",
-            code="bad-suffix",
-            where=target,
+            f"{rule.title} takes {' or '.join(rule.suffixes)}, got {target.name!r}", code="bad-suffix", where=target
         )
     names = split.names
     members = [rule.member(name, split.name, competition) for name in names]
@@ -184,21 +170,15 @@ def _benchmark_for(table: ClassTable, name: str | None) -> Benchmark:
     fits = {
         "voc2012": table.names == VOC_NAMES,
         "cityscapes": table.names == CITYSCAPES_CLASSES,
-        "ade20k": len(table) == 150
-        and (table.values is None or table.id_values[:150].tolist() == [*range(1, 151)]),
+        "ade20k": len(table) == 150 and (table.values is None or table.id_values[:150].tolist() == [*range(1, 151)]),
     }
+    known = f"the benchmarks are: {', '.join(BENCHMARKS)}"
     if name is None:
         name = next((n for n, fit in fits.items() if fit), None)
         if name is None:
-            raise UsageError(
-                f"no benchmark has these {len(table)} classes", code="unknown-benchmark",
-                fix=f"the benchmarks are: {', '.join(BENCHMARKS)}",
-            )  # fmt: skip
+            raise UsageError(f"no benchmark has these {len(table)} classes", code="unknown-benchmark", fix=known)
     if name not in BENCHMARKS:
-        raise UnknownNameError(
-            f"no benchmark named {name!r}", code="unknown-benchmark",
-            fix=f"the benchmarks are: {', '.join(BENCHMARKS)}",
-        )  # fmt: skip
+        raise UnknownNameError(f"no benchmark named {name!r}", code="unknown-benchmark", fix=known)
     if not fits[name]:
         raise UsageError(
             f"the {len(table)} classes of the split are not those of {BENCHMARKS[name].title}", code="other-classes",
@@ -227,9 +207,9 @@ def _archive(file: BinaryIO, name: str) -> Iterator[Callable[[str, bytes], None]
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as box:
             yield lambda member, data: box.writestr(zipfile.ZipInfo(member, (1980, 1, 1, 0, 0, 0)), data)
         return
-    zipped = not name.lower().endswith(".tar")
-    packer: Any = _gzip(file) if zipped else None
-    with tarfile.open(fileobj=packer or file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    plain = name.lower().endswith(".tar")
+    packer: Any = nullcontext(file) if plain else gzip.GzipFile("", "wb", 6, file, mtime=0)
+    with packer as inner, tarfile.open(fileobj=inner, mode="w", format=tarfile.USTAR_FORMAT) as tar:
 
         def add(member: str, data: bytes) -> None:
             info = tarfile.TarInfo(member)
@@ -237,14 +217,6 @@ def _archive(file: BinaryIO, name: str) -> Iterator[Callable[[str, bytes], None]
             tar.addfile(info, io.BytesIO(data))
 
         yield add
-    if packer is not None:
-        packer.close()
-
-
-def _gzip(file: BinaryIO) -> Any:
-    import gzip
-
-    return gzip.GzipFile("", "wb", 6, file, mtime=0)
 
 
 def _read_back(file: BinaryIO, where: Path, rule: Benchmark, members: list[str], sums: list[int]) -> None:

@@ -23,7 +23,7 @@ def _clip(job: Any) -> Any:
 
 @jit_fast
 def _source_row(job: Any, i: Any) -> Any:
-    """The source row of output row i, or -1 where there is none."""
+    """The source row of output row i, or -1 if there is none."""
     if i >= job.out_h:
         return -1
     y = job.y0 + (job.out_h - 1 - i if job.flip_y else i)
@@ -48,9 +48,9 @@ def _deal(src: Any, m: Any, flip: Any, row: Any) -> None:
 
 @jit_fast
 def render_float(jobs: Any, first: Any, last: Any, color: Any, fill: Any, out: Any) -> None:
-    """Copies, uint8 HWC to float CHW: level * color[n, c, c] + color[n, c, 3]; fill[n, c] where there is none.
+    """Copies, uint8 HWC to float CHW: level * color[n, c, c] + color[n, c, 3]; padding is fill[n, c].
 
-    A planar uint8 row lies in between: it is what lets LLVM vectorize both loops.
+    By way of a planar uint8 row, so that LLVM vectorizes both loops.
     """
     row = np.empty((3, out.shape[3]), np.uint8)
     for n in range(first, last):
@@ -106,7 +106,7 @@ def render_colored(
 
 @jit_fast
 def render_planar(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None:
-    """Copies, uint8 HWC to uint8 CHW, values unchanged; fill[n, c] uint8 where there is no pixel."""
+    """Copies, uint8 HWC to uint8 CHW, values unchanged; padding is fill[n, c], uint8."""
     for n in range(first, last):
         job = jobs[n]
         if job.kind != COPY:
@@ -134,7 +134,7 @@ def render_planar(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None
 
 @jit_fast
 def render_packed(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None:
-    """Copies, uint8 HWC to uint8 HWC, values unchanged; fill[n, c] uint8 where there is no pixel."""
+    """Copies, uint8 HWC to uint8 HWC, values unchanged; padding is fill[n, c], uint8."""
     for n in range(first, last):
         job = jobs[n]
         if job.kind != COPY:
@@ -165,7 +165,7 @@ def render_packed(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None
 
 @jit_fast
 def render_label(jobs: Any, first: Any, last: Any, sample: Any, ignore: Any, out: Any) -> None:
-    """Copies of labels to (B, H, W) of any integer type; `ignore` where there is none. sample: a zero as stored."""
+    """Copies of labels to (B, H, W) of any integer type; padding is `ignore`. sample: a zero as stored."""
     for n in range(first, last):
         job = jobs[n]
         if job.kind != COPY:

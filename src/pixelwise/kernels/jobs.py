@@ -17,7 +17,7 @@ from .compiling import jit, jit_fast
 
 JOB = np.dtype(
     [(name, np.int64) for name in (
-        "image", "image_stride", "label", "label_stride",  # address of source pixel (0, 0); bytes from row to row
+        "image", "image_stride", "label", "label_stride",  # addresses of source pixel (0, 0); bytes from row to row
         "height", "width",  # of the source
         "low_y", "low_x", "high_y", "high_x",  # the source pixels that are in memory; the rest need not be
         "y0", "x0",  # copies: source row and column of the window's top left, which may be outside the source

@@ -120,9 +120,7 @@ def _stack(job: Any, y: Any, weight: Any, x: Any, sums: Any) -> None:
 
 
 @jit_fast
-def _hold(
-    job: Any, first: Any, last: Any, low: Any, offset: Any, right: Any, pairs: Any, held: Any, kept: Any
-) -> None:
+def _hold(job: Any, first: Any, last: Any, low: Any, offset: Any, right: Any, pairs: Any, held: Any, kept: Any) -> None:
     """Have the source rows first..last (at most two), interpolated horizontally, in kept[row & 1]; held says which."""
     for k in range(first, last + 1):
         if held[k & 1] != k:

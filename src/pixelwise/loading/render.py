@@ -1,5 +1,4 @@
-"""Plans and pixels to batch arrays, by kernels. `reference.render_plain` defines the result, and tests hold both equal.
-"""
+"""Plans and pixels to batch arrays, by kernels; tests hold them equal to `reference.render_plain`."""
 
 from __future__ import annotations
 
@@ -77,7 +76,7 @@ class Renderer:
     """Writes the samples of one batch into its slot. Thread-safe: each sample has its own place.
 
     plans: of the batch. slot: arrays of at least the plans' sizes; what a smaller plan leaves over becomes fill and
-    `ignore_index`. Where the label chooses between windows, plans.matrix tells afterwards what it chose.
+    `ignore_index`. If the label chooses between windows, plans.matrix has its choice afterwards.
     """
 
     def __init__(
@@ -93,9 +92,7 @@ class Renderer:
         self._matrix = np.ascontiguousarray(plans.matrix.reshape(-1, 6))
         self._jobs = self._table()
         self._kinds = set(self._jobs["kind"].tolist())
-        # What is to be read: of the first stage, where there are several.
-        first = plans.stages[0][0] if plans.stages else plans
-        self._windows: list[list[int]] = _windows(first).tolist()
+        self._windows: list[list[int]] = _read_windows(plans).tolist()
 
     def _table(self) -> NDArray[Any]:
         plans, images = self.plans, self.slot.images
@@ -123,7 +120,7 @@ class Renderer:
         if image.strides[1:] != (3, 1):
             image = image.copy()
         job["image_stride"] = image.strides[0]
-        # The kernels count from pixel (0, 0) of the source; what lies before the window they never touch.
+        # The kernels count from pixel (0, 0) of the source, and touch nothing before the window.
         job["image"] = image.__array_interface__["data"][0] - y0 * image.strides[0] - 3 * x0
         if label is not None:
             if label.strides[1] != label.itemsize:
@@ -289,16 +286,15 @@ def render_one(
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Read sample `index` of the split and render it by the only plan of `plans`: image and label of the plan's size.
 
-    label_dtype: of the label, by default one that holds it and `ignore_index`. relabel: makes the label from the whole
+    label_dtype: of the label; default: one that holds it and `ignore_index`. relabel: makes the label from the whole
     sample.
     """
-    window = Window(*_windows(plans.stages[0][0] if plans.stages else plans)[0].tolist())
+    window = Window(*_read_windows(plans)[0].tolist())
     if relabel is None:
         sample = split.read(index, window)
     else:
         whole = split.read(index)
-        cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
-        sample = Sample(whole.name, whole.image[cut], relabel(whole)[cut])
+        sample = Sample(whole.name, whole.image, relabel(whole)).cut(window)
     room = _room(plans.size[0], sample.label, output, ignore_index, label_dtype)
     Renderer(plans, room, output, ignore_index, fill).write(0, sample)
     return room.images[0], None if room.labels is None else room.labels[0]
@@ -338,8 +334,13 @@ def _place(jobs: NDArray[Any], matrix: F64, size: I64) -> None:
     jobs["flip_x"], jobs["flip_y"] = flip.T
 
 
+def _read_windows(plans: Plans) -> I64:
+    """What is to be read: the windows of the first stage."""
+    return _windows(plans.stages[0][0] if plans.stages else plans)
+
+
 def _windows(plans: Plans) -> I64:
-    """`Plan.window` for all plans: (B, 4) int64; where the label chooses between matrices, of all of them."""
+    """`Plan.window` for all plans: (B, 4) int64; if the label chooses between matrices, one around all of them."""
     matrix = plans.matrix[:, None] if plans.options is None else plans.options
     h, w = plans.size[:, 0, None, None].astype(float), plans.size[:, 1, None, None].astype(float)
     x, y = np.array([0.0, 1.0, 1.0, 0.0]) * w, np.array([0.0, 0.0, 1.0, 1.0]) * h
