@@ -85,8 +85,9 @@ class Sum(Result, ABC):
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """One from a file that `save` wrote. MissingError, or ScoreError `bad-confusion` for another file."""
+        data = read_bytes(path)
         try:
-            values = json.loads(read_bytes(path))
+            values = json.loads(data)
         except ValueError as error:
             raise ScoreError(f"is not JSON: {error}", code="bad-confusion", where=path) from None
         return cls.from_dict(values, where=path)
