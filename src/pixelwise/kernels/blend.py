@@ -14,24 +14,10 @@ from .compiling import jit
 
 @jit
 def add_rows(
-    logits: Any,
-    first: Any,
-    last: Any,
-    low_y: Any,
-    high_y: Any,
-    part_y: Any,
-    low_x: Any,
-    high_x: Any,
-    part_x: Any,
-    resized: Any,
-    softmax: Any,
-    weight_y: Any,
-    weight_x: Any,
-    y0: Any,
-    x0: Any,
-    scratch: Any,
-    acc: Any,
-) -> None:
+    logits: Any, first: Any, last: Any,
+    low_y: Any, high_y: Any, part_y: Any, low_x: Any, high_x: Any, part_x: Any,
+    resized: Any, softmax: Any, weight_y: Any, weight_x: Any, y0: Any, x0: Any, scratch: Any, acc: Any,
+) -> None:  # fmt: skip
     """Add rows first..last of a tile, (C, h, w) float32 logits, at (y0, x0), weighted by `weight_y * weight_x`.
 
     resized: output row i is between logit rows low_y[i] and high_y[i], part_y[i] of the way, columns likewise; else
