@@ -116,9 +116,7 @@ class ClassTable:
             return self.names.index(name)
         except ValueError:
             raise UnknownNameError(
-                f"no class named {name!r}",
-                code="unknown-class",
-                fix=f"the classes are: {', '.join(self.names)}",
+                f"no class named {name!r}", code="unknown-class", fix=f"the classes are: {', '.join(self.names)}"
             ) from None
 
     def name(self, index: int) -> str:
@@ -323,7 +321,6 @@ VOC_NAMES = (
 """The 21 classes of Pascal VOC segmentation, in the order of their ids (VOCdevkit, VOCcode/VOCinit.m)."""
 
 VOC = ClassTable(
-    VOC_NAMES,
-    aliases={"potted plant": "pottedplant", "tv/monitor": "tvmonitor", "dining table": "diningtable"},
+    VOC_NAMES, aliases={"potted plant": "pottedplant", "tv/monitor": "tvmonitor", "dining table": "diningtable"}
 )
 """Pascal VOC: 21 classes, colors by `voc_colormap`, 255 is void."""

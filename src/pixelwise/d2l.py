@@ -133,11 +133,7 @@ def _are_bytes(values: NDArray[Any]) -> bool:
 
 
 def segmentation_rand_crop(
-    feature: NDArray[Any],
-    label: NDArray[Any],
-    height: int,
-    width: int,
-    rng: np.random.Generator | None = None,
+    feature: NDArray[Any], label: NDArray[Any], height: int, width: int, rng: np.random.Generator | None = None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The same random window of height x width of an image and its label; views. UsageError if they are smaller."""
     height, width = check_size("size", height, width)
@@ -236,11 +232,7 @@ def load_data_voc_segmentation(
 
 
 def show_images(
-    imgs: Sequence[NDArray[Any]],
-    num_rows: int,
-    num_cols: int,
-    titles: Sequence[str] | None = None,
-    scale: float = 1.5,
+    imgs: Sequence[NDArray[Any]], num_rows: int, num_cols: int, titles: Sequence[str] | None = None, scale: float = 1.5
 ) -> Any:
     """Images in a grid: the (num_rows * num_cols,) matplotlib axes. Needs the extra `pixelwise[plot]`.
 

@@ -22,11 +22,7 @@ from .types import I64, U8, Finding, Label
 
 
 def to_ids(
-    stored: Stored,
-    table: ClassTable,
-    where: object,
-    notes: list[Finding] | None = None,
-    check_palette: bool = True,
+    stored: Stored, table: ClassTable, where: object, notes: list[Finding] | None = None, check_palette: bool = True
 ) -> Label:
     """Stored values to (H, W) class ids of `table.dtype`, exact or refused. Thread-safe.
 

@@ -52,12 +52,7 @@ class Source(ABC):
         """(n, 2) int64: (height, width) of the samples at `indices` (default: all), without decoding pixels."""
 
     def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock = NO_CLOCK,
-        notes: list[Finding] | None = None,
+        self, index: int, window: Window | None = None, *, clock: Clock = NO_CLOCK, notes: list[Finding] | None = None
     ) -> Sample:
         """The pixels of sample `index`, or of a window of it; instances only with the whole sample.
 

@@ -91,12 +91,7 @@ class Split:
         return (self.read(i) for i in range(len(self)))
 
     def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock = NO_CLOCK,
-        notes: list[Finding] | None = None,
+        self, index: int, window: Window | None = None, *, clock: Clock = NO_CLOCK, notes: list[Finding] | None = None
     ) -> Sample:
         """Sample `index` (0 .. len - 1), or a window of it; see Source.read."""
         return self.source.read(self.position(index), window, clock=clock, notes=notes)

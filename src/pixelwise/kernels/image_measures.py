@@ -83,4 +83,3 @@ def cell_sums(rows: Any, ys: Any, xs: Any, out: Any) -> None:
                 for x in range(part.shape[0]):
                     s += np.uint32(part[x])
                 out[i, j] += np.int64(s)
-
