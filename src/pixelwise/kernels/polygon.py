@@ -2,7 +2,7 @@
 
 A polygon's outline is walked on a grid of `SCALE` steps a pixel. Where it steps into the sub-column that holds a
 pixel column's center, the column changes between inside and outside, at the row below which the outline passes. The
-rule is that of the COCO mask API (github.com/cocodataset/cocoapi, common/maskApi.c, rleFrPoly), written anew.
+rule is that of the COCO mask API (github.com/cocodataset/cocoapi, common/maskApi.c, rleFrPoly), in our own code.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def outline(points: Any, top: int, left: int, flips: Any) -> None:
 
 @jit
 def fill(flips: Any, mask: Any) -> None:
-    """mask |= what lies inside, (H, W) uint8; flips is cleared."""
+    """mask |= what is inside, (H, W) uint8; flips is cleared."""
     height, width = mask.shape
     inside = np.zeros(width, np.uint8)
     for y in range(height):
@@ -96,7 +96,7 @@ def fill_runs(counts: Any, mask: Any) -> bool:
 
 @jit
 def run_lengths(text: Any, counts: Any) -> int:
-    """Decode the (n,) uint8 characters of a compressed COCO RLE into counts; how many, or -1 where it is damaged.
+    """Decode the (n,) uint8 characters of a compressed COCO RLE into counts; how many, or -1 if it is damaged.
 
     Six bits a character from 48 on: five of the number, the lowest first, and one that says that more follow. From the
     fourth on, numbers are differences to the one two before.
