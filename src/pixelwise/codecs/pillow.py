@@ -137,8 +137,7 @@ class WebpFile(_PillowFile):
         chunk = head[12:16]
         if chunk == b"VP8X":
             flags = head[20]
-            width = 1 + int.from_bytes(head[24:27], "little")
-            height = 1 + int.from_bytes(head[27:30], "little")
+            width, height = (1 + int.from_bytes(head[at : at + 3], "little") for at in (24, 27))
             orientation = self._exif_orientation() if flags & 8 else None
             return Header(self.kind, height, width, 4 if flags & 16 else 3, 8, orientation)
         if chunk == b"VP8L" and head[20] == 0x2F:

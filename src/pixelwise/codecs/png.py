@@ -260,7 +260,8 @@ def encode_png(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, l
         raise UsageError(f"encode_png() takes (H, W) uint8 or uint16 or (H, W, 3) uint8, got {pixels.shape} {dtype}")
     color, extra = (_RGB if ndim == 3 else _GRAY), b""
     if palette is not None:
-        color, extra = _PALETTE, _chunk_bytes(b"PLTE", _checked_palette(pixels, palette))
+        _check_palette(pixels, palette)
+        color, extra = _PALETTE, _chunk_bytes(b"PLTE", palette.tobytes())
     height, width = pixels.shape[:2]
     if dtype == np.uint16:
         pixels = pixels.astype(">u2")
@@ -277,14 +278,13 @@ def encode_png(pixels: NDArray[Any], palette: NDArray[np.uint8] | None = None, l
     return start + _chunk_bytes(b"IDAT", stream) + _chunk_bytes(b"IEND", b"")
 
 
-def _checked_palette(pixels: NDArray[Any], palette: U8) -> bytes:
+def _check_palette(pixels: NDArray[Any], palette: U8) -> None:
     if pixels.ndim != 2 or pixels.dtype != np.uint8:
         raise UsageError(f"encode_png() with a palette takes (H, W) uint8, got {pixels.shape} {pixels.dtype}")
     if palette.dtype != np.uint8 or palette.ndim != 2 or palette.shape[1] != 3 or not 0 < len(palette) <= 256:
         raise UsageError(f"a palette must be (1..256, 3) uint8, got {palette.shape} {palette.dtype}")
     if int(pixels.max()) >= len(palette):
         raise UsageError(f"index {int(pixels.max())} is beyond the palette of {len(palette)} colors")
-    return palette.tobytes()
 
 
 def _chunk_bytes(kind: bytes, body: bytes) -> bytes:

@@ -148,11 +148,8 @@ class Splits(Mapping[str, Split]):
     def __getitem__(self, name: str) -> Split:
         if name not in self._made:
             if name not in self._makers:
-                raise UnknownNameError(
-                    f"no split named {name!r}",
-                    code="unknown-split",
-                    fix=f"the splits are: {', '.join(self._makers) or 'none'}",
-                )
+                fix = f"the splits are: {', '.join(self._makers) or 'none'}"
+                raise UnknownNameError(f"no split named {name!r}", code="unknown-split", fix=fix)
             self._made[name] = self._makers[name]()
         return self._made[name]
 

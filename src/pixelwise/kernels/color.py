@@ -40,9 +40,8 @@ def encode_colors(pixels: Any, keys: Any, ids: Any, multiplier: Any, shift: Any,
     last = np.uint32(EMPTY)
     current = ids[0]
     for i in range(pixels.shape[0]):
-        key = (
-            np.uint32(pixels[i, 0]) | np.uint32(pixels[i, 1]) << np.uint32(8) | np.uint32(pixels[i, 2]) << np.uint32(16)
-        )
+        r, g, b = np.uint32(pixels[i, 0]), np.uint32(pixels[i, 1]), np.uint32(pixels[i, 2])
+        key = r | g << np.uint32(8) | b << np.uint32(16)
         if key != last:  # labels are flat: most pixels repeat their neighbor
             slot = np.uint32(key * multiplier) >> shift
             if keys[slot] != key:

@@ -142,9 +142,8 @@ def look_up_ids(pixels: Any, ids: Any, classes: Any, out: Any, numbers: Any) -> 
     """
     last, current, known = np.uint32(0xFFFFFFFF), classes[0], False
     for i in range(pixels.shape[0]):
-        key = (
-            np.uint32(pixels[i, 0]) | np.uint32(pixels[i, 1]) << np.uint32(8) | np.uint32(pixels[i, 2]) << np.uint32(16)
-        )
+        r, g, b = np.uint32(pixels[i, 0]), np.uint32(pixels[i, 1]), np.uint32(pixels[i, 2])
+        key = r | g << np.uint32(8) | b << np.uint32(16)
         if key != last or not known:
             k = np.searchsorted(ids, key)
             if k >= ids.shape[0] or ids[k] != key:
