@@ -7,14 +7,15 @@ from typing import Any, TypeVar
 
 import numba
 
+_OPTIONS: Any = {"nogil": True, "cache": True, "boundscheck": False, "error_model": "numpy"}
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def jit(function: F) -> F:
     """Compile for exact arithmetic: integers, counts, bytes."""
-    return numba.njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")(function)  # type: ignore[no-any-return]
+    return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
 
 
 def jit_fast(function: F) -> F:
     """Compile for float pixels: fused multiply-add and reordering allowed, which vectorization needs."""
-    return numba.njit(nogil=True, cache=True, boundscheck=False, error_model="numpy", fastmath=True)(function)  # type: ignore[no-any-return]
+    return numba.njit(**_OPTIONS, fastmath=True)(function)  # type: ignore[no-any-return]

@@ -39,12 +39,6 @@ def _sub(row: Any, out: Any, bpp: int) -> None:
 
 
 @jit
-def _up(row: Any, above: Any, out: Any) -> None:
-    for i in range(row.shape[0]):
-        out[i] = row[i] + above[i]
-
-
-@jit
 def _average(row: Any, above: Any, out: Any, bpp: int) -> None:
     n = np.uint64(row.shape[0])
     step = np.uint64(bpp)
@@ -100,7 +94,8 @@ def unfilter(raw: Any, bpp: int, zero: Any, out: Any) -> int:
         elif kind == 1:
             _sub(row, current, bpp)
         elif kind == 2:
-            _up(row, above, current)
+            for i in range(n):
+                current[i] = row[i] + above[i]
         elif kind == 3:
             _average(row, above, current, bpp)
         elif kind == 4:
