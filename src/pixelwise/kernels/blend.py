@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import jit
+from .compiling import jit, part
 
 
 @jit
@@ -51,7 +51,7 @@ def add_rows(
                 out[j] += weight_y[i] * weight_x[j] * line[j]
 
 
-@jit
+@part
 def _softmax(values: Any, best: Any, total: Any, classes: Any) -> None:
     n = values.shape[1]
     for j in range(n):

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numba import carray
 
-from .compiling import jit_fast
+from .compiling import jit_fast, part_fast
 from .jobs import COPY, pad, pointer
 from .shade import shade
 
 
-@jit_fast
+@part_fast
 def _clip(job: Any) -> Any:
     """Columns of the window that have pixels: (first source column, number, first output column)."""
     first = max(job.x0, 0)
@@ -21,7 +21,7 @@ def _clip(job: Any) -> Any:
     return first, number, (job.out_w - start - number if job.flip_x else start)
 
 
-@jit_fast
+@part_fast
 def _source_row(job: Any, i: Any) -> Any:
     """The source row of output row i, or -1 if there is none."""
     if i >= job.out_h:
@@ -30,7 +30,7 @@ def _source_row(job: Any, i: Any) -> Any:
     return y if 0 <= y < job.height else -1
 
 
-@jit_fast
+@part_fast
 def _deal(src: Any, m: Any, flip: Any, row: Any) -> None:
     """m interleaved pixels to three planes."""
     if flip:

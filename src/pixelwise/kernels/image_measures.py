@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import jit
+from .compiling import jit, part
 
 
 @jit
@@ -28,7 +28,7 @@ def channel_sums(pixels: Any, sums: Any) -> None:
             sums[1, c] += np.uint64(q)
 
 
-@jit
+@part
 def _edges_of(before: Any, at: Any, after: Any, void: Any) -> Any:
     """How many values differ from the one before, and how many are strictly between the two beside them."""
     steps, mixed = np.int32(0), np.int32(0)

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .compiling import jit, jit_fast
+from .compiling import part, part_fast
 
 JOB = np.dtype(
     [(name, np.int64) for name in (
@@ -52,7 +52,7 @@ def four_bytes(_context: Any, address: Any) -> Any:
     return types.uint32(address), generate
 
 
-@jit
+@part
 def rounded(product: Any, zero: Any) -> Any:
     """`product`, rounded to float64. Without this detour LLVM fuses it with a following sum and rounds once less than
     NumPy, which is enough to move a point on the edge of a pixel into the next one.
@@ -60,12 +60,12 @@ def rounded(product: Any, zero: Any) -> Any:
     return np.int64(np.float64(product).view(np.int64) ^ zero).view(np.float64)
 
 
-@jit_fast
+@part_fast
 def level(word: Any, shift: Any) -> Any:
     return np.float32(np.int32((word >> shift) & np.uint32(255)))
 
 
-@jit_fast
+@part_fast
 def pad(job: Any, n: Any, i: Any, start: Any, m: Any, fill: Any, out: Any) -> None:
     """Row i of the job's rectangle: everything but columns start .. start + m becomes fill."""
     slot, row, left, width = job.slot, job.top + i, job.left, job.columns

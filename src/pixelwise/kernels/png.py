@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import jit
+from .compiling import jit, part
 
 
-@jit
+@part
 def _predict(a: Any, b: Any, c: Any) -> Any:
     """The Paeth predictor: of a (left), b (up) and c (upper left) the one nearest to a + b - c, the first if equal."""
     pa = abs(b - c)
@@ -19,7 +19,7 @@ def _predict(a: Any, b: Any, c: Any) -> Any:
     return a if pa <= least else best
 
 
-@jit
+@part
 def _sub(row: Any, out: Any, bpp: int) -> None:
     n = np.uint64(row.shape[0])
     if bpp == 3:
@@ -38,7 +38,7 @@ def _sub(row: Any, out: Any, bpp: int) -> None:
             out[i] = left
 
 
-@jit
+@part
 def _average(row: Any, above: Any, out: Any, bpp: int) -> None:
     n = np.uint64(row.shape[0])
     step = np.uint64(bpp)
@@ -49,7 +49,7 @@ def _average(row: Any, above: Any, out: Any, bpp: int) -> None:
             out[i] = left
 
 
-@jit
+@part
 def _paeth(row: Any, above: Any, out: Any, bpp: int) -> None:
     n = np.uint64(row.shape[0])
     if bpp == 3:  # three independent chains side by side hide each other's latency

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import jit
+from .compiling import jit, part
 
 SCALE = 5
 
 
-@jit
+@part
 def _cross(u0: int, v0: int, u1: int, v1: int, top: int, left_column: int, flips: Any) -> None:
     """Book the crossing of a step of the outline from (u0, v0) to (u1, v1), neighbors on the fine grid."""
     left = u1 if u1 < u0 else u1 - 1

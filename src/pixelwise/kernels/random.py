@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import jit
+from .compiling import jit, part
 
 # Philox4x32-10: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, table of constants.
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -14,7 +14,7 @@ _W0, _W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
 _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-@jit
+@part
 def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
     """One block: counter of four and key of two uint32 to four uint32."""
     for _ in range(10):

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numba import carray
 
-from .compiling import jit, jit_fast
+from .compiling import jit, jit_fast, part, part_fast
 from .jobs import SCALE, four_bytes, level, pad, pointer, rounded
 from .shade import shade
 
 
-@jit
+@part
 def _span(a: Any, c: Any, number: Any, extent: Any, zero: Any) -> Any:
     """(first, end) of the output positions j < number with 0 <= a * (j + 0.5) + c < extent."""
     first, end = 0, number
@@ -28,7 +28,7 @@ def _span(a: Any, c: Any, number: Any, extent: Any, zero: Any) -> Any:
     return first, end
 
 
-@jit
+@part
 def _taps(a: Any, c: Any, first: Any, low: Any, high: Any, start: Any, weight: Any) -> None:
     """The source pixels of output positions first, first + 1 ...: weight[k, t] for the pixels start[k] + t.
 
@@ -48,12 +48,12 @@ def _taps(a: Any, c: Any, first: Any, low: Any, high: Any, start: Any, weight: A
             weight[k, min(max(t, 0), taps - 1)] += (min(x + 1.0, right) - max(np.float64(x), left)) / side
 
 
-@jit
+@part
 def _taps_needed(a: Any, extent: Any) -> Any:
     return min(np.int64(np.ceil(max(abs(a), 1.0))) + 1, extent)
 
 
-@jit_fast
+@part_fast
 def _mix2(at: Any, offset: Any, weight: Any, pairs: Any, line: Any) -> None:
     """Between a pixel and its right neighbor, of bytes: line[c, j] = p + weight[j] * (q - p), p at `at + offset[j]`.
 
@@ -71,7 +71,7 @@ def _mix2(at: Any, offset: Any, weight: Any, pairs: Any, line: Any) -> None:
             dst[j] = p + (q - p) * weight[j]
 
 
-@jit_fast
+@part_fast
 def _mix3(src: Any, offset: Any, weight: Any, line: Any) -> None:
     """Three pixels: the case of shrinking by up to 2."""
     r, g, b = line[0], line[1], line[2]
@@ -83,7 +83,7 @@ def _mix3(src: Any, offset: Any, weight: Any, line: Any) -> None:
         b[j] = p[2] * u + p[5] * v + p[8] * w
 
 
-@jit_fast
+@part_fast
 def _mix(src: Any, offset: Any, weight: Any, line: Any) -> None:
     """Any number of pixels."""
     for j in range(offset.shape[0]):
@@ -97,7 +97,7 @@ def _mix(src: Any, offset: Any, weight: Any, line: Any) -> None:
         line[0, j], line[1, j], line[2, j] = x, y, z
 
 
-@jit_fast
+@part_fast
 def _stack(job: Any, y: Any, weight: Any, x: Any, sums: Any) -> None:
     """sums[k] = the weighted sum of byte k of the rows y, y + 1 ..., from column x on."""
     size, taps = sums.shape[0], weight.shape[0]
@@ -119,7 +119,7 @@ def _stack(job: Any, y: Any, weight: Any, x: Any, sums: Any) -> None:
                 sums[k] += r0[k] * w0 + r1[k] * w1 + r2[k] * w2 + r3[k] * w3
 
 
-@jit_fast
+@part_fast
 def _hold(job: Any, first: Any, last: Any, low: Any, offset: Any, right: Any, pairs: Any, held: Any, kept: Any) -> None:
     """Have the source rows first..last (at most two), interpolated horizontally, in kept[row & 1]; held says which."""
     for k in range(first, last + 1):
@@ -128,13 +128,13 @@ def _hold(job: Any, first: Any, last: Any, low: Any, offset: Any, right: Any, pa
             _mix2(job.image + k * job.image_stride + 3 * low, offset, right, pairs, kept[k & 1])
 
 
-@jit_fast
+@part_fast
 def _between(above: Any, below: Any, u: Any, v: Any, m: Any, plane: Any) -> None:
     for j in range(m):
         plane[j] = above[j] * u + below[j] * v
 
 
-@jit_fast
+@part_fast
 def _between_shaded(
     above: Any, below: Any, u: Any, v: Any, f: Any, t: Any, least: Any, most: Any, m: Any, dst: Any
 ) -> None:

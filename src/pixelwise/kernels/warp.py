@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 from numba import carray
 
-from .compiling import jit, jit_fast
+from .compiling import jit, jit_fast, part, part_fast
 from .jobs import WARP, four_bytes, level, pad, pointer, rounded
 from .shade import shade
 
 
-@jit
+@part
 def _inside(g: Any, x: Any, y: Any, width: Any, height: Any, zero: Any) -> Any:
     u = rounded(g[0] * x, zero) + rounded(g[1] * y, zero) + g[2]
     v = rounded(g[3] * x, zero) + rounded(g[4] * y, zero) + g[5]
     return 0.0 <= u < width and 0.0 <= v < height
 
 
-@jit
+@part
 def _row_span(g: Any, y: Any, number: Any, width: Any, height: Any, zero: Any) -> Any:
     """(first, end) of the positions j < number of an output row at y whose centers lie inside the source.
 
@@ -41,7 +41,7 @@ def _row_span(g: Any, y: Any, number: Any, width: Any, height: Any, zero: Any) -
     return first, end
 
 
-@jit_fast
+@part_fast
 def _points(g: Any, y: Any, first: Any, m: Any, job: Any, offset: Any, fx: Any, fy: Any) -> None:
     """Byte offset of the upper left of the four pixels around each point; weights of the right and lower ones."""
     low_x, low_y = job.low_x, job.low_y
@@ -64,7 +64,7 @@ def _points(g: Any, y: Any, first: Any, m: Any, job: Any, offset: Any, fx: Any, 
         offset[j] = (np.int64(qy) - low_y) * stride + 3 * (np.int64(qx) - low_x)
 
 
-@jit_fast
+@part_fast
 def _bilinear(at: Any, m: Any, offset: Any, fx: Any, fy: Any, below: Any, quads: Any, line: Any) -> None:
     """Between four pixels, as `_mix2` between two."""
     one, two, three, four = quads[0], quads[1], quads[2], quads[3]
@@ -84,7 +84,7 @@ def _bilinear(at: Any, m: Any, offset: Any, fx: Any, fy: Any, below: Any, quads:
             dst[j] = p + (u - p) * fy[j]
 
 
-@jit_fast
+@part_fast
 def _shares(
     p: Any, q: Any, r: Any, first: Any, m: Any, side: Any, low: Any, high: Any, step: Any, at: Any, share: Any
 ) -> None:
@@ -104,7 +104,7 @@ def _shares(
             offset[j] = (np.int64(k) - low) * step
 
 
-@jit_fast
+@part_fast
 def _average(at: Any, m: Any, row: Any, down: Any, column: Any, across: Any, words: Any, line: Any) -> None:
     """The average over a box around each point, from the tables of `_shares`, for warps that shrink."""
     line[:, :m] = 0.0
