@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import json
 import os
 import random
 import shutil
 import subprocess
 import sys
-import tarfile
 import textwrap
 import threading
 import time
@@ -22,21 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.loopback import (
-    Behavior,
-    Loopback,
-    Request,
-    chunked,
-    cut,
-    drip,
-    good,
-    html,
-    length,
-    redirect,
-    stall,
-    status,
-    wrong_range,
-)
+from support import loopback
+from support.loopback import Behavior, Loopback, chunked, cut, drip, good, html, redirect, shifted, stall, status
+from support.tars import make_tar
 
 from pixelwise.downloads import getting, unpack
 from pixelwise.downloads.archives import ARCHIVES, Archive
@@ -62,23 +48,13 @@ def voc_files() -> dict[str, bytes]:
     return files
 
 
-def make_archive(files: dict[str, bytes], root: str = ROOT) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(f"{root}/{name}")
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()
-
-
 ALL = voc_files()
 NEEDED = {
     k: v
     for k, v in ALL.items()
     if k.startswith(("Segmentation", "ImageSets/Seg")) or k.split("/")[-1].split(".")[0] in TRAIN + VAL
 }
-TAR = make_archive(ALL)
+TAR = make_tar(ALL, ROOT)
 HALF = f"bytes={len(TAR) // 2}-"
 
 
@@ -180,13 +156,13 @@ def test_everything_replaces_what_segmentation_needs_and_stays(server: Loopback,
 @pytest.mark.parametrize("root", [ROOT, "TrainVal/" + ROOT])
 def test_neither_order_nor_an_extra_folder_of_the_archive_matters(tmp_path: Path, root: str) -> None:
     names = random.Random(1).sample(list(ALL), len(ALL))
-    data = make_archive({name: ALL[name] for name in names}, root)
+    data = make_tar({name: ALL[name] for name in names}, root)
     (tmp_path / "mine.tar").write_bytes(data)
     get(tmp_path / "d", "http://nowhere.invalid/x", root=root, data=data, archive=tmp_path / "mine.tar")
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
-    big = make_archive(ALL | {"JPEGImages/big.jpg": bytes(48 << 20)})
+    big = make_tar(ALL | {"JPEGImages/big.jpg": bytes(48 << 20)}, ROOT)
     with Loopback(big) as server:
         tracemalloc.start()
         try:
@@ -221,8 +197,8 @@ RECOVERED: dict[str, tuple[list[Behavior], list[float | None] | None]] = {
     "cut all the time": ([*[cut(i / 20) for i in range(1, 20)], good()], [None, *[i / 20 for i in range(1, 20)]]),
     "no ranges": ([cut(0.7, ranges=False), cut(0.8, ranges=False), good(ranges=False)], [None, 0.7, 0.8]),
     "reset": ([cut(0.5, rst=True), good()], None),  # which may also destroy what was on its way
-    "range before": ([cut(0.5), wrong_range(-512), good()], [None, 0.5, None]),
-    "range behind": ([cut(0.5), wrong_range(7), good()], [None, 0.5, None]),
+    "range before": ([cut(0.5), shifted(-512), good()], [None, 0.5, None]),
+    "range behind": ([cut(0.5), shifted(7), good()], [None, 0.5, None]),
     "416": ([cut(0.5), status(416), good()], [None, 0.5, None]),
     "stall": ([stall(0.5), good()], [None, 0.5]),
     "odd Retry-After": ([status(500, Retry_After="soon"), good()], [None, None]),
@@ -252,14 +228,14 @@ REFUSED: dict[str, tuple[Behavior, list[str], int]] = {
     "page": (html(), PAGE, 1),
     "page in disguise": (html("application/x-tar"), PAGE, 1),
     "compressed": (good(Content_Encoding="gzip"), ["encoded"], 1),
-    "longer": (length(len(TAR) + 1000), ["wrong-size"], 1),
-    "shorter": (length(len(TAR) - 1000), ["wrong-size"], 1),
+    "longer": (loopback.length(len(TAR) + 1000), ["wrong-size"], 1),
+    "shorter": (loopback.length(len(TAR) - 1000), ["wrong-size"], 1),
     "more than expected": (chunked(TAR + b"more"), ["wrong-size"], 1),
     "less than expected": (chunked(TAR[:-512]), ["broken-off", "hash-mismatch"], 3),
     "wrong": (chunked(TAR[:1000] + b"?" + TAR[1001:]), ["hash-mismatch"], 1),
     "page, size unknown": (html("application/x-tar"), ["html-page"], 1),
-    "longer, size unknown": (length(len(TAR) + 1000), ["broken-off", "wrong-size", "http-416"], 3),
-    "shorter, size unknown": (length(len(TAR) - 1000), ["hash-mismatch"], 1),
+    "longer, size unknown": (loopback.length(len(TAR) + 1000), ["broken-off", "wrong-size", "http-416"], 3),
+    "shorter, size unknown": (loopback.length(len(TAR) - 1000), ["hash-mismatch"], 1),
 }
 
 
@@ -388,7 +364,7 @@ def test_an_archive_by_hand_is_verified_before_it_is_unpacked(tmp_path: Path) ->
     if not os.access(mine, os.R_OK):
         assert failing(place, SystemFault, archive=mine) == "permission-denied"
     mine.chmod(0o600)
-    for data, code in ((b"<html>", "not-an-archive"), (make_archive({"a": b""}), "missing-lists")):
+    for data, code in ((b"<html>", "not-an-archive"), (make_tar({"a": b""}, ROOT), "missing-lists")):
         mine.write_bytes(data)
         assert failing(place, archive=mine, data=data) == code
     assert not list(place.rglob(".*"))
@@ -560,7 +536,7 @@ def test_several_processes_at_once_share_one_download(server: Loopback, tmp_path
     """The destination is watched meanwhile: it is absent, then complete."""
     gate = threading.Event()
 
-    def slow(r: Request) -> None:
+    def slow(r: loopback.Request) -> None:
         gate.wait(30)
         good()(r)
 

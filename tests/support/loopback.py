@@ -197,7 +197,7 @@ def redirect(to: str) -> Behavior:
     return lambda r: r.head(302, {"Location": to, "Content-Length": 0})
 
 
-def wrong_range(shift: int) -> Behavior:
+def shifted(shift: int) -> Behavior:
     """Answers 206, `shift` bytes beside the range that was asked for."""
 
     def behave(r: Request) -> None:

@@ -22,7 +22,7 @@ from ..errors import FileError, MissingError, PixelwiseError, SystemFault, Unkno
 from ..files import disk_error, nearest_hint
 from ..types import Progress
 from .archives import ARCHIVES, Archive
-from .unpack import Contents, discard, new_folder, open_archive, unfinished
+from .unpack import Contents, discard, new_folder, open_archive
 
 if TYPE_CHECKING:
     from .http import Patience
@@ -82,7 +82,7 @@ def download(
         raise UnknownNameError(what, code="unknown-dataset", fix=fix)
     job = _Job(item, Path(directory), everything, progress or (lambda *_: None), say or (lambda _: None))
     there = job.is_there()
-    if there and not job.has_leftovers():
+    if there and not (job.lock.exists() or job.part.exists()):  # left by a killed process, or one is at work
         return job.place
     try:
         job.folder.mkdir(parents=True, exist_ok=True)
@@ -133,10 +133,6 @@ class _Job:
             return bool(json.loads((self.place / MARK).read_text())["everything"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-
-    def has_leftovers(self) -> bool:
-        """Did a killed process leave something, or is one at work?"""
-        return self.lock.exists() or self.part.exists() or bool(unfinished(self.place))
 
     def remove_used_part(self) -> None:
         """Remove the part that the dataset was made from; a newer one belongs to a download of everything."""

@@ -1,8 +1,7 @@
 """What is accepted from a tar archive, and a folder that appears whole or not at all.
 
-Archives are verified by pinned hashes before they come here, so `tarfile` may read them. All the same, every
-member is checked before a file is written, and only the contents of regular files are taken: links, modes,
-owners and times are never used, so that not even `filter="data"` is needed.
+Archives are verified by pinned hashes before they come here, so `tarfile` may read them. All the same, every member
+is checked before a file is written, and links, modes, owners and times are never used: `filter="data"` is not needed.
 """
 
 from __future__ import annotations
@@ -205,18 +204,13 @@ def _unfinished_name(place: Path) -> Path:
     return place.with_name(f".{place.name}.{uuid.uuid4().hex}.unpacking")
 
 
-def unfinished(place: Path) -> list[Path]:
-    """The folders beside `place` in which killed runs, or a running one, build it."""
-    return list(place.parent.glob(f".{place.name}.*.unpacking"))
-
-
 def discard(place: Path) -> None:
-    """Remove the folders of `unfinished`, each under a new name.
+    """Remove the folders beside `place` in which killed runs were building it.
 
-    On a file system with locks that do nothing, its owner may live: it then fails instead of putting a half-deleted
-    folder in place.
+    Each is renamed first: if its owner lives, on a file system with locks that do nothing, the owner fails instead
+    of putting a half-deleted folder in place.
     """
-    for folder in unfinished(place):
+    for folder in list(place.parent.glob(f".{place.name}.*.unpacking")):
         with contextlib.suppress(OSError):
             shutil.rmtree(folder.rename(_unfinished_name(place)))
 
