@@ -57,12 +57,9 @@ def test_the_command(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["pixelwise", "download", "voc2012", str(tmp_path / "d")])
     for _ in range(2):
-        main_code = 0
-        try:
+        with pytest.raises(SystemExit) as stop:
             main()
-        except SystemExit as stop:
-            main_code = int(stop.code or 0)
         said = capsys.readouterr()
-        assert (main_code, said.err) == (0, "")
+        assert (stop.value.code or 0, said.err) == (0, "")
         assert f"pixelwise info {tmp_path / 'd' / ROOT}" in said.out.replace("\n", "")
     assert "already" in said.out

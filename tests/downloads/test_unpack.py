@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.hostile import read_manifest
 from support.places import SHARED
 from support.tars import make_tar
 
@@ -50,13 +51,8 @@ def tree(folder: Path) -> dict[str, bytes | None]:
     }
 
 
-TARS = [
-    tuple(line.split("\t")[::2][:2])
-    for manifest in [SHARED / "hostile" / "manifest.tsv"]
-    if manifest.exists()
-    for line in manifest.read_text().splitlines()
-    if line.startswith("tars/")
-]
+ROWS = read_manifest(SHARED / "hostile") if (SHARED / "hostile").exists() else []
+TARS = [(row["path"], row["expect"]) for row in ROWS if row["path"].startswith("tars/")]
 
 
 @pytest.mark.skipif(not TARS, reason="the shared hostile archives are not here")

@@ -27,7 +27,7 @@ from .unpack import Contents, discard, new_folder, open_archive
 if TYPE_CHECKING:
     from .http import Patience
 
-# A kernel lock ends with its process, so a killed one blocks nobody. Windows lacks flock; msvcrt locks a byte.
+# A kernel lock ends with its process, so a killed one never blocks others. Windows lacks flock; msvcrt locks a byte.
 if sys.platform == "win32":
     import msvcrt
 
@@ -138,7 +138,7 @@ class _Job:
         """Remove the part that the dataset was made from; a newer one belongs to a download of everything."""
         part, mark = self.part, self.place / MARK
         if part.exists() and mark.exists() and (self._has_all() or part.stat().st_mtime <= mark.stat().st_mtime):
-            part.unlink()
+            part.unlink(missing_ok=True)
 
     def run(
         self, archive: str | Path | None, keep: bool, mirrors: Sequence[str] | None, patience: Patience | None
@@ -187,8 +187,6 @@ class _Job:
             self._need_space(coming + unpacked, f"downloading and unpacking {item.name}")
 
         transfer = Transfer(item, self.part, patience or Patience(), self.progress, self.say, need)
-        if item.size is not None:
-            need(max(0, item.size - transfer.have))
         urls = item.urls if mirrors is None else [m + item.filename if m.endswith("/") else m for m in mirrors]
         algorithm, digests = next(iter(item.hashes.items()))
         facts = (f"{item.size:,} bytes, " if item.size else "") + f"{algorithm.upper()} {' or '.join(digests)}"

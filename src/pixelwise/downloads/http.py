@@ -48,7 +48,7 @@ class _Failure(Exception):  # noqa: N818 (a signal inside this module)
 
 @dataclass
 class Transfer:
-    """The transfer of `item` into the file `part`. need: called with the bytes to come if their number is news."""
+    """The transfer of `item` into the file `part`. need: called with the bytes to come once known."""
 
     item: Archive
     part: Path
@@ -75,6 +75,8 @@ class Transfer:
         Raises DownloadError, with the advice `by_hand`, if no mirror delivers. It lists what each mirror answered;
         its code is theirs if they agree (`not-found`, `hash-mismatch`, `stalled`, ...), otherwise `no-mirror`.
         """
+        if self.item.size is not None:
+            self.need(max(0, self.item.size - self.have))
         failures, codes = list[str](), set[str]()
         with _client(self.patience.stall) as client:
             for url in urls:
@@ -106,7 +108,7 @@ class Transfer:
     def _complete(self, client: httpx.Client, url: str) -> None:
         size, failed = self.item.size, 0
         if size is not None and self.have > size:
-            self.part.unlink()
+            self.part.unlink(missing_ok=True)
         while (have := self.have) != size:
             if not failed:
                 self.say(f"downloading {_shown(url)}" + (f" from byte {have:,}" if have else ""))
@@ -201,7 +203,7 @@ class Transfer:
                         raise _Failure(f"only {received / spent:,.0f} bytes per second", "too-slow", again=True)
                     since, received = time.monotonic(), 0
         if total is not None and size > total:
-            self.part.unlink()
+            self.part.unlink(missing_ok=True)
             raise _Failure(f"sends more than the {total:,} bytes that were announced", "wrong-size")
         if total is not None and size < total:
             raise _Failure(f"ended at {size:,} of {total:,} bytes", "broken-off", again=True)
