@@ -20,7 +20,7 @@ from ..codecs.decoding import decode_stored
 from ..codecs.png import encode_png
 from ..dataset.splits import Split
 from ..errors import DataError, LabelError, MissingError, ScoreError, UsageError
-from ..files import atomic_write, nearest_hint, read_bytes
+from ..files import atomic_write, read_bytes, similar_name
 from ..labels import to_ids
 from ..types import Label, Size
 
@@ -62,8 +62,7 @@ def find_files(root: Path, names: Sequence[str]) -> list[Path]:
     for name in names:
         if name not in found:
             path = file_of(root, name)
-            near = nearest_hint(path) or ""
-            fix = near if "is there" in near else "predict all samples of the split"
+            fix = similar_name(path) or "predict all samples of the split"
             problems.append(ScoreError("no such prediction", code="missing-prediction", where=path, fix=fix))
     for stem in sorted(found.keys() - set(names)):
         what = "no sample of the split has this name"
