@@ -7,12 +7,14 @@ is checked before a file is written, and links, modes, owners and times are neve
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import gzip
 import lzma
 import os
 import re
 import shutil
+import sys
 import tarfile
 import unicodedata
 import uuid
@@ -244,8 +246,13 @@ def new_folder(place: Path, *, replace: bool) -> Iterator[Path]:
 
 
 def _sync(folder: Path) -> None:
-    if hasattr(os, "sync"):  # one call: an fsync of each of thousands of small files takes long
-        os.sync()
+    # One syncfs instead of an fsync per file: it flushes thousands of small files of this file system at once.
+    if sys.platform == "linux" and (syncfs := getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)):
+        fd = os.open(folder, os.O_RDONLY)
+        failed = syncfs(fd)
+        os.close(fd)
+        if failed:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         return
     for path in folder.rglob("*"):
         if path.is_file():
