@@ -49,6 +49,10 @@ class Window(NamedTuple):
 class Sample:
     """One image and the classes of its pixels. Two samples are equal if their names and all their pixels are.
 
+        >>> sample = pw.open("VOCdevkit/VOC2012")["train"][0]
+        >>> sample.name, sample.size, np.unique(sample.label).tolist()
+        ('2008_000000', (375, 500), [0, 8, 15, 255])
+
     image: (H, W, 3) uint8, RGB. label: (H, W) class ids, uint8 or uint16, or None if the dataset has none.
     instances: (H, W) object numbers as the dataset stores them, or None. The arrays belong to the caller.
     """
@@ -242,6 +246,12 @@ class Plan:
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """What a Loader yields.
+
+        >>> batch = next(iter(pw.Loader(pw.open("VOCdevkit/VOC2012")["train"], 2)))
+        >>> batch
+        Batch(2 samples, images (2, 3, 375, 500) float32, labels (2, 375, 500) uint8)
+        >>> batch.sizes.tolist()
+        [[375, 500], [333, 500]]
 
     images: (B, 3, H, W) float32, float16 or uint8, or (B, H, W, 3) uint8 for the output "uint8-hwc". labels: (B, H, W)
     class ids, with `ClassTable.padding_index` for pixels without a class, or None for a split without labels. names: B

@@ -55,29 +55,29 @@ ROWS = read_manifest(SHARED / "hostile") if (SHARED / "hostile").exists() else [
 TARS = [(row["path"], row["expect"]) for row in ROWS if row["path"].startswith("tars/")]
 
 
-@pytest.mark.skipif(not TARS, reason="the shared hostile archives are not here")
+@pytest.mark.skipif(not TARS, reason="needs the shared test data: hostile/tars")
 @pytest.mark.parametrize(("name", "expect"), TARS)
-def test_every_hostile_archive_has_its_outcome(name: str, expect: str, tmp_path: Path, hostile: Path) -> None:
+def test_every_hostile_archive_has_its_outcome(name: str, expect: str, tmp_path: Path, shared_hostile: Path) -> None:
     """Each is given with its own hash, so that it reaches the unpacking. Sentinels show what is written outside."""
     for folder in (tmp_path, tmp_path / "a", tmp_path / "a" / "b", tmp_path / "outside"):
         folder.mkdir(exist_ok=True)
         (folder / "sentinel").write_bytes(b"untouched")
     before = tree(tmp_path)
-    pinned = hostile / ("tars/good_voc.tar" if expect == "error:hash-mismatch" else name)
+    pinned = shared_hostile / ("tars/good_voc.tar" if expect == "error:hash-mismatch" else name)
     hashes = {"sha256": (hashlib.sha256(pinned.read_bytes()).hexdigest(),)}
     item = Archive("hostile", ("http://nowhere.invalid/x.tar",), "VOCdevkit/VOC2012", "b/out", hashes)
     if expect.startswith("error:"):
         with pytest.raises(FileError) as caught:
-            download(item, tmp_path / "a", archive=hostile / name)
+            download(item, tmp_path / "a", archive=shared_hostile / name)
         assert caught.value.code == expect.removeprefix("error:")
         assert str(caught.value).isprintable()
         assert name in str(caught.value)
         assert tree(tmp_path) == before
     else:
         warning = expect.removeprefix("ok").removeprefix("-warn:")
-        assert unpack(hostile / name, tmp_path / "a/b/out") == ({warning} if warning else set())
+        assert unpack(shared_hostile / name, tmp_path / "a/b/out") == ({warning} if warning else set())
         assert {k: v for k, v in tree(tmp_path).items() if not k.startswith("a/b/out")} == before
-        with tarfile.open(hostile / name) as archive:
+        with tarfile.open(shared_hostile / name) as archive:
             truth = {m.name: archive.extractfile(m).read() for m in archive if m.isreg()}  # type: ignore[union-attr]
         assert {k: v for k, v in tree(tmp_path / "a/b/out").items() if v is not None} == truth
         os.umask(mask := os.umask(0))

@@ -96,6 +96,7 @@ def test_coco_stuff_and_its_missing_ids(tmp_path: Path) -> None:
     save(tmp_path / "val2017/000000000139.jpg", picture())
     save(tmp_path / "stuffthingmaps/val2017/000000000139.png", stored)
     dataset = open_dataset(tmp_path)
+    assert dataset.format == "coco_stuff"
     names = dataset.classes.names
     expected = ["person", "fire hydrant", "stop sign", "toothbrush", "banner", "wood"]
     ids = {v: names.index(n) for v, n in zip((0, 10, 12, 89, 91, 181), expected, strict=True)}

@@ -58,7 +58,7 @@ def test_files_and_pack_are_equal(voc: Path, tmp_path: Path, encoding: str) -> N
     assert not pw.verify(tmp_path / "a.pack", source=True)
 
 
-def test_real_voc_files(voc_root: Path, tmp_path: Path) -> None:
+def test_a_part_of_a_voc_tree(voc_root: Path, tmp_path: Path) -> None:
     files = pw.open(voc_root)
     splits = {name: files[name][:12] for name in ("train", "trainval")}
     part = pw.Dataset(

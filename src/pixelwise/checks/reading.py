@@ -23,7 +23,7 @@ HINTS = 200
 """Look for the nearest name of this many missing files; each time a folder is listed, which may be large."""
 
 
-class Place(NamedTuple):
+class Address(NamedTuple):
     """A sample by its position in a source, the class table of its label, and the format of its dataset."""
 
     source: Source
@@ -63,7 +63,7 @@ class Reader:
     def __init__(self) -> None:
         self._missing = 0
 
-    def read(self, place: Place) -> Reading:
+    def read(self, place: Address) -> Reading:
         """The sample at `place`."""
         source, index = place.source, place.position
         got = Reading(source.names[index], place.classes, place.format)

@@ -107,7 +107,7 @@ def read_prediction(path: Path, table: ClassTable, size: Size, stored_values: bo
     class keeps a number outside 0..C-1: `check_ids` refuses it, a Confusion counts it. Raises FileError if the file
     cannot be read exactly, LabelError for an unknown color or a renumbered palette, ScoreError `wrong-size` if it is
     not (height, width) `size`, and `stored-values` if it holds stored values instead of ids: label ids of Cityscapes
-    taken for train ids would score near 0 and look like a bad model.
+    mistaken for train ids would score near 0 and look like a bad model.
     """
     found = decode_stored(read_bytes(path), path, allow=frozenset({"npy"}))
     height, width = found.pixels.shape[:2]

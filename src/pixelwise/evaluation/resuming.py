@@ -19,7 +19,7 @@ from ..threads import in_order
 from ..types import Progress
 from .prediction_files import SUFFIXES, check_ids, file_of, read_prediction
 
-_RECORD = ".pixelwise-prediction.json"  # what the files were made with; hidden, so it is not taken for a prediction
+_RECORD = ".pixelwise-prediction.json"  # what the files were made with; hidden, so it is not read as a prediction
 
 
 def continue_folder(

@@ -69,6 +69,10 @@ def convert(
 ) -> Dataset:  # fmt: skip
     """Write a dataset as a new one at `out`, and open that.
 
+        >>> pets = pw.convert("VOCdevkit/VOC2012", "pets", classes=["cat", "dog"])
+        >>> pets.format, pets.classes.names
+        ('toml', ('cat', 'dog'))
+
     data: a path (`options` are those of `open`), a Dataset or a Split. splits: a name or names; by default all.
 
     to: "index" (images/, labels/ as gray PNGs of class ids), "voc" (JPEGImages/, SegmentationClass/ as palette PNGs,

@@ -36,7 +36,7 @@ def as_dataset(data: Data, splits: SplitNames = None, *, verb: str, **options: A
         data = Dataset(root, "split", split.classes, Splits({split.name: lambda: split}))
     if not isinstance(data, Dataset):
         raise UsageError(f"{verb}() takes a path, a Dataset or a Split, got {type(data).__name__}")
-    names = split_names(splits, verb)
+    names = _split_names(splits, verb)
     if names is None:
         return data
     for name in names:
@@ -66,7 +66,7 @@ def as_split(data: Data, splits: SplitNames = None, *, verb: str, prefer: Sequen
     return joined("+".join(names), dataset.classes, parts)
 
 
-def split_names(splits: SplitNames, verb: str) -> list[str] | None:
+def _split_names(splits: SplitNames, verb: str) -> list[str] | None:
     """`splits` as a list without repeats, a single name as a list of one, or None. UsageError for anything else."""
     if splits is None:
         return None

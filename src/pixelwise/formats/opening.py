@@ -73,6 +73,12 @@ def open(
 ) -> Dataset:  # fmt: skip
     """Open the dataset or pack at `path`: its own folder, a folder above it, or a `.toml` or COCO `.json` about it.
 
+        >>> voc = pw.open("VOCdevkit/VOC2012")
+        >>> voc
+        Dataset(voc at VOCdevkit/VOC2012: 21 classes; splits train, val, trainval)
+        >>> voc["train"][0]
+        Sample('2008_000000', image (375, 500, 3) uint8, label (375, 500) uint8, instances (375, 500) uint8)
+
     A folder with a `pixelwise.toml` is what that says. format: skips the recognition. cache: pack the dataset at its
     first use and read the pack from then on; True keeps packs in pixelwise's cache folder ($PIXELWISE_CACHE), or give
     a folder. Every source file is looked at each time (one `stat` per file), and the pack is rebuilt if one changed.

@@ -64,7 +64,7 @@ class Shape:
     runs: I64 | bytes | None = None
 
 
-class Canvas:
+class LabelCanvas:
     """A label that is being drawn. background: the class id that pixels have before anything is drawn."""
 
     def __init__(self, size: Size, table: ClassTable, background: int) -> None:

@@ -58,6 +58,13 @@ class Timing:
 class Loader:
     """Batches of a split, always the same for the same seed, whatever the number of threads.
 
+        >>> train = pw.open("VOCdevkit/VOC2012")["train"]
+        >>> loader = pw.Loader(train, 2, [pw.RandomCrop(240, 320), pw.Normalize()], shuffle=True, seed=0)
+        >>> loader
+        Loader(4 of 4 samples of 'train'; 2 batches of 2)
+        >>> [batch.images.shape for batch in loader]
+        [(2, 3, 240, 320), (2, 3, 240, 320)]
+
     split: what to load. batch_size: samples per batch (of this rank). transforms: applied in order to images and labels
     together.
 

@@ -32,7 +32,7 @@ def fetch(inventory: Inventory, row: int) -> Record:
     classes = inventory.dataset.classes
     label: Any = None if sample.label is None else np.ascontiguousarray(sample.label)
     if label is not None and not (type(source) is FileSource and source.classes is classes):
-        check_ids(label, classes, sample.name)  # files were just checked against the same table
+        check_class_ids(label, classes, sample.name)  # files were just checked against the same table
         label = label.astype(classes.dtype, copy=False)
     instances = None if sample.instances is None else _object_numbers(sample)
     sample = replace(sample, image=np.ascontiguousarray(sample.image), label=label, instances=instances)
@@ -41,7 +41,7 @@ def fetch(inventory: Inventory, row: int) -> Record:
     return record
 
 
-def check_ids(label: NDArray[Any], classes: ClassTable, where: object) -> None:
+def check_class_ids(label: NDArray[Any], classes: ClassTable, where: object) -> None:
     """LabelError `class-out-of-range` unless the (H, W) label holds only ids of `classes` and its `ignore_index`."""
     ignore = classes.ignore_index
     what = f"the label is {label.dtype}"

@@ -42,7 +42,7 @@ def shard_schema(inventory: Inventory) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class RecordBatch:
     """A record batch without its long values.
 
     Arrow needs the values of a column end to end. Copying them together would take a fifth of the time of decoding, so
@@ -54,7 +54,7 @@ class Batch:
     values: dict[int, list[NDArray[np.uint8]]]
 
 
-def make_batch(inventory: Inventory, rows: range) -> Batch:
+def make_batch(inventory: Inventory, rows: range) -> RecordBatch:
     """Read these records. Thread-safe."""
     import pyarrow as pa
 
@@ -72,7 +72,7 @@ def make_batch(inventory: Inventory, rows: range) -> Batch:
     for parts in zip(*records, strict=True):
         columns.append(_stand_in(parts, values))
     columns.append(pa.array([r.crc32 for r in records], pa.uint32()))
-    return Batch(pa.RecordBatch.from_arrays(columns, schema=shard_schema(inventory)), values)
+    return RecordBatch(pa.RecordBatch.from_arrays(columns, schema=shard_schema(inventory)), values)
 
 
 def _stand_in(parts: Sequence[Any], values: dict[int, list[NDArray[np.uint8]]]) -> Any:
@@ -107,7 +107,7 @@ class ShardFile:
             self.abandon(error)
             raise
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: RecordBatch) -> None:
         """Append a record batch."""
         self._sink.values = batch.values
         self._writer.write_batch(batch.arrow)
@@ -141,7 +141,7 @@ class ShardFile:
 
 
 class _Sink:
-    """A file object for pyarrow to write to, which keeps its size and CRC-32; for `values` see Batch."""
+    """A file object for pyarrow to write to, which keeps its size and CRC-32; for `values` see RecordBatch."""
 
     closed = False
 

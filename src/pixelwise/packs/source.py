@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..dataset.sources import Source
 from ..dataset.splits import ChosenNames
 from ..errors import PackError, UsageError
-from ..types import I64, Clock, Finding, Origin, Sample, Window
+from ..types import I64, U64, Clock, Finding, Origin, Sample, Window
 from .volume import Volume, open_volume
-
-U64 = NDArray[np.uint64]
 
 
 class PackSource(Source):

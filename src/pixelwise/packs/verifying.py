@@ -19,7 +19,7 @@ from ..types import U8, Finding, Progress
 from . import opening
 from .index import checksum, damaged
 from .manifest import read_manifest
-from .records import check_ids
+from .records import check_class_ids
 from .volume import Volume, load_volume, shard_problems
 
 
@@ -62,6 +62,10 @@ def verify(
     progress: Progress | None = None,
 ) -> Verification:
     """Read every byte of the pack at `path` and list what is wrong with it, by shard and record.
+
+        >>> packed = pw.pack("VOCdevkit/VOC2012", "voc.pack")
+        >>> list(pw.verify("voc.pack"))
+        []
 
     Checks the manifest, the tables, size and CRC-32 of each shard, and CRC-32 of each record; that records decode to
     their size; that labels hold class ids. source: also check whether the files that the pack was made from have
@@ -119,7 +123,7 @@ def _check_record(volume: Volume, fd: int, row: int) -> list[Finding]:
         volume.check_crc(row, record)
         sample = volume.decode(row, record)
         if sample.label is not None:
-            check_ids(sample.label, volume.manifest.classes, where)
+            check_class_ids(sample.label, volume.manifest.classes, where)
     except DataError as error:
         return [Finding.from_error(error)]
     return []

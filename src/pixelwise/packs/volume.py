@@ -47,9 +47,9 @@ class Volume:
         """The file of a shard."""
         return self.root / self.manifest.data / self.manifest.shards[shard].file
 
-    def where(self, row: int) -> Place:
+    def where(self, row: int) -> RecordName:
         """How messages name a record."""
-        return Place(self, row)
+        return RecordName(self, row)
 
     def size(self, row: int) -> Size:
         """(height, width) of a record."""
@@ -128,7 +128,7 @@ class Volume:
         return damaged(f"has {size} bytes, expected {expected}: it was changed in use", self.path(shard), "pack-size")
 
 
-class Place(NamedTuple):
+class RecordName(NamedTuple):
     """A record as messages name it: its shard's file, its number in it, its name. Made to text only if asked for."""
 
     volume: Volume

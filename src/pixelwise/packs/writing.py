@@ -56,6 +56,10 @@ def pack(
 ) -> Dataset:
     """Write a dataset as a pack at `out` and open the pack.
 
+        >>> packed = pw.pack("VOCdevkit/VOC2012", "voc.pack")
+        >>> packed.format, packed["train"]
+        ('pack', Split('train': 4 samples, 21 classes, PackSource))
+
     data: a path, a Dataset or a Split. splits: names, or one name; default all. encoding: "raw" stores pixels, so that
     reading is free and windows are views; "original" keeps the image files and stores labels as PNG, in a seventh of
     the space. threads: default one per core. shard_bytes: size of an Arrow file; raised if there would be more than

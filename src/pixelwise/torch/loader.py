@@ -49,7 +49,7 @@ class TensorLoader:
     loader: any Loader; `output="uint8"` makes the device normalize. device: default the CPU. dtype: of the images,
     such as torch.bfloat16. label_dtype: of the labels, torch.int64 as the losses want it; None keeps the loader's.
     channels_last: memory format of the images. Iterating, `len`, `state_dict` and `load_state_dict` as in Loader;
-    a batch counts as handed out only when the caller has it, so a state never skips the batch that is travelling.
+    a batch counts as handed out only when the caller has it, so a state never skips the batch that is under way.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ import numpy as np
 from ..arguments import check_number, check_numbers, check_probability, check_range
 from ..errors import UsageError
 from ..types import F64, RGB, Bool, Range
-from .plans import Plans, Uniform, between, compose, draw_integer, settle
+from .plans import Plans, Uniform, between, compose_color, draw_integer, settle
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
 """Mean of ImageNet's training images, RGB in 0..1 (torchvision's reference transforms)."""
@@ -243,7 +243,7 @@ class ColorJitter:
         order = _ORDERS[draw_integer(uniform(5), 24)]
         total = _identity(len(plans))
         for k in range(4):
-            total = compose(steps[np.arange(len(plans)), order[:, k]], total)
+            total = compose_color(steps[np.arange(len(plans)), order[:, k]], total)
         plans.recolor(_where(uniform(0) < self.p, total))
 
 

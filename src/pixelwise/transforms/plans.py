@@ -227,7 +227,7 @@ class Plans:
     def recolor(self, matrix: F64) -> None:
         """Apply matrix (B, 3, 4) to the colors so far."""
         self._before_normalize()
-        self.color = matrix.copy() if self.color is None else compose(matrix, self.color)
+        self.color = matrix.copy() if self.color is None else compose_color(matrix, self.color)
 
     def curve(self, function: Callable[[F64], F64]) -> None:
         """Apply a curve to each channel: `function` maps (B, 3, 256) values in 0..1 to new ones.
@@ -329,7 +329,7 @@ def check_transforms(transforms: Any) -> tuple[Transform, ...]:
     return tuple(transforms)
 
 
-def compose(outer: F64, inner: F64) -> F64:
+def compose_color(outer: F64, inner: F64) -> F64:
     """The color matrix (B, 3, 4) that applies `inner`, then `outer`."""
     out: F64 = outer[:, :, :3] @ inner
     out[:, :, 3] += outer[:, :, 3]

@@ -15,7 +15,7 @@ LOVEDA = laid_out(
     Layout("{split}/*/images_png/{name}.png", {"7": Coding("{split}/*/masks_png/{name}.png", "loveda")}),
     *with_or_without_splits("img_dir/{split}/{name}.png", "ann_dir/{split}/{name}.png", "7", "loveda", r"\d{1,4}"),
 )
-"""https://github.com/Junjue-Wang/LoveDA : 0 is no data, stored k is class k - 1."""
+"""https://github.com/Junjue-Wang/LoveDA : 0 means no data, stored k is class k - 1."""
 
 _NAMES = ("impervious surface", "building", "low vegetation", "tree", "car", "clutter")
 _COLORS = [(255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0)]

@@ -29,7 +29,7 @@ from ...types import Finding, Label, Size
 from ..class_tables import rgb
 from ..format import Format
 from ..paths import check_inside
-from ..rasterize import Canvas, DrawnSource, Shape, area, polygon
+from ..rasterize import DrawnSource, LabelCanvas, Shape, area, polygon
 
 _IMAGES = ("{}", "images/{}", "images", "input_images", ".")
 """Folders of a split's images, relative to the dataset: its own folder, or a common one."""
@@ -155,7 +155,7 @@ def _load(root: Path, *, images: str | None = None, classes: ClassTable | None =
         shapes = _shapes(data, path, crowd == "void")
 
         def draw(index: int, size: Size, notes: list[Finding] | None) -> tuple[Label, Label]:
-            canvas = Canvas(size, table, 0)
+            canvas = LabelCanvas(size, table, 0)
             for shape in shapes[ids[index]]:
                 canvas.add(shape, f"{path} (image {ids[index]})")
             return canvas.label, canvas.instances

@@ -23,7 +23,7 @@ from ...files import read_bytes
 from ...types import Finding, Label, Size
 from ..format import Format
 from ..paths import matches
-from ..rasterize import Canvas, DrawnSource, Shape, area, polygon
+from ..rasterize import DrawnSource, LabelCanvas, Shape, area, polygon
 
 _FOLDERS = (("images/{}", "labels/{}"), ("{}/images", "{}/labels"))
 
@@ -100,7 +100,7 @@ def _split(root: Path, name: str, images: str, labels: str, table: ClassTable) -
 def _draw(
     texts: Sequence[Path], table: ClassTable, index: int, size: Size, notes: list[Finding] | None
 ) -> tuple[Label, Label]:
-    canvas = Canvas(size, table, 0)
+    canvas = LabelCanvas(size, table, 0)
     path = texts[index]
     if path.exists():
         lines = read_bytes(path).decode("ascii", "replace").splitlines()
