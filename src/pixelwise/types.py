@@ -156,7 +156,7 @@ class _NoClock(Clock):
 
 
 NO_CLOCK: Final[Clock] = _NoClock()
-"""For reads whose time nobody asks for."""
+"""For reads that are not timed."""
 
 
 @runtime_checkable

@@ -28,7 +28,8 @@ def as_dataset(data: Data, splits: SplitNames = None, *, verb: str, **options: A
     if isinstance(data, (str, os.PathLike)):
         data = open_dataset(data, **options)
     elif options:
-        raise UsageError(f"{verb}() takes {', '.join(options)} only with a path, got a {type(data).__name__}")
+        got = f"options of open() are taken only with a path, got {type(data).__name__}"
+        raise UsageError(f"{verb}() has no argument {', '.join(options)}; {got}")
     if isinstance(data, Split):
         split = data
         root = split.source.root if isinstance(split.source, FileSource) else Path()
