@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.hostile import read_manifest
+from support.hostile import rows
 from support.places import SHARED
 from support.tars import make_tar
 
@@ -51,8 +51,7 @@ def tree(folder: Path) -> dict[str, bytes | None]:
     }
 
 
-ROWS = read_manifest(SHARED / "hostile") if (SHARED / "hostile").exists() else []
-TARS = [(row["path"], row["expect"]) for row in ROWS if row["path"].startswith("tars/")]
+TARS = [(r["path"], r["expect"]) for r in rows(SHARED / "hostile", "tars")] if (SHARED / "hostile").exists() else []
 
 
 @pytest.mark.skipif(not TARS, reason="needs the shared test data: hostile/tars")
