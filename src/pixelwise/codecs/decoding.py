@@ -35,7 +35,7 @@ _MISTAKEN: Final = (
     (rb"\0+\Z", "zero bytes, as a crash leaves them before the file is on disk", "copy or download it again"),
     (rb"\x1f\x8b", "gzip data", "unpack it"),
 )
-"""How a file begins that is taken for an image, what it is, and what to do."""
+"""How a file begins that is mistaken for an image, what it is, and what to do."""
 
 
 def recognize(
