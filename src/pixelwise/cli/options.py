@@ -9,30 +9,21 @@ from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
-import typer
+from typer import Argument, Option
 from typer.models import OptionInfo
 
 from ..dataset.dataset import Dataset
 from ..errors import PixelwiseError
 from ..formats.opening import open as open_dataset
 
-_BESIDE: dict[str, Any] = {"show_default": False}
-
-DatasetPath = Annotated[
-    Path, typer.Argument(metavar="DATASET", help="The dataset or pack: its folder, or one above it.", **_BESIDE)
-]
-Splits = Annotated[
-    list[str] | None, typer.Option("--split", metavar="NAME", help="Only this split; repeat for more.", **_BESIDE)
-]
+DatasetPath = Annotated[Path, Argument(metavar="DATASET", help="The dataset or pack: its folder, or one above it.")]
+Splits = Annotated[list[str] | None, Option("--split", metavar="NAME", help="Only this split; repeat for more.")]
 Labels = Annotated[
-    str | None,
-    typer.Option("--labels", metavar="KIND", help="Folder or kind of the labels: SegmentationClassAug.", **_BESIDE),
+    str | None, Option("--labels", metavar="KIND", help="Folder or kind of the labels: SegmentationClassAug.")
 ]
-Format = Annotated[
-    str | None, typer.Option("--format", metavar="NAME", help="If it is not recognized, or two fit.", **_BESIDE)
-]
-Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help="By default one per core.", **_BESIDE)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Format = Annotated[str | None, Option("--format", metavar="NAME", help="If it is not recognized, or two fit.")]
+Threads = Annotated[int | None, Option("--threads", metavar="N", help="By default one per core.")]
+Json = Annotated[bool, Option("--json", help="Print JSON.")]
 
 
 def opened(path: Path, labels: str | None, format: str | None) -> Dataset:
