@@ -53,14 +53,12 @@ def stale_files(root: Path, manifest: Manifest, source: str | os.PathLike[str] |
     if source is False:
         return
     at = Path(manifest.source_root if source is True else source).absolute()
-    entry = manifest.table("sources.arrow")
-    columns = read_table(root / manifest.data / entry.file, entry.bytes, entry.crc32)
+    columns = read_table(root / manifest.data, manifest.table("sources.arrow"))
     for row in zip(columns["path"], columns["bytes"].tolist(), columns["mtime_ns"].tolist(), strict=True):
         file = FileState(*row)
         if (change := file.change(at)) is not None:
-            yield PackError(
-                f"{change} since the pack {root} was made", code="stale-pack", where=at / file.path, fix="pack again"
-            )
+            what = f"{change} since the pack {root} was made"
+            yield PackError(what, code="stale-pack", where=at / file.path, fix="pack again")
 
 
 PACK = Format("pack", f"a pack ({MANIFEST})", find, load, anywhere=True)

@@ -34,7 +34,7 @@ class PackSource(Source):
         # Most splits are one run of records, and need no list of them.
         if len(rows) and (np.diff(rows) == 1).all():
             rows = range(int(rows[0]), int(rows[-1]) + 1)
-        super().__init__(ChosenNames(volume.index.name, rows), volume.manifest.splits[split].labels)
+        super().__init__(ChosenNames(volume.names, rows), volume.manifest.splits[split].labels)
         self._rows = rows
         self._raw = volume.manifest.encoding.is_raw
 
@@ -66,7 +66,7 @@ class PackSource(Source):
         """(n, 2) int64 (height, width), from the index."""
         rows, index = self.rows(indices), self.volume.index
         out = np.empty((len(rows), 2), np.int64)
-        out[:, 0], out[:, 1] = index.height[rows], index.width[rows]
+        out[:, 0], out[:, 1] = index["height"][rows], index["width"][rows]
         return out
 
     def addresses(self, indices: I64) -> tuple[U64, U64 | None, int]:
@@ -79,9 +79,9 @@ class PackSource(Source):
         if not self._raw:
             raise UsageError("only a raw pack has pixels in memory", fix='pack with encoding="raw"')
         rows, index = self.rows(indices), self.volume.index
-        bases = self.volume.bases(index.shard[rows])
-        labels = bases + index.label_offset[rows].astype(np.uint64) if self.has_labels else None
-        return bases + index.image_offset[rows].astype(np.uint64), labels, self.volume.label_dtype.itemsize
+        bases = self.volume.bases(index["shard"][rows])
+        labels = bases + index["label_offset"][rows].astype(np.uint64) if self.has_labels else None
+        return bases + index["image_offset"][rows].astype(np.uint64), labels, self.volume.label_dtype.itemsize
 
     def check(self) -> None:
         """PackError `pack-size` if a shard in use was cut: without this, reading it ends the process (SIGBUS).

@@ -17,10 +17,10 @@ from ..files import write_json
 from ..threads import thread_count
 from ..types import U8, Finding, Progress
 from . import opening
-from .index import checksum, damaged
+from .index import checksum, damaged, record_at
 from .manifest import read_manifest
-from .records import check_ids
-from .volume import Volume, load_volume, shard_problems
+from .shards import check_ids
+from .volume import Place, Volume, load_volume, shard_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,9 @@ def _check_shard(volume: Volume, shard: int, pool: ThreadPoolExecutor) -> list[F
 
 
 def _check_record(volume: Volume, fd: int, row: int) -> list[Finding]:
-    where = volume.where(row)
+    where = Place(volume, row)
     try:
-        record = volume.index.record(row, partial(_read, fd, where=where))
+        record = record_at(volume.index, row, partial(_read, fd, where=where))
         volume.check_crc(row, record)
         sample = volume.decode(row, record)
         if sample.label is not None:
@@ -132,9 +132,8 @@ def _read(fd: int, offset: int, size: int, where: object) -> U8:
         try:
             got = os.preadv(fd, [out.data[done:]], offset + done)
         except OSError as error:
-            raise SystemFault(
-                f"cannot be read: {error.strerror}", code="unreadable", where=where, fix="check the disk"
-            ) from None
+            what = f"cannot be read: {error.strerror}"
+            raise SystemFault(what, code="unreadable", where=where, fix="check the disk") from None
         if got == 0:
             out[done:] = 0  # the file was cut meanwhile: the CRC will differ
             break
