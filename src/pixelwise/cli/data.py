@@ -60,8 +60,7 @@ def demo(
 
 def info(
     path: DatasetPath,
-    split: Splits = None,
-    labels: Labels = None, format: Format = None, as_json: Json = False,
+    split: Splits = None, labels: Labels = None, format: Format = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Describe a dataset: format, classes, splits, counts, image sizes."""
     dataset = as_dataset(opened(path, labels, format), split, verb="info")

@@ -1,8 +1,7 @@
-"""The options that commands share, how a dataset is opened by them, and errors that speak of options."""
+"""The options that commands share, the dataset that they open, and errors that name options."""
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -34,7 +33,8 @@ def opened(path: Path, labels: str | None, format: str | None) -> Dataset:
 
 def speaking(command: Callable[..., None]) -> Callable[..., None]:
     """`command`, with errors that name its options (`--format voc`) instead of Python's keywords (`format='voc'`)."""
-    options = _option_names(command)
+    hints = get_type_hints(command, include_extras=True).items()
+    options = {k: _option(k, info) for k, hint in hints for info in get_args(hint) if isinstance(info, OptionInfo)}
 
     @wraps(command)
     def call(*args: Any, **kwargs: Any) -> None:
@@ -48,16 +48,9 @@ def speaking(command: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-def _option_names(command: Callable[..., None]) -> dict[str, str]:
-    """Python's keyword -> the option of the command that stands for it."""
-    names = {}
-    hints = get_type_hints(command, include_extras=True)
-    for name in inspect.signature(command).parameters:
-        for info in get_args(hints[name]):
-            if isinstance(info, OptionInfo):
-                option = next((d for d in info.param_decls or () if d.startswith("--")), f"--{name.replace('_', '-')}")
-                names[name] = option
-    return names
+def _option(keyword: str, info: OptionInfo) -> str:
+    """The option that stands for Python's keyword."""
+    return next((d for d in info.param_decls or () if d.startswith("--")), f"--{keyword.replace('_', '-')}")
 
 
 def _by_options(text: str, options: dict[str, str]) -> str:

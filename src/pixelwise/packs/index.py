@@ -76,22 +76,21 @@ def damaged(what: str, where: object, code: str = "pack-damaged") -> PackError:
 class Names(Sequence[str]):
     """Strings of an Arrow array: 8 bytes each and their UTF-8, converted to `str` when read. Thread-safe."""
 
-    __slots__ = ("_data", "_offsets")
+    __slots__ = ("_all", "_data", "_offsets")
 
     def __init__(self, offsets: I64, data: bytes) -> None:
+        self._all = range(len(offsets) - 1)
         self._offsets = memoryview(offsets)  # type: ignore[arg-type]
-        self._data = memoryview(data)
+        self._data = data
 
     def __len__(self) -> int:
-        return len(self._offsets) - 1
+        return len(self._all)
 
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"name {index} of {len(self)}")
-        at = index % len(self)
-        return str(self._data[self._offsets[at] : self._offsets[at + 1]], "utf-8")
+        at = self._all[index]
+        if isinstance(at, range):
+            return [self[i] for i in at]
+        return self._data[self._offsets[at] : self._offsets[at + 1]].decode()
 
 
 def read_table(folder: Path, entry: FileEntry) -> dict[str, Any]:

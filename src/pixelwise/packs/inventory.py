@@ -157,7 +157,7 @@ def _files(
 ) -> tuple[list[FileState], I64]:
     """The files of all records, and where those of each record begin.
 
-    digest: gets what identifies the samples: names, how they are read, the state of their files or the pixels.
+    digest: called with what identifies the samples: names, how they are read, the state of their files or the pixels.
     """
     files: list[FileState] = []
     ends = [0]

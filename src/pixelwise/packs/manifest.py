@@ -133,7 +133,7 @@ def read_manifest(root: Path) -> Manifest:
 def _parse(fields: dict[str, Any]) -> Manifest:
     manifest = Manifest(
         fingerprint=_text(fields["fingerprint"], r"[0-9a-f]{32}"),
-        encoding=_encoding(fields["encoding"]),
+        encoding=ENCODINGS[_text(fields["encoding"], "|".join(ENCODINGS))],
         classes=ClassTable.from_dict(fields["classes"]),
         source_format=_text(fields["source"]["format"]),
         source_root=_text(fields["source"]["root"]),
@@ -172,12 +172,6 @@ def _count(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(f"{value!r} is not a count")
     return value
-
-
-def _encoding(name: Any) -> Encoding:
-    if name not in ENCODINGS:
-        raise ValueError(f"unknown encoding {name!r}")
-    return ENCODINGS[name]
 
 
 def _notes(rows: Any) -> tuple[Finding, ...]:

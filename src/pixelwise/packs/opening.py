@@ -34,8 +34,8 @@ def find(path: Path) -> Path | None:
 def load(root: Path, *, source: str | os.PathLike[str] | bool = False) -> Dataset:
     """The dataset in the pack at `root`, its structure checked: PackError if anything is missing or misplaced.
 
-    source: also look at every file that the pack was made from, one `stat` each: True in the folder where they were
-    then, or the folder where they are now. PackError `stale-pack` names the first that changed.
+    source: also compare every file that the pack was made from, one `stat` each: True for the folder they were in then,
+    or the folder they are in now. PackError `stale-pack` names the first that changed.
     """
     volume = open_volume(root)
     manifest = volume.manifest

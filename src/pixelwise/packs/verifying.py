@@ -65,8 +65,8 @@ def verify(
 
     Checks the manifest, the tables, size and CRC-32 of each shard, and CRC-32 of each record; that records decode to
     their size; that labels hold class ids. source: also check whether the files that the pack was made from have
-    changed (True: in the folder where they were then; or the folder where they are now). threads: default one per
-    core. progress: called with (records done, records in all).
+    changed (True: in the folder they were in then; or the folder they are in now). threads: by default one per core.
+    progress: called with (records done, records in all).
 
     Raises MissingError if there is nothing at `path`, FormatError if it is not a pack, SystemFault if it cannot be
     read.
@@ -83,9 +83,8 @@ def verify(
         volume = load_volume(root, manifest)
     except PackError as error:
         return Verification(root, records, (Finding.from_error(error),))
-    problems = list(shard_problems(root, manifest))
-    broken = {p.where for p in problems}
-    found = [Finding.from_error(p) for p in problems]
+    found = [Finding.from_error(p) for p in shard_problems(root, manifest)]
+    broken = {f.where for f in found}
     with ThreadPoolExecutor(thread_count(threads), "pixelwise-verify") as pool:
         for k, shard in enumerate(manifest.shards):
             if str(volume.path(k)) not in broken:
@@ -102,7 +101,7 @@ def _check_shard(volume: Volume, shard: int, pool: ThreadPoolExecutor) -> list[F
     # Read, not mapped: a mapped file that is cut ends the process.
     with open(path, "rb", buffering=0) as file:
         results = pool.map(partial(_check_record, volume, file.fileno()), range(first, last))
-        found = [f for one in results for f in one]
+        found = [finding for finding in results if finding is not None]
         crc = 0
         for chunk in iter(lambda: file.read(16 << 20), b""):
             crc = checksum(chunk, crc)
@@ -112,7 +111,7 @@ def _check_shard(volume: Volume, shard: int, pool: ThreadPoolExecutor) -> list[F
     return found
 
 
-def _check_record(volume: Volume, fd: int, row: int) -> list[Finding]:
+def _check_record(volume: Volume, fd: int, row: int) -> Finding | None:
     where = Place(volume, row)
     try:
         record = record_at(volume.index, row, partial(_read, fd, where=where))
@@ -121,21 +120,17 @@ def _check_record(volume: Volume, fd: int, row: int) -> list[Finding]:
         if sample.label is not None:
             check_ids(sample.label, volume.manifest.classes, where)
     except DataError as error:
-        return [Finding.from_error(error)]
-    return []
+        return Finding.from_error(error)
+    return None
 
 
 def _read(fd: int, offset: int, size: int, where: object) -> U8:
-    out = np.empty(size, np.uint8)
+    out = np.zeros(size, np.uint8)
     done = 0
-    while done < size:
-        try:
-            got = os.preadv(fd, [out.data[done:]], offset + done)
-        except OSError as error:
-            what = f"cannot be read: {error.strerror}"
-            raise SystemFault(what, code="unreadable", where=where, fix="check the disk") from None
-        if got == 0:
-            out[done:] = 0  # the file was cut meanwhile: the CRC will differ
-            break
-        done += got
-    return out
+    try:
+        while done < size and (got := os.preadv(fd, [out.data[done:]], offset + done)):
+            done += got
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        raise SystemFault(what, code="unreadable", where=where, fix="check the disk") from None
+    return out  # if the file was cut meanwhile, the CRC differs

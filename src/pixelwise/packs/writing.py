@@ -11,7 +11,6 @@ import itertools
 import os
 import shutil
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
@@ -57,11 +56,11 @@ def pack(
 ) -> Dataset:
     """Write a dataset as a pack at `out` and open the pack.
 
-    data: a path, a Dataset or a Split. splits: names, or one name; default all. encoding: "raw" stores pixels, so that
-    reading is free and windows are views; "original" keeps the image files and stores labels as PNG, in a seventh of
-    the space. threads: default one per core. shard_bytes: size of an Arrow file; raised if there would be more than
-    128. overwrite: replace another pack, and check the shards of this one, to rewrite damaged ones. progress: called
-    with (records done, records in all). options: of `open` if data is a path, such as format= and labels=.
+    data: a path, a Dataset or a Split. splits: one name or several; by default all. encoding: "raw" stores pixels, so
+    that reading is free and windows are views; "original" keeps the image files and stores labels as PNG, in a seventh
+    of the space. threads: by default one per core. shard_bytes: size of an Arrow file; raised if the pack would have
+    more than 128. overwrite: replace another pack, and check the shards of this one, to rewrite damaged ones. progress:
+    called with (records done, records in all). options: of `open` if data is a path, such as format= and labels=.
 
     If stopped at any time and called again, it continues: finished shards are checked and kept. At any time `out` is
     the old pack, the complete new one, or refused as `unfinished-pack`. If the pack of the same source and options is
@@ -169,28 +168,19 @@ def _write_all(inventory: Inventory, folder: Path, threads: int, progress: Progr
 def _write_shards(inventory: Inventory, folder: Path, threads: int, progress: Progress | None) -> list[Finished]:
     """Write the shards that are not there yet; each with its part of the index."""
     paths = [folder / f"shard-{k:05d}.arrow" for k in range(len(inventory.shards))]
-    done: dict[int, Finished] = {}
-    for k, path in enumerate(paths):
-        if path.exists() and (kept := _finished(inventory, k, path, threads)) is not None:
-            done[k] = kept
+    kept = {k: _finished(inventory, k, path, threads) for k, path in enumerate(paths) if path.exists()}
+    done = {k: shard for k, shard in kept.items() if shard is not None}
     missing = [k for k in range(len(paths)) if k not in done]
     _check_space(inventory, folder, missing)
-    written = sum(entry.records for entry, *_ in done.values())
-
-    def report(records: int) -> None:
-        nonlocal written
-        written += records
-        if progress is not None:
-            progress(written, len(inventory))
-
-    done |= _write_missing(inventory, missing, paths, threads, report)
+    done |= _write_missing(inventory, missing, paths, threads, progress)
     return [done[k] for k in range(len(paths))]
 
 
 def _write_missing(
-    inventory: Inventory, missing: list[int], paths: list[Path], threads: int, report: Callable[[int], None]
+    inventory: Inventory, missing: list[int], paths: list[Path], threads: int, progress: Progress | None
 ) -> dict[int, Finished]:
     jobs = [(k, rows) for k in missing for rows in inventory.shards[k]]
+    written = len(inventory) - sum(len(rows) for _, rows in jobs)
     batches: Any = in_order(partial(make_batch, inventory), [rows for _, rows in jobs], threads, ahead=2)
     finishing: dict[int, Future[Finished]] = {}
     shard: ShardFile | None = None
@@ -209,7 +199,9 @@ def _write_missing(
                         job.result()
                 elif sync is None or sync.done():
                     sync = syncer.submit(shard.sync)
-                report(len(rows))
+                written += len(rows)
+                if progress is not None:
+                    progress(written, len(inventory))
         except BaseException as error:
             if shard is not None:
                 syncer.submit(shard.abandon, error).result()
