@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..classes import ClassTable
-from ..dataset.sources import FileSource, Source
+from ..dataset.sources import FileSource
 from ..errors import LabelError, PackError, PairError, SystemFault
 from ..files import atomic_write
 from ..types import U8, Sample
@@ -40,7 +40,11 @@ def fetch(inventory: Inventory, row: int) -> Record:
         label = label.astype(classes.dtype, copy=False)
     instances = None if sample.instances is None else _object_numbers(sample)
     sample = replace(sample, image=np.ascontiguousarray(sample.image), label=label, instances=instances)
-    record = inventory.encoding.encode(sample, _plain_file(source, index))
+    # Any reader gets the same pixels from a plain image file, so an encoding may keep it.
+    file = None
+    if type(source) is FileSource and source.decoding.plain_images:
+        file = source.path(source.images, index)
+    record = inventory.encoding.encode(sample, file)
     inventory.check_unchanged(row)
     return record
 
@@ -67,13 +71,6 @@ def _object_numbers(sample: Sample) -> NDArray[Any]:
         what = f"instances must be (H, W) uint8, uint16 or uint32, got {found.shape} {found.dtype}"
         raise LabelError(what, code="unsupported-label-mode", where=sample.name)
     return found
-
-
-def _plain_file(source: Source, index: int) -> str | None:
-    """The sample's image file, if any reader gets the same pixels from it."""
-    if type(source) is FileSource and source.decoding.plain_images:
-        return source.path(source.images, index)
-    return None
 
 
 def shard_schema(inventory: Inventory) -> Any:
