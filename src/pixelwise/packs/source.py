@@ -60,7 +60,9 @@ class PackSource(Source):
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width), from the index."""
         rows, index = self.rows(indices), self.volume.index
-        return np.stack([index["height"][rows], index["width"][rows]], axis=1, dtype=np.int64)
+        out = np.empty((len(rows), 2), np.int64)
+        out[:, 0], out[:, 1] = index["height"][rows], index["width"][rows]
+        return out
 
     def addresses(self, indices: I64) -> tuple[U64, U64 | None, int]:
         """Where raw samples are in memory: (n,) uint64 addresses of images and of labels, and bytes per label pixel.
