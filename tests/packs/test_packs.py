@@ -439,7 +439,7 @@ def test_damage_is_named_by_shard_and_record(copy: Path) -> None:
     split = pw.open(copy)["all"]
     volume = split.source.volume  # type: ignore[attr-defined]
     row = 5
-    path, at = volume.path(int(volume.index.shard[row])), int(volume.index.label_offset[row])
+    path, at = volume.path(int(volume.index["shard"][row])), int(volume.index["label_offset"][row])
     data = bytearray(path.read_bytes())
     data[at] ^= 1
     path.write_bytes(data)
@@ -614,7 +614,7 @@ def rewritten(pack: Path, name: str, row: int, value: int) -> None:
 def test_labels_that_are_not_class_ids_are_found(copy: Path) -> None:
     """A pack by another program: everything adds up, but a label holds 200."""
     volume = pw.open(copy)["all"].source.volume  # type: ignore[attr-defined]
-    path, at = volume.path(0), int(volume.index.label_offset[0])
+    path, at = volume.path(0), int(volume.index["label_offset"][0])
     data = bytearray(path.read_bytes())
     data[at] = 200
     path.write_bytes(data)
@@ -831,7 +831,7 @@ def test_every_encoding_names_what_is_damaged(voc: Path, tmp_path: Path, encodin
     shard = data_of(out) / "shard-00000.arrow"
     whole = shard.read_bytes()
     for row, part in ((0, "image"), (4, "label"), (6, "instances")):
-        at, size = (int(values[row]) for values in index.part(part))
+        at, size = (int(index[f"{part}_{what}"][row]) for what in ("offset", "bytes"))
         data = bytearray(whole)
         data[at + size // 2] ^= 1
         shard.write_bytes(data)

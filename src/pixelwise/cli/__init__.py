@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 import sys
+from typing import Annotated
 
 import typer
 
-from ..errors import PixelwiseError, printable
+from ..errors import PixelwiseError, ScoreError, printable
 from . import check, convert, data, evaluate
 from .options import speaking
 
@@ -41,9 +42,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(
-        False, "--version", help="Print the version and exit.", callback=_version, is_eager=True
-    ),
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     pass
 
@@ -66,6 +67,10 @@ def main() -> None:
 def _fail(message: str, code: int, error: BaseException | None) -> None:
     if error is not None and os.environ.get("PIXELWISE_DEBUG"):
         raise error
-    notes = "".join(f" ({printable(n)})" for n in getattr(error, "__notes__", []))
-    print(f"pixelwise: {message}{notes}", file=sys.stderr)
+    notes = [printable(n) for n in getattr(error, "__notes__", [])]
+    if isinstance(error, ScoreError):  # one problem per line before the line of the error
+        text = "".join(f"  {n}\n" for n in notes) + f"pixelwise: {message}"
+    else:
+        text = f"pixelwise: {message}" + "".join(f" ({n})" for n in notes)
+    print(text, file=sys.stderr)
     sys.exit(code)

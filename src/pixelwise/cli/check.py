@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
+from typer import Exit, Option
 
 from ..arguments import check_choice
 from ..checks.checking import check as check_dataset
@@ -18,7 +18,7 @@ from ..counts.stats import WEIGHTS, Stats
 from ..counts.stats import stats as count
 from ..drawing.charts import stats_plot
 from ..errors import UnknownNameError
-from .console import out, print_json, progress, table
+from .console import out, print_json, progress, say, table
 from .options import DatasetPath, Format, Json, Labels, Splits, Threads, opened
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -26,18 +26,12 @@ STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 def check(
     path: DatasetPath,
-    fail_on: Annotated[str, typer.Option("--fail-on", help="Exit 1 at this severity: error or warning.")] = "error",
-    limit: Annotated[int, typer.Option("--limit", min=0, help="Findings shown of each kind; 0 shows all.")] = 5,
-    save: Annotated[Path | None, typer.Option(help="Write all findings here (JSON).", show_default=False)] = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", help="Write a page with pictures to this file.", show_default=False)
-    ] = None,
-    split: Splits = None,
-    threads: Threads = None,
-    labels: Labels = None,
-    format: Format = None,
-    as_json: Json = False,
-) -> None:
+    fail_on: Annotated[str, Option("--fail-on", help="Exit 1 at this severity: error or warning.")] = "error",
+    limit: Annotated[int, Option("--limit", min=0, help="Findings shown of each kind; 0 shows all.")] = 5,
+    save: Annotated[Path | None, Option(help="Write all findings here (JSON).")] = None,
+    html: Annotated[Path | None, Option("--html", help="Write a page with pictures to this file.")] = None,
+    split: Splits = None, threads: Threads = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Find all problems of a dataset in one pass: files, lists, pairs, labels, splits, images."""
     check_choice("--fail-on", fail_on, ("error", "warning"))
     with progress("checking") as update:
@@ -52,55 +46,46 @@ def check(
         _print_findings(found, limit)
         for what, where in (("findings", save), ("report", html)):
             if where is not None:
-                out.print(f"{what}: {where}", markup=False)
+                say(f"{what}: {where}")
     if found.count("error") or (fail_on == "warning" and found.count("warning")):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def _print_findings(found: Findings, limit: int) -> None:
-    out.print(found.summary, markup=False, style="bold")
+    say(found.summary, style="bold")
     for group in found.groups:
-        out.print()
-        out.print(f"{group.severity}: {group.code} ({group.count:,})", style=STYLES[group.severity], markup=False)
+        say()
+        say(f"{group.severity}: {group.code} ({group.count:,})", style=STYLES[group.severity])
         shown = group.findings[: limit or None]
         fixes = {f.fix for f in shown}
         for finding in shown:
             fix = f"; {finding.fix}" if finding.fix and len(fixes) > 1 else ""
-            out.print(f"  {finding.where}: {finding.what}{fix}", markup=False)
+            say(f"  {finding.where}: {finding.what}{fix}")
         if group.count > len(shown):
-            out.print(f"  and {group.count - len(shown):,} more", markup=False, style="dim")
+            say(f"  and {group.count - len(shown):,} more", style="dim")
         if len(fixes) == 1 and (fix := next(iter(fixes))):
-            out.print(f"  → {fix}", markup=False, style="italic")
-    out.print(f"\nchecked in {found.seconds:.1f} s ({found.samples / max(found.seconds, 1e-9):,.0f} samples/s)",
-              markup=False, style="dim")  # fmt: skip
+            say(f"  → {fix}", style="italic")
+    rate = found.samples / max(found.seconds, 1e-9)
+    say(f"\nchecked in {found.seconds:.1f} s ({rate:,.0f} samples/s)", style="dim")
 
 
 def stats(
     path: DatasetPath,
-    weights: Annotated[
-        str | None, typer.Option(help=f"Add a column of class weights: {', '.join(WEIGHTS)}.", show_default=False)
-    ] = None,
-    together: Annotated[bool, typer.Option("--together", help="Print which classes occur together.")] = False,
-    published: Annotated[
-        str | None, typer.Option(help="Compare with published counts: voc2012.", show_default=False)
-    ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the classes to this .png.", show_default=False)] = None,
-    save: Annotated[
-        Path | None, typer.Option(help="Write the counts, to be added to others.", show_default=False)
-    ] = None,
-    split: Splits = None,
-    threads: Threads = None,
-    labels: Labels = None,
-    format: Format = None,
-    as_json: Json = False,
-) -> None:
+    weights: Annotated[str | None, Option(help=f"Add a column of class weights: {', '.join(WEIGHTS)}.")] = None,
+    together: Annotated[bool, Option("--together", help="Print which classes occur together.")] = False,
+    published: Annotated[str | None, Option(help="Compare with published counts: voc2012.")] = None,
+    plot: Annotated[Path | None, Option(help="Draw the classes to this .png.")] = None,
+    save: Annotated[Path | None, Option(help="Write the counts, to be added to others.")] = None,
+    split: Splits = None, threads: Threads = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Count a dataset: pixels and images by class, sizes, channels, class weights."""
     if weights is not None and weights not in WEIGHTS:  # before hours of counting
-        raise UnknownNameError(f"no weight formula named {weights!r}", code="unknown-formula",
-                               fix=f"the formulas are: {', '.join(WEIGHTS)}")  # fmt: skip
+        fix = f"the formulas are: {', '.join(WEIGHTS)}"
+        raise UnknownNameError(f"no weight formula named {weights!r}", code="unknown-formula", fix=fix)
     dataset = opened(path, labels, format)
     if published is not None:
         published_counts(published, dataset.classes)
+    comparison = None
     with progress("counting") as update:
         counted = count(dataset, splits=split, threads=threads, progress=update)
     if save is not None:
@@ -110,9 +95,8 @@ def stats(
         subtitle = f"{counted.samples:,} images, {counted.labeled:,} with a label"
         stats_plot(counted.pixels[:-1], counted.classes, void=int(counted.pixels[-1]), title=title,
                    subtitle=subtitle).save(plot)  # fmt: skip
-    with progress("counting") as update:
-        comparison = None
-        if published is not None:
+    if published is not None:
+        with progress("counting") as update:
             comparison = compare_published(dataset, published, threads=threads, progress=update)
     if as_json:
         print_json(_as_json(counted, comparison))
@@ -123,7 +107,7 @@ def stats(
     if comparison is not None:
         _print_comparison(comparison)
     if plot is not None:
-        out.print(f"\npicture: {plot}", markup=False)
+        say(f"\npicture: {plot}")
 
 
 def _as_json(counted: Stats, comparison: PublishedComparison | None) -> dict[str, Any]:
@@ -191,7 +175,7 @@ def _print_images(counted: Stats) -> None:
     rows.add_row("aspect", f"{shapes}; width / height {aspect.min():.2f} to {aspect.max():.2f}")
     rows.add_row("mean RGB", "  ".join(f"{v:.6f}" for v in counted.mean))
     rows.add_row("std RGB", "  ".join(f"{v:.6f}" for v in counted.std))
-    out.print()
+    say()
     out.print(rows)
 
 
@@ -213,7 +197,7 @@ def _print_comparison(comparison: PublishedComparison) -> None:
         "subset": "A subset of what was published: samples are missing, and no count is higher.",
         "different": "Some counts are not as published.",
     }
-    out.print(f"\nPublished counts of {comparison.name} ({comparison.source})", markup=False, style="bold")
+    say(f"\nPublished counts of {comparison.name} ({comparison.source})", style="bold")
     out.print(verdicts[comparison.verdict], style="red" if comparison.verdict == "different" else "")
     # For a subset, the number of samples says what is missing.
     shown = [d for d in comparison.differences if comparison.verdict != "subset" or "samples" in d.what]

@@ -1,4 +1,4 @@
-"""What every command prints with: tables, progress bars, sizes."""
+"""What every command prints with: text, JSON, tables, progress bars."""
 
 from __future__ import annotations
 
@@ -21,57 +21,38 @@ out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 @contextmanager
 def progress(what: str, unit: str = "images") -> Iterator[Progress]:
-    """A callback (done, total) that draws a bar on a terminal once a second has passed, and nothing elsewhere."""
+    """A callback (done, total) that draws a bar on a terminal once a second has passed, and nothing elsewhere.
+
+    unit: "bytes" draws sizes. A new step begins when `done` falls.
+    """
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich import progress as rich
 
-    bar = Bar(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
-        TextColumn("{task.fields[rate]}"), TimeRemainingColumn(), console=Console(stderr=True), transient=True,
-    )  # fmt: skip
-    task = bar.add_task(what, total=None, rate="")
-    started = monotonic()
-    shown = False
+    if unit == "bytes":
+        columns: list[rich.ProgressColumn] = [rich.DownloadColumn(), rich.TransferSpeedColumn()]
+    else:
+        columns = [rich.MofNCompleteColumn(), rich.TextColumn(unit), rich.TextColumn("{task.fields[rate]}")]
+    columns = [rich.TextColumn("{task.description}"), rich.BarColumn(), *columns, rich.TimeRemainingColumn()]
+    bar = rich.Progress(*columns, console=Console(stderr=True), transient=True)
+    task, last, started = bar.add_task(what, total=None, rate=""), 0, monotonic()
 
     def update(done: int, total: int | None) -> None:
-        nonlocal shown
+        nonlocal last
         passed = monotonic() - started
-        if passed > 1 and not shown:
+        if passed > 1:
             bar.start()
-            shown = True
+        if done < last:
+            bar.reset(task)
+        last = done
         bar.update(task, completed=done, total=total, rate=f"{done / max(passed, 1e-9):,.0f}/s")
 
     try:
         yield update
     finally:
-        if shown:
+        if bar.live.is_started:
             bar.stop()
-
-
-@contextmanager
-def progress_steps(what: str) -> Iterator[Progress]:
-    """As `progress`, for bytes and several steps: a step begins where `done` falls."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task, last = bar.add_task(what, total=None), 0
-
-        def update(done: int, total: int | None) -> None:
-            nonlocal last
-            if done < last:
-                bar.reset(task)
-            last = done
-            bar.update(task, completed=done, total=total)
-
-        yield update
 
 
 def table(*columns: str, title: str | None = None) -> Table:
@@ -82,9 +63,22 @@ def table(*columns: str, title: str | None = None) -> Table:
     return made
 
 
+def say(text: str = "", style: str | None = None) -> None:
+    """Print text as it is: brackets are not markup."""
+    out.print(text, markup=False, style=style)
+
+
 def print_json(data: dict[str, Any]) -> None:
     """Print one JSON object."""
     print(json.dumps(data, indent=2))
+
+
+def answer(as_json: bool, data: dict[str, Any], text: str) -> None:
+    """Print the result of a command: `data` as JSON if asked for, else `text`."""
+    if as_json:
+        print_json(data)
+    else:
+        say(text)
 
 
 def parse_size(text: str) -> tuple[int, int]:

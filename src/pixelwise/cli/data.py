@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Annotated, Any
 
 import numpy as np
-import typer
+from typer import Argument, Option
 
 from ..arguments import check_count
 from ..dataset.dataset import Dataset
@@ -26,12 +26,12 @@ from ..transforms.plans import Transform
 from ..transforms.recipes import RECIPES
 from ..transforms.turns import RandomHorizontalFlip
 from ..types import Batch
-from .console import out, parse_size, print_json, progress, progress_steps, table
+from .console import answer, out, parse_size, print_json, progress, say, table
 from .options import DatasetPath, Format, Json, Labels, Splits, Threads, opened
 
 
 def demo(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to work.")] = Path("pixelwise-demo"),
+    directory: Annotated[Path, Argument(metavar="[DIR]", help="Where to work.")] = Path("pixelwise-demo"),
     as_json: Json = False,
 ) -> None:
     """Make a sample dataset, read it, batch it, draw it: all of pixelwise in half a minute, offline."""
@@ -48,24 +48,20 @@ def demo(
     if as_json:
         print_json({"path": str(root), "seconds_to_paint": round(seconds, 1), "load": result, "picture": str(picture)})
         return
-    out.print(f"Sample dataset of 96 painted scenes in {root} ({seconds:.1f} s).\n")
+    say(f"Sample dataset of 96 painted scenes in {root} ({seconds:.1f} s).\n")
     _print_info(dataset)
-    out.print("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalized:\n")
+    say("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalized:\n")
     _print_run(result)
-    out.print(f"\nContact sheet: {picture}")
-    out.print(
-        f"\nTry next:\n  pixelwise info {root}\n  pixelwise show {root} -n 8 -o sheet.png\n"
+    say(
+        f"\nContact sheet: {picture}\n\nTry next:\n  pixelwise info {root}\n  pixelwise show {root} -n 8 -o sheet.png\n"
         f"  pixelwise load {root} --split train --size 320x480 --batch-size 32 --epochs 3"
     )
 
 
 def info(
     path: DatasetPath,
-    split: Splits = None,
-    labels: Labels = None,
-    format: Format = None,
-    as_json: Json = False,
-) -> None:
+    split: Splits = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Describe a dataset: format, classes, splits, counts, image sizes."""
     dataset = as_dataset(opened(path, labels, format), split, verb="info")
     if as_json:
@@ -97,11 +93,11 @@ def _described(dataset: Dataset) -> dict[str, Any]:
 
 def _print_info(dataset: Dataset) -> None:
     classes = dataset.classes
-    out.print(f"{dataset.format} dataset at {dataset.root}", markup=False)
+    say(f"{dataset.format} dataset at {dataset.root}")
     for step in dataset.history:
-        out.print(f"  {step}", markup=False)
+        say(f"  {step}")
     void = "no void" if classes.ignore_index is None else f"{classes.ignore_index} is void"
-    out.print(f"{len(classes)} classes ({void}): {', '.join(classes.names)}\n", markup=False)
+    say(f"{len(classes)} classes ({void}): {', '.join(classes.names)}\n")
     rows = table("split", ">samples", "labels", "sizes (height x width)")
     notes = [f"note: {note}" for note in dataset.notes]
     for name in dataset.splits:
@@ -114,7 +110,7 @@ def _print_info(dataset: Dataset) -> None:
             notes.append(f"error: {error}")
     out.print(rows)
     for note in dict.fromkeys(notes):
-        out.print(note, markup=False)
+        say(note)
 
 
 def _sizes(split: Split) -> str:
@@ -130,15 +126,13 @@ def _sizes(split: Split) -> str:
 def load(
     path: DatasetPath,
     split: Splits = None,
-    size: Annotated[str, typer.Option(help="Crop, HEIGHTxWIDTH; 'whole' loads whole images.")] = "320x480",
-    batch_size: Annotated[int, typer.Option(help="Images per batch.")] = 32,
-    epochs: Annotated[int, typer.Option(help="How often to go through the split.")] = 1,
-    output: Annotated[str, typer.Option(help="float32, float16, uint8 or uint8-hwc.")] = "float32",
+    size: Annotated[str, Option(help="Crop, HEIGHTxWIDTH; 'whole' loads whole images.")] = "320x480",
+    batch_size: Annotated[int, Option(help="Images per batch.")] = 32,
+    epochs: Annotated[int, Option(help="How often to go through the split.")] = 1,
+    output: Annotated[str, Option(help="float32, float16, uint8 or uint8-hwc.")] = "float32",
     threads: Threads = None,
-    labels: Labels = None,
-    format: Format = None,
-    as_json: Json = False,
-) -> None:
+    labels: Labels = None, format: Format = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Load training batches and report how fast, and what training would wait for."""
     crop: list[Transform] = [] if size == "whole" else [RandomCrop(parse_size(size))]
     chosen = as_split(opened(path, labels, format), split, verb="load", prefer=("train",))
@@ -184,13 +178,11 @@ def _shapes(batch: Batch) -> dict[str, Any]:
 
 
 def _print_run(result: dict[str, Any]) -> None:
-    used = result["samples"] - result["dropped_too_small"]
-    small = f", {result['dropped_too_small']} dropped because they are smaller than the crop" * bool(
-        result["dropped_too_small"]
-    )
-    out.print(f"read {used} of {result['samples']} samples of {result['split']!r}{small}", markup=False)
+    dropped = result["dropped_too_small"]
+    small = f", {dropped} dropped because they are smaller than the crop" if dropped else ""
+    say(f"read {result['samples'] - dropped} of {result['samples']} samples of {result['split']!r}{small}")
     if not result["batches"]:
-        out.print("no batches")
+        say("no batches")
         return
     rows = table("", "")
     for name in ("images", "labels"):
@@ -199,8 +191,7 @@ def _print_run(result: dict[str, Any]) -> None:
     rows.add_row("batches", f"{result['batches']} per epoch")
     rows.add_row("first batch", f"after {result['seconds_to_first_batch']:.2f} s")
     rows.add_row("speed", f"{np.median(result['images_per_second']):,.0f} images/s on {result['threads']} threads")
-    seconds = ", ".join(f"{k} {v:.2f} s" for k, v in result["thread_seconds"].items())
-    rows.add_row("threads spent", seconds)
+    rows.add_row("threads spent", ", ".join(f"{k} {v:.2f} s" for k, v in result["thread_seconds"].items()))
     rows.add_row("", f"training waits for: {result['waiting_for']}")
     rows.show_header = False
     out.print(rows)
@@ -208,18 +199,14 @@ def _print_run(result: dict[str, Any]) -> None:
 
 def show(
     path: DatasetPath,
-    n: Annotated[int, typer.Option("-n", help="How many samples.")] = 5,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The picture to write (.png).")] = Path("sheet.png"),
+    n: Annotated[int, Option("-n", help="How many samples.")] = 5,
+    output: Annotated[Path, Option("-o", "--output", help="The picture to write (.png).")] = Path("sheet.png"),
     split: Splits = None,
-    seed: Annotated[int | None, typer.Option(help="Choose samples at random.", show_default=False)] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help=f"Show what a recipe makes: {', '.join(RECIPES)}.", show_default=False)
-    ] = None,
-    draws: Annotated[int, typer.Option(help="With --recipe: draws per sample.")] = 4,
-    labels: Labels = None,
-    format: Format = None,
-    as_json: Json = False,
-) -> None:
+    seed: Annotated[int | None, Option(help="Choose samples at random.")] = None,
+    recipe: Annotated[str | None, Option(help=f"Show what a recipe makes: {', '.join(RECIPES)}.")] = None,
+    draws: Annotated[int, Option(help="With --recipe: draws per sample.")] = 4,
+    labels: Labels = None, format: Format = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Draw a contact sheet: images, labels in class colors, overlays, with a legend of the classes."""
     from ..drawing.contact_sheet import show as draw
     from ..drawing.contact_sheet import show_plans
@@ -231,41 +218,33 @@ def show(
     elif recipe in RECIPES:
         show_plans(chosen, RECIPES[recipe](), n, draws=draws, seed=seed, title=recipe).save(output)
     else:
-        raise UnknownNameError(
-            f"no recipe named {recipe!r}", code="unknown-recipe", fix=f"the recipes are: {', '.join(RECIPES)}"
-        )
+        fix = f"the recipes are: {', '.join(RECIPES)}"
+        raise UnknownNameError(f"no recipe named {recipe!r}", code="unknown-recipe", fix=fix)
     shown = min(n, len(chosen))
-    if as_json:
-        print_json({"split": chosen.name, "samples": len(chosen), "shown": shown, "picture": str(output)})
-    else:
-        out.print(f"{shown} of {len(chosen)} samples of {chosen.name!r}: {output}", markup=False)
+    found = {"split": chosen.name, "samples": len(chosen), "shown": shown, "picture": str(output)}
+    answer(as_json, found, f"{shown} of {len(chosen)} samples of {chosen.name!r}: {output}")
 
 
 def download(
-    name: Annotated[str, typer.Argument(help="voc2012, or voc2007 to voc2011.", show_default=False)],
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put VOCdevkit/VOC...")],
-    archive: Annotated[
-        Path | None, typer.Option(help="Unpack this file, which you got yourself.", show_default=False)
-    ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Unpack all, not only what segmentation needs.")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the archive.")] = False,
-    mirror: Annotated[list[str] | None, typer.Option(help="A URL instead of the known ones; repeat for more.")] = None,
+    name: Annotated[str, Argument(help="voc2012, or voc2007 to voc2011.")],
+    directory: Annotated[Path, Argument(metavar="DIR", help="Where to put VOCdevkit/VOC...")],
+    archive: Annotated[Path | None, Option(help="Unpack this file, which you got yourself.")] = None,
+    everything: Annotated[bool, Option("--all", help="Unpack all, not only what segmentation needs.")] = False,
+    keep: Annotated[bool, Option("--keep", help="Keep the archive.")] = False,
+    mirror: Annotated[list[str] | None, Option(help="A URL instead of the known ones; repeat for more.")] = None,
     as_json: Json = False,
 ) -> None:
     """Download a dataset: resumed after any interruption, verified before it is unpacked."""
     try:
-        with progress_steps(name) as update:
+        with progress(name, "bytes") as update:
             root = download_dataset(
                 name, directory, archive=archive, everything=everything, keep_archive=keep, mirrors=mirror,
-                progress=update, say=lambda text: None if as_json else out.print(text, markup=False),
+                progress=update, say=lambda text: None if as_json else say(text),
             )  # fmt: skip
     except KeyboardInterrupt:
         print("pixelwise: interrupted; run the same command again to resume", file=sys.stderr)
         sys.exit(130)
-    if as_json:
-        print_json({"name": name, "path": str(root)})
-    else:
-        out.print(f"Open it with pixelwise info {root}", markup=False)
+    answer(as_json, {"name": name, "path": str(root)}, f"Open it with pixelwise info {root}")
 
 
 COMMANDS = (demo, info, load, show, download)

@@ -9,9 +9,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
-from ..errors import ScoreError, UsageError
+from ..errors import UsageError
 from ..evaluation.predicting import predict as predict_split
 from ..evaluation.scoring import Scoring
 from ..evaluation.scoring import score as score_folder
@@ -19,46 +19,28 @@ from ..evaluation.submitting import submit as submit_folder
 from ..evaluation.tiles import Tiling
 from ..metrics.protocols import PROTOCOLS
 from ..transforms.color import Normalize
-from .console import out, parse_size, print_json, progress
+from .console import answer, parse_size, progress
 from .options import DatasetPath, Format, Json, Labels, Splits, Threads, opened
 
-Predictions = Annotated[
-    Path, typer.Argument(help="The folder of predictions: NAME.png or NAME.npy.", show_default=False)
-]
+Predictions = Annotated[Path, Argument(help="The folder of predictions: NAME.png or NAME.npy.")]
 StoredValues = Annotated[
-    bool, typer.Option("--stored-values", help="Files hold the dataset's stored values, not class ids 0..C-1.")
+    bool, Option("--stored-values", help="Files hold the dataset's stored values, not class ids 0..C-1.")
 ]
-
-
-def _listed(error: ScoreError) -> ScoreError:
-    # One problem per line; the error itself stays one line.
-    for note in getattr(error, "__notes__", []):
-        print(f"  {note}", file=sys.stderr)
-    error.__notes__ = []
-    return error
 
 
 def score(
     predictions: Predictions,
     path: DatasetPath,
-    protocol: Annotated[str, typer.Option(help=f"One of: {', '.join(PROTOCOLS)}.")] = "voc",
-    baseline: Annotated[
-        Path | None, typer.Option(help="Other predictions: show paired differences to them.", show_default=False)
-    ] = None,
-    intervals: Annotated[bool, typer.Option("--intervals", help="Show bootstrap intervals.")] = False,
-    boundary: Annotated[bool, typer.Option("--boundary", help="Compute boundary IoU (slower).")] = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw the confusion matrix (.png).", show_default=False)] = None,
-    worst: Annotated[
-        int | None, typer.Option(min=1, help="Draw this many of the worst images.", show_default=False)
-    ] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where to draw the worst images.")] = Path("worst.png"),
+    protocol: Annotated[str, Option(help=f"One of: {', '.join(PROTOCOLS)}.")] = "voc",
+    baseline: Annotated[Path | None, Option(help="Other predictions: show paired differences to them.")] = None,
+    intervals: Annotated[bool, Option("--intervals", help="Show bootstrap intervals.")] = False,
+    boundary: Annotated[bool, Option("--boundary", help="Compute boundary IoU (slower).")] = False,
+    plot: Annotated[Path | None, Option(help="Draw the confusion matrix (.png).")] = None,
+    worst: Annotated[int | None, Option(min=1, help="Draw this many of the worst images.")] = None,
+    output: Annotated[Path, Option("-o", "--output", help="Where to draw the worst images.")] = Path("worst.png"),
     stored_values: StoredValues = False,
-    split: Splits = None,
-    threads: Threads = None,
-    labels: Labels = None,
-    format: Format = None,
-    as_json: Json = False,
-) -> None:
+    split: Splits = None, threads: Threads = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Score predictions by a named protocol: all images, each once, at full size, or none at all.
 
     The split is val by default. Exit 1 if a prediction is missing, of another size, out of range or unreadable, or has
@@ -71,33 +53,27 @@ def score(
         with progress("scoring") as update:
             return score_folder(folder, dataset, protocol, progress=update, **settings)
 
-    try:
-        result = scored(predictions)
-        other = None if baseline is None else scored(baseline)
-    except ScoreError as error:
-        raise _listed(error) from None
+    result = scored(predictions)
+    found: dict[str, Any] = {"predictions": str(predictions), **result.to_dict()}
+    text = [str(result)]
+    other = None if baseline is None else scored(baseline)
+    if intervals:
+        drawn = result.intervals()
+        found["intervals"] = drawn.to_dict()
+        text.append(str(drawn))
+    if other is not None:
+        difference = result.compare(other)
+        found["baseline"] = {"predictions": str(baseline), **other.to_dict(), "difference": difference.to_dict()}
+        text.append(f"{predictions} less {baseline}:\n{difference}")
     if plot is not None:
         result.plot().save(plot)
+        found["plot"] = str(plot)
+        text.append(f"confusion matrix: {plot}")
     if worst is not None:
         result.worst_sheet(worst).save(output)
-    drawn = result.intervals() if intervals else None
-    difference = None if other is None else result.compare(other)
-    if as_json:
-        found: dict[str, Any] = {"predictions": str(predictions), **result.to_dict()}
-        found |= {} if drawn is None else {"intervals": drawn.to_dict()}
-        if other is not None and difference is not None:
-            found["baseline"] = {"predictions": str(baseline), **other.to_dict(), "difference": difference.to_dict()}
-        found |= {} if plot is None else {"plot": str(plot)}
-        if worst is not None:
-            found |= {"worst": [w._asdict() for w in result.worst(worst)], "sheet": str(output)}
-        print_json(found)
-        return
-    text = [str(result)]
-    text += [] if drawn is None else [str(drawn)]
-    text += [] if difference is None else [f"{predictions} less {baseline}:\n{difference}"]
-    text += [] if plot is None else [f"confusion matrix: {plot}"]
-    text += [] if worst is None else [f"{min(worst, len(result.split))} worst images: {output}"]
-    out.print("\n\n".join(text), markup=False)
+        found |= {"worst": [w._asdict() for w in result.worst(worst)], "sheet": str(output)}
+        text.append(f"{min(worst, len(result.split))} worst images: {output}")
+    answer(as_json, found, "\n\n".join(text))
 
 
 def _model(name: str) -> Any:
@@ -122,27 +98,19 @@ def _model(name: str) -> Any:
 
 
 def predict(
-    model: Annotated[
-        str, typer.Argument(help="MODULE:NAME, a torch module or (B, 3, H, W) -> logits.", show_default=False)
-    ],
+    model: Annotated[str, Argument(help="MODULE:NAME, a torch module or (B, 3, H, W) -> logits.")],
     path: DatasetPath,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.")] = Path("predictions"),
-    window: Annotated[
-        str | None, typer.Option(help="Sliding window, HEIGHTxWIDTH; by default whole images.", show_default=False)
-    ] = None,
-    overlap: Annotated[float, typer.Option(help="Share of a window that its neighbor covers too.")] = 1 / 3,
-    blend: Annotated[str, typer.Option(help="uniform, linear or gaussian.")] = "linear",
-    flip: Annotated[bool, typer.Option("--flip", help="Also predict mirrored, and average.")] = False,
-    scale: Annotated[list[float] | None, typer.Option(help="Predict at this size; repeat for more.")] = None,
-    divisor: Annotated[int, typer.Option(help="Pad whole images to multiples of this.")] = 1,
-    normalize: Annotated[bool, typer.Option(help="Normalize by ImageNet's mean and deviation.")] = True,
-    batch_size: Annotated[int, typer.Option(help="Tiles per batch.")] = 8,
-    split: Splits = None,
-    threads: Threads = None,
-    labels: Labels = None,
-    format: Format = None,
-    as_json: Json = False,
-) -> None:
+    output: Annotated[Path, Option("-o", "--output", help="The folder to write.")] = Path("predictions"),
+    window: Annotated[str | None, Option(help="Sliding window, HEIGHTxWIDTH; by default whole images.")] = None,
+    overlap: Annotated[float, Option(help="Share of a window that its neighbor covers too.")] = 1 / 3,
+    blend: Annotated[str, Option(help="uniform, linear or gaussian.")] = "linear",
+    flip: Annotated[bool, Option("--flip", help="Also predict mirrored, and average.")] = False,
+    scale: Annotated[list[float] | None, Option(help="Predict at this size; repeat for more.")] = None,
+    divisor: Annotated[int, Option(help="Pad whole images to multiples of this.")] = 1,
+    normalize: Annotated[bool, Option(help="Normalize by ImageNet's mean and deviation.")] = True,
+    batch_size: Annotated[int, Option(help="Tiles per batch.")] = 8,
+    split: Splits = None, threads: Threads = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Predict all images of a split (val by default) into label PNGs. If interrupted, run it again."""
     dataset = opened(path, labels, format)
     started = perf_counter()
@@ -156,45 +124,29 @@ def predict(
             _model(model), dataset, output, splits=split, tiling=tiling, normalize=Normalize() if normalize else None,
             batch_size=batch_size, tag=model, threads=threads, progress=update,
         )  # fmt: skip
-    if as_json:
-        print_json(done.to_dict())
-    else:
-        out.print(f"{done} ({perf_counter() - started:.1f} s)", markup=False)
+    answer(as_json, done.to_dict(), f"{done} ({perf_counter() - started:.1f} s)")
 
 
 def submit(
     predictions: Predictions,
     path: DatasetPath,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="The archive: .tar, .tar.gz or .zip.", show_default=False)
-    ],
+    output: Annotated[Path, Option("-o", "--output", help="The archive: .tar, .tar.gz or .zip.")],
     benchmark: Annotated[
-        str | None,
-        typer.Option(help="voc2012, cityscapes or ade20k; by default found by the classes.", show_default=False),
+        str | None, Option(help="voc2012, cityscapes or ade20k; by default found by the classes.")
     ] = None,
-    competition: Annotated[str, typer.Option(help="Of VOC2012: comp5 (its own data only) or comp6.")] = "comp6",
+    competition: Annotated[str, Option(help="Of VOC2012: comp5 (its own data only) or comp6.")] = "comp6",
     stored_values: StoredValues = False,
-    split: Splits = None,
-    threads: Threads = None,
-    labels: Labels = None,
-    format: Format = None,
-    as_json: Json = False,
-) -> None:
+    split: Splits = None, threads: Threads = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+) -> None:  # fmt: skip
     """Make the archive for an official server (test by default): complete, right sizes and ids, read back."""
     dataset = opened(path, labels, format)
     kind: Any = competition
-    try:
-        with progress("packing predictions") as update:
-            made = submit_folder(
-                predictions, dataset, output, splits=split, benchmark=benchmark, competition=kind,
-                stored_values=stored_values, threads=threads, progress=update,
-            )  # fmt: skip
-    except ScoreError as error:
-        raise _listed(error) from None
-    if as_json:
-        print_json(made.to_dict())
-    else:
-        out.print(f"{made}\nfirst member: {made.members[0]}", markup=False)
+    with progress("packing predictions") as update:
+        made = submit_folder(
+            predictions, dataset, output, splits=split, benchmark=benchmark, competition=kind,
+            stored_values=stored_values, threads=threads, progress=update,
+        )  # fmt: skip
+    answer(as_json, made.to_dict(), f"{made}\nfirst member: {made.members[0]}")
 
 
 COMMANDS = (score, predict, submit)

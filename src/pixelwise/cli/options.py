@@ -1,38 +1,28 @@
-"""The options that commands share, how a dataset is opened by them, and errors that speak of options."""
+"""The options that commands share, the dataset that they open, and errors that name options."""
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
-import typer
+from typer import Argument, Option
 from typer.models import OptionInfo
 
 from ..dataset.dataset import Dataset
 from ..errors import PixelwiseError
 from ..formats.opening import open as open_dataset
 
-_BESIDE: dict[str, Any] = {"show_default": False}
-
-DatasetPath = Annotated[
-    Path, typer.Argument(metavar="DATASET", help="The dataset or pack: its folder, or one above it.", **_BESIDE)
-]
-Splits = Annotated[
-    list[str] | None, typer.Option("--split", metavar="NAME", help="Only this split; repeat for more.", **_BESIDE)
-]
+DatasetPath = Annotated[Path, Argument(metavar="DATASET", help="The dataset or pack: its folder, or one above it.")]
+Splits = Annotated[list[str] | None, Option("--split", metavar="NAME", help="Only this split; repeat for more.")]
 Labels = Annotated[
-    str | None,
-    typer.Option("--labels", metavar="KIND", help="Folder or kind of the labels: SegmentationClassAug.", **_BESIDE),
+    str | None, Option("--labels", metavar="KIND", help="Folder or kind of the labels: SegmentationClassAug.")
 ]
-Format = Annotated[
-    str | None, typer.Option("--format", metavar="NAME", help="If it is not recognized, or two fit.", **_BESIDE)
-]
-Threads = Annotated[int | None, typer.Option("--threads", metavar="N", help="By default one per core.", **_BESIDE)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Format = Annotated[str | None, Option("--format", metavar="NAME", help="If it is not recognized, or two fit.")]
+Threads = Annotated[int | None, Option("--threads", metavar="N", help="By default one per core.")]
+Json = Annotated[bool, Option("--json", help="Print JSON.")]
 
 
 def opened(path: Path, labels: str | None, format: str | None) -> Dataset:
@@ -43,7 +33,8 @@ def opened(path: Path, labels: str | None, format: str | None) -> Dataset:
 
 def speaking(command: Callable[..., None]) -> Callable[..., None]:
     """`command`, with errors that name its options (`--format voc`) instead of Python's keywords (`format='voc'`)."""
-    options = _option_names(command)
+    hints = get_type_hints(command, include_extras=True).items()
+    options = {k: _option(k, info) for k, hint in hints for info in get_args(hint) if isinstance(info, OptionInfo)}
 
     @wraps(command)
     def call(*args: Any, **kwargs: Any) -> None:
@@ -57,16 +48,9 @@ def speaking(command: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-def _option_names(command: Callable[..., None]) -> dict[str, str]:
-    """Python's keyword -> the option of the command that stands for it."""
-    names = {}
-    hints = get_type_hints(command, include_extras=True)
-    for name in inspect.signature(command).parameters:
-        for info in get_args(hints[name]):
-            if isinstance(info, OptionInfo):
-                option = next((d for d in info.param_decls or () if d.startswith("--")), f"--{name.replace('_', '-')}")
-                names[name] = option
-    return names
+def _option(keyword: str, info: OptionInfo) -> str:
+    """The option that stands for Python's keyword."""
+    return next((d for d in info.param_decls or () if d.startswith("--")), f"--{keyword.replace('_', '-')}")
 
 
 def _by_options(text: str, options: dict[str, str]) -> str:

@@ -25,8 +25,8 @@ def cached(
 ) -> Dataset:
     """The raw pack of `dataset` in the folder `cache` (True: in pixelwise's cache folder), made if it is not there yet.
 
-    One pack per dataset folder and way of opening it. Size and time of change of every source file are compared each
-    time, so a pack is never stale: if a file changed, the dataset is packed again. Raises as `pack`.
+    One pack per dataset folder and way of opening it. If size or time of change of a source file is not as it was, the
+    dataset is packed again. Raises as `pack`.
     """
     root = Path(dataset.root).absolute()
     if dataset.format == "pack":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -32,7 +34,7 @@ BATCH_BYTES = 8 << 20
 
 
 class FileState(NamedTuple):
-    """Size and time of change (in ns) of a source file; -1 and 0 if there is none. path: absolute or from a folder."""
+    """Size and time of change (ns) of a source file; -1 and 0 if it is missing. path: absolute or relative."""
 
     path: str
     bytes: int
@@ -40,7 +42,7 @@ class FileState(NamedTuple):
 
     @classmethod
     def of(cls, path: str, folder: str | Path = "") -> FileState:
-        """The state of a file now. path: absolute, or relative to `folder`."""
+        """The state of a file now. folder: what a relative path starts from."""
         full = os.path.join(folder, path)
         try:
             found = os.stat(full)
@@ -62,10 +64,10 @@ class FileState(NamedTuple):
 class Inventory:
     """What a pack will hold. A sample that several splits name is one record.
 
-    sources: what is read. source, index: per record, which source and which sample of it. sizes: (n, 2) height and
-    width. splits, rows: the splits, and the records of each. files: source files, those of record r at `files_of[r]` to
-    `files_of[r + 1]`. batches, shards: record numbers at which record batches and shards begin, and the end. payload:
-    how many bytes each record has, without instances if raw, a guess if encoded.
+    sources: what is read. source, index: of each record, the number of its source and of its sample there. sizes:
+    (n, 2) height and width. splits, rows: the splits, and the records of each. files: source files, those of record r
+    at `files_of[r]` to `files_of[r + 1]`. shards: of each shard, the records of its record batches. payload: bytes of
+    each record, without instances if raw, a guess if encoded.
     """
 
     dataset: Dataset
@@ -75,11 +77,10 @@ class Inventory:
     index: I64
     sizes: I64
     splits: tuple[SplitEntry, ...]
-    rows: tuple[I64, ...]
+    rows: Sequence[I64]
     files: Sequence[FileState]
     files_of: I64
-    batches: I64
-    shards: I64
+    shards: Sequence[Sequence[range]]
     payload: I64
     fingerprint: str
 
@@ -96,9 +97,8 @@ class Inventory:
         root = self.dataset.root
         for file in self.files[self.files_of[record] : self.files_of[record + 1]]:
             if (change := file.change(root)) is not None:
-                raise PackError(
-                    f"{change} while it was packed", code="stale-pack", where=root / file.path, fix="pack again"
-                )
+                what = f"{change} while it was packed"
+                raise PackError(what, code="stale-pack", where=root / file.path, fix="pack again")
 
 
 def take_inventory(dataset: Dataset, encoding: str, shard_bytes: int) -> Inventory:
@@ -110,10 +110,7 @@ def take_inventory(dataset: Dataset, encoding: str, shard_bytes: int) -> Invento
     check_choice("encoding", encoding, tuple(ENCODINGS))
     check_count("shard_bytes", shard_bytes)
     chosen = list(dataset.splits.values())
-    sources: list[Source] = []
-    for split in chosen:
-        if not any(split.source is s for s in sources):
-            sources.append(split.source)
+    sources = list({id(split.source): split.source for split in chosen}.values())
     source, index, rows = _records(chosen, sources)
     if not len(index):
         raise UsageError("the dataset has no samples to pack", where=dataset.root)
@@ -121,61 +118,64 @@ def take_inventory(dataset: Dataset, encoding: str, shard_bytes: int) -> Invento
     for k, s in enumerate(sources):
         mine = source == k
         sizes[mine] = s.sizes(index[mine])
-    files, files_of = _files(dataset, sources, source, index)
-    labeled = np.array([s.has_labels for s in sources])[source]
-    payload: I64 = sizes[:, 0] * sizes[:, 1] * (3 + np.dtype(dataset.classes.dtype).itemsize * labeled)
-    if not ENCODINGS[encoding].is_raw:
-        payload = _guess(payload, files, files_of)
-    shards = _cut(payload, max(shard_bytes, -(-int(payload.sum()) // MAX_SHARDS)))
-    batches = np.union1d(_cut(payload, BATCH_BYTES), shards)
     entries = tuple(SplitEntry(s.name, len(s), s.has_labels, s.notes) for s in chosen)
     options = [VERSION, encoding, shard_bytes, dataset.format, dataset.classes.to_dict(), [asdict(e) for e in entries]]
     digest = hashlib.sha256(json.dumps(options).encode())
     for own in rows:
         digest.update(own.tobytes())
-    for part in _identity(sources, source, index, files):
-        digest.update(part)
+    files, files_of = _files(dataset, sources, source, index, digest.update)
+    labeled = np.array([s.has_labels for s in sources])[source]
+    payload: I64 = sizes[:, 0] * sizes[:, 1] * (3 + np.dtype(dataset.classes.dtype).itemsize * labeled)
+    if not ENCODINGS[encoding].is_raw:
+        payload = _guess(payload, files, files_of)
     return Inventory(
-        dataset, ENCODINGS[encoding], sources, source, index, sizes, entries, tuple(rows), files, files_of,
-        batches, shards, payload, digest.hexdigest()[:32],
+        dataset, ENCODINGS[encoding], sources, source, index, sizes, entries, rows, files, files_of,
+        _shards(payload, shard_bytes), payload, digest.hexdigest()[:32],
     )  # fmt: skip
 
 
 def _records(chosen: Sequence[Split], sources: Sequence[Source]) -> tuple[NDArray[np.int32], I64, list[I64]]:
     """Number the distinct samples in the order in which the splits name them."""
+    numbers = {id(s): k for k, s in enumerate(sources)}
     known: dict[object, int] = {}
-    source: list[int] = []
-    index: list[int] = []
-    rows = []
+    source, index, rows = array("i"), array("q"), []
     for split in chosen:
-        number = next(k for k, s in enumerate(sources) if s is split.source)
         own = np.empty(len(split), np.int64)
         for place, i in enumerate(split.positions().tolist()):
-            at = known.setdefault(_sample_key(split.source, i), len(index))
+            # Splits of a dataset often have a source each; the same files, read in the same way, are the same sample.
+            key = split.source.names[i], origin_of(split.source, i) or (id(split.source), i)
+            own[place] = at = known.setdefault(key, len(index))
             if at == len(index):
-                source.append(number)
+                source.append(numbers[id(split.source)])
                 index.append(i)
-            own[place] = at
         rows.append(own)
     return np.array(source, np.int32), np.array(index, np.int64), rows
 
 
-def _sample_key(source: Source, index: int) -> object:
-    # Splits of a dataset often have a source each; the same files, read in the same way, are the same sample.
-    return source.names[index], origin_of(source, index) or (id(source), index)
-
-
 def _files(
-    dataset: Dataset, sources: Sequence[Source], source: NDArray[np.int32], index: I64
+    dataset: Dataset, sources: Sequence[Source], source: NDArray[np.int32], index: I64, digest: Callable[[bytes], None]
 ) -> tuple[list[FileState], I64]:
+    """The files of all records, and where those of each record begin.
+
+    digest: called with what identifies the samples: names, how they are read, the state of their files or the pixels.
+    """
     files: list[FileState] = []
     ends = [0]
     prefix = str(dataset.root) + os.sep
     for k, i in zip(source.tolist(), index.tolist(), strict=True):
         origin = origin_of(sources[k], i)
-        for path in () if origin is None else origin.files:
-            files.append(FileState.of(path)._replace(path=path.removeprefix(prefix)))
+        digest(f"{sources[k].names[i]}\n{'' if origin is None else origin.how}\n".encode("utf-8", "surrogatepass"))
+        if origin is None:
+            sample = sources[k].read(i)
+            for pixels in (sample.image, sample.label, sample.instances):
+                if pixels is not None:
+                    digest(f"{pixels.shape} {pixels.dtype}\n".encode())
+                    digest(np.ascontiguousarray(pixels).tobytes())
+        else:
+            files += [FileState.of(path)._replace(path=path.removeprefix(prefix)) for path in origin.files]
         ends.append(len(files))
+    for file in files:
+        digest(f"{file.path}\n{file.bytes} {file.mtime_ns}\n".encode("utf-8", "surrogatepass"))
     return files, np.array(ends, np.int64)
 
 
@@ -186,25 +186,11 @@ def _guess(raw: I64, files: list[FileState], files_of: I64) -> I64:
     return guess
 
 
-def _cut(payload: I64, limit: int) -> I64:
-    """Where parts of about `limit` bytes begin, and the end."""
-    number = (np.cumsum(payload) - payload) // limit
-    return np.concatenate([[0], np.flatnonzero(np.diff(number)) + 1, [len(payload)]])
-
-
-def _identity(
-    sources: Sequence[Source], source: NDArray[np.int32], index: I64, files: list[FileState]
-) -> Iterator[bytes]:
-    """What identifies these samples: names, how they are read, the state of their files or the pixels."""
-    for k, i in zip(source.tolist(), index.tolist(), strict=True):
-        one = sources[k]
-        origin = origin_of(one, i)
-        yield f"{one.names[i]}\n{'' if origin is None else origin.how}\n".encode("utf-8", "surrogatepass")
-        if origin is None:
-            sample = one.read(i)
-            for pixels in (sample.image, sample.label, sample.instances):
-                if pixels is not None:
-                    yield f"{pixels.shape} {pixels.dtype}\n".encode()
-                    yield np.ascontiguousarray(pixels).tobytes()
-    for file in files:
-        yield f"{file.path}\n{file.bytes} {file.mtime_ns}\n".encode("utf-8", "surrogatepass")
+def _shards(payload: I64, shard_bytes: int) -> list[list[range]]:
+    """The records of each record batch of each shard."""
+    before = np.cumsum(payload) - payload
+    shard = before // max(shard_bytes, -(-int(payload.sum()) // MAX_SHARDS))
+    batch = before // BATCH_BYTES
+    first = [0, *(np.flatnonzero(np.diff(shard) | np.diff(batch)) + 1).tolist(), len(payload)]
+    ranges = [range(a, b) for a, b in itertools.pairwise(first)]
+    return [list(group) for _, group in itertools.groupby(ranges, lambda rows: shard[rows.start])]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..classes import ClassTable
 from ..errors import MissingError, PackError, UsageError
@@ -15,7 +14,7 @@ from ..files import read_bytes
 from ..types import Finding
 from .encodings.encoding import Encoding
 from .encodings.table import ENCODINGS
-from .index import checksum, damaged
+from .index import FileEntry, checksum, damaged
 
 FORMAT: Final = "pixelwise-pack"
 VERSION: Final = 1
@@ -28,18 +27,8 @@ def is_data_folder(name: str) -> bool:
     return re.fullmatch("[0-9a-f]{16}", name) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
-    """bytes: size of the file. crc32: of all its bytes."""
-
-    file: str
-    bytes: int
-    crc32: int
-
-
-@dataclass(frozen=True, slots=True)
-class ShardEntry:
-    """One Arrow file of records. records: how many."""
+class ShardEntry(NamedTuple):
+    """An Arrow file of records. records: how many. bytes: size of the file. crc32: of all its bytes."""
 
     file: str
     records: int
@@ -49,7 +38,7 @@ class ShardEntry:
 
 @dataclass(frozen=True, slots=True)
 class SplitEntry:
-    """One split. samples: how many. labels: whether its samples have labels. notes: anything odd about its list."""
+    """A split. samples: how many. labels: whether they have labels. notes: anything odd about its list."""
 
     name: str
     samples: int
@@ -98,8 +87,8 @@ class Manifest:
             "source": {"format": self.source_format, "root": self.source_root},
             "records": self.records,
             "splits": [asdict(s) for s in self.splits],
-            "tables": [asdict(t) for t in self.tables],
-            "shards": [asdict(s) for s in self.shards],
+            "tables": [t._asdict() for t in self.tables],
+            "shards": [s._asdict() for s in self.shards],
             "notes": [asdict(n) for n in self.notes],
             "history": list(self.history),
             "classes": self.classes.to_dict(),
@@ -121,19 +110,16 @@ def read_manifest(root: Path) -> Manifest:
     try:
         data = read_bytes(path)
     except MissingError:
-        raise PackError(
-            "the pack is not finished: it has no manifest", code="unfinished-pack", where=root,
-            fix="run pixelwise pack again; finished shards are kept",
-        ) from None  # fmt: skip
+        what, fix = "the pack is not finished: it has no manifest", "run pixelwise pack again; finished shards are kept"
+        raise PackError(what, code="unfinished-pack", where=root, fix=fix) from None
     try:
         fields = json.loads(data)
         if fields["format"] != FORMAT:
             raise _bad(path, f"its format is {fields['format']!r}, expected {FORMAT!r}")
         if fields["version"] != VERSION:
-            raise PackError(
-                f"version {fields['version']!r}, this pixelwise reads {VERSION}", code="pack-version", where=path,
-                fix="install the pixelwise that wrote it, or pack again",
-            )  # fmt: skip
+            what = f"version {fields['version']!r}, this pixelwise reads {VERSION}"
+            fix = "install the pixelwise that wrote it, or pack again"
+            raise PackError(what, code="pack-version", where=path, fix=fix)
         expected = fields.pop("crc32")
         if expected != _crc(fields):
             raise _bad(path, f"its CRC-32 is {_crc(fields)}, expected {expected!r}")
@@ -147,20 +133,14 @@ def read_manifest(root: Path) -> Manifest:
 def _parse(fields: dict[str, Any]) -> Manifest:
     manifest = Manifest(
         fingerprint=_text(fields["fingerprint"], r"[0-9a-f]{32}"),
-        encoding=_encoding(fields["encoding"]),
+        encoding=ENCODINGS[_text(fields["encoding"], "|".join(ENCODINGS))],
         classes=ClassTable.from_dict(fields["classes"]),
         source_format=_text(fields["source"]["format"]),
         source_root=_text(fields["source"]["root"]),
         records=_count(fields["records"]),
-        splits=tuple(
-            SplitEntry(_text(s["name"]), _count(s["samples"]), s["labels"] is True, _notes(s["notes"]))
-            for s in fields["splits"]
-        ),
-        tables=_entries(fields["tables"], lambda t: FileEntry(_file(t), _count(t["bytes"]), _count(t["crc32"]))),
-        shards=_entries(
-            fields["shards"],
-            lambda s: ShardEntry(_file(s), _count(s["records"]), _count(s["bytes"]), _count(s["crc32"])),
-        ),
+        splits=tuple(map(_split, fields["splits"])),
+        tables=tuple(_entry(FileEntry, t) for t in fields["tables"]),
+        shards=tuple(_entry(ShardEntry, s) for s in fields["shards"]),
         notes=_notes(fields["notes"]),
         history=tuple(_text(h) for h in fields["history"]),
     )
@@ -173,12 +153,13 @@ def _parse(fields: dict[str, Any]) -> Manifest:
     return manifest
 
 
-def _entries(rows: Any, make: Callable[[Any], Any]) -> tuple[Any, ...]:
-    return tuple(make(row) for row in rows)
+def _split(row: dict[str, Any]) -> SplitEntry:
+    return SplitEntry(_text(row["name"]), _count(row["samples"]), row["labels"] is True, _notes(row["notes"]))
 
 
-def _file(entry: dict[str, Any]) -> str:
-    return _text(entry["file"], r"[a-z]+(-[0-9]{5})?\.arrow")
+def _entry(kind: Any, row: dict[str, Any]) -> Any:
+    """A FileEntry or ShardEntry: a name, then counts."""
+    return kind(_text(row["file"], r"[a-z]+(-[0-9]{5})?\.arrow"), *(_count(row[k]) for k in kind._fields[1:]))
 
 
 def _text(value: Any, pattern: str | None = None) -> str:
@@ -191,12 +172,6 @@ def _count(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError(f"{value!r} is not a count")
     return value
-
-
-def _encoding(name: Any) -> Encoding:
-    if name not in ENCODINGS:
-        raise ValueError(f"unknown encoding {name!r}")
-    return ENCODINGS[name]
 
 
 def _notes(rows: Any) -> tuple[Finding, ...]:

@@ -34,8 +34,8 @@ def find(path: Path) -> Path | None:
 def load(root: Path, *, source: str | os.PathLike[str] | bool = False) -> Dataset:
     """The dataset in the pack at `root`, its structure checked: PackError if anything is missing or misplaced.
 
-    source: also look at every file that the pack was made from, one `stat` each: True in the folder where they were
-    then, or the folder where they are now. PackError `stale-pack` names the first that changed.
+    source: also compare every file that the pack was made from, one `stat` each: True for the folder they were in then,
+    or the folder they are in now. PackError `stale-pack` names the first that changed.
     """
     volume = open_volume(root)
     manifest = volume.manifest
@@ -53,14 +53,12 @@ def stale_files(root: Path, manifest: Manifest, source: str | os.PathLike[str] |
     if source is False:
         return
     at = Path(manifest.source_root if source is True else source).absolute()
-    entry = manifest.table("sources.arrow")
-    columns = read_table(root / manifest.data / entry.file, entry.bytes, entry.crc32)
+    columns = read_table(root / manifest.data, manifest.table("sources.arrow"))
     for row in zip(columns["path"], columns["bytes"].tolist(), columns["mtime_ns"].tolist(), strict=True):
         file = FileState(*row)
         if (change := file.change(at)) is not None:
-            yield PackError(
-                f"{change} since the pack {root} was made", code="stale-pack", where=at / file.path, fix="pack again"
-            )
+            what = f"{change} since the pack {root} was made"
+            yield PackError(what, code="stale-pack", where=at / file.path, fix="pack again")
 
 
 PACK = Format("pack", f"a pack ({MANIFEST})", find, load, anywhere=True)

@@ -1,48 +1,92 @@
-"""Shards: record batches, the Arrow file they are written to, and the places of the records in it."""
+"""Shards: samples read, checked and encoded as record batches; the Arrow file of these; where its records are."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import PackError, SystemFault
+from .. import kernels
+from ..classes import ClassTable
+from ..dataset.sources import FileSource
+from ..errors import LabelError, PackError, PairError, SystemFault
 from ..files import atomic_write
-from .index import PARTS, Index, checksum, damaged
+from ..types import U8, Sample
+from .index import INDEX, PARTS, Record, checksum, damaged
 from .inventory import Inventory
 from .manifest import ShardEntry
-from .records import fetch
+
+
+def fetch(inventory: Inventory, row: int) -> Record:
+    """Read the sample of one record and encode it. Thread-safe."""
+    source, index = inventory.sources[inventory.source[row]], int(inventory.index[row])
+    sample = source.read(index)
+    expected = tuple(inventory.sizes[row].tolist())
+    if sample.size != expected:
+        sizes = f"{sample.size[0]} x {sample.size[1]} pixels, its source promised {expected[0]} x {expected[1]}"
+        raise PairError(f"has {sizes}", code="size-mismatch", where=sample.name)
+    if sample.label is None and source.has_labels:
+        raise PairError("has no label, its source promised one", code="missing-label", where=sample.name)
+    classes = inventory.dataset.classes
+    label: Any = None if sample.label is None else np.ascontiguousarray(sample.label)
+    if label is not None and not (type(source) is FileSource and source.classes is classes):
+        check_class_ids(label, classes, sample.name)  # files were just checked against the same table
+        label = label.astype(classes.dtype, copy=False)
+    instances = None if sample.instances is None else _object_numbers(sample)
+    sample = replace(sample, image=np.ascontiguousarray(sample.image), label=label, instances=instances)
+    # Any reader gets the same pixels from a plain image file, so an encoding may keep it.
+    file = None
+    if type(source) is FileSource and source.decoding.plain_images:
+        file = source.path(source.images, index)
+    record = inventory.encoding.encode(sample, file)
+    inventory.check_unchanged(row)
+    return record
+
+
+def check_class_ids(label: NDArray[Any], classes: ClassTable, where: object) -> None:
+    """LabelError `class-out-of-range` unless the (H, W) label holds only ids of `classes` and its `ignore_index`."""
+    ignore = classes.ignore_index
+    what = f"the label is {label.dtype}"
+    fix = f"labels hold 0..{len(classes) - 1} and ignore_index {ignore}, as uint8 or uint16"
+    if label.dtype in (np.uint8, np.uint16):
+        highest = int(np.iinfo(label.dtype).max)
+        top = min(len(classes) - 1, highest)
+        void = top if ignore is None or ignore > highest else ignore
+        if not kernels.values.outside(label.reshape(-1), label.dtype.type(top), label.dtype.type(void)):
+            return
+        wrong = (label > top) & (label != void)
+        what = f"{wrong.sum()} label pixels are not class ids, the first is {label[wrong][0]}"
+    raise LabelError(what, code="class-out-of-range", where=where, fix=fix)
+
+
+def _object_numbers(sample: Sample) -> NDArray[Any]:
+    found: NDArray[Any] = np.ascontiguousarray(sample.instances)
+    if found.shape != sample.size or found.dtype not in (np.uint8, np.uint16, np.uint32):
+        what = f"instances must be (H, W) uint8, uint16 or uint32, got {found.shape} {found.dtype}"
+        raise LabelError(what, code="unsupported-label-mode", where=sample.name)
+    return found
 
 
 def shard_schema(inventory: Inventory) -> Any:
     """The columns of a shard; the metadata is for readers that do not look at the manifest."""
     import pyarrow as pa
 
+    kinds = {"name": pa.large_string(), "height": pa.int32(), "width": pa.int32()}
+    kinds |= dict.fromkeys(PARTS, pa.large_binary()) | {"crc": pa.uint32()}
+    label_dtype = inventory.dataset.classes.dtype.__name__
     return pa.schema(
-        [
-            pa.field("name", pa.large_string(), nullable=False),
-            pa.field("height", pa.int32(), nullable=False),
-            pa.field("width", pa.int32(), nullable=False),
-            pa.field("image", pa.large_binary(), nullable=False),
-            pa.field("label", pa.large_binary()),
-            pa.field("instances", pa.large_binary()),
-            pa.field("crc", pa.uint32(), nullable=False),
-        ],
-        metadata={
-            "pixelwise.encoding": inventory.encoding.name,
-            "pixelwise.label_dtype": inventory.dataset.classes.dtype.__name__,
-        },
+        [pa.field(name, kind, nullable=name in ("label", "instances")) for name, kind in kinds.items()],
+        metadata={"pixelwise.encoding": inventory.encoding.name, "pixelwise.label_dtype": label_dtype},
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RecordBatch:
+class RecordBatch(NamedTuple):
     """A record batch without its long values.
 
     Arrow needs the values of a column end to end. Copying them together would take a fifth of the time of decoding, so
@@ -51,7 +95,7 @@ class RecordBatch:
     """
 
     arrow: Any
-    values: dict[int, list[NDArray[np.uint8]]]
+    values: dict[int, list[U8]]
 
 
 def make_batch(inventory: Inventory, rows: range) -> RecordBatch:
@@ -62,20 +106,17 @@ def make_batch(inventory: Inventory, rows: range) -> RecordBatch:
     try:
         names = pa.array([inventory.name(r) for r in rows], pa.large_string())
     except UnicodeEncodeError as error:
-        raise PackError(
-            f"the name {error.object!r} is not Unicode text", code="list-encoding", where=inventory.dataset.root,
-            fix="rename it",
-        ) from None  # fmt: skip
-    sizes = inventory.sizes[rows.start : rows.stop].astype(np.int32)
-    columns = [names, pa.array(sizes[:, 0]), pa.array(sizes[:, 1])]
-    values: dict[int, list[NDArray[np.uint8]]] = {}
-    for parts in zip(*records, strict=True):
-        columns.append(_stand_in(parts, values))
+        what = f"the name {error.object!r} is not Unicode text"
+        raise PackError(what, code="list-encoding", where=inventory.dataset.root, fix="rename it") from None
+    values: dict[int, list[U8]] = {}
+    sizes, *parts = zip(*records, strict=True)
+    columns = [names, *(pa.array(side, pa.int32()) for side in zip(*sizes, strict=True))]
+    columns += [_stand_in(column, values) for column in parts]
     columns.append(pa.array([r.crc32 for r in records], pa.uint32()))
     return RecordBatch(pa.RecordBatch.from_arrays(columns, schema=shard_schema(inventory)), values)
 
 
-def _stand_in(parts: Sequence[Any], values: dict[int, list[NDArray[np.uint8]]]) -> Any:
+def _stand_in(parts: Sequence[Any], values: dict[int, list[U8]]) -> Any:
     """An Arrow column as long as the parts end to end, its memory untouched; the parts are added to `values`."""
     import pyarrow as pa
 
@@ -125,10 +166,8 @@ class ShardFile:
         try:
             self._writer.close()
             if self._failed is not None:
-                raise SystemFault(
-                    f"cannot be written: {self._failed.strerror}", code="cannot-write", where=self._path,
-                    fix="check space and permissions",
-                )  # fmt: skip
+                what, fix = f"cannot be written: {self._failed.strerror}", "check space and permissions"
+                raise SystemFault(what, code="cannot-write", where=self._path, fix=fix)
         except BaseException as error:
             self.abandon(error)
             raise
@@ -149,7 +188,7 @@ class _Sink:
         self._file = file
         self.bytes = 0
         self.crc32 = 0
-        self.values: dict[int, list[NDArray[np.uint8]]] = {}
+        self.values: dict[int, list[U8]] = {}
 
     def write(self, data: Any) -> int:
         values = self.values.get(data.address) if hasattr(data, "address") and len(data) else None
@@ -173,37 +212,39 @@ class _Sink:
         pass  # whoever opened the file closes it, once it is synced
 
 
-def scan_shard(path: Path, number: int) -> Index:
-    """The index of a finished shard, from the file itself. PackError `pack-damaged` if it is not one."""
+def scan_shard(path: Path, number: int) -> tuple[list[str], NDArray[np.void]]:
+    """Names and index of a finished shard, from the file itself. PackError `pack-damaged` if it is not one."""
     import pyarrow as pa
 
-    parts: dict[str, list[Any]] = {f.name: [] for f in fields(Index)}
+    names: list[str] = []
     try:
         with pa.memory_map(str(path)) as file:
             base = file.read_buffer(file.size()).address
             file.seek(0)
             with pa.ipc.open_file(file) as reader:
+                parts = []
                 for k in range(reader.num_record_batches):
                     batch = reader.get_batch(k)
                     batch.validate(full=True)
-                    _scan_batch(batch, base, number, parts)
-        names = [name for chunk in parts.pop("name") for name in chunk]
-        return Index(names, **{k: np.concatenate(v) for k, v in parts.items()})
+                    names += batch.column("name").to_pylist()
+                    parts.append(_index_of(batch, base, number))
+                return names, np.concatenate(parts)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise damaged(f"is not a shard: {error}", path) from None
 
 
-def _scan_batch(batch: Any, base: int, number: int, parts: dict[str, list[Any]]) -> None:
-    n = len(batch)
-    parts["name"].append(batch.column("name").to_pylist())
-    parts["shard"].append(np.full(n, number, np.int32))
+def _index_of(batch: Any, base: int, shard: int) -> NDArray[np.void]:
+    """The index of a record batch of a file that is mapped at `base`."""
+    out = np.empty(len(batch), INDEX)
+    out["shard"] = shard
     for name in ("height", "width", "crc"):
-        parts[name].append(batch.column(name).to_numpy().copy())
+        out[name] = batch.column(name).to_numpy()
     for name in PARTS:
         column = batch.column(name)
         _, offsets, data = column.buffers()
-        ends = np.frombuffer(offsets, np.int64, n + 1)
+        ends = np.frombuffer(offsets, np.int64, len(batch) + 1)
         absent = column.is_null().to_numpy(zero_copy_only=False)
         start = 0 if data is None else data.address - base
-        parts[f"{name}_offset"].append(np.where(absent, -1, ends[:-1] + start))
-        parts[f"{name}_bytes"].append(np.diff(ends))
+        out[f"{name}_offset"] = np.where(absent, -1, ends[:-1] + start)
+        out[f"{name}_bytes"] = np.diff(ends)
+    return out

@@ -17,9 +17,9 @@ from .volume import Volume, open_volume
 class PackSource(Source):
     """The samples of a split of a pack. Thread-safe; pickled as a path, and the pack is opened again when unpickled.
 
-    volume: the opened pack. split: the number of the split. Raw pixels are read-only views of the mapped shard,
-    windows included; nothing is copied. Reading a whole sample checks its CRC; reading a window of a raw one does not,
-    because it would have to read the pixels around the window.
+    volume: the opened pack. split: the number of the split. is_raw: whether pixels are stored as they are: then samples
+    and windows are read-only views of the mapped shard, with nothing copied. Reading a whole sample checks its CRC;
+    reading a window of a raw one does not, because it would have to read the pixels around the window.
 
     Reading raises PackError `record-crc` for a damaged record, `pack-size` and `missing-shard` if the pack changed.
     """
@@ -31,17 +31,12 @@ class PackSource(Source):
         # Most splits are one run of records, and need no list of them.
         if len(rows) and (np.diff(rows) == 1).all():
             rows = range(int(rows[0]), int(rows[-1]) + 1)
-        super().__init__(ChosenNames(volume.index.name, rows), volume.manifest.splits[split].labels)
+        super().__init__(ChosenNames(volume.names, rows), volume.manifest.splits[split].labels)
         self._rows = rows
-        self._raw = volume.manifest.encoding.is_raw
+        self.is_raw = volume.manifest.encoding.is_raw
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self.volume.root, self.volume.manifest.fingerprint, self._split)
-
-    @property
-    def is_raw(self) -> bool:
-        """Whether pixels are stored as they are, so that they have `addresses`."""
-        return self._raw
 
     def origin(self, index: int) -> Origin:
         """The record of the pack."""
@@ -63,7 +58,7 @@ class PackSource(Source):
         """(n, 2) int64 (height, width), from the index."""
         rows, index = self.rows(indices), self.volume.index
         out = np.empty((len(rows), 2), np.int64)
-        out[:, 0], out[:, 1] = index.height[rows], index.width[rows]
+        out[:, 0], out[:, 1] = index["height"][rows], index["width"][rows]
         return out
 
     def addresses(self, indices: I64) -> tuple[U64, U64 | None, int]:
@@ -73,12 +68,12 @@ class PackSource(Source):
         none. The addresses are valid as long as this source exists. Call `check` before using them. UsageError for
         packs that are not raw.
         """
-        if not self._raw:
+        if not self.is_raw:
             raise UsageError("only a raw pack has pixels in memory", fix='pack with encoding="raw"')
         rows, index = self.rows(indices), self.volume.index
-        bases = self.volume.bases(index.shard[rows])
-        labels = bases + index.label_offset[rows].astype(np.uint64) if self.has_labels else None
-        return bases + index.image_offset[rows].astype(np.uint64), labels, self.volume.label_dtype.itemsize
+        bases = self.volume.bases(index["shard"][rows])
+        labels = bases + index["label_offset"][rows].astype(np.uint64) if self.has_labels else None
+        return bases + index["image_offset"][rows].astype(np.uint64), labels, self.volume.label_dtype.itemsize
 
     def check(self) -> None:
         """PackError `pack-size` if a shard in use was cut: without this, reading it ends the process (SIGBUS).
@@ -90,7 +85,7 @@ class PackSource(Source):
     def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
         row = int(self._rows[index])
         record = self.volume.record(row)
-        if window is None or not self._raw:
+        if window is None or not self.is_raw:
             self.volume.check_crc(row, record)
         clock.lap("reading")
         sample = self.volume.decode(row, record if self.has_labels else record._replace(label=None), window, notes)

@@ -17,10 +17,9 @@ from ..files import write_json
 from ..threads import thread_count
 from ..types import U8, Finding, Progress
 from . import opening
-from .index import checksum, damaged
+from .index import checksum, damaged, record_at
 from .manifest import read_manifest
-from .records import check_class_ids
-from .volume import Volume, load_volume, shard_problems
+from .volume import RecordName, Volume, load_volume, shard_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,8 @@ def verify(
 
     Checks the manifest, the tables, size and CRC-32 of each shard, and CRC-32 of each record; that records decode to
     their size; that labels hold class ids. source: also check whether the files that the pack was made from have
-    changed (True: in the folder where they were then; or the folder where they are now). threads: default one per
-    core. progress: called with (records done, records in all).
+    changed (True: in the folder they were in then; or the folder they are in now). threads: by default one per core.
+    progress: called with (records done, records in all).
 
     Raises MissingError if there is nothing at `path`, FormatError if it is not a pack, SystemFault if it cannot be
     read.
@@ -87,9 +86,8 @@ def verify(
         volume = load_volume(root, manifest)
     except PackError as error:
         return Verification(root, records, (Finding.from_error(error),))
-    problems = list(shard_problems(root, manifest))
-    broken = {p.where for p in problems}
-    found = [Finding.from_error(p) for p in problems]
+    found = [Finding.from_error(p) for p in shard_problems(root, manifest)]
+    broken = {f.where for f in found}
     with ThreadPoolExecutor(thread_count(threads), "pixelwise-verify") as pool:
         for k, shard in enumerate(manifest.shards):
             if str(volume.path(k)) not in broken:
@@ -106,7 +104,7 @@ def _check_shard(volume: Volume, shard: int, pool: ThreadPoolExecutor) -> list[F
     # Read, not mapped: a mapped file that is cut ends the process.
     with open(path, "rb", buffering=0) as file:
         results = pool.map(partial(_check_record, volume, file.fileno()), range(first, last))
-        found = [f for one in results for f in one]
+        found = [finding for finding in results if finding is not None]
         crc = 0
         for chunk in iter(lambda: file.read(16 << 20), b""):
             crc = checksum(chunk, crc)
@@ -116,31 +114,26 @@ def _check_shard(volume: Volume, shard: int, pool: ThreadPoolExecutor) -> list[F
     return found
 
 
-def _check_record(volume: Volume, fd: int, row: int) -> list[Finding]:
-    where = volume.where(row)
+def _check_record(volume: Volume, fd: int, row: int) -> Finding | None:
+    where = RecordName(volume, row)
     try:
-        record = volume.index.record(row, partial(_read, fd, where=where))
+        record = record_at(volume.index, row, partial(_read, fd, where=where))
         volume.check_crc(row, record)
         sample = volume.decode(row, record)
         if sample.label is not None:
             check_class_ids(sample.label, volume.manifest.classes, where)
     except DataError as error:
-        return [Finding.from_error(error)]
-    return []
+        return Finding.from_error(error)
+    return None
 
 
 def _read(fd: int, offset: int, size: int, where: object) -> U8:
-    out = np.empty(size, np.uint8)
+    out = np.zeros(size, np.uint8)
     done = 0
-    while done < size:
-        try:
-            got = os.preadv(fd, [out.data[done:]], offset + done)
-        except OSError as error:
-            raise SystemFault(
-                f"cannot be read: {error.strerror}", code="unreadable", where=where, fix="check the disk"
-            ) from None
-        if got == 0:
-            out[done:] = 0  # the file was cut meanwhile: the CRC will differ
-            break
-        done += got
-    return out
+    try:
+        while done < size and (got := os.preadv(fd, [out.data[done:]], offset + done)):
+            done += got
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        raise SystemFault(what, code="unreadable", where=where, fix="check the disk") from None
+    return out  # if the file was cut meanwhile, the CRC differs

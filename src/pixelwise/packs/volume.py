@@ -5,10 +5,9 @@ from __future__ import annotations
 import mmap
 import os
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,62 +15,50 @@ from numpy.typing import NDArray
 from ..codecs.header import MAX_SIDE
 from ..errors import PackError
 from ..files import open_error
-from ..types import I64, U8, Finding, Sample, Size, Window
-from .index import PARTS, Index, Record, damaged, read_table
+from ..types import I64, U8, Finding, Sample, Window
+from .index import INDEX, PARTS, Record, damaged, read_table, record_at
 from .manifest import Manifest, read_manifest
 
 
-@dataclass(eq=False)
 class Volume:
     """One opened pack: manifest, index, and the maps of its shards. Thread-safe.
 
-    root: the pack's folder. rows: of each split, the records it consists of. Memory: the index; mapped shards belong
-    to the system's file cache. Arrays into a map keep it alive, even if the pack's files are replaced meanwhile.
+    root: the pack's folder. names, index: of the records; see INDEX. rows: the records of each split. Memory: the
+    index; mapped shards belong to the system's file cache. Arrays into a map keep it alive, even if the pack's files
+    are replaced meanwhile.
     """
 
-    root: Path
-    manifest: Manifest
-    index: Index
-    rows: list[I64]
-    _maps: list[tuple[mmap.mmap, U8] | None] = field(init=False, repr=False)
-    _bases: NDArray[np.uint64] = field(init=False, repr=False)
-    _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self._maps = [None] * len(self.manifest.shards)
+    def __init__(
+        self, root: Path, manifest: Manifest, names: Sequence[str], index: NDArray[np.void], rows: list[I64]
+    ) -> None:
+        self.root, self.manifest, self.names, self.index, self.rows = root, manifest, names, index, rows
+        self.label_dtype = np.dtype(manifest.classes.dtype)
+        self.starts = np.cumsum([0, *(s.records for s in manifest.shards)])
+        self._shards = index["shard"]
+        self._maps: list[tuple[mmap.mmap, U8] | None] = [None] * len(manifest.shards)
         self._bases = np.zeros(len(self._maps), np.uint64)
-        self.label_dtype = np.dtype(self.manifest.classes.dtype)
-        self.starts = np.cumsum([0, *(s.records for s in self.manifest.shards)])
+        self._lock = threading.Lock()
 
     def path(self, shard: int) -> Path:
         """The file of a shard."""
         return self.root / self.manifest.data / self.manifest.shards[shard].file
 
-    def where(self, row: int) -> RecordName:
-        """How messages name a record."""
-        return RecordName(self, row)
-
-    def size(self, row: int) -> Size:
-        """(height, width) of a record."""
-        return int(self.index.height[row]), int(self.index.width[row])
-
     def record(self, row: int) -> Record:
-        """The bytes of a record, read-only views of its mapped shard. Raises as `bytes_of`."""
-        data = self.bytes_of(int(self.index.shard[row]))
-        return self.index.record(row, lambda at, size: data[at : at + size])
+        """A record, its bytes read-only views of the mapped shard. Raises as `bytes_of`."""
+        data = self.bytes_of(int(self._shards[row]))
+        return record_at(self.index, row, lambda at, size: data[at : at + size])
 
     def check_crc(self, row: int, record: Record) -> None:
         """PackError `record-crc` unless these are the bytes that the record was written with."""
-        if (crc := record.crc32) != (expected := int(self.index.crc[row])):
-            raise damaged(f"is damaged: its CRC-32 is {crc}, expected {expected}", self.where(row), "record-crc")
+        if (crc := record.crc32) != (expected := int(self.index["crc"][row])):
+            raise damaged(f"is damaged: its CRC-32 is {crc}, expected {expected}", RecordName(self, row), "record-crc")
 
     def decode(
         self, row: int, record: Record, window: Window | None = None, notes: list[Finding] | None = None
     ) -> Sample:
-        """The sample of a record's bytes, or a window of it. DataError if they do not decode."""
-        return self.manifest.encoding.decode(
-            record, self.index.name[row], self.size(row), self.label_dtype, self.where(row), window, notes
-        )
+        """The sample of a record, or a window of it. DataError if its bytes do not decode."""
+        where = RecordName(self, row)
+        return self.manifest.encoding.decode(record, self.names[row], self.label_dtype, where, window, notes)
 
     def bytes_of(self, shard: int) -> U8:
         """All bytes of a shard, mapped, read-only. PackError if the file is gone or its size has changed."""
@@ -110,12 +97,8 @@ class Volume:
                         raise self._resized(shard, found)
                     mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
             except FileNotFoundError:
-                raise PackError(
-                    "the pack was replaced or removed while it was in use",
-                    code="missing-shard",
-                    where=path,
-                    fix="open it again",
-                ) from None
+                what = "the pack was replaced or removed while it was in use"
+                raise PackError(what, code="missing-shard", where=path, fix="open it again") from None
             except OSError as error:
                 raise open_error(path, error) from None
             entry = mapped, np.frombuffer(mapped, np.uint8)
@@ -135,9 +118,9 @@ class RecordName(NamedTuple):
     row: int
 
     def __str__(self) -> str:
-        shard = int(self.volume.index.shard[self.row])
+        shard = int(self.volume.index["shard"][self.row])
         number = self.row - int(self.volume.starts[shard])
-        return f"{self.volume.path(shard)}: record {number} ({self.volume.index.name[self.row]})"
+        return f"{self.volume.path(shard)}: record {number} ({self.volume.names[self.row]})"
 
 
 def open_volume(root: Path) -> Volume:
@@ -170,38 +153,37 @@ def shard_problems(root: Path, manifest: Manifest) -> Iterator[PackError]:
 
 def load_volume(root: Path, manifest: Manifest) -> Volume:
     """The pack's index, checked against its manifest, as a Volume. Does not look at the shards."""
-    columns = _table(root, manifest, "index.arrow")
-    splits = _table(root, manifest, "splits.arrow")
+    folder = root / manifest.data
+    columns, splits = (read_table(folder, manifest.table(name)) for name in ("index.arrow", "splits.arrow"))
     try:
-        index, rows, names = Index.of(columns), splits["records"], list(splits["name"])
-    except KeyError as error:
-        raise _damaged(root, manifest, f"lacks the column {error}") from None
-    _check_index(root, manifest, index)
-    if names != [s.name for s in manifest.splits]:
-        raise _damaged(root, manifest, f"lists the splits {', '.join(names)}", "splits.arrow")
+        index = np.empty(len(columns["name"]), INDEX)
+        for name in INDEX.names or ():
+            np.copyto(index[name], columns[name], casting="equiv")
+        rows, listed = splits["records"], list(splits["name"])
+    except (KeyError, TypeError) as error:
+        raise damaged(f"a column is missing or of another type: {error}", folder / "index.arrow") from None
+    _check_index(folder / "index.arrow", manifest, index, columns["name"])
+    where = folder / "splits.arrow"
+    if listed != [s.name for s in manifest.splits]:
+        raise damaged(f"lists the splits {', '.join(listed)}", where)
     for entry, chosen in zip(manifest.splits, rows, strict=True):
         if len(chosen) != entry.samples or (len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(index)):
-            raise _damaged(root, manifest, f"names records that do not exist, in split {entry.name}", "splits.arrow")
-        if entry.labels and (index.label_offset[chosen] < 0).any():
-            raise _damaged(root, manifest, f"names records without labels, in split {entry.name}", "splits.arrow")
-    return Volume(root, manifest, index, rows)
+            raise damaged(f"names records that do not exist, in split {entry.name}", where)
+        if entry.labels and (index["label_offset"][chosen] < 0).any():
+            raise damaged(f"names records without labels, in split {entry.name}", where)
+    return Volume(root, manifest, columns["name"], index, rows)
 
 
-def _table(root: Path, manifest: Manifest, name: str) -> dict[str, Any]:
-    entry = manifest.table(name)
-    return read_table(root / manifest.data / name, entry.bytes, entry.crc32)
-
-
-def _check_index(root: Path, manifest: Manifest, index: Index) -> None:
+def _check_index(where: Path, manifest: Manifest, index: NDArray[np.void], names: Sequence[str]) -> None:
     counts = [s.records for s in manifest.shards]
-    if len(index) != manifest.records or not np.array_equal(index.shard, np.repeat(np.arange(len(counts)), counts)):
-        raise _damaged(root, manifest, "does not list the records of the shards")
-    sides = np.stack([index.height, index.width])
-    pixels = index.height.astype(np.int64) * index.width
-    sizes = np.array([s.bytes for s in manifest.shards], np.int64)[index.shard]
+    if len(index) != manifest.records or not np.array_equal(index["shard"], np.repeat(np.arange(len(counts)), counts)):
+        raise damaged("does not list the records of the shards", where)
+    sides = np.stack([index["height"], index["width"]])
+    pixels = index["height"].astype(np.int64) * index["width"]
+    sizes = np.array([s.bytes for s in manifest.shards], np.int64)[index["shard"]]
     wrong = ((sides < 1) | (sides > MAX_SIDE)).any(axis=0)
     for name in PARTS:
-        offset, length = index.part(name)
+        offset, length = index[f"{name}_offset"], index[f"{name}_bytes"]
         absent = (offset == -1) & (length == 0) & (name != "image")
         wrong |= ~absent & ((offset < 8) | (length < 1) | (length > sizes) | (offset > sizes - length))
         if manifest.encoding.is_raw:
@@ -209,8 +191,4 @@ def _check_index(root: Path, manifest: Manifest, index: Index) -> None:
             wrong |= ~absent & ~np.logical_or.reduce([length == n * pixels for n in per_pixel[name]])
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise _damaged(root, manifest, f"gives record {row} ({index.name[row]}) an impossible size or place")
-
-
-def _damaged(root: Path, manifest: Manifest, what: str, name: str = "index.arrow") -> PackError:
-    return damaged(what, root / manifest.data / name)
+        raise damaged(f"gives record {row} ({names[row]}) an impossible size or place", where)

@@ -11,15 +11,14 @@ import itertools
 import os
 import shutil
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..dataset.dataset import Dataset
 from ..errors import PackError, SystemFault, UsageError
@@ -28,12 +27,13 @@ from ..formats.given import Data, SplitNames, as_dataset
 from ..threads import in_order, thread_count
 from ..types import Progress
 from . import opening
-from .index import Index, checksum, write_table
+from .index import INDEX, checksum, record_at, write_table
 from .inventory import Inventory, take_inventory
-from .manifest import MANIFEST, FileEntry, Manifest, ShardEntry, is_data_folder, read_manifest
+from .manifest import MANIFEST, Manifest, ShardEntry, is_data_folder, read_manifest
 from .shards import ShardFile, make_batch, scan_shard
 
-Finished: TypeAlias = tuple[ShardEntry, Index]
+Finished: TypeAlias = tuple[ShardEntry, list[str], NDArray[np.void]]
+"""A shard on disk: its entry in the manifest, the names of its records and their index."""
 
 SHARD_BYTES = 256 << 20
 """About the size of an Arrow file: large enough that packs have few shards, small enough to be written again."""
@@ -60,11 +60,11 @@ def pack(
         >>> packed.format, packed["train"]
         ('pack', Split('train': 4 samples, 21 classes, PackSource))
 
-    data: a path, a Dataset or a Split. splits: names, or one name; default all. encoding: "raw" stores pixels, so that
-    reading is free and windows are views; "original" keeps the image files and stores labels as PNG, in a seventh of
-    the space. threads: default one per core. shard_bytes: size of an Arrow file; raised if there would be more than
-    128. overwrite: replace another pack, and check the shards of this one, to rewrite damaged ones. progress: called
-    with (records done, records in all). options: of `open` if data is a path, such as format= and labels=.
+    data: a path, a Dataset or a Split. splits: one name or several; by default all. encoding: "raw" stores pixels, so
+    that reading is free and windows are views; "original" keeps the image files and stores labels as PNG, in a seventh
+    of the space. threads: by default one per core. shard_bytes: size of an Arrow file; raised if the pack would have
+    more than 128. overwrite: replace another pack, and check the shards of this one, to rewrite damaged ones. progress:
+    called with (records done, records in all). options: of `open` if data is a path, such as format= and labels=.
 
     If stopped at any time and called again, it continues: finished shards are checked and kept. At any time `out` is
     the old pack, the complete new one, or refused as `unfinished-pack`. If the pack of the same source and options is
@@ -79,9 +79,8 @@ def pack(
     if not overwrite and (before := _manifest_at(root)) is not None:
         if before.fingerprint == inventory.fingerprint:
             return opening.load(root)
-        raise UsageError(
-            "another pack is already there", code="pack-exists", where=root, fix="choose another name, or overwrite it"
-        )
+        fix = "choose another name, or overwrite it"
+        raise UsageError("another pack is already there", code="pack-exists", where=root, fix=fix)
     return write_pack(inventory, root, threads, progress)
 
 
@@ -89,10 +88,15 @@ def write_pack(inventory: Inventory, root: Path, threads: int | None, progress: 
     """Write what `inventory` lists as the pack at `root`, replacing any other pack there, and open it."""
     before = _manifest_at(root)
     folder = root / inventory.fingerprint[:16]
-    _make_folder(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what, fix = f"cannot be created: {error.strerror}", "check space and permissions"
+        raise SystemFault(what, code="cannot-write", where=folder, fix=fix) from None
     _remove_leftovers(root, {folder.name, *([] if before is None else [before.data])})
     manifest = _write_all(inventory, folder, thread_count(threads), progress)
-    _write(root / MANIFEST, manifest.to_bytes())
+    with atomic_write(root / MANIFEST) as file:
+        file.write(manifest.to_bytes())
     if before is not None and before.data != folder.name:
         shutil.rmtree(root / before.data, ignore_errors=True)
     return opening.load(root)
@@ -105,17 +109,12 @@ def _check_target(root: Path) -> None:
     except FileNotFoundError:
         return
     except NotADirectoryError:
-        raise UsageError(
-            "is a file, but a pack is a folder", code="not-empty", where=root, fix="choose another name"
-        ) from None
+        what = "is a file, but a pack is a folder"
+        raise UsageError(what, code="not-empty", where=root, fix="choose another name") from None
     foreign = [e for e in entries if e != MANIFEST and not is_data_folder(e) and not e.startswith(f".{MANIFEST}.")]
     if foreign:
-        raise UsageError(
-            f"holds other files, such as {sorted(foreign)[0]!r}",
-            code="not-empty",
-            where=root,
-            fix="choose a new folder",
-        )
+        what = f"holds other files, such as {min(foreign)!r}"
+        raise UsageError(what, code="not-empty", where=root, fix="choose a new folder")
 
 
 def _manifest_at(root: Path) -> Manifest | None:
@@ -127,19 +126,9 @@ def _manifest_at(root: Path) -> Manifest | None:
         raise
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SystemFault(
-            f"cannot be created: {error.strerror}", code="cannot-write", where=folder, fix="check space and permissions"
-        ) from None
-
-
 def _remove_leftovers(root: Path, wanted: set[str]) -> None:
     long_ago = time.time() - LEFTOVER_SECONDS
-    folders = [e for e in root.iterdir() if is_data_folder(e.name)]
-    for folder in folders:
+    for folder in [e for e in root.iterdir() if is_data_folder(e.name)]:
         with suppress(FileNotFoundError):  # another packer may remove the same
             files = list(folder.iterdir())
             if folder.name in wanted:
@@ -150,22 +139,17 @@ def _remove_leftovers(root: Path, wanted: set[str]) -> None:
                 shutil.rmtree(folder)
 
 
-def _write(path: Path, data: bytes) -> FileEntry:
-    with atomic_write(path) as file:
-        file.write(data)
-    return FileEntry(path.name, len(data), checksum(data))
-
-
 def _write_all(inventory: Inventory, folder: Path, threads: int, progress: Progress | None) -> Manifest:
     """Write shards and tables, and give the manifest that describes them."""
     import pyarrow as pa
 
-    shards, indices = zip(*_write_shards(inventory, folder, threads, progress), strict=True)
-    columns = {f.name: [getattr(index, f.name) for index in indices] for f in fields(Index)}
-    names = pa.array(itertools.chain.from_iterable(columns.pop("name")), pa.large_string())
-    files = inventory.files
-    tables = {
-        "index.arrow": {"name": names, **{name: np.concatenate(parts) for name, parts in columns.items()}},
+    shards, names, indices = zip(*_write_shards(inventory, folder, threads, progress), strict=True)
+    index, files = np.concatenate(indices), inventory.files
+    tables: dict[str, dict[str, Any]] = {
+        "index.arrow": {
+            "name": pa.array(itertools.chain.from_iterable(names), pa.large_string()),
+            **{name: np.ascontiguousarray(index[name]) for name in INDEX.names or ()},
+        },
         "splits.arrow": {
             "name": pa.array([s.name for s in inventory.splits], pa.large_string()),
             "records": pa.array(inventory.rows, pa.large_list(pa.int64())),
@@ -176,7 +160,7 @@ def _write_all(inventory: Inventory, folder: Path, threads: int, progress: Progr
             "mtime_ns": pa.array([f.mtime_ns for f in files], pa.int64()),
         },
     }
-    entries = tuple(_write(folder / name, write_table(table)) for name, table in tables.items())
+    entries = tuple(write_table(folder / name, table) for name, table in tables.items())
     dataset = inventory.dataset
     return Manifest(
         fingerprint=inventory.fingerprint, encoding=inventory.encoding, classes=dataset.classes,
@@ -187,29 +171,20 @@ def _write_all(inventory: Inventory, folder: Path, threads: int, progress: Progr
 
 def _write_shards(inventory: Inventory, folder: Path, threads: int, progress: Progress | None) -> list[Finished]:
     """Write the shards that are not there yet; each with its part of the index."""
-    paths = [folder / f"shard-{k:05d}.arrow" for k in range(len(inventory.shards) - 1)]
-    done: dict[int, Finished] = {}
-    for k, path in enumerate(paths):
-        if path.exists() and (kept := _finished(inventory, k, path, threads)) is not None:
-            done[k] = kept
+    paths = [folder / f"shard-{k:05d}.arrow" for k in range(len(inventory.shards))]
+    kept = {k: _finished(inventory, k, path, threads) for k, path in enumerate(paths) if path.exists()}
+    done = {k: shard for k, shard in kept.items() if shard is not None}
     missing = [k for k in range(len(paths)) if k not in done]
     _check_space(inventory, folder, missing)
-    written = sum(entry.records for entry, _ in done.values())
-
-    def report(records: int) -> None:
-        nonlocal written
-        written += records
-        if progress is not None:
-            progress(written, len(inventory))
-
-    done |= _write_missing(inventory, missing, paths, threads, report)
+    done |= _write_missing(inventory, missing, paths, threads, progress)
     return [done[k] for k in range(len(paths))]
 
 
 def _write_missing(
-    inventory: Inventory, missing: list[int], paths: list[Path], threads: int, report: Callable[[int], None]
+    inventory: Inventory, missing: list[int], paths: list[Path], threads: int, progress: Progress | None
 ) -> dict[int, Finished]:
-    jobs = [(k, rows) for k in missing for rows in _batches(inventory, k)]
+    jobs = [(k, rows) for k in missing for rows in inventory.shards[k]]
+    written = len(inventory) - sum(len(rows) for _, rows in jobs)
     batches: Any = in_order(partial(make_batch, inventory), [rows for _, rows in jobs], threads, ahead=2)
     finishing: dict[int, Future[Finished]] = {}
     shard: ShardFile | None = None
@@ -221,14 +196,16 @@ def _write_missing(
                 if shard is None:
                     shard = ShardFile(paths[k], inventory)
                 shard.write(batch)
-                if rows.stop == inventory.shards[k + 1]:
+                if rows is inventory.shards[k][-1]:
                     finishing[k] = syncer.submit(_finish, shard, paths[k], k)
                     shard = None
                     for job in list(finishing.values())[:-1]:  # at most two shards wait for the disk
                         job.result()
                 elif sync is None or sync.done():
                     sync = syncer.submit(shard.sync)
-                report(len(rows))
+                written += len(rows)
+                if progress is not None:
+                    progress(written, len(inventory))
         except BaseException as error:
             if shard is not None:
                 syncer.submit(shard.abandon, error).result()
@@ -236,47 +213,35 @@ def _write_missing(
     return {k: job.result() for k, job in finishing.items()}
 
 
-def _batches(inventory: Inventory, shard: int) -> list[range]:
-    first, last = inventory.shards[shard : shard + 2].tolist()
-    ends = inventory.batches[(inventory.batches >= first) & (inventory.batches <= last)].tolist()
-    return [range(a, b) for a, b in itertools.pairwise(ends)]
-
-
 def _finish(shard: ShardFile, path: Path, number: int) -> Finished:
-    entry = shard.finish()
-    return entry, scan_shard(path, number)
+    return shard.finish(), *scan_shard(path, number)
 
 
 def _check_space(inventory: Inventory, folder: Path, missing: list[int]) -> None:
     if not inventory.encoding.is_raw:
         return  # the size of encoded samples is not known beforehand
-    sums = np.concatenate([[0], np.cumsum(inventory.payload)])
-    need = int(sum(sums[inventory.shards[k + 1]] - sums[inventory.shards[k]] for k in missing))
+    need = sum(int(inventory.payload[rows].sum()) for k in missing for rows in inventory.shards[k])
     free = shutil.disk_usage(folder).free
     if need > free:
-        raise SystemFault(
-            f"needs {need / 1e9:.2f} GB, but only {free / 1e9:.2f} GB are free", code="disk-full", where=folder,
-            fix='free space, or pack with encoding="original"',
-        )  # fmt: skip
+        what = f"needs {need / 1e9:.2f} GB, but only {free / 1e9:.2f} GB are free"
+        raise SystemFault(what, code="disk-full", where=folder, fix='free space, or pack with encoding="original"')
 
 
 def _finished(inventory: Inventory, number: int, path: Path, threads: int) -> Finished | None:
     """The shard that an earlier packer left, if it is complete and undamaged, else None."""
-    first, last = inventory.shards[number : number + 2].tolist()
+    first, last = inventory.shards[number][0].start, inventory.shards[number][-1].stop
     try:
-        index = scan_shard(path, number)
+        names, index = scan_shard(path, number)
     except PackError:
         return None
-    sizes = np.stack([index.height, index.width], axis=1)
-    if index.name != [inventory.name(r) for r in range(first, last)]:
-        return None
-    if not np.array_equal(sizes, inventory.sizes[first:last]):
+    sizes = np.stack([index["height"], index["width"]], axis=1)
+    if names != [inventory.name(r) for r in range(first, last)] or (sizes != inventory.sizes[first:last]).any():
         return None
     data = np.memmap(path, np.uint8, "r")
 
     def crc(row: int) -> int:
-        return index.record(row, lambda at, size: data[at : at + size]).crc32
+        return record_at(index, row, lambda at, size: data[at : at + size]).crc32
 
-    if list(in_order(crc, range(last - first), threads)) != index.crc.tolist():
+    if list(in_order(crc, range(len(index)), threads)) != index["crc"].tolist():
         return None
-    return ShardEntry(path.name, last - first, len(data), checksum(data)), index
+    return ShardEntry(path.name, len(index), len(data), checksum(data)), names, index

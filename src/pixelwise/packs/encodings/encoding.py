@@ -40,20 +40,21 @@ class Encoding:
         """The sample's bytes. Its arrays are C-contiguous; file: see `encode_image`."""
         label, instances = sample.label, sample.instances
         return Record(
+            sample.size,
             self.encode_image(sample.image, file),
             None if label is None else self.encode_label(label),
             None if instances is None else self.encode_instances(instances, sample.name),
         )
 
     def decode(
-        self, record: Record, name: str, size: Size, dtype: Any, where: object,
+        self, record: Record, name: str, dtype: Any, where: object,
         window: Window | None = None, notes: list[Finding] | None = None,
     ) -> Sample:  # fmt: skip
-        """The sample of these bytes, or a window of it without instances.
+        """The sample of a record, or a window of it without instances. dtype: of labels. where: for messages.
 
-        size: (height, width) of the whole sample; PackError `size-mismatch` if it decodes to another. dtype: of labels.
-        where: the record, for messages.
+        PackError `size-mismatch` if it does not decode to the record's size.
         """
+        size = record.size
         image = self.decode_image(record.image, size, where, notes)
         label: Any = None if record.label is None else self.decode_label(record.label, size, dtype, where)
         instances: Any = None

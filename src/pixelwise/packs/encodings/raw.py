@@ -23,8 +23,7 @@ def _label(label: Label) -> Label:
 
 
 def _view_label(data: U8, size: Size, dtype: Any, where: object) -> Label:
-    ids: Label = data.view(dtype).reshape(size)
-    return ids
+    return np.ndarray(size, dtype, data)
 
 
 def _instances(instances: Any, where: object) -> Any:
