@@ -60,10 +60,7 @@ def mixed_pixels(pixels: NDArray[Any], void: int | None) -> NDArray[np.bool_]:
     """(H, W) bool: the pixels that `interpolated` counts, in plain NumPy, for pictures."""
     out = np.zeros(pixels.shape, bool)
     known = np.ones(pixels.shape, bool) if void is None else pixels != void
-    for first, middle, last in (
-        (np.s_[:, :-2], np.s_[:, 1:-1], np.s_[:, 2:]),
-        (np.s_[:-2], np.s_[1:-1], np.s_[2:]),
-    ):
+    for first, middle, last in ((np.s_[:, :-2], np.s_[:, 1:-1], np.s_[:, 2:]), (np.s_[:-2], np.s_[1:-1], np.s_[2:])):
         p, m, q = pixels[first], pixels[middle], pixels[last]
         all_known = known[first] & known[middle] & known[last]
         out[middle] |= (((p < m) & (m < q)) | ((p > m) & (m > q))) & all_known
@@ -98,9 +95,7 @@ def instances_agree(got: Reading) -> Iterator[Finding]:
         yield Finding("instance-mismatch", "warning", got.instances_where, what, "correct one of the two maps")
 
 
-def contradictions(
-    objects: NDArray[Any], label: NDArray[Any], void: int | None, as_in_voc: bool
-) -> NDArray[np.bool_]:
+def contradictions(objects: NDArray[Any], label: NDArray[Any], void: int | None, as_in_voc: bool) -> NDArray[np.bool_]:
     """(H, W) bool: the pixels at which an instance map contradicts the class map. An object has the class of most of
     its pixels.
     """

@@ -59,7 +59,7 @@ def stats_plot(
     if numbers.shape != (len(table),) or numbers.dtype.kind not in "ui" or numbers.min() < 0:
         raise UsageError(
             f"counts must be {len(table)} whole numbers, one per class, none negative, "
-            f"got {numbers.dtype} of shape {numbers.shape}",
+            f"got {numbers.dtype} of shape {numbers.shape}"
         )
     style = Style(width)
     order = np.argsort(-numbers.astype(np.int64), kind="stable") if by_size else np.arange(len(table))
@@ -118,12 +118,7 @@ def _power(decade: int) -> str:
 
 
 def confusion_plot(
-    matrix: ArrayLike,
-    table: ClassTable,
-    *,
-    title: str = "Confusion",
-    subtitle: str = "",
-    width: int = STANDARD_WIDTH,
+    matrix: ArrayLike, table: ClassTable, *, title: str = "Confusion", subtitle: str = "", width: int = STANDARD_WIDTH
 ) -> Picture:
     """The confusion matrix as a heat map: each row shows how the pixels of one true class were predicted.
 
@@ -138,7 +133,7 @@ def confusion_plot(
     if counts.shape not in ((n, n), (n, n + 1)) or counts.dtype.kind not in "ui" or counts.min() < 0:
         raise UsageError(
             f"a confusion matrix of {n} classes must be ({n}, {n}) or ({n}, {n + 1}) whole numbers, none negative, "
-            f"got {counts.dtype} of shape {counts.shape}",
+            f"got {counts.dtype} of shape {counts.shape}"
         )
     if n > MAX_CLASSES:
         raise UsageError(f"can draw at most {MAX_CLASSES} classes, got {n}", code="picture-too-large")
@@ -196,13 +191,7 @@ def _cells(share: NDArray[np.float64], totals: NDArray[np.int64], cell: int) -> 
 
 
 def _name_sides(
-    out: Image.Image,
-    table: ClassTable,
-    columns: int,
-    corner: tuple[int, int],
-    cell: int,
-    size: int,
-    style: Style,
+    out: Image.Image, table: ClassTable, columns: int, corner: tuple[int, int], cell: int, size: int, style: Style
 ) -> None:
     """Names and swatches of the classes, at the left and, rotated, above the columns."""
     px = style.px
