@@ -16,7 +16,7 @@ FLOORS = [
     {"errors", "types", "kernels"},
     {"arguments"},
     {"files", "threads"},
-    {"randomness", "classes", "codecs", "downloads"},
+    {"randomness", "classes", "codecs", "downloads", "results"},
     {"labels"},
     {"transforms", "metrics"},
     {"dataset"},

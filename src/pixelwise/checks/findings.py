@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from ..classes import ClassTable
-from ..errors import DataError, PixelwiseError
-from ..files import read_json, write_json
+from ..errors import PixelwiseError
+from ..results import SavedResult
 from ..types import Finding, Severity
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
@@ -49,11 +48,12 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Findings:
+class Findings(SavedResult):
     """All problems of a dataset. Iterates `Finding`s: errors, then warnings, then notes, the most frequent first.
 
     root: the dataset's folder, or None. groups: by code and severity. splits: number of samples by split. samples: how
-    many different samples were read. seconds: how long it took. classes: the class table of the labels.
+    many different samples were read. seconds: how long it took. classes: the class table of the labels. Loading
+    something else raises DataError `bad-findings`.
 
         >>> import numpy as np, pixelwise as pw
         >>> source = pw.ArraySource([np.zeros((20, 30, 3), np.uint8)], [np.full((20, 30), 255, np.uint8)], names=["a"])
@@ -63,6 +63,8 @@ class Findings:
         >>> [(f.code, f.where) for f in found]
         [('blank-image', 'a')]
     """
+
+    _kind, _code = "findings", "bad-findings"
 
     root: Path | None
     groups: tuple[Group, ...]
@@ -129,29 +131,15 @@ class Findings:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], where: object = None) -> Findings:
-        """Findings from the values of `to_dict`; DataError `bad-findings` for anything else."""
-        try:
-            groups = []
-            for g in data["groups"]:
-                code, severity, each = g["code"], g["severity"], g["findings"]
-                made = tuple(Finding(code, severity, f["where"], f["what"], f["fix"]) for f in each)
-                groups.append(Group(code, severity, g["count"], made, tuple(Subject(*f["files"]) for f in each)))
-            return cls(
-                None if data["root"] is None else Path(data["root"]), tuple(groups), dict(data["splits"]),
-                data["samples"], data["seconds"], ClassTable.from_dict(data["classes"]),
-            )  # fmt: skip
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"not findings: {error!r}", code="bad-findings", where=where) from None
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the findings as JSON, whole or not at all. Returns the path."""
-        return write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Findings:
-        """Read what `save` wrote. DataError `bad-findings` for another file."""
-        return cls.from_dict(read_json(path, "bad-findings"), path)
+    def _of_values(cls, data: Mapping[str, Any]) -> Self:
+        groups = []
+        for g in data["groups"]:
+            code, severity, each = g["code"], g["severity"], g["findings"]
+            made = tuple(Finding(code, severity, f["where"], f["what"], f["fix"]) for f in each)
+            groups.append(Group(code, severity, g["count"], made, tuple(Subject(*f["files"]) for f in each)))
+        root = None if data["root"] is None else Path(data["root"])
+        classes = ClassTable.from_dict(data["classes"])
+        return cls(root, tuple(groups), dict(data["splits"]), data["samples"], data["seconds"], classes)
 
     def __repr__(self) -> str:
         return f"Findings({self.summary})"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
 from math import sqrt
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +16,9 @@ from numpy.typing import NDArray
 from .. import kernels
 from ..classes import ClassTable
 from ..dataset.splits import Split
-from ..errors import DataError, UnknownNameError, UsageError
-from ..files import read_json, write_json
+from ..errors import UnknownNameError, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
+from ..results import SavedResult
 from ..threads import in_order
 from ..types import F64, I64, Progress, Sample, Size
 from .per_sample import count_label, image_key
@@ -29,17 +27,18 @@ Triple = tuple[int, int, int]
 
 WEIGHTS: Final = ("inverse-frequency", "median-frequency", "enet", "effective-number")
 """The formulas of `Stats.weights`."""
+_ARRAYS: Final = ("pixels", "images", "beside", "together")
 
 
 @dataclass(frozen=True, eq=False)
-class Stats:
+class Stats(SavedResult):
     """Counts of some samples. `a + b` equals counting both, so the parts of a dataset can be counted separately.
 
     samples, labeled: number of images, and of those with a label. pixels: (C + 1,) int64, pixels of each class, the
     last of void. images: (C + 1,) int64, in how many images each occurs. beside: (C,) int64, pixels with any class in
     the images that hold class c. together: (C, C) int64, in how many images two classes occur together; the diagonal
     is `images`. sizes: number of images by (height, width). sums, squares: of the levels 0..255 of the channels R, G,
-    B, exact. Arrays are read-only.
+    B, exact. Arrays are read-only. Loading something else raises DataError `bad-statistics`.
 
         >>> import numpy as np, pixelwise as pw
         >>> image, label = np.zeros((2, 3, 3), np.uint8), np.array([[0, 0, 0], [0, 1, 255]], np.uint8)
@@ -51,6 +50,8 @@ class Stats:
         >>> counted.weights("median-frequency").tolist()
         [0.625, 2.5]
     """
+
+    _kind, _code = "statistics", "bad-statistics"
 
     classes: ClassTable
     samples: int
@@ -64,7 +65,7 @@ class Stats:
     squares: Triple = (0, 0, 0)
 
     def __post_init__(self) -> None:
-        for name in ("pixels", "images", "beside", "together"):
+        for name in _ARRAYS:
             values = np.array(getattr(self, name), np.int64)
             values.setflags(write=False)
             object.__setattr__(self, name, values)
@@ -188,48 +189,30 @@ class Stats:
             "classes": self.classes.to_dict(),
             "samples": self.samples,
             "labeled": self.labeled,
-            "pixels": self.pixels.tolist(),
-            "images": self.images.tolist(),
-            "beside": self.beside.tolist(),
-            "together": self.together.tolist(),
+            **{name: getattr(self, name).tolist() for name in _ARRAYS},
             "sizes": [[h, w, n] for (h, w), n in self.sizes.items()],
             "sums": list(self.sums),
             "squares": list(self.squares),
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], where: object = None) -> Stats:
-        """Statistics from the values of `to_dict`; DataError `bad-statistics` for anything else."""
-        try:
-            made = cls(
-                ClassTable.from_dict(data["classes"]), int(data["samples"]), int(data["labeled"]),
-                np.array(data["pixels"], np.int64), np.array(data["images"], np.int64),
-                np.array(data["beside"], np.int64), np.array(data["together"], np.int64),
-                {(int(h), int(w)): int(n) for h, w, n in data["sizes"]}, _triple(data["sums"]),
-                _triple(data["squares"]),
-            )  # fmt: skip
-            made._check_shapes()
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"not statistics: {error!r}", code="bad-statistics", where=where) from None
+    def _of_values(cls, data: Mapping[str, Any]) -> Self:
+        made = cls(
+            ClassTable.from_dict(data["classes"]), int(data["samples"]), int(data["labeled"]),
+            sizes={(int(h), int(w)): int(n) for h, w, n in data["sizes"]}, sums=_triple(data["sums"]),
+            squares=_triple(data["squares"]), **{name: data[name] for name in _ARRAYS},
+        )  # fmt: skip
+        made._check_shapes()
         return made
 
     def _check_shapes(self) -> None:
         n = len(self.classes)
-        for name, shape in (("pixels", (n + 1,)), ("images", (n + 1,)), ("beside", (n,)), ("together", (n, n))):
+        for name, shape in zip(_ARRAYS, ((n + 1,), (n + 1,), (n,), (n, n)), strict=True):
             values: I64 = getattr(self, name)
             if values.shape != shape or (values < 0).any():
                 raise ValueError(f"{name} must be {shape} counts for {n} classes")
         if min(self.samples, self.labeled, *self.sums, *self.squares, *chain(*self.sizes), *self.sizes.values()) < 0:
             raise ValueError("a count is below 0")
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the counts as JSON, whole or not at all. Returns the path."""
-        return write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Stats:
-        """Read what `save` wrote. DataError `bad-statistics` for another file."""
-        return cls.from_dict(read_json(path, "bad-statistics"), path)
 
     def __repr__(self) -> str:
         pixels = int(self.pixels.sum())

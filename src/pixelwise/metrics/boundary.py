@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import check_choice
 from ..errors import ScoreError, UsageError
+from ..results import SavedResult, in_percent
 from ..types import F64, Bool
-from .confusion import Confusion, read_saved
+from .confusion import Confusion, check_format
 from .rates import Totals, mean, ratio
-from .results import Result, in_percent
 
 _FORMAT, _VERSION = "pixelwise-boundary-confusion", 1
 _VOID, _OUTSIDE = np.uint16(65_534), np.uint16(65_535)  # no class of a Confusion is as large
@@ -70,7 +69,7 @@ def trimap(
     return np.where(band, truth, truth.dtype.type(ignore_index))
 
 
-class BoundaryConfusion(Result):
+class BoundaryConfusion(SavedResult):
     """Boundary IoU, summed over images: the IoU of each class within its own inner boundary bands.
 
     Cheng, Girshick, Dollar, Berg, Kirillov: Boundary IoU, CVPR 2021. For class c it is the IoU of two sets: pixels of c
@@ -83,6 +82,8 @@ class BoundaryConfusion(Result):
     plain: the Confusion of the same images, for comparing IoU with boundary IoU. num_classes: at most 4095.
     ignore_index, class_names: as for Confusion. Thread-safe, and merges by addition, as Confusion. `str()` is a table.
     """
+
+    _kind, _code, _error = "a saved confusion", "bad-confusion", ScoreError
 
     def __init__(
         self,
@@ -197,28 +198,16 @@ class BoundaryConfusion(Result):
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], where: object = None) -> BoundaryConfusion:
-        """A BoundaryConfusion from the values of `to_dict`. ScoreError `bad-confusion` for anything else."""
-        try:
-            if (data["format"], data["version"]) != (_FORMAT, _VERSION):
-                raise ValueError(f"{data['format']} version {data['version']}, expected {_FORMAT} {_VERSION}")
-            plain, bands = (Confusion.from_dict(data[name], where) for name in ("plain", "bands"))
-            out = cls(
-                plain.num_classes, plain.ignore_index, class_names=plain.class_names,
-                dilation_ratio=data["dilation_ratio"], width=data["width"],
-            )  # fmt: skip
-            out.plain += plain
-            out._bands += bands
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, ScoreError):
-                raise
-            raise ScoreError(f"is not a saved confusion: {error}", code="bad-confusion", where=where) from None
+    def _of_values(cls, data: Mapping[str, Any]) -> Self:
+        check_format(data, _FORMAT, _VERSION)
+        plain, bands = (Confusion.from_dict(data[name]) for name in ("plain", "bands"))
+        out = cls(
+            plain.num_classes, plain.ignore_index, class_names=plain.class_names,
+            dilation_ratio=data["dilation_ratio"], width=data["width"],
+        )  # fmt: skip
+        out.plain += plain
+        out._bands += bands
         return out
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> BoundaryConfusion:
-        """One from a file that `save` wrote. MissingError, or ScoreError `bad-confusion` for another file."""
-        return cls.from_dict(read_saved(path), where=path)
 
 
 def _near(label: NDArray[Any], width: int, test: Callable[[NDArray[Any], NDArray[Any]], Bool]) -> Bool:

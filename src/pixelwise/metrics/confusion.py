@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LabelError, ScoreError, UsageError
-from ..files import read_bytes
+from ..results import SavedResult
 from ..types import I64
 from .counting import add_counts, argmax_ids
 from .protocols import protocol_named
 from .rates import Totals
-from .results import Result
 from .scores import Scores, scores_of
 
 _FORMAT, _VERSION = "pixelwise-confusion", 1
@@ -35,7 +32,7 @@ class ImageTotals(NamedTuple):
     totals: I64
 
 
-class Confusion(Result):
+class Confusion(SavedResult):
     """Pixels by true and predicted class, in int64.
 
     num_classes: C, 1 to 4096. ignore_index: the truth value of void pixels, outside 0..C-1, or None. class_names: C
@@ -44,6 +41,7 @@ class Confusion(Result):
 
     Confusions of the same options add: `a + b`, `a += b`. Thread-safe: `update` may be called from many threads at
     once. Each call counts into its own memory without the GIL; a lock is held only to add the (C + 1)^2 sums.
+    Loading something else raises ScoreError `bad-confusion`.
 
     >>> import numpy as np
     >>> import pixelwise as pw
@@ -56,6 +54,8 @@ class Confusion(Result):
     >>> confusion.scores("voc").miou
     0.5
     """
+
+    _kind, _code, _error = "a saved confusion", "bad-confusion", ScoreError
 
     def __init__(
         self,
@@ -295,43 +295,26 @@ class Confusion(Result):
             }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], where: object = None) -> Confusion:
-        """A confusion from the values of `to_dict`. ScoreError `bad-confusion` for anything else."""
-        try:
-            if (data["format"], data["version"]) != (_FORMAT, _VERSION):
-                raise ValueError(f"{data['format']} version {data['version']}, expected {_FORMAT} {_VERSION}")
-            out = cls(
-                data["num_classes"],
-                data["ignore_index"],
-                class_names=data["class_names"],
-                per_image=data["per_image"],
-            )
-            counts = _integers(data["counts"], out._counts.shape)
-            totals = [_integers(t, (4, out.num_classes)) for t in data["image_totals"]]
-            names = [str(n) for n in data["image_names"]]
-            if len(names) not in (0, len(totals)) or (totals and not out.per_image):
-                raise ValueError(f"{len(names)} image names for {len(totals)} images")
-            out._add(counts, totals, names)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ScoreError(f"is not a saved confusion: {error}", code="bad-confusion", where=where) from None
+    def _of_values(cls, data: Mapping[str, Any]) -> Self:
+        check_format(data, _FORMAT, _VERSION)
+        num_classes, ignore_index = data["num_classes"], data["ignore_index"]
+        out = cls(num_classes, ignore_index, class_names=data["class_names"], per_image=data["per_image"])
+        counts = _integers(data["counts"], out._counts.shape)
+        totals = [_integers(t, (4, out.num_classes)) for t in data["image_totals"]]
+        names = [str(n) for n in data["image_names"]]
+        if len(names) not in (0, len(totals)) or (totals and not out.per_image):
+            raise ValueError(f"{len(names)} image names for {len(totals)} images")
+        out._add(counts, totals, names)
         return out
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Confusion.from_dict, (self.to_dict(),))
 
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Confusion:
-        """A confusion from a file that `save` wrote. MissingError, or ScoreError `bad-confusion` for another file."""
-        return cls.from_dict(read_saved(path), where=path)
 
-
-def read_saved(path: str | os.PathLike[str]) -> Any:
-    """The JSON values of a saved confusion. MissingError, or ScoreError `bad-confusion` if it is not JSON."""
-    data = read_bytes(path)
-    try:
-        return json.loads(data)
-    except ValueError as error:
-        raise ScoreError(f"is not JSON: {error}", code="bad-confusion", where=path) from None
+def check_format(data: Mapping[str, Any], name: str, version: int) -> None:
+    """ValueError unless the saved values name this format and version."""
+    if (data["format"], data["version"]) != (name, version):
+        raise ValueError(f"{data['format']} version {data['version']}, expected {name} {version}")
 
 
 def _size(shape: tuple[int, ...]) -> str:
