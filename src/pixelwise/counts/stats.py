@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
 from math import sqrt
+from operator import add
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..dataset.splits import Split
 from ..errors import UnknownNameError, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
 from ..results import SavedResult
-from ..threads import in_order
+from ..threads import in_order, with_progress
 from ..types import F64, I64, Progress, Sample, Size
 from .per_sample import count_label, image_key
 
@@ -94,7 +95,8 @@ class Stats(SavedResult):
         return Stats(
             self.classes, self.samples + other.samples, self.labeled + other.labeled, self.pixels + other.pixels,
             self.images + other.images, self.beside + other.beside, self.together + other.together,
-            Counter(self.sizes) + Counter(other.sizes), _add(self.sums, other.sums), _add(self.squares, other.squares),
+            Counter(self.sizes) + Counter(other.sizes), _triple(map(add, self.sums, other.sums)),
+            _triple(map(add, self.squares, other.squares)),
         )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:
@@ -231,9 +233,8 @@ def _measure(sample: Sample, classes: ClassTable) -> _Measured:
     sums = np.zeros((2, 3), np.uint64)
     kernels.image_measures.channel_sums(np.ascontiguousarray(sample.image).reshape(-1, 3), sums)
     label = sample.label
-    return _Measured(
-        sample.size, sums, None if label is None else count_label(label, len(classes), classes.ignore_index)
-    )
+    pixels = None if label is None else count_label(label, len(classes), classes.ignore_index)
+    return _Measured(sample.size, sums, pixels)
 
 
 class _Tally:
@@ -245,13 +246,12 @@ class _Tally:
         self.pixels, self.images = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
         self.beside, self.together = np.zeros(n, np.int64), np.zeros((n, n), np.int64)
         self.sizes: Counter[Size] = Counter()
-        self.sums = [[0, 0, 0], [0, 0, 0]]
+        self.sums = np.zeros((2, 3), object)  # Python's integers, which do not overflow
 
     def add(self, sample: _Measured) -> None:
         self.samples += 1
         self.sizes[sample.size] += 1
-        self.sums = [[a + int(b) for a, b in zip(*rows, strict=True)]
-                     for rows in zip(self.sums, sample.sums, strict=True)]  # fmt: skip
+        self.sums += sample.sums.astype(object)
         if sample.pixels is not None:
             self.labeled += 1
             self.pixels += sample.pixels
@@ -263,10 +263,6 @@ class _Tally:
     def stats(self) -> Stats:
         return Stats(self.classes, self.samples, self.labeled, self.pixels, self.images, self.beside, self.together,
                      self.sizes, _triple(self.sums[0]), _triple(self.sums[1]))  # fmt: skip
-
-
-def _add(a: Triple, b: Triple) -> Triple:
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
 
 
 def _triple(values: Any) -> Triple:
@@ -297,18 +293,12 @@ def stats(
     that cannot be read (`pixelwise.check` lists them all).
     """
     dataset = as_dataset(data, splits, verb="stats", **options)
-    seen: set[int] = set()
-    work: list[tuple[Split, int]] = []
+    work: dict[int, tuple[Split, int]] = {}
     for split in map(dataset.__getitem__, dataset.splits):
         for i in range(len(split)):
-            key = image_key(split.source, split.position(i))
-            if key not in seen:
-                seen.add(key)
-                work.append((split, i))
+            work.setdefault(image_key(split.source, split.position(i)), (split, i))
     tally = _Tally(dataset.classes)
-    parts = in_order(lambda item: _measure(item[0].read(item[1]), dataset.classes), work, threads)
-    for done, part in enumerate(parts, 1):
+    parts = in_order(lambda item: _measure(item[0].read(item[1]), dataset.classes), work.values(), threads)
+    for part in with_progress(parts, len(work), progress):
         tally.add(part)
-        if progress is not None:
-            progress(done, len(work))
     return tally.stats()
