@@ -511,6 +511,15 @@ def test_a_window_is_drawn_where_it_lies_even_outside_the_image():
     assert (drawn[10, 480] != 90).all()
 
 
+def test_a_window_larger_than_the_image_keeps_its_four_sides():
+    image = np.full((100, 200, 3), 90, np.uint8)
+    window = np.array([[-40, -30], [240, -30], [240, 330], [-40, 330]], float)
+    drawn = _with_windows(Planned("p", image, None, [Rendering(window, image, None)]), 500, None, Style())
+    line = (drawn == np.array(pixels.instance_color(0))).all(axis=2)
+    for side in (line[:8], line[-8:], line[:, :8].T, line[:, -8:].T):
+        assert (side.any(axis=0).mean(), side.sum(axis=0).max()) >= (0.9, 2)
+
+
 def test_a_window_far_away_does_not_shrink_the_image_to_nothing():
     image = np.full((100, 100, 3), 90, np.uint8)
     window = np.array([[1e9, 1e9], [2e9, 1e9], [2e9, 2e9], [1e9, 2e9]])

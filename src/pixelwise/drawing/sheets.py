@@ -213,24 +213,28 @@ def _tinted(image: U8, label: Label | None, size: Size, table: ClassTable | None
 
 def _with_windows(planned: Planned, width: int, table: ClassTable | None, style: Style) -> U8:
     """The original on a gray ground large enough for every window, with the windows drawn on it."""
-    height_in, width_in = planned.image.shape[:2]
+    sides = np.array(planned.image.shape[1::-1])
     corners = [np.asarray(r.polygon, np.float64).reshape(-1, 2) for r in planned.renderings]
-    points = np.concatenate([*corners, [[0, 0], [width_in, height_in]]])
-    # A window far outside must not shrink the image to nothing: show at most the size of the image on each side.
-    low = np.maximum(points.min(axis=0), [-width_in, -height_in])
-    high = np.minimum(points.max(axis=0), [2 * width_in, 2 * height_in])
-    extent = high - low
-    scale = min(width / extent[0], width / extent[1], 16.0)
-    size = (max(1, round(height_in * scale)), max(1, round(width_in * scale)))
-    room = (max(size[1], round(extent[0] * scale)), max(size[0], round(extent[1] * scale)))
-    ground = Image.new("RGB", room, (238, 240, 243))
+    points = np.concatenate([*corners, [(0, 0), sides]])
+    low, high = points.min(axis=0), points.max(axis=0)
+    if (high - low > 5 * sides).any():  # windows far outside must not shrink the image to nothing: cut them off
+        low, high = np.maximum(low, -sides), np.minimum(high, 2 * sides)
+    scale = min(width / max(high - low), 16.0)
+    across, down = (max(1, round(side * scale)) for side in sides)
+    room = np.maximum((across, down), np.rint((high - low) * scale).astype(int))
+    ground = Image.new("RGB", (int(room[0]), int(room[1])), (238, 240, 243))
     at = (round(-low[0] * scale), round(-low[1] * scale))
-    ground.paste(Image.fromarray(_tinted(planned.image, planned.label, size, table)), at)
-    shown = [(c - low) * scale for c in corners]
+    ground.paste(Image.fromarray(_tinted(planned.image, planned.label, (down, across), table)), at)
+    line, casing = style.px(2.6), style.px(6)
+    shown = []
+    for polygon in corners:
+        exact = (polygon - low) * scale
+        inside = np.clip(exact, casing / 2, room - casing / 2)  # a line on the edge would lose its outer half
+        shown.append(np.where(abs(exact - inside) <= casing, inside, exact))
     for polygon in shown:
-        _outline(ground, polygon, style.px(6), PAPER)  # all casings first, so that none covers a line
+        _outline(ground, polygon, casing, PAPER)  # all casings first, so that none covers a line
     for k, polygon in enumerate(shown):
-        _outline(ground, polygon, style.px(2.6), instance_color(k))
+        _outline(ground, polygon, line, instance_color(k))
     for k, polygon in enumerate(shown):
         _chip(ground, (float(polygon[0, 0]), float(polygon[0, 1])), k, style, inside=False)
     return np.asarray(ground)
