@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
@@ -102,10 +103,9 @@ class Findings(SavedResult):
     @property
     def summary(self) -> str:
         """One line: what was checked, and how many problems of each severity were found."""
-        counts = [(self.count(s), s) for s in SEVERITIES]
-        found = ", ".join(f"{n:,} {s}{'s' * (n != 1)}" for n, s in counts if n) or "no problems"
+        found = ", ".join(f"{n:,} {plural(s, n)}" for s in SEVERITIES if (n := self.count(s))) or "no problems"
         splits = ", ".join(f"{name} {n:,}" for name, n in self.splits.items())
-        return f"{self.samples:,} sample{'s' * (self.samples != 1)} ({splits}): {found}"
+        return f"{self.samples:,} {plural('sample', self.samples)} ({splits}): {found}"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON values; `from_dict` gives equal findings."""
@@ -154,31 +154,35 @@ class Findings(SavedResult):
         return "\n".join(lines)
 
 
+def plural(word: str, count: int) -> str:
+    """The word as it follows the count."""
+    return word if count == 1 else word + "s"
+
+
 class Collector:
     """Gathers findings into groups. Not thread-safe: one thread collects what the others find."""
 
     def __init__(self, root: Path | None) -> None:
         self._prefix = "" if root is None else f"{root}/"
-        self._counts: dict[tuple[Severity, str], int] = {}
+        self._counts: Counter[tuple[Severity, str]] = Counter()
         self._kept: dict[tuple[Severity, str], list[tuple[Finding, Subject]]] = {}
 
     def add(self, finding: Finding, subject: Subject = NO_FILES) -> None:
         """Add one finding; its place becomes relative to the dataset's folder."""
         key = (finding.severity, finding.code)
-        self._counts[key] = self._counts.get(key, 0) + 1
+        self._counts[key] += 1
         kept = self._kept.setdefault(key, [])
         if len(kept) < KEPT:
-            where = finding.where.removeprefix(self._prefix)
-            kept.append((Finding(finding.code, finding.severity, where, finding.what, finding.fix), subject))
+            kept.append((replace(finding, where=finding.where.removeprefix(self._prefix)), subject))
 
     def groups(self) -> tuple[Group, ...]:
         """The groups: the worst first, then the most frequent, then by name."""
-        order = sorted(self._counts, key=lambda k: (SEVERITIES.index(k[0]), -self._counts[k], k[1]))
-        return tuple(
-            Group(code, severity, self._counts[severity, code], tuple(f for f, _ in kept), tuple(s for _, s in kept))
-            for severity, code in order
-            if (kept := self._kept[severity, code])
-        )
+        order = sorted(self._counts.items(), key=lambda item: (SEVERITIES.index(item[0][0]), -item[1], item[0][1]))
+        groups = []
+        for (severity, code), count in order:
+            findings, subjects = zip(*self._kept[severity, code], strict=True)
+            groups.append(Group(code, severity, count, findings, subjects))
+        return tuple(groups)
 
 
 def from_error(error: PixelwiseError, where: object = None) -> Finding:

@@ -23,11 +23,12 @@ from ..randomness import Draws
 from ..transforms.color import IMAGENET_MEAN, IMAGENET_STD
 from ..transforms.plans import Transform, check_transforms, make_plans
 from ..types import U8, Batch, Label, Sample
+from .blocks import stack
 from .legend import legend, percent, shares
 from .page import Picture, page
 from .pixels import colorize, fit, instance_overlay, overlay, same_size, scaled_image, scaled_label, void_in
 from .sheets import ROW_GAP, Planned, Rendering, headings, plan_sheet, row, tile_width
-from .typesetting import STANDARD_WIDTH, Style, stack
+from .typesetting import STANDARD_WIDTH, Style
 
 Column = Literal["image", "label", "overlay", "instances"]
 SEPARATOR = "  ·  "
@@ -75,8 +76,7 @@ def show(
         message = f"a {type(data).__name__} has no class table"
         raise UsageError(message, code="no-class-table", fix="pass classes=dataset.classes")
     chosen = _columns(first, columns)
-    rows = (_row(sample, table, chosen, style) for sample in chain([first], samples))
-    sheet = stack(rows, style.px(ROW_GAP))
+    sheet = stack((_row(sample, table, chosen, style) for sample in chain([first], samples)), style.px(ROW_GAP))
     body = [headings(chosen, style), sheet] if len(chosen) > 1 else [sheet]
     facts = [f"{min(n, total):,} of {total:,} samples"] if total > 1 else []
     facts += [] if seed is None else [f"chosen by seed {seed}"]
@@ -222,7 +222,7 @@ def _columns(sample: Sample, columns: Sequence[Column] | None) -> tuple[Column, 
 
 
 def _row(sample: Sample, table: ClassTable | None, columns: Sequence[Column], style: Style) -> Image.Image:
-    cell = tile_width(max(2, len(columns)), style)  # a single column would be enormous
+    cell = tile_width(len(columns), style)
     size = fit(sample.size, (cell, cell))
     image = scaled_image(sample.image, size)
     label, instances = (None if ids is None else scaled_label(ids, size) for ids in (sample.label, sample.instances))
@@ -231,7 +231,7 @@ def _row(sample: Sample, table: ClassTable | None, columns: Sequence[Column], st
     if sample.label is not None and table is not None:
         present = [(i, percent(share)) for i, share in shares(sample.label)]
         below = legend(present, table, style, style.inner)
-    return row(sample.name, sample.size, tiles, cell, style, below)
+    return row(sample.name, sample.size, tiles, style, below)
 
 
 def _tile(

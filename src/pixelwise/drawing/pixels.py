@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import check_number
 from ..classes import ClassTable, Color
-from ..errors import PairError, UsageError
+from ..errors import PairError
 from ..types import F32, U8, Bool, Size
 from .typesetting import PAPER, STRAY, WRONG
 
@@ -95,8 +96,7 @@ def overlay(image: U8, label: NDArray[Any], table: ClassTable, alpha: float = 0.
     if the sizes differ.
     """
     same_size(image, label)
-    if not 0 <= alpha <= 1:
-        raise UsageError(f"alpha must be in 0..1, got {alpha}")
+    check_number("alpha", alpha, 0, 1)
     colors = colorize(label, table)
     out = blend(image, colors, np.where(colors.any(axis=2), alpha, 0).astype(np.float32))
     void = void_in(label, table.ignore_index)
