@@ -87,12 +87,12 @@ def published_counts(name: str, classes: ClassTable) -> PublishedCounts:
     of another number of classes.
     """
     if name not in PUBLISHED:
-        raise UnknownNameError(f"no published counts named {name!r}", code="unknown-dataset",
-                               fix=f"there are: {', '.join(PUBLISHED)}")  # fmt: skip
+        fix = f"there are: {', '.join(PUBLISHED)}"
+        raise UnknownNameError(f"no published counts named {name!r}", code="unknown-dataset", fix=fix)
     known = PUBLISHED[name]
     if len(known.pixels) != len(classes) + 1:
-        raise UsageError(f"{name} has {len(known.pixels) - 1} classes, the dataset {len(classes)}",
-                         code="different-classes")  # fmt: skip
+        message = f"{name} has {len(known.pixels) - 1} classes, the dataset {len(classes)}"
+        raise UsageError(message, code="different-classes")
     return known
 
 
