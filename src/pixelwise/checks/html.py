@@ -1,6 +1,6 @@
 """The findings of `check` as one page of HTML: counts, and for each problem pictures with the faulty pixels marked.
 
-The page is one file and runs nothing: pictures are data URIs, there is no script, and its content policy forbids any.
+The page is a single file without scripts, which its content policy forbids; pictures are data URIs.
 All text from the dataset is escaped.
 """
 

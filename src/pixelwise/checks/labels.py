@@ -43,8 +43,8 @@ def interpolated(got: Reading) -> Iterator[Finding]:
     if sampled * mixed >= MIXED_PIXELS and mixed >= MIXED_SHARE * steps:
         count = int(mixed_pixels(pixels, int(void)).sum())
         what = f"{count:,} pixels have a value between those of their neighbors, as interpolation makes them"
-        yield Finding("interpolated-label", "error", got.label_where, what,
-                      "rebuild it from its source with nearest neighbor, and save it as PNG")  # fmt: skip
+        fix = "rebuild it from its source with nearest neighbor, and save it as PNG"
+        yield Finding("interpolated-label", "error", got.label_where, what, fix)
 
 
 def _void(pixels: NDArray[Any], got: Reading) -> Any:

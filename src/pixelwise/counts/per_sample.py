@@ -25,9 +25,7 @@ def key_of(*parts: object) -> int:
 
 
 def image_key(source: Source, position: int) -> int:
-    """A key that tells images apart: by path, or by name in a pack or the like, whose splits are separate sources
-    that share names.
-    """
+    """A key that distinguishes images: by path, or by name in a pack, whose splits are sources that share names."""
     if isinstance(source, FileSource):
         return key_of(source.path(source.images, position))
     # Arrays are named by their number unless the caller names them: equal names in two sources mean nothing.

@@ -159,14 +159,14 @@ class Stats(SavedResult):
         - "enet": 1 / ln(c + p_c), c = 1.02 (Paszke et al., "ENet", 2016).
         - "effective-number": (1 - beta) / (1 - beta^m_c), m_c the images that hold c, scaled so that the weights of
           the classes that occur sum to their number (Cui et al., "Class-balanced loss", CVPR 2019). Images are
-          counted because pixels are so many that all weights would be equal.
+          counted because with millions of pixels all weights would be equal.
 
         UnknownNameError for another name; UsageError for c or beta out of range.
         """
         present = self.pixels[:-1] > 0
         if formula not in WEIGHTS:
-            raise UnknownNameError(f"no weight formula named {formula!r}", code="unknown-formula",
-                                   fix=f"the formulas are: {', '.join(WEIGHTS)}")  # fmt: skip
+            fix = f"the formulas are: {', '.join(WEIGHTS)}"
+            raise UnknownNameError(f"no weight formula named {formula!r}", code="unknown-formula", fix=fix)
         if c <= 1 or not 0 <= beta < 1:
             raise UsageError(f"c must be above 1 and beta in 0..1, got {c} and {beta}")
         out = np.zeros(len(self.classes))

@@ -124,14 +124,12 @@ def _planned(split: Split, transforms: Sequence[Transform], index: int, draws: i
 
 def _positions(total: int, n: int, seed: int | None) -> list[int]:
     """The first n positions of `total`, or n at random without repeats."""
-    check_count("n", n)
-    if seed is not None:
-        check_seed(seed)
+    count = min(check_count("n", n), total)
     if total == 0:
         raise UsageError("no sample to show", code="nothing-to-show")
     if seed is None:
-        return list(range(min(n, total)))
-    return [int(i) for i in np.random.default_rng(seed).choice(total, min(n, total), replace=False)]
+        return list(range(count))
+    return list(map(int, np.random.default_rng(check_seed(seed)).choice(total, count, replace=False)))
 
 
 def _split_of(data: Data, splits: SplitNames, options: dict[str, Any], verb: str) -> tuple[Split, str]:

@@ -131,7 +131,7 @@ def gray(image: U8, strength: float = 0.75) -> U8:
 
 
 def error_map(image: U8, prediction: NDArray[Any], truth: NDArray[Any], ignore_index: int | None) -> U8:
-    """A prediction on the pale image: red where it is wrong, gray where right, veiled where the truth is void."""
+    """A prediction on the pale image: wrong pixels red, right ones gray, those that are void in the truth veiled."""
     same_size(image, prediction)
     same_size(image, truth)
     void, ground = void_in(truth, ignore_index), gray(image)

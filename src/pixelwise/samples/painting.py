@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from ..types import F32, F64, U8
 from .textures import SIDE, cut, tiles
 
-FINE = 4  # masks are drawn so many times as fine and averaged
+FINE = 4  # masks are drawn this many times larger, then averaged
 
 MOODS = np.array([
     [(70, 126, 196), (178, 208, 232), (248, 248, 246), (1.03, 1.0, 0.96), (0.35, 0, 0)],  # a fine day
@@ -76,7 +76,7 @@ class Canvas:
         """Paint the union of the outlines less the holes; all in pixels, y down. grown: the scale of patterns."""
         every = np.concatenate(outlines)
         size = np.array(self.owner.shape[::-1])
-        margin = 40 if paint.round else 0  # what is round goes on beyond the edge, or it would bend there
+        margin = 40 if paint.round else 0  # round things continue beyond the picture, or they would curve at its edge
         low = np.maximum(np.floor(every.min(axis=0)) - 1, -margin).astype(int)
         high = np.minimum(np.ceil(every.max(axis=0)) + 2, size + margin).astype(int)
         (x0, y0), (x1, y1) = np.maximum(low, 0), np.minimum(high, size)
@@ -170,7 +170,7 @@ def ground(canvas: Canvas, paint: Paint, horizon: int, top: int) -> None:
     depth = (height - horizon) / (rows - horizon + 1)
     across = (np.arange(width, dtype=np.float32) - width / 2) * depth[:, None] / np.float32(paint.scale) + SIDE / 2
     along = depth * np.float32(220 / paint.scale) + np.float32(canvas.rng.integers(300))
-    # Beyond its edge the tile goes on as its mirror image.
+    # The tile is mirrored at its edges.
     u, v = (SIDE - 1 - abs(at.astype(np.int32) % (2 * SIDE - 2) - (SIDE - 1)) for at in (across, along))
     noise = tiles()[paint.texture][0].ravel().take(v[:, None] * SIDE + u)
     # Far rows skip over many texels: fade the texture there instead of showing an alias of it.
