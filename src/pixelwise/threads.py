@@ -1,4 +1,4 @@
-"""Work on many samples with threads: results in order, a bounded number under way, and threads that always shut down."""
+"""Work on many samples with threads: results in order, a bounded number begun, and threads always shut down."""
 
 from __future__ import annotations
 
