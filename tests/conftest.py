@@ -1,4 +1,4 @@
-"""Where the shared test data lies. Tests that need it skip, with the reason, where it is absent."""
+"""What all tests share: hypothesis' profile, a cache folder of their own, and the data that they read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from support.hostile import read_manifest
+from support import format_trees
+from support import hostile as hostile_files
 from support.places import SHARED
+from support.voc import paint_voc
 
 # The first example of a test may compile a kernel, so no single example has a deadline.
 settings.register_profile("pixelwise", deadline=None, max_examples=60)
@@ -23,31 +25,51 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def _need(path: Path) -> Path:
-    if not path.exists():
-        pytest.skip(f"shared test data is not here: {path.relative_to(SHARED.parent)}")
-    return path
+# -- data -----------------------------------------------------------------------------------------------------
+#
+# Tests run on small data that they make, so that a plain clone runs them too, and on the shared data beside the
+# repository if it is there. The few that are about facts of real files skip without it.
+
+PLACES = ["made", "shared"] if SHARED.exists() else ["made"]
 
 
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder of shared test data beside the repository."""
-    return _need(SHARED)
+def _shared(place: str) -> Path:
+    if not (SHARED / place).exists():
+        pytest.skip(f"needs the shared test data: {place}")
+    return SHARED / place
 
 
-@pytest.fixture(scope="session")
-def voc_root(shared: Path) -> Path:
-    """400 real Pascal VOC2012 pairs in the official layout."""
-    return _need(shared / "data" / "VOCdevkit" / "VOC2012")
+@pytest.fixture(scope="session", params=PLACES)
+def trees(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small dataset in each of many formats."""
+    if request.param == "shared":
+        return _shared("data/formats")
+    return format_trees.make(tmp_path_factory.mktemp("trees"))
 
 
-@pytest.fixture(scope="session")
-def hostile(shared: Path) -> Path:
+@pytest.fixture(scope="session", params=PLACES)
+def hostile(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Bad and odd files, with the outcome each must have in manifest.tsv."""
-    return _need(shared / "hostile")
+    if request.param == "shared":
+        return _shared("hostile")
+    return hostile_files.make(tmp_path_factory.mktemp("hostile"))
 
 
 @pytest.fixture(scope="session")
-def manifest(hostile: Path) -> list[dict[str, str]]:
-    """The rows of the manifest: path, kind, expect, note."""
-    return read_manifest(hostile)
+def shared_hostile() -> Path:
+    """The shared collection of bad and odd files."""
+    return _shared("hostile")
+
+
+@pytest.fixture(scope="session")
+def voc_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pascal VOC2012 in its official layout: 400 real pairs if the shared data is here, else 48 painted ones."""
+    if SHARED.exists():
+        return _shared("data/VOCdevkit/VOC2012")
+    return paint_voc(tmp_path_factory.mktemp("voc") / "VOC2012")
+
+
+@pytest.fixture(scope="session")
+def real_voc_root() -> Path:
+    """400 real Pascal VOC2012 pairs, for what is only true of those."""
+    return _shared("data/VOCdevkit/VOC2012")

@@ -1,47 +1,47 @@
-"""The rooms: imports go only downwards, and importing the package loads nothing heavy."""
+"""The rooms: docs/design.md lists them and their floors; imports go only downwards, nothing heavy is imported early."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 from support.places import REPOSITORY
 
 SOURCE = REPOSITORY / "src" / "pixelwise"
+TESTS = REPOSITORY / "tests"
+MAP = (REPOSITORY / "docs" / "design.md").read_text("utf-8")
+ROWS = re.findall(r"^\| (\d+) \| `([\w/]+)` \| (.+) \|$", MAP, re.MULTILINE)
+FLOOR = {room.rstrip("/"): int(floor) for floor, room, _ in ROWS}
+FILES = sorted(p for p in SOURCE.rglob("*.py") if p != SOURCE / "__init__.py")
+TREES = {path: ast.parse(path.read_text("utf-8")) for path in FILES}
+ROOM_FACES = [p for p in FILES if p.name == "__init__.py"]
 
-FLOORS = [
-    {"errors", "types", "kernels"},
-    {"arguments"},
-    {"files", "threads"},
-    {"randomness", "classes", "codecs", "downloads", "results"},
-    {"labels"},
-    {"transforms", "metrics"},
-    {"dataset"},
-    {"loading"},
-    {"formats"},
-    {"packs", "drawing", "samples"},
-    {"counts"},
-    {"checks", "evaluation"},
-    {"d2l", "torch"},
-    {"cli"},
-    {"__main__"},
-]
-FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IN = {"torch": {"torch"}, "matplotlib": {"d2l"}}
+MAY_IMPORT = {"torch": "its names are public there", "kernels": "it loads its modules lazily", "cli": "the program"}
+NOT_ROOMS = {"support": "what tests share", "examples": "of examples/"}
+TOP = 26
+"""At most this many entries at the top of the package."""
+LINES, FUNCTION_LINES = 420, 60
 
 
-def _room(path: Path) -> str:
+def name_of(path: Path) -> str:
+    return str(path.relative_to(SOURCE))
+
+
+def room_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def _imports(path: Path) -> list[tuple[str, bool, int]]:
+def imports(path: Path) -> list[tuple[str, bool, int]]:
     """(room or top-level package, whether it is ours, line) of every import in the file, lazy ones too."""
     package = ["pixelwise", *path.relative_to(SOURCE).parts[:-1]]
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(TREES[path]):
         if isinstance(node, ast.Import):
             names = [a.name.split(".") for a in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level:
@@ -57,34 +57,103 @@ def _imports(path: Path) -> list[tuple[str, bool, int]]:
     return found
 
 
-FILES = sorted(p for p in SOURCE.rglob("*.py") if p != SOURCE / "__init__.py")
+# -- the map --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_the_map_has_every_room_and_no_other() -> None:
+    there = {p.name + "/" * p.is_dir() for p in SOURCE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    listed = [room if room.endswith("/") else f"{room}.py" for _, room, _ in ROWS]
+    assert sorted(listed) == sorted(there - {"__init__.py"}), "a new room gets a row, with its floor, in docs/design.md"
+    assert [int(floor) for floor, _, _ in ROWS] == sorted((int(floor) for floor, _, _ in ROWS), reverse=True)
+    assert len(FLOOR) - 1 <= TOP  # without __main__
+
+
+@pytest.mark.parametrize("face", ROOM_FACES, ids=lambda p: p.parent.name)
+def test_a_room_lists_its_modules_and_imports_nothing(face: Path) -> None:
+    text = face.read_text("utf-8")
+    inside = {p.stem for p in face.parent.glob("*.py")} | {p.parent.name for p in face.parent.glob("*/__init__.py")}
+    for module in inside - {"__init__", "__main__"}:
+        assert re.search(rf"\b{module}\b", text), f"{name_of(face)} does not say what {module} is"
+    if room_of(face) not in MAY_IMPORT:
+        assert len(TREES[face].body) == 1, f"{name_of(face)} has more than a docstring"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_imports_go_downwards(path: Path) -> None:
-    room = _room(path)
-    assert room in FLOOR, f"the room {room} has no floor: add it to FLOORS"
-    for name, ours, line in _imports(path):
-        if ours and name != room and name not in ("__version__", "pixelwise"):
-            target = name if name in FLOOR else None
-            if target is None:  # `from .. import show`: a public function, reached by its room
-                continue
-            assert FLOOR[target] < FLOOR[room], f"{path}:{line}: {room} imports {name} of its own floor or above"
+    room = room_of(path)
+    for name, ours, line in imports(path):
+        if ours and name != room and name in FLOOR:  # other names are public: `from .. import show`
+            assert FLOOR[name] < FLOOR[room], f"{path}:{line}: {room} imports {name} of its own floor or above"
         elif not ours and name in ONLY_IN:
             assert room in ONLY_IN[name], f"{path}:{line}: only {ONLY_IN[name]} may import {name}"
 
 
-def _python(code: str) -> str:
+def test_tests_mirror_the_rooms() -> None:
+    folders = {p.name for p in TESTS.iterdir() if any(p.glob("*.py"))}
+    assert folders - set(NOT_ROOMS) <= {room.rstrip("/") for _, room, _ in ROWS if room.endswith("/")}
+    outside = {p.stem for p in TESTS.glob("test_*.py")}
+    about_all = {"test_architecture", "test_language", "test_docstrings", "test_documents", "test_benchmarks"}
+    assert outside - about_all <= {f"test_{room}" for room in FLOOR}, "a test of a folder's room is in a folder"
+    assert not [p for p in TESTS.glob("*/*.py") if not p.name.startswith("test_") and p.parent.name != "support"]
+
+
+# -- sizes and names ------------------------------------------------------------------------------------------
+
+
+def test_no_module_and_no_function_is_long() -> None:
+    long = [name_of(path) for path in FILES if len(path.read_text("utf-8").splitlines()) > LINES]
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES:
+                long.append(f"{name_of(path)}: {node.name}")
+    assert not long
+
+
+ALIKE = {
+    "CHECKS": "the checks of a module",
+    "FORMAT": "the format of a module",
+    "load": "the function that loads a format",
+    "MANIFEST": "the name of a manifest's file",
+    "VERSION": "the version of what a manifest describes",
+    "PAINTS": "paints of things, and of scenes with their things",
+    "T": "any type",
+}
+"""Names that several modules define, and what they mean in each of them."""
+
+
+def test_a_name_means_one_thing() -> None:
+    found = defaultdict(list)
+    for path, tree in TREES.items():
+        if room_of(path) in ("cli", "kernels"):  # a command is named as the function that it calls; a kernel is always
+            continue  # called by its module
+        for node in tree.body:
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                names = [node.name]
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                names = [node.target.id]
+            else:
+                names = [t.id for t in getattr(node, "targets", []) if isinstance(t, ast.Name)]
+            for name in names:
+                if not name.startswith("_"):
+                    found[name].append(name_of(path))
+    twice = {name: places for name, places in found.items() if len(places) > 1}
+    assert set(twice) == set(ALIKE), {name: places for name, places in twice.items() if name not in ALIKE}
+
+
+# -- what importing costs -------------------------------------------------------------------------------------
+
+
+def python(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
     heavy = "torch matplotlib cv2 numba pyarrow PIL httpx rich typer simplejpeg".split()
-    assert _python(f"import sys, pixelwise; print([m for m in {heavy} if m in sys.modules])") == "[]"
+    assert python(f"import sys, pixelwise; print([m for m in {heavy} if m in sys.modules])") == "[]"
 
 
-def test_every_public_name_is_there_and_is_no_module() -> None:
+def test_every_public_name_is_there_and_is_not_a_module() -> None:
     code = (
         "import pixelwise, types, importlib, pkgutil\n"
         "for m in pkgutil.iter_modules(pixelwise.__path__):\n"
@@ -92,4 +161,4 @@ def test_every_public_name_is_there_and_is_no_module() -> None:
         "bad = [n for n in pixelwise.__all__ if isinstance(getattr(pixelwise, n), types.ModuleType)]\n"
         "print(bad, len(pixelwise.__all__) > 20)"
     )
-    assert _python(code) == "[] True"
+    assert python(code) == "[] True"

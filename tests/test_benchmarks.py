@@ -305,7 +305,7 @@ def test_last_words_of_a_traceback(bench: Any) -> None:
 def test_the_race_runs_end_to_end(voc_root: Path, tmp_path: Path) -> None:
     out = tmp_path / "race"
     command = [sys.executable, str(BENCHMARKS / "race.py"), "--jobs", "1", "--repeats", "1", "--epochs", "1"]
-    command += ["--copies", "1", "--only", "pixelwise, files,FFCV raw", "--root", str(voc_root)]
+    command += ["--copies", "4", "--only", "pixelwise, files,FFCV raw", "--root", str(voc_root)]
     command += ["--work", str(tmp_path / "work"), "--out", str(out), "--python", "ffcv=/nowhere/python"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

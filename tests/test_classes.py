@@ -24,8 +24,8 @@ def test_voc_colormap_has_the_published_colors() -> None:
     assert len(np.unique(colors, axis=0)) == 256
 
 
-def test_voc_colormap_is_the_palette_of_the_real_files(voc_root: Path) -> None:
-    with Image.open(voc_root / "SegmentationClass/2007_000032.png") as image:
+def test_voc_colormap_is_the_palette_of_the_real_files(real_voc_root: Path) -> None:
+    with Image.open(real_voc_root / "SegmentationClass/2007_000032.png") as image:
         assert np.array_equal(np.array(image.getpalette()).reshape(-1, 3), voc_colormap())
 
 

@@ -1,19 +1,47 @@
-"""The examples in docstrings are right."""
+"""The examples in docstrings are right. They find `pw` and `np`, and a small VOC tree in the working folder."""
 
 from __future__ import annotations
 
 import doctest
 import importlib
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.places import REPOSITORY
+from support.voc import paint_voc
+
+import pixelwise as pw
 
 SOURCE = REPOSITORY / "src"
-WITH_EXAMPLES = sorted(p for p in SOURCE.rglob("*.py") if ">>> " in p.read_text("utf-8"))
+WITH_EXAMPLES = [
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+    for path in sorted(SOURCE.rglob("*.py"))
+    if ">>> " in path.read_text("utf-8")
+]
+MOST_USED = """
+open Dataset Split Sample ClassTable Loader Batch check stats show pack verify convert sample score predict Confusion
+RandomCrop Normalize count_classes
+""".split()
 
 
-@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_examples(path: Path) -> None:
-    module = importlib.import_module(".".join(path.relative_to(SOURCE).with_suffix("").parts))
-    assert doctest.testmod(module).failed == 0
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return paint_voc(tmp_path_factory.mktemp("voc") / "VOCdevkit/VOC2012", 4).parent
+
+
+@pytest.mark.parametrize("module", WITH_EXAMPLES)
+def test_examples(module: str, painted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("VOCdevkit").symlink_to(painted)
+    tested = importlib.import_module(module)
+    done = doctest.testmod(tested, extraglobs={"pw": pw, "np": np}, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert done.attempted > 0
+    assert done.failed == 0
+
+
+@pytest.mark.parametrize("name", MOST_USED)
+def test_the_most_used_names_have_examples(name: str) -> None:
+    thing = getattr(pw, name)
+    assert ">>> " in f"{thing.__doc__} {sys.modules[thing.__module__].__doc__}"

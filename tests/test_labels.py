@@ -271,7 +271,7 @@ def test_kinds_that_the_format_must_allow(tmp_path: Path) -> None:
             assert np.array_equal(Decoding(allow).label(path.read_bytes(), VOC, path), ids), path
 
 
-def test_real_labels(voc_root: Path) -> None:
+def test_labels_of_a_voc_tree(voc_root: Path) -> None:
     for path in sorted((voc_root / "SegmentationClass").glob("*.png"))[::8]:
         notes: list[Finding] = []
         label = Decoding().label(path.read_bytes(), VOC, path, notes)
@@ -282,9 +282,9 @@ def test_real_labels(voc_root: Path) -> None:
         assert {n.code for n in notes} <= {"single-class"}
 
 
-def test_the_chapters_pixels(voc_root: Path) -> None:
+def test_the_chapters_pixels(real_voc_root: Path) -> None:
     """The textbook prints rows 105..114, columns 130..139 of this label."""
-    path = voc_root / "SegmentationClass" / "2007_000032.png"
+    path = real_voc_root / "SegmentationClass" / "2007_000032.png"
     rows = Decoding().label(path.read_bytes(), VOC, path)[105:115, 130:140]
     printed = ["0000000001", "0000000111", "0000001111", "0000011111", "0000011111",
                "0000111111", "0000011111", "0000011111", "0000001111", "0000000011"]  # fmt: skip

@@ -41,6 +41,7 @@ from .metrics.compare import compare_protocols as compare_protocols
 from .metrics.confusion import Confusion as Confusion
 from .metrics.protocols import PROTOCOLS as PROTOCOLS
 from .metrics.scores import Scores as Scores
+from .packs.verifying import Verification as Verification
 from .packs.verifying import verify as verify
 from .packs.writing import pack as pack
 from .samples.tree import sample as sample

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -36,7 +36,7 @@ def voc_colormap(n: int = 256) -> U8:
 
 
 def usual_void(classes: int) -> int:
-    """The id that void usually has in a table of so many classes: 255, or 65535 if 255 is a class."""
+    """The usual id of void in a table of this many classes: 255, or 65535 if 255 is a class."""
     return 255 if classes <= 255 else 65_535
 
 
@@ -71,24 +71,18 @@ class ClassTable:
         names = tuple(str(n) for n in self.names)
         n = len(names)
         if not 0 < n <= 65_535:
-            raise UsageError(f"a class table has 1 to 65535 classes, got {n}", code="bad-class-table")
+            raise _bad_table(f"a class table has 1 to 65535 classes, got {n}")
         if len(set(names)) != n:
             twice = sorted({x for x in names if names.count(x) > 1})
-            raise UsageError(f"class names appear twice: {', '.join(twice)}", code="bad-class-table")
+            raise _bad_table(f"class names appear twice: {', '.join(twice)}")
         colors = np.array(self.colors, np.int64)
         if colors.size == 0:
             colors = voc_colormap(n).astype(np.int64) if n <= 256 else _spread_colors(n)
         if colors.shape != (n, 3) or colors.min() < 0 or colors.max() > 255:
-            raise UsageError(
-                f"colors must be ({n}, 3) with values 0..255, one row per class, got shape {colors.shape}",
-                code="bad-class-table",
-            )
+            raise _bad_table(f"colors must be ({n}, 3) with values 0..255, one row per class, got shape {colors.shape}")
         if self.ignore_index is not None and not n <= self.ignore_index <= 65_535:
-            raise UsageError(
-                f"ignore_index must be None or in {n}..65535, got {self.ignore_index}: 0..{n - 1} are the classes",
-                code="bad-class-table",
-                fix=f"choose {usual_void(n)}",
-            )
+            what = f"ignore_index must be None or in {n}..65535, got {self.ignore_index}: 0..{n - 1} are the classes"
+            raise _bad_table(what, f"choose {usual_void(n)}")
         stored = np.ascontiguousarray(colors, np.uint8)
         stored.setflags(write=False)
         object.__setattr__(self, "names", names)
@@ -112,14 +106,10 @@ class ClassTable:
     def index(self, name: str) -> int:
         """The id of the class `name`, which may be an alias. UnknownNameError `unknown-class` if there is none."""
         name = self.aliases.get(name, name)
-        try:
-            return self.names.index(name)
-        except ValueError:
-            raise UnknownNameError(
-                f"no class named {name!r}",
-                code="unknown-class",
-                fix=f"the classes are: {', '.join(self.names)}",
-            ) from None
+        if name not in self.names:
+            fix = f"the classes are: {', '.join(self.names)}"
+            raise UnknownNameError(f"no class named {name!r}", code="unknown-class", fix=fix)
+        return self.names.index(name)
 
     def name(self, index: int) -> str:
         """The name of class `index`; 'void' for `ignore_index`. UnknownNameError `unknown-class` for any other id."""
@@ -140,7 +130,7 @@ class ClassTable:
         """
         return usual_void(len(self)) if self.ignore_index is None else self.ignore_index
 
-    @property
+    @cached_property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
         """The dtype of a label: uint8 if every id and `padding_index` fit."""
         return np.uint8 if self.padding_index <= 255 else np.uint16
@@ -156,7 +146,7 @@ class ClassTable:
         else:
             for value, index in self.values.items():
                 if not 0 <= value <= 65_535:
-                    raise UsageError(f"stored values must be in 0..65535, got {value}", code="bad-class-table")
+                    raise _bad_table(f"stored values must be in 0..65535, got {value}")
                 ids[value] = index
         ids.setflags(write=False)
         return ids
@@ -176,15 +166,9 @@ class ClassTable:
     @cached_property
     def color_ids(self) -> dict[Color, int]:
         """Every color of a class, and the class's id. The color of void has `ignore_index`."""
-        out: dict[Color, int] = {}
-        if self.ignore_index is not None:
-            out[self.ignore_color] = self.ignore_index
-        for i in range(len(self) - 1, -1, -1):
-            r, g, b = (int(v) for v in self.colors[i])
-            out[(r, g, b)] = i
-        for color, index in self.extra_colors.items():
-            out[color] = index
-        return out
+        void = {} if self.ignore_index is None else {self.ignore_color: self.ignore_index}
+        classes = {_color(color): i for i, color in reversed([*enumerate(self.colors.tolist())])}
+        return {**void, **classes, **self.extra_colors}
 
     @cached_property
     def palette(self) -> U8:
@@ -199,9 +183,12 @@ class ClassTable:
 
     @cached_property
     def _hash(self) -> tuple[NDArray[np.uint32], NDArray[np.uint16], int, int]:
-        colors = self.color_ids
-        keys = np.array([r | g << 8 | b << 16 for r, g, b in colors], np.uint32)
-        return kernels.color.perfect_hash(keys, np.array(list(colors.values()), np.uint16))
+        return kernels.color.perfect_hash(self._keys, np.array([*self.color_ids.values()], np.uint16))
+
+    @property
+    def _keys(self) -> NDArray[np.uint32]:
+        """Each color of `color_ids` as one number."""
+        return np.array([r | g << 8 | b << 16 for r, g, b in self.color_ids], np.uint32)
 
     def encode(self, colors: U8, where: object = None) -> Label:
         """Colors to class ids: (H, W, 3) uint8 -> (H, W) of `dtype`. Exact. Thread-safe.
@@ -212,8 +199,7 @@ class ClassTable:
         colors = np.ascontiguousarray(colors)
         if colors.ndim != 3 or colors.shape[2] != 3 or colors.dtype != np.uint8:
             raise UsageError(f"colors must be (H, W, 3) uint8, got {colors.shape} {colors.dtype}")
-        height, width = colors.shape[:2]
-        out: NDArray[Any] = np.empty((height, width), self.dtype)
+        out: NDArray[Any] = np.empty(colors.shape[:2], self.dtype)
         keys, ids, multiplier, shift = self._hash
         table = keys, ids, np.uint32(multiplier), np.uint32(shift)
         pixels, flat, done, bad = colors.reshape(-1, 3), out.reshape(-1), 0, -1
@@ -230,27 +216,21 @@ class ClassTable:
     def _unknown_color(self, colors: U8, where: object) -> LabelError:
         flat = colors.reshape(-1, 3).astype(np.uint32)
         packed = flat[:, 0] | flat[:, 1] << 8 | flat[:, 2] << 16
-        known = np.array([r | g << 8 | b << 16 for r, g, b in self.color_ids], np.uint32)
-        stray = ~np.isin(packed, known)
+        stray = ~np.isin(packed, self._keys)
         values, first, counts = np.unique(packed[stray], return_index=True, return_counts=True)
         k = int(np.argmax(counts))
         at = int(np.flatnonzero(stray)[first[k]])
-        color = tuple(int(v) for v in flat[at])
-        table = np.array(list(self.color_ids), np.int64)
-        distance = np.abs(table - np.array(color)).max(axis=1)
-        near = int(np.argmin(distance))
-        near_id = list(self.color_ids.values())[near]
-        message = (
-            f"color {color} is not a class: {int(counts[k])} pixels, first at x={at % colors.shape[1]}, "
-            f"y={at // colors.shape[1]}; nearest is {self.name(near_id)} {tuple(int(v) for v in table[near])}, "
-            f"{int(distance[near])} away"
-        )
+        y, x = divmod(at, colors.shape[1])
+        color = _color(flat[at])
+        away = np.abs(np.array([*self.color_ids]) - color).max(axis=1)
+        near = [*self.color_ids][int(away.argmin())]
+        message = f"color {color} is not a class: {int(counts[k])} pixels, first at x={x}, y={y}; "
+        message += f"nearest is {self.name(self.color_ids[near])} {near}, {away.min()} away"
         if len(values) > 1:
             message += f"; {len(values)} unknown colors in all, {int(counts.sum())} pixels"
-        swapped = values.astype(np.uint32)
-        swapped = (swapped & 0xFF) << 16 | (swapped & 0xFF00) | swapped >> 16
+        swapped = (values & 0xFF) << 16 | (values & 0xFF00) | values >> 16
         fix = "add the color to the class table, or restore the label from its source"
-        if np.isin(swapped, known).all():
+        if np.isin(swapped, self._keys).all():
             fix = "red and blue are swapped (an OpenCV BGR array written as RGB): write the label again as RGB"
         elif len(values) > 16:
             fix = "many mixed colors: the label was interpolated or compressed; resize it by nearest neighbor, as PNG"
@@ -259,21 +239,17 @@ class ClassTable:
     def decode(self, label: NDArray[Any]) -> U8:
         """Class ids to colors: (H, W) -> (H, W, 3) uint8; the inverse of `encode`. LabelError for other ids."""
         label = np.asarray(label)
-        lut = np.zeros((65_536, 3), np.uint8)
-        known = np.zeros(65_536, bool)
-        lut[: len(self)] = self.colors
-        known[: len(self)] = True
+        lut, known = np.zeros((65_536, 3), np.uint8), np.zeros(65_536, bool)
+        lut[: len(self)], known[: len(self)] = self.colors, True
         if self.ignore_index is not None:
-            lut[self.ignore_index] = self.ignore_color
-            known[self.ignore_index] = True
+            lut[self.ignore_index], known[self.ignore_index] = self.ignore_color, True
         if label.dtype.kind not in "ui" or (label.size and (int(label.min()) < 0 or int(label.max()) > 65_535)):
             raise LabelError(f"class ids must be integers in 0..65535, got {label.dtype}", code="class-out-of-range")
         if not known[label].all():
             y, x = np.argwhere(~known[label])[0]
-            raise LabelError(
-                f"{int(label[y, x])} at x={x}, y={y} is not a class id (0..{len(self) - 1}, void {self.ignore_index})",
-                code="class-out-of-range",
-            )
+            known_ids = f"0..{len(self) - 1}, void {self.ignore_index}"
+            what = f"{int(label[y, x])} at x={x}, y={y} is not a class id ({known_ids})"
+            raise LabelError(what, code="class-out-of-range")
         return np.asarray(lut[label])
 
     # -- as data ----------------------------------------------------------------------------------------------
@@ -305,7 +281,11 @@ class ClassTable:
         )
 
 
-def _color(values: Sequence[int]) -> Color:
+def _bad_table(what: str, fix: str | None = None) -> UsageError:
+    return UsageError(what, code="bad-class-table", fix=fix)
+
+
+def _color(values: Iterable[int]) -> Color:
     r, g, b = values
     return (int(r), int(g), int(b))
 
@@ -323,7 +303,6 @@ VOC_NAMES = (
 """The 21 classes of Pascal VOC segmentation, in the order of their ids (VOCdevkit, VOCcode/VOCinit.m)."""
 
 VOC = ClassTable(
-    VOC_NAMES,
-    aliases={"potted plant": "pottedplant", "tv/monitor": "tvmonitor", "dining table": "diningtable"},
+    VOC_NAMES, aliases={"potted plant": "pottedplant", "tv/monitor": "tvmonitor", "dining table": "diningtable"}
 )
 """Pascal VOC: 21 classes, colors by `voc_colormap`, 255 is void."""

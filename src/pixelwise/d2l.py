@@ -35,21 +35,14 @@ from .types import U8
 
 VOC_SEG_COLORS: list[list[int]] = VOC.colors.tolist()
 """The 21 label colors of VOC, RGB."""
-VOC_CLASSES: list[str] = [
-    "potted plant" if n == "pottedplant" else "tv/monitor" if n == "tvmonitor" else n for n in VOC.names
-]
+VOC_CLASSES: list[str] = [{"pottedplant": "potted plant", "tvmonitor": "tv/monitor"}.get(n, n) for n in VOC.names]
 """The 21 class names, as the chapter spells them."""
 RGB_MEAN = np.array(IMAGENET_MEAN, np.float32)
 RGB_STD = np.array(IMAGENET_STD, np.float32)
 
 # The chapter's color map has no void: its table is zero for colors without an entry, so void becomes background.
-_CHAPTER = ClassTable(
-    VOC.names,
-    VOC.colors,
-    ignore_index=None,
-    values={**{i: i for i in range(21)}, 255: 0},
-    extra_colors={VOC.ignore_color: 0},
-)
+_VALUES = {**{i: i for i in range(21)}, 255: 0}
+_CHAPTER = ClassTable(VOC.names, VOC.colors, ignore_index=None, values=_VALUES, extra_colors={VOC.ignore_color: 0})
 
 
 def read_voc_images(
@@ -59,14 +52,14 @@ def read_voc_images(
 
     Returns (images, boxes, classes): images[i] is (H, W, 3) uint8; boxes[i] is (k, 4) int64, xmin, ymin, xmax, ymax in
     pixels as in the annotation (the first pixel is 1); classes[i] has the names of the k objects. Without an annotation
-    file an image has no objects. Everything is held in memory: `pixelwise.open(voc_dir)["train"]` reads one at a time.
+    file an image has no objects. Everything is held in memory; `pixelwise.open(voc_dir)["train"]` reads one at a time.
     """
     voc = _open(voc_dir)
     images, boxes, classes = [], [], []
     for name in _set_names(image_sets):
-        for i, image_name in enumerate(voc[name].names):
-            images.append(voc[name][i].image)
-            found = _objects(voc.root / "Annotations" / f"{image_name}.xml")
+        for sample in voc[name]:
+            images.append(sample.image)
+            found = _objects(voc.root / "Annotations" / f"{sample.name}.xml")
             boxes.append(np.array([box for _, box in found], np.int64).reshape(-1, 4))
             classes.append([kind for kind, _ in found])
     return images, boxes, classes
@@ -75,14 +68,11 @@ def read_voc_images(
 def _objects(path: Path) -> list[tuple[str, list[int]]]:
     if not path.exists():
         return []
+    edges = [f"bndbox/{edge}" for edge in ("xmin", "ymin", "xmax", "ymax")]
     try:
-        tree = ET.fromstring(read_bytes(path))
         return [
-            (
-                str(thing.findtext("name")).strip(),
-                [round(float(thing.findtext(f"bndbox/{edge}") or "")) for edge in ("xmin", "ymin", "xmax", "ymax")],
-            )
-            for thing in tree.iter("object")
+            (str(thing.findtext("name")).strip(), [round(float(thing.findtext(edge) or "")) for edge in edges])
+            for thing in ET.fromstring(read_bytes(path)).iter("object")
         ]
     except (ET.ParseError, ValueError) as error:
         raise FileError(f"not a VOC annotation: {error}", code="corrupt", where=path) from None
@@ -95,13 +85,13 @@ def read_voc_seg_labels(voc_dir: str | os.PathLike[str], image_set: str | Sequen
     the class ids that the files store.
     """
     voc = _open(voc_dir)
-    out = []
+    labels = []
     for name in _set_names(image_set):
         for sample in voc[name]:
             if sample.label is None:
                 raise UsageError(f"the split {name!r} has no labels", code="no-labels")
-            out.append(voc.classes.decode(sample.label))
-    return out
+            labels.append(voc.classes.decode(sample.label))
+    return labels
 
 
 def build_colormap(colors: Sequence[Sequence[int]] = VOC_SEG_COLORS) -> NDArray[np.uint8]:
@@ -133,11 +123,7 @@ def _are_bytes(values: NDArray[Any]) -> bool:
 
 
 def segmentation_rand_crop(
-    feature: NDArray[Any],
-    label: NDArray[Any],
-    height: int,
-    width: int,
-    rng: np.random.Generator | None = None,
+    feature: NDArray[Any], label: NDArray[Any], height: int, width: int, rng: np.random.Generator | None = None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The same random window of height x width of an image and its label; views. UsageError if they are smaller."""
     height, width = check_size("size", height, width)
@@ -179,8 +165,9 @@ class SegmentationDataset:
             raise IndexError(f"example {index} of {len(self)}")
         at = np.array([index % len(self)])
         plans = make_plans(self._transforms, self._source.sizes(at), Draws(self._seed, next(self._calls), at).uniform)
-        ignore = _CHAPTER.padding_index
-        image, label = render_one(self._source, int(at[0]), plans, ignore, "float32", label_dtype=np.uint8)
+        image, label = render_one(
+            self._source, int(at[0]), plans, _CHAPTER.padding_index, "float32", label_dtype=np.uint8
+        )
         assert label is not None
         return image, label
 
@@ -236,11 +223,7 @@ def load_data_voc_segmentation(
 
 
 def show_images(
-    imgs: Sequence[NDArray[Any]],
-    num_rows: int,
-    num_cols: int,
-    titles: Sequence[str] | None = None,
-    scale: float = 1.5,
+    imgs: Sequence[NDArray[Any]], num_rows: int, num_cols: int, titles: Sequence[str] | None = None, scale: float = 1.5
 ) -> Any:
     """Images in a grid: the (num_rows * num_cols,) matplotlib axes. Needs the extra `pixelwise[plot]`.
 
@@ -249,8 +232,8 @@ def show_images(
     try:
         import matplotlib.pyplot as plt
     except ImportError:
-        raise UsageError("show_images draws with matplotlib, which is not installed", code="missing-extra",
-                         fix="pip install 'pixelwise[plot]'") from None  # fmt: skip
+        what = "show_images draws with matplotlib, which is not installed"
+        raise UsageError(what, code="missing-extra", fix="pip install 'pixelwise[plot]'") from None
     _, axes = plt.subplots(num_rows, num_cols, figsize=(num_cols * scale, num_rows * scale), squeeze=False)
     axes = axes.flatten()
     for i, ax in enumerate(axes):

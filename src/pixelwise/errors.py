@@ -1,13 +1,13 @@
 """Every error that pixelwise raises on purpose.
 
-    PixelwiseError                      one line: where, what (got against expected), what to do
+    PixelwiseError                      one line: where, what (expected against got), what to do
     ├── DataError(ValueError)           exit 1: the data is wrong
     │   ├── FileError                   a file cannot be decoded exactly: empty, truncated, crc, too-large ...
-    │   │   └── MissingError(FileNotFoundError)   a file that a list or a layout names is not there
+    │   │   └── MissingError(FileNotFoundError)   a file that a list or a layout names is missing
     │   ├── LabelError                  a label decodes, but its values or colors are not classes
     │   ├── PairError                   image and label do not belong together (sizes differ)
     │   ├── ListError                   a split list is malformed
-    │   ├── FormatError                 a folder is no dataset that we know, or more than one
+    │   ├── FormatError                 no known dataset format fits a folder, or several do
     │   ├── PackError                   a pack is damaged, incomplete or stale
     │   └── ScoreError                  predictions that cannot be scored: missing, wrong size, out of range
     ├── UsageError(ValueError)          exit 2: the call is wrong
@@ -45,12 +45,8 @@ class PixelwiseError(Exception):
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        return (
-            (f"{self.where}: " if self.where else "")
-            + self.message
-            + (f"; {self.fix}" if self.fix else "")
-            + f" [{self.code}]"
-        )
+        where, fix = f"{self.where}: " if self.where else "", f"; {self.fix}" if self.fix else ""
+        return f"{where}{self.message}{fix} [{self.code}]"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.message, self.code, self.where, self.fix))
@@ -69,7 +65,7 @@ class FileError(DataError):
 
 
 class MissingError(FileError, FileNotFoundError):
-    """A file that a list or a layout names is not there."""
+    """A file that a list or a layout names is missing."""
 
 
 class LabelError(DataError):
@@ -85,7 +81,7 @@ class ListError(DataError):
 
 
 class FormatError(DataError):
-    """A folder is no dataset that we know, or more than one."""
+    """No known dataset format fits a folder, or several do."""
 
 
 class PackError(DataError):

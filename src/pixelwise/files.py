@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from .errors import FileError, MissingError, PixelwiseError, SystemFault
 
-# O_NONBLOCK: opening a FIFO that lies among the images must not hang. O_BINARY: Windows would translate bytes.
+# O_NONBLOCK: opening a FIFO among the images must not hang. O_BINARY: Windows would translate bytes.
 READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -52,7 +52,7 @@ def open_error(path: str | os.PathLike[str], error: OSError | ValueError, where:
         return MissingError(what, code="missing-file", where=where, fix=nearest_hint(path))
     if number in (errno.EACCES, errno.EPERM):
         return SystemFault("may not be read", code="unreadable", where=where, fix="change its permissions")
-    if number in (errno.EISDIR,):
+    if number == errno.EISDIR:
         return FileError("is a folder", code="not-a-file", where=where)
     return SystemFault(f"cannot be opened: {error}", code="unreadable", where=where)
 
@@ -68,29 +68,40 @@ def disk_error(error: OSError, where: object, doing: str) -> SystemFault:
     return SystemFault(f"{doing} failed: {error.strerror or error}", code=code, where=where, fix=fix)
 
 
-def nearest_hint(path: str | os.PathLike[str]) -> str | None:
-    """What to do about a missing file: the name in its folder that differs only in case, form or extension."""
+def similar_name(path: str | os.PathLike[str]) -> str | None:
+    """A file in the folder of the missing `path` whose name differs only in case, form or extension, as a sentence."""
     target = Path(path)
     try:
         entries = os.listdir(target.parent)
     except (OSError, ValueError):
-        return f"the folder {target.parent.name} is not there either" if len(str(path)) < 4096 else None
+        return None
+
+    def form(name: str) -> str:
+        return unicodedata.normalize("NFC", name)
 
     def folded(name: str) -> str:
-        return unicodedata.normalize("NFC", name).casefold()
+        return form(name).casefold()
 
-    stem = target.name.rpartition(".")[0] or target.name
-    for same, how in (
-        (
-            lambda e: unicodedata.normalize("NFC", e) == unicodedata.normalize("NFC", target.name),
-            "unicode form",
-        ),
-        (lambda e: folded(e) == folded(target.name), "case"),
-        (lambda e: (e.rpartition(".")[0] or e) == stem, "extension"),
-    ):
+    def stem(name: str) -> str:
+        return name.rpartition(".")[0] or name
+
+    for key, how in ((form, "unicode form"), (folded, "case"), (stem, "extension")):
         for entry in entries:
-            if same(entry):
-                return f"{entry!r} is there, which differs in {how}"
+            if key(entry) == key(target.name):
+                return f"found {entry!r}, which differs in {how}"
+    return None
+
+
+def nearest_hint(path: str | os.PathLike[str]) -> str | None:
+    """What to do about a missing file, or about the list that names it."""
+    target = Path(path)
+    try:
+        if not target.parent.is_dir():
+            return f"the folder {target.parent.name} is missing too"
+    except (OSError, ValueError):  # a name that no file can have
+        return None
+    if near := similar_name(path):
+        return near
     if target.name.startswith("#"):
         return "lists have no comments: remove the line"
     if "\\" in str(path):

@@ -7,26 +7,21 @@ an image editor: they look right and are wrong.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import kernels
-from .classes import ClassTable
+from .classes import ClassTable, Color
 from .codecs.stored import Stored
 from .errors import LabelError, PairError
-from .types import I64, U8, Finding, Label
+from .types import I64, U8, Bool, Finding, Label
 
 
 def to_ids(
-    stored: Stored,
-    table: ClassTable,
-    where: object,
-    notes: list[Finding] | None = None,
-    check_palette: bool = True,
+    stored: Stored, table: ClassTable, where: object, notes: list[Finding] | None = None, check_palette: bool = True
 ) -> Label:
     """Stored values to (H, W) class ids of `table.dtype`, exact or refused. Thread-safe.
 
@@ -47,10 +42,9 @@ def to_ids(
     ids: Label | None
     if pixels.ndim == 3:
         if pixels.dtype != np.uint8:
-            raise LabelError(
-                "RGB with 16 bits per channel cannot be a table's colors", code="unsupported-label-mode", where=where,
-                fix="save the label with 8 bits per channel, or as class indices",
-            )  # fmt: skip
+            what = "RGB with 16 bits per channel cannot be a table's colors"
+            fix = "save the label with 8 bits per channel, or as class indices"
+            raise LabelError(what, code="unsupported-label-mode", where=where, fix=fix)
         ids = table.encode(pixels, where)
     else:
         palette = stored.palette if check_palette else None
@@ -87,13 +81,8 @@ def check_pair(image_size: tuple[int, ...], label_size: tuple[int, ...], where: 
     fix = "find the label of this image"
     if image_size == label_size[::-1]:
         fix = "one of them was turned: apply the image's EXIF orientation to neither or to both"
-    raise PairError(
-        f"the label is {label_size[0]} high and {label_size[1]} wide, "
-        f"its image {image_size[0]} high and {image_size[1]} wide",
-        code="size-mismatch",
-        where=where,
-        fix=fix,
-    )
+    label, image = (f"{size[0]} high and {size[1]} wide" for size in (label_size, image_size))
+    raise PairError(f"the label is {label}, its image {image}", code="size-mismatch", where=where, fix=fix)
 
 
 def _without_alpha(pixels: NDArray[Any], where: object) -> NDArray[Any]:
@@ -102,13 +91,10 @@ def _without_alpha(pixels: NDArray[Any], where: object) -> NDArray[Any]:
     opaque = np.iinfo(pixels.dtype).max
     if int(alpha.min()) < opaque:
         clear = alpha < opaque
-        y, x = (int(v) for v in np.argwhere(clear)[0])
-        raise LabelError(
-            f"{int(clear.sum())} pixels are not opaque, first at x={x}, y={y} with alpha {int(alpha[y, x])}",
-            code="alpha-not-opaque",
-            where=where,
-            fix="give these pixels a class or void, and save the label without alpha",
-        )
+        y, x = np.argwhere(clear)[0].tolist()
+        what = f"{int(clear.sum())} pixels are not opaque, first at x={x}, y={y} with alpha {int(alpha[y, x])}"
+        fix = "assign these pixels to a class or to void, and save the label without alpha"
+        raise LabelError(what, code="alpha-not-opaque", where=where, fix=fix)
     return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
 
 
@@ -121,11 +107,9 @@ def _values_to_ids(values: NDArray[Any], table: ClassTable) -> Label | None:
     if table.values is not None:
         out: NDArray[Any] = np.empty(values.shape, table.dtype)
         return out if kernels.values.map_values(flat, table.value_ids, out.reshape(-1)) else None
-    dtype = values.dtype.type
-    top = min(len(table.names) - 1, np.iinfo(dtype).max)
-    ignore = table.ignore_index
-    if ignore is None or ignore > np.iinfo(dtype).max:
-        ignore = top
+    dtype, most = values.dtype.type, np.iinfo(values.dtype).max
+    top = min(len(table.names) - 1, most)
+    ignore = top if table.ignore_index is None or table.ignore_index > most else table.ignore_index
     if kernels.values.outside(flat, dtype(top), dtype(ignore)):
         return None
     return np.asarray(values.astype(table.dtype, copy=False))
@@ -137,13 +121,14 @@ def _no_class(values: NDArray[Any], palette: U8 | None, table: ClassTable, where
     bad = table.value_ids[found] < 0
     found, counts = found[bad], counts[bad]
     value = int(found[np.argmax(counts)])
-    if palette is not None and _has_foreign_color(value, palette, table):
-        # A picture, not a label.
-        return LabelError(
-            f"neither index {value} nor its color {_color(palette[value])} is a class", code="palette-conflict",
-            where=where, fix="restore the label from its source, or give the class table these values or colors",
-        )  # fmt: skip
-    y, x = (int(v) for v in np.argwhere(values == value)[0])
+    if palette is not None and value < len(palette):
+        # A palette in which index i has the color (i, i, i) has no meaning; other colors are those of a picture.
+        is_ramp = (palette == np.arange(len(palette))[:, None]).all()
+        if not is_ramp and _judge(palette.tobytes(), table).differs[value]:
+            what = f"neither index {value} nor its color {_color(palette, value)} is a class"
+            fix = "restore the label from its source, or give the class table these values or colors"
+            return LabelError(what, code="palette-conflict", where=where, fix=fix)
+    y, x = np.argwhere(values == value)[0].tolist()
     message = f"value {value} is not a class: {int(counts.max())} pixels, first at x={x}, y={y}"
     if len(found) > 1:
         message += f"; {len(found)} such values in all ({found[0]}..{found[-1]}), {int(counts.sum())} pixels"
@@ -165,14 +150,13 @@ def _note_content(stored: Stored, ids: Label, table: ClassTable, where: object, 
     if stored.mode == "gray" and _looks_binary(stored, table):
         what = "a mask of two values, read with a table of more classes"
         fix = "declare a binary table, with values {0: 0, 255: 1} if the mask is stored as 0 and 255"
-        notes.append(Finding("binary-mask", "warning", str(where), what, fix))
+        _warn(notes, "binary-mask", where, what, fix)
         return
     classes = [v for v in count_values(ids)[0].tolist() if v != table.ignore_index]
     if not classes:
-        notes.append(Finding("no-valid-pixels", "warning", str(where), "every pixel is void"))
+        _warn(notes, "no-valid-pixels", where, "every pixel is void")
     elif len(classes) == 1:
-        what = f"every pixel that is not void is {table.name(classes[0])}"
-        notes.append(Finding("single-class", "warning", str(where), what))
+        _warn(notes, "single-class", where, f"every pixel that is not void is {table.name(classes[0])}")
 
 
 def _looks_binary(stored: Stored, table: ClassTable) -> bool:
@@ -186,18 +170,16 @@ def _looks_binary(stored: Stored, table: ClassTable) -> bool:
 # -- palettes -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """A palette against a table.
+class _Verdict(NamedTuple):
+    """A palette against a table, for each index: (256,) arrays.
 
-    differs: (256,) whether the index has another color than its class. renumbered: (256,) whether that color belongs to
-    another class, which does not have it at its own index. owner: (256,) the id of the class with the index's color, or
-    -1.
+    differs: whether it has another color than its class. renumbered: whether that color belongs to another class, which
+    does not have it at its own index. owner: the id of the class with its color, or -1.
     """
 
-    differs: NDArray[np.bool_]
-    renumbered: NDArray[np.bool_]
-    owner: NDArray[np.int64]
+    differs: Bool
+    renumbered: Bool
+    owner: I64
 
 
 def _check_palette(
@@ -206,20 +188,27 @@ def _check_palette(
     colors = palette.tobytes()
     if notes is None and table.values is None and table.palette.tobytes().startswith(colors):
         return
-    verdict = _judge(colors, table)
-    if verdict.renumbered.any() or (notes is not None and verdict.differs.any()):
+    differs, renumbered, owner = _judge(colors, table)
+    if renumbered.any() or (notes is not None and differs.any()):
         used, _ = count_values(values)
         used = used[used < len(palette)]
-        if verdict.renumbered[used].any():
-            raise _renumbered(int(used[verdict.renumbered[used]][0]), verdict, palette, table, where)
-        if notes is not None and verdict.differs[used].any():
-            index = int(used[verdict.differs[used]][0])
-            what = f"the palette is not the table's: index {index} has the color {_color(palette[index])}"
-            notes.append(Finding("palette-differs", "warning", str(where), f"{what}; the indices are used"))
+        wrong, other = used[renumbered[used]], used[differs[used]]
+        if len(wrong):
+            index = int(wrong[0])
+            reads = int(table.value_ids[index])
+            is_class = f"is class {table.name(reads)}" if reads >= 0 else "is not a class"
+            seems = f"its color {_color(palette, index)} is that of {table.name(int(owner[index]))}"
+            fix = "if an image editor renumbered the indices, turn the colors back into class ids; "
+            fix += "if the palette is intended, give the class table its colors"
+            raise LabelError(f"index {index} {is_class}, but {seems}", code="palette-conflict", where=where, fix=fix)
+        if len(other):
+            index = int(other[0])
+            what = f"the palette is not the table's: index {index} has the color {_color(palette, index)}"
+            _warn(notes, "palette-differs", where, f"{what}; the indices are used")
     if notes is not None and (beyond := int(values.max())) >= len(palette):
         count = int((values >= len(palette)).sum())
         what = f"{count} pixels have indices up to {beyond}, the palette has {len(palette)} colors"
-        notes.append(Finding("index-beyond-palette", "warning", str(where), f"{what}; the indices are used"))
+        _warn(notes, "index-beyond-palette", where, f"{what}; the indices are used")
 
 
 @lru_cache(maxsize=64)
@@ -230,51 +219,26 @@ def _judge(colors: bytes, table: ClassTable) -> _Verdict:
     those of classes (a gray ramp). One exchange of two entries in an otherwise complete and equal palette counts as a
     recolored palette: a tool that renumbers indices rebuilds the palette.
     """
-    palette = np.frombuffer(colors, np.uint8).reshape(-1, 3)
-    ids = table.value_ids[:256]
-    want = np.array([_color(table.palette[v]) if i < 0 else _class_color(table, int(i)) for v, i in enumerate(ids)])
-    differs = np.zeros(256, bool)
-    differs[: len(palette)] = (palette != want[: len(palette)]).any(axis=1)
-    owner = np.full(256, -1, np.int64)
-    owner[: len(palette)] = [table.color_ids.get(_color(c), -1) for c in palette]
-    shown_right = {int(ids[v]) for v in np.flatnonzero(owner == ids) if ids[v] >= 0}
-    renumbered = np.array([bool(differs[v]) and o >= 0 and int(o) not in shown_right for v, o in enumerate(owner)])
-    classes = np.flatnonzero((ids >= 0) & (ids != (-1 if table.ignore_index is None else table.ignore_index)))
-    complete = len(classes) > 0 and len(palette) > classes.max() and set(ids[classes].tolist()) <= set(owner.tolist())
+    palette, ids = np.frombuffer(colors, np.uint8).reshape(-1, 3), table.value_ids[:256]
+    n, known = len(palette), ids >= 0
+    want = table.palette.copy()
+    want[known] = table.decode(ids[known])
+    differs, owner = np.zeros(256, bool), np.full(256, -1, np.int64)
+    differs[:n] = (palette != want[:n]).any(axis=1)
+    owner[:n] = [table.color_ids.get(_color(palette, i), -1) for i in range(n)]
+    renumbered = differs & (owner >= 0) & ~np.isin(owner, ids[known & (owner == ids)])
+    classes = np.flatnonzero(known & (ids != (-1 if table.ignore_index is None else table.ignore_index)))
+    complete = len(classes) > 0 and n > classes.max() and np.isin(ids[classes], owner).all()
     if complete and differs[classes].sum() == 2 < len(classes) / 2:
         renumbered[:] = False
     return _Verdict(differs, renumbered, owner)
 
 
-def _renumbered(index: int, verdict: _Verdict, palette: U8, table: ClassTable, where: object) -> LabelError:
-    reads = int(table.value_ids[index])
-    is_class = f"is class {table.name(reads)}" if reads >= 0 else "is not a class"
-    seems = table.name(int(verdict.owner[index]))
-    return LabelError(
-        f"index {index} {is_class}, but its color {_color(palette[index])} is that of {seems}",
-        code="palette-conflict",
-        where=where,
-        fix="if an image editor renumbered the indices, turn the colors back into class ids; "
-        "if the palette is intended, give the class table its colors",
-    )
+def _color(palette: U8, index: int) -> Color:
+    r, g, b = palette[index].tolist()
+    return r, g, b
 
 
-def _has_foreign_color(index: int, palette: U8, table: ClassTable) -> bool:
-    """Whether an index that is not a class has a color that is not the table's either."""
-    if index >= len(palette) or _is_ramp(palette):
-        return False
-    return bool(_judge(palette.tobytes(), table).differs[index])
-
-
-def _is_ramp(palette: U8) -> bool:
-    """Whether index i has the color (i, i, i): a gray image in disguise, whose palette has no meaning."""
-    return bool((palette == np.arange(len(palette), dtype=np.uint8)[:, None]).all())
-
-
-def _class_color(table: ClassTable, index: int) -> tuple[int, int, int]:
-    return table.ignore_color if index == table.ignore_index else _color(table.colors[index])
-
-
-def _color(values: Any) -> tuple[int, int, int]:
-    r, g, b = values
-    return int(r), int(g), int(b)
+def _warn(notes: list[Finding] | None, code: str, where: object, what: str, fix: str = "") -> None:
+    if notes is not None:
+        notes.append(Finding(code, "warning", str(where), what, fix))

@@ -28,12 +28,7 @@ class Draws:
         """
         out = np.empty(len(self.samples))
         kernels.random.uniforms(
-            np.uint64(self.seed),
-            np.uint32(self.epoch),
-            self.samples,
-            np.uint32(transform),
-            np.uint32(draw),
-            out,
+            np.uint64(self.seed), np.uint32(self.epoch), self.samples, np.uint32(transform), np.uint32(draw), out
         )
         return out
 

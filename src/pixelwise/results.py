@@ -6,6 +6,7 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,14 +16,14 @@ from .errors import DataError
 from .files import atomic_write, read_bytes
 
 
-class Result(ABC):
+class Result:
     """A result: `repr` is one line, `str` a table if there is one, `to_dict` gives JSON values, `save` a file."""
 
     __slots__ = ()
 
-    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON values; a number that does not exist is None."""
+        return {field.name: json_values(getattr(self, field.name)) for field in fields(self)}  # type: ignore[arg-type]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write `to_dict()` as JSON, completely or not at all. Returns the path. SystemFault if that fails."""
@@ -31,7 +32,7 @@ class Result(ABC):
         return Path(path)
 
 
-class SavedResult(Result):
+class SavedResult(Result, ABC):
     """A result that can be read back: `load` what `save` wrote, or `from_dict` the values of `to_dict`."""
 
     __slots__ = ()
@@ -69,7 +70,13 @@ class SavedResult(Result):
 
 
 def json_values(value: Any) -> Any:
-    """`value` with arrays and tuples as lists and NaN as None."""
+    """`value` with arrays and tuples as lists, paths as text, results and named tuples as dicts, and NaN as None."""
+    if isinstance(value, Result):
+        return value.to_dict()
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "_asdict"):
+        return json_values(value._asdict())
     if isinstance(value, np.ndarray):
         return json_values(value.tolist())
     if isinstance(value, Mapping):

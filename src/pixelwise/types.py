@@ -15,6 +15,8 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import PixelwiseError
+
 U8: TypeAlias = NDArray[np.uint8]
 F32: TypeAlias = NDArray[np.float32]
 F64: TypeAlias = NDArray[np.float64]
@@ -46,6 +48,10 @@ class Window(NamedTuple):
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """One image and the classes of its pixels. Two samples are equal if their names and all their pixels are.
+
+        >>> sample = pw.open("VOCdevkit/VOC2012")["train"][0]
+        >>> sample.name, sample.size, np.unique(sample.label).tolist()
+        ('2008_000000', (375, 500), [0, 8, 15, 255])
 
     image: (H, W, 3) uint8, RGB. label: (H, W) class ids, uint8 or uint16, or None if the dataset has none.
     instances: (H, W) object numbers as the dataset stores them, or None. The arrays belong to the caller.
@@ -92,6 +98,12 @@ class Finding:
     where: str
     what: str
     fix: str = ""
+
+    @classmethod
+    def from_error(cls, error: PixelwiseError, where: object = None) -> Finding:
+        """The finding of a problem that was raised. where: its place, if the error does not name one."""
+        what = "; ".join([error.message, *getattr(error, "__notes__", [])])
+        return cls(error.code, "error", error.where or str(where or ""), what, error.fix or "")
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f"; {self.fix}" if self.fix else "") + f" [{self.code}]"
@@ -144,7 +156,7 @@ class _NoClock(Clock):
 
 
 NO_CLOCK: Final[Clock] = _NoClock()
-"""For reads whose time nobody asks for."""
+"""For reads that are not timed."""
 
 
 @runtime_checkable
@@ -234,6 +246,12 @@ class Plan:
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """What a Loader yields.
+
+        >>> batch = next(iter(pw.Loader(pw.open("VOCdevkit/VOC2012")["train"], 2)))
+        >>> batch
+        Batch(2 samples, images (2, 3, 375, 500) float32, labels (2, 375, 500) uint8)
+        >>> batch.sizes.tolist()
+        [[375, 500], [333, 500]]
 
     images: (B, 3, H, W) float32, float16 or uint8, or (B, H, W, 3) uint8 for the output "uint8-hwc". labels: (B, H, W)
     class ids, with `ClassTable.padding_index` for pixels without a class, or None for a split without labels. names: B

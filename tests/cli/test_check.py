@@ -41,7 +41,7 @@ def test_check_errors_and_warnings(tree: Tree, tmp_path: Path) -> None:
     assert run("check", tree.root).exit_code == 1
     tree.label("s00", mask(15))  # a warning only, and a true one
     tree.image("s01", tree.image("s02", (tree.root / "JPEGImages/s01.jpg").read_bytes()).read_bytes())
-    done = run("check", tree.root, "--json", tmp_path / "found.json", "--html", tmp_path / "found.html")
+    done = run("check", tree.root, "--save", tmp_path / "found.json", "--html", tmp_path / "found.html")
     assert done.exit_code == 0, done.output
     assert run("check", tree.root, "--fail-on", "warning").exit_code == 1
     assert json.loads((tmp_path / "found.json").read_text())["counts"] == {"error": 0, "warning": 1, "note": 0}

@@ -52,11 +52,11 @@ def test_a_broken_list_does_not_hide_the_other_splits(run, tmp_path: Path) -> No
 
 
 def test_load_prints_and_gives_json(run, root: Path) -> None:  # type: ignore[no-untyped-def]
-    code, out, _ = run("load", root, "--split", "trainval", "--size", "200x240", "--batch", 8)
+    code, out, _ = run("load", root, "--split", "trainval", "--size", "200x240", "--batch-size", 8)
     assert code == 0
     assert "8 x 3 x 200 x 240 float32" in out
-    assert "your training is waiting for:" in out
-    code, out, _ = run("load", root, "--size", "320x480", "--batch", 4, "--json", "--output", "uint8-hwc")
+    assert "training waits for:" in out
+    code, out, _ = run("load", root, "--size", "320x480", "--batch-size", 4, "--json", "--output", "uint8-hwc")
     result = json.loads(out)
     assert result["images"] == [4, 320, 480, 3]
     assert result["samples"] == 30
@@ -68,7 +68,7 @@ def test_load_takes_the_first_split_where_there_is_no_train(run, tmp_path: Path)
     again = pw.sample(tmp_path / "s", count=4, seed=2)
     for name in ("train", "trainval"):
         (again / f"ImageSets/Segmentation/{name}.txt").unlink()
-    code, out, _ = run("load", again, "--size", "whole", "--batch", 1)
+    code, out, _ = run("load", again, "--size", "whole", "--batch-size", 1)
     assert code == 0
     assert "read 1 of 1 samples of 'val'" in out
     code, _, err = run("load", again, "--split", "train")
@@ -76,7 +76,7 @@ def test_load_takes_the_first_split_where_there_is_no_train(run, tmp_path: Path)
 
 
 def test_load_whole_images(run, root: Path) -> None:  # type: ignore[no-untyped-def]
-    code, out, _ = run("load", root, "--size", "whole", "--batch", 2)
+    code, out, _ = run("load", root, "--size", "whole", "--batch-size", 2)
     assert code == 0
     assert "2 x 3 x " in out
 
@@ -115,11 +115,11 @@ def test_demo_does_everything(run, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (["info", "{tmp}"], 1, "no dataset found"),
         (["load", "{root}", "--split", "tarin"], 2, "the splits are: train, val"),
         (["load", "{root}", "--size", "320"], 2, "HEIGHTxWIDTH"),
-        (["load", "{root}", "--batch", "0"], 2, "batch_size must be"),
-        (["load", "{root}", "--epochs", "0"], 2, "epochs must be"),
+        (["load", "{root}", "--batch-size", "0"], 2, "--batch-size must be"),
+        (["load", "{root}", "--epochs", "0"], 2, "--epochs must be"),
         (["load", "{root}", "--size", "9" * 20 + "x3"], 2, "size must be height and width"),
-        (["pack", "{root}", "{tmp}/a.pack", "--threads", "-1"], 2, "threads must be a whole number, at least 1"),
-        (["load", "{root}", "--output", "int4"], 2, "output must be one of"),
+        (["pack", "{root}", "{tmp}/a.pack", "--threads", "-1"], 2, "--threads must be a whole number, at least 1"),
+        (["load", "{root}", "--output", "int4"], 2, "--output must be one of"),
         (["show", "{root}", "-o", "{tmp}/no/such/folder/x.png"], 3, "cannot be written"),
         (["show", "{root}", "-o", "{tmp}/x.xyz"], 2, "xyz"),
         (["demo", "{root}/VOCdevkit"], 2, "not empty"),
@@ -147,7 +147,7 @@ def test_damage_stops_loading_with_the_files_name(run, root: Path, tmp_path: Pat
     again = pw.sample(tmp_path / "s", count=8, seed=2)
     victim = sorted((again / "JPEGImages").iterdir())[0]
     victim.write_bytes(victim.read_bytes()[:2000])
-    code, _, err = run("load", again, "--split", "trainval", "--size", "whole", "--batch", 2)
+    code, _, err = run("load", again, "--split", "trainval", "--size", "whole", "--batch-size", 2)
     assert code == 1
     assert victim.name in err
     assert err.count("\n") == 1

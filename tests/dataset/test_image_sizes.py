@@ -54,8 +54,8 @@ def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def plainly(index: int, read: Any) -> Any:
-    return read()
+def plainly(index: int, read: Any, path: str) -> Any:
+    return read(path)
 
 
 def sizes(root: Path, count: int = COUNT) -> HeaderSizes:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.hostile import copy_good_tree, rows
 
 import pixelwise as pw
 from pixelwise.dataset.lists import parse_list
@@ -20,8 +21,7 @@ EXTRA = [f"sub/2007_{i:06d}" for i in range(1, 7)] + [
 
 
 def _tree(hostile: Path, tmp_path: Path) -> Path:
-    root = tmp_path / "VOC2012"
-    shutil.copytree(hostile / "voc_good/VOCdevkit/VOC2012", root)
+    root = copy_good_tree(hostile, tmp_path)
     shutil.copytree(root / "SegmentationClass", root / "SegmentationClassAug")
     for name in EXTRA:
         for folder, suffix in (("JPEGImages", ".jpg"), ("SegmentationClass", ".png")):
@@ -32,12 +32,12 @@ def _tree(hostile: Path, tmp_path: Path) -> Path:
 
 
 def test_every_hostile_list_has_its_outcome(
-    hostile: Path, manifest: list[dict[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    hostile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = _tree(hostile, tmp_path)
-    rows = [row for row in manifest if row["path"].startswith("lists/")]
+    cases = rows(hostile, "lists")
     wrong = []
-    for row in rows:
+    for row in cases:
         shutil.copy(hostile / row["path"], root / "ImageSets/Segmentation/case.txt")
         try:
             split = pw.open(root)["case"]
@@ -52,8 +52,8 @@ def test_every_hostile_list_has_its_outcome(
             wrong.append((row["path"], row["expect"], outcome))
     assert not wrong
     with capsys.disabled():
-        print(f"\n{len(rows)} hostile lists have the outcome that the manifest names")
-    assert len(rows) == 32
+        print(f"\n{len(cases)} hostile lists have the outcome that the manifest names")
+    assert len(cases) == 32
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import tarfile
 from pathlib import Path
 
 import pytest
 from support.loopback import Loopback
+from support.tars import make_tar
 
 import pixelwise as pw
 from pixelwise import d2l
@@ -23,10 +22,8 @@ ROOT = "VOCdevkit/VOC2012"
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     """A painted dataset of 12, packed as VOC's archive is, on loopback in place of the real one."""
     tree = pw.sample(tmp_path / "painted", count=12, seed=4)
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        archive.add(tree, ROOT)
-    data = buffer.getvalue()
+    files = {p.relative_to(tree).as_posix(): p.read_bytes() for p in tree.rglob("*") if p.is_file()}
+    data = make_tar(files, ROOT)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with Loopback(data) as world:
         hashes = {"sha1": (hashlib.sha1(data).hexdigest(),)}
@@ -60,12 +57,9 @@ def test_the_command(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["pixelwise", "download", "voc2012", str(tmp_path / "d")])
     for _ in range(2):
-        main_code = 0
-        try:
+        with pytest.raises(SystemExit) as stop:
             main()
-        except SystemExit as stop:
-            main_code = int(stop.code or 0)
         said = capsys.readouterr()
-        assert (main_code, said.err) == (0, "")
+        assert (stop.value.code or 0, said.err) == (0, "")
         assert f"pixelwise info {tmp_path / 'd' / ROOT}" in said.out.replace("\n", "")
     assert "already" in said.out

@@ -223,7 +223,7 @@ def test_wrong_calls_say_what_to_do():
         show([Sample("odd", np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5), np.uint8))], classes=VOC)
 
 
-def test_a_real_split_is_drawn_one_to_one(voc_root):
+def test_a_split_of_photographs_is_drawn_one_to_one(voc_root):
     train = pw.open(voc_root)["train"]
     picture = show(train, 2)
     for one in train[:2]:
@@ -231,7 +231,7 @@ def test_a_real_split_is_drawn_one_to_one(voc_root):
         assert len(find(picture, VOC.decode(one.label))) == 1
 
 
-def test_a_real_batch_shows_the_pixels_of_the_files(voc_root):
+def test_a_batch_shows_the_pixels_of_the_files(voc_root):
     train = pw.open(voc_root)["train"]
     loader = pw.Loader(train, 2, [pw.CenterCrop(240, 320), pw.Normalize()], threads=1)
     batch = next(iter(loader))

@@ -305,6 +305,26 @@ def test_the_worst_images(val: pw.Split, folder: Path) -> None:
     assert result.plot().size[0] > 400
 
 
+def test_what_is_not_a_class_is_drawn_as_void_without_a_void_class(tmp_path: Path) -> None:
+    image, truth = np.zeros((60, 80, 3), np.uint8), np.zeros((60, 80), np.uint8)
+    drawn = []
+    for name, table in (("none", pw.ClassTable(("a", "b"), ignore_index=None)), ("void", pw.ClassTable(("a", "b")))):
+        split = pw.Split("val", table, pw.ArraySource([image], [truth], names=["x"]))
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "x.npy", np.full((60, 80), 7))
+        drawn.append(np.asarray(score(tmp_path / name, split, "mmseg").worst_sheet()))
+    assert np.array_equal(*drawn)
+
+
+def test_a_path_takes_the_options_of_open(dataset: Dataset, val: pw.Split, folder: Path) -> None:
+    assert score(folder, dataset.root, labels="SegmentationClass").confusion == score(folder, val).confusion
+    with pytest.raises(UsageError, match=r"format voc has no such option: .*'thread'"):
+        score(folder, dataset.root, thread=2)
+    for data in (dataset, val):
+        with pytest.raises(UsageError, match=r"score\(\) has no argument thread; .* only with a path"):
+            score(folder, data, thread=2)
+
+
 def test_compared_with_a_baseline(val: pw.Split, folder: Path, tmp_path: Path) -> None:
     better = tmp_path / "better"
     shutil.copytree(folder, better)

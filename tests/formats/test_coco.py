@@ -165,8 +165,8 @@ def test_panoptic_ids_that_the_json_does_not_know(tmp_path: Path) -> None:
         open_dataset(tmp_path)["val2017"][0]
 
 
-def test_panoptic_and_its_detection_form_hold_the_same(shared: Path) -> None:
-    root = shared / "data/formats/coco_panoptic"
+def test_panoptic_and_its_detection_form_hold_the_same(trees: Path) -> None:
+    root = trees / "coco_panoptic"
     panoptic = open_dataset(root)["examples"]
     boxes = open_dataset(root / "panoptic_coco_detection_format.json")["panoptic_coco_detection_format"]
     for a, b in zip(panoptic, boxes, strict=True):
@@ -202,8 +202,8 @@ def test_a_damaged_panoptic_json_is_refused_by_name(tmp_path: Path, entry: Any) 
 # -- LabelMe ------------------------------------------------------------------------------------------------
 
 
-def test_labelme_draws_what_its_export_holds(shared: Path) -> None:
-    root = shared / "data/formats/labelme"
+def test_labelme_draws_what_its_export_holds(trees: Path) -> None:
+    root = trees / "labelme"
     drawn, exported = open_dataset(root / "data_annotated"), open_dataset(root / "data_dataset_voc")
     assert drawn.classes.names == exported.classes.names
     for a, b in zip(drawn["all"], exported["all"], strict=True):

@@ -47,8 +47,8 @@ def same(a: Dataset, b: Dataset) -> None:
 
 @pytest.mark.parametrize("to", TARGETS)
 @pytest.mark.parametrize("tree", TREES)
-def test_real_trees_read_back_equal(shared: Path, tmp_path: Path, tree: str, to: Any) -> None:
-    source = open_dataset(shared / "data/formats" / tree)
+def test_trees_read_back_equal(trees: Path, tmp_path: Path, tree: str, to: Any) -> None:
+    source = open_dataset(trees / tree)
     made = convert(source, tmp_path / "out", to, threads=2)
     assert made.format == "toml"
     same(source, made)
@@ -78,8 +78,8 @@ def test_many_classes_order_folders_and_splits_without_labels(tmp_path: Path, to
     assert made["train"][0].label.dtype == np.uint16
 
 
-def test_voc_has_palettes_and_is_a_voc_dataset_to_others(tmp_path: Path, shared: Path) -> None:
-    source = open_dataset(shared / "data/formats/mmseg_pseudo/pseudo_lip_dataset")
+def test_voc_has_palettes_and_is_a_voc_dataset_to_others(tmp_path: Path, trees: Path) -> None:
+    source = open_dataset(trees / "mmseg_pseudo/pseudo_lip_dataset")
     convert(source, tmp_path / "out", "voc")
     name = source["val"].names[0]
     with Image.open(tmp_path / f"out/SegmentationClass/{name}.png") as image:
@@ -113,9 +113,9 @@ def tree_hash(root: Path) -> str:
 
 @pytest.mark.parametrize("stop_after", [0, 1, 3])
 def test_stopped_anywhere_it_goes_on_and_ends_the_same(
-    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
+    trees: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
 ) -> None:
-    source = open_dataset(shared / "data/formats/camvid_index")
+    source = open_dataset(trees / "camvid_index")
     convert(source, tmp_path / "whole")
     left = [stop_after]
     whole = converting._place_image
@@ -138,9 +138,9 @@ def test_stopped_anywhere_it_goes_on_and_ends_the_same(
     assert tree_hash(tmp_path / "stopped") == tree_hash(tmp_path / "whole")
 
 
-def test_nothing_is_overwritten_and_nothing_goes_into_the_source(shared: Path, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_and_nothing_goes_into_the_source(trees: Path, tmp_path: Path) -> None:
     tree = tmp_path / "source"
-    shutil.copytree(shared / "data/formats/davis_binary", tree)
+    shutil.copytree(trees / "davis_binary", tree)
     before = tree_hash(tree)
     convert(tree, tmp_path / "out")
     for out, code in ((tmp_path / "out", "not-empty"), (tree / "new", "inside-source"), (tree, "inside-source")):
@@ -155,8 +155,8 @@ def test_nothing_is_overwritten_and_nothing_goes_into_the_source(shared: Path, t
     assert tree_hash(tree) == before
 
 
-def test_a_begun_folder_takes_no_other_conversion(shared: Path, tmp_path: Path) -> None:
-    source = open_dataset(shared / "data/formats/davis_binary")
+def test_a_begun_folder_takes_no_other_conversion(trees: Path, tmp_path: Path) -> None:
+    source = open_dataset(trees / "davis_binary")
     convert(source, tmp_path / "out")
     (tmp_path / "out/pixelwise.toml").unlink()
     (tmp_path / "out" / converting.STATE).write_text('{"conversion": "other"}')
@@ -165,9 +165,9 @@ def test_a_begun_folder_takes_no_other_conversion(shared: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("images", ["symlink", "hardlink"])
-def test_images_can_be_linked(shared: Path, tmp_path: Path, images: Any) -> None:
+def test_images_can_be_linked(trees: Path, tmp_path: Path, images: Any) -> None:
     tree = tmp_path / "source"
-    shutil.copytree(shared / "data/formats/davis_binary", tree)
+    shutil.copytree(trees / "davis_binary", tree)
     source = open_dataset(tree)
     same(source, convert(source, tmp_path / "out", images=images))
     made, original = tmp_path / "out/images/00000.jpg", tree / "JPEGImages/00000.jpg"
@@ -175,8 +175,8 @@ def test_images_can_be_linked(shared: Path, tmp_path: Path, images: Any) -> None
     assert made.samefile(original)
 
 
-def test_classes_can_be_chosen_and_derived_datasets_converted(shared: Path, tmp_path: Path) -> None:
-    source = open_dataset(shared / "data/formats/camvid_index")
+def test_classes_can_be_chosen_and_derived_datasets_converted(trees: Path, tmp_path: Path) -> None:
+    source = open_dataset(trees / "camvid_index")
     made = convert(source, tmp_path / "a", classes=["Car", "Road"])
     same(source.subset(classes=["Car", "Road"]), made)
     joined = concat([source.split({"fit": 0.5, "dev": 0.5}, of="train"), source.merge_classes({"Car": ["Car"]})])
@@ -185,13 +185,13 @@ def test_classes_can_be_chosen_and_derived_datasets_converted(shared: Path, tmp_
     assert (tmp_path / "b/images").exists()
 
 
-def test_a_damaged_sample_stops_it_with_its_name(shared: Path, tmp_path: Path) -> None:
+def test_a_damaged_sample_stops_it_with_its_name(trees: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="empty"):
-        convert(shared / "data/formats/mmseg_pseudo/pseudo_isaid_dataset", tmp_path / "out")
+        convert(trees / "mmseg_pseudo/pseudo_isaid_dataset", tmp_path / "out")
     assert not (tmp_path / "out/pixelwise.toml").exists()
 
 
-def test_the_commands(shared: Path, tmp_path: Path) -> None:
+def test_the_commands(trees: Path, tmp_path: Path) -> None:
     import typer
 
     from pixelwise.cli import convert as commands
@@ -201,10 +201,10 @@ def test_the_commands(shared: Path, tmp_path: Path) -> None:
         app.command()(command)
     run = CliRunner().invoke
     tree = tmp_path / "mine"
-    shutil.copytree(shared / "data/formats/mmseg_pseudo/pseudo_dataset", tree)
+    shutil.copytree(trees / "mmseg_pseudo/pseudo_dataset", tree)
     done = run(app, ["init", str(tree)])
-    assert (done.exit_code, "4 classes to be named" in done.output) == (0, True)
-    with pytest.raises(UsageError, match="is there already"):
+    assert (done.exit_code, "4 classes; name them" in done.output) == (0, True)
+    with pytest.raises(UsageError, match="there is a file already"):
         run(app, ["init", str(tree)], catch_exceptions=False)
     with pytest.raises(FormatError, match="no file matches 'masks/"):
         wrong = ["--images", "imgs/{name}_img.jpg", "--labels", "masks/{name}.png"]
@@ -214,5 +214,5 @@ def test_the_commands(shared: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "toml -> voc: 4 train, 1 val; 2 classes" in done.output
     assert open_dataset(tmp_path / "out").classes.names == ("value 1", "value 3")
-    run(app, ["init", str(shared / "data/formats/chase_1bit"), "-o", str(tmp_path / "chase.toml")])
+    run(app, ["init", str(trees / "chase_1bit"), "-o", str(tmp_path / "chase.toml")])
     assert len(open_dataset(tmp_path / "chase.toml")["train"]) == 2

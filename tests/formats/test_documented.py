@@ -19,16 +19,8 @@ COUNTS = {"cityscapes": 19, "ade20k": 150, "camvid": 31, "cocostuff": 171, "mapi
 
 
 @pytest.mark.parametrize("name", known_formats())
-def test_every_format_has_a_place(name: str) -> None:
-    assert f"`{name}`" in PAGE.read_text()
-
-
-def test_its_links_lead_somewhere() -> None:
-    text = PAGE.read_text()
-    heads = {re.sub(r"[^a-z0-9 -]", "", h.lower()).replace(" ", "-") for h in re.findall(r"(?m)^## (.+)$", text)}
-    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= heads
-    for target in re.findall(r"\]\(([^#)]+)\)", text):
-        assert (PAGE.parent / target).exists(), target
+def test_every_format_has_a_row(name: str) -> None:
+    assert re.search(rf"(?m)^\| \[.*`{name}`", PAGE.read_text("utf-8"))
 
 
 def test_the_description_shows_every_key() -> None:

@@ -96,6 +96,7 @@ def test_coco_stuff_and_its_missing_ids(tmp_path: Path) -> None:
     save(tmp_path / "val2017/000000000139.jpg", picture())
     save(tmp_path / "stuffthingmaps/val2017/000000000139.png", stored)
     dataset = open_dataset(tmp_path)
+    assert dataset.format == "coco_stuff"
     names = dataset.classes.names
     expected = ["person", "fire hydrant", "stop sign", "toothbrush", "banner", "wood"]
     ids = {v: names.index(n) for v, n in zip((0, 10, 12, 89, 91, 181), expected, strict=True)}
@@ -137,7 +138,7 @@ def test_mapillary_by_its_own_config(tmp_path: Path) -> None:
     assert np.array_equal(sample.label, np.where(stored < 2, stored, 255))
     assert np.array_equal(sample.instances, stored.astype(np.uint16) * 256)
     (tmp_path / "config_v2.0.json").write_text("{}")
-    with pytest.raises(FormatError, match="no config of Mapillary"):
+    with pytest.raises(FormatError, match="not a config of Mapillary"):
         open_dataset(tmp_path)
 
 

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 import pixelwise as pw
+from pixelwise.errors import UnknownNameError, UsageError
+
+Verb = Callable[..., Any]
 
 
 def model(images: np.ndarray) -> np.ndarray:
@@ -25,50 +28,62 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return pw.sample(tmp_path_factory.mktemp("given") / "s", count=8, seed=1)
 
 
-@pytest.fixture(scope="module")
-def predictions(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Each label as its own prediction, without void."""
-    folder = tmp_path_factory.mktemp("predictions")
-    for sample in pw.open(root)["trainval"]:
-        assert sample.label is not None
-        np.save(folder / f"{sample.name}.npy", np.where(sample.label == 255, 0, sample.label))
-    return folder
-
-
 @pytest.fixture
-def call(predictions: Path, tmp_path: Path) -> Callable[..., Any]:
-    """Call a verb in a fresh folder; what it says of how many samples it worked on."""
+def verbs(root: Path, tmp_path: Path) -> dict[str, Verb]:
+    """Verb -> a function of data and options that gives what is comparable of its result."""
 
-    def run(verb: str, data: Any, **options: Any) -> int:
-        out = tmp_path / "out"
-        shutil.rmtree(out, ignore_errors=True)
-        if verb == "score":
-            chosen = tmp_path / "chosen"
-            shutil.rmtree(chosen, ignore_errors=True)
-            chosen.mkdir()
-            wanted = options.get("splits", "val")
-            names = data.names if isinstance(data, pw.Split) else [
-                n for s in ([wanted] if isinstance(wanted, str) else wanted) for n in pw.open(
-                    data.root if isinstance(data, pw.Dataset) else data)[s].names
-            ]
-            for name in names:
-                shutil.copy(predictions / f"{name}.npy", chosen)
-            return len(pw.score(chosen, data, **options).confusion.image_names or ())
-        results: dict[str, Callable[[], Any]] = {
-            "check": lambda: pw.check(data, **options).samples,
-            "stats": lambda: pw.stats(data, **options).samples,
-            "count_classes": lambda: len(pw.count_classes(data, **options)),
-            "class_index": lambda: len(pw.class_index(data, **options)),
-            "pack": lambda: sum(len(s) for s in pw.pack(data, out, **options).splits.values()),
-            "convert": lambda: sum(len(s) for s in pw.convert(data, out, **options).splits.values()),
-            "predict": lambda: pw.predict(model, data, out, **options).predicted,
-            "show": lambda: int(pw.show(data, **options).subtitle.split(" of ")[1].split()[0]),
-            "show_plans": lambda: int(pw.show_plans(data, [pw.CenterCrop(50)], **options).subtitle.split()[0]),
-        }
-        return int(results[verb]())
+    def fresh() -> Path:
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        return tmp_path / "out"
 
-    return run
+    def samples(dataset: pw.Dataset) -> dict[str, list[str]]:
+        return {name: list(split.names) for name, split in dataset.splits.items()}
+
+    def score(data: Any, **options: Any) -> Any:
+        folder = fresh()
+        pw.predict(model, data, folder, **options)
+        return pw.score(folder, data, **options).confusion.counts.tolist()
+
+    return {
+        "check": lambda data, **o: pw.check(data, **o).splits,
+        "stats": lambda data, **o: pw.stats(data, **o).pixels.tolist(),
+        "pack": lambda data, **o: samples(pw.pack(data, fresh(), **o)),
+        "convert": lambda data, **o: samples(pw.convert(data, fresh(), **o)),
+        "count_classes": lambda data, **o: pw.count_classes(data, **o).tolist(),
+        "class_index": lambda data, **o: pw.class_index(data, **o).counts.tolist(),
+        "show": lambda data, **o: pw.show(data, n=3, title="t", **o).image.tobytes(),
+        "show_plans": lambda data, **o: pw.show_plans(data, [pw.CenterCrop(50)], n=2, title="t", **o).image.tobytes(),
+        "predict": lambda data, **o: pw.predict(model, data, fresh(), **o).predicted,
+        "score": score,
+    }
 
 
-ALL = ("check", "stats", "pack", "convert")
-ONE = ("count_classes", "class_index", "predict", "score")
+VERBS = ("check", "stats", "pack", "convert", "count_classes", "class_index", "show", "show_plans", "predict", "score")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_path_a_dataset_and_a_split_are_the_same(verb: str, verbs: dict[str, Verb], root: Path) -> None:
+    dataset = pw.open(root)
+    expected = verbs[verb](dataset["val"])
+    for data in (str(root), root, dataset):
+        assert verbs[verb](data, splits="val") == expected
+        assert verbs[verb](data, splits=["val"]) == expected
+    assert verbs[verb](root, splits=["train", "val"]) == verbs[verb](dataset, splits=["train", "val"]) != expected
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_wrong_data_and_splits_are_named(verb: str, verbs: dict[str, Verb], root: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="no split named 'vla'; the splits are: train, val"):
+        verbs[verb](root, splits="vla")
+    with pytest.raises(UsageError, match=rf"(splits|{verb}).* takes a name or a list of names, got (3|\[\])"):
+        verbs[verb](root, splits=3 if verb < "d" else [])
+    for data in (3, None, [1, 2]):
+        with pytest.raises(UsageError, match=r"Dataset or a Split|cannot show|sequence"):
+            verbs[verb](data)
+
+
+@pytest.mark.parametrize("verb", ["check", "stats", "pack", "convert", "count_classes", "class_index", "show"])
+def test_options_of_open_go_with_a_path_only(verb: str, verbs: dict[str, Verb], root: Path) -> None:
+    assert verbs[verb](root, labels="SegmentationClass") == verbs[verb](root)
+    with pytest.raises(UsageError, match=rf"{verb}\(\) takes labels only with a path, got a Split"):
+        verbs[verb](pw.open(root)["val"], labels="SegmentationClass")

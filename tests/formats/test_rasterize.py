@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pixelwise.classes import ClassTable
 from pixelwise.errors import LabelError
-from pixelwise.formats.rasterize import Canvas, Shape, area, polygon
+from pixelwise.formats.rasterize import LabelCanvas, Shape, area, polygon
 
 OLD_ARRAY = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 """pycocotools asks for arrays as NumPy 1 did."""
@@ -21,10 +21,10 @@ TABLE = ClassTable(("background", "thing"))
 
 
 def drawn(size: tuple[int, int], shape: Shape) -> Any:
-    canvas = Canvas(size, TABLE, 0)
+    canvas = LabelCanvas(size, TABLE, 0)
     canvas.add(shape, "test")
     assert np.array_equal(canvas.instances, canvas.label.astype(np.uint16) * shape.number)
-    again = Canvas(size, TABLE, 0)  # a canvas is as clean after a shape as before
+    again = LabelCanvas(size, TABLE, 0)  # a canvas is as clean after a shape as before
     again.add(shape, "test")
     again.add(Shape(0, 0, (np.array([[0, 0], [size[1], 0], [size[1], size[0]], [0, size[0]]], np.float64),)), "test")
     assert not again.label.any()

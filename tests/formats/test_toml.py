@@ -204,8 +204,8 @@ def test_colors_palettes_and_void_are_proposed_as_they_are(tmp_path: Path) -> No
     assert np.array_equal(label, stored)
 
 
-def test_lists_beside_the_images_are_found(shared: Path, tmp_path: Path) -> None:
-    root = shared / "data/formats/mmseg_pseudo/pseudo_dataset"
+def test_lists_beside_the_images_are_found(trees: Path, tmp_path: Path) -> None:
+    root = trees / "mmseg_pseudo/pseudo_dataset"
     text = propose(root)
     assert 'lists = "splits/{split}.txt"  # train, val' in text
     (tmp_path / "mine.toml").write_text(f"root = {json.dumps(str(root))}\n{text}")
@@ -216,8 +216,8 @@ def test_lists_beside_the_images_are_found(shared: Path, tmp_path: Path) -> None
             assert np.array_equal(sample.label, np.array(image))
 
 
-def test_more_than_255_values_make_16_bit_classes(shared: Path, tmp_path: Path) -> None:
-    root = shared / "data/formats/mmseg_pseudo/pseudo_nyu_dataset"
+def test_more_than_255_values_make_16_bit_classes(trees: Path, tmp_path: Path) -> None:
+    root = trees / "mmseg_pseudo/pseudo_nyu_dataset"
     text = propose(root, "images/{name}.jpg", "annotations/{name}.png")
     (tmp_path / "mine.toml").write_text(f"root = {json.dumps(str(root))}\n{text}".replace("ratios", "# ratios"))
     dataset = open_dataset(tmp_path / "mine.toml")

@@ -16,6 +16,7 @@ from support.packing import ArraySource, assert_equal, assert_same, dataset_of, 
 
 import pixelwise as pw
 from pixelwise.dataset.dataset import Dataset
+from pixelwise.packs.encodings.table import ENCODINGS
 from pixelwise.types import Window
 
 SIDES = st.sampled_from([1, 2, 3, 7, 16, 33, 64])
@@ -40,10 +41,10 @@ def datasets(draw: st.DrawFn) -> Dataset:
 
 @settings(max_examples=40)
 @given(
-    datasets(), st.sampled_from(["raw", "original"]), st.sampled_from([1, 3000, 1 << 20]), st.integers(1, 3), st.data()
+    datasets(), st.sampled_from(sorted(ENCODINGS)), st.sampled_from([1, 3000, 1 << 20]), st.integers(1, 3), st.data()
 )
 def test_a_pack_is_its_source(
-    dataset: Dataset, encoding: Any, shard_bytes: int, threads: int, data: st.DataObject
+    dataset: Dataset, encoding: str, shard_bytes: int, threads: int, data: st.DataObject
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "a.pack"
@@ -62,7 +63,7 @@ def test_a_pack_is_its_source(
         x0, x1 = sorted(data.draw(st.tuples(st.integers(0, width), st.integers(0, width))))
         window = Window(y0, x0, y1, x1)
         assert_same(truth.read(i, window), split.read(i, window))
-        assert pw.verify(out) == []
+        assert not pw.verify(out)
 
 
 @settings(max_examples=25)

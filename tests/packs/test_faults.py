@@ -138,7 +138,7 @@ def test_a_fault_at_every_step(tmp_path: Path, old: bool, stays: bool) -> None:
             seed = 1 if old and not np.array_equal(split[0].image, small(12, 2)["all"][0].image) else 2
             assert old or committed, "only the sync after the last rename fails with the pack in place"
             assert_equal(small(12, seed)["all"], split)
-            assert pw.verify(out) == []
+            assert not pw.verify(out)
         pack(out, 2, Disk(None, False))
         assert tree(out).items() >= tree(tmp_path / "count.pack").items()
 
@@ -156,7 +156,7 @@ def test_kills_at_random_instants(tmp_path: Path) -> None:
 
 
 def test_memory_while_packing_large_images(tmp_path: Path) -> None:
-    """48 images of 12 MB, 768 MB of records: two batches a thread and what is being written, not the dataset."""
+    """48 images of 12 MB, 768 MB of records: two batches per thread and what is being written, not the dataset."""
     code = f"""
 import resource, sys
 sys.path.insert(0, {str(REPOSITORY / "tests")!r})

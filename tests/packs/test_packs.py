@@ -21,8 +21,10 @@ from support.packing import ArraySource, assert_equal, dataset_of, random_sample
 import pixelwise as pw
 from pixelwise.dataset.dataset import concat
 from pixelwise.errors import DataError, PackError, SystemFault, UsageError
+from pixelwise.formats.given import as_dataset
 from pixelwise.packs import writing
 from pixelwise.packs.caching import cached
+from pixelwise.packs.encodings.table import ENCODINGS
 from pixelwise.packs.index import checksum
 from pixelwise.packs.source import PackSource
 
@@ -43,8 +45,8 @@ def data_of(pack: Path) -> Path:
 # -- from files ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("encoding", ["raw", "original"])
-def test_files_and_pack_are_equal(voc: Path, tmp_path: Path, encoding: Any) -> None:
+@pytest.mark.parametrize("encoding", sorted(ENCODINGS))
+def test_files_and_pack_are_equal(voc: Path, tmp_path: Path, encoding: str) -> None:
     files = pw.open(voc)
     packed = pw.pack(files, tmp_path / "a.pack", encoding=encoding)
     assert packed.format == "pack"
@@ -53,10 +55,10 @@ def test_files_and_pack_are_equal(voc: Path, tmp_path: Path, encoding: Any) -> N
         assert_equal(files[name], packed[name])
     assert any(s.instances is not None for s in packed["train"])
     assert not packed["test"].has_labels
-    assert pw.verify(tmp_path / "a.pack", source=True) == []
+    assert not pw.verify(tmp_path / "a.pack", source=True)
 
 
-def test_real_voc_files(voc_root: Path, tmp_path: Path) -> None:
+def test_a_part_of_a_voc_tree(voc_root: Path, tmp_path: Path) -> None:
     files = pw.open(voc_root)
     splits = {name: files[name][:12] for name in ("train", "trainval")}
     part = pw.Dataset(
@@ -149,7 +151,7 @@ def test_a_bad_sample_stops_packing_by_its_name(voc: Path, tmp_path: Path) -> No
     assert caught.value.code == "unfinished-pack"
 
 
-def test_values_that_are_no_class_are_not_packed(tmp_path: Path) -> None:
+def test_values_that_are_not_class_ids_are_not_packed(tmp_path: Path) -> None:
     ids = table(3)
     sample = pw.Sample("s", np.zeros((4, 5, 3), np.uint8), np.full((4, 5), 3, np.uint8))
     with pytest.raises(DataError) as caught:
@@ -245,7 +247,7 @@ def test_finished_shards_are_kept_and_checked(tmp_path: Path) -> None:
     shards[4].write_bytes(shards[4].read_bytes()[:-100])
     source: Any = dataset["all"].source
     times = {p: p.stat().st_mtime_ns for p in shards if p.exists()}
-    taken = writing.take_inventory(dataset, None, "raw", TWO)  # reads all samples, as arrays have no files to look at
+    taken = writing.take_inventory(dataset, "raw", TWO)  # reads all samples, as arrays have no files to look at
     source.reads.clear()
     writing.write_pack(taken, out, 2, None)
     assert sorted(source.reads) == [2, 3, 6, 7, 8, 9]
@@ -290,7 +292,7 @@ def test_two_packers_of_the_same_at_once(voc: Path, tmp_path: Path) -> None:
     with ThreadPoolExecutor(3) as pool:
         for packed in pool.map(one, range(3)):
             assert_equal(files["trainval"], packed["trainval"])
-    assert pw.verify(out) == []
+    assert not pw.verify(out)
     assert list(out.rglob("*.part")) == []
     pw.pack(files, tmp_path / "alone.pack", shard_bytes=15_000)
     assert tree(out) == tree(tmp_path / "alone.pack")
@@ -308,7 +310,7 @@ def test_two_packers_of_different_things_at_once(tmp_path: Path) -> None:
         jobs = [pool.submit(one, seed) for seed in (1, 2)]
     for job in jobs:  # one may lose its folder to the other, and says so
         assert job.exception() is None or isinstance(job.exception(), pw.PixelwiseError)
-    assert pw.verify(out) == []
+    assert not pw.verify(out)
     split = pw.open(out)["all"]
     assert any(np.array_equal(split[0].image, small(30, seed)["all"][0].image) for seed in (1, 2))
 
@@ -353,7 +355,7 @@ def test_a_stale_pack_names_the_file(voc: Path, tmp_path: Path) -> None:
     assert [(f.code, Path(f.where).name) for f in found] == [
         ("stale-pack", "2007_000003.png"), ("stale-pack", "2007_000007.jpg")
     ]  # fmt: skip
-    assert pw.verify(out) == []
+    assert not pw.verify(out)
 
 
 def test_a_source_that_moved(voc: Path, tmp_path: Path) -> None:
@@ -365,7 +367,7 @@ def test_a_source_that_moved(voc: Path, tmp_path: Path) -> None:
 
 
 def test_a_file_that_changes_while_it_is_packed(voc: Path, tmp_path: Path) -> None:
-    inventory = writing.take_inventory(pw.open(voc), None, "raw", 1 << 20)
+    inventory = writing.take_inventory(pw.open(voc), "raw", 1 << 20)
     touch(voc / "JPEGImages/2007_000005.jpg")
     with pytest.raises(PackError, match=r"2007_000005\.jpg") as caught:
         writing.write_pack(inventory, tmp_path / "a.pack", 2, None)
@@ -385,7 +387,7 @@ def test_open_with_a_cache(voc: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     touch(voc / "JPEGImages/2007_000001.jpg")
     changed = pw.open(voc, cache=True)
     assert changed.root == first.root
-    assert set(tree(changed.root)) != set(before), "packed anew"
+    assert set(tree(changed.root)) != set(before), "packed again"
     assert len(list(changed.root.iterdir())) == 2
     chosen = pw.open(voc, cache=tmp_path / "mine")
     assert chosen.root.parent == tmp_path / "mine"
@@ -428,9 +430,9 @@ def test_every_bit_that_flips_in_a_shard_is_found(copy: Path) -> None:
         shard.write_bytes(data)
         found = pw.verify(copy)
         assert [f.code for f in found] in (["record-crc"], ["pack-damaged"]), at
-        assert "shard-00001.arrow" in found[0].where
+        assert "shard-00001.arrow" in found.findings[0].where
     shard.write_bytes(whole)
-    assert pw.verify(copy) == []
+    assert not pw.verify(copy)
 
 
 def test_damage_is_named_by_shard_and_record(copy: Path) -> None:
@@ -583,39 +585,60 @@ def test_a_newer_version_is_refused_by_number(copy: Path) -> None:
     assert caught.value.code == "pack-version"
 
 
-def test_labels_that_are_no_class_are_found(copy: Path) -> None:
-    """A pack by another program: everything adds up, but a label holds 200."""
+def rewritten(pack: Path, name: str, row: int, value: int) -> None:
+    """Change a number of the index as a faulty program would: with right checksums everywhere."""
     import pyarrow as pa
 
+    path = data_of(pack) / "index.arrow"
+    with pa.OSFile(str(path)) as file:
+        batch = pa.ipc.open_file(file).get_batch(0)
+    column = batch.column(name)
+    values = column.to_pylist()
+    values[row] = value
+    batch = batch.set_column(
+        batch.schema.get_field_index(name), batch.schema.field(name), pa.array(values, column.type)
+    )
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    path.write_bytes(sink.getvalue())
+
+    def change(fields: Any) -> None:
+        for entry in (fields["tables"][0], *fields["shards"]):
+            data = (data_of(pack) / entry["file"]).read_bytes()
+            entry.update(bytes=len(data), crc32=checksum(data))
+
+    resigned(pack / "manifest.json", change)
+
+
+def test_labels_that_are_not_class_ids_are_found(copy: Path) -> None:
+    """A pack by another program: everything adds up, but a label holds 200."""
     volume = pw.open(copy)["all"].source.volume  # type: ignore[attr-defined]
     path, at = volume.path(0), int(volume.index.label_offset[0])
     data = bytearray(path.read_bytes())
     data[at] = 200
     path.write_bytes(data)
     (finding,) = pw.verify(copy)
-    crc = int(finding.what.split("CRC-32 is ")[1].split(",")[0])
-    index = data_of(copy) / "index.arrow"
-    with pa.OSFile(str(index)) as file:
-        batch = pa.ipc.open_file(file).get_batch(0)
-    crcs = batch.column("crc").to_pylist()
-    crcs[0] = crc
-    sink = pa.BufferOutputStream()
-    columns = [pa.array(crcs, pa.uint32()) if n == "crc" else batch.column(n) for n in batch.schema.names]
-    with pa.ipc.new_file(sink, batch.schema) as writer:
-        writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=batch.schema))
-    index.write_bytes(sink.getvalue())
-
-    def change(fields: Any) -> None:
-        fields["tables"][0].update(bytes=index.stat().st_size, crc32=checksum(index.read_bytes()))
-        fields["shards"][0].update(crc32=checksum(path.read_bytes()))
-
-    resigned(copy / "manifest.json", change)
+    rewritten(copy, "crc", 0, int(finding.what.split("CRC-32 is ")[1].split(",")[0]))
     (finding,) = pw.verify(copy)
     assert finding.code == "class-out-of-range"
     assert "the first is 200" in finding.what
 
 
-def test_what_is_no_pack(tmp_path: Path, voc: Path) -> None:
+@pytest.mark.parametrize("encoding", sorted(ENCODINGS))
+def test_a_record_of_another_size_than_the_index_says_is_refused(tmp_path: Path, encoding: str) -> None:
+    out = tmp_path / "a.pack"
+    pw.pack(small(3), out, encoding=encoding)
+    rewritten(out, "height", 1, 20)
+    found = [f.code for f in pw.verify(out)]
+    if found == ["size-mismatch"]:
+        with pytest.raises(PackError, match=r"21 x 34 pixels, the index says 20 x 34"):
+            pw.open(out)["all"][1]
+    else:
+        assert found == ["pack-damaged"], "a raw pack cannot even be opened"
+
+
+def test_what_is_not_a_pack(tmp_path: Path, voc: Path) -> None:
     with pytest.raises(DataError) as caught:
         pw.verify(voc)
     assert caught.value.code == "no-dataset"
@@ -646,7 +669,7 @@ for use in (split.source.check, lambda: split[5], lambda: list(pw.Loader(split, 
 
 
 def read_all(split: Any) -> int:
-    """Something that only the right pixels give."""
+    """A number that only the right pixels give."""
     return sum(checksum(np.ascontiguousarray(s.image)) + checksum(np.ascontiguousarray(s.label)) for s in split)
 
 
@@ -686,8 +709,8 @@ def test_indices_outside(packed: Path) -> None:
     assert split[-1].name == "s005"
 
 
-def test_memory_a_sample_is_small(tmp_path: Path) -> None:
-    """Opening keeps the index and nothing else: under 200 bytes a sample, so that ten million fit."""
+def test_memory_per_sample_is_small(tmp_path: Path) -> None:
+    """Opening keeps the index and nothing else: under 200 bytes per sample, so that ten million fit."""
     ids, count = table(3), 4000
     pixel = pw.Sample("", np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8))
     samples = [pw.Sample(f"2007_{i:06d}", pixel.image, pixel.label) for i in range(count)]
@@ -720,7 +743,8 @@ def test_datasets_made_from_datasets_are_known_by_their_files(
     with monkeypatch.context() as patch:
         patch.setattr("pixelwise.dataset.sources.FileSource.read", lambda *a, **k: pytest.fail("a pixel was read"))
         for dataset in (files, animals, vehicles, joined):
-            inventories.append(writing.take_inventory(dataset, ["train"], "raw", 1 << 20))
+            part = as_dataset(dataset, "train", verb="pack")
+            inventories.append(writing.take_inventory(part, "raw", 1 << 20))
     assert len({i.fingerprint for i in inventories}) == 4
     assert all(len(i.files) >= 10 for i in inventories)
     packed = pw.pack(animals, tmp_path / "a.pack")
@@ -746,7 +770,7 @@ def test_drawn_labels_are_stale_when_their_annotation_changes(tmp_path: Path) ->
     assert_equal(pw.open(root, format="labelme")["all"], first["all"])
     text["shapes"] = []
     (root / "b.json").write_text(json.dumps(text))
-    assert "b.json" in pw.verify(first.root, source=True)[0].where
+    assert "b.json" in pw.verify(first.root, source=True).findings[0].where
     second = pw.open(root, format="labelme", cache=tmp_path / "cache")
     assert (second["all"][1].label == 0).all()  # type: ignore[union-attr]
 
@@ -760,9 +784,81 @@ def test_a_file_that_appears_is_a_change(voc: Path, tmp_path: Path) -> None:
     assert "is new" in finding.what
 
 
-def test_a_split_may_be_named_alone_and_only_a_dataset_is_packed(voc: Path, tmp_path: Path) -> None:
+def test_a_path_a_dataset_or_a_split_can_be_packed(voc: Path, tmp_path: Path) -> None:
     dataset = pw.open(voc)
     assert list(pw.pack(dataset, tmp_path / "a.pack", splits="val").splits) == ["val"]
-    with pytest.raises(UsageError, match="got Split"):
-        pw.pack(dataset["val"], tmp_path / "b.pack")  # type: ignore[arg-type]
-    assert not (tmp_path / "b.pack").exists()
+    split = pw.pack(dataset["trainval"][2:5], tmp_path / "b.pack")
+    assert list(split.splits) == ["trainval"]
+    assert_equal(dataset["trainval"][2:5], split["trainval"])
+    assert not pw.verify(tmp_path / "b.pack", source=True)
+    whole = pw.pack(voc, tmp_path / "c.pack", format="voc", labels="SegmentationClass")
+    assert_equal(dataset["trainval"], whole["trainval"])
+    for data, options, message in (
+        (5, {}, r"pack\(\) takes a path, a Dataset or a Split, got int"),
+        (dataset, {"format": "voc"}, "only with a path"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            pw.pack(data, tmp_path / "d.pack", **options)  # type: ignore[arg-type]
+    assert not (tmp_path / "d.pack").exists()
+
+
+# -- encodings and verification -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", sorted(ENCODINGS))
+def test_every_encoding_stores_every_kind_of_sample(tmp_path: Path, encoding: str) -> None:
+    """One pixel to odd sizes; labels of 8 and 16 bits; instances of 8, 16 and 24 bits."""
+    rng = np.random.default_rng(0)
+    for classes in (21, 300):
+        kinds: list[Any] = [None, np.uint8, np.uint16, np.uint32]
+        samples = [
+            random_sample(rng, f"s{i}", size, table(classes), True, kinds[i % 4])
+            for i, size in enumerate([(1, 1), (7, 1), (1, 9), (33, 64), (64, 33), (5, 3), (2, 2), (21, 34)])
+        ]
+        samples[3].instances[0, 0] = (1 << 24) - 1  # type: ignore[index]
+        dataset = dataset_of(ArraySource(samples, True), table(classes), {"all": None})
+        out = tmp_path / f"{classes}.pack"
+        assert_equal(dataset["all"], pw.pack(dataset, out, encoding=encoding)["all"])
+        assert json.loads((out / "manifest.json").read_text())["encoding"] == encoding
+        assert not pw.verify(out)
+
+
+@pytest.mark.parametrize("encoding", sorted(ENCODINGS))
+def test_every_encoding_names_what_is_damaged(voc: Path, tmp_path: Path, encoding: str) -> None:
+    out = tmp_path / "a.pack"
+    split = pw.pack(pw.open(voc), out, encoding=encoding)["trainval"]
+    index = split.source.volume.index  # type: ignore[attr-defined]
+    shard = data_of(out) / "shard-00000.arrow"
+    whole = shard.read_bytes()
+    for row, part in ((0, "image"), (4, "label"), (6, "instances")):
+        at, size = (int(values[row]) for values in index.part(part))
+        data = bytearray(whole)
+        data[at + size // 2] ^= 1
+        shard.write_bytes(data)
+        (finding,) = pw.verify(out)
+        assert (finding.code, f"record {row} ({split.names[row]})" in finding.where) == ("record-crc", True)
+        with pytest.raises(PackError, match=split.names[row]):
+            pw.open(out)["trainval"][row]
+
+
+@pytest.mark.parametrize("encoding", sorted(ENCODINGS))
+def test_a_split_without_labels_shares_records_with_one_that_has_them(tmp_path: Path, encoding: str) -> None:
+    packed = pw.pack(small(3), tmp_path / "a.pack", encoding=encoding)
+    resigned(tmp_path / "a.pack/manifest.json", lambda f: f["splits"][0].update(labels=False))
+    assert pw.open(tmp_path / "a.pack")["train"][0].label is None
+    assert packed["all"][0].label is not None
+
+
+def test_a_verification_is_a_result_to_print_and_save(copy: Path, tmp_path: Path) -> None:
+    found = pw.verify(copy)
+    assert repr(found) == f"Verification({copy}: 12 records, intact)"
+    assert (list(found), len(found), bool(found)) == ([], 0, False)
+    for k in (1, 4):
+        (data_of(copy) / f"shard-0000{k}.arrow").unlink()
+    found = pw.verify(copy)
+    assert repr(found) == f"Verification({copy}: 12 records, 2 problems)"
+    saved = json.loads(found.save(tmp_path / "found.json").read_text())
+    assert saved == found.to_dict()
+    assert [f["code"] for f in saved["findings"]] == ["missing-shard"] * 2
+    (copy / "manifest.json").write_bytes(b"{")
+    assert [f.code for f in pw.verify(copy)] == ["bad-manifest"]

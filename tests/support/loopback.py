@@ -95,32 +95,25 @@ class Loopback:
 # -- behaviors -----------------------------------------------------------------------------------------------------
 
 
-def good(etag: str | None = '"v1"', modified: str | None = None, ranges: bool = True, **extra: object) -> Behavior:
+def good(ranges: bool = True, **extra: object) -> Behavior:
     """A correct server, with ranges or without."""
-    return lambda r: _answer(r, etag, modified, ranges, len(r.body), extra)
+    return lambda r: _answer(r, ranges, len(r.body), extra)
 
 
-def cut(
-    fraction: float, etag: str | None = '"v1"', modified: str | None = None, ranges: bool = True, rst: bool = False
-) -> Behavior:
+def cut(fraction: float, ranges: bool = True, rst: bool = False) -> Behavior:
     """Breaks off when `fraction` of the whole file went over, counted from its beginning."""
 
     def behave(r: Request) -> None:
-        _answer(r, etag, modified, ranges, max(int(len(r.body) * fraction), r.start() + 1), {})
+        _answer(r, ranges, max(int(len(r.body) * fraction), r.start() + 1), {})
         r.reset() if rst else None
         r.close_connection = True
 
     return behave
 
 
-def _answer(
-    r: Request, etag: str | None, modified: str | None, ranges: bool, until: int, extra: dict[str, object]
-) -> None:
+def _answer(r: Request, ranges: bool, until: int, extra: dict[str, object]) -> None:
     body, start = r.body, r.start() if ranges else 0
-    headers: dict[str, object] = {"Content-Type": "application/x-tar", "ETag": etag, "Last-Modified": modified}
-    headers = {k: v for k, v in headers.items() if v} | {k.replace("_", "-"): v for k, v in extra.items()}
-    if r.headers.get("If-Range") not in (None, etag, modified):
-        start = 0
+    headers = {"Content-Type": "application/x-tar"} | {k.replace("_", "-"): v for k, v in extra.items()}
     if start >= len(body):
         r.head(416, {"Content-Range": f"bytes */{len(body)}", "Content-Length": 0})
         return
@@ -176,7 +169,7 @@ def stall(fraction: float, seconds: float = 3.0) -> Behavior:
     """Sends a part, then nothing."""
 
     def behave(r: Request) -> None:
-        r.head(200, {"Content-Length": len(r.body), "ETag": '"v1"'})
+        r.head(200, {"Content-Length": len(r.body)})
         r.wfile.write(r.body[: int(len(r.body) * fraction)])
         r.wfile.flush()
         time.sleep(seconds)
@@ -189,7 +182,7 @@ def drip(pause: float = 0.02) -> Behavior:
     """One byte at a time."""
 
     def behave(r: Request) -> None:
-        r.head(200, {"Content-Length": len(r.body), "ETag": '"v1"'})
+        r.head(200, {"Content-Length": len(r.body)})
         for byte in r.body[:500]:
             r.wfile.write(bytes([byte]))
             r.wfile.flush()
@@ -204,16 +197,13 @@ def redirect(to: str) -> Behavior:
     return lambda r: r.head(302, {"Location": to, "Content-Length": 0})
 
 
-def range_lie(etag: str = '"v1"', shift: int = 0) -> Behavior:
-    """Answers 206 whatever If-Range says, `shift` bytes beside the range that was asked for."""
+def shifted(shift: int) -> Behavior:
+    """Answers 206, `shift` bytes beside the range that was asked for."""
 
     def behave(r: Request) -> None:
         start = r.start() + shift
-        if not r.start():
-            return good(etag)(r)
-        headers = {"Content-Range": f"bytes {start}-{len(r.body) - 1}/{len(r.body)}", "ETag": etag}
+        headers = {"Content-Range": f"bytes {start}-{len(r.body) - 1}/{len(r.body)}"}
         r.head(206, headers | {"Content-Length": len(r.body) - start})
         r.wfile.write(r.body[start:])
-        return None
 
     return behave

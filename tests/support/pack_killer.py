@@ -58,7 +58,7 @@ def killed(out: Path, seed: int, after: float) -> bool:
 
 
 def state(out: Path) -> str:
-    """ "nothing", "unfinished", "1" or "2": the whole pack of that dataset. Everything else ends the program."""
+    """ "nothing", "unfinished", "1" or "2": the whole pack of that dataset. Anything else ends the program."""
     try:
         dataset = pw.open(out)
     except DataError as error:
@@ -69,7 +69,7 @@ def state(out: Path) -> str:
         raise
     found = pw.verify(out)
     if found:
-        raise SystemExit(f"a readable pack is damaged: {found[0]}")
+        raise SystemExit(f"a readable pack is damaged: {found.findings[0]}")
     value = pixels(dataset["all"])
     return next(str(seed) for seed, truth in TRUTH.items() if truth == value)
 

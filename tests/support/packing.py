@@ -49,7 +49,7 @@ class ArraySource:
 
 
 def table(classes: int) -> ClassTable:
-    """Classes named c0, c1, ...; void is 255, or 65535 where there are more."""
+    """Classes named c0, c1, ...; void is 255, or 65535 if there are more."""
     return ClassTable(tuple(f"c{i}" for i in range(classes)), ignore_index=255 if classes <= 255 else 65_535)
 
 

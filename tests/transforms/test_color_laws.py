@@ -64,10 +64,10 @@ def test_contrast_differs_from_torchvisions_by_the_distance_of_the_mean_grays(fa
     np.testing.assert_allclose(ours(pw.RandomContrast((factor, factor), about=mean), dim), theirs, atol=1e-4)
 
 
-def test_contrast_on_photographs_differs_as_documented(voc_root: Any) -> None:
+def test_contrast_on_photographs_differs_as_documented(real_voc_root: Any) -> None:
     import cv2
 
-    paths = sorted((voc_root / "JPEGImages").glob("*.jpg"))[:40]
+    paths = sorted((real_voc_root / "JPEGImages").glob("*.jpg"))[:40]
     assert len(paths) == 40
     means = np.array([gray(cv2.imread(str(p))[..., ::-1] / 255).mean() for p in paths])
     off = 0.4 * np.abs(means - 0.459)
@@ -75,12 +75,12 @@ def test_contrast_on_photographs_differs_as_documented(voc_root: Any) -> None:
     assert abs(off.max() - 0.079) < 0.002
 
 
-def test_saturation_on_photographs_is_near_that_of_hsv(voc_root: Any) -> None:
+def test_saturation_on_photographs_is_near_that_of_hsv(real_voc_root: Any) -> None:
     # The recipe of RandomPhotometricDistort scales S of HSV.
     import cv2
 
     off = []
-    for path in sorted((voc_root / "JPEGImages").glob("*.jpg"))[:8]:
+    for path in sorted((real_voc_root / "JPEGImages").glob("*.jpg"))[:8]:
         image = cv2.imread(str(path))[::5, ::5, ::-1]
         hsv = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
         for factor in (0.5, 1.5):

@@ -10,9 +10,9 @@ from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import PixelwiseError
 from ..formats.given import Data, SplitNames, as_dataset
-from ..types import Progress
+from ..types import Finding, Progress
 from .files import CHECKS as FILE_CHECKS
-from .findings import Collector, Findings, from_error
+from .findings import Collector, Findings
 from .splits import CHECKS as SPLIT_CHECKS
 from .survey import gather, run
 
@@ -69,7 +69,7 @@ def _open_splits(dataset: Dataset, collect: Collector) -> list[Split]:
         try:
             split = dataset[name]
         except PixelwiseError as error:
-            collect.add(from_error(error, name))
+            collect.add(Finding.from_error(error, name))
             continue
         out.append(split)
         for note in split.notes:

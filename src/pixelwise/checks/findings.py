@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from ..classes import ClassTable
-from ..errors import PixelwiseError
 from ..results import SavedResult
 from ..types import Finding, Severity
 
@@ -183,9 +182,3 @@ class Collector:
             findings, subjects = zip(*self._kept[severity, code], strict=True)
             groups.append(Group(code, severity, count, findings, subjects))
         return tuple(groups)
-
-
-def from_error(error: PixelwiseError, where: object = None) -> Finding:
-    """An error as a finding. where: its place if the error names none."""
-    what = "; ".join([error.message, *getattr(error, "__notes__", [])])
-    return Finding(error.code, "error", error.where or str(where or ""), what, error.fix or "")

@@ -16,7 +16,6 @@ from .. import kernels
 from ..errors import PairError
 from ..labels import check_pair
 from ..types import Bool, Finding
-from .findings import from_error
 from .reading import Reading
 
 MIXED_SHARE: Final = 0.1
@@ -119,7 +118,7 @@ def sizes_agree(got: Reading) -> Iterator[Finding]:
             if pixels is not None:
                 check_pair(got.image.shape[:2], pixels.shape[:2], where)
         except PairError as error:
-            yield from_error(error)
+            yield Finding.from_error(error)
 
 
 CHECKS = (sizes_agree, interpolated, inverted_values, instances_agree)

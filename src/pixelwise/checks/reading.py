@@ -17,13 +17,13 @@ from ..errors import MissingError, PixelwiseError
 from ..files import read_bytes
 from ..labels import count_values, to_ids
 from ..types import I64, U8, Finding, Label
-from .findings import NO_FILES, Subject, from_error
+from .findings import NO_FILES, Subject
 
 HINTS = 200
 """Look for the nearest name of this many missing files; each time a folder is listed, which may be large."""
 
 
-class Place(NamedTuple):
+class Address(NamedTuple):
     """A sample by its position in a source, the class table of its label, and the format of its dataset."""
 
     source: Source
@@ -63,7 +63,7 @@ class Reader:
     def __init__(self) -> None:
         self._missing = 0
 
-    def read(self, place: Place) -> Reading:
+    def read(self, place: Address) -> Reading:
         """The sample at `place`."""
         source, index = place.source, place.position
         got = Reading(source.names[index], place.classes, place.format)
@@ -126,7 +126,7 @@ def _attempt(got: Reading, work: Callable[[], Any]) -> Any:
     try:
         return work()
     except PixelwiseError as error:
-        got.found.append(from_error(error, got.name))
+        got.found.append(Finding.from_error(error, got.name))
     except MemoryError:
         got.found.append(Finding("too-large", "error", got.name, "not enough memory to read it"))
     return None

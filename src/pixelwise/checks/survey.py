@@ -20,7 +20,7 @@ from ..threads import in_order, with_progress
 from ..types import I64, U64, Finding, Progress
 from . import images, labels
 from .findings import Collector, Subject
-from .reading import Place, Reader, Reading
+from .reading import Address, Reader, Reading
 from .similar import Hashes, hashes
 
 SAMPLE_CHECKS = (*labels.CHECKS, *images.CHECKS)
@@ -57,10 +57,10 @@ class Survey:
     def __len__(self) -> int:
         return len(self._places)
 
-    def place(self, item: int) -> Place:
+    def place(self, item: int) -> Address:
         """Where sample `item` is read from."""
         split = self.splits[int(self._places[item, 0])]
-        return Place(split.source, int(self._places[item, 1]), split.classes, self.format)
+        return Address(split.source, int(self._places[item, 1]), split.classes, self.format)
 
     def image_where(self, item: int) -> str:
         """The image of sample `item`, relative to the dataset, or the sample's name if it is not a file."""

@@ -1,4 +1,9 @@
-"""The command line: one function a command. Errors are one line; exit 0 fine, 1 data, 2 usage, 3 the environment."""
+"""The command line: one function per command. Errors are one line; exit 0 fine, 1 data, 2 usage, 3 the environment.
+
+    data     demo, info, load, show, download    convert   convert, init, pack, verify
+    check    check, stats                        evaluate  score, predict, submit
+    options  what commands share                 console   tables, progress bars, sizes
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ import typer
 
 from ..errors import PixelwiseError, printable
 from . import check, convert, data, evaluate
+from .options import speaking
 
 app = typer.Typer(
     name="pixelwise",
@@ -22,7 +28,7 @@ app = typer.Typer(
 )
 for module in (data, check, convert, evaluate):
     for command in module.COMMANDS:
-        app.command(short_help=re.split(r"[:.,](?: |$)", str(command.__doc__))[0])(command)
+        app.command(short_help=re.split(r"[:.,](?: |$)", str(command.__doc__))[0])(speaking(command))
 
 
 def _version(wanted: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from ..arguments import check_choice
 from ..checks.checking import check as check_dataset
 from ..checks.findings import Findings
 from ..checks.html import save_report
@@ -17,41 +17,42 @@ from ..counts.published import PublishedComparison, compare_published, published
 from ..counts.stats import WEIGHTS, Stats
 from ..counts.stats import stats as count
 from ..drawing.charts import stats_plot
-from ..errors import UnknownNameError, UsageError
-from .console import out, progress, table
-from .data import FormatOption, LabelsOption, PathArgument, open_path
+from ..errors import UnknownNameError
+from .console import out, print_json, progress, table
+from .options import DatasetPath, Format, Json, Labels, Splits, Threads, opened
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def check(
-    path: PathArgument,
-    split: Annotated[
-        list[str] | None, typer.Option("--split", help="Check this split only; may be repeated.", show_default=False)
-    ] = None,
+    path: DatasetPath,
     fail_on: Annotated[str, typer.Option("--fail-on", help="Exit 1 at this severity: error or warning.")] = "error",
     limit: Annotated[int, typer.Option("--limit", min=0, help="Findings shown of each kind; 0 shows all.")] = 5,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write all findings to this file.", show_default=False)
-    ] = None,
+    save: Annotated[Path | None, typer.Option(help="Write all findings here (JSON).", show_default=False)] = None,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write a page with pictures to this file.", show_default=False)
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
-    labels: LabelsOption = None,
-    format: FormatOption = None,
+    split: Splits = None,
+    threads: Threads = None,
+    labels: Labels = None,
+    format: Format = None,
+    as_json: Json = False,
 ) -> None:
     """Find all problems of a dataset in one pass: files, lists, pairs, labels, splits, images."""
-    if fail_on not in ("error", "warning"):
-        raise UsageError(f"--fail-on is error or warning, got {fail_on!r}")
+    check_choice("--fail-on", fail_on, ("error", "warning"))
     with progress("checking") as update:
-        found = check_dataset(open_path(path, labels, format), splits=split, threads=threads, progress=update)
-    _print_findings(found, limit)
-    if json_file is not None:
-        found.save(json_file)
+        found = check_dataset(opened(path, labels, format), splits=split, threads=threads, progress=update)
+    if save is not None:
+        found.save(save)
     if html is not None:
         save_report(found, html)
-        out.print(f"\nreport: {html}", markup=False)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _print_findings(found, limit)
+        for what, where in (("findings", save), ("report", html)):
+            if where is not None:
+                out.print(f"{what}: {where}", markup=False)
     if found.count("error") or (fail_on == "warning" and found.count("warning")):
         raise typer.Exit(1)
 
@@ -75,8 +76,7 @@ def _print_findings(found: Findings, limit: int) -> None:
 
 
 def stats(
-    path: PathArgument,
-    split: Annotated[str | None, typer.Option(help="Count this split; default all.", show_default=False)] = None,
+    path: DatasetPath,
     weights: Annotated[
         str | None, typer.Option(help=f"Add a column of class weights: {', '.join(WEIGHTS)}.", show_default=False)
     ] = None,
@@ -88,25 +88,25 @@ def stats(
     save: Annotated[
         Path | None, typer.Option(help="Write the counts, to be added to others.", show_default=False)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
-    labels: LabelsOption = None,
-    format: FormatOption = None,
+    split: Splits = None,
+    threads: Threads = None,
+    labels: Labels = None,
+    format: Format = None,
+    as_json: Json = False,
 ) -> None:
     """Count a dataset: pixels and images by class, sizes, channels, class weights."""
     if weights is not None and weights not in WEIGHTS:  # before hours of counting
         raise UnknownNameError(f"no weight formula named {weights!r}", code="unknown-formula",
                                fix=f"the formulas are: {', '.join(WEIGHTS)}")  # fmt: skip
-    dataset = open_path(path, labels, format)
+    dataset = opened(path, labels, format)
     if published is not None:
         published_counts(published, dataset.classes)
-    data = dataset if split is None else dataset[split]
     with progress("counting") as update:
-        counted = count(data, threads=threads, progress=update)
+        counted = count(dataset, splits=split, threads=threads, progress=update)
     if save is not None:
         counted.save(save)
     if plot is not None:
-        title = f"Pixels of each class, {dataset.root.name}{'' if split is None else ' ' + split}"
+        title = f"Pixels of each class, {dataset.root.name}{' '.join(['', *(split or [])])}"
         subtitle = f"{counted.samples:,} images, {counted.labeled:,} with a label"
         stats_plot(counted.pixels[:-1], counted.classes, void=int(counted.pixels[-1]), title=title,
                    subtitle=subtitle).save(plot)  # fmt: skip
@@ -115,7 +115,7 @@ def stats(
         if published is not None:
             comparison = compare_published(dataset, published, threads=threads, progress=update)
     if as_json:
-        out.print_json(json.dumps(_as_json(counted, comparison)))
+        print_json(_as_json(counted, comparison))
         return
     _print_stats(counted, weights)
     if together:

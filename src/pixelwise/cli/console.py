@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -80,9 +82,14 @@ def table(*columns: str, title: str | None = None) -> Table:
     return made
 
 
+def print_json(data: dict[str, Any]) -> None:
+    """Print one JSON object."""
+    print(json.dumps(data, indent=2))
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """'320x480' as (height, width)."""
     match = re.fullmatch(r"(\d+)[x×](\d+)", text.strip().lower())
     if match is None:
-        raise UsageError(f"a size is HEIGHTxWIDTH, such as 320x480, got {text!r}")
+        raise UsageError(f"a size must be HEIGHTxWIDTH, such as 320x480, got {text!r}")
     return int(match[1]), int(match[2])

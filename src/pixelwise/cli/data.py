@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..downloads.getting import download as download_dataset
 from ..errors import DataError, UnknownNameError
+from ..formats.given import as_dataset, as_split
 from ..formats.opening import open as open_dataset
 from ..loading.loader import Loader
 from ..transforms.color import Normalize
@@ -26,29 +26,13 @@ from ..transforms.plans import Transform
 from ..transforms.recipes import RECIPES
 from ..transforms.turns import RandomHorizontalFlip
 from ..types import Batch
-from .console import out, parse_size, progress, progress_steps, table
-
-PathArgument = Annotated[
-    Path, typer.Argument(help="The dataset: its folder, or a folder above it.", show_default=False)
-]
-LabelsOption = Annotated[
-    str | None,
-    typer.Option("--labels", help="Folder or kind of the labels, such as SegmentationClassAug.", show_default=False),
-]
-FormatOption = Annotated[
-    str | None,
-    typer.Option("--format", help="The format, where it is not recognized or two fit.", show_default=False),
-]
-
-
-def open_path(path: Path, labels: str | None, format: str | None = None) -> Dataset:
-    """The dataset at `path`, with other labels or another format where they are named."""
-    options: dict[str, Any] = {} if labels is None else {"labels": labels}
-    return open_dataset(path, format=format, **options)
+from .console import out, parse_size, print_json, progress, progress_steps, table
+from .options import DatasetPath, Format, Json, Labels, Splits, Threads, opened
 
 
 def demo(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to work.")] = Path("pixelwise-demo"),
+    as_json: Json = False,
 ) -> None:
     """Make a sample dataset, read it, batch it, draw it: all of pixelwise in half a minute, offline."""
     from .. import sample, show
@@ -56,24 +40,59 @@ def demo(
     started = perf_counter()
     with progress("painting the sample dataset") as update:
         root = sample(directory, count=96, seed=0, progress=update)
-    out.print(f"Sample dataset of 96 painted scenes in {root} ({perf_counter() - started:.1f} s).\n")
+    seconds = perf_counter() - started
     dataset = open_dataset(root)
+    transforms: list[Transform] = [RandomCrop(320, 480), RandomHorizontalFlip(), Normalize()]
+    result = _run(dataset["train"], transforms, batch_size=32, epochs=3, threads=None, output="float32")
+    picture = show(dataset["val"], n=5).save(directory / "contact-sheet.png")
+    if as_json:
+        print_json({"path": str(root), "seconds_to_paint": round(seconds, 1), "load": result, "picture": str(picture)})
+        return
+    out.print(f"Sample dataset of 96 painted scenes in {root} ({seconds:.1f} s).\n")
     _print_info(dataset)
     out.print("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalized:\n")
-    transforms: list[Transform] = [RandomCrop(320, 480), RandomHorizontalFlip(), Normalize()]
-    _print_run(_run(dataset["train"], transforms, batch=32, epochs=3, threads=None, output="float32"))
-    picture = directory / "contact-sheet.png"
-    show(dataset["val"], n=5).save(picture)
+    _print_run(result)
     out.print(f"\nContact sheet: {picture}")
     out.print(
         f"\nTry next:\n  pixelwise info {root}\n  pixelwise show {root} -n 8 -o sheet.png\n"
-        f"  pixelwise load {root} --split train --size 320x480 --batch 32 --epochs 3"
+        f"  pixelwise load {root} --split train --size 320x480 --batch-size 32 --epochs 3"
     )
 
 
-def info(path: PathArgument, labels: LabelsOption = None, format: FormatOption = None) -> None:
-    """Say what a dataset is: format, classes, splits, counts, image sizes."""
-    _print_info(open_path(path, labels, format))
+def info(
+    path: DatasetPath,
+    split: Splits = None,
+    labels: Labels = None,
+    format: Format = None,
+    as_json: Json = False,
+) -> None:
+    """Describe a dataset: format, classes, splits, counts, image sizes."""
+    dataset = as_dataset(opened(path, labels, format), split, verb="info")
+    if as_json:
+        print_json(_described(dataset))
+    else:
+        _print_info(dataset)
+
+
+def _described(dataset: Dataset) -> dict[str, Any]:
+    splits, notes = {}, [note.to_dict() for note in dataset.notes]
+    for name in dataset.splits:
+        try:
+            split = dataset[name]
+            sizes = Counter(map(tuple, split.sizes().tolist()))
+            splits[name] = {
+                "samples": len(split),
+                "labels": split.has_labels,
+                "sizes": [{"height": h, "width": w, "images": n} for (h, w), n in sizes.most_common()],
+            }
+            notes += [note.to_dict() for note in split.notes]
+        except DataError as error:
+            splits[name] = {"error": str(error)}
+    return {
+        "root": str(dataset.root), "format": dataset.format, "history": list(dataset.history),
+        "classes": list(dataset.classes.names), "ignore_index": dataset.classes.ignore_index,
+        "splits": splits, "notes": notes,
+    }  # fmt: skip
 
 
 def _print_info(dataset: Dataset) -> None:
@@ -109,38 +128,34 @@ def _sizes(split: Split) -> str:
 
 
 def load(
-    path: PathArgument,
-    split: Annotated[
-        str | None, typer.Option(help="The split; default train, or the first.", show_default=False)
-    ] = None,
+    path: DatasetPath,
+    split: Splits = None,
     size: Annotated[str, typer.Option(help="Crop, HEIGHTxWIDTH; 'whole' loads whole images.")] = "320x480",
-    batch: Annotated[int, typer.Option(help="Images a batch.")] = 32,
+    batch_size: Annotated[int, typer.Option(help="Images per batch.")] = 32,
     epochs: Annotated[int, typer.Option(help="How often to go through the split.")] = 1,
-    threads: Annotated[int | None, typer.Option(help="Threads; default one a core.", show_default=False)] = None,
-    output: Annotated[str, typer.Option(help="float32, uint8 or uint8-hwc.")] = "float32",
-    labels: LabelsOption = None,
-    format: FormatOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    output: Annotated[str, typer.Option(help="float32, float16, uint8 or uint8-hwc.")] = "float32",
+    threads: Threads = None,
+    labels: Labels = None,
+    format: Format = None,
+    as_json: Json = False,
 ) -> None:
-    """Load training batches and say how fast, and what a training would wait for."""
+    """Load training batches and report how fast, and what training would wait for."""
     crop: list[Transform] = [] if size == "whole" else [RandomCrop(parse_size(size))]
+    chosen = as_split(opened(path, labels, format), split, verb="load", prefer=("train",))
     transforms = [*crop, RandomHorizontalFlip(), Normalize()]
-    dataset = open_path(path, labels, format)
-    if split is None:
-        split = "train" if "train" in dataset.splits else next(iter(dataset.splits))
-    result = _run(dataset[split], transforms, batch, epochs, threads, output)
+    result = _run(chosen, transforms, batch_size, epochs, threads, output)
     if as_json:
-        out.print_json(json.dumps(result))
+        print_json(result)
     else:
         _print_run(result)
 
 
 def _run(
-    split: Split, transforms: Sequence[Transform], batch: int, epochs: int, threads: int | None, output: Any
+    split: Split, transforms: Sequence[Transform], batch_size: int, epochs: int, threads: int | None, output: Any
 ) -> dict[str, Any]:
     check_count("epochs", epochs)
     started = perf_counter()
-    loader = Loader(split, batch, transforms, shuffle=True, threads=threads, output=output)
+    loader = Loader(split, batch_size, transforms, shuffle=True, threads=threads, output=output)
     first, rates, images = 0.0, [], 0
     shapes: dict[str, Any] = {}
     with progress("loading batches") as update:
@@ -181,35 +196,36 @@ def _print_run(result: dict[str, Any]) -> None:
     for name in ("images", "labels"):
         if name in result:
             rows.add_row(name, f"{' x '.join(map(str, result[name]))} {result[name + '_dtype']}")
-    rows.add_row("batches", f"{result['batches']} an epoch")
+    rows.add_row("batches", f"{result['batches']} per epoch")
     rows.add_row("first batch", f"after {result['seconds_to_first_batch']:.2f} s")
     rows.add_row("speed", f"{np.median(result['images_per_second']):,.0f} images/s on {result['threads']} threads")
     seconds = ", ".join(f"{k} {v:.2f} s" for k, v in result["thread_seconds"].items())
     rows.add_row("threads spent", seconds)
-    rows.add_row("", f"your training is waiting for: {result['waiting_for']}")
+    rows.add_row("", f"training waits for: {result['waiting_for']}")
     rows.show_header = False
     out.print(rows)
 
 
 def show(
-    path: PathArgument,
+    path: DatasetPath,
     n: Annotated[int, typer.Option("-n", help="How many samples.")] = 5,
     output: Annotated[Path, typer.Option("-o", "--output", help="The picture to write (.png).")] = Path("sheet.png"),
-    split: Annotated[str | None, typer.Option(help="The split; default the first.", show_default=False)] = None,
-    seed: Annotated[int | None, typer.Option(help="Draw samples at random.", show_default=False)] = None,
+    split: Splits = None,
+    seed: Annotated[int | None, typer.Option(help="Choose samples at random.", show_default=False)] = None,
     recipe: Annotated[
-        str | None, typer.Option(help=f"Show what a recipe draws: {', '.join(RECIPES)}.", show_default=False)
+        str | None, typer.Option(help=f"Show what a recipe makes: {', '.join(RECIPES)}.", show_default=False)
     ] = None,
-    draws: Annotated[int, typer.Option(help="With --recipe: draws of each sample.")] = 4,
-    labels: LabelsOption = None,
-    format: FormatOption = None,
+    draws: Annotated[int, typer.Option(help="With --recipe: draws per sample.")] = 4,
+    labels: Labels = None,
+    format: Format = None,
+    as_json: Json = False,
 ) -> None:
     """Draw a contact sheet: images, labels in class colors, overlays, with a legend of the classes."""
-    from .. import show as draw
-    from .. import show_plans
+    from ..drawing.contact_sheet import show as draw
+    from ..drawing.contact_sheet import show_plans
 
-    dataset = open_path(path, labels, format)
-    chosen = dataset[next(iter(dataset.splits)) if split is None else split]
+    dataset = opened(path, labels, format)
+    chosen = as_split(dataset, split, verb="show")
     if recipe is None:
         draw(chosen, n=n, seed=seed, title=f"{dataset.root.name}  ·  {chosen.name}").save(output)
     elif recipe in RECIPES:
@@ -218,30 +234,38 @@ def show(
         raise UnknownNameError(
             f"no recipe named {recipe!r}", code="unknown-recipe", fix=f"the recipes are: {', '.join(RECIPES)}"
         )
-    out.print(f"{min(n, len(chosen))} of {len(chosen)} samples of {chosen.name!r}: {output}", markup=False)
+    shown = min(n, len(chosen))
+    if as_json:
+        print_json({"split": chosen.name, "samples": len(chosen), "shown": shown, "picture": str(output)})
+    else:
+        out.print(f"{shown} of {len(chosen)} samples of {chosen.name!r}: {output}", markup=False)
 
 
 def download(
     name: Annotated[str, typer.Argument(help="voc2012, or voc2007 to voc2011.", show_default=False)],
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where VOCdevkit/VOC... shall lie.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put VOCdevkit/VOC...")],
     archive: Annotated[
         Path | None, typer.Option(help="Unpack this file, which you got yourself.", show_default=False)
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Unpack all, not only what segmentation needs.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the archive.")] = False,
     mirror: Annotated[list[str] | None, typer.Option(help="A URL instead of the known ones; repeat for more.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Download a dataset: resumed after any interruption, verified before it is unpacked."""
     try:
         with progress_steps(name) as update:
             root = download_dataset(
                 name, directory, archive=archive, everything=everything, keep_archive=keep, mirrors=mirror,
-                progress=update, say=lambda text: out.print(text, markup=False),
+                progress=update, say=lambda text: None if as_json else out.print(text, markup=False),
             )  # fmt: skip
     except KeyboardInterrupt:
-        print("pixelwise: interrupted; run the same command again to go on", file=sys.stderr)
+        print("pixelwise: interrupted; run the same command again to resume", file=sys.stderr)
         sys.exit(130)
-    out.print(f"Open it with pixelwise info {root}", markup=False)
+    if as_json:
+        print_json({"name": name, "path": str(root)})
+    else:
+        out.print(f"Open it with pixelwise info {root}", markup=False)
 
 
 COMMANDS = (demo, info, load, show, download)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
 from pathlib import Path
@@ -19,34 +18,20 @@ from ..evaluation.scoring import score as score_folder
 from ..evaluation.submitting import submit as submit_folder
 from ..evaluation.tiles import Tiling
 from ..metrics.protocols import PROTOCOLS
-from .console import out, parse_size, progress
-from .data import open_path
+from ..transforms.color import Normalize
+from .console import out, parse_size, print_json, progress
+from .options import DatasetPath, Format, Json, Labels, Splits, Threads, opened
 
-PredictionsArgument = Annotated[
+Predictions = Annotated[
     Path, typer.Argument(help="The folder of predictions: NAME.png or NAME.npy.", show_default=False)
 ]
-DatasetArgument = Annotated[
-    Path, typer.Argument(help="The dataset or pack: its folder, or a folder above it.", show_default=False)
-]
-LabelsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--labels", help="Folder or coding of the labels, such as SegmentationClassAug.", show_default=False
-    ),
-]
-StoredValuesOption = Annotated[
+StoredValues = Annotated[
     bool, typer.Option("--stored-values", help="Files hold the dataset's stored values, not class ids 0..C-1.")
 ]
-ThreadsOption = Annotated[int | None, typer.Option(help="Threads; by default one per core.", show_default=False)]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def _split(path: Path, split: str, labels: str | None) -> Any:
-    return open_path(path, labels)[split]
 
 
 def _listed(error: ScoreError) -> ScoreError:
-    # One problem a line; the error itself stays one line.
+    # One problem per line; the error itself stays one line.
     for note in getattr(error, "__notes__", []):
         print(f"  {note}", file=sys.stderr)
     error.__notes__ = []
@@ -54,77 +39,65 @@ def _listed(error: ScoreError) -> ScoreError:
 
 
 def score(
-    predictions: PredictionsArgument,
-    dataset: DatasetArgument,
-    split: Annotated[str, typer.Option(help="The split.")] = "val",
+    predictions: Predictions,
+    path: DatasetPath,
     protocol: Annotated[str, typer.Option(help=f"One of: {', '.join(PROTOCOLS)}.")] = "voc",
     baseline: Annotated[
-        Path | None,
-        typer.Option(
-            help="Another folder of predictions: also show paired differences to it.", show_default=False
-        ),
+        Path | None, typer.Option(help="Other predictions: show paired differences to them.", show_default=False)
     ] = None,
-    intervals: Annotated[bool, typer.Option("--intervals", help="Also show bootstrap intervals.")] = False,
-    boundary: Annotated[bool, typer.Option("--boundary", help="Also find boundary IoU (slower).")] = False,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw the confusion matrix here (.png).", show_default=False)
-    ] = None,
+    intervals: Annotated[bool, typer.Option("--intervals", help="Show bootstrap intervals.")] = False,
+    boundary: Annotated[bool, typer.Option("--boundary", help="Compute boundary IoU (slower).")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw the confusion matrix (.png).", show_default=False)] = None,
     worst: Annotated[
-        int | None, typer.Option(help="Draw so many of the worst images.", show_default=False)
+        int | None, typer.Option(min=1, help="Draw this many of the worst images.", show_default=False)
     ] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The picture of the worst images.")] = Path(
-        "worst.png"
-    ),
-    stored_values: StoredValuesOption = False,
-    labels: LabelsOption = None,
-    threads: ThreadsOption = None,
-    as_json: JsonOption = False,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where to draw the worst images.")] = Path("worst.png"),
+    stored_values: StoredValues = False,
+    split: Splits = None,
+    threads: Threads = None,
+    labels: Labels = None,
+    format: Format = None,
+    as_json: Json = False,
 ) -> None:
     """Score predictions by a named protocol: all images, each once, at full size, or none at all.
 
-    Exit 1 if a prediction is missing, of another size, out of range or unreadable, or has the name of no sample.
+    The split is val by default. Exit 1 if a prediction is missing, of another size, out of range or unreadable, or has
+    the name of no sample.
     """
-    if worst is not None and worst < 1:
-        raise UsageError(f"--worst must be at least 1, got {worst}")
-    chosen = _split(dataset, split, labels)
+    dataset = opened(path, labels, format)
+    settings: Any = {"splits": split, "stored_values": stored_values, "boundary": boundary, "threads": threads}
 
     def scored(folder: Path) -> Scoring:
         with progress("scoring") as update:
-            return score_folder(
-                folder, chosen, protocol, stored_values=stored_values, boundary=boundary, threads=threads,
-                progress=update,
-            )  # fmt: skip
+            return score_folder(folder, dataset, protocol, progress=update, **settings)
 
     try:
         result = scored(predictions)
         other = None if baseline is None else scored(baseline)
     except ScoreError as error:
         raise _listed(error) from None
-    found: dict[str, Any] = {"predictions": str(predictions), **result.to_dict()}
-    text = [str(result)]
-    if intervals:
-        drawn = result.intervals()
-        found["intervals"] = drawn.to_dict()
-        text += ["", str(drawn)]
-    if other is not None:
-        difference = result.compare(other)
-        found["baseline"] = {
-            "predictions": str(baseline),
-            **other.to_dict(),
-            "difference": difference.to_dict(),
-        }
-        text += ["", f"{predictions} less {baseline}:", str(difference)]
     if plot is not None:
-        found["plot"] = str(result.plot().save(plot))
-        text += ["", f"confusion matrix: {plot}"]
+        result.plot().save(plot)
     if worst is not None:
-        found["worst"] = [w._asdict() for w in result.worst(worst)]
-        found["sheet"] = str(result.worst_sheet(worst).save(output))
-        text += ["", f"{min(worst, len(chosen))} worst images: {output}"]
+        result.worst_sheet(worst).save(output)
+    drawn = result.intervals() if intervals else None
+    difference = None if other is None else result.compare(other)
     if as_json:
-        print(json.dumps(found))
-    else:
-        out.print("\n".join(text), markup=False)
+        found: dict[str, Any] = {"predictions": str(predictions), **result.to_dict()}
+        found |= {} if drawn is None else {"intervals": drawn.to_dict()}
+        if other is not None and difference is not None:
+            found["baseline"] = {"predictions": str(baseline), **other.to_dict(), "difference": difference.to_dict()}
+        found |= {} if plot is None else {"plot": str(plot)}
+        if worst is not None:
+            found |= {"worst": [w._asdict() for w in result.worst(worst)], "sheet": str(output)}
+        print_json(found)
+        return
+    text = [str(result)]
+    text += [] if drawn is None else [str(drawn)]
+    text += [] if difference is None else [f"{predictions} less {baseline}:\n{difference}"]
+    text += [] if plot is None else [f"confusion matrix: {plot}"]
+    text += [] if worst is None else [f"{min(worst, len(result.split))} worst images: {output}"]
+    out.print("\n\n".join(text), markup=False)
 
 
 def _model(name: str) -> Any:
@@ -152,14 +125,10 @@ def predict(
     model: Annotated[
         str, typer.Argument(help="MODULE:NAME, a torch module or (B, 3, H, W) -> logits.", show_default=False)
     ],
-    dataset: DatasetArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.")] = Path(
-        "predictions"
-    ),
-    split: Annotated[str, typer.Option(help="The split.")] = "val",
+    path: DatasetPath,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.")] = Path("predictions"),
     window: Annotated[
-        str | None,
-        typer.Option(help="Sliding window, HEIGHTxWIDTH; default whole images.", show_default=False),
+        str | None, typer.Option(help="Sliding window, HEIGHTxWIDTH; by default whole images.", show_default=False)
     ] = None,
     overlap: Annotated[float, typer.Option(help="Share of a window that its neighbor covers too.")] = 1 / 3,
     blend: Annotated[str, typer.Option(help="uniform, linear or gaussian.")] = "linear",
@@ -167,57 +136,65 @@ def predict(
     scale: Annotated[list[float] | None, typer.Option(help="Predict at this size; repeat for more.")] = None,
     divisor: Annotated[int, typer.Option(help="Pad whole images to multiples of this.")] = 1,
     normalize: Annotated[bool, typer.Option(help="Normalize by ImageNet's mean and deviation.")] = True,
-    batch: Annotated[int, typer.Option(help="Tiles per batch.")] = 8,
-    threads: ThreadsOption = None,
+    batch_size: Annotated[int, typer.Option(help="Tiles per batch.")] = 8,
+    split: Splits = None,
+    threads: Threads = None,
+    labels: Labels = None,
+    format: Format = None,
+    as_json: Json = False,
 ) -> None:
-    """Predict all images of a split into label PNGs. Stopped and run again, it continues."""
-    from ..transforms.color import Normalize
-
-    chosen = _split(dataset, split, None)
-    kind: Any = blend
+    """Predict all images of a split (val by default) into label PNGs. If interrupted, run it again."""
+    dataset = opened(path, labels, format)
     started = perf_counter()
+    kind: Any = blend
     tiling = Tiling(
         None if window is None else parse_size(window), overlap, kind,
         flips=("horizontal",) if flip else (), scales=scale or (1.0,), divisor=divisor,
     )  # fmt: skip
     with progress("predicting") as update:
         done = predict_split(
-            _model(model), chosen, output, tiling=tiling, normalize=Normalize() if normalize else None,
-            batch_size=batch, tag=model, threads=threads, progress=update,
+            _model(model), dataset, output, splits=split, tiling=tiling, normalize=Normalize() if normalize else None,
+            batch_size=batch_size, tag=model, threads=threads, progress=update,
         )  # fmt: skip
-    out.print(f"{done} ({perf_counter() - started:.1f} s)", markup=False)
+    if as_json:
+        print_json(done.to_dict())
+    else:
+        out.print(f"{done} ({perf_counter() - started:.1f} s)", markup=False)
 
 
 def submit(
-    predictions: PredictionsArgument,
-    dataset: DatasetArgument,
+    predictions: Predictions,
+    path: DatasetPath,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The archive: .tar, .tar.gz or .zip.", show_default=False)
     ],
-    split: Annotated[str, typer.Option(help="The split.")] = "test",
     benchmark: Annotated[
         str | None,
-        typer.Option(help="voc2012, cityscapes or ade20k; default by the classes.", show_default=False),
+        typer.Option(help="voc2012, cityscapes or ade20k; by default found by the classes.", show_default=False),
     ] = None,
-    competition: Annotated[
-        str, typer.Option(help="Of VOC2012: comp5 (its own data only) or comp6.")
-    ] = "comp6",
-    stored_values: StoredValuesOption = False,
-    threads: ThreadsOption = None,
+    competition: Annotated[str, typer.Option(help="Of VOC2012: comp5 (its own data only) or comp6.")] = "comp6",
+    stored_values: StoredValues = False,
+    split: Splits = None,
+    threads: Threads = None,
+    labels: Labels = None,
+    format: Format = None,
+    as_json: Json = False,
 ) -> None:
-    """Make the archive for an official server: complete, right sizes and ids, read back and compared."""
-    chosen = _split(dataset, split, None)
+    """Make the archive for an official server (test by default): complete, right sizes and ids, read back."""
+    dataset = opened(path, labels, format)
     kind: Any = competition
     try:
         with progress("packing predictions") as update:
             made = submit_folder(
-                predictions, chosen, output, benchmark=benchmark, competition=kind, stored_values=stored_values,
-                threads=threads, progress=update,
+                predictions, dataset, output, splits=split, benchmark=benchmark, competition=kind,
+                stored_values=stored_values, threads=threads, progress=update,
             )  # fmt: skip
     except ScoreError as error:
         raise _listed(error) from None
-    out.print(str(made), markup=False)
-    out.print(f"first member: {made.members[0]}", markup=False)
+    if as_json:
+        print_json(made.to_dict())
+    else:
+        out.print(f"{made}\nfirst member: {made.members[0]}", markup=False)
 
 
 COMMANDS = (score, predict, submit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Set
 from typing import Final
 
@@ -28,6 +29,14 @@ EXTENSIONS: Final = {ending: kind.kind for kind in FILE_KINDS for ending in kind
 UNCOMMON_KINDS: Final = frozenset(kind.kind for kind in FILE_KINDS if not kind.common)
 """The kinds that a label may have only if the caller of `decode_stored` allows them."""
 
+_MISTAKEN: Final = (
+    (rb"(?s).(PNG|\xff\xd8\xff)", "an image damaged by a text-mode transfer", "transfer it again in binary mode"),
+    (rb"(?i)\s*(<!doctype|<html|<\?xml|{)", "a web page or text, as servers send with an error", "download it again"),
+    (rb"\0+\Z", "zero bytes, as a crash leaves them before the file is on disk", "copy or download it again"),
+    (rb"\x1f\x8b", "gzip data", "unpack it"),
+)
+"""How a file begins that is taken for an image, what it is, and what to do."""
+
 
 def recognize(
     data: bytes,
@@ -43,27 +52,15 @@ def recognize(
     for kind in FILE_KINDS:
         if kind.signature.match(data):
             return kind(data, where, notes, max_pixels, descriptor)
-    raise _not_an_image(data[:32], where)
-
-
-def _not_an_image(head: bytes, where: object) -> FileError:
+    head = data[:32]
     if not head:
-        return FileError("the file is empty", code="empty-file", where=where, fix="copy or download it again")
+        raise FileError("the file is empty", code="empty-file", where=where, fix="copy or download it again")
     if head.startswith(b"version https://git-lfs"):
         what = "a Git LFS pointer, not the image itself"
-        return FileError(what, code="git-lfs-pointer", where=where, fix="run: git lfs pull")
-    text = head.lstrip().lower()
-    if head[1:4] == b"PNG" or head[1:].startswith(b"\xff\xd8\xff"):
-        seen, fix = "an image damaged by a text-mode transfer", "transfer it again in binary mode"
-    elif text.startswith((b"<!doctype", b"<html", b"<?xml", b"{")):
-        seen, fix = "a web page or text, as servers send with an error", "download it again"
-    elif not any(head):
-        seen, fix = "zero bytes, as a crash leaves them before the file is on disk", "copy or download it again"
-    elif head[:2] == b"\x1f\x8b":
-        seen, fix = "gzip data", "unpack it"
-    else:
-        seen, fix = f"bytes {head[:8].hex(' ')}", "copy or download it again"
-    return FileError(f"not an image, but {seen}", code="not-an-image", where=where, fix=fix)
+        raise FileError(what, code="git-lfs-pointer", where=where, fix="run: git lfs pull")
+    unknown = f"bytes {head[:8].hex(' ')}", "copy or download it again"
+    seen, fix = next((found for pattern, *found in _MISTAKEN if re.match(pattern, head)), unknown)
+    raise FileError(f"not an image, but {seen}", code="not-an-image", where=where, fix=fix)
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
@@ -158,10 +155,8 @@ def decode_stored(
     if file.lossy:
         raise file.lossy_label(file.kind.upper())
     if not file.common and file.kind not in allow:
-        raise file.unsupported(
-            f"a label stored as {file.kind.upper()}, which this dataset's format does not expect",
-            "convert it to PNG, or declare the format",
-        )
+        what = f"a label stored as {file.kind.upper()}, which this dataset's format does not expect"
+        raise file.unsupported(what, "convert it to PNG, or declare the format")
     if file.common and notes is not None:
         _check_name(file)
     return file.stored()
@@ -170,12 +165,9 @@ def decode_stored(
 def _check_name(file: EncodedFile) -> None:
     """Note a common kind of file, and refuse another one, if the name has the extension of a different kind."""
     named = EXTENSIONS.get(os.path.splitext(str(file.where))[1].lower(), file.kind)
-    if named == file.kind:
-        return
-    if file.common:
-        file.warn("extension-mismatch", f"the content is {file.kind.upper()}", "rename the file")
-    else:
-        raise file.unsupported(
-            f"the content is {file.kind.upper()}, the name ends as {named.upper()}",
-            f"rename it to {file.extensions[0]}, or convert it to PNG",
-        )
+    content = f"the content is {file.kind.upper()}"
+    if named != file.kind and not file.common:
+        fix = f"rename it to {file.extensions[0]}, or convert it to PNG"
+        raise file.unsupported(f"{content}, the name ends as {named.upper()}", fix)
+    if named != file.kind:
+        file.warn("extension-mismatch", content, "rename the file")

@@ -73,61 +73,46 @@ class EncodedFile:
             return b""
         return os.read(self.descriptor, size)
 
-    # -- what is checked and noted ----------------------------------------------------------------------------
-
     def check_size(self, height: int, width: int) -> None:
         """FileError `corrupt` for an empty image, `too-large` or `too-large-side` over the limits."""
+        declared = f"the header declares {height} x {width} pixels"
         if height <= 0 or width <= 0:
-            raise self.corrupt(f"the header declares {height} x {width} pixels")
+            raise self.error("corrupt", declared)
         limit = MAX_PIXELS if self.max_pixels is None else self.max_pixels
         if height * width > limit:
-            raise FileError(
-                f"the header declares {height} x {width} pixels, the limit is {limit:,} in all", code="too-large",
-                where=self.where, fix="raise max_pixels if the image is really that large",
-            )  # fmt: skip
+            fix = "raise max_pixels if the image is really that large"
+            raise self.error("too-large", f"{declared}, the limit is {limit:,} in all", fix)
         if max(height, width) > MAX_SIDE:
-            what = f"the header declares {height} x {width} pixels, the limit is {MAX_SIDE:,} per side"
-            raise FileError(what, code="too-large-side", where=self.where)
+            raise self.error("too-large-side", f"{declared}, the limit is {MAX_SIDE:,} per side", None)
 
     def orientation(self, value: int | None) -> int | None:
         """`value` if EXIF defines it (1..8), else None.
 
-        Notes `exif-invalid` for other values, `exif-orientation` for one that turns the image: the pixels are
-        used as stored, never turned.
+        Notes `exif-invalid` for other values, `exif-orientation` for one that turns the image.
         """
-        if value is None or 1 <= value <= 8:
-            if value not in (None, 1):
-                self.warn(
-                    "exif-orientation",
-                    f"EXIF orientation {value} asks viewers to turn the image; its pixels are used as stored",
-                    "make sure that image and label were saved the same way round",
-                )
+        if value in (None, 1):
             return value
-        self.warn("exif-invalid", f"EXIF orientation is {value}, not 1..8; it is ignored")
-        return None
+        if not 1 <= value <= 8:
+            self.warn("exif-invalid", f"EXIF orientation is {value}, not 1..8; it is ignored")
+            return None
+        what = f"EXIF orientation {value} asks viewers to turn the image; its pixels are used as stored"
+        self.warn("exif-orientation", what, "make sure that image and label were saved the same way round")
+        return value
 
     def warn(self, code: str, what: str, fix: str = "") -> None:
         """Add a warning to `notes`, if there is such a list."""
         if self.notes is not None:
             self.notes.append(Finding(code, "warning", str(self.where), what, fix))
 
-    # -- errors -----------------------------------------------------------------------------------------------
-
-    def truncated(self, what: str) -> FileError:
-        """The error of a file that ends too early."""
-        return FileError(what, code="truncated", where=self.where, fix="copy or download it again")
-
-    def corrupt(self, what: str) -> FileError:
-        """The error of a file whose structure is broken."""
-        return FileError(what, code="corrupt", where=self.where, fix="copy or download it again")
+    def error(self, code: str, what: str, fix: str | None = "copy or download it again") -> FileError:
+        """The error of this file."""
+        return FileError(what, code=code, where=self.where, fix=fix)
 
     def unsupported(self, what: str, fix: str | None = None) -> FileError:
         """The error of a file that is whole, but of a kind or variant that is not read."""
-        return FileError(what, code="unsupported-format", where=self.where, fix=fix)
+        return self.error("unsupported-format", what, fix)
 
     def lossy_label(self, what: str) -> LabelError:
         """The error of a label in a lossy format."""
-        return LabelError(
-            f"a label stored as {what}: compression has changed its values", code="lossy-label", where=self.where,
-            fix="restore the label from its source and save it as PNG",
-        )  # fmt: skip
+        what, fix = f"a label stored as {what}: compression has changed its values", "restore the label from its source"
+        return LabelError(what, code="lossy-label", where=self.where, fix=f"{fix} and save it as PNG")

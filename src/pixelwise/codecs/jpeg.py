@@ -10,7 +10,6 @@ import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
 
-from ..errors import FileError
 from ..types import U8, Range
 from .encoded import EncodedFile
 from .header import Header, exif_orientation
@@ -41,36 +40,34 @@ class JpegFile(EncodedFile):
 
     def _read_header(self) -> Header:
         """The header from the segments before the first frame's SOF marker, and of that."""
-        data, base, at, orientation = self.data, 0, 2, None  # data begins at byte `base` of the file
+        at, orientation = 2, None
         while True:
-            if at - base + 20 > len(data):
-                base, data = at, self.fetch(at, 2048)
-            i = at - base
-            if i + 4 > len(data):
-                raise self.truncated(f"the file ends at byte {base + len(data)}, before the image's size")
-            if data[i] != 0xFF:
-                raise self.corrupt(f"byte {at} is {data[i]:#04x}, expected a marker (0xff)")
-            marker = data[i + 1]
+            head = self.fetch(at, 10)
+            if len(head) < 4:
+                raise self.error("truncated", f"the file ends at byte {at + len(head)}, before the image's size")
+            if head[0] != 0xFF:
+                raise self.error("corrupt", f"byte {at} is {head[0]:#04x}, expected a marker (0xff)")
+            marker = head[1]
             if marker == 0xFF or marker in _ALONE:
                 at += 1 if marker == 0xFF else 2
                 continue
             if marker == 0xD9:
-                raise self.truncated("the file holds no image: its end marker follows its start marker")
-            length = data[i + 2] << 8 | data[i + 3]
+                raise self.error("truncated", "the file holds no image: its end marker follows its start marker")
+            length = head[2] << 8 | head[3]
             if length < 2 or marker == 0xDA:
-                raise self.corrupt(f"marker 0x{marker:02x} at byte {at} is out of place or has length {length}")
+                raise self.error(
+                    "corrupt", f"marker 0x{marker:02x} at byte {at} is out of place or has length {length}"
+                )
             if marker in _SOF:
                 break
-            if marker == 0xE1 and data[i + 4 : i + 10] == b"Exif\0\0":
-                if i + 2 + length > len(data):
-                    base, data, i = at, self.fetch(at, 2 + length), 0
-                orientation = self.orientation(exif_orientation(data[i + 10 : i + 2 + length]))
+            if marker == 0xE1 and head[4:] == b"Exif\0\0":
+                orientation = self.orientation(exif_orientation(self.fetch(at + 10, max(0, length - 8))))
             at += 2 + length
-        if i + 10 > len(data):
-            raise self.truncated("the file ends inside its header")
-        bits, height, width, channels = struct.unpack_from(">BHHB", data, i + 4)
+        if len(head) < 10:
+            raise self.error("truncated", "the file ends inside its header")
+        bits, height, width, channels = struct.unpack_from(">BHHB", head, 4)
         if length != 8 + 3 * channels or channels not in (1, 3, 4):
-            raise self.corrupt(f"the frame header has {channels} channels and length {length}")
+            raise self.error("corrupt", f"the frame header has {channels} channels and length {length}")
         self._frame_marker = marker
         return Header(self.kind, height, width, channels, bits, orientation)
 
@@ -85,7 +82,7 @@ class JpegFile(EncodedFile):
         if header.bits != 8:
             raise self.unsupported(f"{header.bits} bits per sample; only 8-bit JPEG is read", "convert it to PNG")
         if self._frame_marker in _PROGRESSIVE and data.count(b"\xff\xda") > MAX_SCANS:
-            raise FileError(f"more than {MAX_SCANS} scans: a decompression bomb", code="too-large", where=self.where)
+            raise self.error("too-large", f"more than {MAX_SCANS} scans: a decompression bomb", None)
         try:
             return simplejpeg.decode_jpeg(data, "RGB", strict=True)  # type: ignore[no-any-return]
         except ValueError as error:
@@ -95,10 +92,10 @@ class JpegFile(EncodedFile):
         if "subsampling" in reason:  # 4:1:0 and the like, which simplejpeg does not know
             # Pillow refuses a file that ends early, but does not pass on libjpeg's other warnings.
             if not has_end:
-                raise self.truncated(f"the file ends at byte {len(data)} without an end marker")
+                raise self.error("truncated", f"the file ends at byte {len(data)} without an end marker")
             return pillow_rgb(self, "JPEG")
         if has_end and "Premature end of JPEG file" not in reason:
-            raise self.corrupt(f"damaged: {reason}")
+            raise self.error("corrupt", f"damaged: {reason}")
         return self._without_end()
 
     def _without_end(self) -> U8:
@@ -108,7 +105,7 @@ class JpegFile(EncodedFile):
         except ValueError:
             pixels = None
         if pixels is None or not _all_scans(self.data):
-            raise self.truncated(f"the file ends at byte {len(self.data)}, before its last pixels")
+            raise self.error("truncated", f"the file ends at byte {len(self.data)}, before its last pixels")
         self.warn("missing-eoi", "the end marker is missing; all pixels are there")
         return pixels  # type: ignore[no-any-return]
 

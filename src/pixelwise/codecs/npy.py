@@ -32,12 +32,12 @@ class NpyFile(EncodedFile):
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, _, dtype = read(stream)
         except (ValueError, tokenize.TokenError) as error:  # NumPy tokenizes a header that it cannot evaluate
-            raise self.corrupt(f"damaged NPY header: {error}") from None
+            raise self.error("corrupt", f"damaged NPY header: {error}") from None
         if dtype.kind not in "uib" or not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))):
             raise self.unsupported(f"an array of shape {shape} and type {dtype}, expected (H, W) integers")
         self.check_size(shape[0], shape[1])
         expected, have = math.prod(shape) * dtype.itemsize, len(self.data) - stream.tell()
         if have < expected:
-            raise self.truncated(f"the file holds {have} of {expected} bytes of pixels")
+            raise self.error("truncated", f"the file holds {have} of {expected} bytes of pixels")
         stream.seek(0)
         return from_integers(self.kind, np.load(stream, allow_pickle=False), self.where)

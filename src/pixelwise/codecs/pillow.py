@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import FileError
 from ..types import U8, Range
 from .encoded import EncodedFile
 from .header import Header, exif_orientation
@@ -30,10 +29,10 @@ def pillow_rgb(file: EncodedFile, format_name: str) -> U8:
                 file.warn("alpha-dropped", "some pixels are transparent; their colors are used")
         pixels = np.array(image.convert("RGBA" if image.mode == "PA" else "RGB"))[..., :3]
     except Exception as error:  # as in _open
-        raise file.corrupt(f"damaged: {error}") from None
+        raise file.error("corrupt", f"damaged: {error}") from None
     expected = file.header.height, file.header.width, 3
     if pixels.shape != expected:
-        raise file.corrupt(f"decodes to {pixels.shape[:2]}, the header declares {expected[:2]}")
+        raise file.error("corrupt", f"decodes to {pixels.shape[:2]}, the header declares {expected[:2]}")
     return np.ascontiguousarray(pixels)
 
 
@@ -51,14 +50,12 @@ def _open(file: EncodedFile, format_name: str) -> Any:
     except UnidentifiedImageError:
         raise file.unsupported(f"not a {format_name} file that can be read", "convert it to PNG") from None
     except Image.DecompressionBombError:  # Pillow's limit is below ours
-        raise FileError(
-            f"too many pixels for a {format_name} file", code="too-large", where=file.where, fix="convert it to PNG"
-        ) from None
+        raise file.error("too-large", f"too many pixels for a {format_name} file", "convert it to PNG") from None
     except Exception as error:  # Pillow's parsers raise whatever a damaged file makes them raise
         reason = str(error)
         if "truncated" in reason or "buffer" in reason or "not enough" in reason:
-            raise file.truncated(f"the file ends before its last pixels: {reason}") from None
-        raise file.corrupt(f"damaged: {reason}") from None
+            raise file.error("truncated", f"the file ends before its last pixels: {reason}") from None
+        raise file.error("corrupt", f"damaged: {reason}") from None
 
 
 class _PillowFile(EncodedFile):
@@ -69,7 +66,7 @@ class _PillowFile(EncodedFile):
         try:
             return self._unpack_header(self.fetch(0, 64))
         except (struct.error, IndexError):
-            raise self.truncated("the file ends inside its header") from None
+            raise self.error("truncated", "the file ends inside its header") from None
 
     def _unpack_header(self, head: bytes) -> Header:
         """The header from the first 64 bytes; struct.error or IndexError if there are too few."""
@@ -140,8 +137,7 @@ class WebpFile(_PillowFile):
         chunk = head[12:16]
         if chunk == b"VP8X":
             flags = head[20]
-            width = 1 + int.from_bytes(head[24:27], "little")
-            height = 1 + int.from_bytes(head[27:30], "little")
+            width, height = (1 + int.from_bytes(head[at : at + 3], "little") for at in (24, 27))
             orientation = self._exif_orientation() if flags & 8 else None
             return Header(self.kind, height, width, 4 if flags & 16 else 3, 8, orientation)
         if chunk == b"VP8L" and head[20] == 0x2F:
@@ -150,7 +146,7 @@ class WebpFile(_PillowFile):
         if chunk == b"VP8 " and head[23:26] == b"\x9d\x01\x2a":
             width, height = struct.unpack_from("<HH", head, 26)
             return Header(self.kind, height & 0x3FFF, width & 0x3FFF, 3, 8)
-        raise self.corrupt(f"the first chunk is {chunk!r}, expected VP8, VP8L or VP8X")
+        raise self.error("corrupt", f"the first chunk is {chunk!r}, expected VP8, VP8L or VP8X")
 
     def _is_lossy(self) -> bool:
         return any(name == b"VP8 " for name, _, _ in self._chunks())

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import kernels
-from ..errors import FileError, UsageError
+from ..errors import UsageError
 from ..types import U8, Range
 from .encoded import EncodedFile
 
@@ -26,7 +26,9 @@ def look_up(values: U8, palette: U8, file: EncodedFile) -> U8:
     bad = kernels.png.look_up(values.reshape(-1), palette.copy(), out.reshape(-1, 3))
     if bad >= 0:
         y, x = divmod(bad, values.shape[1])
-        raise file.corrupt(f"index {values[y, x]} at x={x}, y={y} is beyond the palette of {len(palette)} colors")
+        raise file.error(
+            "corrupt", f"index {values[y, x]} at x={x}, y={y} is beyond the palette of {len(palette)} colors"
+        )
     return out
 
 
@@ -41,10 +43,8 @@ def scale(pixels: NDArray[Any], value_range: Range, file: EncodedFile) -> U8:
     if pixels.dtype == np.uint16:
         return np.take(_to_bytes(np.arange(65_536), low, high), pixels)
     if pixels.dtype.kind == "f" and np.isnan(pixels).any():
-        raise FileError(
-            f"{int(np.isnan(pixels).sum())} samples are not numbers (NaN)", code="not-finite", where=file.where,
-            fix="fill in the missing pixels",
-        )  # fmt: skip
+        what = f"{int(np.isnan(pixels).sum())} samples are not numbers (NaN)"
+        raise file.error("not-finite", what, "fill in the missing pixels")
     return _to_bytes(pixels, low, high)
 
 

@@ -44,10 +44,8 @@ def from_integers(kind: str, values: NDArray[Any], where: object) -> Stored:
     """
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65_535:
-        raise LabelError(
-            f"values {low}..{high}, expected 0..65535", code="class-out-of-range", where=where,
-            fix="map them to class indices first",
-        )  # fmt: skip
+        what, fix = f"values {low}..{high}, expected 0..65535", "map them to class indices first"
+        raise LabelError(what, code="class-out-of-range", where=where, fix=fix)
     if high > 255 or values.dtype.itemsize == 2:
         return Stored(kind, np.ascontiguousarray(values, np.uint16), None, 16)
     return Stored(kind, np.ascontiguousarray(values, np.uint8), None, 8)

@@ -71,11 +71,6 @@ class PublishedComparison(SavedResult):
     def __repr__(self) -> str:
         return f"PublishedComparison({self.name}: {self.verdict}, {len(self.differences)} differences)"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON values; `from_dict` gives an equal comparison."""
-        return {"name": self.name, "source": self.source, "verdict": self.verdict,
-                "differences": [d._asdict() for d in self.differences]}  # fmt: skip
-
     @classmethod
     def _of_values(cls, data: Mapping[str, Any]) -> Self:
         differences = tuple(Difference(**d) for d in data["differences"])

@@ -69,7 +69,7 @@ class Dataset:
     def subset(self, names: Iterable[str] | None = None, classes: Iterable[str] | None = None) -> Dataset:
         """Part of this dataset. names: of the samples to keep, in every split; classes: to keep, all others are void.
 
-        Samples stay in order; class ids are numbered anew, in the order of `classes`. UnknownNameError `unknown-sample`
+        Samples stay in order; class ids are renumbered, in the order of `classes`. UnknownNameError `unknown-sample`
         for a name that no split has: all lists are read at once for that.
         """
         made = self
@@ -120,10 +120,9 @@ def concat(datasets: Sequence[Dataset], classes: ClassTable | Sequence[str] | No
         first = datasets[0].classes
         other = next((d for d in datasets if d.classes.names != first.names), None)
         if other is not None:
-            raise UsageError(
-                f"{datasets[0].root.name} has {len(first)} classes, {other.root.name} has {len(other.classes)} others",
-                code="bad-class-table", fix="give the common table: classes=[...]",
-            )  # fmt: skip
+            theirs = f"{other.root.name} has {len(other.classes)} others"
+            what = f"{datasets[0].root.name} has {len(first)} classes, {theirs}"
+            raise UsageError(what, code="bad-class-table", fix="give the common table: classes=[...]")
         classes = first
     table = classes if isinstance(classes, ClassTable) else _common(datasets, classes)
     brought = [d if d.classes == table else d.remap({}, table) for d in datasets]

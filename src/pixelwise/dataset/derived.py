@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from itertools import accumulate, pairwise
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -38,12 +39,12 @@ def remap(
     old: ClassTable, splits: Splits, mapping: Mapping[str, str | None], classes: Classes | None = None
 ) -> Derived:
     """See Dataset.remap."""
-    targets: dict[int, str | None] = dict(enumerate(old.names))
+    targets: list[str | None] = list(old.names)
     for name, target in mapping.items():
         targets[old.index(name)] = target
-    table = _table(old, targets, classes)
+    table = classes if isinstance(classes, ClassTable) else _table(old, targets, classes)
     ids = np.full(65_536, 0 if table.ignore_index is None else table.ignore_index, np.int32)
-    for i, target in targets.items():
+    for i, target in enumerate(targets):
         if target is not None:
             ids[i] = _target(table, old.names[i], target)
         elif table.ignore_index is None:
@@ -56,34 +57,28 @@ def remap(
         return replace(split, classes=table, source=RelabeledSource(split.source, table, ids))
 
     said = ", ".join(f"{a} -> {b or 'void'}" for a, b in list(mapping.items())[:6]) + ", ..." * (len(mapping) > 6)
-    return Derived(
-        table,
-        Splits({name: partial(make, name) for name in splits}),
-        f"classes remapped: {said or 'by name'} ({len(table)} classes)",
-    )
+    made = Splits({name: partial(make, name) for name in splits})
+    return Derived(table, made, f"classes remapped: {said or 'by name'} ({len(table)} classes)")
 
 
-def _table(old: ClassTable, targets: Mapping[int, str | None], classes: Classes | None) -> ClassTable:
-    if isinstance(classes, ClassTable):
-        return classes
-    names = list(classes) if classes is not None else list(dict.fromkeys(t for t in targets.values() if t is not None))
-    first = {target: i for i, target in sorted(targets.items(), reverse=True)}
-    own = ClassTable(tuple(names)).colors
-    colors = [old.colors[first[n]] if n in first else own[k] for k, n in enumerate(names)]
+def _table(old: ClassTable, targets: Sequence[str | None], given: Sequence[str] | None) -> ClassTable:
+    """A table of the names `given`, default the targets, each with the color of the first class that becomes it."""
+    names = tuple(given) if given is not None else tuple(dict.fromkeys(t for t in targets if t is not None))
+    own = ClassTable(names).colors
+    colors = [old.colors[targets.index(n)] if n in targets else own[k] for k, n in enumerate(names)]
     void = old.ignore_index
     if void is None or void < len(names):
         void = usual_void(len(names))
-    return ClassTable(tuple(names), np.array(colors, np.uint8), void, old.ignore_color)
+    return ClassTable(names, np.array(colors, np.uint8), void, old.ignore_color)
 
 
 def _target(table: ClassTable, name: str, target: str) -> int:
     try:
         return table.index(target)
     except UnknownNameError:
-        raise UsageError(
-            f"the class {name!r} has no place in the new table", code="unmapped-class",
-            fix=f"map it to one of {', '.join(table.names[:8])}{', ...' * (len(table) > 8)}, or to None for void",
-        ) from None  # fmt: skip
+        fix = f"map it to one of {', '.join(table.names[:8])}{', ...' * (len(table) > 8)}, or to None for void"
+        what = f"the class {name!r} has no place in the new table"
+        raise UsageError(what, code="unmapped-class", fix=fix) from None
 
 
 def merging(old: ClassTable, merged: Mapping[str, Iterable[str]]) -> dict[str, str | None]:
@@ -94,10 +89,7 @@ def merging(old: ClassTable, merged: Mapping[str, Iterable[str]]) -> dict[str, s
             if name in mapping:
                 raise UsageError(f"the class {name!r} is merged twice")
             mapping[name] = new
-    for new in merged:
-        if new in old.names and new not in mapping:
-            mapping[new] = new
-    return mapping
+    return mapping | {new: new for new in merged if new in old.names and new not in mapping}
 
 
 def keep_classes(old: ClassTable, splits: Splits, classes: Iterable[str]) -> Derived:
@@ -113,18 +105,15 @@ def keep_classes(old: ClassTable, splits: Splits, classes: Iterable[str]) -> Der
 
 def keep_samples(classes: ClassTable, splits: Splits, names: Iterable[str]) -> Derived:
     """Only the samples of these names. See Dataset.subset."""
-    wanted = [names] if isinstance(names, str) else list(dict.fromkeys(names))
-    chosen, missing = set(wanted), set(wanted)
-    rows = {}
+    wanted = {names} if isinstance(names, str) else set(names)
+    missing, rows = set(wanted), {}
     for name in splits:
         own = splits[name].names
-        rows[name] = np.array([i for i, n in enumerate(own) if n in chosen], np.int64)
+        rows[name] = np.array([i for i, n in enumerate(own) if n in wanted], np.int64)
         missing -= {own[i] for i in rows[name].tolist()}
     if missing:
-        raise UnknownNameError(
-            f"{len(missing)} of {len(wanted)} names are in no split, such as {sorted(missing)[0]!r}",
-            code="unknown-sample", fix="names are those of split.names",
-        )  # fmt: skip
+        what = f"{len(missing)} of {len(wanted)} names are in no split, such as {min(missing)!r}"
+        raise UnknownNameError(what, code="unknown-sample", fix="names are those of split.names")
     makers = {n: partial(splits[n].select, r) for n, r in rows.items() if len(r)}
     return Derived(classes, Splits(makers), f"samples kept: {len(wanted)} by name")
 
@@ -140,10 +129,8 @@ def divide(
     """See Dataset.split."""
     if of is None:
         if len(splits) != 1:
-            raise UsageError(
-                f"the dataset has several splits: {', '.join(splits)}",
-                fix='name the one to divide: of="train"',
-            )  # fmt: skip
+            several = f"the dataset has several splits: {', '.join(splits)}"
+            raise UsageError(several, fix='name the one to divide: of="train"')
         of = next(iter(splits))
     if not ratios or min(ratios.values()) < 0 or abs(sum(ratios.values()) - 1) > 1e-9:
         raise UsageError(f"ratios must not be negative and must add up to 1, got {dict(ratios)}")
@@ -158,10 +145,7 @@ def divide(
 
     makers: dict[str, Callable[[], Split]] = {}
     for name in splits:
-        if name == of:
-            makers.update({n: partial(make, n) for n in ratios})
-        else:
-            makers[name] = partial(splits.__getitem__, name)
+        makers |= {n: partial(make, n) for n in ratios} if name == of else {name: partial(splits.__getitem__, name)}
     said = ", ".join(f"{n} {r:g}" for n, r in ratios.items())
     return Derived(classes, Splits(makers), f"{of} divided by seed {seed}: {said}")
 
@@ -173,15 +157,11 @@ def _rows(
     for i, name in enumerate(names):
         groups.setdefault(name if group is None else group(name), []).append(i)
     order = sorted(groups, key=lambda g: hashlib.sha256(f"{seed}\0{g}".encode("utf-8", "surrogatepass")).digest())
-    rows: dict[str, list[int]] = {name: [] for name in ratios}
-    done, border, left = 0, Fraction(0), list(order)
-    for name, ratio in ratios.items():
-        border += Fraction(ratio).limit_denominator(1_000_000)
-        end = round(border * len(names))
-        while left and done + len(groups[left[0]]) / 2 <= end:
-            own = groups[left.pop(0)]
-            rows[name] += own
-            done += len(own)
-    if left:
-        rows[list(ratios)[-1]] += [i for g in left for i in groups[g]]
-    return {name: np.array(sorted(own), np.int64) for name, own in rows.items()}
+    sizes = np.array([len(groups[g]) for g in order])
+    borders = accumulate(Fraction(ratio).limit_denominator(1_000_000) for ratio in ratios.values())
+    # A group belongs to the split in which its middle is.
+    middles = np.cumsum(sizes) - sizes / 2
+    ends = np.searchsorted(middles, [round(border * len(names)) for border in borders], side="right").tolist()
+    ends[-1] = len(order)
+    rows = ([i for g in order[a:b] for i in groups[g]] for a, b in pairwise([0, *ends]))
+    return {name: np.array(sorted(own), np.int64) for name, own in zip(ratios, rows, strict=True)}

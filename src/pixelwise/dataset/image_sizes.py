@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,14 +40,14 @@ _RECALLING = threading.Lock()  # of all, because an object with a lock of its ow
 class HeaderSizes:
     """(height, width) of listed images. Thread-safe: two threads that read the same header find the same.
 
-    paths: of each image, relative to `root`, which ends in a separator. read: called as `read(i, function)` to read
-    header i, so that errors can name the list that the image is in. Memory: 25 bytes per image.
+    paths: of each image, relative to `root`, which ends in a separator. read: called as `read(i, read_header, path)`
+    to read header i, so that errors can name the list that the image is in. Memory: 25 bytes per image.
 
     The sizes are kept under `files.cache_dir()`, by root and list, with the size and modification time of every file;
     a file for which these differ is read again. A damaged cache file is ignored.
     """
 
-    def __init__(self, root: str, paths: Paths, read: Callable[[int, Callable[[], Any]], Any]) -> None:
+    def __init__(self, root: str, paths: Paths, read: Callable[[int, Callable[[str], Any], str], Any]) -> None:
         self._root = root
         self._paths = paths
         self._read = read
@@ -90,7 +90,7 @@ class HeaderSizes:
             except (OSError, ValueError):
                 now = 0, 0  # reading it raises the right error
             if height == 0 or (size, mtime_ns) != now:
-                header = self._read(i, partial(read_header, path))
+                header = self._read(i, read_header, path)
                 self._known[i] = (header.height, header.width, *now)
                 count += 1
         self._sure[indices] = True
@@ -106,20 +106,16 @@ class HeaderSizes:
     def _recall(self) -> NDArray[Any]:
         count = len(self._paths)
         if count >= FEWEST:
-            try:
+            with suppress(FileError, SystemFault):
                 data = read_bytes(self._file())
-            except (FileError, SystemFault):
-                data = b""
-            body = data[32:]
-            if len(body) == count * ENTRY.itemsize and data[:32] == hashlib.sha256(body).digest():
-                return np.frombuffer(body, ENTRY).copy()
+                body = data[32:]
+                if len(body) == count * ENTRY.itemsize and data[:32] == hashlib.sha256(body).digest():
+                    return np.frombuffer(body, ENTRY).copy()
         return np.zeros(count, ENTRY)
 
     def _remember(self) -> None:
         path, body = self._file(), self._known.tobytes()
-        try:
+        with suppress(OSError):  # no space or no permission: then the headers are read again next time
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(path) as file:
                 file.write(hashlib.sha256(body).digest() + body)
-        except OSError:  # no space or no permission: then the headers are read again next time
-            pass

@@ -21,7 +21,7 @@ from ..errors import FileError, LabelError, UsageError
 from ..files import read_bytes
 from ..labels import check_pair, to_ids
 from ..types import I64, NO_CLOCK, U8, Clock, Finding, Label, Origin, Sample, Window
-from .image_sizes import HeaderSizes
+from .image_sizes import HeaderSizes, Paths
 
 
 class Source(ABC):
@@ -52,12 +52,7 @@ class Source(ABC):
         """(n, 2) int64: (height, width) of the samples at `indices` (default: all), without decoding pixels."""
 
     def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock = NO_CLOCK,
-        notes: list[Finding] | None = None,
+        self, index: int, window: Window | None = None, *, clock: Clock = NO_CLOCK, notes: list[Finding] | None = None
     ) -> Sample:
         """The pixels of sample `index`, or of a window of it; instances only with the whole sample.
 
@@ -165,9 +160,9 @@ class FileSource(Source):
         root: Path,
         names: Sequence[str],
         classes: ClassTable,
-        images: PathRule | Sequence[str],
-        labels: PathRule | Sequence[str] | None = None,
-        instances: PathRule | Sequence[str] | None = None,
+        images: Paths,
+        labels: Paths | None = None,
+        instances: Paths | None = None,
         listed: Callable[[int], str] | None = None,
         decoding: Decoding = Decoding(),
     ) -> None:
@@ -182,7 +177,7 @@ class FileSource(Source):
         self._prefix = str(self.root) + os.sep
         self._sizes = HeaderSizes(self._prefix, images, self._listed)
 
-    def path(self, paths: PathRule | Sequence[str], index: int) -> str:
+    def path(self, paths: Paths, index: int) -> str:
         """The full path of sample `index` in one of `images`, `labels`, `instances`."""
         return self._prefix + paths[index]
 
@@ -193,17 +188,16 @@ class FileSource(Source):
 
     @cached_property
     def _how(self) -> str:
-        table = hashlib.sha256(repr(self.classes.to_dict()).encode())
-        return f"{self.decoding} {table.hexdigest()[:16]}"
+        return f"{self.decoding} {hashlib.sha256(repr(self.classes.to_dict()).encode()).hexdigest()[:16]}"
 
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width) from the headers of the images, remembered between runs: see HeaderSizes."""
         return self._sizes(indices)
 
-    def _listed(self, index: int, read: Callable[[], Any]) -> Any:
+    def _listed(self, index: int, read: Callable[[str], Any], path: str) -> Any:
         # A missing file is best explained by the list that names it.
         try:
-            return read()
+            return read(path)
         except FileNotFoundError as error:
             if self.listed is not None:
                 error.add_note(f"listed in {self.listed(index)}")
@@ -215,8 +209,8 @@ class FileSource(Source):
     def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
         path = self.path(self.images, index)
         label_path = None if self.labels is None else self.path(self.labels, index)
-        data = self._listed(index, lambda: read_bytes(path))
-        label_data = None if label_path is None else self._listed(index, lambda: read_bytes(label_path))
+        data = self._listed(index, read_bytes, path)
+        label_data = None if label_path is None else self._listed(index, read_bytes, label_path)
         clock.lap("reading")
         image = self.decoding.image(data, path, notes)
         label = None if label_data is None else self.decoding.label(label_data, self.classes, label_path, notes)

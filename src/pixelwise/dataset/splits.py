@@ -91,12 +91,7 @@ class Split:
         return (self.read(i) for i in range(len(self)))
 
     def read(
-        self,
-        index: int,
-        window: Window | None = None,
-        *,
-        clock: Clock = NO_CLOCK,
-        notes: list[Finding] | None = None,
+        self, index: int, window: Window | None = None, *, clock: Clock = NO_CLOCK, notes: list[Finding] | None = None
     ) -> Sample:
         """Sample `index` (0 .. len - 1), or a window of it; see Source.read."""
         return self.source.read(self.position(index), window, clock=clock, notes=notes)
@@ -153,11 +148,8 @@ class Splits(Mapping[str, Split]):
     def __getitem__(self, name: str) -> Split:
         if name not in self._made:
             if name not in self._makers:
-                raise UnknownNameError(
-                    f"no split named {name!r}",
-                    code="unknown-split",
-                    fix=f"the splits are: {', '.join(self._makers) or 'none'}",
-                )
+                fix = f"the splits are: {', '.join(self._makers) or 'none'}"
+                raise UnknownNameError(f"no split named {name!r}", code="unknown-split", fix=fix)
             self._made[name] = self._makers[name]()
         return self._made[name]
 

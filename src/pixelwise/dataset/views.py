@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..classes import ClassTable
-from ..types import I64, Clock, Finding, Label, Origin, Sample, Window
+from ..types import I64, Clock, Finding, Origin, Sample, Window
 from .sources import Source, origin_of
 from .splits import Split
 
@@ -45,16 +46,12 @@ class RelabeledSource(Source):
 
     def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
         sample = self.source.read(index, window, clock=clock, notes=notes)
-        label = None if sample.label is None else relabel(sample.label, self.ids, self.classes)
+        label: NDArray[Any] | None = None
+        if sample.label is not None:
+            label = np.empty(sample.label.shape, self.classes.dtype)
+            kernels.values.map_values(np.ascontiguousarray(sample.label).reshape(-1), self.ids, label.reshape(-1))
         clock.lap("decoding")
-        return Sample(sample.name, sample.image, label, sample.instances)
-
-
-def relabel(label: Label, ids: NDArray[np.int32], classes: ClassTable) -> Label:
-    """(H, W) ids through the table `ids`, as `classes.dtype`."""
-    out: NDArray[Any] = np.empty(label.shape, classes.dtype)
-    kernels.values.map_values(np.ascontiguousarray(label).reshape(-1), ids, out.reshape(-1))
-    return out
+        return replace(sample, label=label)
 
 
 class JoinedSource(Source):
@@ -64,12 +61,12 @@ class JoinedSource(Source):
         own = list(chain.from_iterable(part.names for part in parts)) if names is None else names
         super().__init__(own, all(part.has_labels for part in parts))
         self.parts = parts
-        self._ends = np.cumsum([len(p) for p in parts])
+        self._starts = np.cumsum([0, *map(len, parts)])[:-1]
 
     def place(self, index: int) -> tuple[Split, int]:
         """The split that sample `index` is in, and its number there."""
-        part = int(np.searchsorted(self._ends, index, side="right"))
-        return self.parts[part], index - (int(self._ends[part - 1]) if part else 0)
+        part = int(np.searchsorted(self._starts, index, side="right")) - 1
+        return self.parts[part], index - int(self._starts[part])
 
     def origin(self, index: int) -> Origin | None:
         """The origin of the sample in its split."""
@@ -80,17 +77,15 @@ class JoinedSource(Source):
         """(n, 2) int64 (height, width)."""
         wanted = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)
         out = np.zeros((len(wanted), 2), np.int64)
-        of = np.searchsorted(self._ends, wanted, side="right")
-        for k, part in enumerate(self.parts):
-            mine = of == k
-            if mine.any():
-                out[mine] = part.sizes(wanted[mine] - (int(self._ends[k - 1]) if k else 0))
+        of = np.searchsorted(self._starts, wanted, side="right") - 1
+        for k in np.unique(of).tolist():
+            out[of == k] = self.parts[k].sizes(wanted[of == k] - self._starts[k])
         return out
 
     def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
         part, at = self.place(index)
         sample = part.read(at, window, clock=clock, notes=notes)
-        return Sample(self.names[index], sample.image, sample.label, sample.instances)
+        return replace(sample, name=self.names[index])
 
 
 def joined(name: str, classes: ClassTable, parts: Sequence[Split], names: Sequence[str] | None = None) -> Split:

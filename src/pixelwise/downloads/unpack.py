@@ -1,8 +1,7 @@
 """What is accepted from a tar archive, and a folder that appears whole or not at all.
 
-Archives are verified by pinned hashes before they come here, so `tarfile` may read them. All the same, every
-member is looked at before a file is written, and only the contents of regular files are taken: links, modes,
-owners and times are never used, so that not even `filter="data"` is needed.
+Archives are verified by pinned hashes before they come here, so `tarfile` may read them. All the same, every member
+is checked before a file is written, and links, modes, owners and times are never used: `filter="data"` is not needed.
 """
 
 from __future__ import annotations
@@ -20,23 +19,23 @@ import tarfile
 import unicodedata
 import uuid
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ..errors import FileError, PixelwiseError, printable
 from ..files import sync_folder
+from ..types import Progress
 
 _CHUNK = 1 << 20
 _MEMBERS = 65_536  # VOC2012 has about 40,000
 _RATIO = 100  # unpacked bytes per byte of a compressed archive: gzip reaches 1030 on zeros
 _FIX = "get the archive from a source that you trust"
-
 _WINDOWS = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
 
 
 class Contents:
-    """The files of an open archive, after a look at every member.
+    """The files of an open archive, after a check of every member.
 
     files: path in the archive -> its member, in the archive's order. notes: warnings as (code, sentence); the
     codes are `trailing-data`, `unportable-name` and `case-collision`.
@@ -48,15 +47,13 @@ class Contents:
         self.notes: list[tuple[str, str]] = []
         self._folders: dict[str, bool] = {}  # path -> is it a folder
         self._spellings: dict[str, str] = {}  # path without case and Unicode form -> path
-        members = 0
-        while (member := tar.next()) is not None:
-            members += 1
-            if members > _MEMBERS:
+        for count, member in enumerate(tar):
+            if count == _MEMBERS:
                 raise _refused(f"more than {_MEMBERS:,} members", "too-many-members")
-            self._look(member)
-        if not members:
+            self._add(member)
+        if not tar.getmembers():
             raise _refused("the archive has no members", "empty-archive")
-        self._look_at_end()
+        self._check_end()
 
     def open(self, name: str) -> IO[bytes]:
         """The file `name`, opened for reading."""
@@ -64,7 +61,7 @@ class Contents:
         assert source is not None  # it is a regular file
         return source
 
-    def extract(self, targets: Mapping[str, str], folder: Path, progress: Callable[[int, int], None]) -> None:
+    def extract(self, targets: Mapping[str, str], folder: Path, progress: Progress) -> None:
         """Write each file of `targets` (path in the archive -> path below the empty `folder`).
 
         FileError `case-collision` if the disk cannot store both of two names.
@@ -83,7 +80,7 @@ class Contents:
             done += self.files[name].size
             progress(done, total)
 
-    def _look(self, member: tarfile.TarInfo) -> None:
+    def _add(self, member: tarfile.TarInfo) -> None:
         shown = _shown(member.name)
         if member.size < 0:
             raise _refused(f"{shown} has a negative size", "corrupt-archive")
@@ -94,40 +91,36 @@ class Contents:
         if not member.isreg() and not member.isdir():
             raise _refused(f"{shown} is neither file nor folder (type {member.type!r})", "special-member")
         self._check_size(self._tar.offset)
-        path = checked_path(member.name, folder=member.isdir())
-        if not path:
+        parts = checked_path(member.name, folder=member.isdir()).split("/")
+        if parts == [""]:
             return  # the root itself, "./"
-        known = self._folders.get(path)
-        if known is not None and known != member.isdir():
-            raise _refused(f"{shown} is both a file and a folder", "conflict")
-        if known is False:
-            raise _refused(f"{shown} is in the archive twice", "duplicate-member")
-        if known is None:
-            self._register(path, member.isdir())
+        for end in range(1, len(parts) + 1):
+            path, folder = "/".join(parts[:end]), end < len(parts) or member.isdir()
+            if path not in self._folders:
+                self._folders[path] = folder
+                self._note_name(path, parts[end - 1])
+            elif self._folders[path] != folder:
+                raise _refused(f"{path!r} is both a file and a folder", "conflict")
+            elif not folder:
+                raise _refused(f"{shown} is in the archive twice", "duplicate-member")
         if member.isreg():
             self.files[path] = member
-        while (path := path.rpartition("/")[0]) and not self._folders.get(path):
-            if path in self._folders:
-                raise _refused(f"{path!r} is a file, and {shown} is inside it", "conflict")
-            self._register(path, True)
 
-    def _register(self, path: str, folder: bool) -> None:
-        self._folders[path] = folder
-        name = path.rpartition("/")[2]
+    def _note_name(self, path: str, name: str) -> None:
         if name[-1] in ". " or set(name) & set('<>:"|?*') or _WINDOWS.fullmatch(name):
-            self.notes.append(("unportable-name", f"Windows cannot store a file named {name!r}"))
+            what = f"Windows cannot store a file named {name!r}"
             if os.name == "nt":
-                raise _refused(self.notes[-1][1], "unportable-name")
+                raise _refused(what, "unportable-name")
+            self.notes.append(("unportable-name", what))
         other = self._spellings.setdefault(unicodedata.normalize("NFC", path.casefold()), path)
         if other != path:
-            what = f"{other!r} and {path!r} are the same name if case or Unicode form do not count"
-            self.notes.append(("case-collision", what))
+            self.notes.append(("case-collision", f"{other!r} and {path!r} differ only in case or Unicode form"))
 
     def _check_size(self, total: int) -> None:
         if total > self._limit:
             raise _refused(f"it unpacks to {total:,} bytes or more; {self._limit:,} are allowed", "too-large")
 
-    def _look_at_end(self) -> None:
+    def _check_end(self) -> None:
         # tarfile takes a damaged header or a missing end mark (two blocks of zeros) for the end.
         stream, at = self._tar.fileobj, self._tar.offset
         assert stream is not None
@@ -136,9 +129,9 @@ class Contents:
         if len(mark) < (512 if any(mark) else 1024):
             raise EOFError
         if any(mark):
-            raise _refused(f"there is no valid header at byte {at:,}", "corrupt-archive")
+            raise _refused(f"the header at byte {at:,} is not valid", "corrupt-archive")
         trailing = False
-        while data := stream.read(_CHUNK):  # to the end, where compressed data has its CRC
+        while data := stream.read(_CHUNK):  # to the end: compressed data has its CRC there
             trailing |= any(data)
             self._check_size(stream.tell())
         if trailing:
@@ -185,7 +178,7 @@ def open_archive(path: Path) -> Iterator[Contents]:
 
 
 def checked_path(name: str, *, folder: bool) -> str:
-    """The path of a member, relative and without "." parts; FileError if it is not one to create on any system."""
+    """The path of a member, relative and without "." parts; FileError if some system could not create it as named."""
     shown = _shown(name)
     if not name.isprintable():  # with control characters it can show as another name
         raise _refused(f"the name {shown} has characters that cannot be printed, or is not UTF-8", "bad-name")
@@ -213,19 +206,13 @@ def _unfinished_name(place: Path) -> Path:
     return place.with_name(f".{place.name}.{uuid.uuid4().hex}.unpacking")
 
 
-def unfinished(place: Path) -> list[Path]:
-    """The folders beside `place` in which killed runs, or a running one, build it."""
-    siblings = place.parent.iterdir() if place.parent.is_dir() else ()
-    return [p for p in siblings if p.name.startswith(f".{place.name}.") and p.suffix == ".unpacking"]
-
-
 def discard(place: Path) -> None:
-    """Remove the folders of `unfinished`.
+    """Remove the folders beside `place` in which killed runs were building it.
 
-    Each is renamed first: if its owner lives, on a file system whose locks do nothing, the owner fails, instead
+    Each is renamed first: if its owner lives, on a file system with locks that do nothing, the owner fails instead
     of putting a half-deleted folder in place.
     """
-    for folder in unfinished(place):
+    for folder in list(place.parent.glob(f".{place.name}.*.unpacking")):
         with contextlib.suppress(OSError):
             shutil.rmtree(folder.rename(_unfinished_name(place)))
 
@@ -251,7 +238,7 @@ def new_folder(place: Path, *, replace: bool) -> Iterator[Path]:
             tree.rename(place)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise  # otherwise another process was first, on a file system whose locks do nothing
+                raise  # otherwise another process was first, on a file system with locks that do nothing
         sync_folder(place.parent)
     finally:
         shutil.rmtree(own, ignore_errors=True)
@@ -259,7 +246,7 @@ def new_folder(place: Path, *, replace: bool) -> Iterator[Path]:
 
 
 def _sync(folder: Path) -> None:
-    # One syncfs instead of an fsync per file: it flushes thousands of small files at once.
+    # One syncfs instead of an fsync per file: it flushes thousands of small files of this file system at once.
     if sys.platform == "linux" and (syncfs := getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)):
         fd = os.open(folder, os.O_RDONLY)
         failed = syncfs(fd)
@@ -267,8 +254,7 @@ def _sync(folder: Path) -> None:
         if failed:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         return
-    for root, _, names in os.walk(folder):
-        for name in names:
-            with open(os.path.join(root, name), "r+b") as file:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with open(path, "r+b") as file:
                 os.fsync(file.fileno())
-        sync_folder(Path(root))

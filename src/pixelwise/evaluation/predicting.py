@@ -35,7 +35,7 @@ from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_split
 from ..loading.render import Renderer, Slot
 from ..metrics.confusion import Confusion
-from ..results import Result
+from ..results import Result, json_values
 from ..threads import default_threads, in_order, thread_count
 from ..transforms.color import Normalize
 from ..transforms.plans import Plans
@@ -66,12 +66,7 @@ class Prediction(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, without the confusion, which has its own."""
-        return {
-            "predicted": self.predicted,
-            "kept": self.kept,
-            "replaced": list(self.replaced),
-            "path": None if self.path is None else str(self.path),
-        }
+        return {name: json_values(getattr(self, name)) for name in ("predicted", "kept", "replaced", "path")}
 
     def __repr__(self) -> str:
         return f"Prediction({self})"
@@ -95,18 +90,19 @@ def predict(
     tag: str = "",
     threads: int | None = None,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Prediction:
     """Predict every image of a split at its own size; write label PNGs, score them, or both in one pass.
 
     model: any callable from (B, 3, H, W) float32 to (B, C, h, w) logits, called in this thread;
     `pixelwise.torch.as_model` makes one of a torch module. h and w may differ from H and W: logits are interpolated
-    bilinearly by pixel centers (torch's `align_corners=False`). data, splits: a Split, or a path or Dataset with the
-    name of one or more splits (default: "val", else the first). out: the folder for `NAME.png`, class ids in the class
-    table's colors. confusion: a Confusion to update; the split must have labels.
+    bilinearly by pixel centers (torch's `align_corners=False`). data, splits: a Split, or a Dataset or path (`options`
+    are those of `pixelwise.open`) with the name of one or more splits (default: "val", else the first). out: the folder
+    for `NAME.png`, class ids in the class table's colors. confusion: a Confusion to update; the split must have labels.
 
     tiling: windows, flips and scales; by default whole images once. Padding has the Loader's fill color. normalize: as
     in training: `Normalize`, `Loader.normalize`, (mean, std), or None for pixel / 255. batch_size: tiles per batch, of
-    several images if they have the same size. threads: for reading and writing; by default one per core, at most 8.
+    several images if they have the same size. threads: for reading and writing; default: one per core, at most 8.
     progress: called with (images done, all images).
 
     If the folder was begun by an earlier call, this one continues it: complete files are kept (and scored), damaged
@@ -119,7 +115,7 @@ def predict(
     have the wrong shape, `other-prediction` if the folder was made with other settings, `not-empty` if it holds other
     predictions, `no-labels`, and what reading a sample raises.
     """
-    split = as_split(data, splits, verb="predict", prefer=("val",))
+    split = as_split(data, splits, verb="predict", prefer=("val",), **options)
     _check(model, split, out, confusion)
     check_count("batch_size", batch_size)
     tiling = tiling or Tiling()
@@ -254,18 +250,12 @@ class _Run:
                 code="bad-model", fix="wrap a torch module with pixelwise.torch.as_model",
             ) from None  # fmt: skip
         n, classes = len(inputs), len(self.split.classes)
-        if (
-            logits.ndim != 4
-            or logits.shape[:2] != (n, classes)
-            or logits.dtype.kind != "f"
-            or not logits.size
-        ):
+        if logits.ndim != 4 or logits.shape[:2] != (n, classes) or logits.dtype.kind != "f" or not logits.size:
             raise UsageError(
                 f"the model returned {logits.dtype} {logits.shape} for {inputs.shape}, expected float logits "
                 f"({n}, {classes}, height, width)",
-                code="bad-model",
-                fix="return one plane per class of the split, in the order of its class table",
-            )
+                code="bad-model", fix="return one plane per class of the split, in the order of its class table",
+            )  # fmt: skip
         return np.asarray(logits, np.float32)
 
 

@@ -20,7 +20,7 @@ from ..codecs.decoding import decode_stored
 from ..codecs.png import encode_png
 from ..dataset.splits import Split
 from ..errors import DataError, LabelError, MissingError, ScoreError, UsageError
-from ..files import atomic_write, nearest_hint, read_bytes
+from ..files import atomic_write, read_bytes, similar_name
 from ..labels import to_ids
 from ..types import Label, Size
 
@@ -62,8 +62,7 @@ def find_files(root: Path, names: Sequence[str]) -> list[Path]:
     for name in names:
         if name not in found:
             path = file_of(root, name)
-            near = nearest_hint(path) or ""
-            fix = near if "is there" in near else "predict all samples of the split"
+            fix = similar_name(path) or "predict all samples of the split"
             problems.append(ScoreError("no such prediction", code="missing-prediction", where=path, fix=fix))
     for stem in sorted(found.keys() - set(names)):
         what = "no sample of the split has this name"
@@ -89,9 +88,8 @@ def refuse(problems: Sequence[DataError], what: str, where: object) -> None:
     codes = {p.code for p in problems}
     error = ScoreError(
         f"{len(problems)} problems with the {what}; nothing was used",
-        code=codes.pop() if len(codes) == 1 else "bad-predictions",
-        where=where,
-    )
+        code=codes.pop() if len(codes) == 1 else "bad-predictions", where=where,
+    )  # fmt: skip
     for problem in problems[:SHOWN]:
         error.add_note(str(problem))
     if len(problems) > SHOWN:
@@ -109,17 +107,16 @@ def read_prediction(path: Path, table: ClassTable, size: Size, stored_values: bo
     class keeps a number outside 0..C-1: `check_ids` refuses it, a Confusion counts it. Raises FileError if the file
     cannot be read exactly, LabelError for an unknown color or a renumbered palette, ScoreError `wrong-size` if it is
     not (height, width) `size`, and `stored-values` if it holds stored values instead of ids: label ids of Cityscapes
-    taken for train ids would score near 0 and look like a bad model.
+    mistaken for train ids would score near 0 and look like a bad model.
     """
     found = decode_stored(read_bytes(path), path, allow=frozenset({"npy"}))
     height, width = found.pixels.shape[:2]
     if (height, width) != size:
         raise ScoreError(
             f"is {height} x {width}, its sample is {size[0]} x {size[1]} (height x width)",
-            code="wrong-size",
-            where=path,
+            code="wrong-size", where=path,
             fix="predict at the image's own size: resize logits to it before taking the maximum, labels never",
-        )
+        )  # fmt: skip
     meant = table if stored_values else _by_id(table)
     try:
         return to_ids(found, meant, path)
@@ -130,10 +127,9 @@ def read_prediction(path: Path, table: ClassTable, size: Size, stored_values: bo
     if meant is not table and (table.value_ids[found.pixels] >= 0).all():
         raise ScoreError(
             f"{int(found.pixels[ids < 0][0])} is a stored label value, not a class id (0..{len(table) - 1})",
-            code="stored-values",
-            where=path,
+            code="stored-values", where=path,
             fix="if the predictions hold stored values, say stored_values=True (--stored-values)",
-        )
+        )  # fmt: skip
     return ids
 
 
@@ -145,20 +141,15 @@ def _by_id(table: ClassTable) -> ClassTable:
 def check_ids(ids: NDArray[Any], table: ClassTable, where: object, among: Any = True) -> None:
     """ScoreError `prediction-out-of-range` if a pixel (of those in the mask `among`) is not a class 0..C-1."""
     stray = ((ids < 0) | (ids >= len(table))) & among
-    if stray.any():
-        raise _stray(ids, stray, table, where)
-
-
-def _stray(ids: NDArray[Any], stray: NDArray[np.bool_], table: ClassTable, where: object) -> ScoreError:
-    y, x = (int(v) for v in np.argwhere(stray)[0])
-    void = table.ignore_index is not None and bool((ids[stray] == table.ignore_index).all())
-    return ScoreError(
+    if not stray.any():
+        return
+    y, x = np.argwhere(stray)[0].tolist()
+    void = table.ignore_index is not None and (ids[stray] == table.ignore_index).all()
+    raise ScoreError(
         f"{int(stray.sum())} pixels are {'void' if void else 'not a class'}, first at x={x}, y={y}; "
         f"the classes are 0..{len(table) - 1}",
-        code="prediction-out-of-range",
-        where=where,
-        fix="predict a class for every pixel",
-    )
+        code="prediction-out-of-range", where=where, fix="predict a class for every pixel",
+    )  # fmt: skip
 
 
 def check_labels(split: Split) -> None:

@@ -17,9 +17,9 @@ from ..files import atomic_write, read_bytes
 from ..metrics.confusion import Confusion
 from ..threads import in_order
 from ..types import Progress
-from .prediction_files import check_ids, file_of, read_prediction
+from .prediction_files import SUFFIXES, check_ids, file_of, read_prediction
 
-_RECORD = ".pixelwise-prediction.json"  # what the files were made with; hidden, so it is not taken for a prediction
+_RECORD = ".pixelwise-prediction.json"  # what the files were made with; hidden, so it is not read as a prediction
 
 
 def continue_folder(
@@ -69,21 +69,16 @@ def _claim(folder: Path, made_by: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SystemFault(
-            f"cannot be created: {error.strerror}",
-            code="cannot-write",
-            where=folder,
-            fix="choose another folder",
+            f"cannot be created: {error.strerror}", code="cannot-write", where=folder, fix="choose another folder"
         ) from error
     try:
         before = json.loads(read_bytes(folder / _RECORD))
     except MissingError:
-        if any(p.suffix in (".png", ".npy") for p in folder.iterdir()):
+        if any(p.suffix in SUFFIXES for p in folder.iterdir()):
             raise UsageError(
                 "holds predictions that were not written by predict()",
-                code="not-empty",
-                where=folder,
-                fix="choose a new folder",
-            ) from None
+                code="not-empty", where=folder, fix="choose a new folder",
+            ) from None  # fmt: skip
         before = made_by
     except ValueError:
         before = {}

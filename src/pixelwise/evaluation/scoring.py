@@ -1,16 +1,16 @@
 """Scoring a folder of predictions against a split: every image once, at its own size, or not at all.
 
-    result = pixelwise.score("predictions", voc["val"], "voc")
-    print(result)                                # the table: IoU and accuracy by class
-    result.scores.miou
-    result.worst_sheet(20).save("worst.png")
-    print(result.compare(pixelwise.score("baseline", voc["val"], "voc")))
+result = pixelwise.score("predictions", voc["val"], "voc")
+print(result)                                # the table: IoU and accuracy by class
+result.scores.miou
+result.worst_sheet(20).save("worst.png")
+print(result.compare(pixelwise.score("baseline", voc["val"], "voc")))
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -77,21 +77,21 @@ class Scoring(Result):
         return [Worst(names[i], float(mean[i]), i) for i in order[:n]]
 
     def worst_sheet(self, n: int = 20) -> Picture:
-        """The worst images, one per row: image, truth, prediction, and where it is wrong."""
+        """The worst images, one per row: image, truth, prediction, and its errors."""
         from ..drawing.sheets import Scored, worst_sheet
+
+        classes = self.split.classes
+        table = replace(classes, ignore_index=classes.padding_index)  # what is not a class is drawn as void
 
         def rows() -> Any:
             for name, miou, i in self.worst(n):
                 sample = self.split[i]
                 assert sample.label is not None
-                ids = read_prediction(self.files[i], self.split.classes, sample.size, self.stored_values)
-                # What is not a class is drawn as void.
-                void = 0 if self.split.classes.ignore_index is None else self.split.classes.ignore_index
-                known = (ids >= 0) & (ids < len(self.split.classes))
-                ids = np.where(known, ids, void).astype(sample.label.dtype)
+                ids = read_prediction(self.files[i], classes, sample.size, self.stored_values)
+                ids = np.where((ids >= 0) & (ids < len(table)), ids, table.padding_index).astype(table.dtype)
                 yield Scored(name, sample.image, ids, sample.label, miou)
 
-        return worst_sheet(rows(), self.split.classes, subtitle=self._subtitle, score_name="mean IoU")
+        return worst_sheet(rows(), table, subtitle=self._subtitle, score_name="mean IoU")
 
     def plot(self) -> Picture:
         """The confusion matrix as a heat map."""
@@ -108,9 +108,7 @@ class Scoring(Result):
         """Bootstrap intervals over images; see `pixelwise.bootstrap`."""
         return bootstrap(self.confusion, self.protocol, resamples=resamples, level=level, seed=seed)
 
-    def compare(
-        self, baseline: Scoring, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
-    ) -> Bootstrap:
+    def compare(self, baseline: Scoring, *, resamples: int = 1000, level: float = 0.95, seed: int = 0) -> Bootstrap:
         """Paired differences, this less `baseline`, with intervals; see `pixelwise.paired_bootstrap`."""
         return paired_bootstrap(
             baseline.confusion, self.confusion, self.protocol, resamples=resamples, level=level, seed=seed
@@ -144,15 +142,17 @@ def score(
     boundary: bool | float = False,
     threads: int | None = None,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Scoring:
     """Score a folder of predictions on all images of a split, each once and at its own size.
 
     predictions: a folder with `NAME.png` (class indices with or without palette, or the class table's colors) or
-    `NAME.npy` (integers) per sample. data, splits: a Split, or a path or Dataset with the name of one or more splits
-    (default: "val", else the first). protocol: one of `pixelwise.PROTOCOLS`. stored_values: the files hold the numbers
-    that the dataset's own labels store (the label ids of Cityscapes) instead of class ids 0..C-1. boundary: also
-    boundary IoU, with bands of 0.02 of the diagonal or of the share given; this takes several times as long. threads:
-    by default one per core. progress: called with (done, total).
+    `NAME.npy` (integers) per sample. data, splits: a Split, or a Dataset or path (`options` are those of
+    `pixelwise.open`) with the name of one or more splits (default: "val", else the first). protocol: one of
+    `pixelwise.PROTOCOLS`. stored_values: the files hold the numbers that the dataset's own labels store (the label ids
+    of Cityscapes) instead of class ids 0..C-1. boundary: also boundary IoU, with bands of 0.02 of the diagonal or of
+    the share given; this takes several times as long. threads: default: one per core. progress: called with (done,
+    total).
 
     Nothing is scored if anything is wrong. Raises ScoreError `missing-prediction` and `extra-prediction`; then, over
     all files, `wrong-size`, `prediction-out-of-range` (as the protocol demands), and what reading a file raises;
@@ -170,7 +170,7 @@ def score(
     Scoring(val, 1 images, mIoU 50.00 % by voc)
     """
     rule = protocol_named(protocol)
-    split = as_split(data, splits, verb="score", prefer=("val",))
+    split = as_split(data, splits, verb="score", prefer=("val",), **options)
     check_labels(split)
     root = Path(predictions)
     files = tuple(find_files(root, split.names))

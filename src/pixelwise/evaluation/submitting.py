@@ -1,10 +1,11 @@
 """Archives for the official servers, from a folder of predictions: checked, complete, read back.
 
-    pixelwise.submit("predictions", voc["test"], "comp6.tar.gz")
+pixelwise.submit("predictions", voc["test"], "comp6.tar.gz")
 """
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import re
@@ -12,7 +13,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -81,13 +82,9 @@ BENCHMARKS = {
         Benchmark("voc2012", "Pascal VOC2012", np.arange(21, dtype=np.uint8), _TAR, True, _voc_member),
         # cityscapesscripts, helpers/labels.py; evalPixelLevelSemanticLabeling.getPrediction looks for
         # CITY_SEQUENCE_FRAME*.png, one for each image, anywhere in the archive.
-        Benchmark(
-            "cityscapes", "Cityscapes", np.array(_LABEL_IDS, np.uint8), _ZIP, False, _cityscapes_member
-        ),
+        Benchmark("cityscapes", "Cityscapes", np.array(_LABEL_IDS, np.uint8), _ZIP, False, _cityscapes_member),
         # CSAILVision/sceneparsing, README: masks named as the test images, values 1..150, 0 for anything else.
-        Benchmark(
-            "ade20k", "ADE20K scene parsing", np.arange(1, 151, dtype=np.uint8), _ZIP, False, _plain_member
-        ),
+        Benchmark("ade20k", "ADE20K scene parsing", np.arange(1, 151, dtype=np.uint8), _ZIP, False, _plain_member),
     )
 }
 """The servers by name."""
@@ -101,15 +98,6 @@ class Submission(Result):
     benchmark: str
     members: tuple[str, ...]
     size: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return {
-            "path": str(self.path),
-            "benchmark": self.benchmark,
-            "members": list(self.members),
-            "size": self.size,
-        }
 
     def __repr__(self) -> str:
         return f"Submission({self})"
@@ -130,29 +118,28 @@ def submit(
     stored_values: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Submission:
     """Make the archive that a server accepts, from the predictions of all images of a split.
 
-    predictions, stored_values: as for `pixelwise.score`. data, splits: a Split, or a path or Dataset with the name of
-    one or more splits (default: "test", else the first); labels are not needed. out: the archive. benchmark: "voc2012"
-    (palette PNGs in a tar or tar.gz), "cityscapes" (label ids in a zip) or "ade20k" (class + 1 in a zip); by default
-    the one that has these classes. competition: of VOC2012, "comp5" if the model was trained only on its own
-    segmentation data, "comp6" otherwise. threads: by default one per core. progress: called with (done, total).
+    predictions, stored_values, options: as for `pixelwise.score`. data, splits: a Split, or a path or Dataset with the
+    name of one or more splits (default: "test", else the first); labels are not needed. out: the archive. benchmark:
+    "voc2012" (palette PNGs in a tar or tar.gz), "cityscapes" (label ids in a zip) or "ade20k" (class + 1 in a zip);
+    default: the one that has these classes. competition: of VOC2012, "comp5" if the model was trained only on its own
+    segmentation data, "comp6" otherwise. threads: default: one per core. progress: called with (done, total).
 
     Every prediction must exist, have its image's size, and hold only classes. The archive is written under another
     name, read back, compared, and then renamed; its bytes depend only on the predictions. Raises ScoreError as `score`
     does, with all problems, and `archive-differs` if reading back gives something else; UsageError `bad-suffix`,
     `other-classes` if the split does not have the benchmark's classes, `bad-name` if its names do not fit.
     """
-    split = as_split(data, splits, verb="submit", prefer=("test",))
+    split = as_split(data, splits, verb="submit", prefer=("test",), **options)
     check_choice("competition", competition, ("comp5", "comp6"))
     target = Path(out)
     rule = _benchmark_for(split.classes, benchmark)
     if not target.name.lower().endswith(rule.suffixes):
         raise UsageError(
-            f"{rule.title} takes {' or '.join(rule.suffixes)}, got {target.name!r}",
-            code="bad-suffix",
-            where=target,
+            f"{rule.title} takes {' or '.join(rule.suffixes)}, got {target.name!r}", code="bad-suffix", where=target
         )
     names = split.names
     members = [rule.member(name, split.name, competition) for name in names]
@@ -183,21 +170,15 @@ def _benchmark_for(table: ClassTable, name: str | None) -> Benchmark:
     fits = {
         "voc2012": table.names == VOC_NAMES,
         "cityscapes": table.names == CITYSCAPES_CLASSES,
-        "ade20k": len(table) == 150
-        and (table.values is None or table.id_values[:150].tolist() == [*range(1, 151)]),
+        "ade20k": len(table) == 150 and (table.values is None or table.id_values[:150].tolist() == [*range(1, 151)]),
     }
+    known = f"the benchmarks are: {', '.join(BENCHMARKS)}"
     if name is None:
         name = next((n for n, fit in fits.items() if fit), None)
         if name is None:
-            raise UsageError(
-                f"no benchmark has these {len(table)} classes", code="unknown-benchmark",
-                fix=f"the benchmarks are: {', '.join(BENCHMARKS)}",
-            )  # fmt: skip
+            raise UsageError(f"no benchmark has these {len(table)} classes", code="unknown-benchmark", fix=known)
     if name not in BENCHMARKS:
-        raise UnknownNameError(
-            f"no benchmark named {name!r}", code="unknown-benchmark",
-            fix=f"the benchmarks are: {', '.join(BENCHMARKS)}",
-        )  # fmt: skip
+        raise UnknownNameError(f"no benchmark named {name!r}", code="unknown-benchmark", fix=known)
     if not fits[name]:
         raise UsageError(
             f"the {len(table)} classes of the split are not those of {BENCHMARKS[name].title}", code="other-classes",
@@ -226,9 +207,9 @@ def _archive(file: BinaryIO, name: str) -> Iterator[Callable[[str, bytes], None]
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as box:
             yield lambda member, data: box.writestr(zipfile.ZipInfo(member, (1980, 1, 1, 0, 0, 0)), data)
         return
-    zipped = not name.lower().endswith(".tar")
-    packer: Any = _gzip(file) if zipped else None
-    with tarfile.open(fileobj=packer or file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    plain = name.lower().endswith(".tar")
+    packer: Any = nullcontext(file) if plain else gzip.GzipFile("", "wb", 6, file, mtime=0)
+    with packer as inner, tarfile.open(fileobj=inner, mode="w", format=tarfile.USTAR_FORMAT) as tar:
 
         def add(member: str, data: bytes) -> None:
             info = tarfile.TarInfo(member)
@@ -236,14 +217,6 @@ def _archive(file: BinaryIO, name: str) -> Iterator[Callable[[str, bytes], None]
             tar.addfile(info, io.BytesIO(data))
 
         yield add
-    if packer is not None:
-        packer.close()
-
-
-def _gzip(file: BinaryIO) -> Any:
-    import gzip
-
-    return gzip.GzipFile("", "wb", 6, file, mtime=0)
 
 
 def _read_back(file: BinaryIO, where: Path, rule: Benchmark, members: list[str], sums: list[int]) -> None:

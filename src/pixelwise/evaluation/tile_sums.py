@@ -81,10 +81,8 @@ class TileSums:
         if bad >= 0:
             raise ScoreError(
                 f"logits are NaN in row {bad}",
-                code="nan-logits",
-                where=self._name,
-                fix="the model diverged or divides by zero; NaN has no argmax",
-            )
+                code="nan-logits", where=self._name, fix="the model diverged or divides by zero; NaN has no argmax",
+            )  # fmt: skip
         self._done = row
 
 

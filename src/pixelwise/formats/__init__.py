@@ -4,5 +4,6 @@
     toml          pixelwise.toml: any tree of your own         first_toml  a first pixelwise.toml for a tree
     paths         path templates                               find_pairs  which files belong together
     class_tables  class tables of known datasets, as text      rasterize   labels drawn from polygons
-    converting    `convert`: a dataset as a clean one          known/      one page per format or family
+    converting    `convert`: a dataset as a clean one          given       what a verb is given, as a dataset or a split
+    format        Format: what a format is to `open`           known/      one page per format or family
 """

@@ -28,8 +28,9 @@ from ..types import Progress, Sample
 from . import toml
 from .given import Data, SplitNames, as_dataset
 from .opening import open as open_dataset
+from .paths import leads_out
 from .rasterize import DrawnSource
-from .toml import class_section, text_of
+from .toml import class_section, comment, text_of
 
 Target = Literal["voc", "index", "cityscapes"]
 ImageFiles = Literal["copy", "symlink", "hardlink"]
@@ -39,13 +40,13 @@ STATE = ".pixelwise-convert.json"
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Templates of a target, with {split} only if it has a folder per split."""
+    """Templates of a target, with {split} only if it has a folder per split, and whether labels have a palette."""
 
     images: str
     labels: str
     instances: str
     lists: str
-    palette: bool
+    palette: bool = False
 
 
 _PLANS: dict[str, _Plan] = {
@@ -53,29 +54,24 @@ _PLANS: dict[str, _Plan] = {
         "JPEGImages/{path}.{ext}", "SegmentationClass/{path}.png", "SegmentationObject/{path}.png",
         "ImageSets/Segmentation/{split}.txt", True,
     ),
-    "index": _Plan(
-        "images/{path}.{ext}", "labels/{path}.png", "instances/{path}.png", "lists/{split}.txt", False
-    ),
+    "index": _Plan("images/{path}.{ext}", "labels/{path}.png", "instances/{path}.png", "lists/{split}.txt"),
     "cityscapes": _Plan(
         "leftImg8bit/{split}/{path}_leftImg8bit.{ext}", "gtFine/{split}/{path}_gtFine_labelTrainIds.png",
-        "gtFine/{split}/{path}_gtFine_instanceIds.png", "lists/{split}.txt", False,
+        "gtFine/{split}/{path}_gtFine_instanceIds.png", "lists/{split}.txt",
     ),
 }  # fmt: skip
 
 
 def convert(
-    data: Data,
-    out: str | os.PathLike[str],
-    to: Target = "index",
-    *,
-    classes: Iterable[str] | None = None,
-    splits: SplitNames = None,
-    images: ImageFiles = "copy",
-    threads: int | None = None,
-    progress: Progress | None = None,
-    **options: Any,
-) -> Dataset:
+    data: Data, out: str | os.PathLike[str], to: Target = "index", *, classes: Iterable[str] | None = None,
+    splits: SplitNames = None, images: ImageFiles = "copy", threads: int | None = None,
+    progress: Progress | None = None, **options: Any,
+) -> Dataset:  # fmt: skip
     """Write a dataset as a new one at `out`, and open that.
+
+        >>> pets = pw.convert("VOCdevkit/VOC2012", "pets", classes=["cat", "dog"])
+        >>> pets.format, pets.classes.names
+        ('toml', ('cat', 'dog'))
 
     data: a path (`options` are those of `open`), a Dataset or a Split. splits: a name or names; by default all.
 
@@ -92,19 +88,20 @@ def convert(
     Raises UsageError `not-empty` if `out` holds anything else, `inside-source` if it would write into the source;
     SystemFault if it cannot write; and what reading a sample raises.
     """
-    check_choice("to", to, tuple(_PLANS))
+    plan = _PLANS[check_choice("to", to, tuple(_PLANS))]
     check_choice("images", images, get_args(ImageFiles))
     source = as_dataset(data, splits, verb="convert", **options)
     if classes is not None:
         source = source.subset(classes=classes)
     root = Path(out).absolute()
-    jobs = _jobs(source, _PLANS[to])
+    jobs = _jobs(source, plan)
     _check_target(root, source, jobs)
     _begin(root, _identity(source, jobs, to))
-    done = _write_all(root, source.classes, jobs, _PLANS[to], images, threads, progress)
-    for name in dict.fromkeys(job.split for job in jobs):
-        _write(root / _PLANS[to].lists.replace("{split}", name), _list(j.name for j in jobs if j.split == name))
-    _write(root / toml.FILE, _description(source, _PLANS[to], done).encode())
+    done = _write_all(root, source.classes, jobs, plan, images, threads, progress)
+    for split in dict.fromkeys(job.split for job in jobs):
+        names = "".join(f"{job.name}\n" for job in jobs if job.split == split)
+        _write(root / plan.lists.replace("{split}", split), names.encode("utf-8", "surrogatepass"))
+    _write(root / toml.FILE, _description(source, plan, done).encode())
     (root / STATE).unlink(missing_ok=True)
     return open_dataset(root)
 
@@ -127,12 +124,12 @@ class _Job:
 
 
 def _jobs(dataset: Dataset, plan: _Plan) -> list[_Job]:
-    splits = list(dataset.splits)
-    rows = [(split, dataset[split], i) for split in splits for i in range(len(dataset[split]))]
+    splits = {name: dataset[name] for name in dataset.splits}
+    rows = [(name, split, i) for name, split in splits.items() for i in range(len(split))]
     if not rows:
         raise UsageError("the dataset has no samples", where=dataset.root)
-    origins = [_origin(s.source, s.position(i)) for _, s, i in rows]
-    names = [s.names[i] for s, own in ((dataset[n], len(dataset[n])) for n in splits) for i in range(own)]
+    origins = [_origin(split.source, split.position(i)) for _, split, i in rows]
+    names = [split.names[i] for _, split, i in rows]
     known: dict[str, object] = {}
     clash = any(known.setdefault(name, key) != key for name, (key, _) in zip(names, origins, strict=True))
     jobs, written = [], set()
@@ -145,7 +142,7 @@ def _jobs(dataset: Dataset, plan: _Plan) -> list[_Job]:
 
 
 def _origin(source: Source, index: int) -> tuple[object, Path | None]:
-    """What makes a sample the same one in two splits, and its image file if its pixels are the sample's."""
+    """What makes a sample the same in two splits, and its image file if its pixels are the sample's."""
     if isinstance(source, RelabeledSource):
         return _origin(source.source, index)
     if isinstance(source, DrawnSource):
@@ -170,11 +167,9 @@ def _check_target(root: Path, source: Dataset, jobs: Sequence[_Job]) -> None:
     real = root.resolve()
     for place in {source.root.absolute(), *(j.file.parent.absolute() for j in jobs[:1] if j.file is not None)}:
         if real == place.resolve() or place.resolve() in real.parents or real in place.resolve().parents:
-            raise UsageError(
-                f"would write into the source {place}", code="inside-source", where=root,
-                fix="choose a folder beside it",
-            )  # fmt: skip
-    hostile = next((j.name for j in jobs if j.name.startswith("/") or ".." in j.name.split("/")), None)
+            what, fix = f"would write into the source {place}", "choose a folder beside it"
+            raise UsageError(what, code="inside-source", where=root, fix=fix)
+    hostile = next((j.name for j in jobs if leads_out(j.name)), None)
     if hostile is not None:
         raise UsageError(f"the sample name {hostile!r} leads out of the folder", code="path-escapes-root", where=root)
 
@@ -210,8 +205,7 @@ def _write_all(
     root: Path, table: ClassTable, jobs: Sequence[_Job], plan: _Plan, images: ImageFiles, threads: int | None,
     progress: Progress | None,
 ) -> _Written:  # fmt: skip
-    unlabeled = dict.fromkeys(job.split for job in jobs if not job.of.has_labels)
-    done = _Written(set(), list(unlabeled))
+    done = _Written(set(), list(dict.fromkeys(job.split for job in jobs if not job.of.has_labels)))
     first = [job for job in jobs if job.first]
     work = in_order(lambda job: _write_one(root, table, job, plan, images), first, threads)
     for n, (suffix, labels, instances) in enumerate(work, 1):
@@ -250,13 +244,12 @@ def _write_one(root: Path, table: ClassTable, job: _Job, plan: _Plan, images: Im
 
 
 def _suffix(job: _Job) -> str:
-    if job.file is not None:
-        suffix = job.file.suffix.lower().lstrip(".")
-        if suffix in ("jpg", "jpeg", "png", "bmp", "webp") or (
-            suffix in ("tif", "tiff") and read_header(job.file).bits == 8
-        ):
-            return job.file.suffix.lstrip(".")
-    return "png"
+    if job.file is None:
+        return "png"
+    suffix = job.file.suffix.lstrip(".")
+    if suffix.lower() in ("tif", "tiff"):
+        return suffix if read_header(job.file).bits == 8 else "png"
+    return suffix if suffix.lower() in ("jpg", "jpeg", "png", "bmp", "webp") else "png"
 
 
 def _is_done(path: Path, job: _Job) -> bool:
@@ -283,9 +276,8 @@ def _place_image(path: Path, sample: Sample, job: _Job, images: ImageFiles) -> N
         try:
             link(job.file.absolute(), path)
         except OSError as error:
-            raise SystemFault(
-                f"cannot link to {job.file}: {error.strerror}", code="cannot-write", where=path, fix="copy the images"
-            ) from None
+            what = f"cannot link to {job.file}: {error.strerror}"
+            raise SystemFault(what, code="cannot-write", where=path, fix="copy the images") from None
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -294,15 +286,11 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _list(names: Iterable[str]) -> bytes:
-    return "".join(f"{n}\n" for n in names).encode("utf-8", "surrogatepass")
-
-
 def _description(source: Dataset, plan: _Plan, done: _Written) -> str:
     suffix = next(iter(done.suffixes)) if len(done.suffixes) == 1 else "{ext}"
     lines = [
-        f"# Converted from {_printable(str(source.root))} ({source.format}) by pixelwise.",
-        *(f"# {_printable(h)}" for h in source.history),
+        comment(f"Converted from {source.root} ({source.format}) by pixelwise."),
+        *map(comment, source.history),
         "",
         "[images]",
         f"path = {text_of(plan.images.replace('{ext}', suffix))}",
@@ -314,7 +302,3 @@ def _description(source: Dataset, plan: _Plan, done: _Written) -> str:
     lines += [f"unlabeled = {text_of(done.unlabeled)}"] if done.labels and done.unlabeled else []
     lines += ["", *class_section(source.classes)]
     return "\n".join(lines) + "\n"
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from ..threads import in_order
 from ..types import Progress
 from .find_pairs import Pairing, find_pairing, pairing_of
 from .paths import Match, matches, split_names
-from .toml import text_of
+from .toml import comment, text_of
 
 MOST_VALUES = 65_536
 MOST_COLORS = 1024
@@ -66,12 +66,9 @@ class LabelValues:
 
 
 def propose(
-    root: Path,
-    images: str | None = None,
-    labels: str | None = None,
-    threads: int | None = None,
+    root: Path, images: str | None = None, labels: str | None = None, threads: int | None = None,
     progress: Progress | None = None,
-) -> str:
+) -> str:  # fmt: skip
     """The text of a pixelwise.toml for the tree at `root`: every stored value or color, counted over all labels.
 
     images, labels: path templates, if the files cannot be found by their names. Raises FormatError `no-dataset` if no
@@ -79,10 +76,8 @@ def propose(
     """
     pairing = pairing_of(root, images, labels) if images and labels else find_pairing(root)
     if pairing is None:
-        raise FormatError(
-            "no images and labels with matching names found", code="no-dataset", where=root,
-            fix="say where they are, such as --images 'photos/{name}.jpg' --labels 'masks/{name}.png'",
-        )  # fmt: skip
+        fix = "say where they are, such as --images 'photos/{name}.jpg' --labels 'masks/{name}.png'"
+        raise FormatError("no images and labels with matching names found", code="no-dataset", where=root, fix=fix)
     paths = [m.path for m in matches(root, pairing.labels)]
     if not paths:
         raise FormatError(f"no file matches {pairing.labels!r}", code="no-dataset", where=root,
@@ -115,7 +110,7 @@ def _text(root: Path, pairing: Pairing, seen: LabelValues) -> str:
         "# Written by `pixelwise init`: what the files are and every value of the labels, counted. Name the classes,",
         "# say which values are void, and check the splits. All keys: docs/formats.md.",
         f"# {len(images):,} images, {pairing.pairs:,} with a label; {seen.files:,} labels read.",
-        *(f"# not read: {_comment(f)}" for f in seen.failed[:5]),
+        *(comment(f"not read: {f}") for f in seen.failed[:5]),
         "",
         "[images]",
         f"path = {text_of(pairing.images)}",
@@ -124,16 +119,12 @@ def _text(root: Path, pairing: Pairing, seen: LabelValues) -> str:
         "[labels]",
         f"path = {text_of(pairing.labels)}",
     ]
-    if seen.kinds - {"png"}:
-        lines.append(f"kinds = {text_of(sorted(seen.kinds - {'png'}))}")
+    if uncommon := sorted(seen.kinds - {"png"}):
+        lines.append(f"kinds = {text_of(uncommon)}")
     if seen.palettes and not agreed:
         lines.append('palette = "ignore"  # the palettes differ from file to file')
     lines += ["", *_split_lines(root, pairing, images), *_class_lines(seen, agreed)]
     return "\n".join(lines) + "\n"
-
-
-def _comment(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _image_lines(root: Path, images: Sequence[Match]) -> list[str]:
@@ -156,17 +147,15 @@ def _split_lines(root: Path, pairing: Pairing, images: Sequence[Match]) -> list[
     names = {m.name for m in images}
     lists = defaultdict(list)
     for path in sorted(root.rglob("*.txt"))[:200]:
-        relative = PurePosixPath(path.relative_to(root).as_posix())
         try:
             listed = parse_list(read_bytes(path), path)
         except (DataError, ListError):
             continue
         if sum(n in names for n in listed.names) > len(listed.names) // 2:
-            lists[str(relative.parent)].append(relative.stem)
+            lists[path.with_stem("{split}").relative_to(root).as_posix()].append(path.stem)
     if lists:
-        folder, stems = max(lists.items(), key=lambda item: len(item[1]))
-        prefix = "" if folder == "." else folder + "/"
-        return ["[splits]", f"lists = {text_of(prefix + '{split}.txt')}  # {_comment(', '.join(stems))}", ""]
+        template, stems = max(lists.items(), key=lambda item: len(item[1]))
+        return ["[splits]", f"lists = {text_of(template)}  {comment(', '.join(stems))}", ""]
     return ["[splits]", "# no lists found: ratios divide the samples by a seed; delete this for one split, `all`",
             "ratios = {train = 0.8, val = 0.2}", "seed = 0", ""]  # fmt: skip
 

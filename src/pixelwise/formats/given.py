@@ -28,14 +28,15 @@ def as_dataset(data: Data, splits: SplitNames = None, *, verb: str, **options: A
     if isinstance(data, (str, os.PathLike)):
         data = open_dataset(data, **options)
     elif options:
-        raise UsageError(f"{verb}() takes {', '.join(options)} only with a path, got a {type(data).__name__}")
+        got = f"options of open() are taken only with a path, got {type(data).__name__}"
+        raise UsageError(f"{verb}() has no argument {', '.join(options)}; {got}")
     if isinstance(data, Split):
         split = data
         root = split.source.root if isinstance(split.source, FileSource) else Path()
         data = Dataset(root, "split", split.classes, Splits({split.name: lambda: split}))
     if not isinstance(data, Dataset):
         raise UsageError(f"{verb}() takes a path, a Dataset or a Split, got {type(data).__name__}")
-    names = split_names(splits, verb)
+    names = _split_names(splits, verb)
     if names is None:
         return data
     for name in names:
@@ -45,15 +46,13 @@ def as_dataset(data: Data, splits: SplitNames = None, *, verb: str, **options: A
     return replace(data, splits=Splits({name: lambda name=name: made[name] for name in names}))  # type: ignore[misc]
 
 
-def as_split(
-    data: Data, splits: SplitNames = None, *, verb: str, prefer: Sequence[str] = (), **options: Any
-) -> Split:
+def as_split(data: Data, splits: SplitNames = None, *, verb: str, prefer: Sequence[str] = (), **options: Any) -> Split:
     """The split that `data` is or names; several are joined, in the order of `splits`.
 
     prefer: if `splits` is None and the dataset has several, the first of these names that it has, else its first.
     Raises as `as_dataset`, and UsageError `empty-dataset` for a dataset without splits.
     """
-    if isinstance(data, Split) and splits is None:
+    if isinstance(data, Split) and splits is None and not options:
         return data
     dataset = as_dataset(data, splits, verb=verb, **options)
     names = list(dataset.splits)
@@ -67,7 +66,7 @@ def as_split(
     return joined("+".join(names), dataset.classes, parts)
 
 
-def split_names(splits: SplitNames, verb: str) -> list[str] | None:
+def _split_names(splits: SplitNames, verb: str) -> list[str] | None:
     """`splits` as a list without repeats, a single name as a list of one, or None. UsageError for anything else."""
     if splits is None:
         return None

@@ -1,13 +1,13 @@
 """A dataset's layout as data, and the one engine that opens it.
 
 A format is a page: where images and labels are (path templates), what splits there are (folders or lists), how labels
-are stored (class table, kinds of files). There is no reading code per format.
+are stored (class table, kinds of files). No format has reading code of its own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -58,10 +58,10 @@ class Layout:
     """Where the files of a dataset are.
 
     images: the template of the image files. codings: the ways of storing labels by name; the first whose files are
-    found is the default. lists: the template of the split lists; without it, {split} in `images` makes the splits,
-    and without that there is one split, `only`. names: a pattern of the samples' base names, if the folders'
-    names are common. unlabeled: splits that have no labels. splits: whether a name
-    found for {split} is that of a split. needs: further files or folders that must exist.
+    found is the default. lists: the template of the split lists; without it, {split} in `images` makes the splits, and
+    without that there is one split, `only`. names: a pattern of the samples' base names, if the folders' names are
+    common. needs: further files or folders that must exist. unlabeled: splits that have no labels. splits: whether a
+    name found for {split} is that of a split.
     """
 
     images: str
@@ -84,13 +84,8 @@ class Layout:
             return False
         if self.lists is not None and not self.list_paths(root):
             return False
-        return self._example(root) is not None and self.coding(root) is not None
-
-    def _example(self, root: Path) -> Match | None:
-        for split in self.split_names(root, self.images):
-            if (found := first(root, fill(self.images, split=split, star="*"), self.pattern)) is not None:
-                return found
-        return None
+        images = (fill(self.images, split=name, star="*") for name in self.split_names(root, self.images))
+        return any(first(root, i, self.pattern) for i in images) and self.coding(root) is not None
 
     def split_names(self, root: Path, template: str) -> list[str]:
         """What {split} stands for in `template`; [""] if it does not occur."""
@@ -120,7 +115,7 @@ class Layout:
 
 
 def _channels(path: Path) -> int:
-    """1 for values, 3 for colors, 0 if the file does not tell."""
+    """1 for values, 3 for colors, 0 if the file does not say."""
     try:
         return 3 if read_header(path).channels >= 3 else 1
     except DataError:  # reported when the label is read
@@ -128,12 +123,7 @@ def _channels(path: Path) -> int:
 
 
 def load(
-    root: Path,
-    format: str,
-    layout: Layout,
-    *,
-    labels: str | None = None,
-    classes: ClassTable | None = None,
+    root: Path, format: str, layout: Layout, *, labels: str | None = None, classes: ClassTable | None = None
 ) -> Dataset:
     """The dataset at `root`, laid out as `layout` says.
 
@@ -141,22 +131,21 @@ def load(
     """
     name = labels or layout.coding(root)
     if name is None or name not in layout.codings:
-        raise UnknownNameError(
-            f"{format} has no labels of the kind {name!r}", code="unknown-labels", where=root,
-            fix=f"labels= is one of {', '.join(layout.codings)}",
-        )  # fmt: skip
+        what, fix = f"{format} has no labels of the kind {name!r}", f"labels= is one of {', '.join(layout.codings)}"
+        raise UnknownNameError(what, code="unknown-labels", where=root, fix=fix)
     coding = layout.codings[name]
     if not layout._has(root, coding):
-        raise MissingError(f"no labels of the kind {name!r}", code="missing-file", where=root,
-                           fix=f"they would be {coding.labels}; choose another kind with labels=...")  # fmt: skip
+        fix = f"they would be {coding.labels}; choose another kind with labels=..."
+        raise MissingError(f"no labels of the kind {name!r}", code="missing-file", where=root, fix=fix)
     opened = _Opened(root, layout, coding, classes or coding.table(root))
-    makers = dict(sorted(opened.makers().items(), key=lambda item: _rank(item[0])))
+    makers = opened.makers()
     if not makers:
         raise FormatError("no split has any samples", code="no-dataset", where=root)
-    return Dataset(root, format, opened.classes, Splits(makers))
+    return Dataset(root, format, opened.classes, Splits({n: makers[n] for n in sorted(makers, key=rank)}))
 
 
-def _rank(name: str) -> tuple[int, str]:
+def rank(name: str) -> tuple[int, str]:
+    """The key that sorts splits: train, val, trainval, test, each with a year or without; then others by name."""
     plain = name.rstrip("0123456789")
     return (_ORDER.index(plain) if plain in _ORDER else len(_ORDER), name)
 
@@ -183,67 +172,48 @@ class _Opened:
     def found(self, name: str, on_disk: str) -> Split:
         """A split of all images in its folders."""
         template = fill(self.layout.images, split=on_disk, star="*")
-        pattern = self.layout.pattern
-        images = [
-            m for m in matches(self.root, template)
-            if pattern is None or pattern.fullmatch(m.name.rpartition("/")[2])
-        ]  # fmt: skip
+        wanted = self.layout.pattern or re.compile(".*", re.DOTALL)
+        images = [m for m in matches(self.root, template) if wanted.fullmatch(m.name.rpartition("/")[2])]
         names = [m.name for m in images]
         if len(set(names)) < len(names):  # the same name in several folders, or with several extensions
             names = [f"{m.star}/{m.name}" if m.star else m.path.rpartition(".")[0] for m in images]
         exact = rule(template)
         paths = [m.path for m in images] if exact is None else PathRule(names, exact)
-        return self._split(name, names, paths, self._labels(on_disk, images), self._instances(on_disk, images), None)
+        return Split(name, self.classes, self._source(on_disk, images, names, paths))
 
     def listed(self, name: str, on_disk: str, path: str) -> Split:
         """A split that a list names."""
         notes: list[Finding] = []
         where = self.root / path
         listed = _relative(self.root, parse_list(read_bytes(where), where, notes))
-        rows = [Match("", n, on_disk) for n in listed.names]
-        images = listed.images or self._image_paths(on_disk, listed.names)
-        labels = listed.labels or self._labels(on_disk, rows)
-        made = self._split(name, listed.names, images, labels, self._instances(on_disk, rows),
-                           lambda i: f"{where}:{listed.lines[i]}")  # fmt: skip
-        return Split(made.name, made.classes, made.source, notes=tuple(notes))
+        template = fill(self.layout.images, split=on_disk, star="*")
+        exact, names = rule(template), listed.names
+        images = listed.images or (PathRule(names, exact) if exact else _by_name(self.root, template, names))
+        rows = [Match("", n, on_disk) for n in names]
+        source = self._source(on_disk, rows, names, images, listed.labels, lambda i: f"{where}:{listed.lines[i]}")
+        return Split(name, self.classes, source, notes=tuple(notes))
 
-    def _image_paths(self, split: str, names: Sequence[str]) -> PathRule | Sequence[str]:
-        template = fill(self.layout.images, split=split, star="*")
-        if (exact := rule(template)) is not None:
-            return PathRule(names, exact)
-        return _by_name(self.root, template, names)
+    def _source(
+        self, split: str, samples: Sequence[Match], names: Sequence[str], images: PathRule | Sequence[str],
+        labels: PathRule | Sequence[str] | None = None, listed: Callable[[int], str] | None = None,
+    ) -> FileSource:  # fmt: skip
+        if not labels and split not in self.layout.unlabeled:
+            labels = self._paths(self.coding.labels, split, samples)
+        numbers = self._paths(self.coding.instances, split, samples)
+        return FileSource(self.root, names, self.classes, images, labels or None, numbers, listed, self.coding.decoding)
 
-    def _labels(self, split: str, samples: Sequence[Match]) -> PathRule | Sequence[str] | None:
-        template = self.coding.labels
-        if template is None or split in self.layout.unlabeled:
+    def _paths(self, template: str | None, split: str, samples: Sequence[Match]) -> PathRule | Sequence[str] | None:
+        """The samples' files by this template, or None if the split has none, such as the labels of a test split."""
+        filled = fill(template or "", split=split, star="*")
+        if template is None or first(self.root, filled) is None:
             return None
-        if first(self.root, fill(template, split=split, star="*")) is None:
-            return None  # a test split without labels
-        return self._paths(template, split, samples)
-
-    def _instances(self, split: str, samples: Sequence[Match]) -> PathRule | Sequence[str] | None:
-        template = self.coding.instances
-        if template is None or first(self.root, fill(template, split=split, star="*")) is None:
-            return None
-        return self._paths(template, split, samples)
-
-    def _paths(self, template: str, split: str, samples: Sequence[Match]) -> PathRule | Sequence[str]:
         names = [s.name for s in samples]
-        filled = fill(template, split=split, star="*")
         if (exact := rule(filled)) is not None:
             return PathRule(names, exact)
         if "{ext}" in filled:
             return _by_name(self.root, filled, names)
         patterns = (rule(fill(template, split=split, star=s.star)) or "{}" for s in samples)
         return [p.replace("{}", s.name) for p, s in zip(patterns, samples, strict=True)]
-
-    def _split(
-        self, name: str, names: Sequence[str], images: PathRule | Sequence[str],
-        labels: PathRule | Sequence[str] | None, instances: PathRule | Sequence[str] | None,
-        listed: Callable[[int], str] | None,
-    ) -> Split:  # fmt: skip
-        source = FileSource(self.root, names, self.classes, images, labels, instances, listed, self.coding.decoding)
-        return Split(name, self.classes, source)
 
 
 def _plain(name: str, others: Sequence[str] | Mapping[str, str]) -> str:
@@ -265,15 +235,17 @@ def _relative(root: Path, listed: SplitList) -> SplitList:
         return listed
     parts = listed.images[0].split("/")
     skip = next((k for k in range(len(parts)) if (root / Path(*parts[k:])).exists()), 0)
-    return SplitList(listed.names, listed.lines, list(_without(listed.images, skip)),
-                     list(_without(listed.labels, skip)))  # fmt: skip
+    images, labels = (["/".join(p.split("/")[skip:]) for p in paths] for paths in (listed.images, listed.labels))
+    return SplitList(listed.names, listed.lines, images, labels)
 
 
-def _without(paths: Sequence[str], folders: int) -> Iterator[str]:
-    return ("/".join(p.split("/")[folders:]) for p in paths)
+def with_or_without_splits(images: str, labels: str, kind: str, classes: ClassTable | str, names: str) -> list[Layout]:
+    """Two layouts with the one coding `kind`: with these templates, and without {split}/ for a single folder."""
+    templates = ((images, labels), (images.replace("{split}/", ""), labels.replace("{split}/", "")))
+    return [Layout(i, {kind: Coding(la, classes)}, names=names) for i, la in templates]
 
 
-def laid_out(name: str, looks_like: str, layouts: Sequence[Layout]) -> Format:
+def laid_out(name: str, looks_like: str, *layouts: Layout) -> Format:
     """The format whose files are found in one of these layouts."""
     return Format(name, looks_like, partial(_find, layouts), partial(_load, name, looks_like, layouts))
 
@@ -287,15 +259,10 @@ def _find(layouts: Sequence[Layout], path: Path) -> Path | None:
 
 
 def _load(
-    name: str,
-    looks_like: str,
-    layouts: Sequence[Layout],
-    root: Path,
-    *,
-    labels: str | None = None,
+    name: str, looks_like: str, layouts: Sequence[Layout], root: Path, *, labels: str | None = None,
     classes: ClassTable | None = None,
-) -> Dataset:
-    """labels: which way of storing labels (default: the first found). classes: instead of the format's class table."""
+) -> Dataset:  # fmt: skip
+    """labels: one of the codings, by default the first that is found. classes: instead of the format's class table."""
     layout = next((la for la in layouts if labels in la.codings and la.fits(root)), None) or _fitting(layouts, root)
     if layout is None:
         raise FormatError(f"not {looks_like}", code="no-dataset", where=root)

@@ -68,15 +68,16 @@ _BELOW = 64
 
 
 def open(
-    path: str | os.PathLike[str],
-    *,
-    format: str | None = None,
-    cache: str | os.PathLike[str] | bool = False,
-    download: str | os.PathLike[str] | bool = False,
-    progress: Progress | None = None,
-    **options: Any,
-) -> Dataset:
+    path: str | os.PathLike[str], *, format: str | None = None, cache: str | os.PathLike[str] | bool = False,
+    download: str | os.PathLike[str] | bool = False, progress: Progress | None = None, **options: Any,
+) -> Dataset:  # fmt: skip
     """Open the dataset or pack at `path`: its own folder, a folder above it, or a `.toml` or COCO `.json` about it.
+
+        >>> voc = pw.open("VOCdevkit/VOC2012")
+        >>> voc
+        Dataset(voc at VOCdevkit/VOC2012: 21 classes; splits train, val, trainval)
+        >>> voc["train"][0]
+        Sample('2008_000000', image (375, 500, 3) uint8, label (375, 500) uint8, instances (375, 500) uint8)
 
     A folder with a `pixelwise.toml` is what that says. format: skips the recognition. cache: pack the dataset at its
     first use and read the pack from then on; True keeps packs in pixelwise's cache folder ($PIXELWISE_CACHE), or give
@@ -137,20 +138,14 @@ def _only(root: Path, formats: list[Format]) -> tuple[Format, Path] | None:
         # What the owner wrote about a folder goes before what it looks like.
         found = [f for f in found if f[0] is toml.FORMAT] or found
         names = dict.fromkeys(f.name for f, _ in found)
-        if len(names) > 1 and len({at for _, at in found}) > 1:
-            shown = ", ".join(f"{at.name}/ ({f.name})" for f, at in found[:8])
-            raise FormatError(f"holds several datasets: {shown}", code="ambiguous-format", where=root,
-                              fix="open one of these folders")  # fmt: skip
+        if len({at for _, at in found}) > 1:
+            kind = "" if len(names) > 1 else found[0][0].name + " "
+            shown = ", ".join(f"{at.name}/" if kind else f"{at.name}/ ({f.name})" for f, at in found[:8])
+            what = f"holds several {kind}datasets: {shown}"
+            raise FormatError(what, code="ambiguous-format", where=root, fix="open one of these folders")
         if len(names) > 1:
-            raise FormatError(
-                f"looks like {' and like '.join(names)}", code="ambiguous-format", where=found[0][1],
-                fix=f"choose with format={found[0][0].name!r}",
-            )  # fmt: skip
-        if len(found) > 1:
-            raise FormatError(
-                f"holds several {found[0][0].name} datasets: {', '.join(at.name + '/' for _, at in found[:8])}",
-                code="ambiguous-format", where=root, fix="open one of these folders",
-            )  # fmt: skip
+            what, fix = f"looks like {' and like '.join(names)}", f"choose with format={found[0][0].name!r}"
+            raise FormatError(what, code="ambiguous-format", where=found[0][1], fix=fix)
         if found:
             return found[0]
     return None
@@ -172,11 +167,9 @@ def _nothing(root: Path, formats: list[Format]) -> NoReturn:
         if inside is not None:
             raise FormatError(f"is a part of a {inside.name} dataset; {there}", code="no-dataset", where=root,
                               fix=f"open {above}")  # fmt: skip
-    raise FormatError(
-        f"no dataset found; looked for the files of {', '.join(f.name for f in formats)}; {there}",
-        code="no-dataset", where=root,
-        fix="format= says which files one of them needs; `pixelwise init` describes a layout of your own",
-    )  # fmt: skip
+    what = f"no dataset found; looked for the files of {', '.join(f.name for f in formats)}; {there}"
+    fix = "format= says which files one of them needs; `pixelwise init` describes a layout of your own"
+    raise FormatError(what, code="no-dataset", where=root, fix=fix)
 
 
 def _listing(root: Path) -> str:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from ..dataset.lists import IMAGE_SUFFIXES
+from ..errors import FormatError
 from ..files import open_error
 
 _PIECES = {
@@ -132,6 +133,17 @@ def _folders(root: Path, parts: list[str]) -> Iterator[str]:
 def fill(template: str, *, split: str = "", star: str = "") -> str:
     """The template with the split's name and the wildcard's text in place."""
     return template.replace("{split}", split).replace("*", star)
+
+
+def leads_out(path: str) -> bool:
+    """Whether a relative path leads out of its folder."""
+    return path.startswith("/") or ".." in path.split("/")
+
+
+def check_inside(paths: Iterable[str], where: object) -> None:
+    """FormatError `path-escapes-root` for a path that leads out of its folder."""
+    if (outside := next(filter(leads_out, paths), None)) is not None:
+        raise FormatError(f"{outside!r} leads out of the dataset's folder", code="path-escapes-root", where=where)
 
 
 def rule(template: str) -> str | None:

@@ -64,7 +64,7 @@ class Shape:
     runs: I64 | bytes | None = None
 
 
-class Canvas:
+class LabelCanvas:
     """A label that is being drawn. background: the class id that pixels have before anything is drawn."""
 
     def __init__(self, size: Size, table: ClassTable, background: int) -> None:
@@ -79,10 +79,9 @@ class Canvas:
         if shape.runs is not None:
             runs = _lengths(shape.runs, self._mask.size, where)
             if not kernels.polygon.fill_runs(runs, self._mask):
-                raise LabelError(
-                    f"run lengths of {int(runs.sum())} pixels, the image has {self._mask.size}",
-                    code="bad-rle", where=where, fix="the annotation belongs to an image of another size",
-                )  # fmt: skip
+                what = f"run lengths of {int(runs.sum())} pixels, the image has {self._mask.size}"
+                fix = "the annotation belongs to an image of another size"
+                raise LabelError(what, code="bad-rle", where=where, fix=fix)
         else:
             y0, y1, x0, x1 = _bounds(shape.polygons, (y1, x1))
             for points in shape.polygons:
@@ -111,10 +110,9 @@ def polygon(values: Any, where: object) -> F64:
     except (TypeError, ValueError):
         points = np.zeros((0, 2))
     if len(points) < 3 or not np.isfinite(points).all() or np.abs(points).max() > 1e6:
-        raise LabelError(
-            f"a polygon of {len(points)} points, or not of pairs of numbers", code="bad-polygon", where=where,
-            fix="a polygon has at least three points x, y in pixels",
-        )  # fmt: skip
+        what = f"a polygon of {len(points)} points, or not of pairs of numbers"
+        fix = "a polygon has at least three points x, y in pixels"
+        raise LabelError(what, code="bad-polygon", where=where, fix=fix)
     return points
 
 

@@ -1,32 +1,6 @@
 """Any tree of your own: `pixelwise.toml` beside the data says where the files are and what the labels mean.
 
-root = "."                                  # of the paths below; by default the folder of this file
-[images]
-path = "images/{split}/{name}.{ext}"        # see formats/paths.py for what may stand in braces
-value_range = [0, 4095]                     # of images with more than 8 bits
-bands = [3, 2, 1]                           # which are red, green, blue, if there are others
-[labels]
-path = "labels/{split}/{name}.png"
-instances = "instances/{split}/{name}.png"
-kinds = ["tiff", "npy"]                     # label files besides PNG
-palette = "ignore"                          # the PNGs' palettes are not the classes' colors
-minus_one = 255                             # the stored value that -1 in an NPY label stands for
-[splits]
-lists = "splits/{split}.txt"                # or {split} in the paths above, or neither
-unlabeled = ["test"]                        # splits without labels
-of = "all"                                  # with ratios: which split is divided, if there are several
-ratios = {train = 0.8, val = 0.2}
-seed = 0
-group = "^[^_]+"                            # samples whose names have the same match stay together
-[classes]
-ignore_index = 255                          # the id of void
-ignore_values = [255]                       # stored values, and colors, without a class
-ignore_colors = [[0, 0, 0]]
-[[class]]                                   # class ids follow the order
-name = "road"
-values = [7]                                # stored values; without any, the ids are stored
-color = [128, 64, 128]                      # in drawings, and in labels stored as colors
-colors = [[128, 64, 129]]                   # further ones in labels
+docs/formats.md shows every key; `root` at the top is the folder of the paths, by default that of the file.
 """
 
 from __future__ import annotations
@@ -34,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +20,8 @@ from ..dataset.sources import Decoding
 from ..errors import FormatError, UsageError
 from ..files import read_bytes
 from .format import Format
-from .layout import SPLIT_NAMES, Coding, Layout
-from .layout import load as load_layout
-from .paths import split_names
+from .layout import SPLIT_NAMES, Coding, Layout, load
+from .paths import leads_out, split_names
 
 FILE = "pixelwise.toml"
 _KEYS = {
@@ -62,23 +35,20 @@ _KEYS = {
 
 
 def _find(path: Path) -> Path | None:
-    """`path` where it is such a file or a folder with one."""
+    """`path` if it is such a file or a folder with one."""
     if path.is_file():
         return path if path.suffix == ".toml" else None
     return path if (path / FILE).is_file() else None
 
 
-def load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
-    """The dataset that the file at `root`, or in that folder, describes. FormatError `bad-description`.
-
-    classes: another class table.
-    """
+def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
+    """The dataset that the file at `root`, or in that folder, describes. classes: another class table."""
     path = root / FILE if root.is_dir() else root
     data = _read(path)
     try:
         base = path.parent / data.get("root", ".")
         layout, table = _layout(data, path, base), classes or _table(data, path)
-        dataset = load_layout(base, "toml", layout, classes=table)
+        dataset = load(base, "toml", layout, classes=table)
         return _divided(dataset, data.get("splits", {}), path)
     except UsageError as error:
         raise _bad(path, str(error.message), error.fix) from None
@@ -116,7 +86,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _layout(data: Mapping[str, Any], path: Path, base: Path) -> Layout:
     images, stored, splits = data["images"], data.get("labels", {}), data.get("splits", {})
     for template in (images["path"], stored.get("path", ""), stored.get("instances", ""), splits.get("lists", "")):
-        if template.startswith("/") or ".." in template.split("/"):
+        if leads_out(template):
             raise _bad(path, f"{template!r} leads out of the dataset's folder", "set root instead")
     if not re.search(r"\{name\}|\{path\}", images["path"]):
         raise _bad(path, f"no {{name}} in {images['path']!r}")
@@ -162,13 +132,9 @@ def _table(data: Mapping[str, Any], path: Path) -> ClassTable:
     if not pairs and values:
         values |= {i: i for i in range(len(entries)) if i not in values}
     return ClassTable(
-        tuple(str(e["name"]) for e in entries),
-        np.array([_rgb(c, path) for c in colors], np.uint8),
-        index,
-        ignored[0] if ignored else (224, 224, 192),
-        values or None,
-        extra,
-    )
+        tuple(str(e["name"]) for e in entries), np.array([_rgb(c, path) for c in colors], np.uint8), index,
+        ignored[0] if ignored else (224, 224, 192), values or None, extra,
+    )  # fmt: skip
 
 
 def _rgb(color: Any, path: Path) -> tuple[int, int, int]:
@@ -189,10 +155,15 @@ def _divided(dataset: Dataset, splits: Mapping[str, Any], path: Path) -> Dataset
     return dataset.split(splits["ratios"], int(splits.get("seed", 0)), of=splits.get("of"), group=group)
 
 
-FORMAT = Format("toml", f"a description of your own ({FILE})", _find, load, anywhere=True)
+FORMAT = Format("toml", f"a description of your own ({FILE})", _find, _load, anywhere=True)
 
 
 # -- writing ------------------------------------------------------------------------------------------------
+
+
+def comment(text: str) -> str:
+    """A line of TOML that is a comment."""
+    return "# " + "".join(c if c.isprintable() else " " for c in text)
 
 
 def text_of(value: Any) -> str:
@@ -200,11 +171,11 @@ def text_of(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def class_section(table: Any, comments: Iterable[str] = ()) -> list[str]:
+def class_section(table: ClassTable) -> list[str]:
     """The [classes] and [[class]] lines of a table whose labels store the ids."""
     lines = ["[classes]"]
     if table.ignore_index is not None:
         lines += [f"ignore_index = {table.ignore_index}", f"ignore_colors = [{text_of(list(table.ignore_color))}]"]
     for name, color in zip(table.names, table.colors.tolist(), strict=True):
         lines += ["", "[[class]]", f"name = {text_of(name)}", f"color = {text_of(color)}"]
-    return [*comments, *lines]
+    return lines

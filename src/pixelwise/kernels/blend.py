@@ -9,29 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import jit
+from .compiling import jit, part
 
 
 @jit
 def add_rows(
-    logits: Any,
-    first: Any,
-    last: Any,
-    low_y: Any,
-    high_y: Any,
-    part_y: Any,
-    low_x: Any,
-    high_x: Any,
-    part_x: Any,
-    resized: Any,
-    softmax: Any,
-    weight_y: Any,
-    weight_x: Any,
-    y0: Any,
-    x0: Any,
-    scratch: Any,
-    acc: Any,
-) -> None:
+    logits: Any, first: Any, last: Any,
+    low_y: Any, high_y: Any, part_y: Any, low_x: Any, high_x: Any, part_x: Any,
+    resized: Any, softmax: Any, weight_y: Any, weight_x: Any, y0: Any, x0: Any, scratch: Any, acc: Any,
+) -> None:  # fmt: skip
     """Add rows first..last of a tile, (C, h, w) float32 logits, at (y0, x0), weighted by `weight_y * weight_x`.
 
     resized: output row i is between logit rows low_y[i] and high_y[i], part_y[i] of the way, columns likewise; else
@@ -65,7 +51,7 @@ def add_rows(
                 out[j] += weight_y[i] * weight_x[j] * line[j]
 
 
-@jit
+@part
 def _softmax(values: Any, best: Any, total: Any, classes: Any) -> None:
     n = values.shape[1]
     for j in range(n):

@@ -1,4 +1,4 @@
-"""Colors to class ids: a collision-free hash of the table's colors, one probe a pixel."""
+"""Colors to class ids: a collision-free hash of the table's colors, one probe per pixel."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ EMPTY = np.uint32(0xFFFFFFFF)  # no 24-bit color has this key
 def perfect_hash(
     keys: NDArray[np.uint32], ids: NDArray[np.uint16]
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint16], int, int]:
-    """Slots in which every one of the distinct 24-bit `keys` has its own place.
+    """Slots in which each of the distinct 24-bit `keys` has its own place.
 
-    Returns (slot keys, slot ids, multiplier, shift): key k lies in slot `(k * multiplier mod 2^32) >> shift`.
+    Returns (slot keys, slot ids, multiplier, shift): key k is in slot `(k * multiplier mod 2^32) >> shift`.
     The table doubles until a multiplier without collisions is found, which takes O(n^2) slots at worst.
     """
     rng = np.random.default_rng(0)
@@ -40,9 +40,8 @@ def encode_colors(pixels: Any, keys: Any, ids: Any, multiplier: Any, shift: Any,
     last = np.uint32(EMPTY)
     current = ids[0]
     for i in range(pixels.shape[0]):
-        key = (
-            np.uint32(pixels[i, 0]) | np.uint32(pixels[i, 1]) << np.uint32(8) | np.uint32(pixels[i, 2]) << np.uint32(16)
-        )
+        r, g, b = np.uint32(pixels[i, 0]), np.uint32(pixels[i, 1]), np.uint32(pixels[i, 2])
+        key = r | g << np.uint32(8) | b << np.uint32(16)
         if key != last:  # labels are flat: most pixels repeat their neighbor
             slot = np.uint32(key * multiplier) >> shift
             if keys[slot] != key:
@@ -55,7 +54,7 @@ def encode_colors(pixels: Any, keys: Any, ids: Any, multiplier: Any, shift: Any,
 
 @jit
 def encode_eights(words: Any, pixels: Any, keys: Any, ids: Any, multiplier: Any, shift: Any, out: Any) -> int:
-    """As `encode_colors` for uint8 ids: eight pixels at once where all have the last one's color.
+    """As `encode_colors` for uint8 ids: eight pixels at once if all have the last one's color.
 
     words: (N, 3) uint64, the same memory as pixels (8 N, 3); out: (N, 8) uint8. The first unknown pixel, or -1.
     """

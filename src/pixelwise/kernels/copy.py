@@ -7,52 +7,30 @@ from typing import Any
 import numpy as np
 from numba import carray
 
-from .compiling import jit_fast
-from .jobs import (
-    COLUMNS,
-    COPY,
-    FLIP_X,
-    FLIP_Y,
-    HEIGHT,
-    IMAGE,
-    IMAGE_STRIDE,
-    KIND,
-    LABEL,
-    LABEL_STRIDE,
-    LEFT,
-    OUT_H,
-    OUT_W,
-    ROWS,
-    SLOT,
-    TOP,
-    WIDTH,
-    X0,
-    Y0,
-    pad,
-    pointer,
-)
+from .compiling import jit_fast, part_fast
+from .jobs import COPY, pad, pointer
 from .shade import shade
 
 
-@jit_fast
+@part_fast
 def _clip(job: Any) -> Any:
     """Columns of the window that have pixels: (first source column, number, first output column)."""
-    first = max(job[X0], 0)
-    number = max(min(job[X0] + job[OUT_W], job[WIDTH]) - first, 0)
-    start = first - job[X0]
-    return first, number, (job[OUT_W] - start - number if job[FLIP_X] else start)
+    first = max(job.x0, 0)
+    number = max(min(job.x0 + job.out_w, job.width) - first, 0)
+    start = first - job.x0
+    return first, number, (job.out_w - start - number if job.flip_x else start)
 
 
-@jit_fast
+@part_fast
 def _source_row(job: Any, i: Any) -> Any:
-    """The source row of output row i, or -1 where there is none."""
-    if i >= job[OUT_H]:
+    """The source row of output row i, or -1 if there is none."""
+    if i >= job.out_h:
         return -1
-    y = job[Y0] + (job[OUT_H] - 1 - i if job[FLIP_Y] else i)
-    return y if 0 <= y < job[HEIGHT] else -1
+    y = job.y0 + (job.out_h - 1 - i if job.flip_y else i)
+    return y if 0 <= y < job.height else -1
 
 
-@jit_fast
+@part_fast
 def _deal(src: Any, m: Any, flip: Any, row: Any) -> None:
     """m interleaved pixels to three planes."""
     if flip:
@@ -70,25 +48,25 @@ def _deal(src: Any, m: Any, flip: Any, row: Any) -> None:
 
 @jit_fast
 def render_float(jobs: Any, first: Any, last: Any, color: Any, fill: Any, out: Any) -> None:
-    """Copies, uint8 HWC to float CHW: level * color[n, c, c] + color[n, c, 3]; fill[n, c] where there is none.
+    """Copies, uint8 HWC to float CHW: level * color[n, c, c] + color[n, c, 3]; padding is fill[n, c].
 
-    A planar uint8 row lies in between: it is what lets LLVM vectorize both loops.
+    By way of a planar uint8 row, so that LLVM vectorizes both loops.
     """
     row = np.empty((3, out.shape[3]), np.uint8)
     for n in range(first, last):
         job = jobs[n]
-        if job[KIND] != COPY:
+        if job.kind != COPY:
             continue
-        slot, top, left, width = job[SLOT], job[TOP], job[LEFT], job[COLUMNS]
+        slot, top, left, width = job.slot, job.top, job.left, job.columns
         x, m, start = _clip(job)
-        for i in range(job[ROWS]):
+        for i in range(job.rows):
             y = _source_row(job, i)
             if y < 0 or m == 0:
                 pad(job, n, i, 0, 0, fill, out)
                 continue
             if m < width:
                 pad(job, n, i, start, m, fill, out)
-            _deal(carray(pointer(job[IMAGE] + y * job[IMAGE_STRIDE] + 3 * x), (3 * m,)), m, job[FLIP_X], row)
+            _deal(carray(pointer(job.image + y * job.image_stride + 3 * x), (3 * m,)), m, job.flip_x, row)
             for c in range(3):
                 a, b, plane = color[n, c, c], color[n, c, 3], row[c]
                 dst = out[slot, c, top + i][left + start : left + start + m]
@@ -105,18 +83,18 @@ def render_colored(
     levels = np.empty((3, out.shape[3]), np.float32)
     for n in range(first, last):
         job = jobs[n]
-        if job[KIND] != COPY:
+        if job.kind != COPY:
             continue
-        slot, top, left, width = job[SLOT], job[TOP], job[LEFT], job[COLUMNS]
+        slot, top, left, width = job.slot, job.top, job.left, job.columns
         x, m, start = _clip(job)
-        for i in range(job[ROWS]):
+        for i in range(job.rows):
             y = _source_row(job, i)
             if y < 0 or m == 0:
                 pad(job, n, i, 0, 0, fill, out)
                 continue
             if m < width:
                 pad(job, n, i, start, m, fill, out)
-            _deal(carray(pointer(job[IMAGE] + y * job[IMAGE_STRIDE] + 3 * x), (3 * m,)), m, job[FLIP_X], row)
+            _deal(carray(pointer(job.image + y * job.image_stride + 3 * x), (3 * m,)), m, job.flip_x, row)
             for c in range(3):
                 plane, level = row[c], levels[c]
                 for j in range(m):
@@ -128,24 +106,24 @@ def render_colored(
 
 @jit_fast
 def render_planar(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None:
-    """Copies, uint8 HWC to uint8 CHW, values unchanged; fill[n, c] uint8 where there is no pixel."""
+    """Copies, uint8 HWC to uint8 CHW, values unchanged; padding is fill[n, c], uint8."""
     for n in range(first, last):
         job = jobs[n]
-        if job[KIND] != COPY:
+        if job.kind != COPY:
             continue
-        slot, top, left, width = job[SLOT], job[TOP], job[LEFT], job[COLUMNS]
+        slot, top, left, width = job.slot, job.top, job.left, job.columns
         x, m, start = _clip(job)
-        for i in range(job[ROWS]):
+        for i in range(job.rows):
             y = _source_row(job, i)
             if y < 0 or m == 0:
                 pad(job, n, i, 0, 0, fill, out)
                 continue
             if m < width:
                 pad(job, n, i, start, m, fill, out)
-            src = carray(pointer(job[IMAGE] + y * job[IMAGE_STRIDE] + 3 * x), (3 * m,))
+            src = carray(pointer(job.image + y * job.image_stride + 3 * x), (3 * m,))
             at = left + start
             r, g, b = out[slot, 0, top + i][at:], out[slot, 1, top + i][at:], out[slot, 2, top + i][at:]
-            if job[FLIP_X]:
+            if job.flip_x:
                 for j in range(m):
                     k = np.uint64(m - 1 - j)
                     r[k], g[k], b[k] = src[3 * j], src[3 * j + 1], src[3 * j + 2]
@@ -156,14 +134,14 @@ def render_planar(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None
 
 @jit_fast
 def render_packed(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None:
-    """Copies, uint8 HWC to uint8 HWC, values unchanged; fill[n, c] uint8 where there is no pixel."""
+    """Copies, uint8 HWC to uint8 HWC, values unchanged; padding is fill[n, c], uint8."""
     for n in range(first, last):
         job = jobs[n]
-        if job[KIND] != COPY:
+        if job.kind != COPY:
             continue
-        slot, top, left, width = job[SLOT], job[TOP], job[LEFT], job[COLUMNS]
+        slot, top, left, width = job.slot, job.top, job.left, job.columns
         x, m, start = _clip(job)
-        for i in range(job[ROWS]):
+        for i in range(job.rows):
             y = _source_row(job, i)
             line = out[slot, top + i][left : left + width]
             if y < 0 or m == 0:
@@ -172,9 +150,9 @@ def render_packed(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None
             if m < width:
                 line[:start] = fill[n]
                 line[start + m :] = fill[n]
-            src = carray(pointer(job[IMAGE] + y * job[IMAGE_STRIDE] + 3 * x), (3 * m,))
+            src = carray(pointer(job.image + y * job.image_stride + 3 * x), (3 * m,))
             dst = line.reshape(-1)[3 * start : 3 * (start + m)]
-            if job[FLIP_X]:
+            if job.flip_x:
                 for j in range(m):
                     k = np.uint64(3 * (m - 1 - j))
                     dst[k] = src[3 * j]
@@ -187,14 +165,14 @@ def render_packed(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None
 
 @jit_fast
 def render_label(jobs: Any, first: Any, last: Any, sample: Any, ignore: Any, out: Any) -> None:
-    """Copies of labels to (B, H, W) of any integer type; `ignore` where there is none. sample: a zero as stored."""
+    """Copies of labels to (B, H, W) of any integer type; padding is `ignore`. sample: a zero as stored."""
     for n in range(first, last):
         job = jobs[n]
-        if job[KIND] != COPY:
+        if job.kind != COPY:
             continue
-        slot, top, left, width = job[SLOT], job[TOP], job[LEFT], job[COLUMNS]
+        slot, top, left, width = job.slot, job.top, job.left, job.columns
         x, m, start = _clip(job)
-        for i in range(job[ROWS]):
+        for i in range(job.rows):
             y = _source_row(job, i)
             line = out[slot, top + i][left : left + width]
             if y < 0 or m == 0:
@@ -203,10 +181,10 @@ def render_label(jobs: Any, first: Any, last: Any, sample: Any, ignore: Any, out
             if m < width:
                 line[:start] = ignore
                 line[start + m :] = ignore
-            at = job[LABEL] + y * job[LABEL_STRIDE] + sample.itemsize * x
+            at = job.label + y * job.label_stride + sample.itemsize * x
             src = carray(pointer(at), (sample.itemsize * m,)).view(sample.dtype)
             dst = line[start : start + m]
-            if job[FLIP_X]:
+            if job.flip_x:
                 for j in range(m):
                     dst[np.uint64(m - 1 - j)] = src[j]
             else:

@@ -37,14 +37,7 @@ def narrow(values: Any, classes: Any, ignore: Any, other: Any, out: Any) -> None
 
 @jit
 def count_byte_pairs(
-    prediction: Any,
-    truth: Any,
-    prediction8: Any,
-    truth8: Any,
-    rows: Any,
-    columns: Any,
-    lanes: Any,
-    counts: Any,
+    prediction: Any, truth: Any, prediction8: Any, truth8: Any, rows: Any, columns: Any, lanes: Any, counts: Any
 ) -> None:
     """(N,) uint8 ids, N < 2^32, and their first bytes as (N // 8,) uint64. Same counts as `count_pairs`, faster.
 

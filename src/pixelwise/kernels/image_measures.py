@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import jit
+from .compiling import jit, part
 
 
 @jit
@@ -28,6 +28,18 @@ def channel_sums(pixels: Any, sums: Any) -> None:
             sums[1, c] += np.uint64(q)
 
 
+@part
+def _edges_of(before: Any, at: Any, after: Any, void: Any) -> Any:
+    """How many values differ from the one before, and how many are strictly between the two beside them."""
+    steps, mixed = np.int32(0), np.int32(0)
+    for x in range(at.shape[0]):
+        p, m, q = before[x], at[x], after[x]
+        known = (p != void) & (m != void)
+        steps += np.int32((p != m) & known)
+        mixed += np.int32((((p < m) & (m < q)) | ((p > m) & (m > q))) & known & (q != void))
+    return steps, mixed
+
+
 @jit
 def edges_between(values: Any, void: Any, step: Any, out: Any) -> None:
     """Counts along the rows and columns of (H, W) unsigned values, leaving out void, into out (2,) int64: neighbors
@@ -37,34 +49,18 @@ def edges_between(values: Any, void: Any, step: Any, out: Any) -> None:
     the columns, at every step-th row with its neighbors, which samples both evenly. A clean label steps from class to
     class; one that was interpolated passes through the values between.
     """
-    height, width = values.shape
-    steps = np.int64(0)
-    mixed = np.int64(0)
+    height = values.shape[0]
+    steps, mixed = np.int64(0), np.int64(0)
     for y in range(0, height, step):
         row = values[y]
-        left, middle, right = row[:-2], row[1:-1], row[2:]
-        a = np.int32(0)
-        b = np.int32(0)
-        for x in range(width - 2):
-            p, m, q = left[x], middle[x], right[x]
-            known = (p != void) & (m != void)
-            a += np.int32((p != m) & known)
-            b += np.int32((((p < m) & (m < q)) | ((p > m) & (m > q))) & known & (q != void))
+        a, b = _edges_of(row[:-2], row[1:-1], row[2:], void)
         steps += np.int64(a)
         mixed += np.int64(b)
     for y in range(1, height - 1, step):
-        above, row, below = values[y - 1], values[y], values[y + 1]
-        a = np.int32(0)
-        b = np.int32(0)
-        for x in range(width):
-            p, m, q = above[x], row[x], below[x]
-            known = (p != void) & (m != void)
-            a += np.int32((p != m) & known)
-            b += np.int32((((p < m) & (m < q)) | ((p > m) & (m > q))) & known & (q != void))
+        a, b = _edges_of(values[y - 1], values[y], values[y + 1], void)
         steps += np.int64(a)
         mixed += np.int64(b)
-    out[0] = steps
-    out[1] = mixed
+    out[0], out[1] = steps, mixed
 
 
 @jit
@@ -83,4 +79,3 @@ def cell_sums(rows: Any, ys: Any, xs: Any, out: Any) -> None:
                 for x in range(part.shape[0]):
                     s += np.uint32(part[x])
                 out[i, j] += np.int64(s)
-

@@ -1,7 +1,7 @@
-"""The table of jobs that the rendering kernels work through, and what they share: one row per sample of a batch.
+"""The table of jobs that the rendering kernels work through, and what they share: one job per sample of a batch.
 
-A job fills the rectangle TOP, LEFT, ROWS, COLUMNS of its slot: the plan's pixels in the rectangle's top left corner,
-padding elsewhere. `copy`, `scale` and `warp` render the jobs of their kind.
+A job fills a rectangle of its slot, `rows` x `columns` from (top, left): the plan's pixels in the rectangle's top left
+corner, padding elsewhere. `copy`, `scale` and `warp` render the jobs of their kind.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .compiling import jit, jit_fast
+from .compiling import part, part_fast
 
-# Columns of the job table, all int64. Addresses are those of source pixel (0, 0): only the pixels LOW..HIGH are
-# there to be read, the rest of the source need not be in memory.
-IMAGE, IMAGE_STRIDE, LABEL, LABEL_STRIDE = 0, 1, 2, 3  # address, bytes a row
-HEIGHT, WIDTH = 4, 5  # of the source
-Y0, X0 = 6, 7  # copies: source row and column of the window's top left; outside the source lies padding
-OUT_H, OUT_W = 8, 9  # size of the plan's output
-FLIP_X, FLIP_Y = 10, 11  # copies: mirrored
-KIND = 12
-SLOT, TOP, LEFT, ROWS, COLUMNS = 13, 14, 15, 16, 17
-LOW_Y, LOW_X, HIGH_Y, HIGH_X = 18, 19, 20, 21
-ZERO = 22  # always 0, which the compiler does not know: see `rounded`
-WIDE = 23
+JOB = np.dtype(
+    [(name, np.int64) for name in (
+        "image", "image_stride", "label", "label_stride",  # addresses of source pixel (0, 0); bytes from row to row
+        "height", "width",  # of the source
+        "low_y", "low_x", "high_y", "high_x",  # the source pixels that are in memory; the rest need not be
+        "y0", "x0",  # copies: source row and column of the window's top left, which may be outside the source
+        "flip_x", "flip_y",  # copies: mirrored
+        "out_h", "out_w",  # size of the plan's output
+        "kind", "slot", "top", "left", "rows", "columns",
+        "zero",  # always 0, which the compiler does not know: see `rounded`
+    )]
+)  # fmt: skip
 
-# What KIND can be.
-COPY, SCALE, WARP, NOTHING = 0, 1, 2, 3
+# What `kind` can be.
+COPY, SCALE, WARP = 0, 1, 2
 
 
 @intrinsic
@@ -52,23 +52,23 @@ def four_bytes(_context: Any, address: Any) -> Any:
     return types.uint32(address), generate
 
 
-@jit
+@part
 def rounded(product: Any, zero: Any) -> Any:
-    """`product`, as float64 has it. Without this detour LLVM fuses it with a following sum, and rounds once less than
-    NumPy: enough to put a point that lies on the edge of a pixel into the other one.
+    """`product`, rounded to float64. Without this detour LLVM fuses it with a following sum and rounds once less than
+    NumPy, which is enough to move a point on the edge of a pixel into the next one.
     """
     return np.int64(np.float64(product).view(np.int64) ^ zero).view(np.float64)
 
 
-@jit_fast
+@part_fast
 def level(word: Any, shift: Any) -> Any:
     return np.float32(np.int32((word >> shift) & np.uint32(255)))
 
 
-@jit_fast
+@part_fast
 def pad(job: Any, n: Any, i: Any, start: Any, m: Any, fill: Any, out: Any) -> None:
     """Row i of the job's rectangle: everything but columns start .. start + m becomes fill."""
-    slot, row, left, width = job[SLOT], job[TOP] + i, job[LEFT], job[COLUMNS]
+    slot, row, left, width = job.slot, job.top + i, job.left, job.columns
     for c in range(3):
         line = out[slot, c, row]
         line[left : left + start] = fill[n, c]

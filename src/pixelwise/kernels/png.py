@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import jit
+from .compiling import jit, part
 
 
-@jit
+@part
 def _predict(a: Any, b: Any, c: Any) -> Any:
     """The Paeth predictor: of a (left), b (up) and c (upper left) the one nearest to a + b - c, the first if equal."""
     pa = abs(b - c)
@@ -19,7 +19,7 @@ def _predict(a: Any, b: Any, c: Any) -> Any:
     return a if pa <= least else best
 
 
-@jit
+@part
 def _sub(row: Any, out: Any, bpp: int) -> None:
     n = np.uint64(row.shape[0])
     if bpp == 3:
@@ -38,13 +38,7 @@ def _sub(row: Any, out: Any, bpp: int) -> None:
             out[i] = left
 
 
-@jit
-def _up(row: Any, above: Any, out: Any) -> None:
-    for i in range(row.shape[0]):
-        out[i] = row[i] + above[i]
-
-
-@jit
+@part
 def _average(row: Any, above: Any, out: Any, bpp: int) -> None:
     n = np.uint64(row.shape[0])
     step = np.uint64(bpp)
@@ -55,7 +49,7 @@ def _average(row: Any, above: Any, out: Any, bpp: int) -> None:
             out[i] = left
 
 
-@jit
+@part
 def _paeth(row: Any, above: Any, out: Any, bpp: int) -> None:
     n = np.uint64(row.shape[0])
     if bpp == 3:  # three independent chains side by side hide each other's latency
@@ -100,7 +94,8 @@ def unfilter(raw: Any, bpp: int, zero: Any, out: Any) -> int:
         elif kind == 1:
             _sub(row, current, bpp)
         elif kind == 2:
-            _up(row, above, current)
+            for i in range(n):
+                current[i] = row[i] + above[i]
         elif kind == 3:
             _average(row, above, current, bpp)
         elif kind == 4:

@@ -2,7 +2,7 @@
 
 A polygon's outline is walked on a grid of `SCALE` steps a pixel. Where it steps into the sub-column that holds a
 pixel column's center, the column changes between inside and outside, at the row below which the outline passes. The
-rule is that of the COCO mask API (github.com/cocodataset/cocoapi, common/maskApi.c, rleFrPoly), written anew.
+rule is that of the COCO mask API (github.com/cocodataset/cocoapi, common/maskApi.c, rleFrPoly), in our own code.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import jit
+from .compiling import jit, part
 
 SCALE = 5
 
 
-@jit
+@part
 def _cross(u0: int, v0: int, u1: int, v1: int, top: int, left_column: int, flips: Any) -> None:
     """Book the crossing of a step of the outline from (u0, v0) to (u1, v1), neighbors on the fine grid."""
     left = u1 if u1 < u0 else u1 - 1
@@ -66,7 +66,7 @@ def outline(points: Any, top: int, left: int, flips: Any) -> None:
 
 @jit
 def fill(flips: Any, mask: Any) -> None:
-    """mask |= what lies inside, (H, W) uint8; flips is cleared."""
+    """mask |= what is inside, (H, W) uint8; flips is cleared."""
     height, width = mask.shape
     inside = np.zeros(width, np.uint8)
     for y in range(height):
@@ -96,7 +96,7 @@ def fill_runs(counts: Any, mask: Any) -> bool:
 
 @jit
 def run_lengths(text: Any, counts: Any) -> int:
-    """Decode the (n,) uint8 characters of a compressed COCO RLE into counts; how many, or -1 where it is damaged.
+    """Decode the (n,) uint8 characters of a compressed COCO RLE into counts; how many, or -1 if it is damaged.
 
     Six bits a character from 48 on: five of the number, the lowest first, and one that says that more follow. From the
     fourth on, numbers are differences to the one two before.
@@ -142,9 +142,8 @@ def look_up_ids(pixels: Any, ids: Any, classes: Any, out: Any, numbers: Any) -> 
     """
     last, current, known = np.uint32(0xFFFFFFFF), classes[0], False
     for i in range(pixels.shape[0]):
-        key = (
-            np.uint32(pixels[i, 0]) | np.uint32(pixels[i, 1]) << np.uint32(8) | np.uint32(pixels[i, 2]) << np.uint32(16)
-        )
+        r, g, b = np.uint32(pixels[i, 0]), np.uint32(pixels[i, 1]), np.uint32(pixels[i, 2])
+        key = r | g << np.uint32(8) | b << np.uint32(16)
         if key != last or not known:
             k = np.searchsorted(ids, key)
             if k >= ids.shape[0] or ids[k] != key:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import jit
+from .compiling import jit, part
 
 # Philox4x32-10: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011, table of constants.
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -14,16 +14,14 @@ _W0, _W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
 _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-@jit
+@part
 def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
     """One block: counter of four and key of two uint32 to four uint32."""
     for _ in range(10):
         p0 = np.uint64(c0) * _M0
         p1 = np.uint64(c2) * _M1
-        c0, c2 = (
-            np.uint32(p1 >> _32) ^ np.uint32(c1) ^ np.uint32(k0),
-            np.uint32(p0 >> _32) ^ np.uint32(c3) ^ np.uint32(k1),
-        )
+        c0 = np.uint32(p1 >> _32) ^ np.uint32(c1) ^ np.uint32(k0)
+        c2 = np.uint32(p0 >> _32) ^ np.uint32(c3) ^ np.uint32(k1)
         c1, c3 = np.uint32(p1 & _LOW), np.uint32(p0 & _LOW)
         k0, k1 = np.uint32(k0 + _W0), np.uint32(k1 + _W1)
     return c0, c1, c2, c3
@@ -38,9 +36,8 @@ def uniforms(seed: Any, epoch: Any, samples: Any, transform: Any, draw: Any, out
     for i in range(samples.shape[0]):
         s = np.uint64(samples[i])
         a, b, _, _ = philox(np.uint32(s & _LOW), np.uint32(s >> _32), c2, c3, k0, k1)
-        out[i] = (np.float64(a >> np.uint32(5)) * 67108864.0 + np.float64(b >> np.uint32(6))) * (
-            1.0 / 9007199254740992.0
-        )
+        bits = np.float64(a >> np.uint32(5)) * 67108864.0 + np.float64(b >> np.uint32(6))
+        out[i] = bits * (1.0 / 9007199254740992.0)
 
 
 @jit

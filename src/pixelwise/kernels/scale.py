@@ -12,38 +12,12 @@ from typing import Any
 import numpy as np
 from numba import carray
 
-from .compiling import jit, jit_fast
-from .jobs import (
-    COLUMNS,
-    HEIGHT,
-    HIGH_X,
-    HIGH_Y,
-    IMAGE,
-    IMAGE_STRIDE,
-    KIND,
-    LABEL,
-    LABEL_STRIDE,
-    LEFT,
-    LOW_X,
-    LOW_Y,
-    OUT_H,
-    OUT_W,
-    ROWS,
-    SCALE,
-    SLOT,
-    TOP,
-    WIDTH,
-    ZERO,
-    four_bytes,
-    level,
-    pad,
-    pointer,
-    rounded,
-)
+from .compiling import jit, jit_fast, part, part_fast
+from .jobs import SCALE, four_bytes, level, pad, pointer, rounded
 from .shade import shade
 
 
-@jit
+@part
 def _span(a: Any, c: Any, number: Any, extent: Any, zero: Any) -> Any:
     """(first, end) of the output positions j < number with 0 <= a * (j + 0.5) + c < extent."""
     first, end = 0, number
@@ -54,7 +28,7 @@ def _span(a: Any, c: Any, number: Any, extent: Any, zero: Any) -> Any:
     return first, end
 
 
-@jit
+@part
 def _taps(a: Any, c: Any, first: Any, low: Any, high: Any, start: Any, weight: Any) -> None:
     """The source pixels of output positions first, first + 1 ...: weight[k, t] for the pixels start[k] + t.
 
@@ -74,12 +48,12 @@ def _taps(a: Any, c: Any, first: Any, low: Any, high: Any, start: Any, weight: A
             weight[k, min(max(t, 0), taps - 1)] += (min(x + 1.0, right) - max(np.float64(x), left)) / side
 
 
-@jit
+@part
 def _taps_needed(a: Any, extent: Any) -> Any:
     return min(np.int64(np.ceil(max(abs(a), 1.0))) + 1, extent)
 
 
-@jit_fast
+@part_fast
 def _mix2(at: Any, offset: Any, weight: Any, pairs: Any, line: Any) -> None:
     """Between a pixel and its right neighbor, of bytes: line[c, j] = p + weight[j] * (q - p), p at `at + offset[j]`.
 
@@ -97,7 +71,7 @@ def _mix2(at: Any, offset: Any, weight: Any, pairs: Any, line: Any) -> None:
             dst[j] = p + (q - p) * weight[j]
 
 
-@jit_fast
+@part_fast
 def _mix3(src: Any, offset: Any, weight: Any, line: Any) -> None:
     """Three pixels: the case of shrinking by up to 2."""
     r, g, b = line[0], line[1], line[2]
@@ -109,7 +83,7 @@ def _mix3(src: Any, offset: Any, weight: Any, line: Any) -> None:
         b[j] = p[2] * u + p[5] * v + p[8] * w
 
 
-@jit_fast
+@part_fast
 def _mix(src: Any, offset: Any, weight: Any, line: Any) -> None:
     """Any number of pixels."""
     for j in range(offset.shape[0]):
@@ -123,11 +97,11 @@ def _mix(src: Any, offset: Any, weight: Any, line: Any) -> None:
         line[0, j], line[1, j], line[2, j] = x, y, z
 
 
-@jit_fast
+@part_fast
 def _stack(job: Any, y: Any, weight: Any, x: Any, sums: Any) -> None:
     """sums[k] = the weighted sum of byte k of the rows y, y + 1 ..., from column x on."""
     size, taps = sums.shape[0], weight.shape[0]
-    at, stride = job[IMAGE] + y * job[IMAGE_STRIDE] + 3 * x, job[IMAGE_STRIDE]
+    at, stride = job.image + y * job.image_stride + 3 * x, job.image_stride
     for t in range(0, taps, 4):
         # Rows beyond the last one have no weight, so the last one stands in for them.
         r0 = carray(pointer(at + t * stride), (size,))
@@ -145,24 +119,22 @@ def _stack(job: Any, y: Any, weight: Any, x: Any, sums: Any) -> None:
                 sums[k] += r0[k] * w0 + r1[k] * w1 + r2[k] * w2 + r3[k] * w3
 
 
-@jit_fast
-def _hold(
-    job: Any, first: Any, last: Any, low: Any, offset: Any, right: Any, pairs: Any, held: Any, kept: Any
-) -> None:
+@part_fast
+def _hold(job: Any, first: Any, last: Any, low: Any, offset: Any, right: Any, pairs: Any, held: Any, kept: Any) -> None:
     """Have the source rows first..last (at most two), interpolated horizontally, in kept[row & 1]; held says which."""
     for k in range(first, last + 1):
         if held[k & 1] != k:
             held[k & 1] = k
-            _mix2(job[IMAGE] + k * job[IMAGE_STRIDE] + 3 * low, offset, right, pairs, kept[k & 1])
+            _mix2(job.image + k * job.image_stride + 3 * low, offset, right, pairs, kept[k & 1])
 
 
-@jit_fast
+@part_fast
 def _between(above: Any, below: Any, u: Any, v: Any, m: Any, plane: Any) -> None:
     for j in range(m):
         plane[j] = above[j] * u + below[j] * v
 
 
-@jit_fast
+@part_fast
 def _between_shaded(
     above: Any, below: Any, u: Any, v: Any, f: Any, t: Any, least: Any, most: Any, m: Any, dst: Any
 ) -> None:
@@ -184,19 +156,19 @@ def scale_image(
     """
     for n in range(first, last):
         job = jobs[n]
-        if job[KIND] != SCALE:
+        if job.kind != SCALE:
             continue
         a, c, e, f = matrix[n, 0], matrix[n, 2], matrix[n, 4], matrix[n, 5]
-        x0, x1 = _span(a, c, job[OUT_W], job[WIDTH], job[ZERO])
-        y0, y1 = _span(e, f, job[OUT_H], job[HEIGHT], job[ZERO])
-        m, low, high = x1 - x0, job[LOW_X], job[HIGH_X]
+        x0, x1 = _span(a, c, job.out_w, job.width, job.zero)
+        y0, y1 = _span(e, f, job.out_h, job.height, job.zero)
+        m, low, high = x1 - x0, job.low_x, job.high_x
         if m == 0 or y1 == y0:
             m, y1 = 0, y0
         column, row = np.empty(m, np.int64), np.empty(y1 - y0, np.int64)
         across = np.empty((m, _taps_needed(a, high - low)), np.float32)
-        down = np.empty((y1 - y0, _taps_needed(e, job[HIGH_Y] - job[LOW_Y])), np.float32)
+        down = np.empty((y1 - y0, _taps_needed(e, job.high_y - job.low_y)), np.float32)
         _taps(a, c, x0, low, high, column, across)
-        _taps(e, f, y0, job[LOW_Y], job[HIGH_Y], row, down)
+        _taps(e, f, y0, job.low_y, job.high_y, row, down)
         offset = (column - low) * 3
         line = np.empty((3, m), np.float32)
         enlarge = abs(a) <= 1.0 and abs(e) <= 1.0 and across.shape[1] == 2
@@ -205,14 +177,14 @@ def scale_image(
         right = np.ascontiguousarray(across[:, across.shape[1] - 1])
         direct = enlarge and plain[n] and tones.shape[1] == 0
         sums = np.empty(0 if enlarge else 3 * (high - low), np.float32)
-        for i in range(job[ROWS]):
+        for i in range(job.rows):
             if not y0 <= i < y1:
                 pad(job, n, i, 0, 0, fill, out)
                 continue
-            if m < job[COLUMNS]:
+            if m < job.columns:
                 pad(job, n, i, x0, m, fill, out)
             y, weight = row[i - y0], down[i - y0]
-            slot, top, left = job[SLOT], job[TOP] + i, job[LEFT] + x0
+            slot, top, left = job.slot, job.top + i, job.left + x0
             if enlarge:
                 bottom = y + weight.shape[0] - 1
                 _hold(job, y, bottom, low, offset, right, pairs, held, kept)
@@ -240,30 +212,30 @@ def scale_label(jobs: Any, matrix: Any, first: Any, last: Any, sample: Any, igno
     """Scaled and mirrored labels: the source pixel that holds the point. sample: the stored dtype's zero."""
     for n in range(first, last):
         job = jobs[n]
-        if job[KIND] != SCALE:
+        if job.kind != SCALE:
             continue
         a, c, e, f = matrix[n, 0], matrix[n, 2], matrix[n, 4], matrix[n, 5]
-        x0, x1 = _span(a, c, job[OUT_W], job[WIDTH], job[ZERO])
-        y0, y1 = _span(e, f, job[OUT_H], job[HEIGHT], job[ZERO])
-        low, m, left, width = job[LOW_X], x1 - x0, job[LEFT], job[COLUMNS]
+        x0, x1 = _span(a, c, job.out_w, job.width, job.zero)
+        y0, y1 = _span(e, f, job.out_h, job.height, job.zero)
+        low, m, left, width = job.low_x, x1 - x0, job.left, job.columns
         column = np.empty(m, np.uint64)
         for j in range(m):
-            column[j] = np.uint64(np.int64(rounded(a * (x0 + j + 0.5), job[ZERO]) + c) - low)
+            column[j] = np.uint64(np.int64(rounded(a * (x0 + j + 0.5), job.zero) + c) - low)
         before = -1
-        for i in range(job[ROWS]):
-            line = out[job[SLOT], job[TOP] + i][left : left + width]
+        for i in range(job.rows):
+            line = out[job.slot, job.top + i][left : left + width]
             if not y0 <= i < y1:
                 line[:] = ignore
                 continue
-            y = np.int64(rounded(e * (i + 0.5), job[ZERO]) + f)
+            y = np.int64(rounded(e * (i + 0.5), job.zero) + f)
             if y == before:
-                line[:] = out[job[SLOT], job[TOP] + i - 1][left : left + width]
+                line[:] = out[job.slot, job.top + i - 1][left : left + width]
                 continue
             before = y
             line[:x0] = ignore
             line[x1:] = ignore
-            at = job[LABEL] + y * job[LABEL_STRIDE] + sample.itemsize * low
-            src = carray(pointer(at), (sample.itemsize * (job[HIGH_X] - low),)).view(sample.dtype)
+            at = job.label + y * job.label_stride + sample.itemsize * low
+            src = carray(pointer(at), (sample.itemsize * (job.high_x - low),)).view(sample.dtype)
             dst = line[x0:x1]
             for j in range(m):
                 dst[j] = src[column[j]]

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import jit_fast
+from .compiling import jit_fast, part_fast
 
 
-@jit_fast
+@part_fast
 def shade(line: Any, m: Any, tones: Any, color: Any, plain: Any, limits: Any, r: Any, g: Any, b: Any) -> None:
     """m pixels of three planes of gray levels (float32, changed) to their final color in r, g and b.
 

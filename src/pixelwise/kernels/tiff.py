@@ -36,8 +36,7 @@ def unpack_lzw(data: Any, start: Any, length: Any, out: Any) -> int:
     """LZW as TIFF writes it (codes of 9 to 12 bits, high bits first, each width ending one code early).
 
     data (n,) uint8 -> out (m,) uint8. start, length: (4097,) int64 scratch: the text of each code as a position in
-    `out`, where it has been written before. Returns the number of bytes written, at most m, or -1 for an unknown
-    code.
+    `out`, which has it already. Returns the number of bytes written, at most m, or -1 for an unknown code.
     """
     acc, bits, at, done = np.uint64(0), 0, 0, 0
     width, free, old = 9, 258, np.int64(-1)

@@ -7,45 +7,19 @@ from typing import Any
 import numpy as np
 from numba import carray
 
-from .compiling import jit, jit_fast
-from .jobs import (
-    COLUMNS,
-    HEIGHT,
-    HIGH_X,
-    HIGH_Y,
-    IMAGE,
-    IMAGE_STRIDE,
-    KIND,
-    LABEL,
-    LABEL_STRIDE,
-    LEFT,
-    LOW_X,
-    LOW_Y,
-    OUT_H,
-    OUT_W,
-    ROWS,
-    SLOT,
-    TOP,
-    WARP,
-    WIDTH,
-    ZERO,
-    four_bytes,
-    level,
-    pad,
-    pointer,
-    rounded,
-)
+from .compiling import jit, jit_fast, part, part_fast
+from .jobs import WARP, four_bytes, level, pad, pointer, rounded
 from .shade import shade
 
 
-@jit
+@part
 def _inside(g: Any, x: Any, y: Any, width: Any, height: Any, zero: Any) -> Any:
     u = rounded(g[0] * x, zero) + rounded(g[1] * y, zero) + g[2]
     v = rounded(g[3] * x, zero) + rounded(g[4] * y, zero) + g[5]
     return 0.0 <= u < width and 0.0 <= v < height
 
 
-@jit
+@part
 def _row_span(g: Any, y: Any, number: Any, width: Any, height: Any, zero: Any) -> Any:
     """(first, end) of the positions j < number of an output row at y whose centers lie inside the source.
 
@@ -67,13 +41,13 @@ def _row_span(g: Any, y: Any, number: Any, width: Any, height: Any, zero: Any) -
     return first, end
 
 
-@jit_fast
+@part_fast
 def _points(g: Any, y: Any, first: Any, m: Any, job: Any, offset: Any, fx: Any, fy: Any) -> None:
     """Byte offset of the upper left of the four pixels around each point; weights of the right and lower ones."""
-    low_x, low_y = job[LOW_X], job[LOW_Y]
-    right, lower = np.float64(max(job[HIGH_X] - 2, low_x)), np.float64(max(job[HIGH_Y] - 2, low_y))
+    low_x, low_y = job.low_x, job.low_y
+    right, lower = np.float64(max(job.high_x - 2, low_x)), np.float64(max(job.high_y - 2, low_y))
     least_x, least_y = np.float64(low_x), np.float64(low_y)
-    stride = job[IMAGE_STRIDE]
+    stride = job.image_stride
     for j in range(m):
         x = (first + j) + 0.5
         px, py = g[0] * x + (g[1] * y + g[2]) - 0.5, g[3] * x + (g[4] * y + g[5]) - 0.5
@@ -90,7 +64,7 @@ def _points(g: Any, y: Any, first: Any, m: Any, job: Any, offset: Any, fx: Any, 
         offset[j] = (np.int64(qy) - low_y) * stride + 3 * (np.int64(qx) - low_x)
 
 
-@jit_fast
+@part_fast
 def _bilinear(at: Any, m: Any, offset: Any, fx: Any, fy: Any, below: Any, quads: Any, line: Any) -> None:
     """Between four pixels, as `_mix2` between two."""
     one, two, three, four = quads[0], quads[1], quads[2], quads[3]
@@ -110,7 +84,7 @@ def _bilinear(at: Any, m: Any, offset: Any, fx: Any, fy: Any, below: Any, quads:
             dst[j] = p + (u - p) * fy[j]
 
 
-@jit_fast
+@part_fast
 def _shares(
     p: Any, q: Any, r: Any, first: Any, m: Any, side: Any, low: Any, high: Any, step: Any, at: Any, share: Any
 ) -> None:
@@ -130,7 +104,7 @@ def _shares(
             offset[j] = (np.int64(k) - low) * step
 
 
-@jit_fast
+@part_fast
 def _average(at: Any, m: Any, row: Any, down: Any, column: Any, across: Any, words: Any, line: Any) -> None:
     """The average over a box around each point, from the tables of `_shares`, for warps that shrink."""
     line[:, :m] = 0.0
@@ -161,24 +135,24 @@ def warp_image(
     line = np.empty((3, width), np.float32)
     for n in range(first, last):
         job, g = jobs[n], matrix[n]
-        if job[KIND] != WARP:
+        if job.kind != WARP:
             continue
         side_x = max(1.0, np.sqrt(g[0] * g[0] + g[1] * g[1]))
         side_y = max(1.0, np.sqrt(g[3] * g[3] + g[4] * g[4]))
-        wide, high = job[HIGH_X] - job[LOW_X], job[HIGH_Y] - job[LOW_Y]
+        wide, high = job.high_x - job.low_x, job.high_y - job.low_y
         # A rotation has side 1 but for rounding.
         bilinear = side_x < 1.0 + 1e-9 and side_y < 1.0 + 1e-9 and wide > 1
-        at = job[IMAGE] + job[LOW_Y] * job[IMAGE_STRIDE] + 3 * job[LOW_X]
-        below = job[IMAGE_STRIDE] if high > 1 else 0
+        at = job.image + job.low_y * job.image_stride + 3 * job.low_x
+        below = job.image_stride if high > 1 else 0
         taps_x, taps_y = (0, 0) if bilinear else (np.int64(np.ceil(side_x)) + 1, np.int64(np.ceil(side_y)) + 1)
         column, across = np.empty((taps_x, width), np.int64), np.empty((taps_x, width), np.float32)
         row, down = np.empty((taps_y, width), np.int64), np.empty((taps_y, width), np.float32)
-        for i in range(job[ROWS]):
+        for i in range(job.rows):
             x0, x1 = 0, 0
-            if i < job[OUT_H]:
-                x0, x1 = _row_span(g, i + 0.5, job[OUT_W], job[WIDTH], job[HEIGHT], job[ZERO])
+            if i < job.out_h:
+                x0, x1 = _row_span(g, i + 0.5, job.out_w, job.width, job.height, job.zero)
             m = x1 - x0
-            if m < job[COLUMNS]:
+            if m < job.columns:
                 pad(job, n, i, x0, m, fill, out)
             if m == 0:
                 continue
@@ -191,10 +165,10 @@ def warp_image(
                     line[c, :m] = pixel[c]
             else:
                 y = i + 0.5
-                _shares(g[0], g[1] * y, g[2], x0, m, side_x, job[LOW_X], job[HIGH_X], 3, column, across)
-                _shares(g[3], g[4] * y, g[5], x0, m, side_y, job[LOW_Y], job[HIGH_Y], job[IMAGE_STRIDE], row, down)
+                _shares(g[0], g[1] * y, g[2], x0, m, side_x, job.low_x, job.high_x, 3, column, across)
+                _shares(g[3], g[4] * y, g[5], x0, m, side_y, job.low_y, job.high_y, job.image_stride, row, down)
                 _average(at, m, row, down, column, across, quads[0], line)
-            slot, top, left = job[SLOT], job[TOP] + i, job[LEFT] + x0
+            slot, top, left = job.slot, job.top + i, job.left + x0
             shade(line, m, tones[n], color[n], plain[n], limits[n],
                   out[slot, 0, top][left:], out[slot, 1, top][left:], out[slot, 2, top][left:])  # fmt: skip
 
@@ -205,22 +179,22 @@ def warp_label(jobs: Any, matrix: Any, first: Any, last: Any, sample: Any, ignor
     index = np.empty(out.shape[2], np.uint64)
     for n in range(first, last):
         job, g = jobs[n], matrix[n]
-        if job[KIND] != WARP:
+        if job.kind != WARP:
             continue
-        left, width, stride = job[LEFT], job[COLUMNS], job[LABEL_STRIDE] // sample.itemsize
-        low_y, low_x = job[LOW_Y], job[LOW_X]
-        size = max(job[HIGH_Y] - low_y - 1, 0) * stride + job[HIGH_X] - low_x
-        at = job[LABEL] + low_y * job[LABEL_STRIDE] + sample.itemsize * low_x
+        left, width, stride = job.left, job.columns, job.label_stride // sample.itemsize
+        low_y, low_x = job.low_y, job.low_x
+        size = max(job.high_y - low_y - 1, 0) * stride + job.high_x - low_x
+        at = job.label + low_y * job.label_stride + sample.itemsize * low_x
         src = carray(pointer(at), (sample.itemsize * size,)).view(sample.dtype)
-        for i in range(job[ROWS]):
-            line = out[job[SLOT], job[TOP] + i][left : left + width]
+        for i in range(job.rows):
+            line = out[job.slot, job.top + i][left : left + width]
             x0, x1 = 0, 0
             y = i + 0.5
-            if i < job[OUT_H]:
-                x0, x1 = _row_span(g, y, job[OUT_W], job[WIDTH], job[HEIGHT], job[ZERO])
+            if i < job.out_h:
+                x0, x1 = _row_span(g, y, job.out_w, job.width, job.height, job.zero)
             line[:x0] = ignore
             line[x1:] = ignore
-            zero, m = job[ZERO], x1 - x0
+            zero, m = job.zero, x1 - x0
             by, ey = rounded(g[1] * y, zero), rounded(g[4] * y, zero)
             for j in range(m):
                 x = (x0 + j) + 0.5

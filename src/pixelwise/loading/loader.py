@@ -1,8 +1,8 @@
 """Loader: a split, transforms and a batch size make an iterable of batches.
 
 The consumer's thread plans a batch at once and hands it to worker threads sample by sample; they read, decode and
-render straight into the batch's arrays. At most `prefetch` batches are under way beside the one in the consumer's
-hands, so memory is bounded by `prefetch + 2` batches. Order, pixels and randomness depend on addresses only, never on
+render straight into the batch's arrays. At most `prefetch` batches are in progress besides the one that the consumer
+holds, so memory is bounded by `prefetch + 2` batches. Order, pixels and randomness depend on addresses only, never on
 threads.
 """
 
@@ -50,13 +50,20 @@ class Timing:
 
     @property
     def slowest(self) -> str:
-        """What training waits for: "reading", "decoding", "rendering", or or "nothing" if the threads wait for it."""
+        """What training waits for: "reading", "decoding", "rendering", or "nothing" if the threads wait for it."""
         work = {"reading": self.reading, "decoding": self.decoding, "rendering": self.rendering}
         return "nothing" if self.idle > sum(work.values()) else max(work, key=lambda k: work[k])
 
 
 class Loader:
     """Batches of a split, always the same for the same seed, whatever the number of threads.
+
+        >>> train = pw.open("VOCdevkit/VOC2012")["train"]
+        >>> loader = pw.Loader(train, 2, [pw.RandomCrop(240, 320), pw.Normalize()], shuffle=True, seed=0)
+        >>> loader
+        Loader(4 of 4 samples of 'train'; 2 batches of 2)
+        >>> [batch.images.shape for batch in loader]
+        [(2, 3, 240, 320), (2, 3, 240, 320)]
 
     split: what to load. batch_size: samples per batch (of this rank). transforms: applied in order to images and labels
     together.
@@ -69,7 +76,7 @@ class Loader:
     - output: "float32" or "float16" (B, 3, H, W), in 0..1 or normalized; "uint8" (B, 3, H, W) or "uint8-hwc"
       (B, H, W, 3), with normalization left to the device.
     - label_dtype: None for the class table's own (uint8 up to 255 classes), or "int32", "int64".
-    - threads: by default one per core. prefetch: batches in progress.
+    - threads: default: one per core. prefetch: batches in progress.
     - shard: (rank, world); every rank gets the same number of batches.
     - on_error: "raise" stops at the first sample that cannot be read exactly; "skip" fills its place with
       `ignore_index`, marks it not `real` and names it in `skipped`.
@@ -193,11 +200,7 @@ class Loader:
     def state_dict(self) -> dict[str, Any]:
         """The position after the last batch returned: {"epoch", "batch", "fingerprint"}. JSON values."""
         done = self.batch >= len(self)
-        return {
-            "epoch": self.epoch + done,
-            "batch": 0 if done else self.batch,
-            "fingerprint": self.fingerprint,
-        }
+        return {"epoch": self.epoch + done, "batch": 0 if done else self.batch, "fingerprint": self.fingerprint}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue at `state`: the next iteration returns exactly the batches that would have followed.
@@ -211,12 +214,10 @@ class Loader:
 
     def timing(self) -> Timing:
         """Where the time went so far; `timing().slowest` names the stage that training waits for."""
-        total: dict[str, float] = {}
-        for clock in (*self._clocks, self._own):
-            for stage, seconds in list(clock.seconds.items()):
-                total[stage] = total.get(stage, 0.0) + seconds
         stages = ("reading", "decoding", "rendering", "idle", "planning", "waiting")
-        return Timing(**{s: total.get(s, 0.0) for s in stages}, batches=self._counts[0], samples=self._counts[1])
+        clocks = (*self._clocks, self._own)
+        total = {stage: sum(clock.seconds.get(stage, 0.0) for clock in clocks) for stage in stages}
+        return Timing(**total, batches=self._counts[0], samples=self._counts[1])
 
     def use_memory(self, allocate: Callable[[int], U8]) -> None:
         """Take batch memory from `allocate(bytes)` from now on, such as pinned memory. It is still reused."""
@@ -300,12 +301,7 @@ class _Iteration:
         loader._counts[1] += len(job.indices)
         names, slot, plans = loader.split.names, job.renderer.slot, job.renderer.plans
         return Batch(
-            slot.images,
-            slot.labels,
-            tuple(names[i] for i in job.indices.tolist()),
-            job.indices,
-            plans.size,
-            job.real,
+            slot.images, slot.labels, tuple(names[i] for i in job.indices.tolist()), job.indices, plans.size, job.real
         )
 
     def close(self) -> None:

@@ -1,5 +1,4 @@
-"""Plans and pixels to batch arrays, by kernels. `reference.render_plain` defines the result, and tests hold both equal.
-"""
+"""Plans and pixels to batch arrays, by kernels; tests hold them equal to `reference.render_plain`."""
 
 from __future__ import annotations
 
@@ -77,7 +76,7 @@ class Renderer:
     """Writes the samples of one batch into its slot. Thread-safe: each sample has its own place.
 
     plans: of the batch. slot: arrays of at least the plans' sizes; what a smaller plan leaves over becomes fill and
-    `ignore_index`. Where the label chooses between windows, plans.matrix tells afterwards what it chose.
+    `ignore_index`. If the label chooses between windows, plans.matrix has its choice afterwards.
     """
 
     def __init__(
@@ -92,20 +91,17 @@ class Renderer:
         self._shading = shading_of(plans, fill, output.startswith("uint8"))
         self._matrix = np.ascontiguousarray(plans.matrix.reshape(-1, 6))
         self._jobs = self._table()
-        self._kinds = set(self._jobs[:, kernels.jobs.KIND].tolist())
-        # What is to be read: of the first stage, where there are several.
-        first = plans.stages[0][0] if plans.stages else plans
-        self._windows: list[list[int]] = _windows(first).tolist()
+        self._kinds = set(self._jobs["kind"].tolist())
+        self._windows: list[list[int]] = _read_windows(plans).tolist()
 
-    def _table(self) -> I64:
-        w = kernels.jobs
+    def _table(self) -> NDArray[Any]:
         plans, images = self.plans, self.slot.images
-        jobs = np.zeros((len(plans), w.WIDE), np.int64)
-        jobs[:, w.HEIGHT : w.WIDTH + 1] = plans.source
-        jobs[:, w.OUT_H : w.OUT_W + 1] = plans.size
-        jobs[:, w.SLOT] = np.arange(len(plans))
-        jobs[:, w.ROWS : w.COLUMNS + 1] = images.shape[1:3] if self._packed else images.shape[2:4]
-        jobs[:, w.LOW_Y : w.HIGH_X + 1] = _windows(plans)
+        jobs = np.zeros(len(plans), kernels.jobs.JOB)
+        jobs["height"], jobs["width"] = plans.source.T
+        jobs["out_h"], jobs["out_w"] = plans.size.T
+        jobs["slot"] = np.arange(len(plans))
+        jobs["rows"], jobs["columns"] = images.shape[1:3] if self._packed else images.shape[2:4]
+        jobs["low_y"], jobs["low_x"], jobs["high_y"], jobs["high_x"] = _windows(plans).T
         _place(jobs, plans.matrix, plans.size)
         return jobs
 
@@ -115,7 +111,6 @@ class Renderer:
 
     def write(self, k: int, sample: Sample) -> None:
         """Render sample k of the batch from the pixels of `window(k)`."""
-        w = kernels.jobs
         y0, x0, _, _ = self._windows[k]
         image, label = sample.image, sample.label
         for stage in range(len(self.plans.stages)):
@@ -124,14 +119,14 @@ class Renderer:
         job = self._jobs[k]
         if image.strides[1:] != (3, 1):
             image = image.copy()
-        job[w.IMAGE_STRIDE] = image.strides[0]
-        # The kernels count from pixel (0, 0) of the source; what lies before the window they never touch.
-        job[w.IMAGE] = image.__array_interface__["data"][0] - y0 * image.strides[0] - 3 * x0
+        job["image_stride"] = image.strides[0]
+        # The kernels count from pixel (0, 0) of the source, and touch nothing before the window.
+        job["image"] = image.__array_interface__["data"][0] - y0 * image.strides[0] - 3 * x0
         if label is not None:
             if label.strides[1] != label.itemsize:
                 label = label.copy()
-            job[w.LABEL_STRIDE] = label.strides[0]
-            job[w.LABEL] = label.__array_interface__["data"][0] - y0 * label.strides[0] - label.itemsize * x0
+            job["label_stride"] = label.strides[0]
+            job["label"] = label.__array_interface__["data"][0] - y0 * label.strides[0] - label.itemsize * x0
         self._run(k, k + 1, None if label is None else label.dtype)
 
     def _staged(self, stage: int, k: int, image: U8, label: Label | None) -> tuple[U8, Label | None]:
@@ -159,7 +154,6 @@ class Renderer:
         without gaps, and labels, (H, W) of `label_dtype` (uint8 or uint16); the memory must stay until the call
         returns.
         """
-        w = kernels.jobs
         dtype = None if labels is None else np.dtype(label_dtype)
         if self.plans.stages:
             for k in range(first, last):
@@ -167,9 +161,9 @@ class Renderer:
                 self._write_stages(k, int(images[k - first]), label)
             return
         jobs = self._jobs[first:last]
-        jobs[:, w.IMAGE], jobs[:, w.IMAGE_STRIDE] = images, 3 * jobs[:, w.WIDTH]
+        jobs["image"], jobs["image_stride"] = images, 3 * jobs["width"]
         if labels is not None and dtype is not None:
-            jobs[:, w.LABEL], jobs[:, w.LABEL_STRIDE] = labels, dtype.itemsize * jobs[:, w.WIDTH]
+            jobs["label"], jobs["label_stride"] = labels, dtype.itemsize * jobs["width"]
         self._run(first, last, dtype)
 
     def _write_stages(self, k: int, image: int, label: tuple[int, np.dtype[Any]] | None) -> None:
@@ -188,10 +182,10 @@ class Renderer:
 
     def fill(self, k: int) -> None:
         """Make sample k of the batch nothing but padding: fill color and `ignore_index`."""
-        w = kernels.jobs
-        self._jobs[k, w.OUT_H : w.OUT_W + 1] = 0
-        self._jobs[k, w.KIND] = w.COPY
-        self._kinds.add(w.COPY)
+        job = self._jobs[k]
+        job["out_h"] = job["out_w"] = 0
+        job["kind"] = kernels.jobs.COPY
+        self._kinds.add(kernels.jobs.COPY)
         self._run_images(k, k + 1)
         if self.slot.labels is not None:
             self.slot.labels[k] = self._ignore
@@ -224,7 +218,7 @@ class Renderer:
             plans.matrix[k] = option
             self._matrix[k] = option.reshape(6)
             _place(self._jobs[k : k + 1], plans.matrix[k : k + 1], plans.size[k : k + 1])
-            self._kinds.add(int(self._jobs[k, kernels.jobs.KIND]))
+            self._kinds.add(int(self._jobs["kind"][k]))
             self._run_labels(k, k + 1, label_dtype)
 
     def _rendered(self, k: int) -> Rendered:
@@ -255,11 +249,11 @@ class Renderer:
         scratch = np.empty((1, *images.shape[1:]), np.float32)
         for k in range(first, last):
             jobs = self._jobs[k : k + 1].copy()
-            jobs[0, kernels.jobs.SLOT] = 0
+            jobs["slot"] = 0
             self._paint(jobs, slice(k, k + 1), scratch)
             kernels.shade.to_half(scratch.reshape(-1), images[k].reshape(-1).view(np.uint16))
 
-    def _paint(self, jobs: I64, these: slice, images: NDArray[Any]) -> None:
+    def _paint(self, jobs: NDArray[Any], these: slice, images: NDArray[Any]) -> None:
         p, kinds, n = self._shading, self._kinds, len(jobs)
         matrix, fill = self._matrix[these], p.fill[these]
         planes = images.transpose(0, 3, 1, 2) if self._packed else images
@@ -292,16 +286,15 @@ def render_one(
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Read sample `index` of the split and render it by the only plan of `plans`: image and label of the plan's size.
 
-    label_dtype: of the label, by default one that holds it and `ignore_index`. relabel: makes the label from the whole
+    label_dtype: of the label; default: one that holds it and `ignore_index`. relabel: makes the label from the whole
     sample.
     """
-    window = Window(*_windows(plans.stages[0][0] if plans.stages else plans)[0].tolist())
+    window = Window(*_read_windows(plans)[0].tolist())
     if relabel is None:
         sample = split.read(index, window)
     else:
         whole = split.read(index)
-        cut = np.s_[window.y0 : window.y1, window.x0 : window.x1]
-        sample = Sample(whole.name, whole.image[cut], relabel(whole)[cut])
+        sample = Sample(whole.name, whole.image, relabel(whole)).cut(window)
     room = _room(plans.size[0], sample.label, output, ignore_index, label_dtype)
     Renderer(plans, room, output, ignore_index, fill).write(0, sample)
     return room.images[0], None if room.labels is None else room.labels[0]
@@ -328,21 +321,26 @@ def _is_copy(matrix: F64) -> NDArray[np.bool_]:
     return np.asarray(whole & (matrix[..., 0, 1] == 0) & (matrix[..., 1, 0] == 0))
 
 
-def _place(jobs: I64, matrix: F64, size: I64) -> None:
-    """Write the columns of the job table that follow from the matrix."""
+def _place(jobs: NDArray[Any], matrix: F64, size: I64) -> None:
+    """Write the fields of the jobs that follow from the matrix."""
     w = kernels.jobs
     copy, axes = _is_copy(matrix), matrix[:, (0, 1), (0, 1)]
     straight = (matrix[:, 0, 1] == 0) & (matrix[:, 1, 0] == 0)
-    jobs[:, w.KIND] = np.where(copy, w.COPY, np.where(straight, w.SCALE, w.WARP))
+    jobs["kind"] = np.where(copy, w.COPY, np.where(straight, w.SCALE, w.WARP))
     flip = axes < 0
-    # A mirrored axis starts at its far end: the first source column is where the last output column lies.
+    # A mirrored axis starts at its far end: the last output column shows the first source column.
     corner = matrix[:, :, 2] - np.where(flip, size[:, ::-1], 0)
-    jobs[:, w.X0], jobs[:, w.Y0] = np.where(copy, corner.T, 0)
-    jobs[:, w.FLIP_X], jobs[:, w.FLIP_Y] = flip.T
+    jobs["x0"], jobs["y0"] = np.where(copy, corner.T, 0)
+    jobs["flip_x"], jobs["flip_y"] = flip.T
+
+
+def _read_windows(plans: Plans) -> I64:
+    """What is to be read: the windows of the first stage."""
+    return _windows(plans.stages[0][0] if plans.stages else plans)
 
 
 def _windows(plans: Plans) -> I64:
-    """`Plan.window` for all plans: (B, 4) int64; where the label chooses between matrices, of all of them."""
+    """`Plan.window` for all plans: (B, 4) int64; if the label chooses between matrices, one around all of them."""
     matrix = plans.matrix[:, None] if plans.options is None else plans.options
     h, w = plans.size[:, 0, None, None].astype(float), plans.size[:, 1, None, None].astype(float)
     x, y = np.array([0.0, 1.0, 1.0, 0.0]) * w, np.array([0.0, 0.0, 1.0, 1.0]) * h

@@ -49,8 +49,8 @@ class Order:
         return whole + (rest > 0 and not self.drop_last)
 
     def batch(self, epoch: int, k: int) -> tuple[I64, I64, NDArray[np.bool_]]:
-        """This rank's batch k: samples (b,) int64, the addresses of their random numbers, and (b,) bool: False where
-        a sample only fills the batch. A sampler may choose a sample twice, so its addresses are positions."""
+        """This rank's batch k: samples (b,) int64, the addresses of their random numbers, and (b,) bool: False if a
+        sample only fills the batch. A sampler may choose a sample twice, so its addresses are positions."""
         start = k * self.batch_size * self.world
         left = min(self.n - start, self.batch_size * self.world)
         share = -(-left // self.world)

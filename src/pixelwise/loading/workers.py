@@ -53,16 +53,13 @@ class Job:
     def run(self, first: int, last: int, clock: Clock) -> None:
         """Read and render samples first..last. Errors are kept for the consumer."""
         try:
-            if self.canceled:
-                pass
-            elif self._mapped is not None:
+            if self._mapped is not None and not self.canceled:
                 clock.start()
                 images, labels, dtype = self._mapped
-                self.renderer.write_mapped(
-                    first, last, images[first:last], None if labels is None else labels[first:last], dtype
-                )
+                found = None if labels is None else labels[first:last]
+                self.renderer.write_mapped(first, last, images[first:last], found, dtype)
                 clock.lap("rendering")
-            else:
+            elif not self.canceled:
                 self._render(first, clock)
         except BaseException as error:
             self.errors[first] = error
@@ -78,16 +75,13 @@ class Job:
             clock.start()
             self.renderer.write(k, sample)
             clock.lap("rendering")
-        except DataError as error:
-            if not self.skip:
+        except Exception as error:
+            if not self.skip or not isinstance(error, DataError):
                 error.add_note(f"while reading sample {self.split.names[index]!r}")
                 raise
             self.errors[k] = error
             self.renderer.fill(k)
             self.real[k] = False
-        except Exception as error:
-            error.add_note(f"while reading sample {self.split.names[index]!r}")
-            raise
 
 
 def _work(tasks: SimpleQueue[tuple[Job, int, int] | None], clock: Clock) -> None:

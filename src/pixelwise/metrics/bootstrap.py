@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..arguments import check_count
 from ..errors import ScoreError, UsageError
-from ..results import Result, in_percent, json_values
+from ..results import Result, in_percent
 from ..types import F64, I64, Bool
 from .confusion import Confusion, ImageTotals
 from .protocols import Protocol, protocol_named
@@ -35,10 +35,6 @@ class Interval(Result):
     def excludes_zero(self) -> Any:
         """bool, or (C,) bool: the whole interval is on one side of 0."""
         return (np.asarray(self.low) > 0) | (np.asarray(self.high) < 0)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values; NaN is None."""
-        return {name: json_values(getattr(self, name)) for name in ("value", "low", "high")}
 
     def __repr__(self) -> str:
         if np.ndim(self.value):
@@ -65,14 +61,6 @@ class Bootstrap(Result):
     pixel_accuracy: Interval
     iou: Interval
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        plain = ("protocol", "difference", "images", "resamples", "level", "seed")
-        return {name: getattr(self, name) for name in plain} | {
-            "class_names": list(self.class_names),
-            **{name: getattr(self, name).to_dict() for name in ("miou", "pixel_accuracy", "iou")},
-        }
-
     def __repr__(self) -> str:
         what = "difference in mIoU" if self.difference else "mIoU"
         value, low, high = (in_percent(v) for v in (self.miou.value, self.miou.low, self.miou.high))
@@ -84,8 +72,7 @@ class Bootstrap(Result):
         unit = "points" if self.difference else "%"
         lines = [f"{self.protocol:<{width}}  {'IoU ' + unit:>10}  {100 * self.level:g} % interval"]
         rows = [
-            (n, Interval(self.iou.value[i], self.iou.low[i], self.iou.high[i]))
-            for i, n in enumerate(self.class_names)
+            (n, Interval(self.iou.value[i], self.iou.low[i], self.iou.high[i])) for i, n in enumerate(self.class_names)
         ]
         for name, found in [*rows, ("mean IoU", self.miou), ("pixel accuracy", self.pixel_accuracy)]:
             value, low, high = (100 * float(v) for v in (found.value, found.low, found.high))
@@ -102,12 +89,7 @@ class Bootstrap(Result):
 
 
 def bootstrap(
-    confusion: Confusion,
-    protocol: str = "voc",
-    *,
-    resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
+    confusion: Confusion, protocol: str = "voc", *, resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Bootstrap:
     """Percentile bootstrap intervals over images (Efron and Tibshirani 1993, chapter 13).
 
@@ -191,9 +173,8 @@ def _matched(first: ImageTotals, second: ImageTotals) -> tuple[I64, I64]:
         if odd := sorted(set(first.names) ^ set(second.names)):
             raise ScoreError(
                 f"{len(odd)} images are in only one of the two, first {odd[0]!r}",
-                code="images-differ",
-                fix="score both models on the same images",
-            )
+                code="images-differ", fix="score both models on the same images",
+            )  # fmt: skip
         a, b = a[_order(first.names, a)], b[_order(second.names, b)]
         names: tuple[str, ...] = tuple(sorted(first.names))
     else:
@@ -241,9 +222,7 @@ def _resampled(models: list[I64], rule: Protocol, resamples: int, seed: int) -> 
                 out.append(tuple(_weighted(weights, v) for v in (each.miou, each.pixel_accuracy, each.iou)))
             else:
                 # Whole numbers below 2^53: the sums in float64 are exact.
-                summed = (weights @ totals.reshape(images, -1).astype(np.float64)).reshape(
-                    -1, 4, totals.shape[2]
-                )
+                summed = (weights @ totals.reshape(images, -1).astype(np.float64)).reshape(-1, 4, totals.shape[2])
                 found = rates(Totals(*np.moveaxis(summed, 1, 0)), rule)
                 out.append((found.miou, found.pixel_accuracy, found.iou))
     return [tuple(np.concatenate(column) for column in zip(*part, strict=True)) for part in parts]

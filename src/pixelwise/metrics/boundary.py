@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import check_choice
-from ..errors import ScoreError, UsageError
-from ..results import SavedResult, in_percent
+from ..errors import UsageError
+from ..results import in_percent
 from ..types import F64, Bool
-from .confusion import Confusion, check_format
+from .confusion import Confusion
 from .rates import Totals, mean, ratio
+from .sums import Sum
 
-_FORMAT, _VERSION = "pixelwise-boundary-confusion", 1
 _VOID, _OUTSIDE = np.uint16(65_534), np.uint16(65_535)  # no class of a Confusion is as large
 
 
@@ -32,17 +32,15 @@ def boundary_band(label: NDArray[Any], width: int) -> Bool:
     uint8 or uint16. Thread-safe.
     """
     _check(label, width)
-    band = _near(label, width, lambda low, high: low != high)
+    low, high = _extremes(label, width)
+    band: Bool = low != high
     for edge in (band[:width], band[-width:], band[:, :width], band[:, -width:]):
         edge[...] = True
     return band
 
 
 def trimap(
-    truth: NDArray[Any],
-    width: int,
-    ignore_index: int = 255,
-    around: Literal["boundaries", "void"] = "boundaries",
+    truth: NDArray[Any], width: int, ignore_index: int = 255, around: Literal["boundaries", "void"] = "boundaries"
 ) -> NDArray[Any]:
     """A copy of `truth` that is void except in a band around its boundaries. Score against it to see errors there.
 
@@ -62,14 +60,12 @@ def trimap(
     """
     _check(truth, width)
     check_choice("around", around, ("boundaries", "void"))
-    if around == "void":
-        band = _near((truth == ignore_index).astype(np.uint8), width, lambda low, high: high > 0)
-    else:
-        band = _near(truth, width, lambda low, high: low != high)
+    low, high = _extremes((truth == ignore_index).astype(np.uint8) if around == "void" else truth, width)
+    band = high > 0 if around == "void" else low != high
     return np.where(band, truth, truth.dtype.type(ignore_index))
 
 
-class BoundaryConfusion(SavedResult):
+class BoundaryConfusion(Sum):
     """Boundary IoU, summed over images: the IoU of each class within its own inner boundary bands.
 
     Cheng, Girshick, Dollar, Berg, Kirillov: Boundary IoU, CVPR 2021. For class c it is the IoU of two sets: pixels of c
@@ -83,7 +79,7 @@ class BoundaryConfusion(SavedResult):
     ignore_index, class_names: as for Confusion. Thread-safe, and merges by addition, as Confusion. `str()` is a table.
     """
 
-    _kind, _code, _error = "a saved confusion", "bad-confusion", ScoreError
+    _format = "pixelwise-boundary-confusion"
 
     def __init__(
         self,
@@ -153,21 +149,13 @@ class BoundaryConfusion(SavedResult):
         self._bands += other._bands
         return self
 
-    def __add__(self, other: BoundaryConfusion) -> BoundaryConfusion:
-        if not isinstance(other, BoundaryConfusion):
-            return NotImplemented
-        out = BoundaryConfusion(
-            self.plain.num_classes, self.plain.ignore_index, class_names=self.plain.class_names,
-            dilation_ratio=self.dilation_ratio, width=self.width,
-        )  # fmt: skip
-        out += self
-        out += other
-        return out
+    def _empty(self) -> BoundaryConfusion:
+        return self._like(self.plain, self.dilation_ratio, self.width)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BoundaryConfusion) and self.to_dict() == other.to_dict()
-
-    __hash__ = None  # type: ignore[assignment]
+    @classmethod
+    def _like(cls, plain: Confusion, ratio: float, width: int | None) -> BoundaryConfusion:
+        options: Any = {"class_names": plain.class_names, "dilation_ratio": ratio, "width": width}
+        return cls(plain.num_classes, plain.ignore_index, **options)
 
     @property
     def _described(self) -> str:
@@ -186,11 +174,8 @@ class BoundaryConfusion(SavedResult):
         lines = [f"{'bands':<{width}}  boundary IoU %", *(f"{name:<{width}}  {in_percent(v):>14}" for name, v in rows)]
         return "\n".join([*lines, "", f"bands of {self._described}"])
 
-    def to_dict(self) -> dict[str, Any]:
-        """The counts as JSON values; `from_dict` gives an equal BoundaryConfusion."""
+    def _values(self) -> dict[str, Any]:
         return {
-            "format": _FORMAT,
-            "version": _VERSION,
             "dilation_ratio": self.dilation_ratio,
             "width": self.width,
             "plain": self.plain.to_dict(),
@@ -198,24 +183,20 @@ class BoundaryConfusion(SavedResult):
         }
 
     @classmethod
-    def _of_values(cls, data: Mapping[str, Any]) -> Self:
-        check_format(data, _FORMAT, _VERSION)
+    def _from_values(cls, data: Mapping[str, Any]) -> BoundaryConfusion:
         plain, bands = (Confusion.from_dict(data[name]) for name in ("plain", "bands"))
-        out = cls(
-            plain.num_classes, plain.ignore_index, class_names=plain.class_names,
-            dilation_ratio=data["dilation_ratio"], width=data["width"],
-        )  # fmt: skip
+        out = cls._like(plain, data["dilation_ratio"], data["width"])
         out.plain += plain
         out._bands += bands
         return out
 
 
-def _near(label: NDArray[Any], width: int, test: Callable[[NDArray[Any], NDArray[Any]], Bool]) -> Bool:
+def _extremes(label: NDArray[Any], width: int) -> tuple[NDArray[Any], NDArray[Any]]:
     # The smallest and the largest value in a square around each pixel; OpenCV counts nothing beyond the edge.
     import cv2
 
     square = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
-    return test(cv2.erode(label, square), cv2.dilate(label, square))
+    return cv2.erode(label, square), cv2.dilate(label, square)
 
 
 def _check(label: NDArray[Any], width: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import PixelwiseError
-from ..results import Result, in_percent, json_values
+from ..results import Result, in_percent
 from .confusion import Confusion
 from .protocols import MEANING, PROTOCOLS, Protocol
 from .rates import Totals
@@ -35,14 +35,6 @@ class ProtocolComparison(Result):
     scores: dict[str, Scores]
     refused: dict[str, str]
     reasons: tuple[Reason, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return {
-            "scores": {name: scores.to_dict() for name, scores in self.scores.items()},
-            "refused": dict(self.refused),
-            "reasons": json_values([reason._asdict() for reason in self.reasons]),
-        }
 
     def __repr__(self) -> str:
         found = ", ".join(f"{name} {in_percent(scores.miou)} %" for name, scores in self.scores.items())

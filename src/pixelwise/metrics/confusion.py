@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LabelError, ScoreError, UsageError
-from ..results import SavedResult
 from ..types import I64
 from .counting import add_counts, argmax_ids
 from .protocols import protocol_named
 from .rates import Totals
 from .scores import Scores, scores_of
+from .sums import Sum
 
-_FORMAT, _VERSION = "pixelwise-confusion", 1
 _MOST_CLASSES = 4096  # 134 MB of counts; beyond that a dense matrix is the wrong tool
 
 
@@ -32,7 +31,7 @@ class ImageTotals(NamedTuple):
     totals: I64
 
 
-class Confusion(SavedResult):
+class Confusion(Sum):
     """Pixels by true and predicted class, in int64.
 
     num_classes: C, 1 to 4096. ignore_index: the truth value of void pixels, outside 0..C-1, or None. class_names: C
@@ -41,7 +40,6 @@ class Confusion(SavedResult):
 
     Confusions of the same options add: `a + b`, `a += b`. Thread-safe: `update` may be called from many threads at
     once. Each call counts into its own memory without the GIL; a lock is held only to add the (C + 1)^2 sums.
-    Loading something else raises ScoreError `bad-confusion`.
 
     >>> import numpy as np
     >>> import pixelwise as pw
@@ -55,7 +53,7 @@ class Confusion(SavedResult):
     0.5
     """
 
-    _kind, _code, _error = "a saved confusion", "bad-confusion", ScoreError
+    _format = "pixelwise-confusion"
 
     def __init__(
         self,
@@ -134,9 +132,7 @@ class Confusion(SavedResult):
             )
         axis = prediction.ndim - 3
         if prediction.shape[axis] != self.num_classes:
-            raise UsageError(
-                f"logits have {prediction.shape[axis]} classes, expected {self.num_classes}", where=where
-            )
+            raise UsageError(f"logits have {prediction.shape[axis]} classes, expected {self.num_classes}", where=where)
         self._same_size(prediction.shape[:axis] + prediction.shape[axis + 1 :], truth.shape, where)
         out = np.empty(truth.shape, np.uint8 if self.num_classes <= 256 else np.uint16)
         for i, (logits, ids) in enumerate(zip(prediction, out, strict=True) if axis else [(prediction, out)]):
@@ -145,20 +141,17 @@ class Confusion(SavedResult):
                 y, x = divmod(bad, ids.shape[-1])
                 raise ScoreError(
                     f"logits are NaN at x={x}, y={y}" + (f" of image {i}" if axis else ""),
-                    code="nan-logits",
-                    where=where,
-                    fix="the model diverged or divides by zero; NaN has no argmax",
-                )
+                    code="nan-logits", where=where, fix="the model diverged or divides by zero; NaN has no argmax",
+                )  # fmt: skip
         return out
 
     def _same_size(self, got: tuple[int, ...], expected: tuple[int, ...], where: object) -> None:
         if got != expected:
             raise ScoreError(
                 f"prediction is {_size(got)}, truth is {_size(expected)}",
-                code="wrong-size",
-                where=where,
+                code="wrong-size", where=where,
                 fix="score at the truth's own size: resize the logits to it before taking the maximum",
-            )
+            )  # fmt: skip
 
     def _bad_truth(self, truth: NDArray[Any], where: object) -> LabelError:
         bad = (truth < 0) | (truth >= self.num_classes)
@@ -172,10 +165,9 @@ class Confusion(SavedResult):
         return LabelError(
             f"truth value {int(truth[tuple(first)])} at {place} is not a class (0..{self.num_classes - 1}){void}; "
             f"{int(bad.sum())} such pixels",
-            code="class-out-of-range",
-            where=where,
+            code="class-out-of-range", where=where,
             fix="map the values to class ids first (ClassTable), or set ignore_index to the value of void",
-        )
+        )  # fmt: skip
 
     def _add(self, counts: I64, totals: Sequence[I64], names: Sequence[str]) -> None:
         with self._lock:
@@ -185,10 +177,9 @@ class Confusion(SavedResult):
                 if twice := self._seen.intersection(names) or _repeated(names):
                     raise ScoreError(
                         f"{len(twice)} images have been counted before, first {min(twice)!r}",
-                        code="counted-twice",
-                        where=min(twice),
+                        code="counted-twice", where=min(twice),
                         fix="count each image once: a sampler that pads its last batch repeats images",
-                    )
+                    )  # fmt: skip
                 self._seen.update(names)
                 self._image_names.extend(names)
                 self._image_totals.extend(totals)
@@ -200,20 +191,17 @@ class Confusion(SavedResult):
     def counts(self) -> I64:
         """(C + 1, C + 1) int64, a copy: `matrix`, and below it the row `void`."""
         with self._lock:
-            counts: I64 = self._counts.copy()
-        return counts
+            return self._counts.copy()
 
     @property
     def matrix(self) -> I64:
         """(C, C + 1) int64, a copy: truth by prediction; the last column is outside the classes."""
-        matrix: I64 = self.counts[:-1]
-        return matrix
+        return self.counts[:-1]
 
     @property
     def void(self) -> I64:
         """(C + 1,) int64, a copy: what was predicted where the truth is void."""
-        void: I64 = self.counts[-1]
-        return void
+        return self.counts[-1]  # type: ignore[no-any-return]
 
     @property
     def images(self) -> ImageTotals:
@@ -251,18 +239,8 @@ class Confusion(SavedResult):
         self._add(counts, totals, names)
         return self
 
-    def __add__(self, other: Confusion) -> Confusion:
-        if not isinstance(other, Confusion):
-            return NotImplemented
-        out = Confusion(**self._options())
-        out += self
-        out += other
-        return out
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Confusion) and self.to_dict() == other.to_dict()
-
-    __hash__ = None  # type: ignore[assignment]
+    def _empty(self) -> Confusion:
+        return Confusion(**self._options())
 
     def __repr__(self) -> str:
         counts = self.counts
@@ -282,12 +260,9 @@ class Confusion(SavedResult):
             "per_image": self.per_image,
         }
 
-    def to_dict(self) -> dict[str, Any]:
-        """The confusion as JSON values; `from_dict` gives an equal one."""
+    def _values(self) -> dict[str, Any]:
         with self._lock:
             return {
-                "format": _FORMAT,
-                "version": _VERSION,
                 **self._options(),
                 "counts": self._counts.tolist(),
                 "image_names": list(self._image_names),
@@ -295,10 +270,8 @@ class Confusion(SavedResult):
             }
 
     @classmethod
-    def _of_values(cls, data: Mapping[str, Any]) -> Self:
-        check_format(data, _FORMAT, _VERSION)
-        num_classes, ignore_index = data["num_classes"], data["ignore_index"]
-        out = cls(num_classes, ignore_index, class_names=data["class_names"], per_image=data["per_image"])
+    def _from_values(cls, data: Mapping[str, Any]) -> Confusion:
+        out = cls(**{name: data[name] for name in ("num_classes", "ignore_index", "class_names", "per_image")})
         counts = _integers(data["counts"], out._counts.shape)
         totals = [_integers(t, (4, out.num_classes)) for t in data["image_totals"]]
         names = [str(n) for n in data["image_names"]]
@@ -309,12 +282,6 @@ class Confusion(SavedResult):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Confusion.from_dict, (self.to_dict(),))
-
-
-def check_format(data: Mapping[str, Any], name: str, version: int) -> None:
-    """ValueError unless the saved values name this format and version."""
-    if (data["format"], data["version"]) != (name, version):
-        raise ValueError(f"{data['format']} version {data['version']}, expected {name} {version}")
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -64,12 +64,12 @@ class Protocol:
 
     @property
     def forbids_outside(self) -> bool:
-        """Whether a prediction that is not a class is an error where the truth has one."""
+        """Whether a prediction that is not a class is an error if the truth has one."""
         return self.outside in ("error", "error anywhere")
 
     @property
     def forbids_outside_in_void(self) -> bool:
-        """Whether it is an error where the truth is void too."""
+        """Whether it is an error even if the truth is void."""
         return self.outside == "error anywhere"
 
     def averaged(self, truth: Any, union: Any) -> Bool:
@@ -199,7 +199,5 @@ def protocol_named(name: str) -> Protocol:
         return PROTOCOLS[name]
     except (KeyError, TypeError):
         raise UnknownNameError(
-            f"no protocol named {name!r}",
-            code="unknown-protocol",
-            fix=f"the protocols are: {', '.join(PROTOCOLS)}",
+            f"no protocol named {name!r}", code="unknown-protocol", fix=f"the protocols are: {', '.join(PROTOCOLS)}"
         ) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ class Scores(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; a score that does not exist is None."""
-        out = {field.name: json_values(getattr(self, field.name)) for field in fields(self)}
+        out = Result.to_dict(self)
         return out | {"recall": out["accuracy"], "category_miou": json_values(self.category_miou)}
 
     def __repr__(self) -> str:
@@ -122,9 +122,8 @@ def scores_of(counts: I64, images: I64 | None, protocol: Protocol, class_names: 
     if not totals.truth.any():
         raise ScoreError(
             f"nothing to score: {void} void pixels and no others",
-            code="nothing-scored",
-            fix="update the confusion first",
-        )
+            code="nothing-scored", fix="update the confusion first",
+        )  # fmt: skip
     stray = outside + (int(counts[-1, -1]) if protocol.forbids_outside_in_void else 0)
     if stray and protocol.forbids_outside:
         raise ScoreError(

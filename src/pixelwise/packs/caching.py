@@ -1,4 +1,4 @@
-"""cached: a dataset packed at its first use, and the pack afterwards."""
+"""cached: a dataset is packed when first used, and read from the pack from then on."""
 
 from __future__ import annotations
 
@@ -14,41 +14,38 @@ from ..files import cache_dir
 from ..types import Progress
 from . import opening
 from .inventory import take_inventory
-from .manifest import Encoding, read_manifest
+from .manifest import read_manifest
 from .writing import SHARD_BYTES, write_pack
+
+ENCODING = "raw"
 
 
 def cached(
-    dataset: Dataset,
-    cache: str | os.PathLike[str] | Literal[True] = True,
-    *,
-    encoding: Encoding = "raw",
-    threads: int | None = None,
-    progress: Progress | None = None,
+    dataset: Dataset, cache: str | os.PathLike[str] | Literal[True] = True, *, progress: Progress | None = None
 ) -> Dataset:
-    """The pack of `dataset` in the folder `cache` (True: in pixelwise's cache folder); made where it is not there yet.
+    """The raw pack of `dataset` in the folder `cache` (True: in pixelwise's cache folder), made if it is not there yet.
 
-    One pack a dataset folder, label folder and encoding. The state of every source file is looked at (size, time
-    of change), so a pack is never stale: where a file changed, the pack is made again. Raises as `pack`.
+    One pack per dataset folder and way of opening it. Size and time of change of every source file are compared each
+    time, so a pack is never stale: if a file changed, the dataset is packed again. Raises as `pack`.
     """
     root = Path(dataset.root).absolute()
     if dataset.format == "pack":
         return dataset
-    options = f"{root}\0{dataset.format}\0{encoding}\0{dataset.classes.to_dict()}\0{_layout(dataset)}"
+    options = f"{root}\0{dataset.format}\0{ENCODING}\0{dataset.classes.to_dict()}\0{_layout(dataset)}"
     key = hashlib.sha256(options.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", root.name)[:40] or "dataset"
-    folder = ((cache_dir() / "packs" if cache is True else Path(cache)) / f"{name}-{encoding}-{key}").absolute()
-    inventory = take_inventory(dataset, None, encoding, SHARD_BYTES)
+    folder = ((cache_dir() / "packs" if cache is True else Path(cache)) / f"{name}-{ENCODING}-{key}").absolute()
+    inventory = take_inventory(dataset, ENCODING, SHARD_BYTES)
     try:
         if read_manifest(folder).fingerprint == inventory.fingerprint:
             return opening.load(folder)
-    except PackError:  # not there yet, unfinished or damaged: all are mended by packing
+    except PackError:  # not there yet, unfinished or damaged: packing repairs all of these
         pass
-    return write_pack(inventory, folder, threads, progress)
+    return write_pack(inventory, folder, None, progress)
 
 
 def _layout(dataset: Dataset) -> list[object]:
-    """What distinguishes two ways of opening the same folder: splits, where their files lie and how they are read."""
+    """What distinguishes two ways of opening the same folder: splits, the folders of their files, how they are read."""
     out: list[object] = []
     for name in dataset.splits:
         split = dataset[name]

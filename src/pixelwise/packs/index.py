@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self, overload
+from typing import Any, Final, NamedTuple, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,37 @@ from zlib_ng import zlib_ng
 
 from ..errors import MissingError, PackError
 from ..files import read_bytes
+from ..types import I64
 
-I64 = NDArray[np.int64]
+PARTS: Final = ("image", "label", "instances")
+"""The parts of a record, in the order in which its CRC covers them."""
 
 
 def checksum(data: Any, start: int = 0) -> int:
     """CRC-32 (the polynomial of zlib, PNG and gzip) of bytes or a contiguous array, continuing `start`."""
     return int(zlib_ng.crc32(data, start))
+
+
+def damaged(what: str, where: object, code: str = "pack-damaged") -> PackError:
+    """The error for a part of a pack that is not as it was written."""
+    return PackError(what, code=code, where=where, fix="pack again with overwrite; only damaged shards are rewritten")
+
+
+class Record(NamedTuple):
+    """A sample's bytes in the form in which a pack stores them: each bytes or a C-contiguous array, None if absent."""
+
+    image: Any
+    label: Any
+    instances: Any
+
+    @property
+    def crc32(self) -> int:
+        """CRC-32 of the image's, label's and instances' bytes, in this order."""
+        crc = 0
+        for part in self:
+            if part is not None:
+                crc = checksum(part, crc)
+        return crc
 
 
 class Names(Sequence[str]):
@@ -52,13 +76,13 @@ class Names(Sequence[str]):
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """One entry a record, in the order of the shards. offset: byte in the shard's file; -1 where there is nothing.
+    """One entry per record, in the order of the shards. offset: byte in the shard's file; -1 for a part not stored.
 
-    name: strings. height, width, shard: int32. image_*, label_*, instances_*: int64. crc: uint32, of the image's,
-    label's and instances' bytes in this order. About 80 bytes a record and the name.
+    name: strings. height, width, shard: int32. image_*, label_*, instances_*: int64. crc: uint32, see `Record.crc32`.
+    About 80 bytes per record and its name.
     """
 
-    name: Names
+    name: Sequence[str]
     height: NDArray[np.int32]
     width: NDArray[np.int32]
     shard: NDArray[np.int32]
@@ -75,42 +99,45 @@ class Index:
 
     @classmethod
     def of(cls, columns: dict[str, Any]) -> Self:
-        """From the columns of index.arrow; KeyError where one is not there."""
+        """From the columns of index.arrow; KeyError if one is missing."""
         return cls(**{f.name: columns[f.name] for f in fields(cls)})
+
+    def part(self, name: str) -> tuple[I64, I64]:
+        """Offsets and sizes of the images, labels or instances of all records."""
+        return getattr(self, f"{name}_offset"), getattr(self, f"{name}_bytes")
+
+    def record(self, row: int, read: Callable[[int, int], Any]) -> Record:
+        """The bytes of record `row`. read(offset, size): bytes of its shard's file."""
+        image, label = int(self.image_offset[row]), int(self.label_offset[row])
+        instances = int(self.instances_offset[row])
+        return Record(
+            read(image, int(self.image_bytes[row])),
+            None if label < 0 else read(label, int(self.label_bytes[row])),
+            None if instances < 0 else read(instances, int(self.instances_bytes[row])),
+        )
 
 
 def read_table(path: Path, size: int, crc32: int) -> dict[str, Any]:
-    """The columns of an Arrow file of one record batch, held in memory: NumPy arrays, Names, lists of arrays.
+    """The columns of an Arrow file of one record batch, in memory: NumPy arrays, Names, lists of arrays.
 
-    PackError `missing-file`, `pack-size` or `pack-damaged` where the file is not what the manifest says.
+    PackError `missing-file`, `pack-size` or `pack-damaged` if the file is not as the manifest describes it.
     """
     import pyarrow as pa
 
     try:
         data = read_bytes(path)
     except MissingError:
-        raise PackError(
-            "the pack lacks this file", code="missing-file", where=path, fix="pack again with overwrite"
-        ) from None
+        raise damaged("the pack lacks this file", path, "missing-file") from None
     if len(data) != size:
-        raise PackError(
-            f"has {len(data)} bytes, expected {size}", code="pack-size", where=path, fix="pack again with overwrite"
-        )
+        raise damaged(f"has {len(data)} bytes, expected {size}", path, "pack-size")
     if checksum(data) != crc32:
-        raise PackError(
-            f"is damaged: its CRC-32 is {checksum(data)}, expected {crc32}",
-            code="pack-damaged",
-            where=path,
-            fix="pack again with overwrite",
-        )
+        raise damaged(f"is damaged: its CRC-32 is {checksum(data)}, expected {crc32}", path)
     try:
         with pa.ipc.open_file(pa.py_buffer(data)) as reader:
             batch = reader.get_batch(0)
         return {name: _column(batch.column(i)) for i, name in enumerate(batch.schema.names)}
     except (pa.ArrowException, ValueError, IndexError) as error:
-        raise PackError(
-            f"is no Arrow file: {error}", code="pack-damaged", where=path, fix="pack again with overwrite"
-        ) from None
+        raise damaged(f"is not an Arrow file: {error}", path) from None
 
 
 def _column(array: Any) -> Any:

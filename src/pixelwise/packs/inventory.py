@@ -7,32 +7,55 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import check_choice, check_count
 from ..dataset.dataset import Dataset
 from ..dataset.sources import Source, origin_of
 from ..dataset.splits import Split
 from ..errors import PackError, UsageError
+from ..files import open_error
 from ..types import I64
-from .changes import changed, look
-from .manifest import VERSION, Encoding, SplitEntry
+from .encodings.encoding import Encoding
+from .encodings.table import ENCODINGS
+from .manifest import VERSION, SplitEntry
 
 MAX_SHARDS = 128
 """A mapped shard holds one file descriptor, and systems allow as few as 256 (macOS): larger packs get larger shards."""
 
 BATCH_BYTES = 8 << 20
-"""Payload of a record batch: a dozen VOC samples. Larger ones are not faster, and two a thread are held in memory."""
+"""Payload of a record batch: a dozen VOC samples. Larger ones are not faster, and memory holds two per thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
-    """A source file as it was when packing began, as `look` says. path: relative to the dataset's root, or absolute."""
+class FileState(NamedTuple):
+    """Size and time of change (in ns) of a source file; -1 and 0 if there is none. path: absolute or from a folder."""
 
     path: str
     bytes: int
     mtime_ns: int
+
+    @classmethod
+    def of(cls, path: str, folder: str | Path = "") -> FileState:
+        """The state of a file now. path: absolute, or relative to `folder`."""
+        full = os.path.join(folder, path)
+        try:
+            found = os.stat(full)
+        except (FileNotFoundError, NotADirectoryError):
+            return cls(path, -1, 0)
+        except (OSError, ValueError) as error:
+            raise open_error(full, error) from None
+        return cls(path, found.st_size, found.st_mtime_ns)
+
+    def change(self, folder: Path) -> str | None:
+        """How the file in `folder` differs from this state: "changed", "is gone", "is new", or None."""
+        now = FileState.of(self.path, folder)
+        if now == self:
+            return None
+        return "is gone" if now.bytes < 0 else "is new" if self.bytes < 0 else "changed"
 
 
 @dataclass(frozen=True)
@@ -42,7 +65,7 @@ class Inventory:
     sources: what is read. source, index: per record, which source and which sample of it. sizes: (n, 2) height and
     width. splits, rows: the splits, and the records of each. files: source files, those of record r at `files_of[r]` to
     `files_of[r + 1]`. batches, shards: record numbers at which record batches and shards begin, and the end. payload:
-    about how many bytes each record has.
+    how many bytes each record has, without instances if raw, a guess if encoded.
     """
 
     dataset: Dataset
@@ -53,7 +76,7 @@ class Inventory:
     sizes: I64
     splits: tuple[SplitEntry, ...]
     rows: tuple[I64, ...]
-    files: Sequence[Stat]
+    files: Sequence[FileState]
     files_of: I64
     batches: I64
     shards: I64
@@ -69,26 +92,24 @@ class Inventory:
         return name
 
     def check_unchanged(self, record: int) -> None:
-        """PackError `stale-pack` where a file of this record changed since the inventory was made."""
-        for stat in self.files[self.files_of[record] : self.files_of[record + 1]]:
-            if (change := changed(self.dataset.root, stat.path, stat.bytes, stat.mtime_ns)) is not None:
+        """PackError `stale-pack` if a file of this record changed since the inventory was made."""
+        root = self.dataset.root
+        for file in self.files[self.files_of[record] : self.files_of[record + 1]]:
+            if (change := file.change(root)) is not None:
                 raise PackError(
-                    f"{change} while it was packed",
-                    code="stale-pack",
-                    where=self.dataset.root / stat.path,
-                    fix="pack again",
+                    f"{change} while it was packed", code="stale-pack", where=root / file.path, fix="pack again"
                 )
 
 
-def take_inventory(
-    dataset: Dataset, splits: str | Sequence[str] | None, encoding: Encoding, shard_bytes: int
-) -> Inventory:
-    """List what packing `dataset` means. Reads lists, headers and the state of files; of other sources, all pixels."""
-    _check_options(encoding, shard_bytes)
-    if not isinstance(dataset, Dataset):
-        raise UsageError(f"a Dataset is packed, got {type(dataset).__name__}", fix="give pixelwise.open(...)")
-    splits = [splits] if isinstance(splits, str) else splits
-    chosen = [dataset[name] for name in (dataset.splits if splits is None else splits)]
+def take_inventory(dataset: Dataset, encoding: str, shard_bytes: int) -> Inventory:
+    """List what packing all splits of `dataset` means.
+
+    Reads lists, headers and the state of files; all pixels of samples that do not come from files. UsageError for an
+    unknown encoding, a shard_bytes that is not a whole number above 0, a dataset without samples.
+    """
+    check_choice("encoding", encoding, tuple(ENCODINGS))
+    check_count("shard_bytes", shard_bytes)
+    chosen = list(dataset.splits.values())
     sources: list[Source] = []
     for split in chosen:
         if not any(split.source is s for s in sources):
@@ -101,7 +122,10 @@ def take_inventory(
         mine = source == k
         sizes[mine] = s.sizes(index[mine])
     files, files_of = _files(dataset, sources, source, index)
-    payload = _payload(sources, source, sizes, files, files_of, encoding, np.dtype(dataset.classes.dtype).itemsize)
+    labeled = np.array([s.has_labels for s in sources])[source]
+    payload: I64 = sizes[:, 0] * sizes[:, 1] * (3 + np.dtype(dataset.classes.dtype).itemsize * labeled)
+    if not ENCODINGS[encoding].is_raw:
+        payload = _guess(payload, files, files_of)
     shards = _cut(payload, max(shard_bytes, -(-int(payload.sum()) // MAX_SHARDS)))
     batches = np.union1d(_cut(payload, BATCH_BYTES), shards)
     entries = tuple(SplitEntry(s.name, len(s), s.has_labels, s.notes) for s in chosen)
@@ -112,7 +136,7 @@ def take_inventory(
     for part in _identity(sources, source, index, files):
         digest.update(part)
     return Inventory(
-        dataset, encoding, sources, source, index, sizes, entries, tuple(rows), files, files_of,
+        dataset, ENCODINGS[encoding], sources, source, index, sizes, entries, tuple(rows), files, files_of,
         batches, shards, payload, digest.hexdigest()[:32],
     )  # fmt: skip
 
@@ -137,34 +161,26 @@ def _records(chosen: Sequence[Split], sources: Sequence[Source]) -> tuple[NDArra
 
 
 def _sample_key(source: Source, index: int) -> object:
-    # Two splits of a dataset often have a source each; the same files, read the same way, are the same sample.
+    # Splits of a dataset often have a source each; the same files, read in the same way, are the same sample.
     return source.names[index], origin_of(source, index) or (id(source), index)
 
 
 def _files(
     dataset: Dataset, sources: Sequence[Source], source: NDArray[np.int32], index: I64
-) -> tuple[list[Stat], I64]:
-    files: list[Stat] = []
+) -> tuple[list[FileState], I64]:
+    files: list[FileState] = []
     ends = [0]
     prefix = str(dataset.root) + os.sep
     for k, i in zip(source.tolist(), index.tolist(), strict=True):
         origin = origin_of(sources[k], i)
         for path in () if origin is None else origin.files:
-            files.append(Stat(path.removeprefix(prefix), *look(path)))
+            files.append(FileState.of(path)._replace(path=path.removeprefix(prefix)))
         ends.append(len(files))
     return files, np.array(ends, np.int64)
 
 
-def _payload(
-    sources: Sequence[Source], source: NDArray[np.int32], sizes: I64, files: list[Stat], files_of: I64,
-    encoding: Encoding, label_bytes: int,
-) -> I64:  # fmt: skip
-    """Bytes of each record, of raw images and labels without instances, and a guess for encoded ones."""
-    pixels = sizes[:, 0] * sizes[:, 1]
-    labels = np.array([s.has_labels for s in sources], np.int64)[source] if len(sources) else np.zeros(0, np.int64)
-    raw: I64 = pixels * (3 + label_bytes * labels)
-    if encoding == "raw":
-        return raw
+def _guess(raw: I64, files: list[FileState], files_of: I64) -> I64:
+    """Bytes of each record if encoded: as many as its files have, else half of its raw pixels."""
     stored = np.concatenate([[0], np.cumsum([max(f.bytes, 0) for f in files], dtype=np.int64)])
     guess: I64 = np.where(np.diff(files_of) > 0, stored[files_of[1:]] - stored[files_of[:-1]], raw // 2)
     return guess
@@ -176,8 +192,10 @@ def _cut(payload: I64, limit: int) -> I64:
     return np.concatenate([[0], np.flatnonzero(np.diff(number)) + 1, [len(payload)]])
 
 
-def _identity(sources: Sequence[Source], source: NDArray[np.int32], index: I64, files: list[Stat]) -> Iterator[bytes]:
-    """What tells these samples from others: names, how they are read and the state of files; else the pixels."""
+def _identity(
+    sources: Sequence[Source], source: NDArray[np.int32], index: I64, files: list[FileState]
+) -> Iterator[bytes]:
+    """What identifies these samples: names, how they are read, the state of their files or the pixels."""
     for k, i in zip(source.tolist(), index.tolist(), strict=True):
         one = sources[k]
         origin = origin_of(one, i)
@@ -188,12 +206,5 @@ def _identity(sources: Sequence[Source], source: NDArray[np.int32], index: I64, 
                 if pixels is not None:
                     yield f"{pixels.shape} {pixels.dtype}\n".encode()
                     yield np.ascontiguousarray(pixels).tobytes()
-    for stat in files:
-        yield f"{stat.path}\n{stat.bytes} {stat.mtime_ns}\n".encode("utf-8", "surrogatepass")
-
-
-def _check_options(encoding: str, shard_bytes: int) -> None:
-    if encoding not in ("raw", "original"):
-        raise UsageError(f"encoding must be 'raw' or 'original', got {encoding!r}")
-    if not isinstance(shard_bytes, int) or shard_bytes < 1:
-        raise UsageError(f"shard_bytes must be a whole number above 0, got {shard_bytes!r}")
+    for file in files:
+        yield f"{file.path}\n{file.bytes} {file.mtime_ns}\n".encode("utf-8", "surrogatepass")

@@ -7,20 +7,25 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 from ..classes import ClassTable
 from ..errors import MissingError, PackError, UsageError
 from ..files import read_bytes
 from ..types import Finding
-from .index import checksum
+from .encodings.encoding import Encoding
+from .encodings.table import ENCODINGS
+from .index import checksum, damaged
 
 FORMAT: Final = "pixelwise-pack"
 VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 TABLES: Final = ("index.arrow", "splits.arrow", "sources.arrow")
 
-Encoding: TypeAlias = Literal["raw", "original"]
+
+def is_data_folder(name: str) -> bool:
+    """Whether a folder of this name beside the manifest holds, or held, the files of a pack."""
+    return re.fullmatch("[0-9a-f]{16}", name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class ShardEntry:
 
 @dataclass(frozen=True, slots=True)
 class SplitEntry:
-    """One split. samples: how many. labels: whether its samples have labels. notes: what is odd about its list."""
+    """One split. samples: how many. labels: whether its samples have labels. notes: anything odd about its list."""
 
     name: str
     samples: int
@@ -54,10 +59,10 @@ class SplitEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `manifest.json` says.
+    """The contents of `manifest.json`.
 
-    fingerprint: 32 hex digits of source and options; the folder `data` is named by its first 16. encoding: "raw" or
-    "original". source_format, source_root, history: the dataset it was made from. records: samples stored, each once.
+    fingerprint: 32 hex digits of source and options; the folder `data` is named by its first 16. encoding: how pixels
+    are stored. source_format, source_root, history: the dataset it was made from. records: samples stored, each once.
     """
 
     fingerprint: str
@@ -88,7 +93,7 @@ class Manifest:
             "version": VERSION,
             "fingerprint": self.fingerprint,
             "data": self.data,
-            "encoding": self.encoding,
+            "encoding": self.encoding.name,
             "label_dtype": self.classes.dtype.__name__,
             "source": {"format": self.source_format, "root": self.source_root},
             "records": self.records,
@@ -110,7 +115,7 @@ def _crc(fields: dict[str, Any]) -> int:
 def read_manifest(root: Path) -> Manifest:
     """The manifest of the pack at `root`.
 
-    PackError `unfinished-pack`, `bad-manifest` or `pack-version`; nothing that a damaged manifest says is believed.
+    PackError `unfinished-pack`, `bad-manifest` or `pack-version`; a damaged manifest is never used.
     """
     path = root / MANIFEST
     try:
@@ -129,9 +134,9 @@ def read_manifest(root: Path) -> Manifest:
                 f"version {fields['version']!r}, this pixelwise reads {VERSION}", code="pack-version", where=path,
                 fix="install the pixelwise that wrote it, or pack again",
             )  # fmt: skip
-        told = fields.pop("crc32")
-        if told != _crc(fields):
-            raise _bad(path, f"its checksum is {_crc(fields)}, it says {told!r}")
+        expected = fields.pop("crc32")
+        if expected != _crc(fields):
+            raise _bad(path, f"its CRC-32 is {_crc(fields)}, expected {expected!r}")
         return _parse(fields)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError) as error:
         if isinstance(error, PackError):
@@ -142,7 +147,7 @@ def read_manifest(root: Path) -> Manifest:
 def _parse(fields: dict[str, Any]) -> Manifest:
     manifest = Manifest(
         fingerprint=_text(fields["fingerprint"], r"[0-9a-f]{32}"),
-        encoding=_choice(fields["encoding"]),
+        encoding=_encoding(fields["encoding"]),
         classes=ClassTable.from_dict(fields["classes"]),
         source_format=_text(fields["source"]["format"]),
         source_root=_text(fields["source"]["root"]),
@@ -160,7 +165,7 @@ def _parse(fields: dict[str, Any]) -> Manifest:
         history=tuple(_text(h) for h in fields["history"]),
     )
     if sum(s.records for s in manifest.shards) != manifest.records:
-        raise ValueError("the shards' records do not add up")
+        raise ValueError(f"its shards do not hold {manifest.records} records together")
     if tuple(t.file for t in manifest.tables) != TABLES:
         raise ValueError(f"its tables are not {', '.join(TABLES)}")
     if fields["data"] != manifest.data or fields["label_dtype"] != manifest.classes.dtype.__name__:
@@ -184,14 +189,14 @@ def _text(value: Any, pattern: str | None = None) -> str:
 
 def _count(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{value!r} is not a number of things")
+        raise ValueError(f"{value!r} is not a count")
     return value
 
 
-def _choice(value: Any) -> Encoding:
-    if value not in ("raw", "original"):
-        raise ValueError(f"unknown encoding {value!r}")
-    return value  # type: ignore[no-any-return]
+def _encoding(name: Any) -> Encoding:
+    if name not in ENCODINGS:
+        raise ValueError(f"unknown encoding {name!r}")
+    return ENCODINGS[name]
 
 
 def _notes(rows: Any) -> tuple[Finding, ...]:
@@ -200,9 +205,4 @@ def _notes(rows: Any) -> tuple[Finding, ...]:
 
 
 def _bad(path: Path, what: str) -> PackError:
-    return PackError(
-        f"the manifest is damaged: {what}",
-        code="bad-manifest",
-        where=path,
-        fix="pack again with overwrite, or restore it",
-    )
+    return damaged(f"the manifest is damaged: {what}", path, "bad-manifest")

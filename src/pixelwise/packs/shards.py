@@ -1,8 +1,9 @@
-"""Shards: record batches, the Arrow file they are written to, and where in it the records lie."""
+"""Shards: record batches, the Arrow file they are written to, and the places of the records in it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,16 +14,14 @@ from numpy.typing import NDArray
 
 from ..errors import PackError, SystemFault
 from ..files import atomic_write
-from .index import Index, checksum
+from .index import PARTS, Index, checksum, damaged
 from .inventory import Inventory
 from .manifest import ShardEntry
 from .records import fetch
 
-I64 = NDArray[np.int64]
-
 
 def shard_schema(inventory: Inventory) -> Any:
-    """The columns of a shard, with what a reader without the manifest needs to know as metadata."""
+    """The columns of a shard; the metadata is for readers that do not look at the manifest."""
     import pyarrow as pa
 
     return pa.schema(
@@ -36,26 +35,26 @@ def shard_schema(inventory: Inventory) -> Any:
             pa.field("crc", pa.uint32(), nullable=False),
         ],
         metadata={
-            "pixelwise.encoding": inventory.encoding,
+            "pixelwise.encoding": inventory.encoding.name,
             "pixelwise.label_dtype": inventory.dataset.classes.dtype.__name__,
         },
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """A record batch whose long values are not in it yet.
+class RecordBatch:
+    """A record batch without its long values.
 
-    Arrow wants the values of a column end to end. To copy them there would cost a fifth of the time that decoding
-    takes, so the columns are of memory that is never touched, and `values` says what to write in its place: address of
-    that memory -> the values, in order.
+    Arrow needs the values of a column end to end. Copying them together would take a fifth of the time of decoding, so
+    the columns refer to memory that is never touched, and the sink writes `values` in its place: address of that
+    memory -> the values, in order.
     """
 
     arrow: Any
     values: dict[int, list[NDArray[np.uint8]]]
 
 
-def make_batch(inventory: Inventory, rows: range) -> Batch:
+def make_batch(inventory: Inventory, rows: range) -> RecordBatch:
     """Read these records. Thread-safe."""
     import pyarrow as pa
 
@@ -70,14 +69,14 @@ def make_batch(inventory: Inventory, rows: range) -> Batch:
     sizes = inventory.sizes[rows.start : rows.stop].astype(np.int32)
     columns = [names, pa.array(sizes[:, 0]), pa.array(sizes[:, 1])]
     values: dict[int, list[NDArray[np.uint8]]] = {}
-    for k in range(3):
-        columns.append(_stand_in([r.parts[k] for r in records], values))
-    columns.append(pa.array([r.crc for r in records], pa.uint32()))
-    return Batch(pa.RecordBatch.from_arrays(columns, schema=shard_schema(inventory)), values)
+    for parts in zip(*records, strict=True):
+        columns.append(_stand_in(parts, values))
+    columns.append(pa.array([r.crc32 for r in records], pa.uint32()))
+    return RecordBatch(pa.RecordBatch.from_arrays(columns, schema=shard_schema(inventory)), values)
 
 
-def _stand_in(parts: list[Any], values: dict[int, list[NDArray[np.uint8]]]) -> Any:
-    """An Arrow column as long as the parts end to end, its memory untouched; `values` gets what belongs there."""
+def _stand_in(parts: Sequence[Any], values: dict[int, list[NDArray[np.uint8]]]) -> Any:
+    """An Arrow column as long as the parts end to end, its memory untouched; the parts are added to `values`."""
     import pyarrow as pa
 
     flat = [None if p is None else np.frombuffer(p, np.uint8) for p in parts]
@@ -92,7 +91,7 @@ def _stand_in(parts: list[Any], values: dict[int, list[NDArray[np.uint8]]]) -> A
 
 
 class ShardFile:
-    """One shard being written. It appears under `path` when `finish` has brought it to the disk."""
+    """One shard being written. It appears under `path` once `finish` has brought it to the disk."""
 
     def __init__(self, path: Path, inventory: Inventory) -> None:
         import pyarrow as pa
@@ -108,17 +107,17 @@ class ShardFile:
             self.abandon(error)
             raise
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: RecordBatch) -> None:
         """Append a record batch."""
         self._sink.values = batch.values
         self._writer.write_batch(batch.arrow)
         self._records += len(batch.arrow)
 
     def sync(self) -> None:
-        """Bring to the disk what is written so far, so that `finish` need not wait for all of it."""
+        """Bring to the disk what is written so far, so that `finish` has less to wait for."""
         try:
             os.fsync(self._sink.fileno())
-        except OSError as error:  # the system says so once: the last sync may succeed
+        except OSError as error:  # the system reports it once: the last sync may succeed
             self._failed = error
 
     def finish(self) -> ShardEntry:
@@ -142,7 +141,7 @@ class ShardFile:
 
 
 class _Sink:
-    """A file in the form that pyarrow writes to. It knows its size and CRC-32; see Batch for `values`."""
+    """A file object for pyarrow to write to, which keeps its size and CRC-32; for `values` see RecordBatch."""
 
     closed = False
 
@@ -171,11 +170,11 @@ class _Sink:
         return self.bytes
 
     def close(self) -> None:
-        pass  # the one who opened the file closes it, when it is synced
+        pass  # whoever opened the file closes it, once it is synced
 
 
-def scan_shard(path: Path, number: int) -> dict[str, Any]:
-    """The index columns of a finished shard, from the file itself. PackError `pack-damaged` for what is none."""
+def scan_shard(path: Path, number: int) -> Index:
+    """The index of a finished shard, from the file itself. PackError `pack-damaged` if it is not one."""
     import pyarrow as pa
 
     parts: dict[str, list[Any]] = {f.name: [] for f in fields(Index)}
@@ -188,10 +187,10 @@ def scan_shard(path: Path, number: int) -> dict[str, Any]:
                     batch = reader.get_batch(k)
                     batch.validate(full=True)
                     _scan_batch(batch, base, number, parts)
+        names = [name for chunk in parts.pop("name") for name in chunk]
+        return Index(names, **{k: np.concatenate(v) for k, v in parts.items()})
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise PackError(f"is no shard: {error}", code="pack-damaged", where=path, fix="pack again") from None
-    names = [name for chunk in parts.pop("name") for name in chunk]
-    return {"name": names, **{k: np.concatenate(v) for k, v in parts.items()}}
+        raise damaged(f"is not a shard: {error}", path) from None
 
 
 def _scan_batch(batch: Any, base: int, number: int, parts: dict[str, list[Any]]) -> None:
@@ -200,7 +199,7 @@ def _scan_batch(batch: Any, base: int, number: int, parts: dict[str, list[Any]])
     parts["shard"].append(np.full(n, number, np.int32))
     for name in ("height", "width", "crc"):
         parts[name].append(batch.column(name).to_numpy().copy())
-    for name in ("image", "label", "instances"):
+    for name in PARTS:
         column = batch.column(name)
         _, offsets, data = column.buffers()
         ends = np.frombuffer(offsets, np.int64, n + 1)

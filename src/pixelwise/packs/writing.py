@@ -1,21 +1,20 @@
-"""pack: write a dataset as a pack, in parallel, within bounded memory, so that it can be stopped at any instant.
+"""pack: write a dataset as a pack, in parallel, within bounded memory, so that it can be stopped at any time.
 
 Everything is written under `OUT/<fingerprint>/`, each file under another name until it is complete and on disk. The
-pack becomes what `OUT/manifest.json` says by one rename, the last. Shards follow from the source alone, so packers of
-the same source write the same bytes and may work in the same folder at the same time, and a finished shard serves the
-packer that continues.
+last rename, of `OUT/manifest.json`, makes it a pack. The bytes of a shard depend on the source alone, so packers of the
+same source may work in the same folder at the same time, and a packer that continues keeps finished shards.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -25,63 +24,69 @@ import numpy as np
 from ..dataset.dataset import Dataset
 from ..errors import PackError, SystemFault, UsageError
 from ..files import atomic_write
+from ..formats.given import Data, SplitNames, as_dataset
 from ..threads import in_order, thread_count
 from ..types import Progress
 from . import opening
-from .index import checksum, write_table
+from .index import Index, checksum, write_table
 from .inventory import Inventory, take_inventory
-from .manifest import MANIFEST, Encoding, FileEntry, Manifest, ShardEntry, read_manifest
+from .manifest import MANIFEST, FileEntry, Manifest, ShardEntry, is_data_folder, read_manifest
 from .shards import ShardFile, make_batch, scan_shard
 
-Finished: TypeAlias = tuple[ShardEntry, dict[str, Any]]
+Finished: TypeAlias = tuple[ShardEntry, Index]
 
 SHARD_BYTES = 256 << 20
-"""About the size of an Arrow file: large enough that a mapped shard is rarely left, small enough to be redone."""
+"""About the size of an Arrow file: large enough that packs have few shards, small enough to be written again."""
 
 LEFTOVER_SECONDS = 3600
-"""Folders of other, unfinished packings are removed when nothing in them changed for so long."""
+"""Folders of other, unfinished packs are removed if nothing in them has changed for this long."""
 
 
 def pack(
-    dataset: Dataset,
+    data: Data,
     out: str | os.PathLike[str],
     *,
-    splits: str | Sequence[str] | None = None,
-    encoding: Encoding = "raw",
+    splits: SplitNames = None,
+    encoding: str = "raw",
     threads: int | None = None,
     shard_bytes: int = SHARD_BYTES,
     overwrite: bool = False,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Dataset:
-    """Write `dataset` as a pack at `out` and open it.
+    """Write a dataset as a pack at `out` and open the pack.
 
-    splits: names, or one name; default all. encoding: "raw" stores pixels, so that reading is free and windows are
-    views; "original" keeps the encoded files of images and labels as PNG, on a seventh of the disk. threads: default
-    one a core. shard_bytes: size of an Arrow file; raised so that there are at most 128. overwrite: replace another
-    pack, and read the shards of this one again to write the damaged anew. progress: called with (records done, records
-    in all).
+        >>> packed = pw.pack("VOCdevkit/VOC2012", "voc.pack")
+        >>> packed.format, packed["train"]
+        ('pack', Split('train': 4 samples, 21 classes, PackSource))
 
-    Stopped at any instant and called again, it continues: finished shards are checked and kept. `out` is at every
-    instant the old pack, the complete new one, or refused as `unfinished-pack`. The same source and options again:
-    nothing is written. Memory: two record batches a thread, of 8 MB or one sample.
+    data: a path, a Dataset or a Split. splits: names, or one name; default all. encoding: "raw" stores pixels, so that
+    reading is free and windows are views; "original" keeps the image files and stores labels as PNG, in a seventh of
+    the space. threads: default one per core. shard_bytes: size of an Arrow file; raised if there would be more than
+    128. overwrite: replace another pack, and check the shards of this one, to rewrite damaged ones. progress: called
+    with (records done, records in all). options: of `open` if data is a path, such as format= and labels=.
 
-    Raises what reading the samples raises; PackError `stale-pack` where a source file changes meanwhile; UsageError
-    `pack-exists`, `not-empty`, `bad-argument`; SystemFault `disk-full`, `cannot-write`.
+    If stopped at any time and called again, it continues: finished shards are checked and kept. At any time `out` is
+    the old pack, the complete new one, or refused as `unfinished-pack`. If the pack of the same source and options is
+    already there, nothing is written. Memory: per thread two record batches of 8 MB, or of one larger sample.
+
+    Raises what opening and reading the data raises; PackError `stale-pack` if a source file changes meanwhile;
+    UsageError `pack-exists`, `not-empty`, `bad-argument`; SystemFault `disk-full`, `cannot-write`.
     """
     root = Path(out).absolute()
     _check_target(root)
-    inventory = take_inventory(dataset, splits, encoding, shard_bytes)
+    inventory = take_inventory(as_dataset(data, splits, verb="pack", **options), encoding, shard_bytes)
     if not overwrite and (before := _manifest_at(root)) is not None:
         if before.fingerprint == inventory.fingerprint:
             return opening.load(root)
         raise UsageError(
-            "another pack is there", code="pack-exists", where=root, fix="choose another name, or replace it: overwrite"
+            "another pack is already there", code="pack-exists", where=root, fix="choose another name, or overwrite it"
         )
     return write_pack(inventory, root, threads, progress)
 
 
 def write_pack(inventory: Inventory, root: Path, threads: int | None, progress: Progress | None) -> Dataset:
-    """Write what `inventory` lists as the pack at `root`, whatever is there, and open it."""
+    """Write what `inventory` lists as the pack at `root`, replacing any other pack there, and open it."""
     before = _manifest_at(root)
     folder = root / inventory.fingerprint[:16]
     _make_folder(folder)
@@ -93,21 +98,17 @@ def write_pack(inventory: Inventory, root: Path, threads: int | None, progress: 
     return opening.load(root)
 
 
-def _is_data(name: str) -> bool:
-    return re.fullmatch("[0-9a-f]{16}", name) is not None
-
-
 def _check_target(root: Path) -> None:
-    """A pack is written into a folder of its own: never among other files."""
+    """UsageError `not-empty` if `root` holds anything but a pack."""
     try:
         entries = [e.name for e in root.iterdir()]
     except FileNotFoundError:
         return
     except NotADirectoryError:
         raise UsageError(
-            "is a file, a pack is a folder", code="not-empty", where=root, fix="choose another name"
+            "is a file, but a pack is a folder", code="not-empty", where=root, fix="choose another name"
         ) from None
-    foreign = [e for e in entries if e != MANIFEST and not _is_data(e) and not e.startswith(f".{MANIFEST}.")]
+    foreign = [e for e in entries if e != MANIFEST and not is_data_folder(e) and not e.startswith(f".{MANIFEST}.")]
     if foreign:
         raise UsageError(
             f"holds other files, such as {sorted(foreign)[0]!r}",
@@ -131,15 +132,15 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SystemFault(
-            f"cannot be made: {error.strerror}", code="cannot-write", where=folder, fix="check space and permissions"
+            f"cannot be created: {error.strerror}", code="cannot-write", where=folder, fix="check space and permissions"
         ) from None
 
 
 def _remove_leftovers(root: Path, wanted: set[str]) -> None:
     long_ago = time.time() - LEFTOVER_SECONDS
-    folders = [e for e in root.iterdir() if _is_data(e.name)]
+    folders = [e for e in root.iterdir() if is_data_folder(e.name)]
     for folder in folders:
-        with suppress(FileNotFoundError):  # another packer removes the same
+        with suppress(FileNotFoundError):  # another packer may remove the same
             files = list(folder.iterdir())
             if folder.name in wanted:
                 for part in files:
@@ -156,15 +157,15 @@ def _write(path: Path, data: bytes) -> FileEntry:
 
 
 def _write_all(inventory: Inventory, folder: Path, threads: int, progress: Progress | None) -> Manifest:
-    """Write shards and tables; the manifest that describes them."""
-    shards, columns = _write_shards(inventory, folder, threads, progress)
+    """Write shards and tables, and give the manifest that describes them."""
     import pyarrow as pa
 
-    names = pa.array([n for c in columns for n in c["name"]], pa.large_string())
-    index = {"name": names, **{k: np.concatenate([c[k] for c in columns]) for k in columns[0] if k != "name"}}
+    shards, indices = zip(*_write_shards(inventory, folder, threads, progress), strict=True)
+    columns = {f.name: [getattr(index, f.name) for index in indices] for f in fields(Index)}
+    names = pa.array(itertools.chain.from_iterable(columns.pop("name")), pa.large_string())
     files = inventory.files
     tables = {
-        "index.arrow": index,
+        "index.arrow": {"name": names, **{name: np.concatenate(parts) for name, parts in columns.items()}},
         "splits.arrow": {
             "name": pa.array([s.name for s in inventory.splits], pa.large_string()),
             "records": pa.array(inventory.rows, pa.large_list(pa.int64())),
@@ -180,14 +181,12 @@ def _write_all(inventory: Inventory, folder: Path, threads: int, progress: Progr
     return Manifest(
         fingerprint=inventory.fingerprint, encoding=inventory.encoding, classes=dataset.classes,
         source_format=dataset.format, source_root=str(Path(dataset.root).absolute()), records=len(inventory),
-        splits=inventory.splits, tables=entries, shards=tuple(shards), notes=dataset.notes, history=dataset.history,
+        splits=inventory.splits, tables=entries, shards=shards, notes=dataset.notes, history=dataset.history,
     )  # fmt: skip
 
 
-def _write_shards(
-    inventory: Inventory, folder: Path, threads: int, progress: Progress | None
-) -> tuple[list[ShardEntry], list[dict[str, Any]]]:
-    """Write the shards that are not there yet. What each is, and its part of the index."""
+def _write_shards(inventory: Inventory, folder: Path, threads: int, progress: Progress | None) -> list[Finished]:
+    """Write the shards that are not there yet; each with its part of the index."""
     paths = [folder / f"shard-{k:05d}.arrow" for k in range(len(inventory.shards) - 1)]
     done: dict[int, Finished] = {}
     for k, path in enumerate(paths):
@@ -197,25 +196,25 @@ def _write_shards(
     _check_space(inventory, folder, missing)
     written = sum(entry.records for entry, _ in done.values())
 
-    def tell(records: int) -> None:
+    def report(records: int) -> None:
         nonlocal written
         written += records
         if progress is not None:
             progress(written, len(inventory))
 
-    done |= _write_missing(inventory, missing, paths, threads, tell)
-    return [done[k][0] for k in range(len(paths))], [done[k][1] for k in range(len(paths))]
+    done |= _write_missing(inventory, missing, paths, threads, report)
+    return [done[k] for k in range(len(paths))]
 
 
 def _write_missing(
-    inventory: Inventory, missing: list[int], paths: list[Path], threads: int, tell: Callable[[int], None]
+    inventory: Inventory, missing: list[int], paths: list[Path], threads: int, report: Callable[[int], None]
 ) -> dict[int, Finished]:
     jobs = [(k, rows) for k in missing for rows in _batches(inventory, k)]
     batches: Any = in_order(partial(make_batch, inventory), [rows for _, rows in jobs], threads, ahead=2)
     finishing: dict[int, Future[Finished]] = {}
     shard: ShardFile | None = None
     sync: Future[None] | None = None
-    # One thread more, which waits for the disk while the others go on.
+    # One more thread, which waits for the disk while the others continue.
     with ThreadPoolExecutor(1, "pixelwise-sync") as syncer, closing(batches):
         try:
             for (k, rows), batch in zip(jobs, batches, strict=True):
@@ -229,7 +228,7 @@ def _write_missing(
                         job.result()
                 elif sync is None or sync.done():
                     sync = syncer.submit(shard.sync)
-                tell(len(rows))
+                report(len(rows))
         except BaseException as error:
             if shard is not None:
                 syncer.submit(shard.abandon, error).result()
@@ -249,39 +248,35 @@ def _finish(shard: ShardFile, path: Path, number: int) -> Finished:
 
 
 def _check_space(inventory: Inventory, folder: Path, missing: list[int]) -> None:
-    if inventory.encoding != "raw":
-        return  # how large a PNG will be is not known
+    if not inventory.encoding.is_raw:
+        return  # the size of encoded samples is not known beforehand
     sums = np.concatenate([[0], np.cumsum(inventory.payload)])
     need = int(sum(sums[inventory.shards[k + 1]] - sums[inventory.shards[k]] for k in missing))
     free = shutil.disk_usage(folder).free
     if need > free:
         raise SystemFault(
-            f"needs {need / 1e9:.2f} GB, {free / 1e9:.2f} GB are free", code="disk-full", where=folder,
-            fix='free space, or pack with encoding "original"',
+            f"needs {need / 1e9:.2f} GB, but only {free / 1e9:.2f} GB are free", code="disk-full", where=folder,
+            fix='free space, or pack with encoding="original"',
         )  # fmt: skip
 
 
 def _finished(inventory: Inventory, number: int, path: Path, threads: int) -> Finished | None:
-    """The shard that an earlier packer left, where it is complete and undamaged; None where it must be written."""
+    """The shard that an earlier packer left, if it is complete and undamaged, else None."""
     first, last = inventory.shards[number : number + 2].tolist()
     try:
-        columns = scan_shard(path, number)
+        index = scan_shard(path, number)
     except PackError:
         return None
-    sizes = np.stack([columns["height"], columns["width"]], axis=1)
-    if columns["name"] != [inventory.name(r) for r in range(first, last)]:
+    sizes = np.stack([index.height, index.width], axis=1)
+    if index.name != [inventory.name(r) for r in range(first, last)]:
         return None
     if not np.array_equal(sizes, inventory.sizes[first:last]):
         return None
     data = np.memmap(path, np.uint8, "r")
 
     def crc(row: int) -> int:
-        value = 0
-        for kind in ("image", "label", "instances"):
-            at, size = int(columns[f"{kind}_offset"][row]), int(columns[f"{kind}_bytes"][row])
-            value = value if at < 0 else checksum(data[at : at + size], value)
-        return value
+        return index.record(row, lambda at, size: data[at : at + size]).crc32
 
-    if list(in_order(crc, range(last - first), threads)) != columns["crc"].tolist():
+    if list(in_order(crc, range(last - first), threads)) != index.crc.tolist():
         return None
-    return ShardEntry(path.name, last - first, len(data), checksum(data)), columns
+    return ShardEntry(path.name, last - first, len(data), checksum(data)), index

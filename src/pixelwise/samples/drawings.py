@@ -8,7 +8,7 @@ and a thing stands on y = 0 and is 100 high. `poly` and `blob` go straight or sm
 `limb W ... /` are bands along straight lines or a curve, their width given at each point; `box X0,Y0 X1,Y1 [RADIUS]`;
 `oval X,Y RX [RY [TURN [BUMPS DEPTH]]]` (perhaps with scallops). After an outline, `mirror` adds its mirror image at
 x = 0, `repeat N DX,DY` copies it, `spin N` turns copies around the origin, `fan N DEGREES` spreads them; what follows
-`less` is a hole. After a paint, `*80` is 80 % of its brightness (over 100 %: towards white), `/` its second color, `?`
+`less` is a hole. After a paint, `*80` is 80 % of its brightness (over 100 %: toward white), `/` its second color, `?`
 a color picked again for each outline. `@NAME X,Y SIZE` is a part: a drawing of that name there, SIZE % as large; if
 several have the name, any of them. After it, `flip`, `turn` and `sway` (at random, up to so much) in degrees, `tone
 PERCENT`, and `scatter N RX,RY` or `on` with the corners of a quadrilateral, clockwise from the top left, onto which the

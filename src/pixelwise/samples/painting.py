@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from ..types import F32, F64, U8
 from .textures import SIDE, cut, tiles
 
-FINE = 4  # masks are drawn this many times larger, then averaged
+FINE = 4  # masks are drawn so many times as fine and averaged
 
 MOODS = np.array([
     [(70, 126, 196), (178, 208, 232), (248, 248, 246), (1.03, 1.0, 0.96), (0.35, 0, 0)],  # a fine day
@@ -60,7 +60,7 @@ class Canvas:
     """What has been painted so far.
 
     pixels: (H, W, 3) float32, RGB, 0 to 255. owner: (H, W) uint8, the number of the visible object, 0 is none.
-    cover: (H, W) float32, coverage of the object being painted. light: towards the light, x, y down, z to the viewer.
+    cover: (H, W) float32, coverage of the object being painted. light: toward the light, x, y down, z to the viewer.
     """
 
     def __init__(self, height: int, width: int, rng: np.random.Generator) -> None:
@@ -76,7 +76,7 @@ class Canvas:
         """Paint the union of the outlines less the holes; all in pixels, y down. grown: the scale of patterns."""
         every = np.concatenate(outlines)
         size = np.array(self.owner.shape[::-1])
-        margin = 40 if paint.round else 0  # round things continue beyond the picture, or they would curve at its edge
+        margin = 40 if paint.round else 0  # what is round continues beyond the edge, or it would bend there
         low = np.maximum(np.floor(every.min(axis=0)) - 1, -margin).astype(int)
         high = np.minimum(np.ceil(every.max(axis=0)) + 2, size + margin).astype(int)
         (x0, y0), (x1, y1) = np.maximum(low, 0), np.minimum(high, size)
@@ -135,7 +135,7 @@ def _blur(image: F32, radius: int) -> F32:
 
 
 def _relief(alpha: F32, shape: F64, fullness: float, light: F32) -> F32:
-    """How much each pixel of a surface that bulges towards the viewer faces the light, from its outline alone."""
+    """How much each pixel of a surface that bulges toward the viewer faces the light, from its outline alone."""
     step = np.roll(shape, -1, 0) - shape
     area = abs(np.sum(shape[:, 0] * step[:, 1] - shape[:, 1] * step[:, 0])) / 2
     half = max(1.4 * area / np.hypot(*step.T).sum(), 1)  # 0.7 of a disc's radius, 0.7 of the width of a long band
@@ -148,7 +148,7 @@ def _relief(alpha: F32, shape: F64, fullness: float, light: F32) -> F32:
 
 
 def sky(canvas: Canvas, horizon: int) -> None:
-    """Sky from the top to row `horizon`, its clouds smaller towards the horizon."""
+    """Sky from the top to row `horizon`, its clouds smaller toward the horizon."""
     zenith, low, cloud, _, (cover, _, _) = canvas.mood
     width = canvas.owner.shape[1]
     base = zenith + np.linspace(0, 1, horizon, dtype=np.float32)[:, None, None] ** np.float32(0.8) * (low - zenith)
@@ -170,7 +170,7 @@ def ground(canvas: Canvas, paint: Paint, horizon: int, top: int) -> None:
     depth = (height - horizon) / (rows - horizon + 1)
     across = (np.arange(width, dtype=np.float32) - width / 2) * depth[:, None] / np.float32(paint.scale) + SIDE / 2
     along = depth * np.float32(220 / paint.scale) + np.float32(canvas.rng.integers(300))
-    # The tile is mirrored at its edges.
+    # Beyond its edge the tile continues as its mirror image.
     u, v = (SIDE - 1 - abs(at.astype(np.int32) % (2 * SIDE - 2) - (SIDE - 1)) for at in (across, along))
     noise = tiles()[paint.texture][0].ravel().take(v[:, None] * SIDE + u)
     # Far rows skip over many texels: fade the texture there instead of showing an alias of it.

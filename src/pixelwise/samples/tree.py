@@ -34,6 +34,9 @@ _PARTIAL = ".sample-partial-"
 def sample(path: str | os.PathLike[str], count: int = 64, seed: int = 0, *, progress: Progress | None = None) -> Path:
     """Paint a sample dataset into the folder `path` and return its `VOCdevkit/VOC2012`.
 
+        >>> pw.open(pw.sample("painted", count=4))
+        Dataset(voc at painted/VOCdevkit/VOC2012: 21 classes; splits train, val, trainval)
+
     count: number of images, every fourth of them in `val`; from 40 on, all 20 classes are in both splits. seed: the
     same seed gives the same bytes (with the same versions of NumPy, Pillow and zlib-ng); a larger count only adds
     images. progress: called in this thread with (images done, count). Most images are 375x500 (height, width); a few

@@ -25,28 +25,18 @@ def all_reduce(confusion: Confusion, group: Any = None) -> Confusion:
     everyone: list[Any] = [None] * world
     torch.distributed.all_gather_object(everyone, (options, *mine), group=group)
     if any(theirs != options for theirs, _, _ in everyone):
-        raise UsageError(
-            f"the processes have different confusions: {sorted({str(o) for o, _, _ in everyone})}",
-            code="confusions-differ",
-        )
-    # NCCL moves only what lies on a GPU.
+        seen = sorted({str(theirs) for theirs, _, _ in everyone})
+        raise UsageError(f"the processes have different confusions: {seen}", code="confusions-differ")
+    # NCCL transfers only GPU memory.
     device = "cuda" if torch.distributed.get_backend(group) == "nccl" else "cpu"
     counts = torch.from_numpy(confusion.counts).to(device)
     torch.distributed.all_reduce(counts, group=group)
     images = [image for _, names, totals in everyone for image in zip(names or [""] * len(totals), totals, strict=True)]
     named = sorted(images, key=lambda image: image[0])
     if twice := [a for (a, _), (b, _) in pairwise(named) if a == b and a]:
-        raise ScoreError(
-            f"{len(twice)} images are counted in two processes, first {twice[0]!r}",
-            code="counted-twice",
-            where=twice[0],
-            fix="update with those samples of a batch only that are `real`",
-        )
-    return Confusion.from_dict(
-        {
-            **confusion.to_dict(),
-            "counts": counts.cpu().numpy(),
-            "image_names": [name for name, _ in named if name],
-            "image_totals": [rows for _, rows in named],
-        }
-    )
+        what = f"{len(twice)} images are counted in two processes, first {twice[0]!r}"
+        fix = "update with only those samples of a batch that are `real`"
+        raise ScoreError(what, code="counted-twice", where=twice[0], fix=fix)
+    names, totals = [name for name, _ in named if name], [rows for _, rows in named]
+    summed = {"counts": counts.cpu().numpy(), "image_names": names, "image_totals": totals}
+    return Confusion.from_dict({**confusion.to_dict(), **summed})

@@ -49,7 +49,7 @@ class TensorLoader:
     loader: any Loader; `output="uint8"` makes the device normalize. device: default the CPU. dtype: of the images,
     such as torch.bfloat16. label_dtype: of the labels, torch.int64 as the losses want it; None keeps the loader's.
     channels_last: memory format of the images. Iterating, `len`, `state_dict` and `load_state_dict` as in Loader;
-    a batch counts as handed out only when the caller has it, so a state never skips the batch that is travelling.
+    a batch counts as handed out only when the caller has it, so a state never skips the batch that is under way.
     """
 
     def __init__(
@@ -69,11 +69,8 @@ class TensorLoader:
         for name, kind in (("dtype", dtype), ("label_dtype", label_dtype or torch.int64)):
             if not isinstance(kind, torch.dtype):
                 raise UsageError(f"{name} is a torch.dtype such as torch.int64, got {kind!r}")
-        self.loader = loader
-        self.device = torch.device(device)
-        self.dtype = dtype
-        self.label_dtype = label_dtype
-        self.channels_last = channels_last
+        self.loader, self.device = loader, torch.device(device)
+        self.dtype, self.label_dtype, self.channels_last = dtype, label_dtype, channels_last
         mean, std = loader.normalize or ((0.0,) * 3, (1.0,) * 3)
         # (x / 255 - mean) / std as one multiplication and one addition a pixel.
         self._scale = torch.tensor([1 / (255 * s) for s in std], device=self.device).view(1, 3, 1, 1)
@@ -134,33 +131,24 @@ class TensorLoader:
         images = torch.from_numpy(batch.images)
         if self.loader.output == "uint8-hwc":
             images = images.permute(0, 3, 1, 2)
-        labels = None if batch.labels is None else torch.from_numpy(_signed(batch.labels))
-        return TensorBatch(
-            images,
-            labels,
-            batch.names,
-            torch.from_numpy(batch.indices),
-            torch.from_numpy(batch.sizes),
-            torch.from_numpy(batch.real),
-        )
+        labels = batch.labels
+        if labels is not None:
+            # torch knows uint16 by name only: most of its operations refuse it.
+            labels = torch.from_numpy(labels.astype(np.int32) if labels.dtype == np.uint16 else labels)
+        rest = (torch.from_numpy(array) for array in (batch.indices, batch.sizes, batch.real))
+        return TensorBatch(images, labels, batch.names, *rest)
 
     def _finish(self, batch: TensorBatch) -> TensorBatch:
         images = batch.images
         if images.dtype == torch.uint8:
             images = torch.addcmul(self._bias, images.to(torch.float32), self._scale)
         memory = torch.channels_last if self.channels_last else torch.preserve_format
-        images = images.to(self.dtype, memory_format=memory)
         labels = batch.labels
         if labels is not None and self.label_dtype is not None:
             labels = labels.to(self.label_dtype)
-        return replace(batch, images=images, labels=labels)
+        return replace(batch, images=images.to(self.dtype, memory_format=memory), labels=labels)
 
 
 def _pinned(size: int) -> NDArray[np.uint8]:
     memory: NDArray[np.uint8] = torch.empty(size, dtype=torch.uint8, pin_memory=True).numpy()
     return memory
-
-
-def _signed(labels: NDArray[Any]) -> NDArray[Any]:
-    # torch knows uint16 by name only: most of its operations refuse it.
-    return labels.astype(np.int32) if labels.dtype == np.uint16 else labels

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ..arguments import check_seed, is_whole
+from ..arguments import check_seed, check_whole
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..loading.render import render_one
@@ -20,7 +20,7 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
 
     def __init__(self, split: Split, transforms: Sequence[Transform], seed: int) -> None:
         if not isinstance(split, Split):
-            raise UsageError(f"a Split is read, got {type(split).__name__}")
+            raise UsageError(f"as_map_dataset() takes a Split, got {type(split).__name__}")
         self.split = split
         self.transforms = check_transforms(transforms)
         self.seed = check_seed(seed)
@@ -33,9 +33,7 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
 
     def set_epoch(self, epoch: int) -> None:
         """Random draws are those of this epoch from now on, in this process and in all workers."""
-        if not is_whole(epoch) or not 0 <= epoch < 1 << 32:
-            raise UsageError(f"epoch is a whole number in 0..2^32-1, got {epoch!r}")
-        self._epoch[0] = epoch
+        self._epoch[0] = check_whole("epoch", epoch, 0, (1 << 32) - 1)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         if not 0 <= index < len(self):
@@ -44,11 +42,8 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
         draws = Draws(self.seed, self._draw_epoch(index), at)
         plans = make_plans(self.transforms, self.split.sizes(at), draws.uniform, at, self.split)
         if plans.small[0]:
-            raise UsageError(
-                f"{self.split.names[index]!r} is smaller than the crop",
-                code="image-too-small",
-                fix="give the crop pad_if_needed=True",
-            )
+            what = f"{self.split.names[index]!r} is smaller than the crop"
+            raise UsageError(what, code="image-too-small", fix="give the crop pad_if_needed=True")
         ignore = self.split.classes.padding_index
         image, label = render_one(self.split, index, plans, ignore, "float32", label_dtype=np.int64)
         if label is None:
@@ -58,14 +53,10 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
     def _draw_epoch(self, index: int) -> int:
         if int(self._epoch[0]) >= 0:
             return int(self._epoch[0])
-        worker = torch.utils.data.get_worker_info()
-        if worker is not None:  # torch gives its workers another base seed each epoch
-            return int(worker.seed - worker.id + self._count(index)) % (1 << 32)
-        return self._count(index)
-
-    def _count(self, index: int) -> int:
         self._reads[index] = self._reads.get(index, -1) + 1
-        return self._reads[index]
+        worker = torch.utils.data.get_worker_info()
+        base = 0 if worker is None else worker.seed - worker.id  # torch gives its workers another base seed each epoch
+        return int(base + self._reads[index]) % (1 << 32)
 
 
 def as_map_dataset(split: Split, transforms: Sequence[Transform] = (), *, seed: int = 0) -> MapDataset:
@@ -73,6 +64,6 @@ def as_map_dataset(split: Split, transforms: Sequence[Transform] = (), *, seed: 
 
     For those who must use it; `TensorLoader` is faster. Randomness is addressed by (seed, epoch, sample), so workers
     never repeat each other's draws, under fork and spawn. Call `set_epoch` at each epoch, as for a
-    DistributedSampler, to make runs repeatable; without it every reading of a sample draws anew.
+    DistributedSampler, to make runs repeatable; without it each read of a sample makes new random draws.
     """
     return MapDataset(split, transforms, seed)

@@ -39,19 +39,16 @@ def _logits_of(found: Any) -> torch.Tensor:
     logits = found.get("out") if isinstance(found, dict) else getattr(found, "logits", None)
     if isinstance(logits, torch.Tensor):
         return logits
-    raise UsageError(
-        f"the module gave a {type(found).__name__}, expected a tensor, a dict with 'out', or an object with .logits",
-        code="bad-model",
-        fix="wrap it so that it returns its logits",
-    )
+    what = f"the module gave a {type(found).__name__}, expected a tensor, a dict with 'out', or an object with .logits"
+    raise UsageError(what, code="bad-model", fix="wrap it so that it returns its logits")
 
 
 def as_model(module: torch.nn.Module, device: Any = "cpu", dtype: torch.dtype | None = None) -> TorchModel:
     """A torch module as a model for `pixelwise.predict`: from arrays to arrays, without gradients, in eval mode.
 
     device: where it runs; the module is moved there. dtype: of autocast, such as torch.bfloat16, or None for none.
-    Its training mode is as before after each call. UsageError `bad-model` where it gives no tensor, no dict with
-    "out" and nothing with `.logits`.
+    Its training mode is as before after each call. UsageError `bad-model` unless it gives a tensor, a dict
+    with "out" or an object with `.logits`.
     """
     device = torch.device(device)
     return TorchModel(module.to(device), device, dtype)

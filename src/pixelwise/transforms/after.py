@@ -113,20 +113,13 @@ class RandomErasing:
     p: float
 
     def __init__(
-        self,
-        scale: Range = (0.02, 0.33),
-        ratio: Range = (0.3, 3.3),
-        *,
-        label: Literal["ignore", "keep"] = "ignore",
+        self, scale: Range = (0.02, 0.33), ratio: Range = (0.3, 3.3), *, label: Literal["ignore", "keep"] = "ignore",
         p: float = 0.5,
-    ) -> None:
+    ) -> None:  # fmt: skip
         settle(
-            self,
-            scale=check_range("scale", scale, 1e-6, 1.0),
-            ratio=check_range("ratio", ratio, 1e-3, 1e3),
-            label=check_choice("label", label, ("ignore", "keep")),
-            p=check_probability(p),
-        )
+            self, scale=check_range("scale", scale, 1e-6, 1.0), ratio=check_range("ratio", ratio, 1e-3, 1e3),
+            label=check_choice("label", label, ("ignore", "keep")), p=check_probability(p),
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 2: whether, row and column; 3 + 2k and 4 + 2k: area and ratio of the k-th attempt."""

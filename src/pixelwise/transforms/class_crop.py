@@ -66,9 +66,8 @@ class ClassIndex:
         data = read_bytes(path)
         body = data[len(_MAGIC) + 65 :]
         if not data.startswith(_MAGIC) or data[len(_MAGIC) :][:64] != hashlib.sha256(body).hexdigest().encode():
-            raise FileError(
-                "not a class index, or a damaged one", code="corrupt", where=path, fix="delete it, and make it again"
-            )
+            what = "not a class index, or a damaged one"
+            raise FileError(what, code="corrupt", where=path, fix="delete it, and make it again")
         line, _, rest = body.partition(b"\n")
         head, arrays = json.loads(line), []
         for dtype, shape in head["arrays"]:
@@ -82,7 +81,7 @@ class ClassIndex:
 class RandomClassCrop:
     """Cut height x width around a pixel of a chosen class with probability p, otherwise at a uniformly drawn place.
 
-    The class is drawn uniformly from those of `classes` (names or ids, one or several; default all) that the sample
+    The class is drawn uniformly from those of `classes` (names or ids, one or several; by default all) that the sample
     shows, the pixel uniformly from the index's positions of it. The window has the pixel in its middle, moved as little
     as needed to stay inside the image, so it always shows the class: nothing is drawn again, and the probabilities are
     known. A sample that shows none of the classes is cropped uniformly. Smaller images are padded as by
@@ -96,25 +95,17 @@ class RandomClassCrop:
     p: float
 
     def __init__(
-        self,
-        size: int | Size,
-        width: int | None = None,
-        *,
-        index: ClassIndex,
-        classes: str | int | Sequence[str | int] | None = None,
-        p: float = 1.0,
-    ) -> None:
+        self, size: int | Size, width: int | None = None, *, index: ClassIndex,
+        classes: str | int | Sequence[str | int] | None = None, p: float = 1.0,
+    ) -> None:  # fmt: skip
         if not isinstance(index, ClassIndex):
             raise UsageError(
                 f"index must be a ClassIndex, got {type(index).__name__}", fix="make it with pw.class_index(split)"
             )
         settle(
-            self,
-            size=check_size("size", size, width),
-            index=index,
-            classes=None if classes is None else _check_classes(classes, index.names),
-            p=check_probability(p),
-        )
+            self, size=check_size("size", size, width), index=index,
+            classes=None if classes is None else _check_classes(classes, index.names), p=check_probability(p),
+        )  # fmt: skip
 
     @cached_property
     def _wanted(self) -> Bool:
@@ -128,22 +119,17 @@ class RandomClassCrop:
         """Draws 0 and 1 choose the uniform place, 2 whether to look for a class, 3 the class, 4 the pixel."""
         samples = plans.samples
         if samples is None or samples.max(initial=-1) >= len(self.index):
-            raise UsageError(
-                "RandomClassCrop needs to know which samples it cuts, from the split that its index was made from",
-                code="bad-transforms",
-            )
+            what = "RandomClassCrop needs to know which samples it cuts, from the split that its index was made from"
+            raise UsageError(what, code="bad-transforms")
         # Positions of other images would be taken without a word.
         if getattr(plans.split, "fingerprint", self.index.split) != self.index.split:
-            raise UsageError(
-                "the index of RandomClassCrop was made from another split", code="other-index",
-                fix="make it with pw.class_index from the split that the Loader reads",
-            )  # fmt: skip
+            fix = "make it with pw.class_index from the split that the Loader reads"
+            raise UsageError("the index of RandomClassCrop was made from another split", code="other-index", fix=fix)
         spare = plans.size - self.size
         corner = place(spare, uniform(0), uniform(1))
         seek, which, pixel = uniform(2) < self.p, uniform(3), uniform(4)
         for k in np.flatnonzero(seek).tolist():
-            point = self._point(int(samples[k]), which[k], pixel[k])
-            if point is None:
+            if (point := self._point(int(samples[k]), which[k], pixel[k])) is None:
                 continue
             matrix = plans.matrix[k]
             x, y = np.linalg.solve(matrix[:, :2], point - matrix[:, 2])

@@ -15,7 +15,7 @@ import numpy as np
 from ..arguments import check_number, check_numbers, check_probability, check_range
 from ..errors import UsageError
 from ..types import F64, RGB, Bool, Range
-from .plans import Plans, Uniform, between, draw_integer, settle
+from .plans import Plans, Uniform, between, compose_color, draw_integer, settle
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
 """Mean of ImageNet's training images, RGB in 0..1 (torchvision's reference transforms)."""
@@ -42,7 +42,7 @@ def _scaling(factor: F64, about: float = 0.0) -> F64:
 
 
 def _adding(amount: F64) -> F64:
-    out = _scaling(np.ones(len(amount)))
+    out = _identity(len(amount))
     out[:, :, 3] = amount[:, None]
     return out
 
@@ -67,12 +67,6 @@ def _identity(n: int) -> F64:
 
 def _where(chosen: Bool, matrix: F64) -> F64:
     return np.where(chosen[:, None, None], matrix, _identity(len(chosen)))
-
-
-def _compose(outer: F64, inner: F64) -> F64:
-    out: F64 = outer[:, :, :3] @ inner
-    out[:, :, 3] += outer[:, :, 3]
-    return out
 
 
 # -- transforms -----------------------------------------------------------------------------------------------
@@ -112,11 +106,9 @@ class RandomContrast:
 
     def __init__(self, contrast: float | Range, *, about: float = GRAY, p: float = 1.0) -> None:
         settle(
-            self,
-            contrast=_check_factors("contrast", contrast),
-            about=check_number("about", about, 0.0, 1.0),
+            self, contrast=_check_factors("contrast", contrast), about=check_number("about", about, 0.0, 1.0),
             p=check_probability(p),
-        )
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1: whether, and the factor."""
@@ -167,7 +159,7 @@ class RandomHue:
 class RandomGamma:
     """value ** gamma on each channel in 0..1, gamma drawn uniformly from `gamma`, as torchvision's adjust_gamma does.
 
-    Exact at the 256 gray levels; between them (where pixels were resampled) it is linear. It comes before all
+    Exact at the 256 gray levels; between them (in resampled pixels) it is linear. It comes before all
     transforms that mix channels. gamma: (low, high). p: the probability to do it.
     """
 
@@ -234,35 +226,24 @@ class ColorJitter:
     p: float
 
     def __init__(
-        self,
-        brightness: float | Range = 0.0,
-        contrast: float | Range = 0.0,
-        saturation: float | Range = 0.0,
-        hue: float | Range = 0.0,
-        *,
-        p: float = 1.0,
-    ) -> None:
+        self, brightness: float | Range = 0.0, contrast: float | Range = 0.0, saturation: float | Range = 0.0,
+        hue: float | Range = 0.0, *, p: float = 1.0,
+    ) -> None:  # fmt: skip
         settle(
-            self,
-            brightness=_check_factors("brightness", brightness),
-            contrast=_check_factors("contrast", contrast),
-            saturation=_check_factors("saturation", saturation),
-            hue=_check_hue(hue),
-            p=check_probability(p),
-        )
+            self, brightness=_check_factors("brightness", brightness), contrast=_check_factors("contrast", contrast),
+            saturation=_check_factors("saturation", saturation), hue=_check_hue(hue), p=check_probability(p),
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 5: whether, brightness, contrast, saturation, hue, and the order."""
-        n = len(plans)
-        ranges = (self.brightness, self.contrast, self.saturation, self.hue)
-        drawn = [between(uniform(1 + k), bounds) for k, bounds in enumerate(ranges)]
-        steps = np.stack(
-            [_scaling(drawn[0]), _scaling(drawn[1], GRAY), _saturating(drawn[2]), _turning(drawn[3])], axis=1
-        )
+        steps = np.stack([
+            _scaling(between(uniform(1), self.brightness)), _scaling(between(uniform(2), self.contrast), GRAY),
+            _saturating(between(uniform(3), self.saturation)), _turning(between(uniform(4), self.hue)),
+        ], axis=1)  # fmt: skip
         order = _ORDERS[draw_integer(uniform(5), 24)]
-        total = _identity(n)
+        total = _identity(len(plans))
         for k in range(4):
-            total = _compose(steps[np.arange(n), order[:, k]], total)
+            total = compose_color(steps[np.arange(len(plans)), order[:, k]], total)
         plans.recolor(_where(uniform(0) < self.p, total))
 
 
@@ -289,22 +270,14 @@ class RandomPhotometricDistort:
     p: float
 
     def __init__(
-        self,
-        brightness: float | Range = 32 / 255,
-        contrast: float | Range = (0.5, 1.5),
-        saturation: float | Range = (0.5, 1.5),
-        hue: float | Range = 18 / 180,
-        *,
-        p: float = 0.5,
-    ) -> None:
+        self, brightness: float | Range = 32 / 255, contrast: float | Range = (0.5, 1.5),
+        saturation: float | Range = (0.5, 1.5), hue: float | Range = 18 / 180, *, p: float = 0.5,
+    ) -> None:  # fmt: skip
         settle(
-            self,
-            brightness=check_range("brightness", brightness, -1.0, 1.0, around=0.0),
-            contrast=_check_factors("contrast", contrast),
-            saturation=_check_factors("saturation", saturation),
-            hue=_check_hue(hue),
-            p=check_probability(p),
-        )
+            self, brightness=check_range("brightness", brightness, -1.0, 1.0, around=0.0),
+            contrast=_check_factors("contrast", contrast), saturation=_check_factors("saturation", saturation),
+            hue=_check_hue(hue), p=check_probability(p),
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 3 decide on the four steps, 4 on the place of contrast; 5 to 8 are their amounts."""
@@ -337,7 +310,6 @@ class Normalize:
         settle(self, mean=check_numbers("mean", mean, 3), std=check_numbers("std", std, 3, low=1e-6))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws nothing."""
         if plans.normalize is not None:
             raise UsageError("Normalize is in the list twice", code="bad-transforms", fix="keep one")
         plans.normalize = (self.mean, self.std)

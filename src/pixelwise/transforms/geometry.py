@@ -37,13 +37,11 @@ class Resize:
 
     def __init__(self, size: int | Size, width: int | None = None) -> None:
         if width is None and is_whole(size):
-            raise UsageError(
-                f"size must be height and width, got {size!r}", fix=f"ResizeShortest({size}) scales the shorter side"
-            )
+            fix = f"ResizeShortest({size}) scales the shorter side"
+            raise UsageError(f"size must be height and width, got {size!r}", fix=fix)
         settle(self, size=check_size("size", size, width))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws nothing."""
         plans.resize(np.tile(np.array(self.size), (len(plans), 1)))
 
 
@@ -59,7 +57,6 @@ class ResizeShortest:
         settle(self, size=check_whole("size", size, 1, LONGEST), longest=most)
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws nothing."""
         scale = self.size / plans.size.min(axis=1, keepdims=True)
         if self.longest is not None:
             scale = np.minimum(scale, self.longest / plans.size.max(axis=1, keepdims=True))
@@ -76,7 +73,6 @@ class ResizeLongest:
         settle(self, size=check_whole("size", size, 1, LONGEST))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws nothing."""
         plans.resize(_rounded(plans.size * (self.size / plans.size.max(axis=1, keepdims=True))))
 
 
@@ -134,19 +130,12 @@ class RandomCrop:
     max_class_ratio: float
 
     def __init__(
-        self,
-        size: int | Size,
-        width: int | None = None,
-        *,
-        pad_if_needed: bool = False,
-        max_class_ratio: float = 1.0,
+        self, size: int | Size, width: int | None = None, *, pad_if_needed: bool = False, max_class_ratio: float = 1.0
     ) -> None:
         settle(
-            self,
-            size=check_size("size", size, width),
-            pad_if_needed=bool(pad_if_needed),
+            self, size=check_size("size", size, width), pad_if_needed=bool(pad_if_needed),
             max_class_ratio=check_number("max_class_ratio", max_class_ratio, 0.0, 1.0),
-        )
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 2k and 2k + 1 choose row and column of the k-th window."""
@@ -181,7 +170,6 @@ class CenterCrop:
         settle(self, size=check_size("size", size, width), pad_if_needed=bool(pad_if_needed))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws nothing."""
         spare = plans.size - self.size
         if not self.pad_if_needed:
             plans.small |= (spare < 0).any(axis=1)
@@ -202,19 +190,12 @@ class RandomResizedCrop:
     ratio: Range
 
     def __init__(
-        self,
-        size: int | Size,
-        width: int | None = None,
-        *,
-        scale: Range = (0.08, 1.0),
-        ratio: Range = (3 / 4, 4 / 3),
+        self, size: int | Size, width: int | None = None, *, scale: Range = (0.08, 1.0), ratio: Range = (3 / 4, 4 / 3)
     ) -> None:
         settle(
-            self,
-            size=check_size("size", size, width),
-            scale=check_range("scale", scale, 1e-6, 1.0),
+            self, size=check_size("size", size, width), scale=check_range("scale", scale, 1e-6, 1.0),
             ratio=check_range("ratio", ratio, 1e-3, 1e3),
-        )
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1 choose row and column; 2 + 2k and 3 + 2k are area and ratio of the k-th attempt."""
@@ -260,26 +241,16 @@ class Pad:
     divisor: int
 
     def __init__(
-        self,
-        padding: int = 0,
-        *,
-        top: int = 0,
-        right: int = 0,
-        bottom: int = 0,
-        left: int = 0,
-        size: int | Size = (1, 1),
-        divisor: int = 1,
-    ) -> None:
+        self, padding: int = 0, *, top: int = 0, right: int = 0, bottom: int = 0, left: int = 0,
+        size: int | Size = (1, 1), divisor: int = 1,
+    ) -> None:  # fmt: skip
         sides = {"padding": padding, "top": top, "right": right, "bottom": bottom, "left": left}
         settle(
-            self,
-            **{name: check_whole(name, side, 0, LONGEST) for name, side in sides.items()},
-            size=check_size("size", size),
-            divisor=check_whole("divisor", divisor, 1, LONGEST),
-        )
+            self, **{name: check_whole(name, side, 0, LONGEST) for name, side in sides.items()},
+            size=check_size("size", size), divisor=check_whole("divisor", divisor, 1, LONGEST),
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws nothing."""
         top, left = self.padding + self.top, self.padding + self.left
         size = plans.size + np.array([top + self.padding + self.bottom, left + self.padding + self.right])
         size = np.maximum(size, self.size)

@@ -52,10 +52,8 @@ def _partners(plans: Plans, which: F64, transforms: Sequence[Transform], uniform
         first = _OWN_DRAWS + 256 * (t + group * len(transforms))
         transform.plan(partners, lambda j, first=first: uniform(first + j))  # type: ignore[misc]
     if partners.stages or partners.normalize is not None:
-        raise UsageError(
-            "partners take geometry, color and what comes after them, but no Normalize, mix or plug-in",
-            code="bad-transforms", fix="put those after the mix in the Loader's list",
-        )  # fmt: skip
+        what = "partners take geometry, color and what comes after them, but no Normalize, mix or plug-in"
+        raise UsageError(what, code="bad-transforms", fix="put those after the mix in the Loader's list")
     return _Partners(positions, partners)
 
 
@@ -120,20 +118,13 @@ class CopyPaste:
     p: float
 
     def __init__(
-        self,
-        classes: int | Sequence[int],
-        transforms: Sequence[Transform] = (),
-        *,
-        instances: bool = False,
+        self, classes: int | Sequence[int], transforms: Sequence[Transform] = (), *, instances: bool = False,
         p: float = 1.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         settle(
-            self,
-            classes=tuple(map(int, check_several("classes", classes, "class ids in 0..65535", _is_id))),
-            transforms=check_transforms(transforms),
-            instances=bool(instances),
-            p=check_probability(p),
-        )
+            self, classes=tuple(map(int, check_several("classes", classes, "class ids in 0..65535", _is_id))),
+            transforms=check_transforms(transforms), instances=bool(instances), p=check_probability(p),
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 4: whether, partner, place of the partner (row, column), and the key of the objects' coins."""
@@ -166,9 +157,8 @@ def _is_id(value: Any) -> bool:
 def _some_objects(key: int, ignore_index: int, sample: Sample) -> Label:
     """The label with about half of the objects; everything else is `ignore_index`."""
     if sample.instances is None or sample.label is None:
-        raise UsageError(
-            f"the partner {sample.name!r} has no instance map", code="no-instances", fix="use instances=False"
-        )
+        what = f"the partner {sample.name!r} has no instance map"
+        raise UsageError(what, code="no-instances", fix="use instances=False")
     numbers, number_at = np.unique(sample.instances, return_inverse=True)
     coins = Draws(key, 0, numbers.astype(np.int64)).uniform(0, 0) < 0.5
     kept = coins[number_at].reshape(sample.label.shape)
@@ -192,21 +182,13 @@ class Mosaic:
     p: float
 
     def __init__(
-        self,
-        size: int | Size,
-        width: int | None = None,
-        *,
-        center: Range = (0.25, 0.75),
-        transforms: Sequence[Transform] = (),
-        p: float = 1.0,
-    ) -> None:
+        self, size: int | Size, width: int | None = None, *, center: Range = (0.25, 0.75),
+        transforms: Sequence[Transform] = (), p: float = 1.0,
+    ) -> None:  # fmt: skip
         settle(
-            self,
-            size=check_size("size", size, width),
-            center=check_range("center", center, 0.0, 1.0),
-            transforms=check_transforms(transforms),
-            p=check_probability(p),
-        )
+            self, size=check_size("size", size, width), center=check_range("center", center, 0.0, 1.0),
+            transforms=check_transforms(transforms), p=check_probability(p),
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 4: whether, the point, place of the sample; 5, 8, 11: the partners, each followed by its place."""

@@ -209,15 +209,11 @@ class Plans:
         self.options = options
 
     def _matrices(self) -> list[F64]:
-        if self.after:
-            raise UsageError(
-                "geometry cannot follow a change of rendered pixels",
-                code="bad-transforms", fix="put GaussianBlur, GaussianNoise and RandomErasing after it",
-            )  # fmt: skip
+        self._refuse_rendered("geometry")
         return [self.matrix] if self.options is None else [self.matrix, self.options]
 
     def stage(self, step: PixelStep) -> None:
-        """Render what is planned so far to bytes, hand the pixels to `step`, and go on planning from its result."""
+        """Render what is planned so far to bytes, hand the pixels to `step`, and plan the rest on its result."""
         self._refuse_normalized("a plug-in or mix")
         done = Plans(self.source)
         for name in ("matrix", "size", "options", "accept", "tone", "color"):
@@ -231,12 +227,7 @@ class Plans:
     def recolor(self, matrix: F64) -> None:
         """Apply matrix (B, 3, 4) to the colors so far."""
         self._before_normalize()
-        if self.color is None:
-            self.color = matrix.copy()
-            return
-        color = matrix[:, :, :3] @ self.color
-        color[:, :, 3] += matrix[:, :, 3]
-        self.color = color
+        self.color = matrix.copy() if self.color is None else compose_color(matrix, self.color)
 
     def curve(self, function: Callable[[F64], F64]) -> None:
         """Apply a curve to each channel: `function` maps (B, 3, 256) values in 0..1 to new ones.
@@ -248,21 +239,22 @@ class Plans:
         if self.color is not None:
             diagonal = self.color[:, (0, 1, 2), (0, 1, 2)]
             if np.any(self.color[:, :, :3] != diagonal[:, :, None] * np.eye(3)):
-                raise UsageError(
-                    "a tone curve cannot follow a transform that mixes channels",
-                    code="bad-transforms", fix="put RandomGamma before ColorJitter, RandomHue and the like",
-                )  # fmt: skip
+                what = "a tone curve cannot follow a transform that mixes channels"
+                fix = "put RandomGamma before ColorJitter, RandomHue and the like"
+                raise UsageError(what, code="bad-transforms", fix=fix)
             values = values * diagonal[:, :, None] + self.color[:, :, 3:]
             self.color = None
         self.tone = function(np.clip(values, 0.0, 1.0))
 
     def _before_normalize(self) -> None:
-        if self.after:
-            raise UsageError(
-                "color cannot follow a change of rendered pixels",
-                code="bad-transforms", fix="put GaussianBlur, GaussianNoise and RandomErasing after it",
-            )  # fmt: skip
+        self._refuse_rendered("color")
         self._refuse_normalized("a color transform")
+
+    def _refuse_rendered(self, what: str) -> None:
+        if self.after:
+            what = f"{what} cannot follow a change of rendered pixels"
+            fix = "put GaussianBlur, GaussianNoise and RandomErasing after it"
+            raise UsageError(what, code="bad-transforms", fix=fix)
 
     def _refuse_normalized(self, what: str) -> None:
         if self.normalize is not None:
@@ -298,12 +290,9 @@ class Transform(Protocol):
 
 
 def make_plans(
-    transforms: Sequence[Transform],
-    sizes: I64,
-    uniform: Callable[[int, int], F64],
-    samples: I64 | None = None,
+    transforms: Sequence[Transform], sizes: I64, uniform: Callable[[int, int], F64], samples: I64 | None = None,
     split: Others | None = None,
-) -> Plans:
+) -> Plans:  # fmt: skip
     """The plans of a batch.
 
     sizes: (B, 2) of the sources. uniform(t, j): the j-th draws of transform t. samples: (B,) positions in the split.
@@ -338,6 +327,13 @@ def check_transforms(transforms: Any) -> tuple[Transform, ...]:
             fix = "wrap a function in pw.Apply" if callable(t) else "docs/transforms.md lists the transforms"
             raise UsageError(f"not a transform: {t!r}", code="bad-transforms", fix=fix)
     return tuple(transforms)
+
+
+def compose_color(outer: F64, inner: F64) -> F64:
+    """The color matrix (B, 3, 4) that applies `inner`, then `outer`."""
+    out: F64 = outer[:, :, :3] @ inner
+    out[:, :, 3] += outer[:, :, 3]
+    return out
 
 
 def between(u: F64, bounds: Range) -> F64:

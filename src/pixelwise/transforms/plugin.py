@@ -6,6 +6,7 @@ plug-in costs one more rendering.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -52,27 +53,17 @@ class Apply:
     p: float
 
     def __init__(
-        self,
-        function: Callable[..., Pair],
-        *,
-        seeded: bool = False,
-        new_labels: bool = False,
-        lock: bool = False,
-        name: str = "",
-        p: float = 1.0,
-    ) -> None:
+        self, function: Callable[..., Pair], *, seeded: bool = False, new_labels: bool = False, lock: bool = False,
+        name: str = "", p: float = 1.0,
+    ) -> None:  # fmt: skip
         if not callable(function):
             raise UsageError(f"function must be callable, got {function!r}")
         kind = type(function)
         settle(
-            self,
-            function=function,
-            seeded=bool(seeded),
-            new_labels=bool(new_labels),
-            lock=bool(lock),
+            self, function=function, seeded=bool(seeded), new_labels=bool(new_labels), lock=bool(lock),
             name=name or getattr(function, "__qualname__", f"{kind.__module__}.{kind.__qualname__}"),
             p=check_probability(p),
-        )
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1: whether, and the seed."""
@@ -97,10 +88,8 @@ class Apply:
             raise UsageError(f"{name} returned {type(got).__name__}, expected (image, label)", code="bad-plugin")
         image, new = np.asarray(got[0]), None if got[1] is None else np.asarray(got[1])
         if image.shape != shape or image.dtype != np.uint8:
-            raise UsageError(
-                f"{name} returned an image {image.shape} {image.dtype}, expected {shape} uint8", code="bad-plugin",
-                fix="change the size by transforms of pixelwise",
-            )  # fmt: skip
+            what = f"{name} returned an image {image.shape} {image.dtype}, expected {shape} uint8"
+            raise UsageError(what, code="bad-plugin", fix="change the size by transforms of pixelwise")
         if label is None or before is None:
             return image, None
         if new is None or new.shape != label.shape or new.dtype.kind not in "ui":
@@ -109,10 +98,9 @@ class Apply:
         values, _ = count_values(new)
         strange = values[~np.isin(values, [*before.tolist(), ignore_index])].tolist()
         if strange and not self.new_labels:
-            raise UsageError(
-                f"{name} made label values that were not there: {strange[:5]}", code="bad-plugin",
-                fix="do not interpolate labels; if the values are intended, allow them: new_labels=True",
-            )  # fmt: skip
+            what = f"{name} made label values that were not there: {strange[:5]}"
+            fix = "do not interpolate labels; if the values are intended, allow them: new_labels=True"
+            raise UsageError(what, code="bad-plugin", fix=fix)
         return image, cast(Label, new.astype(label.dtype, copy=False))
 
 
@@ -127,20 +115,14 @@ def from_albumentations(transform: Any, *, p: float = 1.0) -> Apply:
     """
 
     def call(image: U8, label: Label | None, seed: int) -> Pair:
-        _seed_albumentations(transform, seed)
+        if hasattr(transform, "set_random_seed"):  # from 1.4.19 on: generators of its own
+            transform.set_random_seed(seed)
+        else:  # before: the global ones
+            random.seed(seed)
+            np.random.seed(seed)
         if label is None:
             return np.ascontiguousarray(transform(image=image)["image"]), None
         done = transform(image=image, mask=label)
         return np.ascontiguousarray(done["image"]), np.ascontiguousarray(done["mask"])
 
     return Apply(call, seeded=True, lock=True, name=repr(transform), p=p)
-
-
-def _seed_albumentations(transform: Any, seed: int) -> None:
-    if hasattr(transform, "set_random_seed"):  # from 1.4.19 on: generators of its own
-        transform.set_random_seed(seed)
-    else:  # before: the global ones
-        import random
-
-        random.seed(seed)
-        np.random.seed(seed)

@@ -50,13 +50,7 @@ class RandomVerticalFlip:
 # Points of the source (x, y, 1) from points of the output, by quarter turns counterclockwise, for height h and width w:
 # the new top row is the old right column, so for one turn x_old = w - y_new and y_old = x_new.
 _QUARTERS = np.array(
-    [
-        [[1, 0, 0], [0, 1, 0]],
-        [[0, -1, 0], [1, 0, 0]],
-        [[-1, 0, 0], [0, -1, 0]],
-        [[0, 1, 0], [-1, 0, 0]],
-    ],
-    np.float64,
+    [[[1, 0, 0], [0, 1, 0]], [[0, -1, 0], [1, 0, 0]], [[-1, 0, 0], [0, -1, 0]], [[0, 1, 0], [-1, 0, 0]]], np.float64
 )
 _SHIFTS_BY_WIDTH_AND_HEIGHT = np.array([[[0, 0], [0, 0]], [[1, 0], [0, 0]], [[1, 0], [0, 1]], [[0, 0], [0, 1]]])
 
@@ -123,24 +117,17 @@ class RandomAffine:
     p: float
 
     def __init__(
-        self,
-        degrees: float | Range = (0.0, 0.0),
-        translate: tuple[float, float] = (0.0, 0.0),
-        scale: Range = (1.0, 1.0),
-        shear: float | Range = (0.0, 0.0),
-        shear_y: float | Range = (0.0, 0.0),
-        *,
+        self, degrees: float | Range = (0.0, 0.0), translate: tuple[float, float] = (0.0, 0.0),
+        scale: Range = (1.0, 1.0), shear: float | Range = (0.0, 0.0), shear_y: float | Range = (0.0, 0.0), *,
         p: float = 1.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         settle(
-            self,
-            degrees=check_range("degrees", degrees, -_MOST_DEGREES, _MOST_DEGREES, around=0.0),
-            translate=check_numbers("translate", translate, 2, low=0.0),
-            scale=check_range("scale", scale, 1e-3, 1e3),
+            self, degrees=check_range("degrees", degrees, -_MOST_DEGREES, _MOST_DEGREES, around=0.0),
+            translate=check_numbers("translate", translate, 2, low=0.0), scale=check_range("scale", scale, 1e-3, 1e3),
             shear=check_range("shear", shear, -_STEEPEST_SHEAR, _STEEPEST_SHEAR, around=0.0),
             shear_y=check_range("shear_y", shear_y, -_STEEPEST_SHEAR, _STEEPEST_SHEAR, around=0.0),
             p=check_probability(p),
-        )
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 6: whether, rotation, scale, shear along x, along y, move across, move down."""

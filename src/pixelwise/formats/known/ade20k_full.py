@@ -28,9 +28,9 @@ from ..format import Format
 from ..paths import first, matches
 from ..rasterize import DrawnSource
 
-INDEX = "index_ade20k.pkl"
+_INDEX = "index_ade20k.pkl"
 _SPLITS = {"train": "training", "val": "validation"}
-VOID = 65_535
+_VOID = 65_535
 
 
 def _find(path: Path) -> Path | None:
@@ -39,15 +39,15 @@ def _find(path: Path) -> Path | None:
     return path if inside.is_dir() and first(inside, "{path}_seg.png") is not None else None
 
 
-def load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
-    """The dataset at `root`. classes: what the object numbers from 1 on mean; default by the dataset's index."""
-    table = classes or ClassTable(tuple(object_names(root / INDEX)), ignore_index=VOID)
+def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
+    """classes: what the object numbers from 1 on mean; by default what the dataset's index says."""
+    table = classes or ClassTable(tuple(_object_names(root / _INDEX)), ignore_index=_VOID)
     makers = {name: partial(_split, root, name, on_disk, table) for name, on_disk in _SPLITS.items()
               if (root / "images/ADE" / on_disk).is_dir()}  # fmt: skip
     return Dataset(root, "ade20k_full", table, Splits(makers))
 
 
-def object_names(path: Path) -> list[str]:
+def _object_names(path: Path) -> list[str]:
     """`objectnames` of the index, a pickle: read without running anything that is in it. FormatError `bad-index`.
 
     A name that comes up again is followed by its number.
@@ -81,14 +81,14 @@ def _split(root: Path, name: str, on_disk: str, table: ClassTable) -> Split:
     folder = f"images/ADE/{on_disk}/"
     names = [m.name for m in matches(root, folder + "{path}.jpg")]
     files = FileSource(root, names, table, PathRule(names, folder + "{}.jpg"))
-    draw = partial(_read, root / folder, names, table)
-    return Split(name, table, DrawnSource(files, draw, lambda i: [root / folder / f"{names[i]}_seg.png"]))
+    labels = [root / folder / f"{n}_seg.png" for n in names]
+    return Split(name, table, DrawnSource(files, partial(_read, labels, table), lambda i: [labels[i]]))
 
 
 def _read(
-    folder: Path, names: Sequence[str], table: ClassTable, index: int, size: Size, notes: list[Finding] | None
+    labels: Sequence[Path], table: ClassTable, index: int, size: Size, notes: list[Finding] | None
 ) -> tuple[Label, Label]:
-    path = folder / f"{names[index]}_seg.png"
+    path = labels[index]
     pixels = decode_stored(read_bytes(path), path, notes).pixels
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise LabelError("a label of the full ADE20K is RGB with 8 bits", code="unsupported-label-mode", where=path)
@@ -96,14 +96,13 @@ def _read(
     objects: Any = pixels[..., 0].astype(np.uint16) // 10 * 256 + pixels[..., 1]
     if int(objects.max()) > len(table):
         y, x = (int(v) for v in np.argwhere(objects > len(table))[0])
-        raise LabelError(
-            f"object {int(objects[y, x])} at x={x}, y={y} is none of {len(table)}", code="class-out-of-range",
-            where=path, fix="labels and index are of different versions of the dataset",
-        )  # fmt: skip
-    void = VOID if table.ignore_index is None else table.ignore_index
+        what = f"object {int(objects[y, x])} at x={x}, y={y} is none of {len(table)}"
+        fix = "labels and index are of different versions of the dataset"
+        raise LabelError(what, code="class-out-of-range", where=path, fix=fix)
+    void = _VOID if table.ignore_index is None else table.ignore_index
     label: Any = np.where(objects == 0, void, objects.astype(np.int64) - 1).astype(table.dtype)
     numbers: Any = np.ascontiguousarray(pixels[..., 2])
     return label, numbers
 
 
-FORMAT = Format("ade20k_full", "the full ADE20K (index_ade20k.pkl and images/ADE/training/**/*_seg.png)", _find, load)
+FORMAT = Format("ade20k_full", "the full ADE20K (index_ade20k.pkl and images/ADE/training/**/*_seg.png)", _find, _load)

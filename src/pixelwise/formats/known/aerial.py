@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ...classes import ClassTable
 from ...dataset.sources import Decoding
 from ..class_tables import rgb
-from ..layout import Coding, Layout, laid_out
+from ..layout import Coding, Layout, laid_out, with_or_without_splits
 
 LOVEDA = laid_out(
     "loveda",
     "LoveDA (Train/Rural/images_png/*.png and masks_png/, or mmsegmentation's img_dir/ and ann_dir/ of bare numbers)",
-    (
-        Layout("{split}/*/images_png/{name}.png", {"7": Coding("{split}/*/masks_png/{name}.png", "loveda")}),
-        Layout("img_dir/{split}/{name}.png", {"7": Coding("ann_dir/{split}/{name}.png", "loveda")}, names=r"\d{1,4}"),
-        Layout("img_dir/{name}.png", {"7": Coding("ann_dir/{name}.png", "loveda")}, names=r"\d{1,4}"),
-    ),
+    Layout("{split}/*/images_png/{name}.png", {"7": Coding("{split}/*/masks_png/{name}.png", "loveda")}),
+    *with_or_without_splits("img_dir/{split}/{name}.png", "ann_dir/{split}/{name}.png", "7", "loveda", r"\d{1,4}"),
 )
-"""https://github.com/Junjue-Wang/LoveDA : 0 is no data, stored k is class k - 1."""
+"""https://github.com/Junjue-Wang/LoveDA : 0 means no data, stored k is class k - 1."""
 
 _NAMES = ("impervious surface", "building", "low vegetation", "tree", "car", "clutter")
 _COLORS = [(255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0)]
@@ -29,69 +28,50 @@ _ISPRS = ClassTable(
 Stored values are those of mmsegmentation's tools/dataset_converters/potsdam.py: 0 the border, k the class k - 1.
 """
 _TIFF = Decoding(allow=frozenset({"tiff"}))
-
-
-def _prepared(names: str) -> tuple[Layout, Layout]:
-    return (
-        Layout("img_dir/{split}/{name}.png", {"6": Coding("ann_dir/{split}/{name}.png", _ISPRS)}, names=names),
-        Layout("img_dir/{name}.png", {"6": Coding("ann_dir/{name}.png", _ISPRS)}, names=names),
-    )
-
+_TILES = partial(with_or_without_splits, "img_dir/{split}/{name}.png", "ann_dir/{split}/{name}.png", "6", _ISPRS)
 
 POTSDAM = laid_out(
     "potsdam",
     "ISPRS Potsdam (2_Ortho_RGB/*_RGB.tif with 5_Labels_all/*_label.tif, or img_dir/ and ann_dir/ of "
     "2_10_0_0_512_512.png)",
-    (
-        Layout(
-            "2_Ortho_RGB/{name}_RGB.tif",
-            {
-                "colors": Coding("5_Labels_all/{name}_label.tif", _ISPRS, decoding=_TIFF),
-                "no-boundary": Coding("5_Labels_all_noBoundary/{name}_label_noBoundary.tif", _ISPRS, decoding=_TIFF),
-                "participants": Coding("5_Labels_for_participants/{name}_label.tif", _ISPRS, decoding=_TIFF),
-            },
-        ),
-        *_prepared(r"\d{1,2}_\d{1,2}_\d+_\d+_\d+_\d+"),
+    Layout(
+        "2_Ortho_RGB/{name}_RGB.tif",
+        {
+            "colors": Coding("5_Labels_all/{name}_label.tif", _ISPRS, decoding=_TIFF),
+            "no-boundary": Coding("5_Labels_all_noBoundary/{name}_label_noBoundary.tif", _ISPRS, decoding=_TIFF),
+            "participants": Coding("5_Labels_for_participants/{name}_label.tif", _ISPRS, decoding=_TIFF),
+        },
     ),
+    *_TILES(r"\d{1,2}_\d{1,2}_\d+_\d+_\d+_\d+"),
 )
 """https://www.isprs.org/education/benchmarks/UrbanSemLab/2d-sem-label-potsdam.aspx"""
 
+_COMPLETE = "ISPRS_semantic_labeling_Vaihingen_ground_truth_COMPLETE"
 VAIHINGEN = laid_out(
     "vaihingen",
     "ISPRS Vaihingen (top/top_mosaic_09cm_area*.tif with gts_for_participants/, or img_dir/ and ann_dir/ of "
     "area1_0_0_512_512.png)",
-    (
-        Layout(
-            "top/{name}.tif",
-            {
-                "colors": Coding("gts_for_participants/{name}.tif", _ISPRS, decoding=_TIFF),
-                "complete": Coding("ISPRS_semantic_labeling_Vaihingen_ground_truth_COMPLETE/{name}.tif", _ISPRS,
-                                   decoding=_TIFF),
-            },
-            names=r"top_mosaic_09cm_area\d+",
-        ),
-        *_prepared(r"area\d+_\d+_\d+_\d+_\d+"),
+    Layout(
+        "top/{name}.tif",
+        {
+            "colors": Coding("gts_for_participants/{name}.tif", _ISPRS, decoding=_TIFF),
+            "complete": Coding(_COMPLETE + "/{name}.tif", _ISPRS, decoding=_TIFF),
+        },
+        names=r"top_mosaic_09cm_area\d+",
     ),
-)  # fmt: skip
+    *_TILES(r"area\d+_\d+_\d+_\d+_\d+"),
+)
 """https://www.isprs.org/education/benchmarks/UrbanSemLab/2d-sem-label-vaihingen.aspx"""
 
 _ISAID = r"P\d{4}(_\d+)*"
+_MASKS = "{name}_instance_color_RGB.png"
 ISAID = laid_out(
     "isaid",
     "iSAID (SPLIT/images/P*.png with SPLIT/Semantic_masks/*_instance_color_RGB.png, or img_dir/ and ann_dir/)",
-    (
-        Layout(
-            "{split}/images/{name}.png",
-            {"16": Coding("{split}/Semantic_masks/{name}_instance_color_RGB.png", "isaid")}, names=_ISAID,
-        ),
-        Layout(
-            "img_dir/{split}/{name}.png",
-            {"16": Coding("ann_dir/{split}/{name}_instance_color_RGB.png", "isaid")}, names=_ISAID,
-        ),
-        Layout(
-            "img_dir/{name}.png", {"16": Coding("ann_dir/{name}_instance_color_RGB.png", "isaid")},
-            lists="splits/{split}.txt", names=_ISAID,
-        ),
+    Layout("{split}/images/{name}.png", {"16": Coding("{split}/Semantic_masks/" + _MASKS, "isaid")}, names=_ISAID),
+    Layout("img_dir/{split}/{name}.png", {"16": Coding("ann_dir/{split}/" + _MASKS, "isaid")}, names=_ISAID),
+    Layout(
+        "img_dir/{name}.png", {"16": Coding("ann_dir/" + _MASKS, "isaid")}, lists="splits/{split}.txt", names=_ISAID
     ),
-)  # fmt: skip
+)
 """https://captain-whu.github.io/iSAID : colors of the 15 classes and background, or their indices."""

@@ -28,7 +28,8 @@ from ...labels import check_pair
 from ...types import Finding, Label, Size
 from ..class_tables import rgb
 from ..format import Format
-from ..rasterize import Canvas, DrawnSource, Shape, area, polygon
+from ..paths import check_inside
+from ..rasterize import DrawnSource, LabelCanvas, Shape, area, polygon
 
 _IMAGES = ("{}", "images/{}", "images", "input_images", ".")
 """Folders of a split's images, relative to the dataset: its own folder, or a common one."""
@@ -37,7 +38,7 @@ _IMAGES = ("{}", "images/{}", "images", "input_images", ".")
 # -- what both have in common -------------------------------------------------------------------------------
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     """A COCO JSON; FormatError `bad-json` for anything else."""
     try:
         data = json.loads(read_bytes(path))
@@ -91,22 +92,20 @@ def _image_folder(root: Path, split: str, data: Mapping[str, Any], path: Path, c
     for place in places:
         if (root / place / first).exists():
             return "" if place == "." else f"{place}/"
-    raise MissingError(
-        f"the images are not in {' or '.join(places)}: looked for {first}", code="missing-file", where=path,
-        fix="choose their folder with images=...",
-    )  # fmt: skip
+    what = f"the images are not in {' or '.join(places)}: looked for {first}"
+    raise MissingError(what, code="missing-file", where=path, fix="choose their folder with images=...")
 
 
 def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTable | None, make: Any) -> Dataset:
     """make(split, path, data) -> Split. The classes are those of the smallest JSON; every split must have the same."""
     smallest = min(jsons.values(), key=lambda p: p.stat().st_size)
-    table, _ = _categories(read_json(smallest), smallest, name == "coco")
+    table, _ = _categories(_read(smallest), smallest, name == "coco")
     if classes is not None and len(classes) != len(table):
         raise UsageError(f"{smallest.name} has {len(table)} classes, the table {len(classes)}")
     chosen = classes or table
 
     def split(split_name: str, path: Path) -> Split:
-        data = read_json(path)
+        data = _read(path)
         own, _ = _categories(data, path, name == "coco")
         if own != table:
             raise FormatError(f"its categories are not those of {smallest.name}", code="bad-json", where=path)
@@ -120,9 +119,7 @@ def _files(root: Path, folder: str, listed: Sequence[Mapping[str, Any]], table: 
     names = [str(PurePosixPath(str(i["file_name"])).with_suffix("")) for i in listed]
     if len(set(names)) < len(names):
         raise FormatError("an image appears twice", code="bad-json", where=path)
-    outside = next((n for n in names if n.startswith("/") or ".." in n.split("/")), None)
-    if outside is not None:
-        raise FormatError(f"{outside!r} leads out of the dataset's folder", code="path-escapes-root", where=path)
+    check_inside(names, path)
     return FileSource(root, names, table, [folder + str(i["file_name"]) for i in listed], listed=lambda i: str(path))
 
 
@@ -143,8 +140,8 @@ def _find(path: Path) -> Path | None:
     return path if _instance_jsons(path) else None
 
 
-def load(root: Path, *, images: str | None = None, classes: ClassTable | None = None, crowd: str = "class") -> Dataset:
-    """The dataset at `root`. images: the folder of the images. crowd: "class", or "void" for no class at all."""
+def _load(root: Path, *, images: str | None = None, classes: ClassTable | None = None, crowd: str = "class") -> Dataset:
+    """images: the folder of the images. crowd: "class", or "void" for no class at all."""
     if crowd not in ("class", "void"):
         raise UsageError(f"crowd is 'class' or 'void', got {crowd!r}")
     jsons = _instance_jsons(root)
@@ -153,47 +150,43 @@ def load(root: Path, *, images: str | None = None, classes: ClassTable | None = 
     def make(split: str, path: Path, data: Mapping[str, Any], table: ClassTable) -> Split:
         beside = "." if base == path.parent else path.parent.name
         folder = _image_folder(base, split, data, path, images or (beside if path.stem.startswith("_") else None))
-        listed = data["images"]
-        shapes = _Shapes(data, path, crowd == "void")
-        draw = partial(_draw_instances, table, [int(i["id"]) for i in listed], shapes, str(path))
-        return Split(
-            split,
-            table,
-            DrawnSource(_files(base, folder, listed, table, path), draw, lambda i: [path], f"crowd {crowd}"),
-        )
+        files = _files(base, folder, data["images"], table, path)
+        ids = [int(i["id"]) for i in data["images"]]
+        shapes = _shapes(data, path, crowd == "void")
+
+        def draw(index: int, size: Size, notes: list[Finding] | None) -> tuple[Label, Label]:
+            canvas = LabelCanvas(size, table, 0)
+            for shape in shapes[ids[index]]:
+                canvas.add(shape, f"{path} (image {ids[index]})")
+            return canvas.label, canvas.instances
+
+        return Split(split, table, DrawnSource(files, draw, lambda i: [path], f"crowd {crowd}"))
 
     return _dataset(base, "coco", jsons, classes, make)
 
 
-class _Shapes:
+def _shapes(data: Mapping[str, Any], path: Path, void_crowds: bool) -> dict[int, list[Shape]]:
     """The annotations of each image, as compact arrays: a JSON's lists of numbers take ten times the memory."""
-
-    def __init__(self, data: Mapping[str, Any], path: Path, void_crowds: bool) -> None:
-        table, ids = _categories(data, path, True)
-        void = table.ignore_index or 0
-        self._of: dict[int, list[Shape]] = {int(i["id"]): [] for i in data["images"]}
-        entries = data.get("annotations", [])
-        if not isinstance(entries, list):
-            raise FormatError("annotations is not a list", code="bad-json", where=path)
-        for n, entry in enumerate(entries):
-            where = f"{path} (annotations[{n}])"
-            try:
-                image, category = int(entry["image_id"]), ids[int(entry["category_id"])]
-                segmentation, is_crowd = entry["segmentation"], bool(entry.get("iscrowd", 0))
-                own = self._of[image]
-            except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-                raise FormatError(
-                    f"an annotation without image, category or segmentation: {error!r}", code="bad-json", where=where
-                ) from None
-            if segmentation == [] or segmentation is None:  # only a box: there is nothing to draw
-                continue
-            category = void if is_crowd and void_crowds else category
-            own.append(_shape(segmentation, category, len(own) + 1, where))
-        for own in self._of.values():
-            own.sort(key=area, reverse=True)
-
-    def __getitem__(self, image: int) -> list[Shape]:
-        return self._of[image]
+    table, ids = _categories(data, path, True)
+    out: dict[int, list[Shape]] = {int(i["id"]): [] for i in data["images"]}
+    entries = data.get("annotations", [])
+    if not isinstance(entries, list):
+        raise FormatError("annotations is not a list", code="bad-json", where=path)
+    for n, entry in enumerate(entries):
+        where = f"{path} (annotations[{n}])"
+        try:
+            own, category = out[int(entry["image_id"])], ids[int(entry["category_id"])]
+            segmentation, is_crowd = entry["segmentation"], bool(entry.get("iscrowd", 0))
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            what = f"an annotation without image, category or segmentation: {error!r}"
+            raise FormatError(what, code="bad-json", where=where) from None
+        if segmentation == [] or segmentation is None:  # only a box: there is nothing to draw
+            continue
+        category = table.ignore_index or 0 if is_crowd and void_crowds else category
+        own.append(_shape(segmentation, category, len(own) + 1, where))
+    for own in out.values():
+        own.sort(key=area, reverse=True)
+    return out
 
 
 def _shape(segmentation: Any, category: int, number: int, where: str) -> Shape:
@@ -208,16 +201,6 @@ def _shape(segmentation: Any, category: int, number: int, where: str) -> Shape:
     if not isinstance(segmentation, list):
         raise LabelError("neither polygons nor run lengths", code="bad-polygon", where=where)
     return Shape(category, number, tuple(polygon(p, where) for p in segmentation))
-
-
-def _draw_instances(
-    table: ClassTable, image_ids: Sequence[int], shapes: _Shapes, where: str, index: int, size: Size,
-    notes: list[Finding] | None,
-) -> tuple[Label, Label]:  # fmt: skip
-    canvas = Canvas(size, table, 0)
-    for shape in shapes[image_ids[index]]:
-        canvas.add(shape, f"{where} (image {image_ids[index]})")
-    return canvas.label, canvas.instances
 
 
 # -- panoptic -----------------------------------------------------------------------------------------------
@@ -236,8 +219,8 @@ def _find_panoptic(path: Path) -> Path | None:
     return path if path.is_dir() and next(_panoptic_jsons(path), None) is not None else None
 
 
-def load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable | None = None) -> Dataset:
-    """The dataset at `root`. images: the folder of the images. instances are the segments' ids, 0 without a segment.
+def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable | None = None) -> Dataset:
+    """images: the folder of the images. Instances are the segments' ids, 0 without a segment.
 
     A segment's id is R + 256 G + 65536 B (cocodataset/panopticapi, utils.rgb2id); id 0 is void.
     """
@@ -249,38 +232,33 @@ def load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable 
         listed = [i for i in data["images"] if i["id"] in of]
         files = _files(root, _image_folder(root, split, data, path, images), listed, table, path)
         _, ids = _categories(data, path, False)
-        entries = [_segments(of[i["id"]], ids, table, path) for i in listed]
-        pngs = found[split][1]
-        draw = partial(_read_panoptic, pngs, table, entries)
+        segments = [_segments(of[i["id"]], ids, table, path) for i in listed]
+        pngs = [found[split][1] / str(of[i["id"]]["file_name"]) for i in listed]
         left = len(data["images"]) - len(listed)
         what = f"{left} images have no annotation and are left out"
         notes = (Finding("unannotated-images", "note", str(path), what),) if left else ()
-        source = DrawnSource(files, draw, lambda i: [path, pngs / entries[i][0]])
+        source = DrawnSource(files, partial(_read_panoptic, table, pngs, segments), lambda i: [path, pngs[i]])
         return Split(split, table, source, notes=notes)
 
     return _dataset(root, "coco_panoptic", {s: p for s, (p, _) in found.items()}, classes, make)
 
 
-def _segments(entry: Mapping[str, Any], ids: Mapping[int, int], table: ClassTable, path: Path) -> tuple[str, Any, Any]:
-    """The PNG's name, its segments' ids ascending, and their classes. Id 0 is void."""
+def _segments(entry: Mapping[str, Any], ids: Mapping[int, int], table: ClassTable, path: Path) -> tuple[Any, Any]:
+    """A PNG's segments' ids ascending, and their classes. Id 0 is void."""
+    check_inside([entry["file_name"]], path)
     try:
         pairs = sorted((int(s["id"]), ids[int(s["category_id"])]) for s in entry["segments_info"])
         pairs.insert(0, (0, int(table.ignore_index or 0)))
-        numbers, categories = np.array([p[0] for p in pairs], np.uint32), np.array([p[1] for p in pairs], np.uint16)
+        return np.array([p[0] for p in pairs], np.uint32), np.array([p[1] for p in pairs], np.uint16)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"a damaged annotation: {error!r}", code="bad-json", where=path) from None
-    name = PurePosixPath(entry["file_name"])
-    if name.is_absolute() or ".." in name.parts:
-        raise FormatError(f"{str(name)!r} leads out of the dataset's folder", code="path-escapes-root", where=path)
-    return str(name), numbers, categories
 
 
 def _read_panoptic(
-    folder: Path, table: ClassTable, entries: Sequence[tuple[str, Any, Any]], index: int, size: Size,
+    table: ClassTable, pngs: Sequence[Path], segments: Sequence[tuple[Any, Any]], index: int, size: Size,
     notes: list[Finding] | None,
 ) -> tuple[Label, Label]:  # fmt: skip
-    name, ids, classes = entries[index]
-    path = folder / name
+    path = pngs[index]
     pixels = decode_stored(read_bytes(path), path, notes).pixels
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise LabelError("a panoptic PNG is RGB with 8 bits", code="unsupported-label-mode", where=path)
@@ -288,7 +266,7 @@ def _read_panoptic(
     label: Any = np.empty(size, table.dtype)
     numbers: Any = np.empty(size, np.uint32)
     flat = np.ascontiguousarray(pixels).reshape(-1, 3)
-    bad = kernels.polygon.look_up_ids(flat, ids, classes, label.reshape(-1), numbers.reshape(-1))
+    bad = kernels.polygon.look_up_ids(flat, *segments[index], label.reshape(-1), numbers.reshape(-1))
     if bad >= 0:
         r, g, b = (int(v) for v in flat[bad])
         raise LabelError(
@@ -301,13 +279,10 @@ def _read_panoptic(
 INSTANCES = Format(
     "coco",
     "COCO instances (annotations/instances_SPLIT.json and SPLIT/, or SPLIT/_annotations.coco.json, or a JSON)",
-    _find,
-    load,
-    anywhere=True,
-)
+    _find, _load, anywhere=True,
+)  # fmt: skip
 PANOPTIC = Format(
     "coco_panoptic",
     "COCO panoptic (annotations/panoptic_SPLIT.json, a folder of PNGs of that name, and SPLIT/)",
-    _find_panoptic,
-    load_panoptic,
-)
+    _find_panoptic, _load_panoptic,
+)  # fmt: skip

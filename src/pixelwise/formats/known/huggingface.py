@@ -28,23 +28,21 @@ from ...errors import FormatError
 from ...files import read_bytes
 from ...types import I64, Clock, Finding, Origin, Sample
 from ..format import Format
+from ..paths import check_inside
 
-LABEL_COLUMNS = ("annotation", "label", "mask", "segmentation", "semantic_segmentation", "label_map", "masks", "labels")
+_COLUMNS = ("annotation", "label", "mask", "segmentation", "semantic_segmentation", "label_map", "masks", "labels")
 _METADATA = ("metadata.csv", "metadata.jsonl")
 _NAMES = {"validation": "val", "valid": "val"}
 _DECODING = Decoding(check_palette=False)
 _EMBEDDED = Decoding(frozenset({"tiff"}), check_palette=False)
-GROUPS = 8
-"""Row groups kept in memory: `datasets` writes 100 images per group, about 10 to 30 MB."""
+_GROUPS = 8  # row groups kept in memory: `datasets` writes 100 images per group, about 10 to 30 MB
 
 
 def _classes(root: Path) -> ClassTable:
     path = next((p for p in (root / "id2label.json", root / "data" / "id2label.json") if p.exists()), None)
     if path is None:
-        raise FormatError(
-            "nothing says what the label values mean", code="no-class-table", where=root,
-            fix="pass classes=, or put an id2label.json there: {\"0\": \"background\", ...}",
-        )  # fmt: skip
+        fix = 'pass classes=, or put an id2label.json there: {"0": "background", ...}'
+        raise FormatError("nothing says what the label values mean", code="no-class-table", where=root, fix=fix)
     try:
         pairs = sorted((int(k), str(v)) for k, v in json.loads(read_bytes(path)).items())
     except (ValueError, AttributeError):
@@ -79,7 +77,7 @@ def _columns(path: Path) -> tuple[str, str | None] | None:
     if "image" not in images and len(images) != 2:
         return None
     image = "image" if "image" in images else images[0]
-    return image, next((c for c in (*LABEL_COLUMNS, *images) if c in images and c != image), None)
+    return image, next((c for c in (*_COLUMNS, *images) if c in images and c != image), None)
 
 
 def _find_parquet(path: Path) -> Path | None:
@@ -89,19 +87,18 @@ def _find_parquet(path: Path) -> Path | None:
     return path if columns is not None and columns[1] is not None else None
 
 
-def load_parquet(root: Path, *, classes: ClassTable | None = None) -> Dataset:
-    """The dataset at `root`. classes: what the label values mean, if there is no id2label.json."""
+def _load_parquet(root: Path, *, classes: ClassTable | None = None) -> Dataset:
+    """classes: the meaning of the label values, if there is no id2label.json."""
     table = classes or _classes(root)
-    return Dataset(
-        root, "hf_parquet", table, Splits({s: partial(_parquet_split, s, p, table) for s, p in _parquets(root).items()})
-    )
+    makers = {name: partial(_parquet_split, name, paths, table) for name, paths in _parquets(root).items()}
+    return Dataset(root, "hf_parquet", table, Splits(makers))
 
 
 def _parquet_split(name: str, paths: list[Path], table: ClassTable) -> Split:
-    return Split(name, table, ParquetSource(paths, table))
+    return Split(name, table, _ParquetSource(paths, table))
 
 
-class ParquetSource(Source):
+class _ParquetSource(Source):
     """Images and labels as encoded files in the rows of Parquet files. Thread-safe.
 
     A row group is read whole and the last few are kept; samples in random order read many of them: pack such a
@@ -162,16 +159,14 @@ class ParquetSource(Source):
             if group not in self._kept:
                 file, own = self._groups[group]
                 self._kept[group] = self._files[file].read_row_group(own, columns=self._columns)
-                while len(self._kept) > GROUPS:
+                while len(self._kept) > _GROUPS:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(group)
             rows = self._kept[group]
         values = [rows.column(c)[at].as_py() for c in self._columns]
         if any(v is None or v.get("bytes") is None for v in values):
-            raise FormatError(
-                "an image without bytes", code="missing-file", where=self._where(index),
-                fix="its file is referred to, not embedded: write the dataset with embedded images",
-            )  # fmt: skip
+            fix = "its file is referred to, not embedded: write the dataset with embedded images"
+            raise FormatError("an image without bytes", code="missing-file", where=self._where(index), fix=fix)
         return [v["bytes"] for v in values]
 
     def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
@@ -192,8 +187,8 @@ def _inner(table: Any, column: str, field: str) -> Iterator[Any]:
 
 def _metadata(root: Path) -> dict[str, Path]:
     """Split -> its metadata file."""
-    found = {p.parent.name: p for name in _METADATA for p in sorted(root.glob(f"*/{name}"))}
-    found |= {p.parent.name: p for name in _METADATA for p in sorted(root.glob(f"data/*/{name}"))}
+    folders = ("*", "data/*")
+    found = {p.parent.name: p for f in folders for name in _METADATA for p in sorted(root.glob(f"{f}/{name}"))}
     own = [root / name for name in _METADATA if (root / name).exists()]
     if not found and own:
         found = {"train": own[0]}
@@ -214,7 +209,7 @@ def _keys(row: Mapping[str, Any]) -> tuple[str, str] | None:
     """The columns that name the image's and the label's file."""
     files = [k for k in row if k == "file_name" or k.endswith("_file_name")]
     image = next((k for k in ("file_name", "image_file_name") if k in files), None)
-    label = next((k for k in files if k != image), None) or next((k for k in LABEL_COLUMNS if k in row), None)
+    label = next((k for k in files if k != image), None) or next((k for k in _COLUMNS if k in row), None)
     return None if image is None or label is None else (image, label)
 
 
@@ -228,8 +223,8 @@ def _find_folder(path: Path) -> Path | None:
     return None
 
 
-def load_folder(root: Path, *, classes: ClassTable | None = None) -> Dataset:
-    """The dataset at `root`. classes: what the label values mean, if there is no id2label.json."""
+def _load_folder(root: Path, *, classes: ClassTable | None = None) -> Dataset:
+    """classes: the meaning of the label values, if there is no id2label.json."""
     table = classes or _classes(root)
     makers = {name: partial(_folder_split, root, name, path, table) for name, path in _metadata(root).items()}
     return Dataset(root, "hf_imagefolder", table, Splits(makers))
@@ -243,9 +238,7 @@ def _folder_split(root: Path, name: str, path: Path, table: ClassTable) -> Split
     folder = path.parent.relative_to(root).as_posix()
     prefix = "" if folder == "." else folder + "/"
     pairs = [(str(r.get(keys[0])), str(r.get(keys[1]))) for r in rows]
-    outside = next((p for pair in pairs for p in pair if p.startswith("/") or ".." in p.split("/")), None)
-    if outside is not None:
-        raise FormatError(f"{outside!r} leads out of the folder", code="path-escapes-root", where=path)
+    check_inside((p for pair in pairs for p in pair), path)
     names = [image.rpartition(".")[0] for image, _ in pairs]
     if len(set(names)) < len(names):
         names = [image for image, _ in pairs]
@@ -257,14 +250,10 @@ def _folder_split(root: Path, name: str, path: Path, table: ClassTable) -> Split
 PARQUET = Format(
     "hf_parquet",
     "Hugging Face Parquet (SPLIT-*.parquet with columns image and annotation, label, mask or the like)",
-    _find_parquet,
-    load_parquet,
-    anywhere=True,
-)
+    _find_parquet, _load_parquet, anywhere=True,
+)  # fmt: skip
 IMAGEFOLDER = Format(
     "hf_imagefolder",
     "Hugging Face imagefolder (SPLIT/metadata.csv or .jsonl with file_name and a column of label files)",
-    _find_folder,
-    load_folder,
-    anywhere=True,
-)
+    _find_folder, _load_folder, anywhere=True,
+)  # fmt: skip

@@ -48,8 +48,8 @@ def _jsons(root: Path) -> list[Path]:
     return sorted(p for p in root.glob("*.json") if not p.name.startswith("."))
 
 
-def load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
-    """The dataset at `root`. classes: the table; default from labels.txt, else from the shapes of all files."""
+def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
+    """classes: the table; by default that of labels.txt, or of the shapes of all files."""
     table = classes or _classes(root)
     return Dataset(root, "labelme", table, Splits({"all": partial(_split, root, table)}))
 
@@ -57,12 +57,12 @@ def load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
 def _classes(root: Path) -> ClassTable:
     listed = next((p for p in (root / "labels.txt", root.parent / "labels.txt") if p.is_file()), None)
     if listed is not None:
-        return class_list(listed)
+        return _class_list(listed)
     names = {str(s["label"]) for path in _jsons(root) for s in _read(path)["shapes"]}
     return _table([BACKGROUND, *sorted(names - {BACKGROUND, VOID})])
 
 
-def class_list(path: Path) -> ClassTable:
+def _class_list(path: Path) -> ClassTable:
     """The table of labels.txt or class_names.txt: one name per line."""
     names = [line.strip() for line in read_bytes(path).decode("utf-8-sig", "replace").splitlines() if line.strip()]
     return _table([n for n in names if n != VOID])
@@ -124,10 +124,8 @@ def _shape(draw: Any, shape: dict[str, Any], where: str) -> None:
         raise LabelError("points are not pairs of numbers", code="bad-polygon", where=where) from None
     expected = {"polygon": 3, "rectangle": 2, "circle": 2, "line": 2, "linestrip": 2, "point": 1}.get(kind)
     if expected is None or len(points) < expected:
-        raise LabelError(
-            f"a {kind} of {len(points)} points", code="bad-polygon", where=where,
-            fix="polygons, rectangles, circles, lines, line strips, points and masks can be drawn",
-        )  # fmt: skip
+        fix = "polygons, rectangles, circles, lines, line strips, points and masks can be drawn"
+        raise LabelError(f"a {kind} of {len(points)} points", code="bad-polygon", where=where, fix=fix)
     if kind == "polygon":
         draw.polygon(points, outline=1, fill=1)
     elif kind == "rectangle":
@@ -161,10 +159,10 @@ def _mask(shape: dict[str, Any], size: Size, where: str) -> NDArray[np.bool_]:
 
 
 def _exported(root: Path) -> ClassTable:
-    return class_list(root / "class_names.txt")
+    return _class_list(root / "class_names.txt")
 
 
-def _exported_values(root: Path) -> ClassTable:
+def _exported_values(root: Path) -> ClassTable:  # 255 stands for -1
     plain = _exported(root)
     return ClassTable(plain.names, plain.colors, values={**{i: i for i in range(len(plain))}, 255: 255})
 
@@ -172,19 +170,17 @@ def _exported_values(root: Path) -> ClassTable:
 EXPORT = laid_out(
     "labelme_voc",
     "LabelMe's export (class_names.txt, JPEGImages/ and SegmentationClass/ or SegmentationClassNpy/)",
-    (
-        Layout(
-            "JPEGImages/{name}.jpg",
-            {
-                "png": Coding("SegmentationClass/{name}.png", _exported, "SegmentationObject/{name}.png"),
-                "npy": Coding("SegmentationClassNpy/{name}.npy", _exported_values, "SegmentationObject/{name}.png",
-                              decoding=Decoding(frozenset({"npy"}), minus_one=255)),
-            },
-            needs=("class_names.txt",),
-        ),
+    Layout(
+        "JPEGImages/{name}.jpg",
+        {
+            "png": Coding("SegmentationClass/{name}.png", _exported, "SegmentationObject/{name}.png"),
+            "npy": Coding("SegmentationClassNpy/{name}.npy", _exported_values, "SegmentationObject/{name}.png",
+                          decoding=Decoding(frozenset({"npy"}), minus_one=255)),
+        },
+        needs=("class_names.txt",),
     ),
 )  # fmt: skip
 """What labelme2voc.py writes: palette PNGs with 255 for `__ignore__`; in the NPY it is -1."""
 
 
-LABELME = Format("labelme", "LabelMe (a JSON with shapes beside each image)", _find, load, anywhere=True)
+LABELME = Format("labelme", "LabelMe (a JSON with shapes beside each image)", _find, _load, anywhere=True)

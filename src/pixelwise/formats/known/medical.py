@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from ...classes import ClassTable
 from ..class_tables import rgb
-from ..layout import Coding, Layout, laid_out
+from ..layout import Coding, Layout, laid_out, with_or_without_splits
 
 _VESSEL = ClassTable(("background", "vessel"), colors=rgb([(0, 0, 0), (255, 255, 255)]), values={0: 0, 1: 1})
 
 CHASE_DB1 = laid_out(
     "chase_db1",
     "CHASE DB1 (Image_01L.jpg and Image_01L_1stHO.png in one folder)",
-    (
-        Layout(
-            "{name}.jpg",
-            {
-                "first": Coding("{name}_1stHO.png", _VESSEL),
-                "second": Coding("{name}_2ndHO.png", _VESSEL),
-            },
-            names=r"Image_\d{2}[LR]",
-        ),
+    Layout(
+        "{name}.jpg",
+        {"first": Coding("{name}_1stHO.png", _VESSEL), "second": Coding("{name}_2ndHO.png", _VESSEL)},
+        names=r"Image_\d{2}[LR]",
     ),
 )
 """https://blogs.kingston.ac.uk/retinal/chasedb1 : 1-bit masks by two observers."""
@@ -31,14 +26,12 @@ _ORGANS = ClassTable(
         (240, 240, 240),
     ]),
 )  # fmt: skip
-_SLICE = r"case\d{4}_slice\d{3}"
 
 SYNAPSE = laid_out(
     "synapse",
     "Synapse multi-organ slices (img_dir/case0005_slice000.jpg and ann_dir/, with or without splits)",
-    (
-        Layout("img_dir/{split}/{name}.jpg", {"9": Coding("ann_dir/{split}/{name}.png", _ORGANS)}, names=_SLICE),
-        Layout("img_dir/{name}.jpg", {"9": Coding("ann_dir/{name}.png", _ORGANS)}, names=_SLICE),
+    *with_or_without_splits(
+        "img_dir/{split}/{name}.jpg", "ann_dir/{split}/{name}.png", "9", _ORGANS, r"case\d{4}_slice\d{3}"
     ),
 )
 """https://www.synapse.org/#!Synapse:syn3193805 as the 8 organs that TransUNet (Chen et al., 2021) made PNGs of."""
@@ -48,14 +41,12 @@ _EYE = ClassTable(
     extra_colors={(1, 1, 1): 1, (2, 2, 2): 2},
 )  # fmt: skip
 """The values are the ids; mmsegmentation's tool writes them as gray RGB: (1, 1, 1), (2, 2, 2)."""
-_FUNDUS = r"(pseudo_)?[gnTV]\d{4}"
 
 REFUGE = laid_out(
     "refuge",
     "REFUGE as prepared by mmsegmentation (img_dir/g0001.png and ann_dir/, with or without splits)",
-    (
-        Layout("img_dir/{split}/{name}.{ext}", {"3": Coding("ann_dir/{split}/{name}.png", _EYE)}, names=_FUNDUS),
-        Layout("img_dir/{name}.{ext}", {"3": Coding("ann_dir/{name}.png", _EYE)}, names=_FUNDUS),
+    *with_or_without_splits(
+        "img_dir/{split}/{name}.{ext}", "ann_dir/{split}/{name}.png", "3", _EYE, r"(pseudo_)?[gnTV]\d{4}"
     ),
 )
 """https://refuge.grand-challenge.org"""

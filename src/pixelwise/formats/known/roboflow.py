@@ -33,11 +33,7 @@ def _read(path: Path) -> dict[int, str]:
 ROBOFLOW = laid_out(
     "roboflow",
     "Roboflow's semantic masks (SPLIT/*.jpg, SPLIT/*_mask.png and SPLIT/_classes.csv)",
-    (
-        Layout(
-            "{split}/{name}.jpg", {"masks": Coding("{split}/{name}_mask.png", _classes)}, needs=("train/_classes.csv",)
-        ),
-        Layout("{name}.jpg", {"masks": Coding("{name}_mask.png", _classes)}, needs=("_classes.csv",)),
-    ),
+    Layout("{split}/{name}.jpg", {"masks": Coding("{split}/{name}_mask.png", _classes)}, needs=("train/_classes.csv",)),
+    Layout("{name}.jpg", {"masks": Coding("{name}_mask.png", _classes)}, needs=("_classes.csv",)),
 )
 """https://docs.roboflow.com : the value of a class is written in _classes.csv."""

@@ -23,18 +23,16 @@ def _train_ids(root: Path) -> ClassTable:
 CITYSCAPES = laid_out(
     "cityscapes",
     "Cityscapes (leftImg8bit/SPLIT/CITY/*_leftImg8bit.png and gtFine/ or gtCoarse/ beside it)",
-    (
-        Layout(
-            "leftImg8bit/{split}/{path}_leftImg8bit.png",
-            {
-                "ids": Coding(_FINE + "labelIds.png", "cityscapes", _FINE + "instanceIds.png"),
-                "trainIds": Coding(_FINE + "labelTrainIds.png", _train_ids, _FINE + "instanceIds.png"),
-                "color": Coding(_FINE + "color.png", "cityscapes", _FINE + "instanceIds.png"),
-                "coarse": Coding(_COARSE + "labelIds.png", "cityscapes", _COARSE + "instanceIds.png"),
-                "coarse-trainIds": Coding(_COARSE + "labelTrainIds.png", _train_ids, _COARSE + "instanceIds.png"),
-                "coarse-color": Coding(_COARSE + "color.png", "cityscapes", _COARSE + "instanceIds.png"),
-            },
-        ),
+    Layout(
+        "leftImg8bit/{split}/{path}_leftImg8bit.png",
+        {
+            "ids": Coding(_FINE + "labelIds.png", "cityscapes", _FINE + "instanceIds.png"),
+            "trainIds": Coding(_FINE + "labelTrainIds.png", _train_ids, _FINE + "instanceIds.png"),
+            "color": Coding(_FINE + "color.png", "cityscapes", _FINE + "instanceIds.png"),
+            "coarse": Coding(_COARSE + "labelIds.png", "cityscapes", _COARSE + "instanceIds.png"),
+            "coarse-trainIds": Coding(_COARSE + "labelTrainIds.png", _train_ids, _COARSE + "instanceIds.png"),
+            "coarse-color": Coding(_COARSE + "color.png", "cityscapes", _COARSE + "instanceIds.png"),
+        },
     ),
 )
 """https://www.cityscapes-dataset.com ; instance maps hold id * 1000 + number for things, the id for the rest."""
@@ -58,35 +56,33 @@ CAMVID = laid_out(
     "camvid",
     "CamVid (0001TP_*.png and the like in train/ + train_labels/ or 701_StillsRaw_full/ + LabeledApproved_full/ as "
     "*_L.png, or train/ + trainannot/ with lists, or images/ + labels/)",
-    (
-        Layout(
-            "{split}/{name}.png",
-            {"colors": Coding("{split}_labels/{name}_L.png", "camvid", channels=3)},
-            names=_CAMVID_NAMES,
-        ),
-        Layout(
-            "701_StillsRaw_full/{name}.png",
-            {"colors": Coding("LabeledApproved_full/{name}_L.png", "camvid", channels=3)},
-            names=_CAMVID_NAMES,
-        ),
-        Layout(
-            "{split}/{name}.png",
-            {
-                "11": Coding("{split}annot/{name}.png", _SEGNET, channels=1),
-                "12": Coding("{split}annot/{name}.png", _SEGNET_12, channels=1),
-            },
-            lists="{split}.txt",
-            names=_CAMVID_NAMES,
-        ),
-        Layout(
-            "images/{name}.png",
-            {
-                "colors": Coding("labels/{name}_L.png", "camvid", channels=3),
-                "11": Coding("labels/{name}_L.png", _SEGNET, channels=1),
-                "12": Coding("labels/{name}_L.png", _SEGNET_12, channels=1),
-            },
-            names=_CAMVID_NAMES,
-        ),
+    Layout(
+        "{split}/{name}.png",
+        {"colors": Coding("{split}_labels/{name}_L.png", "camvid", channels=3)},
+        names=_CAMVID_NAMES,
+    ),
+    Layout(
+        "701_StillsRaw_full/{name}.png",
+        {"colors": Coding("LabeledApproved_full/{name}_L.png", "camvid", channels=3)},
+        names=_CAMVID_NAMES,
+    ),
+    Layout(
+        "{split}/{name}.png",
+        {
+            "11": Coding("{split}annot/{name}.png", _SEGNET, channels=1),
+            "12": Coding("{split}annot/{name}.png", _SEGNET_12, channels=1),
+        },
+        lists="{split}.txt",
+        names=_CAMVID_NAMES,
+    ),
+    Layout(
+        "images/{name}.png",
+        {
+            "colors": Coding("labels/{name}_L.png", "camvid", channels=3),
+            "11": Coding("labels/{name}_L.png", _SEGNET, channels=1),
+            "12": Coding("labels/{name}_L.png", _SEGNET_12, channels=1),
+        },
+        names=_CAMVID_NAMES,
     ),
 )
 """http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid ; the 11 and 12 class form is SegNet's."""
@@ -95,19 +91,14 @@ _BDD = "labels/sem_seg/{kind}/{{split}}/{{name}}.png".format
 BDD100K = laid_out(
     "bdd100k",
     "BDD100K (images/10k/SPLIT/*.jpg and labels/sem_seg/masks/SPLIT/*.png)",
-    (
-        Layout(
-            "images/10k/{split}/{name}.jpg",
-            {
-                "masks": Coding(_BDD(kind="masks"), _train_ids),
-                "colormaps": Coding(_BDD(kind="colormaps"), "cityscapes", channels=3),
-            },
-        ),
-        Layout(
-            "seg/images/{split}/{name}.jpg",
-            {"masks": Coding("seg/labels/{split}/{name}_train_id.png", _train_ids)},
-        ),
+    Layout(
+        "images/10k/{split}/{name}.jpg",
+        {
+            "masks": Coding(_BDD(kind="masks"), _train_ids),
+            "colormaps": Coding(_BDD(kind="colormaps"), "cityscapes", channels=3),
+        },
     ),
+    Layout("seg/images/{split}/{name}.jpg", {"masks": Coding("seg/labels/{split}/{name}_train_id.png", _train_ids)}),
 )
 """https://doc.bdd100k.com/format.html#semantic-segmentation : the 19 classes of Cityscapes, 255 is void."""
 
@@ -128,9 +119,8 @@ def _from_config(path: Path) -> ClassTable:
         names = [str(entry.get("readable") or entry["name"]) for entry in labels]
         colors = [tuple(int(v) for v in entry["color"]) for entry in labels]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FormatError(
-            f"no config of Mapillary Vistas: {error}", code="bad-config", where=path, fix="restore it from the dataset"
-        ) from None
+        what = f"not a config of Mapillary Vistas: {error}"
+        raise FormatError(what, code="bad-config", where=path, fix="restore it from the dataset") from None
     void = next((i for i, name in enumerate(names) if name.lower() == "unlabeled"), None)
     kept = [i for i in range(len(names)) if i != void]
     values = {i: k for k, i in enumerate(kept)}
@@ -144,23 +134,18 @@ def _from_config(path: Path) -> ClassTable:
 MAPILLARY = laid_out(
     "mapillary",
     "Mapillary Vistas (training/images/ with training/v1.2/labels/ or training/v2.0/labels/)",
-    (
-        Layout(
-            "{split}/images/{name}.jpg",
-            {
-                v: Coding(f"{{split}}/{v}/labels/{{name}}.png", _vistas(v), f"{{split}}/{v}/instances/{{name}}.png")
-                for v in ("v1.2", "v2.0")
-            },
-        ),
-        Layout(
-            "{split}/images/{name}.jpg",
-            {"v1.1": Coding("{split}/labels/{name}.png", _vistas("v1.2"), "{split}/instances/{name}.png")},
-            needs=("config.json",),
-        ),
-        Layout(
-            "images/{name}.jpg",
-            {v: Coding(v + "/{name}.png", _vistas(v)) for v in ("v1.2", "v2.0")},
-        ),
+    Layout(
+        "{split}/images/{name}.jpg",
+        {
+            v: Coding(f"{{split}}/{v}/labels/{{name}}.png", _vistas(v), f"{{split}}/{v}/instances/{{name}}.png")
+            for v in ("v1.2", "v2.0")
+        },
     ),
+    Layout(
+        "{split}/images/{name}.jpg",
+        {"v1.1": Coding("{split}/labels/{name}.png", _vistas("v1.2"), "{split}/instances/{name}.png")},
+        needs=("config.json",),
+    ),
+    Layout("images/{name}.jpg", {v: Coding(v + "/{name}.png", _vistas(v)) for v in ("v1.2", "v2.0")}),
 )
 """https://www.mapillary.com/dataset/vistas ; instance maps hold class * 256 + number."""

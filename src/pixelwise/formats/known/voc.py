@@ -17,56 +17,54 @@ from ...errors import FormatError, MissingError
 from ...files import read_bytes
 from ...types import Finding
 from ..format import Format
+from ..layout import rank
 
-LISTS = "ImageSets/Segmentation"
-# The devkit's lists first, others by name: what a user sees listed.
-_ORDER = ("train", "val", "trainval", "test")
+_LISTS = "ImageSets/Segmentation"
 
 
 def _is_root(path: Path) -> bool:
-    return (path / "JPEGImages").is_dir() and (path / LISTS).is_dir()
+    return (path / "JPEGImages").is_dir() and (path / _LISTS).is_dir()
 
 
 def _find(path: Path) -> Path | None:
-    """The VOC folder at or below `path`; FormatError `several-years` where VOCdevkit holds more than one."""
+    """The VOC folder at or below `path`; FormatError `several-years` if VOCdevkit holds more than one."""
     if _is_root(path):
         return path
     for devkit in (path, path / "VOCdevkit"):
         years = sorted(p for p in devkit.glob("VOC*") if _is_root(p)) if devkit.is_dir() else []
         if len(years) > 1:
-            raise FormatError(
-                f"holds several years: {', '.join(p.name for p in years)}", code="several-years", where=devkit,
-                fix=f"open one of them, such as {years[-1]}",
-            )  # fmt: skip
+            what, fix = f"holds several years: {', '.join(p.name for p in years)}", f"open one, such as {years[-1]}"
+            raise FormatError(what, code="several-years", where=devkit, fix=fix)
         if years:
             return years[0]
     return None
 
 
-def load(root: Path, *, labels: str = "SegmentationClass", classes: ClassTable = VOC) -> Dataset:
+def _load(root: Path, *, labels: str = "SegmentationClass", classes: ClassTable = VOC) -> Dataset:
     """The dataset at `root`. labels: the folder of label PNGs, such as SegmentationClassAug. classes: the table."""
     if not (root / labels).is_dir():
         raise MissingError("no folder of labels of that name", code="missing-file", where=root / labels,
                            fix="choose another with labels=...")  # fmt: skip
-    lists = {p.stem: p for p in (root / LISTS).glob("*.txt")}
-    order = [n for n in _ORDER if n in lists] + sorted(set(lists) - set(_ORDER))
-    makers = {name: partial(_split, root, name, lists[name], labels, classes) for name in order}
+    lists = {p.stem: p for p in (root / _LISTS).glob("*.txt")}
+    makers = {name: partial(_split, root, name, lists[name], labels, classes) for name in sorted(lists, key=rank)}
     if not makers:
-        raise FormatError("no lists of samples (*.txt)", code="no-dataset", where=root / LISTS)
+        raise FormatError("no lists of samples (*.txt)", code="no-dataset", where=root / _LISTS)
     return Dataset(root, "voc", classes, Splits(makers))
 
 
 def _split(root: Path, name: str, path: Path, labels: str, classes: ClassTable) -> Split:
     notes: list[Finding] = []
     listed = parse_list(read_bytes(path), path, notes)
+    instances = PathRule(listed.names, "SegmentationObject/{}.png") if (root / "SegmentationObject").is_dir() else None
     source = FileSource(
-        root, listed.names, classes,
-        listed.images or PathRule(listed.names, "JPEGImages/{}.jpg"),
-        listed.labels or _labels(root, name, listed, labels),
-        PathRule(listed.names, "SegmentationObject/{}.png") if (root / "SegmentationObject").is_dir() else None,
-        partial(_line, str(path), listed),
+        root, listed.names, classes, listed.images or PathRule(listed.names, "JPEGImages/{}.jpg"),
+        listed.labels or _labels(root, name, listed, labels), instances, partial(_line, path, listed),
     )  # fmt: skip
     return Split(name, classes, source, notes=tuple(notes))
+
+
+def _line(path: Path, listed: SplitList, index: int) -> str:  # a partial of it can be pickled
+    return f"{path}:{listed.lines[index]}"
 
 
 def _labels(root: Path, name: str, listed: SplitList, folder: str) -> PathRule | None:
@@ -77,13 +75,5 @@ def _labels(root: Path, name: str, listed: SplitList, folder: str) -> PathRule |
     return rule
 
 
-def _line(path: str, listed: SplitList, index: int) -> str:
-    return f"{path}:{listed.lines[index]}"
-
-
-FORMAT = Format(
-    "voc",
-    "VOC (JPEGImages/ and ImageSets/Segmentation/*.txt, in the folder or in VOCdevkit/VOC*/ below it)",
-    _find,
-    load,
-)
+_LOOKS_LIKE = "VOC (JPEGImages/ and ImageSets/Segmentation/*.txt, in the folder or in VOCdevkit/VOC*/ below it)"
+FORMAT = Format("voc", _LOOKS_LIKE, _find, _load)

@@ -23,7 +23,7 @@ from ...files import read_bytes
 from ...types import Finding, Label, Size
 from ..format import Format
 from ..paths import matches
-from ..rasterize import Canvas, DrawnSource, Shape, area, polygon
+from ..rasterize import DrawnSource, LabelCanvas, Shape, area, polygon
 
 _FOLDERS = (("images/{}", "labels/{}"), ("{}/images", "{}/labels"))
 
@@ -48,15 +48,14 @@ def _folders(root: Path) -> dict[str, tuple[str, str]]:
     return out
 
 
-def load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
-    """The dataset at `root`. classes: another table, background first."""
-    path = _yaml(root)
-    table = classes or ClassTable(("background", *class_names(path if path is not None else root / "data.yaml")))
+def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
+    """classes: another table, background first."""
+    table = classes or ClassTable(("background", *_class_names(_yaml(root) or root / "data.yaml")))
     makers = {name: partial(_split, root, name, *folders, table) for name, folders in _folders(root).items()}
     return Dataset(root, "yolo", table, Splits(makers))
 
 
-def class_names(path: Path) -> list[str]:
+def _class_names(path: Path) -> list[str]:
     """`names` of a data.yaml: a list in brackets, a list of lines with dashes, or lines of `number: name`.
 
     Labeling tools write no other YAML, and no other is read. FormatError `bad-yaml`.
@@ -80,10 +79,8 @@ def class_names(path: Path) -> list[str]:
             break
         names.append(_unquoted(entry[1]))
     if not names:
-        raise FormatError(
-            f"names are neither a list nor numbered lines: {inline!r}", code="bad-yaml", where=path,
-            fix="write names: [first, second]",
-        )  # fmt: skip
+        what = f"names are neither a list nor numbered lines: {inline!r}"
+        raise FormatError(what, code="bad-yaml", where=path, fix="write names: [first, second]")
     return names
 
 
@@ -103,17 +100,14 @@ def _split(root: Path, name: str, images: str, labels: str, table: ClassTable) -
 def _draw(
     texts: Sequence[Path], table: ClassTable, index: int, size: Size, notes: list[Finding] | None
 ) -> tuple[Label, Label]:
-    canvas = Canvas(size, table, 0)
+    canvas = LabelCanvas(size, table, 0)
     path = texts[index]
     if path.exists():
-        shapes = [_shape(line, n, size, table, path) for n, line in enumerate(_lines(path), 1) if line]
+        lines = read_bytes(path).decode("ascii", "replace").splitlines()
+        shapes = [_shape(line, n, size, table, path) for n, line in enumerate(lines, 1) if line.strip()]
         for shape in sorted(shapes, key=area, reverse=True):
             canvas.add(shape, path)
     return canvas.label, canvas.instances
-
-
-def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in read_bytes(path).decode("ascii", "replace").splitlines()]
 
 
 def _shape(line: str, number: int, size: Size, table: ClassTable, path: Path) -> Shape:
@@ -123,20 +117,13 @@ def _shape(line: str, number: int, size: Size, table: ClassTable, path: Path) ->
         raise LabelError("a box, not a polygon", code="bad-polygon", where=where,
                          fix="this is a detection dataset: its labels cannot be drawn as regions")  # fmt: skip
     if not re.fullmatch(r"\d+", category) or int(category) + 1 >= len(table):
-        raise LabelError(
-            f"class {category} is none of 0..{len(table) - 2}", code="class-out-of-range", where=where,
-            fix="correct the line, or add the class to data.yaml",
-        )  # fmt: skip
+        what, fix = f"class {category} is none of 0..{len(table) - 2}", "correct it, or add the class to data.yaml"
+        raise LabelError(what, code="class-out-of-range", where=where, fix=fix)
     if len(values) % 2:
         raise LabelError(f"{len(values)} coordinates, expected pairs", code="bad-polygon", where=where)
     points = polygon(values, where) * np.array([size[1], size[0]], np.float64)
     return Shape(int(category) + 1, number, (points,))
 
 
-FORMAT = Format(
-    "yolo",
-    "YOLO segmentation (data.yaml, images/SPLIT/ and labels/SPLIT/*.txt, or SPLIT/images/ and SPLIT/labels/)",
-    _find,
-    load,
-    anywhere=True,
-)
+_LOOKS_LIKE = "YOLO segmentation (data.yaml, images/SPLIT/ and labels/SPLIT/*.txt, or SPLIT/images/ and SPLIT/labels/)"
+FORMAT = Format("yolo", _LOOKS_LIKE, _find, _load, anywhere=True)

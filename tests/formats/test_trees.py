@@ -1,4 +1,4 @@
-"""Every real tree opens, and its labels equal an independent reading by Pillow and NumPy."""
+"""Every tree opens, and its labels equal an independent reading by Pillow and NumPy."""
 
 from __future__ import annotations
 
@@ -106,12 +106,9 @@ TREES: list[tuple[str, str, dict[str, str], dict[str, int], Reading]] = [
 
 
 @pytest.fixture(params=TREES, ids=[f"{t[0].rpartition('/')[2]}-{t[2].get('labels', '')}" for t in TREES])
-def tree(request: pytest.FixtureRequest, shared: Path) -> tuple[Any, ...]:
+def tree(request: pytest.FixtureRequest, trees: Path) -> tuple[Any, ...]:
     place, *rest = request.param
-    root = shared / "data/formats" / place
-    if not root.exists():
-        pytest.skip(f"{root} is not here")
-    return (root, *rest)
+    return (trees / place, *rest)
 
 
 def test_a_tree_opens_and_its_labels_equal_an_independent_reading(tree: Any) -> None:
@@ -148,8 +145,8 @@ def test_a_tree_checks_without_errors(tree: Any) -> None:
     assert [str(f) for f in getattr(found, "findings", found) if f.severity == "error"] == []
 
 
-def test_the_trees_without_a_label_reading_of_their_own(shared: Path) -> None:
-    root = shared / "data/formats/mmseg_pseudo"
+def test_the_trees_without_a_label_reading_of_their_own(trees: Path) -> None:
+    root = trees / "mmseg_pseudo"
     isaid = open_dataset(root / "pseudo_isaid_dataset")
     assert isaid.format == "isaid"
     with pytest.raises(FileError, match="empty") as caught:
@@ -165,8 +162,8 @@ def test_the_trees_without_a_label_reading_of_their_own(shared: Path) -> None:
     assert several.value.code == "ambiguous-format"
 
 
-def test_cityscapes_instances_are_those_of_the_file(shared: Path) -> None:
-    root = shared / "data/formats/mmseg_pseudo/pseudo_cityscapes_dataset"
+def test_cityscapes_instances_are_those_of_the_file(trees: Path) -> None:
+    root = trees / "mmseg_pseudo/pseudo_cityscapes_dataset"
     sample = open_dataset(root)["val"][0]
     stored = png(root / f"gtFine/val/{sample.name}_gtFine_instanceIds.png")
     assert sample.instances is not None
@@ -176,9 +173,9 @@ def test_cityscapes_instances_are_those_of_the_file(shared: Path) -> None:
     assert {names[i] for i in np.unique(sample.label[things])} == {"person", "car"}  # ids 24 and 26
 
 
-def test_cityscapes_labels_equal_cityscapesscripts(shared: Path) -> None:
+def test_cityscapes_labels_equal_cityscapesscripts(trees: Path) -> None:
     labels = pytest.importorskip("cityscapesscripts.helpers.labels")
-    root = shared / "data/formats/mmseg_pseudo/pseudo_cityscapes_dataset"
+    root = trees / "mmseg_pseudo/pseudo_cityscapes_dataset"
     table = open_dataset(root).classes
     assert {i: t.trainId for i, t in labels.id2label.items() if i >= 0} == {
         i: int(table.value_ids[i]) for i in range(34)
@@ -187,16 +184,16 @@ def test_cityscapes_labels_equal_cityscapesscripts(shared: Path) -> None:
     assert [labels.trainId2label[k].color for k in range(19)] == [tuple(c) for c in table.colors.tolist()]
 
 
-def test_every_table_has_colors_and_values_of_its_own(shared: Path) -> None:
-    for tree in TREES:
-        classes = open_dataset(shared / "data/formats" / tree[0], **tree[2]).classes
+def test_every_table_has_colors_and_values_of_its_own(trees: Path) -> None:
+    for place, _, options, _, _ in TREES:
+        classes = open_dataset(trees / place, **options).classes
         assert len(set(classes.names)) == len(classes)
         ids = classes.value_ids
         assert set(ids[ids >= 0].tolist()) >= set(range(len(classes)))
 
 
-def test_a_wrong_format_says_what_was_looked_for_and_what_is_there(shared: Path) -> None:
+def test_a_wrong_format_says_what_was_looked_for_and_what_is_there(trees: Path) -> None:
     with pytest.raises(FormatError, match=r"looked for Cityscapes \(leftImg8bit.*there is annotations/, images/"):
-        open_dataset(shared / "data/formats/ade20k", format="cityscapes")
+        open_dataset(trees / "ade20k", format="cityscapes")
     with pytest.raises(pw.UsageError, match="labels= is one of 11, 12"):
-        open_dataset(shared / "data/formats/camvid_index", labels="trainIds")
+        open_dataset(trees / "camvid_index", labels="trainIds")

@@ -1,5 +1,0 @@
-"""`python -m pixelwise.cli`."""
-
-from . import main
-
-main()

@@ -1,0 +1,68 @@
+"""Encoding: how a pack stores the pixels of a sample, as functions from pixels to bytes and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ...types import U8, Finding, Label, Sample, Size, Window
+from ..index import Record, damaged
+from . import png
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a pack stores pixels. Its functions are thread-safe, and decoding gives the pixels that were encoded.
+
+    Encoders return bytes or a C-contiguous array. Decoders get these bytes as (n,) uint8, and raise a DataError that
+    names `where` if the bytes cannot be decoded exactly.
+
+    name: as in the manifest and in `pack(encoding=)`. about: what is stored, in a phrase for help texts.
+    encode_image(image, file), decode_image(data, size, where, notes): (H, W, 3) uint8. file: path of an image file
+    that any reader decodes to these pixels, or None. size: (H, W). notes: collects what is odd but not wrong.
+    encode_label(label), decode_label(data, size, dtype, where): (H, W) class ids of the class table's dtype.
+    encode_instances(numbers, where), decode_instances(data, size, where): (H, W) uint8, uint16 or uint32.
+    is_raw: the bytes are the pixels, row by row without gaps, so that windows are views of the mapped shard.
+    """
+
+    name: str
+    about: str
+    encode_image: Callable[[U8, str | None], Any]
+    decode_image: Callable[[U8, Size, object, list[Finding] | None], U8]
+    encode_label: Callable[[Label], Any] = png.encode_label
+    decode_label: Callable[[U8, Size, Any, object], Label] = png.decode_label
+    encode_instances: Callable[[Any, object], Any] = png.encode_instances
+    decode_instances: Callable[[U8, Size, object], Any] = png.decode_instances
+    is_raw: bool = False
+
+    def encode(self, sample: Sample, file: str | None) -> Record:
+        """The sample's bytes. Its arrays are C-contiguous; file: see `encode_image`."""
+        label, instances = sample.label, sample.instances
+        return Record(
+            self.encode_image(sample.image, file),
+            None if label is None else self.encode_label(label),
+            None if instances is None else self.encode_instances(instances, sample.name),
+        )
+
+    def decode(
+        self, record: Record, name: str, size: Size, dtype: Any, where: object,
+        window: Window | None = None, notes: list[Finding] | None = None,
+    ) -> Sample:  # fmt: skip
+        """The sample of these bytes, or a window of it without instances.
+
+        size: (height, width) of the whole sample; PackError `size-mismatch` if it decodes to another. dtype: of labels.
+        where: the record, for messages.
+        """
+        image = self.decode_image(record.image, size, where, notes)
+        label: Any = None if record.label is None else self.decode_label(record.label, size, dtype, where)
+        instances: Any = None
+        if record.instances is not None and window is None:
+            instances = self.decode_instances(record.instances, size, where)
+        for pixels in () if self.is_raw else (image, label, instances):  # raw pixels were shaped by the size
+            if pixels is not None and pixels.shape[:2] != size:
+                what = f"decodes to {pixels.shape[0]} x {pixels.shape[1]} pixels, the index says {size[0]} x {size[1]}"
+                raise damaged(what, where, "size-mismatch")
+        if window is None:
+            return Sample(name, image, label, instances)
+        return Sample(name, window.cut(image), None if label is None else window.cut(label))

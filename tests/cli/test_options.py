@@ -1,0 +1,101 @@
+"""Commands that take a dataset take the same options, every command prints JSON, and errors name options."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.program import run
+from support.tree import Tree
+from typer.main import get_command
+
+import pixelwise as pw
+from pixelwise.cli import app
+
+COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+OF_A_DATASET = ("info", "load", "show", "check", "stats", "pack", "convert", "predict", "score", "submit")
+
+
+def options(command: str) -> set[str]:
+    return {o for p in COMMANDS[command].params for o in p.opts if o.startswith("--")}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_prints_json(command: str) -> None:
+    assert "--json" in options(command)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_of_a_dataset_take_the_same_options(command: str) -> None:
+    takes_one = any(p.metavar == "DATASET" for p in COMMANDS[command].params)
+    assert takes_one == (command in OF_A_DATASET)
+    assert not takes_one or {"--split", "--labels", "--format"} <= options(command)
+
+
+def test_options_are_named_as_pythons_arguments() -> None:
+    same = {"check": pw.check, "stats": pw.stats, "pack": pw.pack, "convert": pw.convert, "predict": pw.predict,
+            "score": pw.score, "submit": pw.submit, "verify": pw.verify, "download": pw.download}  # fmt: skip
+    for command, verb in same.items():
+        for option in "threads classes images overwrite encoding protocol batch_size stored_values".split():
+            if option in inspect.signature(verb).parameters:
+                assert f"--{option.replace('_', '-')}" in options(command), (command, option)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    tree = Tree(tmp_path / "VOC2012")
+    return tree.root
+
+
+def test_json_of_the_commands(root: Path, tmp_path: Path) -> None:
+    names = pw.open(root)["val"].names
+    (tmp_path / "predictions").mkdir()
+    for name in names:
+        label = pw.open(root)["val"][list(names).index(name)].label
+        assert label is not None
+        np.save(tmp_path / "predictions" / f"{name}.npy", np.where(label == 255, 0, label))
+    calls: dict[str, list[object]] = {
+        "info": [root], "load": [root, "--size", "8x8", "--batch-size", 2], "show": [root, "-o", tmp_path / "s.png"],
+        "check": [root], "stats": [root], "pack": [root, tmp_path / "a.pack"], "verify": [tmp_path / "a.pack"],
+        "convert": [root, tmp_path / "out"], "score": [tmp_path / "predictions", root],
+    }  # fmt: skip
+    for command, arguments in calls.items():
+        done = run(command, *arguments, "--json")
+        assert done.returncode == 0, (command, done.stderr)
+        assert isinstance(json.loads(done.stdout), dict), command
+
+
+@pytest.mark.parametrize("command", ["info", "check", "stats", "pack"])
+def test_an_ambiguous_dataset_is_opened_with_the_option_that_the_message_names(
+    command: str, root: Path, tmp_path: Path
+) -> None:
+    (root / "annotations").mkdir()
+    shutil.copytree(root / "JPEGImages", root / "train")
+    found = [{"id": 1, "file_name": "s00.jpg", "height": 9, "width": 9}]
+    (root / "annotations/instances_train.json").write_text(
+        json.dumps({"images": found, "annotations": [], "categories": [{"id": 1, "name": "a"}]})
+    )
+    target = [tmp_path / "a.pack"] if command == "pack" else []
+    done = run(command, root, *target)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "choose with --format voc" in done.stderr
+    assert run(command, root, *target, "--format", "voc").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["load", "{root}", "--batch-size", "0"], "--batch-size must be a whole number"),
+        (["check", "{root}", "--labels", "SegmentationClassAug"], "choose another with --labels"),
+        (["convert", "{root}", "{root}/../x", "--to", "png"], "--to must be one of"),
+    ],
+)
+def test_messages_name_the_option(root: Path, arguments: list[str], message: str) -> None:
+    done = run(*(a.replace("{root}", str(root)) for a in arguments))
+    assert done.returncode in (1, 2)
+    assert message in done.stderr, done.stderr
