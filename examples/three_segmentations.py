@@ -22,10 +22,11 @@ import numpy as np
 from PIL import Image
 
 import pixelwise as pw
+from pixelwise.drawing.blocks import beside, frame, stack, text
 from pixelwise.drawing.legend import legend, percent, shares
 from pixelwise.drawing.page import page
 from pixelwise.drawing.pixels import borders, colorize, instance_overlay, scaled_image, scaled_label
-from pixelwise.drawing.typesetting import BODY, QUIET, SMALL, Style, beside, frame, stack, text
+from pixelwise.drawing.typesetting import BODY, QUIET, SMALL, Style
 
 
 def regions(image: Any, color_radius: float = 22, like: int = 3) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 import unicodedata
@@ -11,9 +10,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from .errors import DataError, FileError, MissingError, PixelwiseError, SystemFault
+from .errors import FileError, MissingError, PixelwiseError, SystemFault
 
 # O_NONBLOCK: opening a FIFO among the images must not hang. O_BINARY: Windows would translate bytes.
 READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -136,22 +135,6 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # gone once renamed
             part.unlink()
-
-
-def write_json(path: str | os.PathLike[str], data: object) -> Path:
-    """Write JSON values, whole or not at all. Returns the path."""
-    with atomic_write(path) as file:
-        file.write(json.dumps(data).encode())
-    return Path(path)
-
-
-def read_json(path: str | os.PathLike[str], code: str) -> Any:
-    """The values of a JSON file. DataError of this code if it is something else; errors of `read_bytes`."""
-    data = read_bytes(path)
-    try:
-        return json.loads(data)
-    except ValueError as error:
-        raise DataError(f"not JSON: {error}", code=code, where=path) from None
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Work on many samples with threads: results in order, a bounded number under way, and always an end."""
+"""Work on many samples with threads: results in order, a bounded number begun, and threads always shut down."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TypeVar
 
 from .arguments import check_count
+from .types import Progress
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -47,3 +48,11 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
             yield result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def with_progress(results: Iterable[R], total: int, progress: Progress | None) -> Iterator[R]:
+    """The results; after each has been dealt with, `progress` is called with (results done, total)."""
+    for done, result in enumerate(results, 1):
+        yield result
+        if progress is not None:
+            progress(done, total)

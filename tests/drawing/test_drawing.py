@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from pixelwise.classes import VOC, ClassTable
-from pixelwise.drawing import pixels, typesetting
+from pixelwise.drawing import blocks, pixels, typesetting
 from pixelwise.drawing.charts import confusion_plot, stats_plot
 from pixelwise.drawing.legend import class_color, class_name, legend, percent, shares
 from pixelwise.drawing.page import Picture, page
@@ -172,13 +172,13 @@ def test_scaled_image_averages_areas_and_repeats_pixels():
 def test_text_escapes_control_characters_and_keeps_one_line():
     shown = typesetting.typeset("a\x1b[31m\nb\u202ec\udcff", 20).content
     assert shown == r"a\x1b[31m\nb\u202ec\udcff"
-    assert typesetting.text("a\nb", 20).height == typesetting.line_height(20)
+    assert blocks.text("a\nb", 20).height == typesetting.line_height(20)
 
 
 @given(st.text(max_size=300), st.integers(30, 400))
 @settings(max_examples=40, deadline=None)
 def test_text_never_grows_beyond_its_width(content, width):
-    assert typesetting.text(content, 20, max_width=width).width <= width + 1
+    assert blocks.text(content, 20, max_width=width).width <= width + 1
 
 
 def test_long_text_keeps_both_ends():
@@ -206,7 +206,7 @@ def test_a_line_takes_each_character_from_a_font_that_knows_it(monkeypatch):
         pytest.skip("DejaVu Sans is not installed")
     line = typesetting._line("aßßb", 20)
     assert [piece for piece, _ in line.pieces] == ["a", "ßß", "b"]
-    assert typesetting.text("aßßb", 20).width == int(np.ceil(line.width)) + 1
+    assert blocks.text("aßßb", 20).width == int(np.ceil(line.width)) + 1
 
 
 # -- legend ---------------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def test_a_hostile_class_name_stays_inside_the_legend():
 
 
 def a_page() -> Picture:
-    return page("Title", "subtitle", [typesetting.frame(image_of(40, 60))], "footer", Style(800))
+    return page("Title", "subtitle", [blocks.frame(image_of(40, 60))], "footer", Style(800))
 
 
 def test_a_page_has_the_width_asked_for_and_white_margins():
@@ -293,7 +293,7 @@ def test_a_page_beyond_reason_is_refused_before_it_is_drawn():
             yield drawn[-1]
 
     with pytest.raises(UsageError, match="fewer samples"):
-        typesetting.stack(endless())
+        blocks.stack(endless())
     assert len(drawn) == 11
     with pytest.raises(UsageError, match="width must be"):
         Style(10)
@@ -385,7 +385,7 @@ def test_void_is_the_last_bar_and_not_in_the_shares(monkeypatch):
     from pixelwise.drawing import charts
 
     said = []
-    monkeypatch.setattr(charts, "text", lambda c, *a: said.append(c) or typesetting.text(c, *a))
+    monkeypatch.setattr(charts, "text", lambda c, *a: said.append(c) or blocks.text(c, *a))
     counts = np.zeros(21, np.int64)
     counts[[0, 15]] = 750, 250
     drawn = np.asarray(stats_plot(counts, VOC, void=10**6))
@@ -438,7 +438,7 @@ def test_wrong_matrices_and_counts_are_refused(wrong):
     table = ClassTable(["a", "b"])
     with pytest.raises(UsageError, match="confusion matrix of 2"):
         confusion_plot(wrong, table)
-    with pytest.raises(UsageError, match="2 whole numbers"):
+    with pytest.raises(UsageError, match=r"counts of 2 classes must be \(2,\) whole numbers"):
         stats_plot([1, 2, 3] if np.ndim(wrong) == 1 else wrong, table)
 
 
@@ -509,6 +509,15 @@ def test_a_window_is_drawn_where_it_lies_even_outside_the_image():
     assert not line[120, 240:].any()
     assert (drawn[230, 480] == 90).all()
     assert (drawn[10, 480] != 90).all()
+
+
+def test_a_window_larger_than_the_image_keeps_its_four_sides():
+    image = np.full((100, 200, 3), 90, np.uint8)
+    window = np.array([[-40, -30], [240, -30], [240, 330], [-40, 330]], float)
+    drawn = _with_windows(Planned("p", image, None, [Rendering(window, image, None)]), 500, None, Style())
+    line = (drawn == np.array(pixels.instance_color(0))).all(axis=2)
+    for side in (line[:8], line[-8:], line[:, :8].T, line[:, -8:].T):
+        assert (side.any(axis=0).mean(), side.sum(axis=0).max()) >= (0.9, 2)
 
 
 def test_a_window_far_away_does_not_shrink_the_image_to_nothing():

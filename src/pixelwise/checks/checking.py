@@ -52,7 +52,7 @@ def check(
     for note in dataset.notes:
         collect.add(note)
     chosen = _open_splits(dataset, collect)
-    survey = gather(root, dataset, chosen)
+    survey = gather(dataset, chosen)
     run(survey, collect, threads, progress)
     complete = not isinstance(data, Split) and len(chosen) == len(whole.splits)
     for find in (*(FILE_CHECKS if complete else ()), *SPLIT_CHECKS):

@@ -47,28 +47,24 @@ def _keys(source: FileSource) -> U64:
 def _beside(root: str, images: str, labels: str, listed: U64) -> Found:
     """The files in the folders of `images` and `labels` (patterns) that are not listed."""
     for name, path in _others(root, labels, listed):
-        image = root + images.replace("{}", name)
-        where = path.removeprefix(root)
-        if os.path.exists(image):
-            yield (
-                Finding("unlisted-file", "warning", where, "a label with its image, but no split names them",
-                        "add the name to a list, or remove the files"),
-                Subject(image, path),
-            )  # fmt: skip
+        image, where = images.replace("{}", name), path.removeprefix(root)
+        if os.path.exists(root + image):
+            what, fix = "a label with its image, but no split names them", "add the name to a list, or remove the files"
+            yield Finding("unlisted-file", "warning", where, what, fix), Subject(root + image, path)
         else:
-            yield (
-                Finding("label-without-image", "warning", where, f"{images.replace('{}', name)} does not exist",
-                        "restore the image, or remove the label"),
-                Subject(None, path),
-            )  # fmt: skip
-    alone = [path for name, path in _others(root, images, listed)
-             if not os.path.exists(root + labels.replace("{}", name))]  # fmt: skip
+            what, fix = f"{image} does not exist", "restore the image, or remove the label"
+            yield Finding("label-without-image", "warning", where, what, fix), Subject(None, path)
+    others = _others(root, images, listed)
+    alone = [path for name, path in others if not os.path.exists(root + labels.replace("{}", name))]
     if len(alone) < len(listed) // 2:
         for path in alone:
             what = "no split names it, and it has no label"
             yield Finding("image-without-label", "note", path.removeprefix(root), what), Subject(path)
     for folder in sorted({os.path.dirname(images), os.path.dirname(labels)} - {""}):  # the top may hold anything
-        yield from _strangers(root, folder)
+        for entry in _entries(root + folder, lambda n: os.path.splitext(n)[1].lower() not in EXTENSIONS):
+            if entry.is_file():
+                what = "not an image or a label"
+                yield Finding("unexpected-file", "note", f"{folder}/{entry.name}", what, "remove it"), Subject()
 
 
 def _entries(folder: str, wanted: Callable[[str], bool]) -> Iterator[os.DirEntry[str]]:
@@ -92,13 +88,6 @@ def _others(root: str, pattern: str, listed: U64) -> list[tuple[str, str]]:
         if (at == len(listed) or listed[at] != key) and entry.is_file():
             out.append((entry.name[len(head) : len(entry.name) - len(tail)], path))
     return out
-
-
-def _strangers(root: str, folder: str) -> Found:
-    for entry in _entries(root + folder, lambda n: os.path.splitext(n)[1].lower() not in EXTENSIONS):
-        if entry.is_file():
-            what = "not an image or a label"
-            yield Finding("unexpected-file", "note", f"{folder}/{entry.name}", what, "remove it"), Subject()
 
 
 CHECKS = (unlisted,)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from ..classes import ClassTable
-from ..errors import DataError
-from ..files import read_json, write_json
+from ..results import SavedResult
 from ..types import Finding, Severity
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
@@ -49,11 +48,12 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Findings:
+class Findings(SavedResult):
     """All problems of a dataset. Iterates `Finding`s: errors, then warnings, then notes, the most frequent first.
 
     root: the dataset's folder, or None. groups: by code and severity. splits: number of samples by split. samples: how
-    many different samples were read. seconds: how long it took. classes: the class table of the labels.
+    many different samples were read. seconds: how long it took. classes: the class table of the labels. Loading
+    something else raises DataError `bad-findings`.
 
         >>> import numpy as np, pixelwise as pw
         >>> source = pw.ArraySource([np.zeros((20, 30, 3), np.uint8)], [np.full((20, 30), 255, np.uint8)], names=["a"])
@@ -63,6 +63,8 @@ class Findings:
         >>> [(f.code, f.where) for f in found]
         [('blank-image', 'a')]
     """
+
+    _kind, _code = "findings", "bad-findings"
 
     root: Path | None
     groups: tuple[Group, ...]
@@ -100,10 +102,9 @@ class Findings:
     @property
     def summary(self) -> str:
         """One line: what was checked, and how many problems of each severity were found."""
-        counts = [(self.count(s), s) for s in SEVERITIES]
-        found = ", ".join(f"{n:,} {s}{'s' * (n != 1)}" for n, s in counts if n) or "no problems"
+        found = ", ".join(f"{n:,} {plural(s, n)}" for s in SEVERITIES if (n := self.count(s))) or "no problems"
         splits = ", ".join(f"{name} {n:,}" for name, n in self.splits.items())
-        return f"{self.samples:,} sample{'s' * (self.samples != 1)} ({splits}): {found}"
+        return f"{self.samples:,} {plural('sample', self.samples)} ({splits}): {found}"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON values; `from_dict` gives equal findings."""
@@ -129,29 +130,15 @@ class Findings:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], where: object = None) -> Findings:
-        """Findings from the values of `to_dict`; DataError `bad-findings` for anything else."""
-        try:
-            groups = []
-            for g in data["groups"]:
-                code, severity, each = g["code"], g["severity"], g["findings"]
-                made = tuple(Finding(code, severity, f["where"], f["what"], f["fix"]) for f in each)
-                groups.append(Group(code, severity, g["count"], made, tuple(Subject(*f["files"]) for f in each)))
-            return cls(
-                None if data["root"] is None else Path(data["root"]), tuple(groups), dict(data["splits"]),
-                data["samples"], data["seconds"], ClassTable.from_dict(data["classes"]),
-            )  # fmt: skip
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"not findings: {error!r}", code="bad-findings", where=where) from None
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the findings as JSON, whole or not at all. Returns the path."""
-        return write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Findings:
-        """Read what `save` wrote. DataError `bad-findings` for another file."""
-        return cls.from_dict(read_json(path, "bad-findings"), path)
+    def _of_values(cls, data: Mapping[str, Any]) -> Self:
+        groups = []
+        for g in data["groups"]:
+            code, severity, each = g["code"], g["severity"], g["findings"]
+            made = tuple(Finding(code, severity, f["where"], f["what"], f["fix"]) for f in each)
+            groups.append(Group(code, severity, g["count"], made, tuple(Subject(*f["files"]) for f in each)))
+        root = None if data["root"] is None else Path(data["root"])
+        classes = ClassTable.from_dict(data["classes"])
+        return cls(root, tuple(groups), dict(data["splits"]), data["samples"], data["seconds"], classes)
 
     def __repr__(self) -> str:
         return f"Findings({self.summary})"
@@ -166,28 +153,32 @@ class Findings:
         return "\n".join(lines)
 
 
+def plural(word: str, count: int) -> str:
+    """The word as it follows the count."""
+    return word if count == 1 else word + "s"
+
+
 class Collector:
     """Gathers findings into groups. Not thread-safe: one thread collects what the others find."""
 
     def __init__(self, root: Path | None) -> None:
         self._prefix = "" if root is None else f"{root}/"
-        self._counts: dict[tuple[Severity, str], int] = {}
+        self._counts: Counter[tuple[Severity, str]] = Counter()
         self._kept: dict[tuple[Severity, str], list[tuple[Finding, Subject]]] = {}
 
     def add(self, finding: Finding, subject: Subject = NO_FILES) -> None:
         """Add one finding; its place becomes relative to the dataset's folder."""
         key = (finding.severity, finding.code)
-        self._counts[key] = self._counts.get(key, 0) + 1
+        self._counts[key] += 1
         kept = self._kept.setdefault(key, [])
         if len(kept) < KEPT:
-            where = finding.where.removeprefix(self._prefix)
-            kept.append((Finding(finding.code, finding.severity, where, finding.what, finding.fix), subject))
+            kept.append((replace(finding, where=finding.where.removeprefix(self._prefix)), subject))
 
     def groups(self) -> tuple[Group, ...]:
         """The groups: the worst first, then the most frequent, then by name."""
-        order = sorted(self._counts, key=lambda k: (SEVERITIES.index(k[0]), -self._counts[k], k[1]))
-        return tuple(
-            Group(code, severity, self._counts[severity, code], tuple(f for f, _ in kept), tuple(s for _, s in kept))
-            for severity, code in order
-            if (kept := self._kept[severity, code])
-        )
+        order = sorted(self._counts.items(), key=lambda item: (SEVERITIES.index(item[0][0]), -item[1], item[0][1]))
+        groups = []
+        for (severity, code), count in order:
+            findings, subjects = zip(*self._kept[severity, code], strict=True)
+            groups.append(Group(code, severity, count, findings, subjects))
+        return tuple(groups)

@@ -1,6 +1,6 @@
 """The findings of `check` as one page of HTML: counts, and for each problem pictures with the faulty pixels marked.
 
-The page is one file and runs nothing: pictures are data URIs, there is no script, and its content policy forbids any.
+The page is a single file without scripts, which its content policy forbids; pictures are data URIs.
 All text from the dataset is escaped.
 """
 
@@ -23,8 +23,8 @@ from ..codecs.stored import Stored
 from ..drawing.pixels import blend, colorize, fit, scaled_image, scaled_label
 from ..errors import PixelwiseError, printable
 from ..files import atomic_write, read_bytes
-from ..types import U8, Finding, Severity, Size
-from .findings import SEVERITIES, Findings, Group, Subject
+from ..types import U8, Bool, Finding, Size
+from .findings import SEVERITIES, Findings, Group, Subject, plural
 from .labels import contradictions, mixed_pixels
 
 PICTURES, LINES = 12, 500
@@ -37,9 +37,8 @@ _MARK: Final = (255, 0, 90)
 def html_report(found: Findings, pictures: int = PICTURES) -> str:
     """The page. pictures: at most this many findings of each problem are shown with pictures, read from their files."""
     name = "dataset" if found.root is None else found.root.name
-    chips = "".join(
-        f'<span class="chip {s}"><b>{found.count(s):,}</b> {s}{"s" * (found.count(s) != 1)}</span>' for s in SEVERITIES
-    )
+    counts = [(s, found.count(s)) for s in SEVERITIES]
+    chips = "".join(f'<span class="chip {s}"><b>{n:,}</b> {plural(s, n)}</span>' for s, n in counts)
     splits = "".join(f"<li>{_text(s)} <b>{n:,}</b></li>" for s, n in found.splits.items())
     contents = "".join(
         f'<li><a href="#g{k}"><i class="{g.severity}"></i>{_text(g.code)} <b>{g.count:,}</b></a></li>'
@@ -48,11 +47,12 @@ def html_report(found: Findings, pictures: int = PICTURES) -> str:
     groups = "\n".join(_group(k, g, found, pictures) for k, g in enumerate(found.groups))
     root = "" if found.root is None else f"<p class=root>{_text(found.root)}</p>"
     nothing = "" if found.groups else "<p class=good>No problems found.</p>"
+    style = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>pixelwise check: {_text(name)}</title><style>{_style()}</style></head><body>
+<title>pixelwise check: {_text(name)}</title><style>{style}</style></head><body>
 <header><h1>{_text(name)}</h1>{root}
 <div class=chips>{chips}</div>
 <ul class=splits>{splits}<li>read <b>{found.samples:,}</b> samples in <b>{found.seconds:.1f} s</b></li></ul></header>
@@ -60,10 +60,6 @@ def html_report(found: Findings, pictures: int = PICTURES) -> str:
 <main>{groups}</main>
 <footer>pixelwise check</footer></body></html>
 """
-
-
-def _style() -> str:
-    return Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 
 
 def _text(value: object) -> str:
@@ -80,10 +76,11 @@ def _group(number: int, group: Group, found: Findings, pictures: int) -> str:
         fix = "" if common or not finding.fix else f"<p class=fix>{_text(finding.fix)}</p>"
         words = f"<p class=where>{_text(finding.where)}</p><p>{_text(finding.what)}</p>{fix}"
         shown = list(_tiles(finding, subject, found)) if k < pictures else []
-        tiles = "".join(_tile(*t) for t in shown) if any(picture for _, picture in shown) else ""
-        (cards if tiles else lines).append(
-            f"<article><div class=tiles>{tiles}</div>{words}</article>" if tiles else f"<li>{words}</li>"
-        )
+        if any(picture for _, picture in shown):
+            tiles = "".join(_tile(*t) for t in shown)
+            cards.append(f"<article><div class=tiles>{tiles}</div>{words}</article>")
+        else:
+            lines.append(f"<li>{words}</li>")
     more = group.count - min(len(group.findings), LINES)
     rest = f"<p class=more>and {more:,} more</p>" if more else ""
     listed = f"<ul class=lines>{''.join(lines)}</ul>" if lines else ""
@@ -91,32 +88,22 @@ def _group(number: int, group: Group, found: Findings, pictures: int) -> str:
         listed = f"<details><summary>{len(lines):,} without pictures</summary>{listed}</details>"
     return (
         f'<section id="g{number}" class="{group.severity}"><h2><span>{_text(group.code)}</span> <b>{group.count:,}</b>'
-        f" <em>{_named(group.severity, group.count)}</em></h2>{common}"
+        f" <em>{plural(group.severity, group.count)}</em></h2>{common}"
         f"<div class=cards>{''.join(cards)}</div>{listed}{rest}</section>"
     )
-
-
-def _named(severity: Severity, count: int) -> str:
-    return severity + "s" * (count != 1)
 
 
 def _tile(caption: str, picture: Image.Image | None) -> str:
     if picture is None:
         return f"<figure><div class=none>cannot be shown</div><figcaption>{_text(caption)}</figcaption></figure>"
+    kind, options = ("png", {"optimize": True}) if caption.startswith("label") else ("jpeg", {"quality": 82})
     data = io.BytesIO()
-    if caption.startswith("label"):
-        picture.save(data, "PNG", optimize=True)
-    else:
-        picture.save(data, "JPEG", quality=82)
-    kind = "png" if caption.startswith("label") else "jpeg"
+    picture.save(data, kind, **options)
     source = base64.b64encode(data.getvalue()).decode()
     return (
         f'<figure><img alt="" src="data:image/{kind};base64,{source}" width={picture.width} height={picture.height}>'
         f"<figcaption>{_text(caption)}</figcaption></figure>"
     )
-
-
-# -- pictures ---------------------------------------------------------------------------------------------------------
 
 
 def _tiles(finding: Finding, subject: Subject, found: Findings) -> Iterator[tuple[str, Image.Image | None]]:
@@ -136,13 +123,12 @@ def _tiles(finding: Finding, subject: Subject, found: Findings) -> Iterator[tupl
     objects = None
     if finding.code == "instance-mismatch" and found.root is not None:
         objects = decode_stored(read_bytes(found.root / finding.where), finding.where).pixels
-    mask = faulty_pixels(finding.code, stored, found.classes, objects)
-    yield "label as stored", _marked(as_stored(stored, found.classes), np.zeros(stored.pixels.shape[:2], bool))
+    mask, colors = faulty_pixels(finding.code, stored, found.classes, objects), as_stored(stored, found.classes)
+    yield "label as stored", Image.fromarray(_small(colors))
     if mask is not None and mask.any():
-        yield f"label, {int(mask.sum()):,} pixels marked", _marked(as_stored(stored, found.classes), mask)
+        yield f"label, {int(mask.sum()):,} pixels marked", _marked(colors, mask)
     elif finding.code == "palette-conflict":
-        ids = np.where(found.classes.value_ids[stored.pixels] < 0, 65_536, found.classes.value_ids[stored.pixels])
-        yield "label as its indices are read", _marked(colorize(ids, found.classes), np.zeros(ids.shape, bool))
+        yield "label as its indices are read", Image.fromarray(_small(_class_colors(stored, found.classes)))
 
 
 def _image(path: str) -> Image.Image | None:
@@ -150,7 +136,7 @@ def _image(path: str) -> Image.Image | None:
         image = decode_image(read_bytes(path), path, value_range=(0, 65_535))
     except PixelwiseError:
         return None
-    return Image.fromarray(scaled_image(image, fit((image.shape[0], image.shape[1]), _BOX)))
+    return Image.fromarray(scaled_image(image, fit(image.shape[:2], _BOX)))
 
 
 def as_stored(stored: Stored, classes: ClassTable) -> U8:
@@ -163,13 +149,20 @@ def as_stored(stored: Stored, classes: ClassTable) -> U8:
         colors = np.full((256, 3), 255, np.uint8)
         colors[: len(stored.palette)] = stored.palette
         return np.asarray(colors[pixels])
-    ids = classes.value_ids[pixels]
+    return _class_colors(stored, classes)
+
+
+def _class_colors(stored: Stored, classes: ClassTable) -> U8:
+    ids = classes.value_ids[stored.pixels]
     return colorize(np.where(ids < 0, 65_536, ids), classes)
 
 
-def faulty_pixels(
-    code: str, stored: Stored, classes: ClassTable, objects: NDArray[Any] | None = None
-) -> NDArray[np.bool_] | None:
+def _small(colors: U8) -> U8:
+    size = fit(colors.shape[:2], _BOX)
+    return np.ascontiguousarray(np.stack([scaled_label(colors[..., c], size) for c in range(3)], axis=-1))
+
+
+def faulty_pixels(code: str, stored: Stored, classes: ClassTable, objects: NDArray[Any] | None = None) -> Bool | None:
     """(H, W) bool: the pixels of a label that a finding of this code is about, or None if it is about all."""
     pixels: NDArray[Any] = stored.pixels
     if pixels.ndim == 3:
@@ -181,29 +174,23 @@ def faulty_pixels(
             known = [r | g << 8 | b << 16 for r, g, b in classes.color_ids]
             return ~np.isin(packed, np.array(known, np.uint32))
         return None
-    ids = classes.value_ids[pixels]
+    ids, void = classes.value_ids[pixels], classes.ignore_index
     if code in ("class-out-of-range", "inverted-label", "off-by-one"):
         return np.asarray(ids < 0)
     if code == "index-beyond-palette" and stored.palette is not None:
         return np.asarray(pixels >= len(stored.palette))
     if code == "interpolated-label":
-        void = classes.ignore_index
         return mixed_pixels(pixels, None if void is None else int(classes.id_values[void]))
     if code == "instance-mismatch" and objects is not None and objects.shape == pixels.shape:
-        void = classes.ignore_index
         return contradictions(objects, ids, void, as_in_voc=True)
     return None
 
 
-def _marked(colors: U8, mask: NDArray[np.bool_]) -> Image.Image:
+def _marked(colors: U8, mask: Bool) -> Image.Image:
     """The label, scaled down and pale, with every pixel of the mask marked, even if it is smaller than a pixel."""
-    size = fit((colors.shape[0], colors.shape[1]), _BOX)
-    rows = [scaled_label(colors[..., c], size) for c in range(3)]
-    small = np.ascontiguousarray(np.stack(rows, axis=-1))
+    small = blend(_small(colors), (255, 255, 255), 0.6)
     ys, xs = np.nonzero(mask)
-    if not len(ys):
-        return Image.fromarray(small)
-    small = blend(small, (255, 255, 255), 0.6)
+    size = small.shape[:2]
     at = ys * size[0] // mask.shape[0], xs * size[1] // mask.shape[1]
     if size[0] >= mask.shape[0]:
         small[scaled_label(mask, size)] = _MARK

@@ -61,8 +61,8 @@ def extreme_size(got: Reading) -> Iterator[Finding]:
     height, width = got.image.shape[:2]
     short, long = min(height, width), max(height, width)
     if short < SMALL or long > LONG * short or height * width > LARGE:
-        yield Finding("extreme-size", "warning", got.image_where, f"{height} x {width} pixels (height x width)",
-                      "remove it from the list, or scale or crop it")  # fmt: skip
+        what, fix = f"{height} x {width} pixels (height x width)", "remove it from the list, or scale or crop it"
+        yield Finding("extreme-size", "warning", got.image_where, what, fix)
 
 
 CHECKS = (blank_images, gray_as_color, extreme_size)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .. import kernels
 from ..errors import PairError
 from ..labels import check_pair
-from ..types import Finding
+from ..types import Bool, Finding
 from .reading import Reading
 
 MIXED_SHARE: Final = 0.1
@@ -42,8 +42,8 @@ def interpolated(got: Reading) -> Iterator[Finding]:
     if sampled * mixed >= MIXED_PIXELS and mixed >= MIXED_SHARE * steps:
         count = int(mixed_pixels(pixels, int(void)).sum())
         what = f"{count:,} pixels have a value between those of their neighbors, as interpolation makes them"
-        yield Finding("interpolated-label", "error", got.label_where, what,
-                      "rebuild it from its source with nearest neighbor, and save it as PNG")  # fmt: skip
+        fix = "rebuild it from its source with nearest neighbor, and save it as PNG"
+        yield Finding("interpolated-label", "error", got.label_where, what, fix)
 
 
 def _void(pixels: NDArray[Any], got: Reading) -> Any:
@@ -55,17 +55,13 @@ def _void(pixels: NDArray[Any], got: Reading) -> Any:
     return pixels.dtype.type(absent[0] if len(absent) else np.iinfo(pixels.dtype).max)
 
 
-def mixed_pixels(pixels: NDArray[Any], void: int | None) -> NDArray[np.bool_]:
+def mixed_pixels(pixels: NDArray[Any], void: int | None) -> Bool:
     """(H, W) bool: the pixels that `interpolated` counts, in plain NumPy, for pictures."""
     out = np.zeros(pixels.shape, bool)
     known = np.ones(pixels.shape, bool) if void is None else pixels != void
-    for first, middle, last in (
-        (np.s_[:, :-2], np.s_[:, 1:-1], np.s_[:, 2:]),
-        (np.s_[:-2], np.s_[1:-1], np.s_[2:]),
-    ):
+    for first, middle, last in ((np.s_[:, :-2], np.s_[:, 1:-1], np.s_[:, 2:]), (np.s_[:-2], np.s_[1:-1], np.s_[2:])):
         p, m, q = pixels[first], pixels[middle], pixels[last]
-        all_known = known[first] & known[middle] & known[last]
-        out[middle] |= (((p < m) & (m < q)) | ((p > m) & (m > q))) & all_known
+        out[middle] |= (((p < m) & (m < q)) | ((p > m) & (m > q))) & known[first] & known[middle] & known[last]
     return out
 
 
@@ -89,17 +85,14 @@ def instances_agree(got: Reading) -> Iterator[Finding]:
     if objects is None or label is None or objects.shape != label.shape or objects.ndim != 2:
         return
     wrong = contradictions(objects, label, void, got.format == "voc")
-    count = int(wrong.sum())
-    if count:
+    if count := int(wrong.sum()):
         y, x = (int(v) for v in np.argwhere(wrong)[0])
         what = (f"{count:,} pixels contradict the class map, first at x={x}, y={y}: object {int(objects[y, x])} on "
                 f"{got.classes.name(int(label[y, x]))}")  # fmt: skip
         yield Finding("instance-mismatch", "warning", got.instances_where, what, "correct one of the two maps")
 
 
-def contradictions(
-    objects: NDArray[Any], label: NDArray[Any], void: int | None, as_in_voc: bool
-) -> NDArray[np.bool_]:
+def contradictions(objects: NDArray[Any], label: NDArray[Any], void: int | None, as_in_voc: bool) -> Bool:
     """(H, W) bool: the pixels at which an instance map contradicts the class map. An object has the class of most of
     its pixels.
     """
@@ -119,15 +112,13 @@ def sizes_agree(got: Reading) -> Iterator[Finding]:
     """`size-mismatch`: label or instance map differ in size from the image; a hint if one was rotated."""
     if got.image is None:
         return
-    size = (got.image.shape[0], got.image.shape[1])
-    parts = ((got.label if got.stored is None else got.stored.pixels, got.label_where),
-             (got.instances, got.instances_where))  # fmt: skip
-    for pixels, where in parts:
-        if pixels is not None:
-            try:
-                check_pair(size, pixels.shape[:2], where)
-            except PairError as error:
-                yield Finding.from_error(error)
+    label = got.label if got.stored is None else got.stored.pixels
+    for pixels, where in ((label, got.label_where), (got.instances, got.instances_where)):
+        try:
+            if pixels is not None:
+                check_pair(got.image.shape[:2], pixels.shape[:2], where)
+        except PairError as error:
+            yield Finding.from_error(error)
 
 
 CHECKS = (sizes_agree, interpolated, inverted_values, instances_agree)

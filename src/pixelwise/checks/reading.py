@@ -91,13 +91,14 @@ class Reader:
         got.label_where, path = source.labels[index], source.path(source.labels, index)
         got.subject = Subject(got.subject.image, path)
         data = _attempt(got, lambda: self._bytes(source, path, got.label_where, index))
-        if data is not None:
-            stored = got.stored = _attempt(got, lambda: source.decoding.stored(data, got.label_where, got.found))
-            if stored is not None:
-                if stored.pixels.ndim == 2:
-                    got.values, _ = count_values(stored.pixels)
-                palette = source.decoding.check_palette
-                got.label = _attempt(got, lambda: to_ids(stored, got.classes, got.label_where, got.found, palette))
+        if data is None:
+            return
+        stored = got.stored = _attempt(got, lambda: source.decoding.stored(data, got.label_where, got.found))
+        if stored is not None:
+            if stored.pixels.ndim == 2:
+                got.values, _ = count_values(stored.pixels)
+            palette = source.decoding.check_palette
+            got.label = _attempt(got, lambda: to_ids(stored, got.classes, got.label_where, got.found, palette))
 
     def _instances(self, source: FileSource, index: int, got: Reading) -> None:
         if source.instances is None or not os.path.exists(path := source.path(source.instances, index)):
@@ -111,9 +112,8 @@ class Reader:
         try:
             if self._missing < HINTS or os.path.lexists(path):
                 return read_bytes(path, where)
-            error = MissingError(
-                "no such file", code="missing-file", where=where, fix="restore the file, or remove it from the list"
-            )
+            fix = "restore the file, or remove it from the list"
+            error = MissingError("no such file", code="missing-file", where=where, fix=fix)
         except MissingError as found:
             error = MissingError(found.message, code=found.code, where=where, fix=found.fix)
         self._missing += 1

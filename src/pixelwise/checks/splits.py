@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from ..dataset.sources import FileSource
-from ..types import Finding
+from ..types import Finding, Severity
 from .findings import Found, Subject
 from .similar import close_pairs, equal_groups
 from .survey import Survey
@@ -32,9 +32,6 @@ def _leak(a: list[str], b: list[str]) -> tuple[str, str] | None:
     return next(((x, y) for x in a for y in b if exclusive(x, y)), None)
 
 
-# -- names --------------------------------------------------------------------------------------------------------
-
-
 def ids_in_several_splits(survey: Survey) -> Found:
     """`id-in-several-splits`: an image is in two splits that must not share any (train and val), or in two whose names
     do not tell and that overlap in part.
@@ -55,10 +52,8 @@ def ids_in_several_splits(survey: Survey) -> Found:
         for k in np.argsort(at):
             item = int(survey.items[a][at[k]])
             what = f"is in {_line(survey, a, int(at[k]))} and in {_line(survey, b, int(other[k]))}"
-            yield (
-                Finding("id-in-several-splits", "error" if wrong else "warning", survey.image_where(item), what, fix),
-                survey.subject(item),
-            )
+            severity: Severity = "error" if wrong else "warning"
+            yield Finding("id-in-several-splits", severity, survey.image_where(item), what, fix), survey.subject(item)
 
 
 def _line(survey: Survey, split: int, position: int) -> str:
@@ -78,14 +73,9 @@ def class_absent(survey: Survey) -> Found:
         if len(absent):
             names = ", ".join(survey.classes.names[i] for i in absent[:10])
             more = f" and {len(absent) - 10} more" * (len(absent) > 10)
-            yield (
-                Finding("class-absent", "warning", survey.splits[k].name, f"no pixel of {names}{more}, which other "
-                        "splits have", "choose another split, or leave these classes out of its score"),
-                Subject(),
-            )  # fmt: skip
-
-
-# -- images -----------------------------------------------------------------------------------------------------
+            what = f"no pixel of {names}{more}, which other splits have"
+            fix = "choose another split, or leave these classes out of its score"
+            yield Finding("class-absent", "warning", survey.splits[k].name, what, fix), Subject()
 
 
 def exact_duplicates(survey: Survey) -> Found:
@@ -102,11 +92,9 @@ def exact_duplicates(survey: Survey) -> Found:
             labels = survey.label_hash[first], survey.label_hash[other]
             if all(labels) and labels[0] != labels[1]:
                 what += ", with another label"
-            yield (
-                Finding("duplicate-image", "error" if leak else "warning", survey.image_where(other), what,
-                        "keep one of them"),
-                survey.pair(other, first),
-            )  # fmt: skip
+            severity: Severity = "error" if leak else "warning"
+            where, fix = survey.image_where(other), "keep one of them"
+            yield Finding("duplicate-image", severity, where, what, fix), survey.pair(other, first)
 
 
 def _between(leak: tuple[str, str] | None) -> str:
@@ -129,14 +117,9 @@ def near_duplicates(survey: Survey) -> Found:
     for other in sorted(best):
         _, distance, first, leak = best[other]
         what = f"looks like {survey.image_where(first)} ({distance} of 64 bits differ)" + _between(leak)
-        yield (
-            Finding("near-duplicate", "warning" if leak else "note", survey.image_where(other), what,
-                    "look at both, and keep one of them" if leak else ""),
-            survey.pair(other, first),
-        )  # fmt: skip
-
-
-# -- values of all labels -----------------------------------------------------------------------------------------
+        severity: Severity = "warning" if leak else "note"
+        fix = "look at both, and keep one of them" if leak else ""
+        yield Finding("near-duplicate", severity, survey.image_where(other), what, fix), survey.pair(other, first)
 
 
 def off_by_one(survey: Survey) -> Found:
@@ -162,15 +145,13 @@ def inverted_masks(survey: Survey) -> Found:
         known = np.flatnonzero(~np.isnan(survey.ones[:, 0]))
         if len(known) < 5 or np.median(survey.ones[known, 1]) >= 0.1:
             return
-    for item in known:
+    name = survey.classes.names[1]
+    for item in known.tolist():
         share, frame = survey.ones[item]
         if frame > 0.98 and share < 0.99:
-            name = survey.classes.names[1]
+            where = survey.label_where(item)
             what = f"{name} covers {share:.0%} of it and {frame:.0%} of its frame, unlike other labels"
-            yield (
-                Finding("inverted-mask", "warning", survey.label_where(int(item)), what, "swap 0 and 1"),
-                survey.subject(int(item)),
-            )
+            yield Finding("inverted-mask", "warning", where, what, "swap 0 and 1"), survey.subject(item)
 
 
 CHECKS = (

@@ -6,8 +6,6 @@ the names that the sources hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +16,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.sources import FileSource, Source
 from ..dataset.splits import Split
 from ..labels import count_values
-from ..threads import in_order
+from ..threads import in_order, with_progress
 from ..types import I64, U64, Finding, Progress
 from . import images, labels
 from .findings import Collector, Subject
@@ -31,7 +29,7 @@ SAMPLE_CHECKS = (*labels.CHECKS, *images.CHECKS)
 class Survey:
     """What the checks of a whole dataset look at. n samples, S splits, C classes.
 
-    root, classes, format: of the dataset. splits: those whose list could be read. items: for each split, the sample at
+    classes, format: of the dataset. splits: those whose list could be read. items: for each split, the sample at
     each position, (len(split),) int64; image_keys: keys of their images, (len(split),) uint64. members: (n, S) bool.
 
     Filled by the pass: exact, coarse: (n,) uint64, and fine: (n, 4), the hashes of the images; has_image: (n,) bool,
@@ -41,16 +39,10 @@ class Survey:
     """
 
     def __init__(
-        self,
-        root: Path | None,
-        dataset: Dataset,
-        splits: tuple[Split, ...],
-        image_keys: tuple[U64, ...],
-        items: tuple[I64, ...],
-        places: I64,
+        self, dataset: Dataset, splits: list[Split], image_keys: list[U64], items: list[I64], places: I64
     ) -> None:
         n, classes = len(places), len(dataset.classes)
-        self.root, self.classes, self.format = root, dataset.classes, dataset.format
+        self.classes, self.format = dataset.classes, dataset.format
         self.splits, self.image_keys, self.items, self._places = splits, image_keys, items, places
         self.members = np.zeros((n, len(splits)), bool)
         for k, own in enumerate(items):
@@ -99,9 +91,8 @@ class Survey:
         return [s.name for s, inside in zip(self.splits, self.members[item], strict=True) if inside]
 
 
-def gather(root: Path | None, dataset: Dataset, splits: Iterable[Split]) -> Survey:
+def gather(dataset: Dataset, chosen: list[Split]) -> Survey:
     """List the different samples of the splits: samples with the same image and label files are one."""
-    chosen = tuple(splits)
     positions = [s.positions() for s in chosen]
     image_keys, pair_keys = [], []
     for split, at in zip(chosen, positions, strict=True):
@@ -114,7 +105,7 @@ def gather(root: Path | None, dataset: Dataset, splits: Iterable[Split]) -> Surv
     rank[np.argsort(first)] = np.arange(len(first))
     items = np.split(rank[inverse], np.cumsum([len(k) for k in pair_keys])[:-1]) if chosen else []
     first_places = np.concatenate([no_places, *places])[np.sort(first)]
-    return Survey(root, dataset, chosen, tuple(image_keys), tuple(items), first_places)
+    return Survey(dataset, chosen, image_keys, items, first_places)
 
 
 def _pair_keys(source: Source, positions: I64, image_keys: U64) -> U64:
@@ -162,12 +153,10 @@ def run(survey: Survey, collect: Collector, threads: int | None, progress: Progr
     """Read and check every sample; findings go to `collect`, in the order of the samples."""
     reader = Reader()
     results = in_order(lambda i: examine(reader.read(survey.place(i))), range(len(survey)), threads)
-    for item, sample in enumerate(results):
+    for item, sample in enumerate(with_progress(results, len(survey), progress)):
         for finding in sample.found:
             collect.add(finding, sample.subject)
         _remember(survey, item, sample)
-        if progress is not None:
-            progress(item + 1, len(survey))
 
 
 def _remember(survey: Survey, item: int, sample: Examined) -> None:

@@ -21,7 +21,7 @@ from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_split
 from ..labels import count_values
 from ..randomness import Draws
-from ..threads import in_order
+from ..threads import in_order, with_progress
 from ..transforms.class_crop import ClassIndex
 from ..types import I64, Label, Progress
 
@@ -56,18 +56,13 @@ def class_index(
         kept = ClassIndex.load(path)
         if kept.split == split.fingerprint and kept.positions.shape[1] == positions:
             return kept
-    total = len(split)
 
     def look(i: int) -> tuple[I64, I64, NDArray[np.uint32]]:
         label = split.read(i).label
         assert label is not None
         return _places(label, len(split.classes), Draws(0, 0, np.array([i])), positions)
 
-    found = []
-    for i, result in enumerate(in_order(look, range(total), threads)):
-        found.append(result)
-        if progress is not None:
-            progress(i + 1, total)
+    found = list(with_progress(in_order(look, range(len(split)), threads), len(split), progress))
     start = np.concatenate([[0], np.cumsum([len(f[0]) for f in found])]).astype(np.int64)
     classes, counts, places = (np.concatenate(parts) for parts in zip(*found, strict=True))
     index = ClassIndex(start, classes.astype(np.uint16), counts, places, split.classes.names, split.fingerprint)

@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..files import read_bytes
 from ..formats.given import Data, SplitNames, as_split
 from ..labels import count_values
-from ..threads import in_order
+from ..threads import in_order, with_progress
 from ..types import I64, Label, Progress
 
 
@@ -25,9 +25,7 @@ def key_of(*parts: object) -> int:
 
 
 def image_key(source: Source, position: int) -> int:
-    """A key that tells images apart: by path, or by name in a pack or the like, whose splits are separate sources
-    that share names.
-    """
+    """A key that distinguishes images: by path, or by name in a pack, whose splits are sources that share names."""
     if isinstance(source, FileSource):
         return key_of(source.path(source.images, position))
     # Arrays are named by their number unless the caller names them: equal names in two sources mean nothing.
@@ -89,13 +87,12 @@ def count_classes(
     if not split.has_labels:
         raise UsageError(f"split {split.name!r} has no labels to count", code="no-labels")
     classes, void = len(split.classes), split.classes.ignore_index
-    out = np.zeros((len(split), classes + 1), np.int64)
 
     def count(i: int) -> I64:
         return count_label(read_labels_only(split, i), classes, void)
 
-    for i, row in enumerate(in_order(count, range(len(split)), threads)):
+    out = np.zeros((len(split), classes + 1), np.int64)
+    rows = in_order(count, range(len(split)), threads)
+    for i, row in enumerate(with_progress(rows, len(split), progress)):
         out[i] = row
-        if progress is not None:
-            progress(i + 1, len(split))
     return out

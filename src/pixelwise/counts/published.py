@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from ..classes import ClassTable
-from ..errors import DataError, UnknownNameError, UsageError
-from ..files import read_json, write_json
+from ..errors import UnknownNameError, UsageError
 from ..formats.given import Data, as_dataset
+from ..results import SavedResult
 from ..types import Progress
 from .stats import Stats, stats
 
@@ -56,12 +54,14 @@ class Difference(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class PublishedComparison:
+class PublishedComparison(SavedResult):
     """Counts compared with published ones.
 
     verdict: "equal"; "subset" if samples are missing and no number is higher than published; else "different".
-    differences: the numbers that are not as published.
+    differences: the numbers that are not as published. Loading something else raises DataError `bad-comparison`.
     """
+
+    _kind, _code = "a comparison", "bad-comparison"
 
     name: str
     source: str
@@ -71,28 +71,10 @@ class PublishedComparison:
     def __repr__(self) -> str:
         return f"PublishedComparison({self.name}: {self.verdict}, {len(self.differences)} differences)"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON values; `from_dict` gives an equal comparison."""
-        return {"name": self.name, "source": self.source, "verdict": self.verdict,
-                "differences": [d._asdict() for d in self.differences]}  # fmt: skip
-
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], where: object = None) -> PublishedComparison:
-        """The comparison from the values of `to_dict`; DataError `bad-comparison` for anything else."""
-        try:
-            return cls(data["name"], data["source"], data["verdict"],
-                       tuple(Difference(**d) for d in data["differences"]))  # fmt: skip
-        except (KeyError, TypeError) as error:
-            raise DataError(f"not a comparison: {error!r}", code="bad-comparison", where=where) from None
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the comparison as JSON, whole or not at all. Returns the path."""
-        return write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> PublishedComparison:
-        """Read what `save` wrote. DataError `bad-comparison` for another file."""
-        return cls.from_dict(read_json(path, "bad-comparison"), path)
+    def _of_values(cls, data: Mapping[str, Any]) -> Self:
+        differences = tuple(Difference(**d) for d in data["differences"])
+        return cls(data["name"], data["source"], data["verdict"], differences)
 
 
 def published_counts(name: str, classes: ClassTable) -> PublishedCounts:
@@ -100,12 +82,12 @@ def published_counts(name: str, classes: ClassTable) -> PublishedCounts:
     of another number of classes.
     """
     if name not in PUBLISHED:
-        raise UnknownNameError(f"no published counts named {name!r}", code="unknown-dataset",
-                               fix=f"there are: {', '.join(PUBLISHED)}")  # fmt: skip
+        fix = f"there are: {', '.join(PUBLISHED)}"
+        raise UnknownNameError(f"no published counts named {name!r}", code="unknown-dataset", fix=fix)
     known = PUBLISHED[name]
     if len(known.pixels) != len(classes) + 1:
-        raise UsageError(f"{name} has {len(known.pixels) - 1} classes, the dataset {len(classes)}",
-                         code="different-classes")  # fmt: skip
+        message = f"{name} has {len(known.pixels) - 1} classes, the dataset {len(classes)}"
+        raise UsageError(message, code="different-classes")
     return known
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
 from math import sqrt
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from operator import add
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +17,10 @@ from numpy.typing import NDArray
 from .. import kernels
 from ..classes import ClassTable
 from ..dataset.splits import Split
-from ..errors import DataError, UnknownNameError, UsageError
-from ..files import read_json, write_json
+from ..errors import UnknownNameError, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
-from ..threads import in_order
+from ..results import SavedResult
+from ..threads import in_order, with_progress
 from ..types import F64, I64, Progress, Sample, Size
 from .per_sample import count_label, image_key
 
@@ -29,17 +28,18 @@ Triple = tuple[int, int, int]
 
 WEIGHTS: Final = ("inverse-frequency", "median-frequency", "enet", "effective-number")
 """The formulas of `Stats.weights`."""
+_ARRAYS: Final = ("pixels", "images", "beside", "together")
 
 
 @dataclass(frozen=True, eq=False)
-class Stats:
+class Stats(SavedResult):
     """Counts of some samples. `a + b` equals counting both, so the parts of a dataset can be counted separately.
 
     samples, labeled: number of images, and of those with a label. pixels: (C + 1,) int64, pixels of each class, the
     last of void. images: (C + 1,) int64, in how many images each occurs. beside: (C,) int64, pixels with any class in
     the images that hold class c. together: (C, C) int64, in how many images two classes occur together; the diagonal
     is `images`. sizes: number of images by (height, width). sums, squares: of the levels 0..255 of the channels R, G,
-    B, exact. Arrays are read-only.
+    B, exact. Arrays are read-only. Loading something else raises DataError `bad-statistics`.
 
         >>> import numpy as np, pixelwise as pw
         >>> image, label = np.zeros((2, 3, 3), np.uint8), np.array([[0, 0, 0], [0, 1, 255]], np.uint8)
@@ -51,6 +51,8 @@ class Stats:
         >>> counted.weights("median-frequency").tolist()
         [0.625, 2.5]
     """
+
+    _kind, _code = "statistics", "bad-statistics"
 
     classes: ClassTable
     samples: int
@@ -64,7 +66,7 @@ class Stats:
     squares: Triple = (0, 0, 0)
 
     def __post_init__(self) -> None:
-        for name in ("pixels", "images", "beside", "together"):
+        for name in _ARRAYS:
             values = np.array(getattr(self, name), np.int64)
             values.setflags(write=False)
             object.__setattr__(self, name, values)
@@ -93,7 +95,8 @@ class Stats:
         return Stats(
             self.classes, self.samples + other.samples, self.labeled + other.labeled, self.pixels + other.pixels,
             self.images + other.images, self.beside + other.beside, self.together + other.together,
-            Counter(self.sizes) + Counter(other.sizes), _add(self.sums, other.sums), _add(self.squares, other.squares),
+            Counter(self.sizes) + Counter(other.sizes), _triple(map(add, self.sums, other.sums)),
+            _triple(map(add, self.squares, other.squares)),
         )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:
@@ -156,14 +159,14 @@ class Stats:
         - "enet": 1 / ln(c + p_c), c = 1.02 (Paszke et al., "ENet", 2016).
         - "effective-number": (1 - beta) / (1 - beta^m_c), m_c the images that hold c, scaled so that the weights of
           the classes that occur sum to their number (Cui et al., "Class-balanced loss", CVPR 2019). Images are
-          counted because pixels are so many that all weights would be equal.
+          counted because with millions of pixels all weights would be equal.
 
         UnknownNameError for another name; UsageError for c or beta out of range.
         """
         present = self.pixels[:-1] > 0
         if formula not in WEIGHTS:
-            raise UnknownNameError(f"no weight formula named {formula!r}", code="unknown-formula",
-                                   fix=f"the formulas are: {', '.join(WEIGHTS)}")  # fmt: skip
+            fix = f"the formulas are: {', '.join(WEIGHTS)}"
+            raise UnknownNameError(f"no weight formula named {formula!r}", code="unknown-formula", fix=fix)
         if c <= 1 or not 0 <= beta < 1:
             raise UsageError(f"c must be above 1 and beta in 0..1, got {c} and {beta}")
         out = np.zeros(len(self.classes))
@@ -188,48 +191,30 @@ class Stats:
             "classes": self.classes.to_dict(),
             "samples": self.samples,
             "labeled": self.labeled,
-            "pixels": self.pixels.tolist(),
-            "images": self.images.tolist(),
-            "beside": self.beside.tolist(),
-            "together": self.together.tolist(),
+            **{name: getattr(self, name).tolist() for name in _ARRAYS},
             "sizes": [[h, w, n] for (h, w), n in self.sizes.items()],
             "sums": list(self.sums),
             "squares": list(self.squares),
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], where: object = None) -> Stats:
-        """Statistics from the values of `to_dict`; DataError `bad-statistics` for anything else."""
-        try:
-            made = cls(
-                ClassTable.from_dict(data["classes"]), int(data["samples"]), int(data["labeled"]),
-                np.array(data["pixels"], np.int64), np.array(data["images"], np.int64),
-                np.array(data["beside"], np.int64), np.array(data["together"], np.int64),
-                {(int(h), int(w)): int(n) for h, w, n in data["sizes"]}, _triple(data["sums"]),
-                _triple(data["squares"]),
-            )  # fmt: skip
-            made._check_shapes()
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"not statistics: {error!r}", code="bad-statistics", where=where) from None
+    def _of_values(cls, data: Mapping[str, Any]) -> Self:
+        made = cls(
+            ClassTable.from_dict(data["classes"]), int(data["samples"]), int(data["labeled"]),
+            sizes={(int(h), int(w)): int(n) for h, w, n in data["sizes"]}, sums=_triple(data["sums"]),
+            squares=_triple(data["squares"]), **{name: data[name] for name in _ARRAYS},
+        )  # fmt: skip
+        made._check_shapes()
         return made
 
     def _check_shapes(self) -> None:
         n = len(self.classes)
-        for name, shape in (("pixels", (n + 1,)), ("images", (n + 1,)), ("beside", (n,)), ("together", (n, n))):
+        for name, shape in zip(_ARRAYS, ((n + 1,), (n + 1,), (n,), (n, n)), strict=True):
             values: I64 = getattr(self, name)
             if values.shape != shape or (values < 0).any():
                 raise ValueError(f"{name} must be {shape} counts for {n} classes")
         if min(self.samples, self.labeled, *self.sums, *self.squares, *chain(*self.sizes), *self.sizes.values()) < 0:
             raise ValueError("a count is below 0")
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the counts as JSON, whole or not at all. Returns the path."""
-        return write_json(path, self.to_dict())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Stats:
-        """Read what `save` wrote. DataError `bad-statistics` for another file."""
-        return cls.from_dict(read_json(path, "bad-statistics"), path)
 
     def __repr__(self) -> str:
         pixels = int(self.pixels.sum())
@@ -248,9 +233,8 @@ def _measure(sample: Sample, classes: ClassTable) -> _Measured:
     sums = np.zeros((2, 3), np.uint64)
     kernels.image_measures.channel_sums(np.ascontiguousarray(sample.image).reshape(-1, 3), sums)
     label = sample.label
-    return _Measured(
-        sample.size, sums, None if label is None else count_label(label, len(classes), classes.ignore_index)
-    )
+    pixels = None if label is None else count_label(label, len(classes), classes.ignore_index)
+    return _Measured(sample.size, sums, pixels)
 
 
 class _Tally:
@@ -262,13 +246,12 @@ class _Tally:
         self.pixels, self.images = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
         self.beside, self.together = np.zeros(n, np.int64), np.zeros((n, n), np.int64)
         self.sizes: Counter[Size] = Counter()
-        self.sums = [[0, 0, 0], [0, 0, 0]]
+        self.sums = np.zeros((2, 3), object)  # Python's integers, which do not overflow
 
     def add(self, sample: _Measured) -> None:
         self.samples += 1
         self.sizes[sample.size] += 1
-        self.sums = [[a + int(b) for a, b in zip(*rows, strict=True)]
-                     for rows in zip(self.sums, sample.sums, strict=True)]  # fmt: skip
+        self.sums += sample.sums.astype(object)
         if sample.pixels is not None:
             self.labeled += 1
             self.pixels += sample.pixels
@@ -280,10 +263,6 @@ class _Tally:
     def stats(self) -> Stats:
         return Stats(self.classes, self.samples, self.labeled, self.pixels, self.images, self.beside, self.together,
                      self.sizes, _triple(self.sums[0]), _triple(self.sums[1]))  # fmt: skip
-
-
-def _add(a: Triple, b: Triple) -> Triple:
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
 
 
 def _triple(values: Any) -> Triple:
@@ -314,18 +293,12 @@ def stats(
     that cannot be read (`pixelwise.check` lists them all).
     """
     dataset = as_dataset(data, splits, verb="stats", **options)
-    seen: set[int] = set()
-    work: list[tuple[Split, int]] = []
+    work: dict[int, tuple[Split, int]] = {}
     for split in map(dataset.__getitem__, dataset.splits):
         for i in range(len(split)):
-            key = image_key(split.source, split.position(i))
-            if key not in seen:
-                seen.add(key)
-                work.append((split, i))
+            work.setdefault(image_key(split.source, split.position(i)), (split, i))
     tally = _Tally(dataset.classes)
-    parts = in_order(lambda item: _measure(item[0].read(item[1]), dataset.classes), work, threads)
-    for done, part in enumerate(parts, 1):
+    parts = in_order(lambda item: _measure(item[0].read(item[1]), dataset.classes), work.values(), threads)
+    for part in with_progress(parts, len(work), progress):
         tally.add(part)
-        if progress is not None:
-            progress(done, len(work))
     return tally.stats()

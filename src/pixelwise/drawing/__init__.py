@@ -6,8 +6,8 @@ page of the standard width, two for each point of a screen of usual density, so 
 `Style` scales them. The same arguments give the same pixels with one version of Pillow, except for text outside its
 built-in font, which is set in a font of the system. Everything here is thread-safe.
 
-    typesetting  type, colors, joining           contact_sheet  show, show_plans
-    legend       classes present, their shares   sheets         rows of tiles: worst_sheet, plan_sheet
-    charts       stats_plot, confusion_plot      pixels         overlay, error map, scaling
-    page         Picture and its saving
+    typesetting  type, colors, lines of text     contact_sheet  show, show_plans
+    blocks       text, frames, joining           sheets         rows of tiles: worst_sheet, plan_sheet
+    legend       classes present, their shares   charts         stats_plot, confusion_plot
+    pixels       overlay, error map, scaling     page           Picture and its saving
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,32 +12,17 @@ from PIL import Image, ImageDraw
 
 from ..classes import ClassTable, Color
 from ..errors import UsageError
+from ..types import F64, I64, U8
+from .blocks import blank, darker, flush_right, swatch, text
 from .legend import class_color, percent
 from .page import Picture, page
-from .typesetting import (
-    INK,
-    LINE,
-    PAPER,
-    QUIET,
-    SMALL,
-    STANDARD_WIDTH,
-    Style,
-    blank,
-    darker,
-    flush_right,
-    swatch,
-    text,
-    typeset,
-)
+from .typesetting import INK, LINE, PAPER, QUIET, SMALL, STANDARD_WIDTH, Style, typeset
 
 AGREE: tuple[Color, ...] = ((255, 255, 255), (205, 222, 240), (96, 150, 205), (22, 74, 140))
 DIFFER: tuple[Color, ...] = ((255, 255, 255), (253, 212, 195), (238, 112, 84), (160, 20, 32))
 """Colors from none to all: blue where prediction and truth agree, red where they differ."""
 MAX_CLASSES = 1000
 """At most this many classes in a confusion plot."""
-
-
-# -- bars -----------------------------------------------------------------------------------------------
 
 
 def stats_plot(
@@ -56,11 +42,7 @@ def stats_plot(
     marked "absent". width: of the page in pixels. UsageError for counts of another shape or type.
     """
     numbers = np.asarray(counts)
-    if numbers.shape != (len(table),) or numbers.dtype.kind not in "ui" or numbers.min() < 0:
-        raise UsageError(
-            f"counts must be {len(table)} whole numbers, one per class, none negative, "
-            f"got {numbers.dtype} of shape {numbers.shape}",
-        )
+    _check_counts("counts", numbers, ((len(table),),), table)
     style = Style(width)
     order = np.argsort(-numbers.astype(np.int64), kind="stable") if by_size else np.arange(len(table))
     total = int(numbers.sum())
@@ -69,9 +51,15 @@ def stats_plot(
     if void is not None:
         rows.append(("void", table.ignore_color, void))
         notes.append("")
-    chart = _bars(rows, notes, style)
     footer = "pixelwise  ·  logarithmic scale  ·  shares are of the pixels with a class"
-    return page(title, subtitle, [chart], footer, style)
+    return page(title, subtitle, [_bars(rows, notes, style)], footer, style)
+
+
+def _check_counts(name: str, counts: NDArray[Any], shapes: Sequence[tuple[int, ...]], table: ClassTable) -> None:
+    if counts.shape not in shapes or counts.dtype.kind not in "ui" or counts.min() < 0:
+        expected = f"{' or '.join(map(str, shapes))} whole numbers, none negative"
+        message = f"{name} of {len(table)} classes must be {expected}, got {counts.dtype} of shape {counts.shape}"
+        raise UsageError(message)
 
 
 def _bars(rows: Sequence[tuple[str, Color, int]], notes: Sequence[str], style: Style) -> Image.Image:
@@ -114,16 +102,8 @@ def _power(decade: int) -> str:
     return f"{10 ** (decade % 3)}{('', 'k', 'M', 'G', 'T')[decade // 3]}" if decade < 15 else f"1e{decade}"
 
 
-# -- confusion ------------------------------------------------------------------------------------------
-
-
 def confusion_plot(
-    matrix: ArrayLike,
-    table: ClassTable,
-    *,
-    title: str = "Confusion",
-    subtitle: str = "",
-    width: int = STANDARD_WIDTH,
+    matrix: ArrayLike, table: ClassTable, *, title: str = "Confusion", subtitle: str = "", width: int = STANDARD_WIDTH
 ) -> Picture:
     """The confusion matrix as a heat map: each row shows how the pixels of one true class were predicted.
 
@@ -135,11 +115,7 @@ def confusion_plot(
     """
     counts = np.asarray(matrix)
     n = len(table)
-    if counts.shape not in ((n, n), (n, n + 1)) or counts.dtype.kind not in "ui" or counts.min() < 0:
-        raise UsageError(
-            f"a confusion matrix of {n} classes must be ({n}, {n}) or ({n}, {n + 1}) whole numbers, none negative, "
-            f"got {counts.dtype} of shape {counts.shape}",
-        )
+    _check_counts("a confusion matrix", counts, ((n, n), (n, n + 1)), table)
     if n > MAX_CLASSES:
         raise UsageError(f"can draw at most {MAX_CLASSES} classes, got {n}", code="picture-too-large")
     if counts.shape[1] > n and not counts[:, n].any():
@@ -149,7 +125,7 @@ def confusion_plot(
     return page(title, subtitle, [_heat_map(counts.astype(np.int64), table, style)], footer, style)
 
 
-def _heat_map(counts: NDArray[np.int64], table: ClassTable, style: Style) -> Image.Image:
+def _heat_map(counts: I64, table: ClassTable, style: Style) -> Image.Image:
     px = style.px
     rows, columns = counts.shape
     cell = (style.inner - px(180 + 120)) // columns
@@ -177,13 +153,13 @@ def _heat_map(counts: NDArray[np.int64], table: ClassTable, style: Style) -> Ima
     return out
 
 
-def _shade(share: NDArray[np.float64], ramp: tuple[Color, ...]) -> NDArray[np.uint8]:
+def _shade(share: F64, ramp: tuple[Color, ...]) -> U8:
     stops = np.linspace(0, 1, len(ramp))
     channels = [np.interp(np.sqrt(share), stops, [c[k] for c in ramp]) for k in range(3)]
     return np.asarray(np.rint(np.stack(channels, axis=-1)), np.uint8)
 
 
-def _cells(share: NDArray[np.float64], totals: NDArray[np.int64], cell: int) -> Image.Image:
+def _cells(share: F64, totals: I64, cell: int) -> Image.Image:
     colors = _shade(share, DIFFER)
     diagonal = np.arange(len(share))
     colors[diagonal, diagonal] = _shade(share[diagonal, diagonal], AGREE)
@@ -196,13 +172,7 @@ def _cells(share: NDArray[np.float64], totals: NDArray[np.int64], cell: int) -> 
 
 
 def _name_sides(
-    out: Image.Image,
-    table: ClassTable,
-    columns: int,
-    corner: tuple[int, int],
-    cell: int,
-    size: int,
-    style: Style,
+    out: Image.Image, table: ClassTable, columns: int, corner: tuple[int, int], cell: int, size: int, style: Style
 ) -> None:
     """Names and swatches of the classes, at the left and, rotated, above the columns."""
     px = style.px
@@ -224,22 +194,15 @@ def _name_sides(
             out.paste(name, (x0 - chip - px(20) - name.width, y))
 
 
-def _number_cells(out: Image.Image, share: NDArray[np.float64], corner: tuple[int, int], cell: int, size: int) -> None:
-    for i, j in np.argwhere(share >= 0.005):
+def _number_cells(out: Image.Image, share: F64, corner: tuple[int, int], cell: int, size: int) -> None:
+    for i, j in np.argwhere(share >= 0.005).tolist():
         part = float(share[i, j])
-        shade = PAPER if math.sqrt(part) > 0.6 else INK
-        at = (corner[0] + int(j) * cell, corner[1] + int(i) * cell)
-        _centered(out, f"{100 * part:.0f}", at, cell, size, shade)
+        line = typeset(f"{100 * part:.0f}", size)
+        x, y = corner[0] + j * cell + (cell - line.width) / 2, corner[1] + i * cell + cell / 2 + size * 0.36
+        line.draw(out, x, y, PAPER if math.sqrt(part) > 0.6 else INK)
 
 
-def _centered(out: Image.Image, content: str, at: tuple[int, int], cell: int, size: int, color: Color) -> None:
-    line = typeset(content, size)
-    line.draw(out, at[0] + (cell - line.width) / 2, at[1] + cell / 2 + size * 0.36, color)
-
-
-def _ious(
-    out: Image.Image, counts: NDArray[np.int64], corner: tuple[int, int], cell: int, size: int, style: Style
-) -> None:
+def _ious(out: Image.Image, counts: I64, corner: tuple[int, int], cell: int, size: int, style: Style) -> None:
     px = style.px
     x0, y0 = corner
     n = len(counts)

@@ -18,16 +18,17 @@ from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_dataset, as_split
-from ..loading.render import Renderer, Slot
+from ..loading.render import render_one
 from ..randomness import Draws
 from ..transforms.color import IMAGENET_MEAN, IMAGENET_STD
 from ..transforms.plans import Transform, check_transforms, make_plans
 from ..types import U8, Batch, Label, Sample
+from .blocks import stack
 from .legend import legend, percent, shares
 from .page import Picture, page
-from .pixels import colorize, fit, instance_overlay, overlay, same_size, scaled_image, scaled_label
+from .pixels import colorize, fit, instance_overlay, overlay, same_size, scaled_image, scaled_label, void_in
 from .sheets import ROW_GAP, Planned, Rendering, headings, plan_sheet, row, tile_width
-from .typesetting import STANDARD_WIDTH, Style, stack
+from .typesetting import STANDARD_WIDTH, Style
 
 Column = Literal["image", "label", "overlay", "instances"]
 SEPARATOR = "  ·  "
@@ -72,12 +73,10 @@ def show(
     first = next(samples)
     table = table if classes is None else classes
     if table is None and first.label is not None:
-        raise UsageError(
-            f"a {type(data).__name__} has no class table", code="no-class-table", fix="pass classes=dataset.classes"
-        )
+        message = f"a {type(data).__name__} has no class table"
+        raise UsageError(message, code="no-class-table", fix="pass classes=dataset.classes")
     chosen = _columns(first, columns)
-    rows = (_row(sample, table, chosen, style) for sample in chain([first], samples))
-    sheet = stack(rows, style.px(ROW_GAP))
+    sheet = stack((_row(sample, table, chosen, style) for sample in chain([first], samples)), style.px(ROW_GAP))
     body = [headings(chosen, style), sheet] if len(chosen) > 1 else [sheet]
     facts = [f"{min(n, total):,} of {total:,} samples"] if total > 1 else []
     facts += [] if seed is None else [f"chosen by seed {seed}"]
@@ -118,26 +117,19 @@ def _planned(split: Split, transforms: Sequence[Transform], index: int, draws: i
     sample, at, made = split[index], np.array([index]), []
     for epoch in range(draws):
         plans = make_plans(transforms, split.sizes(at), Draws(seed, epoch, at).uniform, at, split)
-        height, width = plans.size[0].tolist()
-        labels = None if sample.label is None else np.empty((1, height, width), split.classes.dtype)
-        slot = Slot(np.empty((1, height, width, 3), np.uint8), labels)
-        renderer = Renderer(plans, slot, "uint8-hwc", split.classes.padding_index)
-        renderer.write(0, split.read(index, renderer.window(0)))
-        label = None if slot.labels is None else slot.labels[0]
-        made.append(Rendering(np.array(plans[0].corners), slot.images[0], label))
+        image, label = render_one(split, index, plans, split.classes.padding_index)
+        made.append(Rendering(np.array(plans[0].corners), image, label))
     return Planned(sample.name, sample.image, sample.label, made)
 
 
 def _positions(total: int, n: int, seed: int | None) -> list[int]:
     """The first n positions of `total`, or n at random without repeats."""
-    check_count("n", n)
-    if seed is not None:
-        check_seed(seed)
+    count = min(check_count("n", n), total)
     if total == 0:
         raise UsageError("no sample to show", code="nothing-to-show")
     if seed is None:
-        return list(range(min(n, total)))
-    return [int(i) for i in np.random.default_rng(seed).choice(total, min(n, total), replace=False)]
+        return list(range(count))
+    return list(map(int, np.random.default_rng(check_seed(seed)).choice(total, count, replace=False)))
 
 
 def _split_of(data: Data, splits: SplitNames, options: dict[str, Any], verb: str) -> tuple[Split, str]:
@@ -186,10 +178,8 @@ def _checked(sample: Any) -> Sample:
 
 
 def _not_samples(data: object) -> UsageError:
-    return UsageError(
-        f"cannot show a {type(data).__name__}",
-        fix="pass a path, a Dataset, a Split, a Sample, a list of Samples or a Batch",
-    )
+    fix = "pass a path, a Dataset, a Split, a Sample, a list of Samples or a Batch"
+    return UsageError(f"cannot show a {type(data).__name__}", fix=fix)
 
 
 def _undoing(batch: Batch, normalize: Any) -> tuple[Any, Any]:
@@ -205,8 +195,7 @@ def _of_batch(batch: Batch, normalize: tuple[Any, Any], k: int) -> Sample:
     """Sample k of a batch, without its padding."""
     mean, std = (np.asarray(v, np.float32) for v in normalize)
     height, width = (int(v) for v in batch.sizes[k])
-    planar = batch.images.shape[1] == 3
-    pixels = np.moveaxis(batch.images[k], 0, -1) if planar else batch.images[k]
+    pixels = batch.images[k] if batch.images.shape[1] != 3 else batch.images[k].transpose(1, 2, 0)
     image = pixels[:height, :width]
     if image.dtype != np.uint8:
         image = np.clip(np.rint((image * std + mean) * 255), 0, 255).astype(np.uint8)
@@ -217,27 +206,21 @@ def _of_batch(batch: Batch, normalize: tuple[Any, Any], k: int) -> Sample:
 def _columns(sample: Sample, columns: Sequence[Column] | None) -> tuple[Column, ...]:
     if columns is None:
         return ("image",) if sample.label is None else ("image", "label", "overlay")
-    has = {
-        "image": True,
-        "label": sample.label is not None,
-        "overlay": sample.label is not None,
-        "instances": sample.instances is not None,
-    }
-    if not columns or not set(columns) <= set(has):
-        raise UsageError(
-            f"columns must be some of {', '.join(has)}, got {', '.join(map(repr, columns)) or 'none'}",
-            code="unknown-column",
-        )
+    drawn_from: dict[Column, Any] = {
+        "image": sample.image, "label": sample.label, "overlay": sample.label, "instances": sample.instances,
+    }  # fmt: skip
+    if not columns or not set(columns) <= set(drawn_from):
+        message = f"columns must be some of {', '.join(drawn_from)}, got {', '.join(map(repr, columns)) or 'none'}"
+        raise UsageError(message, code="unknown-column")
     for column in columns:
-        if not has[column]:
-            raise UsageError(
-                f"the sample has no pixels for the column {column!r}", code="unknown-column", where=sample.name
-            )
+        if drawn_from[column] is None:
+            message = f"the sample has no pixels for the column {column!r}"
+            raise UsageError(message, code="unknown-column", where=sample.name)
     return tuple(columns)
 
 
 def _row(sample: Sample, table: ClassTable | None, columns: Sequence[Column], style: Style) -> Image.Image:
-    cell = tile_width(max(2, len(columns)), style)  # a single column would be enormous
+    cell = tile_width(len(columns), style)
     size = fit(sample.size, (cell, cell))
     image = scaled_image(sample.image, size)
     label, instances = (None if ids is None else scaled_label(ids, size) for ids in (sample.label, sample.instances))
@@ -246,7 +229,7 @@ def _row(sample: Sample, table: ClassTable | None, columns: Sequence[Column], st
     if sample.label is not None and table is not None:
         present = [(i, percent(share)) for i, share in shares(sample.label)]
         below = legend(present, table, style, style.inner)
-    return row(sample.name, sample.size, tiles, cell, style, below)
+    return row(sample.name, sample.size, tiles, style, below)
 
 
 def _tile(
@@ -254,12 +237,12 @@ def _tile(
 ) -> U8 | None:
     if column == "image":
         return image
-    if column == "instances" and instances is not None:
-        void = np.zeros(instances.shape, bool)
-        if label is not None and table is not None and table.ignore_index is not None:
-            void = label == table.ignore_index
+    if column == "instances":
+        if instances is None:
+            return None
+        void = void_in(instances, None) if label is None or table is None else void_in(label, table.ignore_index)
         return instance_overlay(image, instances, void)
-    if column == "instances" or label is None or table is None:
+    if label is None or table is None:
         return None
     return colorize(label, table) if column == "label" else overlay(image, label, table)
 
@@ -267,5 +250,5 @@ def _tile(
 def _footer(table: ClassTable | None, columns: Sequence[Column]) -> str:
     parts = ["pixelwise", "sizes are height x width"]
     if table is not None and table.ignore_index is not None and "overlay" in columns:
-        parts.append(f"pale: void ({table.ignore_index}), pixels without a class")
+        parts.append("pale in the overlay: void, pixels without a class")
     return SEPARATOR.join(parts)

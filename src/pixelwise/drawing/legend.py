@@ -11,8 +11,9 @@ from PIL import Image
 
 from ..classes import ClassTable, Color
 from ..labels import count_values
+from .blocks import beside, stack, swatch, text
 from .pixels import colorize
-from .typesetting import INK, QUIET, SMALL, Style, beside, stack, swatch, text
+from .typesetting import INK, QUIET, SMALL, Style
 
 
 def shares(label: NDArray[Any]) -> list[tuple[int, float]]:

@@ -16,9 +16,15 @@ from PIL import Image
 from ..errors import UsageError
 from ..files import atomic_write
 from ..types import Size
-from .typesetting import BODY, INK, LINE, QUIET, SMALL, TITLE, Style, blank, stack, text
+from .blocks import blank, stack, text
+from .typesetting import BODY, INK, LINE, QUIET, SMALL, TITLE, Style
 
 _SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+_KINDS: dict[str, tuple[int, dict[str, Any]]] = {
+    "PNG": (2**31 - 1, {}), "JPEG": (65_500, {"quality": 92, "subsampling": 0}), "WEBP": (16_383, {"lossless": True}),
+    "TIFF": (2**31 - 1, {"compression": "tiff_lzw"}),
+}  # fmt: skip
+"""The most pixels per side that a format holds, and how Pillow writes it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,31 +53,21 @@ class Picture:
         path = Path(path)
         kind = _SUFFIXES.get(path.suffix.lower())
         if kind is None:
-            raise UsageError(
-                f"the suffix of a picture must be one of {', '.join(_SUFFIXES)}, got {path.suffix!r}",
-                code="bad-picture-suffix",
-                where=path,
-            )
+            message = f"the suffix of a picture must be one of {', '.join(_SUFFIXES)}, got {path.suffix!r}"
+            raise UsageError(message, code="bad-picture-suffix", where=path)
         data = self._encoded(kind)
         with atomic_write(path) as file:
             file.write(data)
         return path
 
     def _encoded(self, kind: str) -> bytes:
-        options: dict[str, dict[str, Any]] = {
-            "JPEG": {"quality": 92, "subsampling": 0},
-            "WEBP": {"lossless": True},
-            "TIFF": {"compression": "tiff_lzw"},
-        }
-        limit = {"JPEG": 65_500, "WEBP": 16_383}.get(kind, 2**31 - 1)
+        limit, options = _KINDS[kind]
         if max(self.size) > limit:
-            raise UsageError(
-                f"{kind} holds at most {limit} pixels per side, got {self.size[0]}x{self.size[1]} (height x width)",
-                code="picture-too-large",
-                fix="save it as .png, or draw fewer samples",
-            )
+            size = f"{self.size[0]}x{self.size[1]} (height x width)"
+            raise UsageError(f"{kind} holds at most {limit} pixels per side, got {size}", code="picture-too-large",
+                             fix="save it as .png, or draw fewer samples")  # fmt: skip
         out = io.BytesIO()
-        self.image.save(out, kind, **options.get(kind, {}))
+        self.image.save(out, kind, **options)
         return out.getvalue()
 
     def __repr__(self) -> str:

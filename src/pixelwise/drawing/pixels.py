@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import check_number
 from ..classes import ClassTable, Color
-from ..errors import PairError, UsageError
-from ..types import U8, Size
+from ..errors import PairError
+from ..types import F32, U8, Bool, Size
 from .typesetting import PAPER, STRAY, WRONG
 
 MAX_ZOOM = 64
@@ -22,8 +23,7 @@ def fit(size: Size, box: Size) -> Size:
     (h, w), (box_h, box_w) = size, box
     factor = min(box_h / h, box_w / w)
     if factor >= 1:
-        zoom = min(int(factor), MAX_ZOOM)
-        return (h * zoom, w * zoom)
+        factor = min(int(factor), MAX_ZOOM)
     return (max(1, round(h * factor)), max(1, round(w * factor)))
 
 
@@ -41,9 +41,7 @@ def scaled_image(image: U8, size: Size) -> U8:
 
 def scaled_label(label: NDArray[Any], size: Size) -> NDArray[Any]:
     """The (H, W) label at `size`, nearest by pixel centers. No new value appears."""
-    if label.shape == size:
-        return label
-    return _picked(label, size)
+    return label if label.shape == size else _picked(label, size)
 
 
 def _picked(pixels: NDArray[Any], size: Size) -> NDArray[Any]:
@@ -67,7 +65,12 @@ def colorize(label: NDArray[Any], table: ClassTable) -> U8:
     return np.asarray(colors[ids])
 
 
-def borders(label: NDArray[Any]) -> NDArray[np.bool_]:
+def void_in(label: NDArray[Any], ignore_index: int | None) -> Bool:
+    """(H, W) bool: the void pixels of a label."""
+    return np.zeros(label.shape, bool) if ignore_index is None else np.asarray(label == ignore_index)
+
+
+def borders(label: NDArray[Any]) -> Bool:
     """(H, W) bool: the pixels on both sides of every change of ids: lines two pixels wide."""
     out = np.zeros(label.shape, bool)
     down, right = label[1:] != label[:-1], label[:, 1:] != label[:, :-1]
@@ -78,7 +81,7 @@ def borders(label: NDArray[Any]) -> NDArray[np.bool_]:
     return out
 
 
-def blend(image: U8, colors: U8 | Color, alpha: float | NDArray[np.float32]) -> U8:
+def blend(image: U8, colors: U8 | Color, alpha: float | F32) -> U8:
     """`image * (1 - alpha) + colors * alpha`, rounded. alpha: one number, or (H, W)."""
     weight = np.asarray(alpha, np.float32)[..., None]
     mixed = image.astype(np.float32) * (1 - weight) + np.asarray(colors, np.float32) * weight
@@ -93,11 +96,10 @@ def overlay(image: U8, label: NDArray[Any], table: ClassTable, alpha: float = 0.
     if the sizes differ.
     """
     same_size(image, label)
-    if not 0 <= alpha <= 1:
-        raise UsageError(f"alpha must be in 0..1, got {alpha}")
+    check_number("alpha", alpha, 0, 1)
     colors = colorize(label, table)
     out = blend(image, colors, np.where(colors.any(axis=2), alpha, 0).astype(np.float32))
-    void = np.zeros(label.shape, bool) if table.ignore_index is None else label == table.ignore_index
+    void = void_in(label, table.ignore_index)
     out[void] = image[void]
     lines = borders(label) & ~void
     if contour and lines.mean() < 0.25:  # a label of specks would become all lines
@@ -105,7 +107,7 @@ def overlay(image: U8, label: NDArray[Any], table: ClassTable, alpha: float = 0.
     return hatched(out, void)
 
 
-def hatched(image: U8, where: NDArray[np.bool_]) -> U8:
+def hatched(image: U8, where: Bool) -> U8:
     """The image under a white veil where the mask is true, with slanted lines where the mask is wide.
 
     A narrow mask, such as the void around the objects of VOC, becomes a plain pale line.
@@ -129,17 +131,15 @@ def gray(image: U8, strength: float = 0.75) -> U8:
 
 
 def error_map(image: U8, prediction: NDArray[Any], truth: NDArray[Any], ignore_index: int | None) -> U8:
-    """A prediction on the pale image: red where it is wrong, gray where right, veiled where the truth is void."""
+    """A prediction on the pale image: wrong pixels red, right ones gray, those that are void in the truth veiled."""
     same_size(image, prediction)
     same_size(image, truth)
-    void = np.zeros(truth.shape, bool) if ignore_index is None else truth == ignore_index
+    void, ground = void_in(truth, ignore_index), gray(image)
     wrong = (truth != prediction) & ~void
-    ground = gray(image)
-    out = np.where(wrong[..., None], blend(ground, WRONG, 0.8), ground)
-    return hatched(out, void)
+    return hatched(np.where(wrong[..., None], blend(ground, WRONG, 0.8), ground), void)
 
 
-def instance_overlay(image: U8, instances: NDArray[Any], void: NDArray[np.bool_], alpha: float = 0.6) -> U8:
+def instance_overlay(image: U8, instances: NDArray[Any], void: Bool, alpha: float = 0.6) -> U8:
     """The pale image with each object in its own color. 0 is not an object; pixels of `void` are veiled."""
     same_size(image, instances)
     values, rank = np.unique(instances, return_inverse=True)
@@ -165,9 +165,6 @@ def instance_color(index: int) -> Color:
 def same_size(image: U8, label: NDArray[Any], where: object = None) -> None:
     """PairError `size-mismatch` if image and label differ in height or width."""
     if image.shape[:2] != label.shape:
-        raise PairError(
-            f"the image is {image.shape[0]}x{image.shape[1]}, the label {'x'.join(map(str, label.shape))}",
-            code="size-mismatch",
-            where=where,
-            fix="they must have the same height and width",
-        )
+        message = f"the image is {image.shape[0]}x{image.shape[1]}, the label {'x'.join(map(str, label.shape))}"
+        fix = "they must have the same height and width"
+        raise PairError(message, code="size-mismatch", where=where, fix=fix)

@@ -14,26 +14,11 @@ from PIL import Image, ImageDraw
 from ..classes import ClassTable
 from ..errors import UsageError
 from ..types import U8, Label, Size
+from .blocks import apart, beside, blank, frame, padded, stack, text
 from .legend import legend, percent, shares
 from .page import Picture, page
-from .pixels import colorize, error_map, fit, instance_color, overlay, same_size, scaled_image, scaled_label
-from .typesetting import (
-    BODY,
-    INK,
-    PAPER,
-    QUIET,
-    SMALL,
-    STANDARD_WIDTH,
-    Style,
-    apart,
-    beside,
-    blank,
-    frame,
-    padded,
-    stack,
-    text,
-    typeset,
-)
+from .pixels import colorize, error_map, fit, instance_color, overlay, same_size, scaled_image, scaled_label, void_in
+from .typesetting import BODY, INK, PAPER, QUIET, SMALL, STANDARD_WIDTH, Style, typeset
 
 GAP = 20
 """Between the tiles of a row."""
@@ -73,7 +58,8 @@ class Planned(NamedTuple):
 
 
 def tile_width(count: int, style: Style) -> int:
-    """The width in pixels of one of `count` tiles in a row."""
+    """The width in pixels of one of `count` tiles in a row; a single one is as wide as one of two."""
+    count = max(2, count)
     return (style.inner - (count - 1) * style.px(GAP)) // count - 2
 
 
@@ -84,16 +70,10 @@ def headings(names: Sequence[str], style: Style) -> Image.Image:
 
 
 def row(
-    name: str,
-    size: Size,
-    tiles: Sequence[U8 | None],
-    width: int,
-    style: Style,
-    below: Image.Image | None,
-    right: str = "",
+    name: str, size: Size, tiles: Sequence[U8 | None], style: Style, below: Image.Image | None, right: str = ""
 ) -> Image.Image:
-    """A caption (name, size, `right` at the right edge), the tiles in cells of `width`, and a legend below."""
-    px = style.px
+    """A caption (name, size, `right` at the right edge), the tiles, and a legend below."""
+    px, width = style.px, tile_width(len(tiles), style)
     end = text(right, px(BODY), INK)
     room = style.inner - end.width - px(30)
     dimensions = text(f"{size[0]} x {size[1]}", px(BODY), QUIET)
@@ -129,7 +109,9 @@ def worst_sheet(
     style = Style(width)
     body = _all((_scored_row(r, table, style, score_name) for r in rows), style)
     columns = headings(("image", "truth", "prediction", "errors"), style)
-    footer = "pixelwise  ·  red: wrong  ·  gray: right  ·  pale: void in the truth, not scored"
+    footer = "pixelwise  ·  red: wrong  ·  gray: right"
+    if table.ignore_index is not None:
+        footer += "  ·  pale: void in the truth, not scored"
     return page(title, subtitle, [columns, body], footer, style, gap=28)
 
 
@@ -143,25 +125,17 @@ def _scored_row(scored: Scored, table: ClassTable, style: Style, score_name: str
     errors = error_map(image, prediction, truth, table.ignore_index)
     tiles = (image, colorize(truth, table), colorize(prediction, table), errors)
     notes = _compared(scored.prediction, scored.truth, table.ignore_index)
-    right = f"{score_name} {scored.score:.3f}"
-    return row(scored.name, scored.truth.shape, tiles, cell, style, legend(notes, table, style, style.inner), right)
+    below, right = legend(notes, table, style, style.inner), f"{score_name} {scored.score:.3f}"
+    return row(scored.name, scored.truth.shape, tiles, style, below, right)
 
 
 def _compared(prediction: NDArray[Any], truth: Label, ignore_index: int | None) -> list[tuple[int, str]]:
     """Each class with its share of the truth and of the prediction, among the pixels that are scored."""
-    scored = np.ones(truth.shape, bool) if ignore_index is None else truth != ignore_index
+    scored = ~void_in(truth, ignore_index)
     if not scored.any():
         return []
-    in_truth, in_prediction = dict(shares(truth[scored][None])), dict(shares(prediction[scored][None]))
-    order = [*in_truth, *(i for i in in_prediction if i not in in_truth)]
-    return [(i, f"{_or_none(in_truth.get(i))}, predicted {_or_none(in_prediction.get(i))}") for i in order]
-
-
-def _or_none(share: float | None) -> str:
-    return "none" if share is None else percent(share)
-
-
-# -- plans ----------------------------------------------------------------------------------------------
+    seen, said = ({i: percent(s) for i, s in shares(ids[scored][None])} for ids in (truth, prediction))
+    return [(i, f"{seen.get(i, 'none')}, predicted {said.get(i, 'none')}") for i in seen | said]
 
 
 def plan_sheet(
@@ -213,24 +187,28 @@ def _tinted(image: U8, label: Label | None, size: Size, table: ClassTable | None
 
 def _with_windows(planned: Planned, width: int, table: ClassTable | None, style: Style) -> U8:
     """The original on a gray ground large enough for every window, with the windows drawn on it."""
-    height_in, width_in = planned.image.shape[:2]
+    sides = np.array(planned.image.shape[1::-1])
     corners = [np.asarray(r.polygon, np.float64).reshape(-1, 2) for r in planned.renderings]
-    points = np.concatenate([*corners, [[0, 0], [width_in, height_in]]])
-    # A window far outside must not shrink the image to nothing: show at most the size of the image on each side.
-    low = np.maximum(points.min(axis=0), [-width_in, -height_in])
-    high = np.minimum(points.max(axis=0), [2 * width_in, 2 * height_in])
-    extent = high - low
-    scale = min(width / extent[0], width / extent[1], 16.0)
-    size = (max(1, round(height_in * scale)), max(1, round(width_in * scale)))
-    room = (max(size[1], round(extent[0] * scale)), max(size[0], round(extent[1] * scale)))
-    ground = Image.new("RGB", room, (238, 240, 243))
+    points = np.concatenate([*corners, [(0, 0), sides]])
+    low, high = points.min(axis=0), points.max(axis=0)
+    if (high - low > 5 * sides).any():  # windows far outside must not shrink the image to nothing: cut them off
+        low, high = np.maximum(low, -sides), np.minimum(high, 2 * sides)
+    scale = min(width / max(high - low), 16.0)
+    across, down = (max(1, round(side * scale)) for side in sides)
+    room = np.maximum((across, down), np.rint((high - low) * scale).astype(int))
+    ground = Image.new("RGB", (int(room[0]), int(room[1])), (238, 240, 243))
     at = (round(-low[0] * scale), round(-low[1] * scale))
-    ground.paste(Image.fromarray(_tinted(planned.image, planned.label, size, table)), at)
-    shown = [(c - low) * scale for c in corners]
+    ground.paste(Image.fromarray(_tinted(planned.image, planned.label, (down, across), table)), at)
+    line, casing = style.px(2.6), style.px(6)
+    shown = []
+    for polygon in corners:
+        exact = (polygon - low) * scale
+        inside = np.clip(exact, casing / 2, room - casing / 2)  # a line on the edge would lose its outer half
+        shown.append(np.where(abs(exact - inside) <= casing, inside, exact))
     for polygon in shown:
-        _outline(ground, polygon, style.px(6), PAPER)  # all casings first, so that none covers a line
+        _outline(ground, polygon, casing, PAPER)  # all casings first, so that none covers a line
     for k, polygon in enumerate(shown):
-        _outline(ground, polygon, style.px(2.6), instance_color(k))
+        _outline(ground, polygon, line, instance_color(k))
     for k, polygon in enumerate(shown):
         _chip(ground, (float(polygon[0, 0]), float(polygon[0, 1])), k, style, inside=False)
     return np.asarray(ground)

@@ -35,7 +35,7 @@ from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_split
 from ..loading.render import Renderer, Slot
 from ..metrics.confusion import Confusion
-from ..metrics.results import Result, json_values
+from ..results import Result, json_values
 from ..threads import default_threads, in_order, thread_count
 from ..transforms.color import Normalize
 from ..transforms.plans import Plans

@@ -26,8 +26,8 @@ from ..metrics.boundary import BoundaryConfusion
 from ..metrics.confusion import Confusion
 from ..metrics.protocols import protocol_named
 from ..metrics.rates import ratio
-from ..metrics.results import Result, in_percent, json_values
 from ..metrics.scores import Scores
+from ..results import Result, in_percent, json_values
 from ..threads import in_order
 from ..types import Progress
 from .prediction_files import check_ids, check_labels, find_files, read_prediction, refuse

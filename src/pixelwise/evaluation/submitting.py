@@ -31,7 +31,7 @@ from ..errors import DataError, ScoreError, UnknownNameError, UsageError
 from ..files import atomic_write
 from ..formats.given import Data, SplitNames, as_split
 from ..metrics.protocols import CITYSCAPES_CLASSES
-from ..metrics.results import Result
+from ..results import Result
 from ..threads import in_order
 from ..types import Progress
 from .prediction_files import check_ids, find_files, read_prediction, refuse

@@ -2,7 +2,7 @@
 
     confusion  truth by prediction, counted         counting   arrays to the counting kernels
     protocols  what each one does, as data          rates      the formulas behind all of them
-    scores     what users read of a confusion       results    what all results share
+    scores     what users read of a confusion       compare    all protocols side by side
     boundary   boundary IoU, trimaps                bootstrap  intervals, paired differences
-    compare    all protocols side by side
+    sums       counts that add, and can be saved
 """

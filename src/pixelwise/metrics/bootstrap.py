@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ..arguments import check_count
 from ..errors import ScoreError, UsageError
+from ..results import Result, in_percent
 from ..types import F64, I64, Bool
 from .confusion import Confusion, ImageTotals
 from .protocols import Protocol, protocol_named
 from .rates import Totals, rates, ratio
-from .results import Result, in_percent
 
 FEWEST_IMAGES = 5
 """A class in fewer images has no interval: its resamples hardly differ, which would look like certainty."""

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from ..arguments import check_choice
 from ..errors import UsageError
+from ..results import in_percent
 from ..types import F64, Bool
 from .confusion import Confusion
 from .rates import Totals, mean, ratio
-from .results import Sum, in_percent
+from .sums import Sum
 
 _VOID, _OUTSIDE = np.uint16(65_534), np.uint16(65_535)  # no class of a Confusion is as large
 
@@ -182,8 +183,8 @@ class BoundaryConfusion(Sum):
         }
 
     @classmethod
-    def _from_values(cls, data: Mapping[str, Any], where: object) -> BoundaryConfusion:
-        plain, bands = (Confusion.from_dict(data[name], where) for name in ("plain", "bands"))
+    def _from_values(cls, data: Mapping[str, Any]) -> BoundaryConfusion:
+        plain, bands = (Confusion.from_dict(data[name]) for name in ("plain", "bands"))
         out = cls._like(plain, data["dilation_ratio"], data["width"])
         out.plain += plain
         out._bands += bands

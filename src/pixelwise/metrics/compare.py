@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import PixelwiseError
+from ..results import Result, in_percent
 from .confusion import Confusion
 from .protocols import MEANING, PROTOCOLS, Protocol
 from .rates import Totals
-from .results import Result, in_percent
 from .scores import Scores
 
 

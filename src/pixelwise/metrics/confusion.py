@@ -14,8 +14,8 @@ from ..types import I64
 from .counting import add_counts, argmax_ids
 from .protocols import protocol_named
 from .rates import Totals
-from .results import Sum
 from .scores import Scores, scores_of
+from .sums import Sum
 
 _MOST_CLASSES = 4096  # 134 MB of counts; beyond that a dense matrix is the wrong tool
 
@@ -270,7 +270,7 @@ class Confusion(Sum):
             }
 
     @classmethod
-    def _from_values(cls, data: Mapping[str, Any], where: object) -> Confusion:
+    def _from_values(cls, data: Mapping[str, Any]) -> Confusion:
         out = cls(**{name: data[name] for name in ("num_classes", "ignore_index", "class_names", "per_image")})
         counts = _integers(data["counts"], out._counts.shape)
         totals = [_integers(t, (4, out.num_classes)) for t in data["image_totals"]]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import ScoreError
+from ..results import Result, in_percent, json_values
 from ..types import F64, I64, Bool
 from .protocols import PROTOCOLS, Protocol
 from .rates import Totals, mean, rates, rates_over_images
-from .results import Result, in_percent, json_values
 
 
 @dataclass(frozen=True, slots=True, eq=False)

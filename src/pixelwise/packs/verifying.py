@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, FormatError, MissingError, PackError, SystemFault
-from ..files import write_json
+from ..results import Result
 from ..threads import thread_count
 from ..types import U8, Finding, Progress
 from . import opening
@@ -23,7 +23,7 @@ from .volume import RecordName, Volume, load_volume, shard_problems
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(Result):
     """What `verify` found wrong with a pack: iterates Findings, and is empty, so false, if the pack is intact.
 
     root: the pack's folder. records: how many it should hold, 0 if its manifest cannot be read.
@@ -47,10 +47,6 @@ class Verification:
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON values."""
         return {"root": str(self.root), "records": self.records, "findings": [f.to_dict() for f in self.findings]}
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write `to_dict` as JSON, whole or not at all. Returns the path."""
-        return write_json(path, self.to_dict())
 
 
 def verify(

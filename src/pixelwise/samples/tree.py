@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..arguments import check_count, check_seed
 from ..classes import VOC
 from ..codecs.png import encode_png
 from ..errors import SystemFault, UsageError
-from ..threads import in_order
+from ..threads import in_order, with_progress
 from ..types import Progress, Size
 from .scenes import CASTS, VARIANTS, Composition, compose
 from .textures import tiles
@@ -45,9 +46,8 @@ def sample(path: str | os.PathLike[str], count: int = 64, seed: int = 0, *, prog
     when all is written; an interrupted call leaves nothing behind. Raises UsageError `not-empty`, `not-a-folder` or
     `bad-argument`, SystemFault `cannot-write`. Thread-safe.
     """
-    for name, value, least in (("count", count, 1), ("seed", seed, 0)):
-        if value < least:
-            raise UsageError(f"{name} must be at least {least}, got {value}")
+    check_count("count", count)
+    check_seed(seed)
     root = Path(path)
     manifest = {"maker": "pixelwise.sample", "version": VERSION, "count": int(count), "seed": int(seed)}
     target = root / "VOCdevkit" / "VOC2012"
@@ -100,9 +100,8 @@ def _write(root: Path, manifest: dict[str, Any], progress: Progress | None) -> N
 
 def _paint_all(voc: Path, count: int, seed: int, progress: Progress | None) -> None:
     tiles()  # once here, or every thread would start by making its own
-    for done, _ in enumerate(in_order(lambda index: _write_sample(voc, index, seed), range(count)), 1):
-        if progress is not None:
-            progress(done, count)
+    for _ in with_progress(in_order(lambda index: _write_sample(voc, index, seed), range(count)), count, progress):
+        pass
     for split, members in (("train", {False}), ("val", {True}), ("trainval", {False, True})):
         names = [name_of(index) for index in range(count) if in_val(index) in members]
         (voc / FOLDERS[4] / f"{split}.txt").write_bytes("".join(f"{name}\n" for name in names).encode())

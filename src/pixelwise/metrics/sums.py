@@ -1,0 +1,56 @@
+"""What all counts of scoring share: they add, are equal if all their values are, and can be read back from a file."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from ..errors import ScoreError
+from ..results import SavedResult
+
+_VERSION = 1
+
+
+class Sum(SavedResult):
+    """Counts that are summed. What is not one raises ScoreError `bad-confusion` from `from_dict` and `load`."""
+
+    _kind, _code, _error = "a saved confusion", "bad-confusion", ScoreError
+    _format: ClassVar[str]
+    __hash__ = None  # type: ignore[assignment]
+
+    @abstractmethod
+    def __iadd__(self, other: Self) -> Self: ...
+
+    @abstractmethod
+    def _empty(self) -> Self:
+        """One of the same options that has counted nothing."""
+
+    @abstractmethod
+    def _values(self) -> dict[str, Any]:
+        """What `_from_values` makes an equal one of, as JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def _from_values(cls, data: Mapping[str, Any]) -> Self: ...
+
+    def __add__(self, other: Self) -> Self:
+        if not isinstance(other, type(self)):
+            return NotImplemented
+        out = self._empty()
+        out += self
+        out += other
+        return out
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self.to_dict() == other.to_dict()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts as JSON values; `from_dict` gives an equal object."""
+        return {"format": self._format, "version": _VERSION, **self._values()}
+
+    @classmethod
+    def _of_values(cls, data: Mapping[str, Any]) -> Self:
+        if (data["format"], data["version"]) != (cls._format, _VERSION):
+            raise ValueError(f"{data['format']} version {data['version']}, expected {cls._format} {_VERSION}")
+        return cls._from_values(data)
