@@ -19,6 +19,7 @@ from ..types import U8, Finding, Progress
 from . import opening
 from .index import checksum, damaged, record_at
 from .manifest import read_manifest
+from .shards import check_class_ids
 from .volume import RecordName, Volume, load_volume, shard_problems
 
 
