@@ -17,8 +17,8 @@ from ..types import I64, Size
 PARTS: Final = ("image", "label", "instances")
 """The parts of a record, in the order in which its CRC covers them."""
 
-PLACES: Final = [(f"{part}_{what}", np.int64) for part in PARTS for what in ("offset", "bytes")]
-INDEX: Final = np.dtype([("height", "i4"), ("width", "i4"), ("shard", "i4"), *PLACES, ("crc", "u4")], align=True)
+RECORD_PLACES: Final = [(f"{part}_{what}", np.int64) for part in PARTS for what in ("offset", "bytes")]
+INDEX: Final = np.dtype([("height", "i4"), ("width", "i4"), ("shard", "i4"), *RECORD_PLACES, ("crc", "u4")], align=True)
 """One row of the index per record, in the order of the shards; docs/pack.md describes its columns. 72 bytes."""
 
 
