@@ -18,7 +18,7 @@ split = pw.Split("all", pw.VOC, pw.ArraySource(images, labels))
 digest = hashlib.sha256()
 for transforms in (
     [pw.RandomAffine(10, scale=(0.8, 1.2), shear=5), pw.CenterCrop(180, 200), pw.Normalize()],
-    [pw.RandomScale((0.4, 2.0)), pw.RandomCrop(164, 170, pad_if_needed=True), pw.RandomGamma((0.7, 1.4)), pw.Normalize()],
+    [pw.RandomScale((0.4, 2.0)), pw.RandomCrop(164, 170, pad_if_needed=True), pw.RandomGamma((0.7, 1.4))],
 ):
     for batch in pw.Loader(split, 3, transforms, seed=5, threads=1):
         digest.update(batch.images.tobytes() + batch.labels.tobytes())
