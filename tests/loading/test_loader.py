@@ -356,7 +356,8 @@ def test_damaged_samples_are_skipped_on_demand_and_named() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_ends_at_once_and_cleanly(tmp_path: Path) -> None:
     code = (
-        "import sys; sys.path[:0] = ['tests', 'tests/loading']\n"
+        "import signal, sys; sys.path[:0] = ['tests', 'tests/loading']\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell ignores it for its background jobs
         "from test_loader import *\n"
         "loader = pw.Loader(make_split(50), 2, TRANSFORMS, threads=3)\n"
         "print('ready', flush=True)\n"
@@ -374,7 +375,10 @@ def test_ctrl_c_ends_at_once_and_cleanly(tmp_path: Path) -> None:
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    try:
+        _, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert "KeyboardInterrupt" in errors
     assert process.returncode in (1, -signal.SIGINT, 130)
 

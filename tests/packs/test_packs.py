@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.packing import ArraySource, assert_equal, dataset_of, random_sample, small, table, tree, voc_tree
+from support.packing import ArraySource, assert_equal, dataset_of, random_sample, read_all, small, table, tree, voc_tree
 
 import pixelwise as pw
 from pixelwise.dataset.dataset import concat
@@ -668,17 +668,12 @@ for use in (split.source.check, lambda: split[5], lambda: list(pw.Loader(split, 
     assert (done.returncode, done.stdout.split()) == (0, ["pack-size"] * 3), done.stderr
 
 
-def read_all(split: Any) -> int:
-    """A number that only the right pixels give."""
-    return sum(checksum(np.ascontiguousarray(s.image)) + checksum(np.ascontiguousarray(s.label)) for s in split)
-
-
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_other_processes_read_it(packed: Path, method: str) -> None:
     split = pw.open(packed)["all"]
     truth = read_all(split)
     with multiprocessing.get_context(method).Pool(2) as pool:
-        assert pool.map(read_all, [split] * 4) == [truth] * 4
+        assert pool.map_async(read_all, [split] * 4).get(60) == [truth] * 4
 
 
 def test_many_threads_read_it(packed: Path) -> None:

@@ -14,6 +14,7 @@ from pixelwise.classes import ClassTable
 from pixelwise.codecs.png import encode_png
 from pixelwise.dataset.dataset import Dataset
 from pixelwise.dataset.splits import Split, Splits
+from pixelwise.packs.index import checksum
 from pixelwise.types import Clock, Finding, Sample, Window
 
 
@@ -126,3 +127,8 @@ def assert_same(x: Sample, y: Sample) -> None:
 def tree(root: Path) -> dict[str, bytes]:
     """Every file below `root`, and its bytes."""
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+def read_all(split: Any) -> int:
+    """A number that only the right pixels give. Here, where a process of its own can import it."""
+    return sum(checksum(np.ascontiguousarray(s.image)) + checksum(np.ascontiguousarray(s.label)) for s in split)
