@@ -42,19 +42,20 @@ def demo(
         root = sample(directory, count=96, seed=0, progress=update)
     seconds = perf_counter() - started
     dataset = open_dataset(root)
+    if not as_json:
+        say(f"Sample dataset of 96 painted scenes in {root} ({seconds:.1f} s).\n")
+        _print_info(dataset)
+        say("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalized:\n")
     transforms: list[Transform] = [RandomCrop(320, 480), RandomHorizontalFlip(), Normalize()]
     result = _run(dataset["train"], transforms, batch_size=32, epochs=3, threads=None, output="float32")
+    if not as_json:
+        _print_run(result)
     picture = show(dataset["val"], n=5).save(directory / "contact-sheet.png")
-    if as_json:
-        print_json({"path": str(root), "seconds_to_paint": round(seconds, 1), "load": result, "picture": str(picture)})
-        return
-    say(f"Sample dataset of 96 painted scenes in {root} ({seconds:.1f} s).\n")
-    _print_info(dataset)
-    say("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalized:\n")
-    _print_run(result)
-    say(
+    answer(
+        as_json,
+        {"path": str(root), "seconds_to_paint": round(seconds, 1), "load": result, "picture": str(picture)},
         f"\nContact sheet: {picture}\n\nTry next:\n  pixelwise info {root}\n  pixelwise show {root} -n 8 -o sheet.png\n"
-        f"  pixelwise load {root} --split train --size 320x480 --batch-size 32 --epochs 3"
+        f"  pixelwise load {root} --split train --size 320x480 --batch-size 32 --epochs 3",
     )
 
 

@@ -1,4 +1,4 @@
-"""cached: a dataset is packed when first used, and read from the pack from then on."""
+"""cached: a dataset packed when first used, and read from the pack from then on."""
 
 from __future__ import annotations
 
