@@ -19,7 +19,7 @@ from ..counts.stats import stats as count
 from ..drawing.charts import stats_plot
 from ..errors import UnknownNameError
 from .console import out, print_json, progress, say, table
-from .options import DatasetPath, Format, Json, Labels, Splits, Threads, opened
+from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
@@ -30,7 +30,8 @@ def check(
     limit: Annotated[int, Option("--limit", min=0, help="Findings shown of each kind; 0 shows all.")] = 5,
     save: Annotated[Path | None, Option(help="Write all findings here (JSON).")] = None,
     html: Annotated[Path | None, Option("--html", help="Write a page with pictures to this file.")] = None,
-    split: Splits = None, threads: Threads = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+    split: SplitOption = None, threads: ThreadsOption = None,
+    labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Find all problems of a dataset in one pass: files, lists, pairs, labels, splits, images."""
     check_choice("--fail-on", fail_on, ("error", "warning"))
@@ -76,7 +77,8 @@ def stats(
     published: Annotated[str | None, Option(help="Compare with published counts: voc2012.")] = None,
     plot: Annotated[Path | None, Option(help="Draw the classes to this .png.")] = None,
     save: Annotated[Path | None, Option(help="Write the counts, to be added to others.")] = None,
-    split: Splits = None, threads: Threads = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+    split: SplitOption = None, threads: ThreadsOption = None,
+    labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Count a dataset: pixels and images by class, sizes, channels, class weights."""
     if weights is not None and weights not in WEIGHTS:  # before hours of counting

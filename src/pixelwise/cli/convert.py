@@ -17,7 +17,7 @@ from ..packs.encodings.table import ENCODINGS
 from ..packs.verifying import verify as verify_pack
 from ..packs.writing import pack as pack_dataset
 from .console import answer, progress
-from .options import DatasetPath, Format, Json, Labels, Splits, Threads, opened
+from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
 
 ENCODING_HELP = " ".join(f"{e.name}: {e.about}." for e in ENCODINGS.values())
 PackPath = Annotated[Path, Argument(metavar="OUT", help="The pack: a folder of its own.")]
@@ -29,7 +29,8 @@ def convert(
     to: Annotated[str, Option("--to", help="index, voc or cityscapes.")] = "index",
     classes: Annotated[str | None, Option(help="Classes to keep, by commas; all others become void.")] = None,
     images: Annotated[str, Option(help="copy, symlink or hardlink.")] = "copy",
-    split: Splits = None, threads: Threads = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+    split: SplitOption = None, threads: ThreadsOption = None,
+    labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Write a dataset as index or palette PNGs with lists and a pixelwise.toml. If interrupted, run it again."""
     dataset = opened(path, labels, format)
@@ -48,7 +49,7 @@ def init(
     output: Annotated[Path | None, Option("-o", "--output", help="By default beside the data.")] = None,
     images: Annotated[str | None, Option(help="Where the images are: 'photos/{name}.jpg'.")] = None,
     labels: Annotated[str | None, Option(help="Where the labels are: 'masks/{name}.png'.")] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Look at the files of a dataset of your own and write a first pixelwise.toml to be completed."""
     if (images is None) != (labels is None):
@@ -72,7 +73,8 @@ def pack(
     target: PackPath,
     encoding: Annotated[str, Option(help=ENCODING_HELP)] = "raw",
     overwrite: Annotated[bool, Option("--overwrite", help="Replace another pack, mend this one.")] = False,
-    split: Splits = None, threads: Threads = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+    split: SplitOption = None, threads: ThreadsOption = None,
+    labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Pack a dataset for fast reading. If interrupted, run it again."""
     dataset = opened(path, labels, format)
@@ -93,8 +95,8 @@ def verify(
     target: PackPath,
     check_source: Annotated[bool, Option("--check-source", help="Also: have its source files changed?")] = False,
     source: Annotated[Path | None, Option(help="Where the source is now.")] = None,
-    threads: Threads = None,
-    as_json: Json = False,
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Read every byte of a pack and name what is damaged, by shard and record. Exit 1 if anything is."""
     with progress("verifying", "samples") as update:

@@ -27,12 +27,12 @@ from ..transforms.recipes import RECIPES
 from ..transforms.turns import RandomHorizontalFlip
 from ..types import Batch
 from .console import answer, out, parse_size, print_json, progress, say, table
-from .options import DatasetPath, Format, Json, Labels, Splits, Threads, opened
+from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
 
 
 def demo(
     directory: Annotated[Path, Argument(metavar="[DIR]", help="Where to work.")] = Path("pixelwise-demo"),
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a sample dataset, read it, batch it, draw it: all of pixelwise in half a minute, offline."""
     from .. import sample, show
@@ -61,7 +61,7 @@ def demo(
 
 def info(
     path: DatasetPath,
-    split: Splits = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+    split: SplitOption = None, labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Describe a dataset: format, classes, splits, counts, image sizes."""
     dataset = as_dataset(opened(path, labels, format), split, verb="info")
@@ -126,13 +126,13 @@ def _sizes(split: Split) -> str:
 
 def load(
     path: DatasetPath,
-    split: Splits = None,
+    split: SplitOption = None,
     size: Annotated[str, Option(help="Crop, HEIGHTxWIDTH; 'whole' loads whole images.")] = "320x480",
     batch_size: Annotated[int, Option(help="Images per batch.")] = 32,
     epochs: Annotated[int, Option(help="How often to go through the split.")] = 1,
     output: Annotated[str, Option(help="float32, float16, uint8 or uint8-hwc.")] = "float32",
-    threads: Threads = None,
-    labels: Labels = None, format: Format = None, as_json: Json = False,
+    threads: ThreadsOption = None,
+    labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Load training batches and report how fast, and what training would wait for."""
     crop: list[Transform] = [] if size == "whole" else [RandomCrop(parse_size(size))]
@@ -202,11 +202,11 @@ def show(
     path: DatasetPath,
     n: Annotated[int, Option("-n", help="How many samples.")] = 5,
     output: Annotated[Path, Option("-o", "--output", help="The picture to write (.png).")] = Path("sheet.png"),
-    split: Splits = None,
+    split: SplitOption = None,
     seed: Annotated[int | None, Option(help="Choose samples at random.")] = None,
     recipe: Annotated[str | None, Option(help=f"Show what a recipe makes: {', '.join(RECIPES)}.")] = None,
     draws: Annotated[int, Option(help="With --recipe: draws per sample.")] = 4,
-    labels: Labels = None, format: Format = None, as_json: Json = False,
+    labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Draw a contact sheet: images, labels in class colors, overlays, with a legend of the classes."""
     from ..drawing.contact_sheet import show as draw
@@ -233,7 +233,7 @@ def download(
     everything: Annotated[bool, Option("--all", help="Unpack all, not only what segmentation needs.")] = False,
     keep: Annotated[bool, Option("--keep", help="Keep the archive.")] = False,
     mirror: Annotated[list[str] | None, Option(help="A URL instead of the known ones; repeat for more.")] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Download a dataset: resumed after any interruption, verified before it is unpacked."""
     try:

@@ -20,7 +20,7 @@ from ..evaluation.tiles import Tiling
 from ..metrics.protocols import PROTOCOLS
 from ..transforms.color import Normalize
 from .console import answer, parse_size, progress
-from .options import DatasetPath, Format, Json, Labels, Splits, Threads, opened
+from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
 
 Predictions = Annotated[Path, Argument(help="The folder of predictions: NAME.png or NAME.npy.")]
 StoredValues = Annotated[
@@ -39,7 +39,8 @@ def score(
     worst: Annotated[int | None, Option(min=1, help="Draw this many of the worst images.")] = None,
     output: Annotated[Path, Option("-o", "--output", help="Where to draw the worst images.")] = Path("worst.png"),
     stored_values: StoredValues = False,
-    split: Splits = None, threads: Threads = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+    split: SplitOption = None, threads: ThreadsOption = None,
+    labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Score predictions by a named protocol: all images, each once, at full size, or none at all.
 
@@ -109,7 +110,8 @@ def predict(
     divisor: Annotated[int, Option(help="Pad whole images to multiples of this.")] = 1,
     normalize: Annotated[bool, Option(help="Normalize by ImageNet's mean and deviation.")] = True,
     batch_size: Annotated[int, Option(help="Tiles per batch.")] = 8,
-    split: Splits = None, threads: Threads = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+    split: SplitOption = None, threads: ThreadsOption = None,
+    labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Predict all images of a split (val by default) into label PNGs. If interrupted, run it again."""
     dataset = opened(path, labels, format)
@@ -136,7 +138,8 @@ def submit(
     ] = None,
     competition: Annotated[str, Option(help="Of VOC2012: comp5 (its own data only) or comp6.")] = "comp6",
     stored_values: StoredValues = False,
-    split: Splits = None, threads: Threads = None, labels: Labels = None, format: Format = None, as_json: Json = False,
+    split: SplitOption = None, threads: ThreadsOption = None,
+    labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Make the archive for an official server (test by default): complete, right sizes and ids, read back."""
     dataset = opened(path, labels, format)

@@ -16,13 +16,13 @@ from ..errors import PixelwiseError
 from ..formats.opening import open as open_dataset
 
 DatasetPath = Annotated[Path, Argument(metavar="DATASET", help="The dataset or pack: its folder, or one above it.")]
-Splits = Annotated[list[str] | None, Option("--split", metavar="NAME", help="Only this split; repeat for more.")]
-Labels = Annotated[
+SplitOption = Annotated[list[str] | None, Option("--split", metavar="NAME", help="Only this split; repeat for more.")]
+LabelsOption = Annotated[
     str | None, Option("--labels", metavar="KIND", help="Folder or kind of the labels: SegmentationClassAug.")
 ]
-Format = Annotated[str | None, Option("--format", metavar="NAME", help="If it is not recognized, or two fit.")]
-Threads = Annotated[int | None, Option("--threads", metavar="N", help="By default one per core.")]
-Json = Annotated[bool, Option("--json", help="Print JSON.")]
+FormatOption = Annotated[str | None, Option("--format", metavar="NAME", help="If it is not recognized, or two fit.")]
+ThreadsOption = Annotated[int | None, Option("--threads", metavar="N", help="By default one per core.")]
+JsonOption = Annotated[bool, Option("--json", help="Print JSON.")]
 
 
 def opened(path: Path, labels: str | None, format: str | None) -> Dataset:
