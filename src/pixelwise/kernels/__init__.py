@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from . import count as count
     from . import image_measures as image_measures
     from . import jobs as jobs
+    from . import jpeg as jpeg
+    from . import jpeg_header as jpeg_header
+    from . import jpeg_scan as jpeg_scan
+    from . import jpeg_symbols as jpeg_symbols
     from . import png as png
     from . import polygon as polygon
     from . import random as random

@@ -1,0 +1,109 @@
+"""Windows of JPEG files by pixelwise's own kernels (`kernels.jpeg`); what they do not take is left to libjpeg-turbo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import kernels
+from ..types import U8, Size, Window
+
+_MARGIN: Final = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JpegIndex:
+    """Where a decoder may begin in the scan of a JPEG: before every 16th MCU of each row.
+
+    positions: (rows, entries) uint32, bits of the file. levels: (rows, entries, 3) int16, the DC predictors there. Ten
+    bytes per entry: about 0.5 % of the file.
+    """
+
+    positions: NDArray[np.uint32]
+    levels: NDArray[np.int16]
+
+    @property
+    def nbytes(self) -> int:
+        """Its size in bytes."""
+        return self.positions.nbytes + self.levels.nbytes
+
+
+class JpegReader:
+    """Decodes windows; the memory of one thread."""
+
+    def __init__(self) -> None:
+        jpeg, header, scan = kernels.jpeg, kernels.jpeg_header, kernels.jpeg_scan
+        n = jpeg.ENTRIES
+        self._codes = _aligned(4 * kernels.jpeg_symbols.CODES)
+        self._blocks, self._row = _aligned(scan.ROOM), _aligned(64)
+        order = int(scan.ORDER)
+        self._blocks[order : order + 256] = 64
+        self._blocks[order : order + 64] = header.ZIGZAG
+        self._memory = (
+            np.zeros(header.FACTS, np.int64), np.zeros((3, 4), np.int64), _aligned(512).view(np.int16).reshape(4, 64),
+            np.zeros((4, 16), np.uint8), np.zeros((4, 256), np.uint8), np.zeros((4, 17), np.uint8),
+            np.zeros((4, 256), np.uint8), np.zeros((4, n), np.uint32), np.zeros((4, n), np.uint64),
+            np.zeros((4, n), np.uint16), np.zeros(jpeg.MOST_RESTARTS, np.int64), np.zeros(16, np.int64),
+        )  # fmt: skip
+        self._addresses = (self._codes.ctypes.data, self._blocks.ctypes.data, self._row.ctypes.data)
+        self._clean, self._planes = np.zeros(0, np.uint8), np.zeros(0, np.uint8)
+        self._no_index = JpegIndex(np.zeros((0, 0), np.uint32), np.zeros((0, 0, 3), np.int16))
+
+    def read(self, data: bytes, window: Window, index: JpegIndex | None = None, *, to_end: bool = False) -> U8 | None:
+        """The window of the file as (h, w, 3) uint8 RGB, or None if the file is to be decoded by another decoder.
+
+        index: of this very file; then only the window is read. to_end: read the scan to its end, so that no damage
+        passes unseen.
+        """
+        jpeg = kernels.jpeg
+        mode = jpeg.INDEXED if index is not None else jpeg.TO_END if to_end else jpeg.WINDOW
+        return self._read(data, window, mode, self._no_index if index is None else index)
+
+    def read_and_index(self, data: bytes, window: Window, size: Size) -> tuple[U8, JpegIndex] | None:
+        """As `read` to the end, and the file's index. size: (height, width) of the image."""
+        height, width = size
+        shape = -(-height // 8), -(-width // (8 * kernels.jpeg.EVERY))
+        room = JpegIndex(np.zeros(shape, np.uint32), np.zeros((*shape, 3), np.int16))
+        pixels = self._read(data, window, kernels.jpeg.RECORD, room)
+        if pixels is None:
+            return None
+        facts: Any = self._memory[0]
+        rows, wide = (int(facts[k]) for k in (kernels.jpeg_header.ROWS, kernels.jpeg_header.WIDE))
+        used = np.s_[:rows, : -(-wide // kernels.jpeg.EVERY)]
+        return pixels, JpegIndex(room.positions[used].copy(), room.levels[used].copy())
+
+    def _read(self, data: bytes, window: Window, mode: int, index: JpegIndex) -> U8 | None:
+        y0, x0, y1, x1 = window
+        h, w = y1 - y0, x1 - x0
+        source = np.frombuffer(data, np.uint8)
+        self._make_room(len(source), h, w)
+        out = np.empty((h, w, 3), np.uint8)
+        fault = kernels.jpeg.read_window(
+            source, len(source), y0, x0, h, w, mode, index.positions, index.levels, kernels.jpeg.EVERY, *self._memory,
+            *self._addresses, self._clean.ctypes.data, self._planes.ctypes.data, len(self._planes), out.ctypes.data,
+            out.strides[0],
+        )  # fmt: skip
+        return None if fault else out
+
+    def _make_room(self, n: int, h: int, w: int) -> None:
+        """Memory for a file of n bytes and a window of h x w; it only grows."""
+        clean, planes = self._needed(n, h, w)
+        if len(self._clean) < clean:
+            self._clean = _aligned(clean * 5 // 4)
+        if len(self._planes) < planes:
+            self._planes = _aligned(planes * 5 // 4)
+
+    def _needed(self, n: int, h: int, w: int) -> tuple[int, int]:
+        """Bytes for the clean scan, in two parts if rows are decoded side by side; and for the planes."""
+        # Whole MCUs of 16x16 at most, one more around, and a margin per row; luma and two chromas of the same size.
+        return n + 2 * kernels.jpeg_scan.PAD + _MARGIN, 3 * (h + 48) * (w + 48 + 64) + _MARGIN
+
+
+def _aligned(size: int) -> U8:
+    """Zeros at a multiple of 64."""
+    memory = np.zeros(size + 64, np.uint8)
+    skip = -memory.ctypes.data % 64
+    return memory[skip : skip + size]
