@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from support.jpeg_kinds import SAMPLINGS, encoded, kinds, noise
 from support.places import REPOSITORY
 from support.tree import picture
 
-from pixelwise.codecs.jpeg_windows import JpegReader
+import pixelwise as pw
+from pixelwise.codecs import jpeg_windows
+from pixelwise.codecs.jpeg_windows import JpegReader, JpegWindows
 from pixelwise.types import Window
 
 READER = JpegReader()
@@ -117,3 +121,71 @@ def test_mutated_files_stay_inside_their_memory() -> None:
     done = subprocess.run(program, cwd=REPOSITORY / "tests", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "all of them equal" in done.stdout
+
+
+# -- files that are read again and again ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def windows() -> JpegWindows:
+    jpeg_windows._READERS.prepare()
+    return JpegWindows()
+
+
+def test_a_file_is_indexed_at_first_sight_and_then_read_by_window(windows: JpegWindows) -> None:
+    data = encoded(noise((160, 64)))
+    window = Window(70, 3, 101, 60)
+    for _ in range(2):
+        got = windows.read(0, data, "a.jpg", window)
+        assert got is not None
+        assert np.array_equal(got[0], window.cut(truth(data)))
+        assert got[1] == (160, 64)
+
+
+def test_a_file_that_changed_is_read_anew(windows: JpegWindows) -> None:
+    window = Window(70, 3, 101, 60)
+    for seed in range(3):
+        data = encoded(noise((160, 64), seed))
+        got = windows.read(0, data, "a.jpg", window)
+        assert got is not None
+        assert np.array_equal(got[0], window.cut(truth(data)))
+
+
+def test_damage_outside_the_window_is_seen_at_first_sight(windows: JpegWindows) -> None:
+    data = encoded(noise((160, 64)))
+    assert windows.read(0, data[: len(data) * 2 // 3] + b"\xff\xd9", "a.jpg", Window(0, 0, 8, 8)) is None
+
+
+def test_indices_are_capped_and_pickled_without_them() -> None:
+    jpeg_windows._READERS.prepare()
+    windows = JpegWindows(limit=1)
+    for number in range(3):
+        data = encoded(noise((60, 64), number))
+        got = windows.read(number, data, "a.jpg", Window(0, 0, 60, 64))
+        assert got is not None
+        assert np.array_equal(got[0], truth(data))
+    assert len(windows._known) == 1
+    assert not pickle.loads(pickle.dumps(windows))._known
+
+
+def test_libjpeg_serves_until_the_kernels_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    readers = jpeg_windows._Readers()
+    monkeypatch.setattr(jpeg_windows, "_READERS", readers)
+    data = encoded(noise((60, 64)))
+    windows = JpegWindows()
+    assert all(windows.read(0, data, "a.jpg", Window(0, 0, 9, 9)) is None for _ in range(jpeg_windows._PATIENCE))
+    assert not readers._begun
+    windows.read(0, data, "a.jpg", Window(0, 0, 9, 9))
+    assert readers._begun
+    while not readers._ready:
+        time.sleep(0.01)
+    assert windows.read(0, data, "a.jpg", Window(0, 0, 9, 9)) is not None
+
+
+def test_samples_of_files_are_the_same_either_way(voc_root: Path) -> None:
+    split = pw.open(voc_root)["train"]
+    window = Window(11, 40, 200, 290)
+    whole = [split[i].cut(window) for i in range(6)]
+    jpeg_windows._READERS.prepare()
+    for _ in range(2):
+        assert [split.read(i, window) for i in range(6)] == whole

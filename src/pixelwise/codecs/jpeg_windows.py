@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
+from xxhash import xxh3_64_intdigest
 
 from .. import kernels
 from ..types import U8, Size, Window
+from .jpeg import JpegFile
 
+KEPT: Final = 256 << 20
+"""Bytes of indices that a source keeps: those of half a million images of VOC."""
+_PATIENCE: Final = 64
+"""Files that libjpeg-turbo decodes before the kernels are loaded, or on a new machine compiled, in the background."""
 _MARGIN: Final = 256
 
 
@@ -29,6 +37,54 @@ class JpegIndex:
     def nbytes(self) -> int:
         """Its size in bytes."""
         return self.positions.nbytes + self.levels.nbytes
+
+
+class JpegWindows:
+    """Windows of files that are read again and again, such as those of a split in every epoch. Thread-safe.
+
+    A file is read to its end at its first sight, so that damage anywhere in it is found, and an index of it is kept.
+    From then on only the window is read, as long as the bytes of the file are the same. limit: bytes of indices that
+    are kept; files beyond it are read to their end each time.
+    """
+
+    def __init__(self, limit: int = KEPT) -> None:
+        self._limit = limit
+        self._known: dict[int, tuple[int, JpegIndex]] = {}
+        self._used = 0
+
+    def __reduce__(self) -> tuple[type[JpegWindows], tuple[int]]:
+        return JpegWindows, (self._limit,)
+
+    def read(self, number: int, data: bytes, where: object, window: Window) -> tuple[U8, Size] | None:
+        """The window of file `number`, (h, w, 3) uint8 RGB, and the (height, width) of the whole image.
+
+        None if another decoder is to read the file: it is not a JPEG that the kernels take, or it is damaged. FileError
+        `too-large`, `too-large-side` and those of a damaged header.
+        """
+        if not data.startswith(b"\xff\xd8\xff") or (reader := _READERS.borrow()) is None:
+            return None
+        try:
+            digest = xxh3_64_intdigest(data)
+            found = self._known.get(number)
+            if found is not None and found[0] == digest:
+                pixels = reader.read(data, window, found[1])
+            else:
+                pixels = self._first_sight(reader, number, digest, JpegFile(data, where), window)
+            return None if pixels is None else (pixels, reader.size)
+        finally:
+            _READERS.give_back(reader)
+
+    def _first_sight(self, reader: JpegReader, number: int, digest: int, file: JpegFile, window: Window) -> U8 | None:
+        size = file.header.height, file.header.width
+        file.check_size(*size)
+        if self._used >= self._limit:
+            return reader.read(file.data, window, to_end=True)
+        made = reader.read_and_index(file.data, window, size)
+        if made is None:
+            return None
+        self._known[number] = digest, made[1]
+        self._used += made[1].nbytes  # two threads may lose an addition: it only decides when to stop
+        return made[0]
 
 
 class JpegReader:
@@ -51,6 +107,12 @@ class JpegReader:
         self._addresses = (self._codes.ctypes.data, self._blocks.ctypes.data, self._row.ctypes.data)
         self._clean, self._planes = np.zeros(0, np.uint8), np.zeros(0, np.uint8)
         self._no_index = JpegIndex(np.zeros((0, 0), np.uint32), np.zeros((0, 0, 3), np.int16))
+
+    @property
+    def size(self) -> Size:
+        """(height, width) of the image that was read last."""
+        facts: Any = self._memory[0]
+        return int(facts[kernels.jpeg_header.HEIGHT]), int(facts[kernels.jpeg_header.WIDTH])
 
     def read(self, data: bytes, window: Window, index: JpegIndex | None = None, *, to_end: bool = False) -> U8 | None:
         """The window of the file as (h, w, 3) uint8 RGB, or None if the file is to be decoded by another decoder.
@@ -107,3 +169,40 @@ def _aligned(size: int) -> U8:
     memory = np.zeros(size + 64, np.uint8)
     skip = -memory.ctypes.data % 64
     return memory[skip : skip + size]
+
+
+class _Readers:
+    """The readers of this process, each used by one thread at a time. Their memory outlives the threads of an epoch."""
+
+    def __init__(self) -> None:
+        self._free: list[JpegReader] = []
+        self._asked = 0
+        self._ready = self._begun = False
+
+    def borrow(self) -> JpegReader | None:
+        """A reader, or None as long as the kernels are not there."""
+        if not self._ready:
+            self._asked += 1
+            if self._asked > _PATIENCE and not self._begun:
+                self._begun = True
+                threading.Thread(target=self.prepare, name="pixelwise-jpeg", daemon=True).start()
+            return None
+        try:
+            return self._free.pop()
+        except IndexError:
+            return JpegReader()
+
+    def give_back(self, reader: JpegReader) -> None:
+        """Let others use it."""
+        self._free.append(reader)
+
+    def prepare(self) -> None:
+        """Load the kernels, or compile them: ten seconds once per machine."""
+        reader = JpegReader()
+        tiny = simplejpeg.encode_jpeg(np.zeros((8, 8, 3), np.uint8))
+        reader.read_and_index(tiny, Window(0, 0, 8, 8), (8, 8))
+        self._free.append(reader)
+        self._ready = True
+
+
+_READERS = _Readers()

@@ -16,11 +16,12 @@ import numpy as np
 
 from ..classes import ClassTable
 from ..codecs.decoding import decode_image, decode_stored
+from ..codecs.jpeg_windows import JpegWindows
 from ..codecs.stored import Stored
 from ..errors import FileError, LabelError, UsageError
 from ..files import read_bytes
 from ..labels import check_pair, to_ids
-from ..types import I64, NO_CLOCK, U8, Clock, Finding, Label, Origin, Sample, Window
+from ..types import I64, NO_CLOCK, U8, Clock, Finding, Label, Origin, Sample, Size, Window
 from .image_sizes import HeaderSizes, Paths
 
 
@@ -175,6 +176,7 @@ class FileSource(Source):
         self.instances = instances
         self.listed = listed
         self._prefix = str(self.root) + os.sep
+        self._windows = JpegWindows()
         self._sizes = HeaderSizes(self._prefix, images, self._listed)
 
     def path(self, paths: Paths, index: int) -> str:
@@ -206,15 +208,29 @@ class FileSource(Source):
     def _where(self, index: int) -> str:
         return self.path(self.images if self.labels is None else self.labels, index)
 
-    def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
+    def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
+        path, data, label_path, label_data = self._files(index)
+        clock.lap("reading")
+        part = None
+        if window is not None and notes is None and self.decoding.plain_images:
+            part = self._windows.read(index, data, path, window)
+        image, size = part or _and_size(self.decoding.image(data, path, notes))
+        label = None if label_data is None else self.decoding.label(label_data, self.classes, label_path, notes)
+        if label is not None:
+            check_pair(size, label.shape, self._where(index))
+        instances = self._instances(index, image) if window is None else None
+        clock.lap("decoding")
+        if window is None:
+            return Sample(self.names[index], image, label, instances)
+        image = image if part is not None else window.cut(image)
+        return Sample(self.names[index], image, None if label is None else window.cut(label))
+
+    def _files(self, index: int) -> tuple[str, bytes, str | None, bytes | None]:
+        """The path and the bytes of the image, and of the label."""
         path = self.path(self.images, index)
         label_path = None if self.labels is None else self.path(self.labels, index)
         data = self._listed(index, read_bytes, path)
-        label_data = None if label_path is None else self._listed(index, read_bytes, label_path)
-        clock.lap("reading")
-        image = self.decoding.image(data, path, notes)
-        label = None if label_data is None else self.decoding.label(label_data, self.classes, label_path, notes)
-        return Sample(self.names[index], image, label, self._instances(index, image) if instances else None)
+        return path, data, label_path, None if label_path is None else self._listed(index, read_bytes, label_path)
 
     def _instances(self, index: int, image: U8) -> Any:
         if self.instances is None:
@@ -228,6 +244,10 @@ class FileSource(Source):
             raise LabelError(what, code="unsupported-label-mode", where=path)
         check_pair(image.shape[:2], pixels.shape, path)
         return pixels
+
+
+def _and_size(image: U8) -> tuple[U8, Size]:
+    return image, (image.shape[0], image.shape[1])
 
 
 # -- arrays -------------------------------------------------------------------------------------------------
