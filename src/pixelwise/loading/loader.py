@@ -226,10 +226,21 @@ class Loader:
     # -- iterating --------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Batch]:
+        self._begin()
+        return _Iteration(self, self.epoch, self.batch)
+
+    def _begin(self) -> None:
         if not self._resume or self.batch >= len(self):
             self.epoch, self.batch = self.epoch + 1, 0
         self._resume = False
-        return _Iteration(self, self.epoch, self.batch)
+
+    def plans(self) -> Iterator[tuple[I64, NDArray[np.bool_], Plans]]:
+        """As iterating, but no pixel is read: (indices, real, plans) of each batch, for those who render themselves."""
+        self._begin()
+        while self.batch < len(self):
+            planned = self._plan(self.epoch, self.batch)
+            self.batch += 1
+            yield planned
 
     def _plan(self, epoch: int, k: int) -> tuple[I64, NDArray[np.bool_], Plans]:
         indices, addresses, real = self._order.batch(epoch, k)
