@@ -32,6 +32,12 @@ class Draws:
         )
         return out
 
+    def grid(self, transforms: I64, draws: int) -> F64:
+        """(T, draws) float64: the first draws of several transforms, for a single sample."""
+        out = np.empty((len(transforms), draws))
+        kernels.random.uniform_grid(np.uint64(self.seed), np.uint32(self.epoch), self.samples[0], transforms, out)
+        return out
+
 
 def shuffled(positions: I64, n: int, seed: int, epoch: int) -> I64:
     """The sample at each position of the shuffled epoch: (k,) int64 in 0..n-1. Each position costs O(log n)."""

@@ -115,3 +115,14 @@ def test_the_loader_can_still_be_asked_how_it_normalizes() -> None:
     loader = pw.Loader(split, 2, [crop, pw.RandomCrop(2, 2), pw.Normalize()])
     assert loader.normalize == (pw.IMAGENET_MEAN, pw.IMAGENET_STD)
     assert next(iter(loader)).images.shape[2:] == (2, 2)
+
+
+def test_the_class_is_seen_everywhere_in_the_window() -> None:
+    label = np.zeros((60, 60), np.uint8)
+    label[30, 30] = 9
+    split = Split("one", pw.VOC, ArraySource([np.zeros((60, 60, 3), np.uint8)], [label]))
+    loader = pw.Loader(split, 1, [RandomClassCrop((4, 5), index=class_index(split), classes=(9,))])
+    seen = np.zeros((4, 5), np.int64)
+    for _ in range(1000):
+        seen += next(iter(loader)).labels[0] == 9
+    assert stats.chisquare(seen.reshape(-1)).pvalue > 1e-3

@@ -24,6 +24,7 @@ from ..randomness import Draws
 from ..threads import in_order, with_progress
 from ..transforms.class_crop import ClassIndex
 from ..types import I64, Label, Progress
+from .per_sample import read_labels_only
 
 
 def class_index(
@@ -58,9 +59,7 @@ def class_index(
             return kept
 
     def look(i: int) -> tuple[I64, I64, NDArray[np.uint32]]:
-        label = split.read(i).label
-        assert label is not None
-        return _places(label, len(split.classes), Draws(0, 0, np.array([i])), positions)
+        return _places(read_labels_only(split, i), len(split.classes), Draws(0, 0, np.array([i])), positions)
 
     found = list(with_progress(in_order(look, range(len(split)), threads), len(split), progress))
     start = np.concatenate([[0], np.cumsum([len(f[0]) for f in found])]).astype(np.int64)
@@ -78,8 +77,7 @@ def _places(label: Label, classes: int, draws: Draws, positions: int) -> tuple[I
     ids, counts = ids[:known], counts[:known]
     entry_of = np.full(classes, -1, np.int64)
     entry_of[ids] = np.arange(known)
-    u = np.array([[draws.uniform(int(c), m)[0] for m in range(positions)] for c in ids]).reshape(-1, positions)
-    ranks = np.sort((u * counts[:, None]).astype(np.int64), axis=1)
+    ranks = np.sort((draws.grid(ids, positions) * counts[:, None]).astype(np.int64), axis=1)
     out = np.zeros((known, positions, 2), np.uint32)
     kernels.values.find_ranks(label, entry_of, ranks, np.zeros((known, 2), np.int64), out)
     return ids, counts, out

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from . import jpeg_header as jpeg_header
     from . import jpeg_scan as jpeg_scan
     from . import jpeg_symbols as jpeg_symbols
+    from . import place as place
     from . import png as png
     from . import polygon as polygon
     from . import random as random

@@ -30,14 +30,26 @@ def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
 @jit
 def uniforms(seed: Any, epoch: Any, samples: Any, transform: Any, draw: Any, out: Any) -> None:
     """out[i], float64 in [0, 1) with 53 bits, for the address (seed, epoch, samples[i], transform, draw)."""
-    k0, k1 = np.uint32(seed & _LOW), np.uint32(seed >> _32)
-    c2 = np.uint32(epoch)
-    c3 = np.uint32(transform) << np.uint32(16) | np.uint32(draw)
     for i in range(samples.shape[0]):
-        s = np.uint64(samples[i])
-        a, b, _, _ = philox(np.uint32(s & _LOW), np.uint32(s >> _32), c2, c3, k0, k1)
-        bits = np.float64(a >> np.uint32(5)) * 67108864.0 + np.float64(b >> np.uint32(6))
-        out[i] = bits * (1.0 / 9007199254740992.0)
+        out[i] = _uniform(seed, epoch, samples[i], transform, draw)
+
+
+@part
+def _uniform(seed: Any, epoch: Any, sample: Any, transform: Any, draw: Any) -> Any:
+    s = np.uint64(sample)
+    words = np.uint32(transform) << np.uint32(16) | np.uint32(draw)
+    low, high = np.uint32(s & _LOW), np.uint32(s >> _32)
+    a, b, _, _ = philox(low, high, np.uint32(epoch), words, np.uint32(seed & _LOW), np.uint32(seed >> _32))
+    bits = np.float64(a >> np.uint32(5)) * 67108864.0 + np.float64(b >> np.uint32(6))
+    return bits * (1.0 / 9007199254740992.0)
+
+
+@jit
+def uniform_grid(seed: Any, epoch: Any, sample: Any, transforms: Any, out: Any) -> None:
+    """out[t, j] for the address (seed, epoch, sample, transforms[t], j)."""
+    for t in range(transforms.shape[0]):
+        for j in range(out.shape[1]):
+            out[t, j] = _uniform(seed, epoch, sample, transforms[t], j)
 
 
 @jit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class Buffers:
     def array(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """An array of unknown contents. Views of it, and tensors that share its memory, keep its buffer in use."""
         kind = np.dtype(dtype)
-        size = int(np.prod(shape)) * kind.itemsize
+        size = prod(shape) * kind.itemsize
         for _ in range(len(self._free)):
             try:
                 buffer = self._free.popleft()

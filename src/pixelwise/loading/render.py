@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..transforms.plans import Others, Plans, Relabel, Rendered
-from ..types import F64, I64, U8, Label, Sample, Window
+from ..types import I64, RGB, U8, Label, Sample, Window
 
 Output: TypeAlias = Literal["float32", "float16", "uint8", "uint8-hwc"]
 
@@ -43,7 +44,23 @@ class Shading:
 
 
 def shading_of(plans: Plans, fill: tuple[int, int, int], whole_levels: bool) -> Shading:
-    """The shading of the plans. whole_levels: uint8 output, without normalization; else float."""
+    """The shading of the plans, not to be changed. whole_levels: uint8 output, without normalization; else float."""
+    if plans.tone is None and plans.color is None:
+        return _without_color(len(plans), plans.normalize, fill, whole_levels)
+    return _shading_of(plans, fill, whole_levels)
+
+
+@lru_cache(maxsize=16)
+def _without_color(
+    n: int, normalize: tuple[RGB, RGB] | None, fill: tuple[int, int, int], whole_levels: bool
+) -> Shading:
+    """The shading of n plans that only normalize: it is the same in every batch."""
+    plans = Plans(np.ones((n, 2), np.int64))
+    plans.normalize = normalize
+    return _shading_of(plans, fill, whole_levels)
+
+
+def _shading_of(plans: Plans, fill: tuple[int, int, int], whole_levels: bool) -> Shading:
     n = len(plans)
     color = plans.color if whole_levels else plans.folded_color()
     clamped = plans.color is not None or plans.tone is not None
@@ -90,9 +107,10 @@ class Renderer:
         self._ignore = None if slot.labels is None else slot.labels.dtype.type(ignore_index)
         self._shading = shading_of(plans, fill, output.startswith("uint8"))
         self._matrix = np.ascontiguousarray(plans.matrix.reshape(-1, 6))
+        self._needed = _windows(plans)
         self._jobs = self._table()
         self._kinds = set(self._jobs["kind"].tolist())
-        self._windows: list[list[int]] = _read_windows(plans).tolist()
+        self._windows: list[list[int]] = (_read_windows(plans) if plans.stages else self._needed).tolist()
 
     def _table(self) -> NDArray[Any]:
         plans, images = self.plans, self.slot.images
@@ -101,8 +119,8 @@ class Renderer:
         jobs["out_h"], jobs["out_w"] = plans.size.T
         jobs["slot"] = np.arange(len(plans))
         jobs["rows"], jobs["columns"] = images.shape[1:3] if self._packed else images.shape[2:4]
-        jobs["low_y"], jobs["low_x"], jobs["high_y"], jobs["high_x"] = _windows(plans).T
-        _place(jobs, plans.matrix, plans.size)
+        jobs["low_y"], jobs["low_x"], jobs["high_y"], jobs["high_x"] = self._needed.T
+        kernels.place.place(plans.matrix, plans.size, jobs)
         return jobs
 
     def window(self, k: int) -> Window:
@@ -217,7 +235,7 @@ class Renderer:
                 return
             plans.matrix[k] = option
             self._matrix[k] = option.reshape(6)
-            _place(self._jobs[k : k + 1], plans.matrix[k : k + 1], plans.size[k : k + 1])
+            kernels.place.place(plans.matrix[k : k + 1], plans.size[k : k + 1], self._jobs[k : k + 1])
             self._kinds.add(int(self._jobs["kind"][k]))
             self._run_labels(k, k + 1, label_dtype)
 
@@ -314,26 +332,6 @@ def _room(size: I64, label: Label | None, output: Output, ignore_index: int, lab
 _ZEROS = {np.dtype(t): np.zeros(1, t) for t in (np.uint8, np.uint16)}
 
 
-def _is_copy(matrix: F64) -> NDArray[np.bool_]:
-    """`Plan.is_copy` of matrices (..., 2, 3)."""
-    axes, shift = matrix[..., (0, 1), (0, 1)], matrix[..., 2]
-    whole = (np.abs(axes) == 1).all(axis=-1) & (shift == np.rint(shift)).all(axis=-1)
-    return np.asarray(whole & (matrix[..., 0, 1] == 0) & (matrix[..., 1, 0] == 0))
-
-
-def _place(jobs: NDArray[Any], matrix: F64, size: I64) -> None:
-    """Write the fields of the jobs that follow from the matrix."""
-    w = kernels.jobs
-    copy, axes = _is_copy(matrix), matrix[:, (0, 1), (0, 1)]
-    straight = (matrix[:, 0, 1] == 0) & (matrix[:, 1, 0] == 0)
-    jobs["kind"] = np.where(copy, w.COPY, np.where(straight, w.SCALE, w.WARP))
-    flip = axes < 0
-    # A mirrored axis starts at its far end: the last output column shows the first source column.
-    corner = matrix[:, :, 2] - np.where(flip, size[:, ::-1], 0)
-    jobs["x0"], jobs["y0"] = np.where(copy, corner.T, 0)
-    jobs["flip_x"], jobs["flip_y"] = flip.T
-
-
 def _read_windows(plans: Plans) -> I64:
     """What is to be read: the windows of the first stage."""
     return _windows(plans.stages[0][0] if plans.stages else plans)
@@ -341,14 +339,7 @@ def _read_windows(plans: Plans) -> I64:
 
 def _windows(plans: Plans) -> I64:
     """`Plan.window` for all plans: (B, 4) int64; if the label chooses between matrices, one around all of them."""
-    matrix = plans.matrix[:, None] if plans.options is None else plans.options
-    h, w = plans.size[:, 0, None, None].astype(float), plans.size[:, 1, None, None].astype(float)
-    x, y = np.array([0.0, 1.0, 1.0, 0.0]) * w, np.array([0.0, 0.0, 1.0, 1.0]) * h
-    x, y = x[:, :, None], y[:, :, None]
-    corner = matrix[..., :1] * x + matrix[..., 1:2] * y + matrix[..., 2:]
-    side = np.maximum(np.hypot(matrix[..., 0], matrix[..., 1]), 1.0)
-    margin = np.where(_is_copy(matrix)[..., None], 0, np.ceil(side / 2) + 1)
-    bound = plans.source[:, None, ::-1]
-    low = np.clip(np.floor(corner.min(axis=-1)) - margin, 0, bound).min(axis=1)
-    high = np.clip(np.ceil(corner.max(axis=-1)) + margin, 0, bound).max(axis=1)
-    return np.concatenate([low[:, ::-1], high[:, ::-1]], axis=1).astype(np.int64)
+    matrices = plans.matrix[:, None] if plans.options is None else plans.options
+    out = np.empty((len(plans), 4), np.int64)
+    kernels.place.windows(matrices, plans.size, plans.source, out)
+    return out

@@ -19,7 +19,7 @@ from ..errors import FileError, UsageError
 from ..files import atomic_write, read_bytes
 from ..types import F64, I64, Bool, Size
 from .geometry import place
-from .plans import Plans, Uniform, settle
+from .plans import Plans, Uniform, draw_integer, settle
 
 _MAGIC = b"pixelwise class index 1\n"
 
@@ -82,9 +82,9 @@ class RandomClassCrop:
     """Cut height x width around a pixel of a chosen class with probability p, otherwise at a uniformly drawn place.
 
     The class is drawn uniformly from those of `classes` (names or ids, one or several; by default all) that the sample
-    shows, the pixel uniformly from the index's positions of it. The window has the pixel in its middle, moved as little
-    as needed to stay inside the image, so it always shows the class: nothing is drawn again, and the probabilities are
-    known. A sample that shows none of the classes is cropped uniformly. Smaller images are padded as by
+    shows, the pixel uniformly from the index's positions of it. The window is drawn uniformly from those that hold the
+    pixel, and moved as little as needed to stay inside the image, so it always shows the class: nothing is drawn again,
+    and the probabilities are known. A sample that shows none of the classes is cropped uniformly. Smaller images are padded as by
     RandomCrop(pad_if_needed=True). Comes after transforms that keep the pixel inside the image (scale, flip).
     UsageError `other-index` if the Loader reads another split than the one that the index was made from.
     """
@@ -116,7 +116,9 @@ class RandomClassCrop:
         return wanted
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        """Draws 0 and 1 choose the uniform place, 2 whether to look for a class, 3 the class, 4 the pixel."""
+        """Draws 0, 1: the uniform place; 2: whether to look for a class; 3: the class; 4: the pixel; 5, 6: where in the
+        window the pixel is.
+        """
         samples = plans.samples
         if samples is None or samples.max(initial=-1) >= len(self.index):
             what = "RandomClassCrop needs to know which samples it cuts, from the split that its index was made from"
@@ -128,13 +130,14 @@ class RandomClassCrop:
         spare = plans.size - self.size
         corner = place(spare, uniform(0), uniform(1))
         seek, which, pixel = uniform(2) < self.p, uniform(3), uniform(4)
+        inside = np.stack([draw_integer(uniform(5), self.size[0]), draw_integer(uniform(6), self.size[1])], axis=1)
         for k in np.flatnonzero(seek).tolist():
             if (point := self._point(int(samples[k]), which[k], pixel[k])) is None:
                 continue
             matrix = plans.matrix[k]
             x, y = np.linalg.solve(matrix[:, :2], point - matrix[:, 2])
-            middle = np.floor([y, x]).astype(np.int64) - np.array(self.size) // 2
-            corner[k] = np.where(spare[k] >= 0, np.clip(middle, 0, np.maximum(spare[k], 0)), corner[k])
+            around = np.floor([y, x]).astype(np.int64) - inside[k]
+            corner[k] = np.where(spare[k] >= 0, np.clip(around, 0, np.maximum(spare[k], 0)), corner[k])
         plans.window(corner[:, 0], corner[:, 1], *self.size)
 
     def _point(self, sample: int, which: float, pixel: float) -> F64 | None:
