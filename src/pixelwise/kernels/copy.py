@@ -9,7 +9,9 @@ from numba import carray
 
 from .compiling import jit_fast, part_fast
 from .jobs import COPY, pad, pointer
+from .rows import byte_row, fence, fill_bytes, fill_floats, float_row, pixel_row
 from .shade import shade
+from .words import put8
 
 
 @part_fast
@@ -30,7 +32,7 @@ def _source_row(job: Any, i: Any) -> Any:
     return y if 0 <= y < job.height else -1
 
 
-@jit_fast  # called, not inlined: see `render_float`; bytes do not round
+@jit_fast  # called, not inlined: LLVM vectorizes its loops only so; bytes do not round
 def _deal(src: Any, m: Any, flip: Any, row: Any) -> None:
     """m interleaved pixels to three planes."""
     if flip:
@@ -46,36 +48,40 @@ def _deal(src: Any, m: Any, flip: Any, row: Any) -> None:
             row[2, j] = src[3 * j + 2]
 
 
+@part_fast
+def _row_of(out: Any, job: Any, c: Any, i: Any) -> Any:
+    """The address of row i of the job's rectangle in plane c of (B, 3, H, W)."""
+    row = out.ctypes.data + job.slot * out.strides[0] + c * out.strides[1] + (job.top + i) * out.strides[2]
+    return row + job.left * out.strides[3]
+
+
 @jit_fast
-def render_float(jobs: Any, first: Any, last: Any, color: Any, fill: Any, out: Any) -> None:
+def render_float(jobs: Any, first: Any, last: Any, color: Any, fill: Any, streaming: Any, out: Any) -> None:
     """Copies, uint8 HWC to float CHW: level * color[n, c, c] + color[n, c, 3]; padding is fill[n, c].
 
-    By way of a planar uint8 row, so that LLVM vectorizes both loops; which it does only while `_deal` is called and
-    padding is written here instead of by `pad` (a crop of 320x480 took 100 us instead of 67).
+    streaming: the stores bypass the caches, for batches that do not fit into them.
     """
-    row = np.empty((3, out.shape[3]), np.uint8)
     for n in range(first, last):
         job = jobs[n]
         if job.kind != COPY:
             continue
-        slot, top, left, width = job.slot, job.top, job.left, job.columns
         x, m, start = _clip(job)
         for i in range(job.rows):
             y = _source_row(job, i)
-            if y < 0 or m == 0:
-                for c in range(3):
-                    out[slot, c, top + i][left : left + width] = fill[n, c]
-                continue
-            _deal(carray(pointer(job.image + y * job.image_stride + 3 * x), (3 * m,)), m, job.flip_x, row)
+            shown = m if y >= 0 else 0
             for c in range(3):
-                a, b, plane = color[n, c, c], color[n, c, 3], row[c]
-                line = out[slot, c, top + i][left : left + width]
-                if m < width:
-                    line[:start] = fill[n, c]
-                    line[start + m :] = fill[n, c]
-                dst = line[start : start + m]
-                for j in range(m):
-                    dst[j] = plane[j] * a + b
+                line = _row_of(out, job, c, i)
+                fill_floats(line, start if shown else job.columns, fill[n, c])
+                if shown:
+                    fill_floats(line + 4 * (start + m), job.columns - start - m, fill[n, c])
+            if shown:
+                source = job.image + y * job.image_stride + 3 * x
+                red = _row_of(out, job, 0, i) + 4 * start
+                green, blue = red + out.strides[1], red + 2 * out.strides[1]
+                float_row(source, m, job.flip_x, red, green, blue, color[n, 0, 0], color[n, 0, 3], color[n, 1, 1],
+                          color[n, 1, 3], color[n, 2, 2], color[n, 2, 3], streaming)  # fmt: skip
+    if streaming:
+        fence()
 
 
 @jit_fast
@@ -109,62 +115,54 @@ def render_colored(
 
 
 @jit_fast
-def render_planar(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None:
-    """Copies, uint8 HWC to uint8 CHW, values unchanged; padding is fill[n, c], uint8."""
+def render_planar(jobs: Any, first: Any, last: Any, fill: Any, streaming: Any, out: Any) -> None:
+    """Copies, uint8 HWC to uint8 CHW, values unchanged; padding is fill[n, c], uint8. streaming: see `render_float`."""
     for n in range(first, last):
         job = jobs[n]
         if job.kind != COPY:
             continue
-        slot, top, left, width = job.slot, job.top, job.left, job.columns
         x, m, start = _clip(job)
         for i in range(job.rows):
             y = _source_row(job, i)
-            if y < 0 or m == 0:
-                pad(job, n, i, 0, 0, fill, out)
-                continue
-            if m < width:
-                pad(job, n, i, start, m, fill, out)
-            src = carray(pointer(job.image + y * job.image_stride + 3 * x), (3 * m,))
-            at = left + start
-            r, g, b = out[slot, 0, top + i][at:], out[slot, 1, top + i][at:], out[slot, 2, top + i][at:]
-            if job.flip_x:
-                for j in range(m):
-                    k = np.uint64(m - 1 - j)
-                    r[k], g[k], b[k] = src[3 * j], src[3 * j + 1], src[3 * j + 2]
-            else:
-                for j in range(m):
-                    r[j], g[j], b[j] = src[3 * j], src[3 * j + 1], src[3 * j + 2]
+            shown = m if y >= 0 else 0
+            for c in range(3):
+                line = _row_of(out, job, c, i)
+                fill_bytes(line, start if shown else job.columns, fill[n, c])
+                if shown:
+                    fill_bytes(line + start + m, job.columns - start - m, fill[n, c])
+            if shown:
+                byte_row(job.image + y * job.image_stride + 3 * x, m, job.flip_x, _row_of(out, job, 0, i) + start,
+                         _row_of(out, job, 1, i) + start, _row_of(out, job, 2, i) + start, streaming)  # fmt: skip
+    if streaming:
+        fence()
+
+
+@part_fast
+def _fill_pixels(address: Any, count: Any, fill: Any, n: Any) -> None:
+    for j in range(count):
+        for c in range(3):
+            put8(address + 3 * j + c, fill[n, c])
 
 
 @jit_fast
-def render_packed(jobs: Any, first: Any, last: Any, fill: Any, out: Any) -> None:
-    """Copies, uint8 HWC to uint8 HWC, values unchanged; padding is fill[n, c], uint8."""
+def render_packed(jobs: Any, first: Any, last: Any, fill: Any, streaming: Any, out: Any) -> None:
+    """Copies, uint8 HWC to uint8 HWC, values unchanged; padding is fill[n, c], uint8. streaming: see `render_float`."""
     for n in range(first, last):
         job = jobs[n]
         if job.kind != COPY:
             continue
-        slot, top, left, width = job.slot, job.top, job.left, job.columns
         x, m, start = _clip(job)
         for i in range(job.rows):
             y = _source_row(job, i)
-            line = out[slot, top + i][left : left + width]
-            if y < 0 or m == 0:
-                line[:] = fill[n]
-                continue
-            if m < width:
-                line[:start] = fill[n]
-                line[start + m :] = fill[n]
-            src = carray(pointer(job.image + y * job.image_stride + 3 * x), (3 * m,))
-            dst = line.reshape(-1)[3 * start : 3 * (start + m)]
-            if job.flip_x:
-                for j in range(m):
-                    k = np.uint64(3 * (m - 1 - j))
-                    dst[k] = src[3 * j]
-                    dst[k + np.uint64(1)] = src[3 * j + 1]
-                    dst[k + np.uint64(2)] = src[3 * j + 2]
-            else:
-                for j in range(3 * m):
-                    dst[j] = src[j]
+            shown = m if y >= 0 else 0
+            line = out.ctypes.data + job.slot * out.strides[0] + (job.top + i) * out.strides[1] + 3 * job.left
+            _fill_pixels(line, start if shown else job.columns, fill, n)
+            if shown:
+                _fill_pixels(line + 3 * (start + m), job.columns - start - m, fill, n)
+                source = job.image + y * job.image_stride + 3 * x
+                pixel_row(source, m, job.flip_x, line + 3 * start, streaming)
+    if streaming:
+        fence()
 
 
 @jit_fast

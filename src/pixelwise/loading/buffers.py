@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable
+from functools import cache
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..types import U8
+
+LINE = 64
+"""Bytes of a cache line: batches begin at a multiple of it, so that streaming stores are aligned."""
 
 
 class Buffers:
@@ -21,7 +27,7 @@ class Buffers:
     """
 
     def __init__(self, keep: int, allocate: Callable[[int], U8] | None = None) -> None:
-        self._allocate = allocate or (lambda size: np.empty(size, np.uint8))
+        self._allocate = allocate or aligned
         self._free: deque[NDArray[np.uint8]] = deque(maxlen=keep)
 
     def array(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
@@ -55,3 +61,20 @@ class _Lease:
 
     def __del__(self) -> None:
         self._free.append(self._buffer)
+
+
+def aligned(size: int) -> U8:
+    """`size` bytes of unknown contents at the beginning of a cache line."""
+    memory = np.empty(size + LINE, np.uint8)
+    return memory[-memory.ctypes.data % LINE :][:size]
+
+
+@cache
+def last_level_cache() -> int:
+    """The bytes of the largest cache of a core, as Linux says; elsewhere the 32 MB that is usual."""
+    sizes = []
+    for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
+        found = re.fullmatch(r"(\d+)([KM])", path.read_text().strip())
+        if found:
+            sizes.append(int(found[1]) << (10 if found[2] == "K" else 20))
+    return max(sizes, default=32 << 20)

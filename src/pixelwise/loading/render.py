@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .. import kernels
 from ..transforms.plans import Others, Plans, Relabel, Rendered
 from ..types import I64, RGB, U8, Label, Sample, Window
+from .buffers import last_level_cache
 
 Output: TypeAlias = Literal["float32", "float16", "uint8", "uint8-hwc"]
 
@@ -275,14 +276,16 @@ class Renderer:
         p, kinds, n = self._shading, self._kinds, len(jobs)
         matrix, fill = self._matrix[these], p.fill[these]
         planes = images.transpose(0, 3, 1, 2) if self._packed else images
+        # A batch that does not fit into the caches is written past them.
+        streaming = images.nbytes > last_level_cache() // 2
         colors = (p.tones[these], p.color[these], p.plain[these], p.limits[these], fill)
         if kernels.jobs.COPY in kinds:
             if p.unchanged and self._packed:
-                kernels.copy.render_packed(jobs, 0, n, fill, images)
+                kernels.copy.render_packed(jobs, 0, n, fill, streaming, images)
             elif p.unchanged:
-                kernels.copy.render_planar(jobs, 0, n, fill, images)
+                kernels.copy.render_planar(jobs, 0, n, fill, streaming, images)
             elif p.trivial:
-                kernels.copy.render_float(jobs, 0, n, p.color[these], fill, planes)
+                kernels.copy.render_float(jobs, 0, n, p.color[these], fill, streaming, planes)
             else:
                 kernels.copy.render_colored(jobs, 0, n, *colors, planes)
         if kernels.jobs.SCALE in kinds:

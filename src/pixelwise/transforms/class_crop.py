@@ -84,9 +84,9 @@ class RandomClassCrop:
     The class is drawn uniformly from those of `classes` (names or ids, one or several; by default all) that the sample
     shows, the pixel uniformly from the index's positions of it. The window is drawn uniformly from those that hold the
     pixel, and moved as little as needed to stay inside the image, so it always shows the class: nothing is drawn again,
-    and the probabilities are known. A sample that shows none of the classes is cropped uniformly. Smaller images are padded as by
-    RandomCrop(pad_if_needed=True). Comes after transforms that keep the pixel inside the image (scale, flip).
-    UsageError `other-index` if the Loader reads another split than the one that the index was made from.
+    and the probabilities are known. A sample that shows none of the classes is cropped uniformly. Smaller images are
+    padded as by RandomCrop(pad_if_needed=True). Comes after transforms that keep the pixel inside the image (scale,
+    flip). UsageError `other-index` if the Loader reads another split than the one that the index was made from.
     """
 
     size: Size
