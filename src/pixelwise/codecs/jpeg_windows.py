@@ -15,7 +15,7 @@ from .. import kernels
 from ..types import U8, Size, Window
 from .jpeg import JpegFile
 
-KEPT: Final = 256 << 20
+MOST_INDEXED: Final = 256 << 20
 """Bytes of indices that a source keeps: those of half a million images of VOC."""
 _PATIENCE: Final = 64
 """Files that libjpeg-turbo decodes before the kernels are loaded, or on a new machine compiled, in the background."""
@@ -47,7 +47,7 @@ class JpegWindows:
     are kept; files beyond it are read to their end each time.
     """
 
-    def __init__(self, limit: int = KEPT) -> None:
+    def __init__(self, limit: int = MOST_INDEXED) -> None:
         self._limit = limit
         self._known: dict[int, tuple[int, JpegIndex]] = {}
         self._used = 0

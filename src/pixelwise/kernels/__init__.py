@@ -20,18 +20,22 @@ if TYPE_CHECKING:
     from . import image_measures as image_measures
     from . import jobs as jobs
     from . import jpeg as jpeg
+    from . import jpeg_color as jpeg_color
     from . import jpeg_header as jpeg_header
     from . import jpeg_scan as jpeg_scan
     from . import jpeg_symbols as jpeg_symbols
+    from . import jpeg_transform as jpeg_transform
     from . import place as place
     from . import png as png
     from . import polygon as polygon
     from . import random as random
+    from . import rows as rows
     from . import scale as scale
     from . import shade as shade
     from . import tiff as tiff
     from . import values as values
     from . import warp as warp
+    from . import words as words
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -205,8 +205,7 @@ def scan_two(
     at: Any, length: Any, bit: Any, at2: Any, length2: Any, bit2: Any, my: Any, low: Any, part: Any, blocks: Any,
     count: Any, predicted: Any, predicted2: Any,
 ) -> Any:  # fmt: skip
-    """MCU rows my and my + 1 side by side, from MCU `low` on: while the lookup of one waits for memory, the other's
-    goes on.
+    """MCU rows my and my + 1 side by side, from MCU `low` on, so that one decodes while the other waits for memory.
 
     No restart markers. predicted, predicted2: addresses of three int64. Otherwise as `scan`.
     """

@@ -10,7 +10,7 @@ not): bits 0..7 the length of both symbols with their numbers; 8..15 where numbe
 places that symbol 2 covers, 0 if there is only one symbol.
 
 An end of block covers END places, a code that the lookup does not know UNKNOWN. So `place` after a lookup tells all:
-below 64 the block goes on; from 128 to 191 it was ended; with bit 6 set the lookup does not decide, because the block
+below 64 the block continues; from 128 to 191 it was ended; with bit 6 set the lookup does not decide, because the block
 is full or overfull, the second symbol belonged to the next block, or the code is unknown. Then one symbol is found
 without it.
 
@@ -29,7 +29,7 @@ from .compiling import jit, part
 from .words import U, get8, get16, get32, get64, get_big, get_int, put8, put16, put64
 
 AC_BITS: Final = 11
-"""Of the lookups of AC symbols: 1.64 symbols per lookup on average of VOC; 10 and 12 were no faster."""
+"""Of the lookups of AC symbols: 1.64 symbols per lookup on average of VOC; 10 and 12 bits were not faster."""
 DC_BITS: Final = 9
 AC_SHIFT, DC_SHIFT = U(64 - AC_BITS), U(64 - DC_BITS)
 END: Final = 128

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..types import U8
 
-LINE = 64
+CACHE_LINE = 64
 """Bytes of a cache line: batches begin at a multiple of it, so that streaming stores are aligned."""
 
 
@@ -65,8 +65,8 @@ class _Lease:
 
 def aligned(size: int) -> U8:
     """`size` bytes of unknown contents at the beginning of a cache line."""
-    memory = np.empty(size + LINE, np.uint8)
-    return memory[-memory.ctypes.data % LINE :][:size]
+    memory = np.empty(size + CACHE_LINE, np.uint8)
+    return memory[-memory.ctypes.data % CACHE_LINE :][:size]
 
 
 @cache

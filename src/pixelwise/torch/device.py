@@ -24,8 +24,6 @@ from ..transforms.plans import Plans
 from ..types import I64, Sample
 from .loader import TensorBatch
 
-F64 = torch.float64
-
 
 class DeviceLoader:
     """A Loader whose batches are rendered on `device`, from pixels that are all there.
@@ -199,8 +197,8 @@ def _points(plans: Plans, device: torch.device) -> tuple[torch.Tensor, torch.Ten
     h, w = plans.size.max(axis=0).tolist()
     matrix = torch.from_numpy(plans.matrix).to(device)
     a, b, c, d, e, f = (v.view(-1, 1, 1) for v in matrix.reshape(-1, 6).unbind(1))
-    x = torch.arange(w, dtype=F64, device=device).view(1, 1, -1) + 0.5
-    y = torch.arange(h, dtype=F64, device=device).view(1, -1, 1) + 0.5
+    x = torch.arange(w, dtype=torch.float64, device=device).view(1, 1, -1) + 0.5
+    y = torch.arange(h, dtype=torch.float64, device=device).view(1, -1, 1) + 0.5
     straight = not plans.matrix[:, (0, 1), (1, 0)].any()  # then rows and columns are few numbers, not a plane of them
     sx = a * x + c if straight else a * x + b * y + c
     sy = e * y + f if straight else d * x + e * y + f
