@@ -16,6 +16,7 @@ import typer
 
 from ..errors import PixelwiseError, ScoreError, printable
 from . import check, convert, data, evaluate
+from .console import complain, pipes, prepare, say
 from .options import speaking
 
 app = typer.Typer(
@@ -36,7 +37,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from .. import __version__
 
-        print(f"pixelwise {__version__}")
+        say(f"pixelwise {__version__}")
         raise typer.Exit
 
 
@@ -51,8 +52,10 @@ def _options(
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    prepare()
     try:
-        app()
+        with pipes():
+            app()
     except PixelwiseError as error:
         _fail(str(error), error.exit_code, error)
     except KeyboardInterrupt:
@@ -72,5 +75,5 @@ def _fail(message: str, code: int, error: BaseException | None) -> None:
         text = "".join(f"  {n}\n" for n in notes) + f"pixelwise: {message}"
     else:
         text = f"pixelwise: {message}" + "".join(f" ({n})" for n in notes)
-    print(text, file=sys.stderr)
+    complain(text)
     sys.exit(code)

@@ -124,7 +124,8 @@ def _as_json(counted: Stats, comparison: PublishedComparison | None) -> dict[str
 
 def _print_stats(counted: Stats, weights: str | None) -> None:
     columns = ["class", ">pixels", "log scale", ">share", ">with void", ">images", ">of images"]
-    rows = table(*columns, *([f">{weights}"] if weights else []))
+    spare = ("log scale", "of images", "with void", "share")
+    rows = Rows(*columns, *([f">{weights}"] if weights else []), spare=spare)
     weight = counted.weights(weights) if weights else None
     share, with_void = counted.share, counted.share_with_void
     bars = _log_scale(counted.pixels)
@@ -133,15 +134,15 @@ def _print_stats(counted: Stats, weights: str | None) -> None:
         void = i == len(names) - 1
         r, g, b = (255, 255, 255) if void else counted.classes.colors[i]
         color = f"rgb({r},{g},{b})" if max(r, g, b) >= 64 else "bright_black"  # black is not seen on a dark terminal
-        bar = "" if void else f"[{color}]{_bar(bars[i])}[/]"
-        cells = [
+        bar = ("" if void else _bar(bars[i]), color)
+        cells: list[Cell] = [
             name, f"{counted.pixels[i]:,}", bar, "" if void else _percent(share[i]), _percent(with_void[i]),
             f"{counted.images[i]:,}", _percent(counted.images[i] / max(1, counted.labeled)),
         ]  # fmt: skip
         if weight is not None:
             cells.append("" if void else f"{weight[i]:.4f}")
-        rows.add_row(*cells, style="dim" if void or not counted.pixels[i] else "")
-    out.print(rows)
+        rows.add(*cells, style="dim" if void or not counted.pixels[i] else "")
+    rows.print()
     _print_images(counted)
 
 
@@ -164,33 +165,34 @@ def _percent(value: float) -> str:
 def _print_images(counted: Stats) -> None:
     if not counted.samples:
         return
-    rows = table("", "")
-    rows.show_header = False
-    rows.add_row("images", f"{counted.samples:,}, {counted.labeled:,} with a label")
+    rows = Rows("", "", header=False)
+    rows.add("images", f"{counted.samples:,}, {counted.labeled:,} with a label")
     sizes = np.array(list(counted.sizes))
     most = sorted(counted.sizes.items(), key=lambda item: -item[1])[:3]
     text = ", ".join(f"{h}x{w} ({100 * n / counted.samples:.0f} %)" for (h, w), n in most)
     (low_h, low_w), (high_h, high_w) = sizes.min(axis=0), sizes.max(axis=0)
-    rows.add_row("sizes", f"{text}; {low_h}..{high_h} x {low_w}..{high_w} (height x width), {len(sizes)} in all")
+    rows.add("sizes", f"{text}; {low_h}..{high_h} x {low_w}..{high_w} (height x width), {len(sizes)} in all")
     shapes = ", ".join(f"{n:,} {shape}" for shape, n in counted.aspects().items() if n)
     aspect = sizes[:, 1] / sizes[:, 0]
-    rows.add_row("aspect", f"{shapes}; width / height {aspect.min():.2f} to {aspect.max():.2f}")
-    rows.add_row("mean RGB", "  ".join(f"{v:.6f}" for v in counted.mean))
-    rows.add_row("std RGB", "  ".join(f"{v:.6f}" for v in counted.std))
+    rows.add("aspect", f"{shapes}; width / height {aspect.min():.2f} to {aspect.max():.2f}")
+    rows.add("mean RGB", "  ".join(f"{v:.6f}" for v in counted.mean))
+    rows.add("std RGB", "  ".join(f"{v:.6f}" for v in counted.std))
     say()
-    out.print(rows)
+    rows.print()
 
 
 def _print_together(counted: Stats) -> None:
     # A class that is nearly everywhere (background) occurs with all others: leave it out.
     here = [i for i in range(len(counted.classes)) if 0 < counted.images[i] < 0.9 * counted.labeled]
     pairs = [(int(counted.together[i, j]), i, j) for k, i in enumerate(here) for j in here[k + 1 :]]
-    rows = table("together", "", ">images", ">of the first", ">of the second", title="\nClasses in one image")
+    say("\nClasses in one image", style="bold")
+    spare = ("of the second", "of the first")
+    rows = Rows("together", "", ">images", ">of the first", ">of the second", spare=spare)
     for n, i, j in sorted(pairs, key=lambda p: (-p[0], p[1:]))[:20]:
         if n:
-            rows.add_row(counted.classes.names[i], counted.classes.names[j], f"{n:,}",
-                         _percent(n / counted.images[i]), _percent(n / counted.images[j]))  # fmt: skip
-    out.print(rows)
+            rows.add(counted.classes.names[i], counted.classes.names[j], f"{n:,}",
+                     _percent(n / counted.images[i]), _percent(n / counted.images[j]))  # fmt: skip
+    rows.print()
 
 
 def _print_comparison(comparison: PublishedComparison) -> None:
@@ -200,14 +202,14 @@ def _print_comparison(comparison: PublishedComparison) -> None:
         "different": "Some counts are not as published.",
     }
     say(f"\nPublished counts of {comparison.name} ({comparison.source})", style="bold")
-    out.print(verdicts[comparison.verdict], style="red" if comparison.verdict == "different" else "")
+    say(verdicts[comparison.verdict], style="red" if comparison.verdict == "different" else None)
     # For a subset, the number of samples says what is missing.
     shown = [d for d in comparison.differences if comparison.verdict != "subset" or "samples" in d.what]
     if shown:
-        rows = table("", ">published", ">here", ">difference")
+        rows = Rows("", ">published", ">here", ">difference")
         for d in shown:
-            rows.add_row(d.what, f"{d.published:,}", f"{d.counted:,}", f"{d.counted - d.published:+,}")
-        out.print(rows)
+            rows.add(d.what, f"{d.published:,}", f"{d.counted:,}", f"{d.counted - d.published:+,}")
+        rows.print()
 
 
 COMMANDS = (check, stats)

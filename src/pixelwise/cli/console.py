@@ -1,22 +1,69 @@
-"""What every command prints with: text, JSON, tables, progress bars."""
+"""What every command prints with: text, JSON, tables, progress bars.
+
+Everything printed passes `shown`, which escapes control characters, so that a hostile file name cannot drive a terminal;
+and streams that cannot take a character get an ASCII sign for it (`prepare`).
+"""
 
 from __future__ import annotations
 
+import codecs
 import json
+import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from ..errors import UsageError
+from ..errors import UsageError, printable
 from ..types import Progress
 
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+WIDE = 100_000
+"""Columns of an output that is not a terminal: nothing is cut for it."""
+
+out = Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else WIDE)
+_ASCII = {"█": "#", "→": "->", "·": "-", "×": "x", "…": "...", "–": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """A sign for each character that the stream's encoding lacks: an error handler of `codecs`."""
+    assert isinstance(error, UnicodeEncodeError)
+    missing = error.object[error.start : error.end]
+    return "".join(_ASCII.get(c) or ("" if c in "▏▎▍▌▋▊▉" else _escaped(c)) for c in missing), error.end
+
+
+def _escaped(c: str) -> str:
+    return c.encode("ascii", "backslashreplace").decode()
+
+
+def prepare() -> None:
+    """Let both streams take every character."""
+    codecs.register_error("pixelwise.ascii", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="pixelwise.ascii")
+
+
+def shown(text: object) -> str:
+    """The text, of several lines perhaps, with control characters escaped."""
+    return "\n".join(printable(line) for line in str(text).split("\n"))
+
+
+@contextmanager
+def pipes() -> Iterator[None]:
+    """Exit quietly if whoever reads the output has seen enough (`| head`), as other programs do: by SIGPIPE's code."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered cannot be written either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 @contextmanager
@@ -55,17 +102,64 @@ def progress(what: str, unit: str = "images") -> Iterator[Progress]:
             bar.stop()
 
 
-def table(*columns: str, title: str | None = None) -> Table:
-    """An empty table; a column whose name starts with `>` is aligned right."""
-    made = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in columns:
-        made.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left")
-    return made
+Cell = str | tuple[str, str]
+"""The text of a cell, or the text and its style."""
+
+
+class Rows:
+    """A table that is printed as wide as it is. Where that is too wide, columns are left out, and named below it.
+
+    columns: their names; one that starts with `>` is aligned right, and its numbers are never cut. spare: names of those
+    that may be left out, the first one first.
+    """
+
+    def __init__(self, *columns: str, title: str = "", spare: Sequence[str] = (), header: bool = True) -> None:
+        self.columns, self.title, self.spare, self.header = columns, title, spare, header
+        self.rows: list[tuple[tuple[Cell, ...], str]] = []
+
+    def add(self, *cells: Cell, style: str = "") -> None:
+        """Add a row."""
+        self.rows.append((cells, style))
+
+    def print(self) -> None:
+        """Print it."""
+        left = list(range(len(self.columns)))
+        for name in self.spare:
+            if self._width(left) <= out.width:
+                break
+            left = [k for k in left if self.columns[k].lstrip(">") != name]
+        out.print(self._table(left))
+        if gone := [name for name in self.spare if name not in (self.columns[k].lstrip(">") for k in left)]:
+            say(f"(left out at this width: {', '.join(gone)})", style="dim")
+
+    def _width(self, left: Sequence[int]) -> int:
+        return Console(width=WIDE).measure(self._table(left)).maximum
+
+    def _table(self, left: Sequence[int]) -> Table:
+        made = Table(title=self.title or None, title_justify="left", box=None, padding=(0, 2, 0, 0),
+                     header_style="bold", show_header=self.header)  # fmt: skip
+        for k in left:
+            number = self.columns[k].startswith(">")
+            made.add_column(self.columns[k].lstrip(">"), justify="right" if number else "left", no_wrap=number,
+                            overflow="fold")  # fmt: skip
+        for cells, style in self.rows:
+            made.add_row(*(_text(cells[k]) for k in left), style=style)
+        return made
+
+
+def _text(cell: Cell) -> Text:
+    text, style = (cell, "") if isinstance(cell, str) else cell
+    return Text(shown(text), style)
 
 
 def say(text: str = "", style: str | None = None) -> None:
     """Print text as it is: brackets are not markup."""
-    out.print(text, markup=False, style=style)
+    out.print(shown(text), markup=False, style=style)
+
+
+def complain(text: str) -> None:
+    """Print text to the other stream, for errors."""
+    print(shown(text), file=sys.stderr)
 
 
 def print_json(data: dict[str, Any]) -> None:

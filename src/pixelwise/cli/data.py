@@ -26,7 +26,7 @@ from ..transforms.plans import Transform
 from ..transforms.recipes import RECIPES
 from ..transforms.turns import RandomHorizontalFlip
 from ..types import Batch
-from .console import answer, out, parse_size, print_json, progress, say, table
+from .console import Rows, answer, complain, parse_size, print_json, progress, say
 from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
 
 
@@ -99,17 +99,17 @@ def _print_info(dataset: Dataset) -> None:
         say(f"  {step}")
     void = "no void" if classes.ignore_index is None else f"{classes.ignore_index} is void"
     say(f"{len(classes)} classes ({void}): {', '.join(classes.names)}\n")
-    rows = table("split", ">samples", "labels", "sizes (height x width)")
+    rows = Rows("split", ">samples", "labels", "sizes (height x width)")
     notes = [f"note: {note}" for note in dataset.notes]
     for name in dataset.splits:
         try:
             split = dataset[name]
-            rows.add_row(name, str(len(split)), "yes" if split.has_labels else "no", _sizes(split))
+            rows.add(name, str(len(split)), "yes" if split.has_labels else "no", _sizes(split))
             notes += [f"note: {note}" for note in split.notes]
         except DataError as error:  # one broken list must not hide the other splits
-            rows.add_row(name, "?", "?", "")
+            rows.add(name, "?", "?", "")
             notes.append(f"error: {error}")
-    out.print(rows)
+    rows.print()
     for note in dict.fromkeys(notes):
         say(note)
 
@@ -185,17 +185,16 @@ def _print_run(result: dict[str, Any]) -> None:
     if not result["batches"]:
         say("no batches")
         return
-    rows = table("", "")
+    rows = Rows("", "", header=False)
     for name in ("images", "labels"):
         if name in result:
-            rows.add_row(name, f"{' x '.join(map(str, result[name]))} {result[name + '_dtype']}")
-    rows.add_row("batches", f"{result['batches']} per epoch")
-    rows.add_row("first batch", f"after {result['seconds_to_first_batch']:.2f} s")
-    rows.add_row("speed", f"{np.median(result['images_per_second']):,.0f} images/s on {result['threads']} threads")
-    rows.add_row("threads spent", ", ".join(f"{k} {v:.2f} s" for k, v in result["thread_seconds"].items()))
-    rows.add_row("", f"training waits for: {result['waiting_for']}")
-    rows.show_header = False
-    out.print(rows)
+            rows.add(name, f"{' x '.join(map(str, result[name]))} {result[name + '_dtype']}")
+    rows.add("batches", f"{result['batches']} per epoch")
+    rows.add("first batch", f"after {result['seconds_to_first_batch']:.2f} s")
+    rows.add("speed", f"{np.median(result['images_per_second']):,.0f} images/s on {result['threads']} threads")
+    rows.add("threads spent", ", ".join(f"{k} {v:.2f} s" for k, v in result["thread_seconds"].items()))
+    rows.add("", f"training waits for: {result['waiting_for']}")
+    rows.print()
 
 
 def show(
@@ -243,7 +242,7 @@ def download(
                 progress=update, say=lambda text: None if as_json else say(text),
             )  # fmt: skip
     except KeyboardInterrupt:
-        print("pixelwise: interrupted; run the same command again to resume", file=sys.stderr)
+        complain("pixelwise: interrupted; run the same command again to resume")
         sys.exit(130)
     answer(as_json, {"name": name, "path": str(root)}, f"Open it with pixelwise info {root}")
 
