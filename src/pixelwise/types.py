@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import PixelwiseError
+from .errors import PixelwiseError, printable
 
 U8: TypeAlias = NDArray[np.uint8]
 F32: TypeAlias = NDArray[np.float32]
@@ -98,6 +98,10 @@ class Finding:
     where: str
     what: str
     fix: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("where", "what", "fix"):  # a name of a file may hold anything
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
     @classmethod
     def from_error(cls, error: PixelwiseError, where: object = None) -> Finding:

@@ -16,7 +16,7 @@ import typer
 
 from ..errors import PixelwiseError, ScoreError, printable
 from . import check, convert, data, evaluate
-from .console import complain, pipes, prepare, say
+from .console import complain, prepare, say
 from .options import speaking
 
 app = typer.Typer(
@@ -54,8 +54,7 @@ def main() -> None:
     """Run the command line and exit with its code."""
     prepare()
     try:
-        with pipes():
-            app()
+        app()
     except PixelwiseError as error:
         _fail(str(error), error.exit_code, error)
     except KeyboardInterrupt:

@@ -18,7 +18,7 @@ from ..counts.stats import WEIGHTS, Stats
 from ..counts.stats import stats as count
 from ..drawing.charts import stats_plot
 from ..errors import UnknownNameError
-from .console import out, print_json, progress, say, table
+from .console import Cell, Rows, print_json, progress, say
 from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -57,13 +57,13 @@ def _print_findings(found: Findings, limit: int) -> None:
     for group in found.groups:
         say()
         say(f"{group.severity}: {group.code} ({group.count:,})", style=STYLES[group.severity])
-        shown = group.findings[: limit or None]
-        fixes = {f.fix for f in shown}
-        for finding in shown:
+        first = group.findings[: limit or None]
+        fixes = {f.fix for f in first}
+        for finding in first:
             fix = f"; {finding.fix}" if finding.fix and len(fixes) > 1 else ""
             say(f"  {finding.where}: {finding.what}{fix}")
-        if group.count > len(shown):
-            say(f"  and {group.count - len(shown):,} more", style="dim")
+        if group.count > len(first):
+            say(f"  and {group.count - len(first):,} more", style="dim")
         if len(fixes) == 1 and (fix := next(iter(fixes))):
             say(f"  → {fix}", style="italic")
     rate = found.samples / max(found.seconds, 1e-9)

@@ -1,7 +1,7 @@
 """What every command prints with: text, JSON, tables, progress bars.
 
-Everything printed passes `shown`, which escapes control characters, so that a hostile file name cannot drive a terminal;
-and streams that cannot take a character get an ASCII sign for it (`prepare`).
+Everything printed passes `shown`, which escapes control characters, so that a hostile file name cannot drive a
+terminal; and streams that cannot take a character get an ASCII sign for it (`prepare`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -26,7 +26,20 @@ from ..types import Progress
 WIDE = 100_000
 """Columns of an output that is not a terminal: nothing is cut for it."""
 
-out = Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else WIDE)
+
+
+def _end_quietly() -> NoReturn:
+    # What is still buffered cannot be written either.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(141)
+
+
+class _Output(Console):
+    def on_broken_pipe(self) -> None:  # rich's own exits with 1, which means problems in the data
+        _end_quietly()
+
+
+out = _Output(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else WIDE)
 _ASCII = {"█": "#", "→": "->", "·": "-", "×": "x", "…": "...", "–": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}
 
 
@@ -61,9 +74,7 @@ def pipes() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        # What is still buffered cannot be written either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+        _end_quietly()
 
 
 @contextmanager
@@ -109,8 +120,8 @@ Cell = str | tuple[str, str]
 class Rows:
     """A table that is printed as wide as it is. Where that is too wide, columns are left out, and named below it.
 
-    columns: their names; one that starts with `>` is aligned right, and its numbers are never cut. spare: names of those
-    that may be left out, the first one first.
+    columns: their names; one that starts with `>` is aligned right, and its numbers are never cut. spare: names of
+    those that may be left out, the first one first.
     """
 
     def __init__(self, *columns: str, title: str = "", spare: Sequence[str] = (), header: bool = True) -> None:

@@ -14,6 +14,7 @@ from typer.models import OptionInfo
 from ..dataset.dataset import Dataset
 from ..errors import PixelwiseError
 from ..formats.opening import open as open_dataset
+from .console import pipes
 
 DatasetPath = Annotated[Path, Argument(metavar="DATASET", help="The dataset or pack: its folder, or one above it.")]
 SplitOption = Annotated[list[str] | None, Option("--split", metavar="NAME", help="Only this split; repeat for more.")]
@@ -32,14 +33,18 @@ def opened(path: Path, labels: str | None, format: str | None) -> Dataset:
 
 
 def speaking(command: Callable[..., None]) -> Callable[..., None]:
-    """`command`, with errors that name its options (`--format voc`) instead of Python's keywords (`format='voc'`)."""
+    """`command`, with errors that name its options (`--format voc`) instead of Python's keywords (`format='voc'`).
+
+    It exits quietly if its output is a pipe that was closed.
+    """
     hints = get_type_hints(command, include_extras=True).items()
     options = {k: _option(k, info) for k, hint in hints for info in get_args(hint) if isinstance(info, OptionInfo)}
 
     @wraps(command)
     def call(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
+            with pipes():
+                command(*args, **kwargs)
         except PixelwiseError as error:
             error.message = _by_options(error.message, options)
             error.fix = error.fix and _by_options(error.fix, options)
