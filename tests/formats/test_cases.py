@@ -85,7 +85,8 @@ def test_a_mask_for_each_class_becomes_one_label(name: str, tmp_path: Path) -> N
     for sample in samples(dataset):
         assert np.array_equal(sample.label, np.asarray(own)[IDS])
     said = (tmp_path / "pixelwise.toml").read_text()
-    assert "overlap" in said and "6" in said
+    assert "overlap" in said
+    assert "6" in said
 
 
 # -- annotation files -----------------------------------------------------------------------------------------
@@ -98,7 +99,8 @@ def test_the_image_that_the_path_names(name: str, tmp_path: Path) -> None:
     (sample,) = samples(dataset)
     CASES["r08"](tmp_path / "other")
     (plain,) = samples(pw.open(tmp_path / "other" / "ann"))
-    assert np.array_equal(sample.image, plain.image) and not (sample.image[..., 0] == 255).all()
+    assert np.array_equal(sample.image, plain.image)
+    assert not (sample.image[..., 0] == 255).all()
     assert dataset.classes.name(int(sample.label[6, 30])) == "bolt"
     assert not codes(pw.check(dataset), "error")
 
@@ -112,7 +114,7 @@ def test_r10_run_lengths_by_columns(case: Path) -> None:
     assert len(np.unique(sample.label)) == 2
 
 
-@pytest.mark.parametrize("name, ids", [("r21", {1, 2}), ("r23", {0}), ("r25", {0})])
+@pytest.mark.parametrize(("name", "ids"), [("r21", {1, 2}), ("r23", {0}), ("r25", {0})])
 def test_every_bad_annotation_is_listed(name: str, ids: set[int], tmp_path: Path) -> None:
     CASES[name](tmp_path)
     found = [f for f in pw.check(tmp_path / "ann.json") if f.severity == "error"]
@@ -128,7 +130,8 @@ def test_every_bad_annotation_is_listed(name: str, ids: set[int], tmp_path: Path
 def test_r26_annotations_without_regions(case: Path) -> None:
     found = pw.check(case / "ann.json")
     (error,) = [f for f in found if f.severity == "error"]
-    assert error.code == "no-regions" and "1 of 1" in error.what
+    assert error.code == "no-regions"
+    assert "1 of 1" in error.what
 
 
 def test_r27_stated_size(case: Path) -> None:
@@ -146,13 +149,14 @@ def test_r30_splits_with_equal_names(case: Path) -> None:
     dataset = pw.open(case)
     train = pw.stats(dataset, splits="train")
     good = dataset["val"].select(np.array([0]))
-    assert train.samples == 3 and pw.stats(good).samples == 1
+    assert train.samples == 3
+    assert pw.stats(good).samples == 1
 
 
 # -- folders and endings --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name, values", [("r11", [0, 1, 2]), ("r15", [0, 100, 200])])
+@pytest.mark.parametrize(("name", "values"), [("r11", [0, 1, 2]), ("r15", [0, 100, 200])])
 def test_any_ending(name: str, values: list[int], tmp_path: Path) -> None:
     CASES[name](tmp_path)
     dataset = described(tmp_path)
@@ -166,7 +170,8 @@ def test_r36_semantic_is_taken_and_instance_named(case: Path) -> None:
     dataset = described(case)
     assert all(np.array_equal(s.label, IDS) for s in samples(dataset))
     said = (case / "pixelwise.toml").read_text()
-    assert "semantic/" in said and "instance/" in said
+    assert "semantic/" in said
+    assert "instance/" in said
 
 
 def test_r37_hidden_lists_are_ignored_and_empty_ones_are_splits(case: Path) -> None:
@@ -182,7 +187,8 @@ def test_r37_hidden_lists_are_ignored_and_empty_ones_are_splits(case: Path) -> N
 def test_r59_test_images_without_labels(case: Path) -> None:
     dataset = described(case)
     assert set(dataset.splits) == {"train", "test"}
-    assert not dataset["test"].has_labels and len(dataset["test"]) == 1
+    assert not dataset["test"].has_labels
+    assert len(dataset["test"]) == 1
     assert np.array_equal(dataset["train"][0].label, IDS)
 
 
@@ -203,7 +209,8 @@ def test_r40_four_bands(case: Path) -> None:
     done = run("init", case)
     assert done.returncode == 0, done.stderr
     said = (case / "pixelwise.toml").read_text()
-    assert "bands" in said and "4" in said
+    assert "bands" in said
+    assert "4" in said
     dataset = pw.open(case)
     assert samples(dataset)[0].image.shape == (*SIZE, 3)
     assert any("4 bands" in f.what for f in pw.check(dataset))
