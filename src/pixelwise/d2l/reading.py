@@ -26,7 +26,7 @@ from ..threads import in_order
 from ..types import U8, Sample
 from .planes import Planes, to_planes
 
-R = TypeVar("R")
+_R = TypeVar("_R")
 
 _CLASS_LINE = re.compile(rb"^[ \t]*(\S+)[ \t]+(-1|0|1)[ \t\r]*$", re.MULTILINE)
 
@@ -164,7 +164,7 @@ def _split(voc_dir: str | os.PathLike[str], image_set: str | os.PathLike[str], *
     return Split(name, table, FileSource(root, listed.names, table, images, masks if labels else None))
 
 
-def _read(split: Split, what: Callable[[Sample], R]) -> list[R]:
+def _read(split: Split, what: Callable[[Sample], _R]) -> list[_R]:
     return list(in_order(lambda i: what(split.read(i)), range(len(split))))
 
 
