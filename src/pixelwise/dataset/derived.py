@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from ..arguments import PERCENT, conversion
 from ..classes import ClassTable, usual_void
 from ..errors import UnknownNameError, UsageError
 from ..types import I64
@@ -133,7 +134,8 @@ def divide(
             raise UsageError(several, fix='name the one to divide: of="train"')
         of = next(iter(splits))
     if not ratios or min(ratios.values()) < 0 or abs(sum(ratios.values()) - 1) > 1e-9:
-        raise UsageError(f"ratios must not be negative and must add up to 1, got {dict(ratios)}")
+        fix = conversion("ratios", list(ratios.values()), 0.0, 1.0, PERCENT) if ratios else None
+        raise UsageError(f"ratios must not be negative and must add up to 1, got {dict(ratios)}", fix=fix)
     taken = [n for n in ratios if n in splits and n != of]
     if taken:
         raise UsageError(f"the dataset has a split {taken[0]!r} already")
