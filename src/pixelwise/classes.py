@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import kernels
-from .arguments import as_array, as_bytes, as_ids, stray_id
+from .arguments import as_array, as_bytes, as_ids, is_whole, stray_id
 from .errors import LabelError, UnknownNameError, UsageError
 from .types import U8, Label
 
@@ -84,7 +84,7 @@ class ClassTable:
             colors = voc_colormap(n).astype(np.int64) if n <= 256 else _spread_colors(n)
         if colors.shape != (n, 3) or colors.min() < 0 or colors.max() > 255:
             raise _bad_table(f"colors must be ({n}, 3) with values 0..255, one row per class, got shape {colors.shape}")
-        if self.ignore_index is not None and not n <= self.ignore_index <= 65_535:
+        if self.ignore_index is not None and not (is_whole(self.ignore_index) and n <= self.ignore_index <= 65_535):
             what = f"ignore_index must be None or in {n}..65535, got {self.ignore_index}: 0..{n - 1} are the classes"
             raise _bad_table(what, f"choose {usual_void(n)}")
         stored = np.ascontiguousarray(colors, np.uint8)
