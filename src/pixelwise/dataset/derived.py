@@ -44,12 +44,16 @@ def remap(
     for name, target in mapping.items():
         targets[old.index(name)] = target
     table = classes if isinstance(classes, ClassTable) else _table(old, targets, classes)
-    ids = np.full(65_536, 0 if table.ignore_index is None else table.ignore_index, np.int32)
+    ids = np.full(65_536, -1, np.int32)
+    if old.ignore_index is not None and table.ignore_index is not None:
+        ids[old.ignore_index] = table.ignore_index
     for i, target in enumerate(targets):
         if target is not None:
             ids[i] = _target(table, old.names[i], target)
         elif table.ignore_index is None:
             raise UsageError(f"{old.names[i]} becomes void, and the new table has no void", code="bad-class-table")
+        else:
+            ids[i] = table.ignore_index
     if old.ignore_index is not None and table.ignore_index is None:
         raise UsageError("the dataset has void pixels, and the new table has no void", code="bad-class-table")
 
