@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import kernels
+from .arguments import as_array, as_bytes, as_ids, is_whole, stray_id
 from .errors import LabelError, UnknownNameError, UsageError
 from .types import U8, Label
 
@@ -75,12 +76,15 @@ class ClassTable:
         if len(set(names)) != n:
             twice = sorted({x for x in names if names.count(x) > 1})
             raise _bad_table(f"class names appear twice: {', '.join(twice)}")
-        colors = np.array(self.colors, np.int64)
+        colors = as_array("colors", self.colors)
+        if colors.size and colors.dtype.kind == "f":  # 0..1 would all become 0
+            raise _bad_table(f"colors must be whole numbers in 0..255, got {colors.dtype}", "colors in 0..1 times 255")
+        colors = colors.astype(np.int64)
         if colors.size == 0:
             colors = voc_colormap(n).astype(np.int64) if n <= 256 else _spread_colors(n)
         if colors.shape != (n, 3) or colors.min() < 0 or colors.max() > 255:
             raise _bad_table(f"colors must be ({n}, 3) with values 0..255, one row per class, got shape {colors.shape}")
-        if self.ignore_index is not None and not n <= self.ignore_index <= 65_535:
+        if self.ignore_index is not None and not (is_whole(self.ignore_index) and n <= self.ignore_index <= 65_535):
             what = f"ignore_index must be None or in {n}..65535, got {self.ignore_index}: 0..{n - 1} are the classes"
             raise _bad_table(what, f"choose {usual_void(n)}")
         stored = np.ascontiguousarray(colors, np.uint8)
@@ -196,9 +200,9 @@ class ClassTable:
         Raises LabelError `unknown-color` for a color that is not in the table, with the number of its pixels, the
         first (x, y) and the nearest class.
         """
-        colors = np.ascontiguousarray(colors)
-        if colors.ndim != 3 or colors.shape[2] != 3 or colors.dtype != np.uint8:
-            raise UsageError(f"colors must be (H, W, 3) uint8, got {colors.shape} {colors.dtype}")
+        colors = np.ascontiguousarray(as_bytes("colors", colors, "(H, W, 3)"))
+        if colors.ndim != 3 or colors.shape[2] != 3:
+            raise UsageError(f"colors must be (H, W, 3) uint8, got {colors.shape} {colors.dtype}", code="bad-array")
         out: NDArray[Any] = np.empty(colors.shape[:2], self.dtype)
         keys, ids, multiplier, shift = self._hash
         table = keys, ids, np.uint32(multiplier), np.uint32(shift)
@@ -237,20 +241,18 @@ class ClassTable:
         return LabelError(message, code="unknown-color", where=where, fix=fix)
 
     def decode(self, label: NDArray[Any]) -> U8:
-        """Class ids to colors: (H, W) -> (H, W, 3) uint8; the inverse of `encode`. LabelError for other ids."""
-        label = np.asarray(label)
-        lut, known = np.zeros((65_536, 3), np.uint8), np.zeros(65_536, bool)
-        lut[: len(self)], known[: len(self)] = self.colors, True
+        """Class ids to colors: (H, W) -> (H, W, 3) uint8; the inverse of `encode`. LabelError for other ids.
+
+        label: any array of integers, see docs/api.md; masked pixels are void, if the table has void.
+        """
+        ids = as_ids("label", label, void=self.ignore_index)
+        if stray := stray_id(ids, len(self), self.ignore_index):
+            raise LabelError(stray, code="class-out-of-range")
+        lut = np.zeros((65_536, 3), np.uint8)
+        lut[: len(self)] = self.colors
         if self.ignore_index is not None:
-            lut[self.ignore_index], known[self.ignore_index] = self.ignore_color, True
-        if label.dtype.kind not in "ui" or (label.size and (int(label.min()) < 0 or int(label.max()) > 65_535)):
-            raise LabelError(f"class ids must be integers in 0..65535, got {label.dtype}", code="class-out-of-range")
-        if not known[label].all():
-            y, x = np.argwhere(~known[label])[0]
-            known_ids = f"0..{len(self) - 1}, void {self.ignore_index}"
-            what = f"{int(label[y, x])} at x={x}, y={y} is not a class id ({known_ids})"
-            raise LabelError(what, code="class-out-of-range")
-        return np.asarray(lut[label])
+            lut[self.ignore_index] = self.ignore_color
+        return np.asarray(lut[ids])
 
     # -- as data ----------------------------------------------------------------------------------------------
 

@@ -15,12 +15,16 @@
     └── SystemFault(OSError)            exit 3: disk, permission, network
         └── DownloadError               no mirror could deliver the file
 
+    PixelwiseWarning(UserWarning)       the call goes on, but not with all that was given
+
 `code` is the stable, machine-readable name of the problem ("truncated", "unknown-color"); a `Finding` of
 `pixelwise check` carries the same codes.
 """
 
 from __future__ import annotations
 
+import sys
+import warnings
 from typing import Any, ClassVar
 
 
@@ -115,3 +119,30 @@ class SystemFault(PixelwiseError, OSError):  # noqa: N818
 
 class DownloadError(SystemFault):
     """No mirror could deliver the file."""
+
+
+# -- warnings -------------------------------------------------------------------------------------------------
+
+
+class PixelwiseWarning(UserWarning):
+    """What a caller must know although the call goes on: data that is left out. `str(warning)` is one line.
+
+    code: its stable name. fix: what the user can do.
+    """
+
+    def __init__(self, message: str, code: str = "", fix: str | None = None) -> None:
+        super().__init__(message)
+        self.message = printable(message)
+        self.code = code
+        self.fix = None if fix is None else printable(fix)
+
+    def __str__(self) -> str:
+        return f"{self.message}{f'; {self.fix}' if self.fix else ''} [{self.code}]"
+
+
+def warn(message: str, *, code: str, fix: str | None = None) -> None:
+    """Warn the caller of pixelwise: the warning names the line that called it, not one of pixelwise."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("pixelwise."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(PixelwiseWarning(message, code, fix), stacklevel=level - 1)

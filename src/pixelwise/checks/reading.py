@@ -12,7 +12,7 @@ import numpy as np
 from ..classes import ClassTable
 from ..codecs.decoding import decode_stored
 from ..codecs.stored import Stored
-from ..dataset.sources import FileSource, Source
+from ..dataset.sources import ArraySource, FileSource, Source
 from ..errors import MissingError, PixelwiseError
 from ..files import read_bytes
 from ..labels import count_values, to_ids
@@ -76,6 +76,8 @@ class Reader:
         sample = _attempt(got, lambda: source.read(index, notes=got.found))
         if sample is not None:
             got.image, got.label, got.instances = sample.image, sample.label, sample.instances
+        if isinstance(source, ArraySource):
+            _attempt(got, lambda: source.hold(index, got.classes))
         return got
 
     def _image(self, source: FileSource, index: int, got: Reading) -> None:

@@ -54,7 +54,7 @@ def read_labels_only(split: Split, index: int) -> Label:
     if isinstance(source, FileSource) and source.labels is not None:
         path = source.path(source.labels, position)
         return source.decoding.label(read_bytes(path), split.classes, path)
-    label = source.read(position).label
+    label = split.read(index).label
     if label is None:
         raise UsageError(f"sample {source.names[position]!r} has no label to count", code="no-labels")
     return label

@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from ..arguments import PERCENT, conversion
 from ..classes import ClassTable, usual_void
 from ..errors import UnknownNameError, UsageError
 from ..types import I64
@@ -43,12 +44,16 @@ def remap(
     for name, target in mapping.items():
         targets[old.index(name)] = target
     table = classes if isinstance(classes, ClassTable) else _table(old, targets, classes)
-    ids = np.full(65_536, 0 if table.ignore_index is None else table.ignore_index, np.int32)
+    ids = np.full(65_536, -1, np.int32)
+    if old.ignore_index is not None and table.ignore_index is not None:
+        ids[old.ignore_index] = table.ignore_index
     for i, target in enumerate(targets):
         if target is not None:
             ids[i] = _target(table, old.names[i], target)
         elif table.ignore_index is None:
             raise UsageError(f"{old.names[i]} becomes void, and the new table has no void", code="bad-class-table")
+        else:
+            ids[i] = table.ignore_index
     if old.ignore_index is not None and table.ignore_index is None:
         raise UsageError("the dataset has void pixels, and the new table has no void", code="bad-class-table")
 
@@ -133,7 +138,8 @@ def divide(
             raise UsageError(several, fix='name the one to divide: of="train"')
         of = next(iter(splits))
     if not ratios or min(ratios.values()) < 0 or abs(sum(ratios.values()) - 1) > 1e-9:
-        raise UsageError(f"ratios must not be negative and must add up to 1, got {dict(ratios)}")
+        fix = conversion("ratios", list(ratios.values()), 0.0, 1.0, PERCENT) if ratios else None
+        raise UsageError(f"ratios must not be negative and must add up to 1, got {dict(ratios)}", fix=fix)
     taken = [n for n in ratios if n in splits and n != of]
     if taken:
         raise UsageError(f"the dataset has a split {taken[0]!r} already")

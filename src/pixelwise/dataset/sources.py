@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import as_bytes, as_ids, stray_id
 from ..classes import ClassTable
 from ..codecs.decoding import decode_image, decode_stored
 from ..codecs.jpeg_windows import JpegWindows
@@ -256,8 +257,11 @@ def _and_size(image: U8) -> tuple[U8, Size]:
 class ArraySource(Source):
     """Samples that are in memory already. images: (H, W, 3) uint8 each. labels: (H, W) class ids each, or None.
 
-    names: default "0", "1", ... What is read are views of the arrays. UsageError for arrays of other shapes or dtypes,
-    PairError `size-mismatch` if an image and its label differ in size.
+    names: default "0", "1", ... Arrays of every library and integer type are taken, see docs/api.md; those of uint8, and
+    labels of uint16, are not copied, and what is read are views of them. Masked pixels are refused: which id void has
+    is only known to the class table of a Split. UsageError `bad-array` for other shapes and for floats, PairError
+    `size-mismatch` if an image and its label differ in size. A Split holds each label against its class table when it
+    is first read: LabelError `class-out-of-range`.
 
     >>> import pixelwise as pw
     >>> source = ArraySource([np.zeros((4, 6, 3), np.uint8)], [np.ones((4, 6), np.uint8)], names=["a"])
@@ -265,31 +269,60 @@ class ArraySource(Source):
     Sample('a', image (4, 6, 3) uint8, label (4, 6) uint8)
     """
 
-    def __init__(
-        self, images: Sequence[U8], labels: Sequence[Label] | None = None, names: Sequence[str] | None = None
-    ) -> None:
-        super().__init__([str(i) for i in range(len(images))] if names is None else names, labels is not None)
-        self.images = images
-        self.labels = labels
-        if len(self) != len(images) or (labels is not None and len(labels) != len(images)):
+    def __init__(self, images: Sequence[Any], labels: Sequence[Any] | None = None, names: Sequence[str] | None = None):
+        found = [_image(f"image {i}", image) for i, image in enumerate(_each("images", images))]
+        super().__init__([str(i) for i in range(len(found))] if names is None else names, labels is not None)
+        self.images: list[U8] = found
+        self.labels: list[Label] | None = None
+        self._held: dict[tuple[int, int | None], bytearray] = {}
+        if labels is not None:
+            self.labels = [_label(f"label {i}", label) for i, label in enumerate(_each("labels", labels))]
+        if len(self) != len(found) or (self.labels is not None and len(self.labels) != len(found)):
             raise UsageError("images, labels and names differ in number")
-        for i, image in enumerate(images):
-            _check_array(f"image {i}", image, "(H, W, 3) uint8", (np.uint8,), channels=(3,))
-            if labels is not None:
-                _check_array(f"label {i}", labels[i], "(H, W) uint8 or uint16", (np.uint8, np.uint16))
-                check_pair(image.shape[:2], labels[i].shape, self.names[i])
+        for image, label, name in zip(found, self.labels or (), self.names, strict=False):
+            check_pair(image.shape[:2], label.shape, name)
 
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width)."""
         wanted = range(len(self)) if indices is None else indices.tolist()
         return np.array([self.images[i].shape[:2] for i in wanted], np.int64).reshape(-1, 2)
 
+    def hold(self, index: int, classes: ClassTable) -> None:
+        """Hold the label of sample `index` against the table, once. LabelError `class-out-of-range`. Thread-safe."""
+        void = classes.ignore_index
+        held = self._held.setdefault((len(classes), void), bytearray(len(self)))
+        if self.labels is None or held[index]:
+            return
+        label = self.labels[index]
+        if label.max() >= len(classes) and (stray := stray_id(label, len(classes), void)):
+            fix = "a label in memory holds class ids: correct it, or give the class table more classes"
+            raise LabelError(f"label {stray}", code="class-out-of-range", where=self.names[index], fix=fix)
+        held[index] = 1
+
     def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
         return Sample(self.names[index], self.images[index], None if self.labels is None else self.labels[index])
 
 
-def _check_array(what: str, array: Any, expected: str, dtypes: Sequence[Any], channels: tuple[int, ...] = ()) -> None:
-    if not isinstance(array, np.ndarray):
-        raise UsageError(f"{what} must be an array {expected}, got {type(array).__name__}")
-    if array.ndim != 2 + len(channels) or array.shape[2:] != channels or array.dtype not in dtypes or not array.size:
-        raise UsageError(f"{what} must be {expected}, got {array.shape} {array.dtype}")
+def _each(what: str, arrays: Any) -> Sequence[Any]:
+    if isinstance(arrays, (str, bytes, dict)) or not (hasattr(arrays, "__len__") and hasattr(arrays, "__getitem__")):
+        raise UsageError(f"{what} must be a list of arrays, got {type(arrays).__name__}", code="bad-array")
+    return [arrays[i] for i in range(len(arrays))]
+
+
+def _image(what: str, image: Any) -> U8:
+    found = as_bytes(what, image, "(H, W, 3)")
+    if found.ndim != 3 or found.shape[2] != 3 or not found.size:
+        raise UsageError(f"{what} must be (H, W, 3) uint8, got {found.shape} {found.dtype}", code="bad-array")
+    return found
+
+
+def _label(what: str, label: Any) -> Label:
+    found = as_ids(what, label)
+    if found.ndim != 2 or not found.size:
+        raise UsageError(f"{what} must be (H, W) integers, got {found.shape} {found.dtype}", code="bad-array")
+    if found.dtype in (np.uint8, np.uint16):
+        return found
+    low, high = int(found.min()), int(found.max())
+    if low < 0 or high > 65_535:
+        raise LabelError(f"{what} has values {low}..{high}, not class ids in 0..65535", code="class-out-of-range")
+    return found.astype(np.uint8 if high <= 255 else np.uint16)

@@ -13,7 +13,7 @@ import numpy as np
 from ..classes import ClassTable
 from ..errors import UnknownNameError
 from ..types import I64, NO_CLOCK, Clock, Finding, Origin, Sample, Window
-from .sources import Source, origin_of
+from .sources import ArraySource, Source, origin_of
 
 
 class ChosenNames(Sequence[str]):
@@ -94,7 +94,10 @@ class Split:
         self, index: int, window: Window | None = None, *, clock: Clock = NO_CLOCK, notes: list[Finding] | None = None
     ) -> Sample:
         """Sample `index` (0 .. len - 1), or a window of it; see Source.read."""
-        return self.source.read(self.position(index), window, clock=clock, notes=notes)
+        position = self.position(index)
+        if isinstance(self.source, ArraySource):  # files are held against their table when they are decoded
+            self.source.hold(position, self.classes)
+        return self.source.read(position, window, clock=clock, notes=notes)
 
     def select(self, indices: I64) -> Split:
         """These samples of the split, in this order."""

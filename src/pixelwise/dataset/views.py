@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..classes import ClassTable
+from ..errors import LabelError
 from ..types import I64, Clock, Finding, Origin, Sample, Window
 from .sources import Source, origin_of
 from .splits import Split
@@ -22,7 +23,7 @@ from .splits import Split
 class RelabeledSource(Source):
     """The samples of `source` under another class table: id i of a label becomes `ids[i]`.
 
-    ids: (65536,) int32, an id of `classes` or its ignore_index for every id that a label can hold.
+    ids: (65536,) int32, an id of `classes` or its ignore_index for every id of the old table; -1 for what is none.
     """
 
     def __init__(self, source: Source, classes: ClassTable, ids: NDArray[np.int32]) -> None:
@@ -49,7 +50,10 @@ class RelabeledSource(Source):
         label: NDArray[Any] | None = None
         if sample.label is not None:
             label = np.empty(sample.label.shape, self.classes.dtype)
-            kernels.values.map_values(np.ascontiguousarray(sample.label).reshape(-1), self.ids, label.reshape(-1))
+            flat = np.ascontiguousarray(sample.label).reshape(-1)
+            if not kernels.values.map_values(flat, self.ids, label.reshape(-1)):
+                what = f"value {int(flat[self.ids[flat] < 0][0])} is not a class of the table before"
+                raise LabelError(what, code="class-out-of-range", where=sample.name, fix="correct the label")
         clock.lap("decoding")
         return replace(sample, label=label)
 

@@ -6,7 +6,7 @@ of tiles in the image's own pixels is enough, and all views add up in one place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import ceil
@@ -14,7 +14,16 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..arguments import check_choice, check_count, is_whole
+from ..arguments import (
+    MOST_SCALE,
+    PERCENT,
+    check_choice,
+    check_count,
+    check_share,
+    check_size,
+    conversion,
+    is_number,
+)
 from ..errors import UsageError
 from ..types import F64, Size
 
@@ -68,12 +77,10 @@ class Tiling:
     def __post_init__(self) -> None:
         check_count("divisor", self.divisor)
         if self.window is not None:
-            if len(self.window) != 2 or not all(is_whole(side) and side >= 1 for side in self.window):
-                raise UsageError(f"window must be (height, width), at least 1 x 1, or None, got {self.window}")
+            object.__setattr__(self, "window", check_size("window", self.window))
             if any(side % self.divisor for side in self.window):
                 raise UsageError(f"divisor must divide the window {self.window}, got {self.divisor}")
-            object.__setattr__(self, "window", (int(self.window[0]), int(self.window[1])))
-        if not 0 <= self.overlap < 1:
+        if check_share("overlap", self.overlap) == 1:
             raise UsageError(f"overlap must be a share of the window, 0 or more and below 1, got {self.overlap}")
         check_choice("blend", self.blend, ("uniform", "linear", "gaussian"))
         check_choice("average", self.average, ("logits", "probabilities"))
@@ -81,11 +88,13 @@ class Tiling:
             check_choice("flips", flip, ("horizontal", "vertical"))
         if len(set(self.flips)) != len(self.flips):
             raise UsageError(f"flips must not repeat, got {self.flips}")
-        if not self.scales or min(self.scales) <= 0:
-            raise UsageError(f"scales must be numbers above 0, got {self.scales}")
+        scales = tuple(self.scales) if isinstance(self.scales, Iterable) else ()
+        if not scales or not all(is_number(scale) and 0 < scale <= MOST_SCALE for scale in scales):
+            fix = conversion("scales", scales, 0.0, MOST_SCALE, PERCENT) if scales else None
+            raise UsageError(f"scales must be numbers above 0, at most {MOST_SCALE:g}, got {self.scales!r}", fix=fix)
         object.__setattr__(self, "overlap", float(self.overlap))
         object.__setattr__(self, "flips", tuple(self.flips))
-        object.__setattr__(self, "scales", tuple(float(scale) for scale in self.scales))
+        object.__setattr__(self, "scales", tuple(float(scale) for scale in scales))
 
     def tiles(self, image: Size) -> list[Tile]:
         """All tiles of an image of that size, from the top down."""

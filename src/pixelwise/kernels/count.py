@@ -17,22 +17,26 @@ ARGMAX_BLOCK = 1024
 
 
 @jit
-def count_pairs(prediction: Any, truth: Any, classes: Any, ignore: Any, counts: Any) -> None:
-    """(N,) ids of any integer types. The plain path, and the reference for `narrow` with `count_byte_pairs`."""
+def count_pairs(prediction: Any, truth: Any, classes: Any, has_ignore: bool, ignore: Any, counts: Any) -> None:
+    """(N,) ids of any integer types that fit int64; `ignore` holds if `has_ignore`. The plain path, and the reference
+    for `narrow` with `count_byte_pairs`.
+    """
     for i in range(truth.shape[0]):
         t = np.int64(truth[i])
         p = np.int64(prediction[i])
-        row = classes if t == ignore else t if 0 <= t < classes else classes + 1
+        row = classes if has_ignore and t == ignore else t if 0 <= t < classes else classes + 1
         column = p if 0 <= p < classes else classes
         counts[row, column] += 1
 
 
 @jit
-def narrow(values: Any, classes: Any, ignore: Any, other: Any, out: Any) -> None:
-    """(N,) ids of any integer type to (N,) uint8: the id, `classes` for `ignore`, `other` for the rest."""
+def narrow(values: Any, classes: Any, has_ignore: bool, ignore: Any, other: Any, out: Any) -> None:
+    """(N,) ids of any integer type that fits int64 to (N,) uint8: the id, `classes` for `ignore` if `has_ignore`,
+    `other` for the rest.
+    """
     for i in range(values.shape[0]):
         v = np.int64(values[i])
-        out[i] = classes if v == ignore else v if 0 <= v < classes else other
+        out[i] = classes if has_ignore and v == ignore else v if 0 <= v < classes else other
 
 
 @jit

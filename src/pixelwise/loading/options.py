@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import check_choice, is_whole
+from ..arguments import check_choice, is_number, is_whole
 from ..classes import ClassTable
 from ..errors import UsageError
 from .samplers import Sampler
@@ -23,7 +23,13 @@ def check_fill(fill: Any) -> tuple[int, int, int]:
     """An RGB color."""
     values = tuple(fill) if isinstance(fill, (tuple, list, np.ndarray)) else ()
     if len(values) != 3 or not all(is_whole(v) and 0 <= v <= 255 for v in values):
-        raise UsageError(f"fill must be an RGB color, three whole numbers in 0..255, got {fill!r}")
+        fix = None
+        if len(values) == 3 and all(is_number(v) and 0 <= v <= 255 for v in values):
+            # (1.0, 1.0, 1.0) is white for whoever writes floats, and (1, 1, 1) nearly black for whoever writes bytes.
+            factor = 255 if max(values) <= 1 else 1
+            color = tuple(round(factor * float(v)) for v in values)
+            fix = f"fill is in 0..255 here, in whole numbers: {color}"
+        raise UsageError(f"fill must be an RGB color, three whole numbers in 0..255, got {fill!r}", fix=fix)
     return int(values[0]), int(values[1]), int(values[2])
 
 

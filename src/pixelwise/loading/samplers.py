@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import as_array, check_share
 from ..errors import UsageError
 from ..randomness import Draws, shuffled
 from ..types import F64, I64
@@ -80,7 +81,7 @@ class RepeatFactor:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counts", _check_counts(self.counts))
-        _check_positive("threshold", self.threshold)
+        check_share("threshold", self.threshold, 1e-12)
 
     @cached_property
     def factors(self) -> F64:
@@ -173,8 +174,8 @@ def _digest(counts: I64) -> str:
 
 
 def _check_counts(counts: Any) -> I64:
-    found = np.asarray(counts)
-    if found.ndim != 2 or found.dtype.kind not in "iu" or (found.size and found.min() < 0):
+    found = as_array("counts", counts)
+    if found.ndim != 2 or found.dtype.kind not in "iu" or (found.size and not 0 <= found.min() <= found.max() < 1 << 63):
         raise UsageError(
             f"counts must be (samples, classes) whole numbers of pixels, 0 or more, got {found.shape} {found.dtype}",
             fix="pass count_classes(split)[:, :-1]",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_count
+from ..arguments import check_count, check_open_share
 from ..errors import ScoreError, UsageError
 from ..results import Result, in_percent
 from ..types import F64, I64, Bool
@@ -153,8 +153,7 @@ def _checked(protocol: str, resamples: int, level: float) -> Protocol:
     if rule.void != "left out":
         raise UsageError(f"cannot resample by {protocol}: the totals of images do not hold void pixels")
     check_count("resamples", resamples)
-    if not 0 < level < 1:
-        raise UsageError(f"level must be between 0 and 1, got {level}")
+    check_open_share("level", level)
     return rule
 
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_choice
+from ..arguments import as_array, as_ids, check_choice, check_count, check_open_share, check_whole
+from ..classes import ClassTable
 from ..errors import UsageError
 from ..results import in_percent
 from ..types import F64, Bool
@@ -29,9 +30,9 @@ def boundary_band(label: NDArray[Any], width: int) -> Bool:
 
     For the pixels of one class this is the class's mask less its erosion by a square of `2 * width + 1`, which is what
     boundary IoU erodes (`mask_to_boundary` of bowenc0221/boundary-iou-api erodes `width` times by 3 x 3). label: (H, W)
-    uint8 or uint16. Thread-safe.
+    integers of any type. Thread-safe.
     """
-    _check(label, width)
+    label, width = _checked("label", label, None), check_count("width", width)
     low, high = _extremes(label, width)
     band: Bool = low != high
     for edge in (band[:width], band[-width:], band[:, :width], band[:, -width:]):
@@ -47,8 +48,9 @@ def trimap(
     width: of the band on each side, in pixels. around "boundaries": keep pixels that have another value, void included,
     within `width` rows and columns (Kohli, Ladicky, Torr: Robust higher order potentials, IJCV 2009). around "void":
     keep pixels that have void within that square, which is what DeepLab plots on VOC, whose boundaries are marked by
-    void (MyVOCevalsegBoundary.m dilates void by a square of `2 * width + 1`). truth: (H, W) uint8 or uint16. UsageError
-    for other arrays, and for a width below 1.
+    void (MyVOCevalsegBoundary.m dilates void by a square of `2 * width + 1`). truth: (H, W) integers, any array that
+    `Confusion.update` takes; masked pixels are void. ignore_index: a value that the dtype of the truth holds. UsageError
+    for other arrays (`bad-array`), for another `ignore_index` and for a width below 1.
 
     >>> import numpy as np
     >>> import pixelwise as pw
@@ -58,8 +60,13 @@ def trimap(
     >>> pw.Confusion(2).update(prediction=np.zeros_like(truth), truth=pw.trimap(truth, width=2))
     Confusion(num_classes=2, ignore_index=255: 4 pixels, 3 void)
     """
-    _check(truth, width)
+    ignore_index = check_whole("ignore_index", ignore_index, -(1 << 63), (1 << 64) - 1)
+    truth, width = _checked("truth", truth, ignore_index), check_count("width", width)
     check_choice("around", around, ("boundaries", "void"))
+    bounds = np.iinfo(truth.dtype)
+    if not bounds.min <= ignore_index <= bounds.max:
+        fix = "convert the truth, such as truth.astype(numpy.int64)"
+        raise UsageError(f"ignore_index {ignore_index} does not fit into a truth of {truth.dtype}", fix=fix)
     low, high = _extremes((truth == ignore_index).astype(np.uint8) if around == "void" else truth, width)
     band = high > 0 if around == "void" else low != high
     return np.where(band, truth, truth.dtype.type(ignore_index))
@@ -83,28 +90,26 @@ class BoundaryConfusion(Sum):
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: int | ClassTable,
         ignore_index: int | None = 255,
         *,
         class_names: Sequence[str] | None = None,
         dilation_ratio: float = 0.02,
         width: int | None = None,
     ) -> None:
-        if width is None and not 0 < dilation_ratio < 1:
-            raise UsageError(f"dilation_ratio must be between 0 and 1, got {dilation_ratio}")
-        if width is not None:
-            _check_width(width)
-        self.dilation_ratio, self.width = float(dilation_ratio), width
+        self.dilation_ratio = check_open_share("dilation_ratio", dilation_ratio)
+        self.width = None if width is None else check_count("width", width)
         self.plain = Confusion(num_classes, ignore_index, class_names=class_names)
         # One more class, for pixels inside: a pixel may be in the band of one side only.
-        self._bands = Confusion(num_classes + 1, int(_VOID))
+        self._bands = Confusion(self.plain.num_classes + 1, int(_VOID))
 
     def update(self, prediction: Any, truth: Any, names: str | Sequence[str] | None = None) -> BoundaryConfusion:
         """Count one image or a batch, (H, W) or (B, H, W) integer ids each; returns self.
 
         names: of the images, for messages. Raises as `Confusion.update`, and UsageError for logits.
         """
-        prediction, truth = np.asarray(prediction), np.asarray(truth)
+        prediction = as_array("prediction", prediction)
+        truth = as_ids("truth", truth, void=self.plain.ignore_index)
         if truth.ndim not in (2, 3) or prediction.dtype.kind not in "iub":
             raise UsageError(
                 "boundary IoU takes class ids of one image (H, W) or a batch (B, H, W), got "
@@ -193,18 +198,20 @@ class BoundaryConfusion(Sum):
 
 def _extremes(label: NDArray[Any], width: int) -> tuple[NDArray[Any], NDArray[Any]]:
     # The smallest and the largest value in a square around each pixel; OpenCV counts nothing beyond the edge.
+    if not label.size:
+        return label, label
     import cv2
 
-    square = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
+    if label.dtype not in (np.uint8, np.uint16):  # OpenCV has no other integers that are wide enough: ranks do as well
+        values, ranks = np.unique(label, return_inverse=True)
+        label = ranks.reshape(label.shape).astype(np.uint16 if len(values) <= 65_536 else np.float64)
+    side = 2 * min(width, max(label.shape)) + 1
+    square = np.ones((side, side), np.uint8)
     return cv2.erode(label, square), cv2.dilate(label, square)
 
 
-def _check(label: NDArray[Any], width: int) -> None:
-    if label.ndim != 2 or label.dtype not in (np.uint8, np.uint16):
-        raise UsageError(f"labels must be (H, W) uint8 or uint16, got {label.shape} {label.dtype}")
-    _check_width(width)
-
-
-def _check_width(width: int) -> None:
-    if width < 1:
-        raise UsageError(f"the band's width must be at least 1 pixel, got {width}")
+def _checked(name: str, label: Any, void: int | None) -> NDArray[Any]:
+    found = as_ids(name, label, void=void)
+    if found.ndim != 2:
+        raise UsageError(f"{name} must be (H, W) integers, got {found.shape} {found.dtype}", code="bad-array")
+    return found

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import as_array, as_ids, check_whole, is_whole, stray_id
+from ..classes import ClassTable
 from ..errors import LabelError, ScoreError, UsageError
 from ..types import I64
 from .counting import add_counts, argmax_ids
@@ -17,6 +19,7 @@ from .rates import Totals
 from .scores import Scores, scores_of
 from .sums import Sum
 
+_INT64 = np.iinfo(np.int64)
 _MOST_CLASSES = 4096  # 134 MB of counts; beyond that a dense matrix is the wrong tool
 
 
@@ -34,8 +37,9 @@ class ImageTotals(NamedTuple):
 class Confusion(Sum):
     """Pixels by true and predicted class, in int64.
 
-    num_classes: C, 1 to 4096. ignore_index: the truth value of void pixels, outside 0..C-1, or None. class_names: C
-    names for the tables; default: the ids. per_image: also keep 32 * C bytes per image (672 bytes for the 21 VOC
+    num_classes: C, 1 to 4096, or a ClassTable, which knows the number, the names and the value of void. ignore_index:
+    the truth value of void pixels, a whole number outside 0..C-1, or None if there is no void. class_names: C names for
+    the tables; default: the ids. per_image: also keep 32 * C bytes per image (672 bytes for the 21 VOC
     classes), for the protocol `per-image`, for bootstrap intervals and for the worst images.
 
     Confusions of the same options add: `a + b`, `a += b`. Thread-safe: `update` may be called from many threads at
@@ -57,26 +61,24 @@ class Confusion(Sum):
 
     def __init__(
         self,
-        num_classes: int,
+        num_classes: int | ClassTable,
         ignore_index: int | None = 255,
         *,
         class_names: Sequence[str] | None = None,
         per_image: bool = False,
     ) -> None:
-        if not 1 <= num_classes <= _MOST_CLASSES:
-            raise UsageError(f"num_classes must be 1 to {_MOST_CLASSES}, got {num_classes}")
-        if ignore_index is not None and 0 <= ignore_index < num_classes:
-            raise UsageError(
-                f"ignore_index must be outside the classes 0..{num_classes - 1}, got {ignore_index}",
-                fix="map that class to 255 in the truth",
-            )
-        names = range(num_classes) if class_names is None else class_names
-        if len(names) != num_classes:
-            raise UsageError(f"expected {num_classes} class names, got {len(names)}")
-        self.num_classes = int(num_classes)
-        self.ignore_index = None if ignore_index is None else int(ignore_index)
-        self.class_names = tuple(str(n) for n in names)
+        if isinstance(num_classes, ClassTable):
+            table, num_classes = num_classes, len(num_classes)
+            class_names = table.names if class_names is None else class_names
+            if ignore_index not in (255, table.ignore_index):  # 255 is the default of other calls
+                what = f"the class table has the ignore_index {table.ignore_index}, got {ignore_index}"
+                raise UsageError(what, fix=f"give the number of classes instead of the table: {num_classes}")
+            ignore_index = table.ignore_index
+        self.num_classes = check_whole("num_classes", num_classes, 1, _MOST_CLASSES)
+        self.ignore_index = _check_ignore(ignore_index, self.num_classes)
+        self.class_names = _check_names(class_names, self.num_classes)
         self.per_image = bool(per_image)
+        self._pixels = 0
         self._counts = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
         self._image_names: list[str] = []
         self._image_totals: list[I64] = []
@@ -90,15 +92,15 @@ class Confusion(Sum):
 
         prediction: class ids of any integer type and the shape of the truth, of which any outside 0..C-1 is not a
         class; or float logits with a class axis, (C, H, W) or (B, C, H, W), of which the first maximum is taken.
-        truth: class ids of any integer type, (H, W), (B, H, W) or any other shape. Both are arrays, or what NumPy can
-        view as one (a CPU tensor). names: the image's name, or B names; with `per_image` each name counts only once.
+        truth: class ids of any integer type, (H, W), (B, H, W) or any other shape. Both are arrays of any library, on
+        any device, or lists. Masked pixels of the truth are void, if there is an `ignore_index`; a prediction must not
+        be masked. names: the image's name, or B names; with `per_image` each name counts only once.
 
         Raises ScoreError `wrong-size` if sizes differ, `nan-logits` and `counted-twice`, LabelError
-        `class-out-of-range` if the truth is neither a class nor `ignore_index`. Nothing is counted then.
+        `class-out-of-range` if the truth is neither a class nor `ignore_index`, UsageError `bad-array` and
+        `masked-array`, and `one-channel` for logits of one channel, which have no maximum. Nothing is counted then.
         """
-        prediction, truth = np.asarray(prediction), np.asarray(truth)
-        if truth.dtype.kind not in "iub":
-            raise UsageError(f"truth must be integer class ids, got {truth.dtype}")
+        prediction, truth = as_array("prediction", prediction), as_ids("truth", truth, void=self.ignore_index)
         named = (names,) if isinstance(names, str) else None if names is None else tuple(names)
         where = named[0] if named is not None and len(named) == 1 else None
         prediction = self._ids(prediction, truth, where)
@@ -116,14 +118,17 @@ class Confusion(Sum):
             if batch:
                 counts += own
         if counts[-1].any():
-            raise self._bad_truth(truth, where)
-        self._add(counts[:-1], totals, named or ())
+            raise LabelError(
+                f"truth {stray_id(truth, self.num_classes, self.ignore_index)}", code="class-out-of-range", where=where,
+                fix="map the values to class ids first (ClassTable), or set ignore_index to the value of void",
+            )  # fmt: skip
+        self._add(counts[:-1], totals, named or (), truth.size)
         return self
 
     def _ids(self, prediction: NDArray[Any], truth: NDArray[Any], where: object) -> NDArray[Any]:
         if prediction.dtype.kind in "iub":
             self._same_size(prediction.shape, truth.shape, where)
-            return prediction
+            return prediction.astype(np.uint8) if prediction.dtype.kind == "b" else prediction
         if prediction.dtype.kind != "f" or prediction.ndim not in (3, 4) or prediction.ndim != truth.ndim + 1:
             raise UsageError(
                 f"prediction must be integer ids of shape {truth.shape}, or float logits with a class axis, "
@@ -131,6 +136,11 @@ class Confusion(Sum):
                 where=where,
             )
         axis = prediction.ndim - 3
+        if prediction.shape[axis] == 1:
+            raise UsageError(
+                "logits of one channel have no maximum over classes", code="one-channel", where=where,
+                fix="make ids of two classes by a threshold: logits[:, 0] > 0, or > 0.5 for probabilities",
+            )  # fmt: skip
         if prediction.shape[axis] != self.num_classes:
             raise UsageError(f"logits have {prediction.shape[axis]} classes, expected {self.num_classes}", where=where)
         self._same_size(prediction.shape[:axis] + prediction.shape[axis + 1 :], truth.shape, where)
@@ -153,24 +163,11 @@ class Confusion(Sum):
                 fix="score at the truth's own size: resize the logits to it before taking the maximum",
             )  # fmt: skip
 
-    def _bad_truth(self, truth: NDArray[Any], where: object) -> LabelError:
-        bad = (truth < 0) | (truth >= self.num_classes)
-        if self.ignore_index is not None:
-            bad &= truth != self.ignore_index
-        first = np.argwhere(bad)[0]
-        place = f"index {first.tolist()}" if truth.ndim < 2 else f"x={first[-1]}, y={first[-2]}"
-        if truth.ndim == 3:
-            place += f" of image {first[0]}"
-        void = "" if self.ignore_index is None else f" or ignore_index {self.ignore_index}"
-        return LabelError(
-            f"truth value {int(truth[tuple(first)])} at {place} is not a class (0..{self.num_classes - 1}){void}; "
-            f"{int(bad.sum())} such pixels",
-            code="class-out-of-range", where=where,
-            fix="map the values to class ids first (ClassTable), or set ignore_index to the value of void",
-        )  # fmt: skip
-
-    def _add(self, counts: I64, totals: Sequence[I64], names: Sequence[str]) -> None:
+    def _add(self, counts: I64, totals: Sequence[I64], names: Sequence[str], pixels: int) -> None:
         with self._lock:
+            if self._pixels + pixels > _INT64.max:
+                what = f"{self._pixels} and {pixels} pixels are more than a 64-bit integer holds"
+                raise ScoreError(what, code="too-many-pixels", fix="a file of counts was damaged, or added to itself")
             if self.per_image and totals:
                 if self._image_totals and bool(self._image_names) != bool(names):
                     raise UsageError("some images have a name, others do not")
@@ -184,6 +181,7 @@ class Confusion(Sum):
                 self._image_names.extend(names)
                 self._image_totals.extend(totals)
             self._counts += counts
+            self._pixels += pixels
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -236,7 +234,8 @@ class Confusion(Sum):
             raise UsageError(f"cannot add confusions that differ: {differs}", code="confusions-differ")
         with other._lock:
             counts, totals, names = other._counts.copy(), list(other._image_totals), list(other._image_names)
-        self._add(counts, totals, names)
+            pixels = other._pixels
+        self._add(counts, totals, names, pixels)
         return self
 
     def _empty(self) -> Confusion:
@@ -277,11 +276,34 @@ class Confusion(Sum):
         names = [str(n) for n in data["image_names"]]
         if len(names) not in (0, len(totals)) or (totals and not out.per_image):
             raise ValueError(f"{len(names)} image names for {len(totals)} images")
-        out._add(counts, totals, names)
+        out._add(counts, totals, names, sum(map(int, counts.flat)))
         return out
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Confusion.from_dict, (self.to_dict(),))
+
+
+def _check_ignore(value: Any, classes: int) -> int | None:
+    if value is None:
+        return None
+    if not is_whole(value) or not _INT64.min <= value <= _INT64.max:
+        raise UsageError(f"ignore_index must be a whole number of 64 bits, or None, got {value!r}")
+    if 0 <= value < classes:
+        raise UsageError(
+            f"ignore_index must be outside the classes 0..{classes - 1}, got {value}",
+            fix="map that class to 255 in the truth",
+        )
+    return int(value)
+
+
+def _check_names(names: Any, classes: int) -> tuple[str, ...]:
+    if names is None:
+        return tuple(map(str, range(classes)))
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise UsageError(f"class_names must be a list of {classes} names, got {names!r}")
+    if len(names) != classes:
+        raise UsageError(f"expected {classes} class names, got {len(names)}")
+    return tuple(map(str, names))
 
 
 def _size(shape: tuple[int, ...]) -> str:

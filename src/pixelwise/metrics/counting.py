@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from .. import kernels
 from ..types import I64
 
-_NO_IGNORE = -(1 << 63)  # no label holds it
 _MOST_PIXELS = 1 << 31  # of one kernel call, whose scratch counts in 32 bits
 
 
@@ -19,17 +18,17 @@ def add_counts(
     prediction: NDArray[Any], truth: NDArray[Any], num_classes: int, ignore_index: int | None, counts: I64
 ) -> None:
     """Add the pairs of two integer arrays of one size to `counts`, laid out as in `kernels.count`. Thread-safe."""
-    void = _NO_IGNORE if ignore_index is None else ignore_index
-    prediction, truth = _flat(prediction), _flat(truth)
+    void = ignore_index is not None, 0 if ignore_index is None else ignore_index
+    prediction, truth = (_flat(ids, ignore_index) for ids in (prediction, truth))
     if num_classes > 254:  # classes, void and "not a class" do not fit in a byte
-        kernels.count.count_pairs(prediction, truth, num_classes, void, counts)
+        kernels.count.count_pairs(prediction, truth, num_classes, *void, counts)
         return
-    rows_of_bytes, rows_of_narrowed, columns = _tables(num_classes, void)
+    rows_of_bytes, rows_of_narrowed, columns = _tables(num_classes, ignore_index)
     rows = rows_of_bytes
     if truth.dtype != np.uint8:
-        truth, rows = _narrow(truth, num_classes, void, num_classes + 1), rows_of_narrowed
+        truth, rows = _narrow(truth, num_classes, *void, num_classes + 1), rows_of_narrowed
     if prediction.dtype != np.uint8:
-        prediction = _narrow(prediction, num_classes, _NO_IGNORE, num_classes)
+        prediction = _narrow(prediction, num_classes, False, 0, num_classes)
     lanes = np.zeros((2, counts.size), np.uint32)
     for start in range(0, len(truth), _MOST_PIXELS):
         p, t = (_aligned(a[start : start + _MOST_PIXELS]) for a in (prediction, truth))
@@ -39,11 +38,11 @@ def add_counts(
 
 
 @lru_cache
-def _tables(num_classes: int, void: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]:
+def _tables(num_classes: int, void: int | None) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]:
     # For each byte: where its row of counts starts, as a raw truth value and as a narrowed one; its column.
     value = np.arange(256, dtype=np.uint32)
     rows = np.where(value < num_classes, value, np.uint32(num_classes + 1))
-    if 0 <= void < 256:
+    if void is not None and 0 <= void < 256:
         rows[void] = num_classes
     columns = np.minimum(value, np.uint32(num_classes))
     width = np.uint32(num_classes + 1)
@@ -61,14 +60,19 @@ def argmax_ids(logits: NDArray[Any], out: NDArray[Any]) -> int:
     return int(kernels.count.argmax(planes, np.empty(block, wide), np.empty(block, np.int32), out.reshape(-1)))
 
 
-def _flat(ids: NDArray[Any]) -> NDArray[Any]:
-    ids = np.ascontiguousarray(ids, ids.dtype.newbyteorder("=")).reshape(-1)
-    return ids.view(np.uint8) if ids.dtype == bool else ids
+def _flat(ids: NDArray[Any], ignore_index: int | None) -> NDArray[Any]:
+    flat = np.ascontiguousarray(ids).reshape(-1)
+    if flat.dtype != np.uint64:
+        return flat
+    # The kernels compare as int64, in which large values would be negative. Those are neither a class nor void; only
+    # void may be one of them if `ignore_index` is, and that it cannot be: it is an int64.
+    stray = -2 if ignore_index == -1 else -1
+    return np.where(flat > np.uint64(np.iinfo(np.int64).max), stray, flat.astype(np.int64))
 
 
-def _narrow(ids: NDArray[Any], num_classes: int, ignore: int, other: int) -> NDArray[np.uint8]:
+def _narrow(ids: NDArray[Any], num_classes: int, has_ignore: bool, ignore: int, other: int) -> NDArray[np.uint8]:
     out = np.empty(len(ids), np.uint8)
-    kernels.count.narrow(ids, num_classes, ignore, other, out)
+    kernels.count.narrow(ids, num_classes, has_ignore, ignore, other, out)
     return out
 
 

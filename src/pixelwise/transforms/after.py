@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import kernels
-from ..arguments import check_choice, check_probability, check_range
+from ..arguments import LEVELS, PERCENT, check_choice, check_probability, check_range
 from ..types import Range
 from .plans import Plans, Rendered, Uniform, between, draw_integer, log_between, settle
 
@@ -78,7 +78,7 @@ class GaussianNoise:
     p: float
 
     def __init__(self, *, sigma: float | Range = (0.0, 0.1), p: float = 1.0) -> None:
-        settle(self, sigma=check_range("sigma", sigma, 0.0, 10.0, single=True), p=check_probability(p))
+        settle(self, sigma=check_range("sigma", sigma, 0.0, 1.0, single=True, unit=LEVELS), p=check_probability(p))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 to 2: whether, the deviation, and the key of the pixels' numbers."""
@@ -117,7 +117,8 @@ class RandomErasing:
         p: float = 0.5,
     ) -> None:  # fmt: skip
         settle(
-            self, scale=check_range("scale", scale, 1e-6, 1.0), ratio=check_range("ratio", ratio, 1e-3, 1e3),
+            self, scale=check_range("scale", scale, 1e-6, 1.0, unit=PERCENT),
+            ratio=check_range("ratio", ratio, 1e-2, 1e2, unit=PERCENT),
             label=check_choice("label", label, ("ignore", "keep")), p=check_probability(p),
         )  # fmt: skip
 

@@ -12,7 +12,19 @@ from math import pi
 
 import numpy as np
 
-from ..arguments import check_number, check_numbers, check_probability, check_range
+from ..arguments import (
+    DEGREES,
+    HALF_DEGREES,
+    LEVELS,
+    MOST_FACTOR,
+    PERCENT,
+    check_number,
+    check_numbers,
+    check_probability,
+    check_range,
+    conversion,
+    is_number,
+)
 from ..errors import UsageError
 from ..types import F64, RGB, Bool, Range
 from .plans import Plans, Uniform, between, compose_color, draw_integer, settle
@@ -27,6 +39,7 @@ LUMA = np.array([0.299, 0.587, 0.114])
 GRAY = float(LUMA @ IMAGENET_MEAN)
 """0.459: the gray of ImageNet's mean color."""
 
+_MOST_SPREAD = 2.0  # of factors around 1; a larger number is in percent
 _ORDERS = np.array(list(permutations(range(4))))
 _SHUFFLES = np.array([np.eye(3)[list(order)] for order in permutations(range(3))])
 
@@ -76,7 +89,7 @@ def _where(chosen: Bool, matrix: F64) -> F64:
 class RandomBrightness:
     """Multiply all channels by a factor drawn uniformly from `brightness`, as torchvision's adjust_brightness does.
 
-    brightness: (low, high), or a number x for 1-x..1+x, cut off at 0. p: the probability to do it.
+    brightness: (low, high) in 0..10, or a number x for 1-x..1+x, cut off at 0. p: the probability to do it.
     """
 
     brightness: Range
@@ -106,7 +119,7 @@ class RandomContrast:
 
     def __init__(self, contrast: float | Range, *, about: float = GRAY, p: float = 1.0) -> None:
         settle(
-            self, contrast=_check_factors("contrast", contrast), about=check_number("about", about, 0.0, 1.0),
+            self, contrast=_check_factors("contrast", contrast), about=check_number("about", about, 0.0, 1.0, LEVELS),
             p=check_probability(p),
         )  # fmt: skip
 
@@ -167,7 +180,7 @@ class RandomGamma:
     p: float
 
     def __init__(self, gamma: Range, *, p: float = 1.0) -> None:
-        settle(self, gamma=check_range("gamma", gamma, 1e-3, 1e3), p=check_probability(p))
+        settle(self, gamma=check_range("gamma", gamma, 1e-3, MOST_FACTOR, unit=PERCENT), p=check_probability(p))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draws 0 and 1: whether, and gamma."""
@@ -274,7 +287,7 @@ class RandomPhotometricDistort:
         saturation: float | Range = (0.5, 1.5), hue: float | Range = 18 / 180, *, p: float = 0.5,
     ) -> None:  # fmt: skip
         settle(
-            self, brightness=check_range("brightness", brightness, -1.0, 1.0, around=0.0),
+            self, brightness=check_range("brightness", brightness, -1.0, 1.0, around=0.0, unit=LEVELS),
             contrast=_check_factors("contrast", contrast), saturation=_check_factors("saturation", saturation),
             hue=_check_hue(hue), p=check_probability(p),
         )  # fmt: skip
@@ -295,7 +308,8 @@ class RandomPhotometricDistort:
 class Normalize:
     """`(pixel / 255 - mean) / std` by channel, RGB. Comes after every color transform.
 
-    mean, std: three numbers each, by default ImageNet's; std at least 1e-6. Without Normalize, float output holds
+    mean, std: three numbers each, by default ImageNet's, for colors in 0..1: mean in 0..1, std in 1e-6..1. Those for
+    0..255, as mmsegmentation has them, are refused with their 255th part. Without Normalize, float output holds
     pixel / 255. uint8 output leaves it to the device (`Loader.normalize` gives mean and std).
 
     >>> import pixelwise as pw
@@ -307,7 +321,15 @@ class Normalize:
     std: RGB
 
     def __init__(self, mean: RGB = IMAGENET_MEAN, std: RGB = IMAGENET_STD) -> None:
-        settle(self, mean=check_numbers("mean", mean, 3), std=check_numbers("std", std, 3, low=1e-6))
+        try:
+            means, deviations = (
+                check_numbers("mean", mean, 3, 0.0, 1.0, LEVELS), check_numbers("std", std, 3, 1e-6, 1.0, LEVELS)
+            )  # fmt: skip
+        except UsageError as error:
+            both = conversion("mean", mean, 0.0, 1.0, LEVELS), conversion("std", std, 1e-6, 1.0, LEVELS)
+            error.fix = "; ".join(filter(None, both)) or None
+            raise
+        settle(self, mean=means, std=deviations)
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         if plans.normalize is not None:
@@ -316,8 +338,17 @@ class Normalize:
 
 
 def _check_factors(name: str, value: float | Range) -> Range:
-    return check_range(name, value, 0.0, around=1.0)
+    if is_number(value) and value > _MOST_SPREAD:
+        what = f"a pair (low, high) in 0..{MOST_FACTOR:g}, or one number x, at most {_MOST_SPREAD:g}, for 1 - x..1 + x"
+        fix = conversion(name, value, 0.0, _MOST_SPREAD, PERCENT)
+        raise UsageError(f"{name} must be {what}, got {value!r}", fix=fix)
+    return check_range(name, value, 0.0, MOST_FACTOR, around=1.0, unit=PERCENT)
 
 
 def _check_hue(hue: float | Range) -> Range:
-    return check_range("hue", hue, -0.5, 0.5, around=0.0)
+    try:
+        return check_range("hue", hue, -0.5, 0.5, around=0.0, unit=DEGREES)
+    except UsageError as error:
+        if half := conversion("hue", hue, -0.5, 0.5, HALF_DEGREES):
+            error.fix = f"{error.fix}, or for OpenCV's 180 half degrees {half.partition(': ')[2]}"
+        raise

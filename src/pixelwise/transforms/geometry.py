@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import LONGEST, check_number, check_range, check_size, check_whole, is_whole
+from ..arguments import LONGEST, MOST_SCALE, PERCENT, check_range, check_share, check_size, check_whole, is_whole
 from ..errors import UsageError
 from ..labels import count_values
 from ..types import F64, I64, Range, Size
@@ -89,7 +89,7 @@ class RandomScale:
     log: bool
 
     def __init__(self, scale: Range, *, log: bool = False) -> None:
-        settle(self, scale=check_range("scale", scale, 1e-6, 1e6), log=bool(log))
+        settle(self, scale=check_range("scale", scale, 1e-6, MOST_SCALE, unit=PERCENT), log=bool(log))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draw 0 is the factor."""
@@ -134,7 +134,7 @@ class RandomCrop:
     ) -> None:
         settle(
             self, size=check_size("size", size, width), pad_if_needed=bool(pad_if_needed),
-            max_class_ratio=check_number("max_class_ratio", max_class_ratio, 0.0, 1.0),
+            max_class_ratio=check_share("max_class_ratio", max_class_ratio),
         )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
@@ -193,8 +193,8 @@ class RandomResizedCrop:
         self, size: int | Size, width: int | None = None, *, scale: Range = (0.08, 1.0), ratio: Range = (3 / 4, 4 / 3)
     ) -> None:
         settle(
-            self, size=check_size("size", size, width), scale=check_range("scale", scale, 1e-6, 1.0),
-            ratio=check_range("ratio", ratio, 1e-3, 1e3),
+            self, size=check_size("size", size, width), scale=check_range("scale", scale, 1e-6, 1.0, unit=PERCENT),
+            ratio=check_range("ratio", ratio, 1e-2, 1e2, unit=PERCENT),
         )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import check_probability, check_range, check_several, check_size, is_whole
+from ..arguments import PERCENT, check_probability, check_range, check_several, check_size, is_whole
 from ..errors import UsageError
 from ..randomness import Draws
 from ..types import F64, I64, U8, Label, Range, Sample, Size
@@ -186,7 +186,7 @@ class Mosaic:
         transforms: Sequence[Transform] = (), p: float = 1.0,
     ) -> None:  # fmt: skip
         settle(
-            self, size=check_size("size", size, width), center=check_range("center", center, 0.0, 1.0),
+            self, size=check_size("size", size, width), center=check_range("center", center, 0.0, 1.0, unit=PERCENT),
             transforms=check_transforms(transforms), p=check_probability(p),
         )  # fmt: skip
 

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arguments import check_numbers, check_probability, check_range, check_whole
+from ..arguments import (
+    MOST_SCALE,
+    PERCENT,
+    check_degrees,
+    check_numbers,
+    check_probability,
+    check_range,
+    check_whole,
+    is_whole,
+)
+from ..errors import UsageError
 from ..types import F64, I64, Range
 from .plans import Plans, Uniform, between, draw_integer, settle
 
@@ -66,6 +76,9 @@ class RandomRotate90:
     p: float
 
     def __init__(self, turns: int | None = None, *, p: float = 1.0) -> None:
+        if is_whole(turns) and turns % 90 == 0 != turns:
+            fix = f"turns are quarters here: {turns} / 90 = {turns // 90}"
+            raise UsageError(f"turns must be a whole number in -3..3, got {turns}", fix=fix)
         number = None if turns is None else check_whole("turns", turns, -3, 3) % 4
         settle(self, turns=number, p=check_probability(p))
 
@@ -89,7 +102,7 @@ class RandomRotation:
     p: float
 
     def __init__(self, degrees: float | Range, *, p: float = 1.0) -> None:
-        bounds = check_range("degrees", degrees, -_MOST_DEGREES, _MOST_DEGREES, around=0.0)
+        bounds = check_degrees("degrees", degrees, _MOST_DEGREES)
         settle(self, degrees=bounds, p=check_probability(p))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
@@ -122,10 +135,11 @@ class RandomAffine:
         p: float = 1.0,
     ) -> None:  # fmt: skip
         settle(
-            self, degrees=check_range("degrees", degrees, -_MOST_DEGREES, _MOST_DEGREES, around=0.0),
-            translate=check_numbers("translate", translate, 2, low=0.0), scale=check_range("scale", scale, 1e-3, 1e3),
-            shear=check_range("shear", shear, -_STEEPEST_SHEAR, _STEEPEST_SHEAR, around=0.0),
-            shear_y=check_range("shear_y", shear_y, -_STEEPEST_SHEAR, _STEEPEST_SHEAR, around=0.0),
+            self, degrees=check_degrees("degrees", degrees, _MOST_DEGREES),
+            translate=check_numbers("translate", translate, 2, 0.0, 1.0, PERCENT),
+            scale=check_range("scale", scale, 1e-3, MOST_SCALE, unit=PERCENT),
+            shear=check_degrees("shear", shear, _STEEPEST_SHEAR),
+            shear_y=check_degrees("shear_y", shear_y, _STEEPEST_SHEAR),
             p=check_probability(p),
         )  # fmt: skip
 
