@@ -1,6 +1,6 @@
 """Polygons and run lengths to masks, pixel for pixel as pycocotools draws them.
 
-A polygon's outline is walked on a grid of `SCALE` steps a pixel. Where it steps into the sub-column that holds a
+A polygon's outline is a path on a grid of `SCALE` steps a pixel. Where it steps into the sub-column that holds a
 pixel column's center, the column changes between inside and outside, at the row below which the outline passes. The
 rule is that of the COCO mask API (github.com/cocodataset/cocoapi, common/maskApi.c, rleFrPoly), in our own code.
 """
@@ -17,51 +17,59 @@ SCALE = 5
 
 
 @part
-def _cross(u0: int, v0: int, u1: int, v1: int, top: int, left_column: int, flips: Any) -> None:
-    """Book the crossing of a step of the outline from (u0, v0) to (u1, v1), neighbors on the fine grid."""
-    left = u1 if u1 < u0 else u1 - 1
-    # (left + 0.5) / 5 - 0.5 is whole where left is 2 more than a multiple of 5: the sub-column of the center.
-    if left < 0 or (left - SCALE // 2) % SCALE != 0:
-        return
-    x = (left - SCALE // 2) // SCALE - left_column
-    if x < 0 or x >= flips.shape[1]:
-        return
+def _flip(column: int, v: int, top: int, left_column: int, flips: Any) -> None:
+    """Book a crossing of `column` whose upper end is at the step `v` of the fine grid."""
     last = flips.shape[0] - 1
-    y = np.ceil((min(v0, v1) + 0.5) / SCALE - 0.5) - top
+    y = np.ceil((v + 0.5) / SCALE - 0.5) - top
     row = 0 if y < 0 else last if y > last else int(y)
-    flips[row, x] ^= 1
+    flips[row, column - left_column] ^= 1
 
 
 @jit
 def outline(points: Any, top: int, left: int, flips: Any) -> None:
-    """Walk the closed polygon (n, 2) float64 of (x, y) pixels of the image.
+    """Find where the outline of the closed polygon (n, 2) float64 of (x, y) pixels crosses the centers of columns.
 
     flips: (h + 1, w) uint8, inverted where a column changes, for the window of h rows from `top` on and w columns from
     `left` on: the whole image, or a part that holds all of the polygon that is in the image. Coordinates are never
-    moved to the window, which would round them differently.
+    moved to the window, which would round them differently. The cost is that of the columns that are crossed.
+
+    An edge steps through the grid along its longer axis. It crosses column c where it steps between the sub-columns
+    SCALE c + 2 and SCALE c + 3: the one step that is looked at.
     """
     n = points.shape[0]
-    u0, v0 = 0, 0
     for j in range(n):
         k = j + 1 if j + 1 < n else 0
         xs, ys = int(SCALE * points[j, 0] + 0.5), int(SCALE * points[j, 1] + 0.5)
         xe, ye = int(SCALE * points[k, 0] + 0.5), int(SCALE * points[k, 1] + 0.5)
-        dx, dy = abs(xe - xs), abs(ye - ys)
-        wide = dx >= dy
-        turned = (wide and xs > xe) or (not wide and ys > ye)
-        if turned:
+        wide = abs(xe - xs) >= abs(ye - ys)
+        if (wide and xs > xe) or (not wide and ys > ye):
             xs, xe, ys, ye = xe, xs, ye, ys
-        steps = dx if wide else dy
+        steps = xe - xs if wide else ye - ys
         slope = 0.0
         if steps > 0:
             slope = (ye - ys) / steps if wide else (xe - xs) / steps
-        for d in range(steps + 1):
-            t = steps - d if turned else d
-            u = t + xs if wide else int(xs + slope * t + 0.5)
-            v = int(ys + slope * t + 0.5) if wide else t + ys
-            if (j > 0 or d > 0) and u != u0:
-                _cross(u0, v0, u, v, top, left, flips)
-            u0, v0 = u, v
+        low, high = min(xs, xe), max(xs, xe)
+        half = SCALE // 2
+        first = max(left, -((half - low) // SCALE))
+        for c in range(first, min(left + flips.shape[1], (high - 1 - half) // SCALE + 1)):
+            u = SCALE * c + half
+            if wide:
+                v = int(ys + slope * (u - xs) + 0.5)
+                _flip(c, min(v, int(ys + slope * (u + 1 - xs) + 0.5)), top, left, flips)
+                continue
+            # The step at which the edge leaves u, or comes to it: estimated, then made exact.
+            t = min(max(int((u + 0.5 - xs) / slope), 1), steps)
+            if slope > 0:
+                while t > 1 and int(xs + slope * (t - 1) + 0.5) > u:
+                    t -= 1
+                while t < steps and int(xs + slope * t + 0.5) <= u:
+                    t += 1
+            else:
+                while t > 1 and int(xs + slope * (t - 1) + 0.5) <= u:
+                    t -= 1
+                while t < steps and int(xs + slope * t + 0.5) > u:
+                    t += 1
+            _flip(c, t - 1 + ys, top, left, flips)
 
 
 @jit
@@ -124,13 +132,16 @@ def run_lengths(text: Any, counts: Any) -> int:
 
 
 @jit
-def paint(mask: Any, value: Any, out: Any) -> None:
-    """out = value where mask, both (H, W)."""
+def paint(mask: Any, value: Any, out: Any) -> int:
+    """out = value where mask, both (H, W); how many pixels that are."""
+    count = 0
     for y in range(mask.shape[0]):
         row, to = mask[y], out[y]
         for x in range(mask.shape[1]):
             if row[x]:
                 to[x] = value
+                count += 1
+    return count
 
 
 @jit
