@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import check_choice, is_whole
+from ..arguments import check_choice, is_number, is_whole
 from ..classes import ClassTable
 from ..errors import UsageError
 from .samplers import Sampler
@@ -25,6 +25,13 @@ def check_fill(fill: Any) -> tuple[int, int, int]:
     if len(values) != 3 or not all(is_whole(v) and 0 <= v <= 255 for v in values):
         raise UsageError(f"fill must be an RGB color, three whole numbers in 0..255, got {fill!r}")
     return int(values[0]), int(values[1]), int(values[2])
+
+
+def check_timeout(timeout: Any) -> float | None:
+    """Seconds, more than 0, or None."""
+    if timeout is None or (is_number(timeout) and timeout > 0):
+        return None if timeout is None else float(timeout)
+    raise UsageError(f"timeout must be a number of seconds above 0, or None, got {timeout!r}")
 
 
 def check_label_dtype(label_dtype: Any, classes: ClassTable) -> np.dtype[Any]:
