@@ -1,18 +1,32 @@
-"""Files, whole: read with a clear error, written under another name and renamed when complete."""
+"""Files, whole: read with a clear error, written under another name and renamed when complete; or mapped.
+
+A file that is being written has a temporary name, and is locked by its writer on systems that can. So whoever finds an
+unlocked one knows that its writer is dead: `remove_temporaries` removes those, and never a living one.
+"""
 
 from __future__ import annotations
 
 import errno
+import mmap
 import os
+import re
 import stat
+import sys
+import threading
+import time
 import unicodedata
 import uuid
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import numpy as np
+
+from . import kernels
 from .errors import FileError, MissingError, PixelwiseError, SystemFault
+from .types import U8
 
 # O_NONBLOCK: opening a FIFO among the images must not hang. O_BINARY: Windows would translate bytes.
 READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -49,7 +63,12 @@ def open_error(path: str | os.PathLike[str], error: OSError | ValueError, where:
     number = error.errno if isinstance(error, OSError) else errno.EINVAL
     if number in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL):
         what = "no such file" if number != errno.ENAMETOOLONG else "no such file: the name is too long"
+        if number == errno.ENOENT and os.path.islink(path):
+            what = f"is a link to {os.readlink(path)!r}, which is missing"
+            return MissingError(what, code="missing-file", where=where, fix="restore what it leads to")
         return MissingError(what, code="missing-file", where=where, fix=nearest_hint(path))
+    if number in _TOO_MANY:
+        return _too_many(error, where)
     if number in (errno.EACCES, errno.EPERM):
         return SystemFault("may not be read", code="unreadable", where=where, fix="change its permissions")
     if number == errno.EISDIR:
@@ -57,8 +76,19 @@ def open_error(path: str | os.PathLike[str], error: OSError | ValueError, where:
     return SystemFault(f"cannot be opened: {error}", code="unreadable", where=where)
 
 
+_TOO_MANY = (errno.EMFILE, errno.ENFILE)
+
+
+def _too_many(error: OSError | ValueError, where: object) -> SystemFault:
+    fix = "raise the limit of this shell (ulimit -n 4096), or use fewer threads"
+    what = "too many open files" + (" in the whole system" if getattr(error, "errno", 0) == errno.ENFILE else "")
+    return SystemFault(what, code="too-many-files", where=where, fix=fix)
+
+
 def disk_error(error: OSError, where: object, doing: str) -> SystemFault:
-    """The pixelwise error for a failed write: `disk-full`, `permission-denied` or `io-error`."""
+    """The pixelwise error for a failed write: `disk-full`, `permission-denied`, `too-many-files` or `io-error`."""
+    if error.errno in _TOO_MANY:
+        return _too_many(error, where)
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         code, fix = "disk-full", "free some space or choose another folder; what is complete so far is kept"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -87,7 +117,7 @@ def similar_name(path: str | os.PathLike[str]) -> str | None:
 
     for key, how in ((form, "unicode form"), (folded, "case"), (stem, "extension")):
         for entry in entries:
-            if key(entry) == key(target.name):
+            if entry != target.name and key(entry) == key(target.name):
                 return f"found {entry!r}, which differs in {how}"
     return None
 
@@ -109,23 +139,48 @@ def nearest_hint(path: str | os.PathLike[str]) -> str | None:
     return "restore the file, or take it off the list"
 
 
+def bytes_text(size: float) -> str:
+    """A number of bytes for people: "812 bytes", "6.3 MB", "12.40 GB"."""
+    for unit, one, digits in (("GB", 1e9, 2), ("MB", 1e6, 1)):
+        if size >= one:
+            return f"{size / one:,.{digits}f} {unit}"
+    return f"{size:,.0f} bytes"
+
+
+# -- written whole --------------------------------------------------------------------------------------------
+
+_TEMPORARY = re.compile(r"\.(.*)\.[0-9a-f]{32}\.part", re.DOTALL)
+_SHOWN = 100  # letters of the name in the temporary name: file systems allow 255 bytes
+_ABANDONED = 3600.0  # seconds after which a temporary file is dead where files cannot be locked
+
+
 @contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file opened for writing that appears under `path` only when the block ends well; fsync before the rename."""
+def atomic_write(path: str | os.PathLike[str], *, alone: bool = True) -> Iterator[BinaryIO]:
+    """A file opened for writing that appears under `path` only when the block ends well; fsync before the rename.
+
+    alone: first remove what killed writers of the same path left. Whoever writes many files into one folder does that
+    once for all of them, by `remove_temporaries`.
+    """
     target = Path(path)
     if "\0" in str(target):
         raise SystemFault("cannot be written: a zero byte in the name", code="cannot-write", where=target)
-    part = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex}.part")
+    if alone:
+        remove_temporaries(target.parent, of=target.name)
+    part = target.with_name(f".{target.name[:_SHOWN]}.{uuid.uuid4().hex}.part")
     try:
-        with open(part, "xb") as file:
+        with _locked_file(part) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, target)
+            if os.name == "nt":  # which does not rename open files
+                file.close()
+            os.replace(part, target)
         sync_folder(target.parent)
     except OSError as error:
         if isinstance(error, PixelwiseError):
             raise
+        if error.errno in _TOO_MANY:
+            raise _too_many(error, target) from error
         raise SystemFault(
             f"cannot be written: {error.strerror or error}",
             code="cannot-write",
@@ -135,6 +190,62 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # gone once renamed
             part.unlink()
+
+
+def _locked_file(part: Path) -> BinaryIO:
+    while True:
+        file = open(part, "xb")
+        if _lock(file.fileno()) is not False and os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # taken for dead between the two calls, and removed
+
+
+def _lock(fd: int) -> bool | None:
+    """Lock an open file, which ends with the process. False if another process has it, None if that cannot be known."""
+    if sys.platform == "win32":
+        return None  # its open files cannot be removed anyway
+    import fcntl
+
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:  # or a file system without locks
+        return False if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES) else None
+    return True
+
+
+def is_temporary(name: str) -> bool:
+    """Whether `atomic_write` names files so while they are incomplete."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def remove_temporaries(folder: str | os.PathLike[str], *, of: str | None = None, below: bool = False) -> None:
+    """Remove the temporary files in `folder` whose writers were killed. Those of living writers stay.
+
+    of: only those of the file of this name. below: in all folders below it too.
+    """
+    for place, _, names in os.walk(folder) if below else ((folder, (), _names_in(folder)),):
+        for name in names:
+            known = _TEMPORARY.fullmatch(name)
+            if known and (of is None or known[1] == of[:_SHOWN]):
+                with suppress(OSError):  # gone meanwhile, or in use on Windows
+                    _remove_dead(os.path.join(place, name))
+
+
+def _names_in(folder: str | os.PathLike[str]) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _remove_dead(path: str) -> None:
+    fd = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    try:
+        lock = _lock(fd)
+        if lock or (lock is None and time.time() - os.fstat(fd).st_mtime > _ABANDONED):
+            os.unlink(path)
+    finally:
+        os.close(fd)
 
 
 def sync_folder(folder: Path) -> None:
@@ -154,3 +265,90 @@ def cache_dir() -> Path:
     if os.name == "nt":
         return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "pixelwise"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pixelwise"
+
+
+# -- mapped ---------------------------------------------------------------------------------------------------
+
+_threads: list[int] = []  # free places in the table of `kernels.bus_error`
+_ranges: list[int] = []
+_owners: dict[int, Callable[[], PixelwiseError]] = {}
+_table: Any = None
+_setting_up = threading.Lock()
+
+
+class MappedFile:
+    """An open file mapped for reading, of `size` bytes. data: (size,) uint8; arrays into it keep the map alive.
+
+    If the file is cut while it is mapped, or the disk fails, touching `data` in a `guarded` block gives zeros, and the
+    block raises `error()`. Elsewhere it ends the process (SIGBUS), on Linux with a line that names `path`. `size` is to
+    be checked before.
+    """
+
+    def __init__(self, fd: int, size: int, path: Path, error: Callable[[], PixelwiseError]) -> None:
+        self._map = mmap.mmap(fd, size, access=mmap.ACCESS_READ)
+        self._place: int | None = None
+        self.data: U8 = np.frombuffer(self._map, np.uint8)
+        self.address = int(self.data.__array_interface__["data"][0])
+        if _set_up() and _ranges:
+            bus, place = kernels.bus_error, _ranges.pop()
+            said = f"pixelwise: {path} was cut, or cannot be read, while its pixels were in use\n"
+            text = np.frombuffer(said.encode("utf-8", "backslashreplace"), np.uint8)
+            first = text.__array_interface__["data"][0]
+            _owners[place] = error
+            _table[place + bus.TOUCHED : place + bus.RANGE_WORDS] = 0, first, len(text)
+            _table[place : place + 2] = self.address, self.address + size
+            self._place = place
+            weakref.finalize(self._map, _forget, place, text).atexit = False
+
+    def is_whole(self) -> bool:
+        """Whether the file still has its size, and no byte was ever missing."""
+        touched = self._place is not None and _table[self._place + kernels.bus_error.TOUCHED]
+        return not touched and self._map.size() == len(self.data)
+
+
+def _forget(place: int, text: U8) -> None:
+    _table[place : place + kernels.bus_error.RANGE_WORDS] = 0
+    _owners.pop(place, None)
+    _ranges.append(place)
+
+
+def _set_up() -> bool:
+    global _table
+    with _setting_up:
+        bus = kernels.bus_error
+        if not bus.possible():
+            return False
+        if _table is None:
+            made = np.zeros(bus.WORDS, np.uint64)
+            bus.install(made)
+            _threads.extend(range(bus.THREADS, bus.THREADS + bus.MOST_THREADS))
+            _ranges.extend(range(bus.RANGES, bus.WORDS, bus.RANGE_WORDS)[::-1])
+            _table = made
+        else:
+            bus.install(_table)  # again, if another library has put its own handler there
+        return True
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """A block in which this thread may touch the data of mapped files: bytes that are gone are an error, not a crash.
+
+    Raises the error of the file, instead of any other, if such bytes were touched by any thread meanwhile.
+    """
+    if _table is None:
+        yield
+        return
+    place, before = (_threads.pop() if _threads else None), int(_table[0])
+    if place is not None:
+        _table[place] = threading.get_ident()
+    try:
+        yield
+    finally:
+        if place is not None:
+            _table[place] = 0
+            _threads.append(place)
+        if int(_table[0]) != before:
+            touched = kernels.bus_error.TOUCHED
+            for at, error in list(_owners.items()):
+                if _table[at + touched]:
+                    raise error()

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TypeVar
 
 from .arguments import check_count
+from .files import guarded
 from .types import Progress
 
 T = TypeVar("T")
@@ -35,16 +36,22 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
     """`map(work, items)` on threads, in order, with at most `ahead` items per thread begun or waiting to be taken.
 
     Memory is bounded by `threads * ahead` results. An error is raised at its place; closing the iterator, an error
-    or Ctrl-C drops what has not begun and waits for what has. threads: by default one per core.
+    or Ctrl-C drops what has not begun and waits for what has. threads: by default one per core. Work may touch mapped
+    files: see `files.guarded`.
     """
     threads = thread_count(threads)
+
+    def guard(item: T) -> R:
+        with guarded():
+            return work(item)
+
     left = iter(items)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="pixelwise-map")
     try:
-        running: deque[Future[R]] = deque(pool.submit(work, item) for item in islice(left, threads * ahead))
+        running: deque[Future[R]] = deque(pool.submit(guard, item) for item in islice(left, threads * ahead))
         while running:
             result = running.popleft().result()
-            running.extend(pool.submit(work, item) for item in islice(left, 1))
+            running.extend(pool.submit(guard, item) for item in islice(left, 1))
             yield result
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -3,7 +3,7 @@
 Every kernel releases the GIL and is cached on disk, so that only the first run ever compiles it. Callers check shapes
 and dtypes; a kernel that is handed wrong ones reads or writes foreign memory. There is one module per subject. A module
 is imported, and numba with it, when it is first used: write `from .. import kernels` at the top of a file, and
-`kernels.values.outside(...)` at the call. `compiling` has the decorator.
+`kernels.values.outside(...)` at the call. `compiling` has the decorator. `bus_error` is a signal handler.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import blend as blend
+    from . import bus_error as bus_error
     from . import color as color
     from . import copy as copy
     from . import count as count

@@ -8,10 +8,12 @@ threads.
 
 from __future__ import annotations
 
+import os
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Literal
 
 import numpy as np
@@ -19,13 +21,13 @@ from numpy.typing import NDArray
 
 from ..arguments import check_choice, check_count, check_seed
 from ..dataset.splits import Split
-from ..errors import DataError, PairError, UsageError
+from ..errors import DataError, PairError, SystemFault, UsageError
 from ..randomness import Draws
 from ..threads import thread_count
 from ..transforms.plans import Plans, Transform, check_transforms, make_plans
 from ..types import F64, I64, U8, Batch, Clock, MappedSource
 from .buffers import Buffers
-from .options import check_fill, check_label_dtype, check_sampler, check_shard, check_state
+from .options import check_fill, check_label_dtype, check_sampler, check_shard, check_state, check_timeout
 from .render import FILL, Output, Renderer, Slot
 from .samplers import Order, Sampler
 from .workers import Job, Workers
@@ -76,12 +78,14 @@ class Loader:
     - output: "float32" or "float16" (B, 3, H, W), in 0..1 or normalized; "uint8" (B, 3, H, W) or "uint8-hwc"
       (B, H, W, 3), with normalization left to the device.
     - label_dtype: None for the class table's own (uint8 up to 255 classes), or "int32", "int64".
-    - threads: default: one per core. prefetch: batches in progress.
+    - threads: default: one per core. prefetch: batches in progress. timeout: seconds to wait for a batch; then
+      SystemFault `timeout` names the sample whose reading or transform does not return. By default without end.
     - shard: (rank, world); every rank gets the same number of batches.
     - on_error: "raise" stops at the first sample that cannot be read exactly; "skip" fills its place with
       `ignore_index`, marks it not `real` and names it in `skipped`.
 
-    Iterating starts the next epoch, or continues where `load_state_dict` says. Images of different sizes are padded to
+    Iterating starts the next epoch, or continues where `load_state_dict` says. Threads may share an iterator: each batch
+    goes to one of them. A process that was forked needs an iterator of its own (UsageError `forked-iterator`). Images of different sizes are padded to
     the largest in the batch; `batch.sizes` has their own.
     """
 
@@ -103,6 +107,7 @@ class Loader:
         prefetch: int = 2,
         sampler: Sampler | None = None,
         fill: tuple[int, int, int] = FILL,
+        timeout: float | None = None,
     ) -> None:
         if not isinstance(split, Split):
             raise UsageError(f"Loader() takes a Split, got {type(split).__name__}", fix='pass dataset["train"]')
@@ -122,6 +127,7 @@ class Loader:
         self.on_error = on_error
         self.prefetch = prefetch
         self.fill = check_fill(fill)
+        self.timeout = check_timeout(timeout)
         self.ignore_index = split.classes.padding_index
         self.label_dtype = check_label_dtype(label_dtype, split.classes)
         source = split.source
@@ -274,6 +280,7 @@ class _Iteration:
         self._epoch = epoch
         self._next = self._planned = batch
         self._workers = Workers(loader.threads)
+        self._lock = threading.Lock()
         loader._clocks = [c for c in loader._clocks if c.seconds] + self._workers.clocks
         self._finalizer = weakref.finalize(self, self._workers.close)
 
@@ -281,6 +288,13 @@ class _Iteration:
         return self
 
     def __next__(self) -> Batch:
+        if os.getpid() != self._workers.process:  # its threads are in the other process
+            what = "this iterator was made by another process, before this one was forked from it"
+            raise UsageError(what, code="forked-iterator", fix="iterate over the Loader here: iter(loader)")
+        with self._lock:
+            return self._next_batch()
+
+    def _next_batch(self) -> Batch:
         loader, workers = self._loader, self._workers
         if self._next >= len(loader) or not self._finalizer.alive:
             self.close()
@@ -292,16 +306,31 @@ class _Iteration:
                 self._planned += 1
             loader._own.seconds["planning"] = loader._own.seconds.get("planning", 0.0) + perf_counter() - started
             loader._own.start()
-            while not workers.pending[0].done.wait(0.5):  # with a limit, so that Ctrl-C gets through on every system
-                pass
+            self._wait_for(workers.pending[0])
             loader._own.lap("waiting")
             return self._hand_out(workers.pending.popleft())
         except BaseException:
             self.close()
             raise
 
+    def _wait_for(self, job: Job) -> None:
+        timeout = self._loader.timeout
+        end = None if timeout is None else monotonic() + timeout
+        # With a limit, so that Ctrl-C gets through on every system.
+        while not job.done.wait(0.5 if end is None else min(0.5, max(0.0, end - monotonic()))):
+            if end is not None and monotonic() >= end:
+                stuck, seconds = job.slowest()
+                names = ", ".join(repr(self._loader.split.names[i]) for i in stuck[:3]) or "a sample that waits for others"
+                more = f" and {len(stuck) - 3} more" if len(stuck) > 3 else ""
+                self._workers.abandon()  # the thread that hangs cannot be ended
+                what = f"no batch within {timeout:g} s: reading or transforming {names}{more} has taken {seconds:.1f} s"
+                fix = "look at the disk and at your functions, or raise timeout"
+                raise SystemFault(what, code="timeout", where=self._loader.split.name, fix=fix)
+
     def _hand_out(self, job: Job) -> Batch:
         loader = self._loader
+        if job.failed is not None and job.failed not in job.errors.values():
+            raise job.failed
         for k in sorted(job.errors):
             if not job.skip or not isinstance(job.errors[k], DataError):
                 raise job.errors[k]

@@ -33,6 +33,13 @@ def check_fill(fill: Any) -> tuple[int, int, int]:
     return int(values[0]), int(values[1]), int(values[2])
 
 
+def check_timeout(timeout: Any) -> float | None:
+    """Seconds, more than 0, or None."""
+    if timeout is None or (is_number(timeout) and timeout > 0):
+        return None if timeout is None else float(timeout)
+    raise UsageError(f"timeout must be a number of seconds above 0, or None, got {timeout!r}")
+
+
 def check_label_dtype(label_dtype: Any, classes: ClassTable) -> np.dtype[Any]:
     """The dtype of the labels: None is the class table's own. Refuse one that cannot hold its ids."""
     check_choice("label_dtype", label_dtype, (None, "uint8", "uint16", "int32", "int64"))

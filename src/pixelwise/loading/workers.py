@@ -1,10 +1,16 @@
-"""The threads of a loader: they read and render batches part by part, and always shut down."""
+"""The threads of a loader: they read and render batches part by part, and always shut down.
+
+Only one thread may hang: the one whose sample is read from a disk that does not answer, or whose function does not
+return. `Workers.abandon` leaves it behind.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from queue import SimpleQueue
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -12,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..dataset.splits import Split
 from ..errors import DataError
+from ..files import guarded
 from ..types import I64, Clock, MappedSource
 from .render import Renderer
 
@@ -36,8 +43,11 @@ class Job:
         self.done = threading.Event()
         self.canceled = False
         self.errors: dict[int, BaseException] = {}
+        self.failed: BaseException | None = None  # of all samples, not of one that could be skipped
+        self.began: dict[int, tuple[float, int]] = {}  # samples in progress: first of a part -> since when, last
         self._left = len(indices)
         self._lock = threading.Lock()
+        self._source = mapped
         self._mapped = None if mapped is None else self._addresses(mapped)
 
     def _addresses(self, source: MappedSource) -> tuple[Any, Any, Any]:
@@ -52,36 +62,65 @@ class Job:
 
     def run(self, first: int, last: int, clock: Clock) -> None:
         """Read and render samples first..last. Errors are kept for the consumer."""
+        self.began[first] = monotonic(), last
         try:
-            if self._mapped is not None and not self.canceled:
-                clock.start()
-                images, labels, dtype = self._mapped
-                found = None if labels is None else labels[first:last]
-                self.renderer.write_mapped(first, last, images[first:last], found, dtype)
-                clock.lap("rendering")
-            elif not self.canceled:
-                self._render(first, clock)
+            with guarded():
+                if self._source is not None and not self.canceled:
+                    self._render_mapped(self._source, first, last, clock)
+                elif not self.canceled:
+                    self._render(first, clock)
         except BaseException as error:
-            self.errors[first] = error
+            self.failed = error
+        del self.began[first]
         with self._lock:
             self._left -= last - first
             if self._left == 0:
                 self.done.set()
 
     def _render(self, k: int, clock: Clock) -> None:
-        index = int(self.indices[k])
         try:
-            sample = self.split.read(index, self.renderer.window(k), clock=clock)
+            sample = self.split.read(int(self.indices[k]), self.renderer.window(k), clock=clock)
             clock.start()
             self.renderer.write(k, sample)
             clock.lap("rendering")
         except Exception as error:
-            if not self.skip or not isinstance(error, DataError):
-                error.add_note(f"while reading sample {self.split.names[index]!r}")
-                raise
+            self._keep(k, error)
+
+    def _render_mapped(self, source: MappedSource, first: int, last: int, clock: Clock) -> None:
+        clock.start()
+        at = self.split.positions(self.indices[first:last])
+        starts = [first]  # of runs of good samples
+        for k in source.unchecked(at).tolist():
+            try:
+                source.check_sample(int(at[k]))
+            except Exception as error:
+                self._keep(first + k, error)
+                starts.append(first + k + 1)
+        clock.lap("reading")
+        for start, end in zip(starts, [*(s - 1 for s in starts[1:]), last], strict=True):
+            if start < end:
+                images, labels, dtype = self._mapped or (None, None, None)
+                found = None if labels is None else labels[start:end]
+                self.renderer.write_mapped(start, end, images[start:end], found, dtype)
+        clock.lap("rendering")
+
+    def _keep(self, k: int, error: Exception) -> None:
+        """Leave out a sample that may be skipped; raise the error of any other."""
+        if not self.skip or not isinstance(error, DataError):
+            error.add_note(f"while reading sample {self.split.names[int(self.indices[k])]!r}")
             self.errors[k] = error
-            self.renderer.fill(k)
-            self.real[k] = False
+            raise error
+        self.errors[k] = error
+        self.renderer.fill(k)
+        self.real[k] = False
+
+    def slowest(self) -> tuple[list[int], float]:
+        """The samples that have been in progress for the longest time, and for how many seconds."""
+        began = [(since, first, last) for first, (since, last) in dict(self.began).items()]
+        if not began:
+            return [], 0.0
+        since, first, last = min(began)
+        return self.indices[first:last].tolist(), monotonic() - since
 
 
 def _work(tasks: SimpleQueue[tuple[Job, int, int] | None], clock: Clock) -> None:
@@ -99,6 +138,7 @@ class Workers:
     """Threads that work through a queue of samples. They know only the queue, so a dropped iterator can end them."""
 
     def __init__(self, threads: int) -> None:
+        self.process = os.getpid()
         self.tasks: SimpleQueue[tuple[Job, int, int] | None] = SimpleQueue()
         self.clocks = [Clock() for _ in range(threads)]
         self.pending: deque[Job] = deque()
@@ -116,12 +156,18 @@ class Workers:
 
     def close(self) -> None:
         """End the threads: samples that have not begun are dropped, the others are finished."""
-        for job in self.pending:
-            job.canceled = True
-        for _ in self.threads:
-            self.tasks.put(None)
-        for thread in self.threads:
+        for thread in self.abandon():
             if thread is not threading.current_thread():
                 thread.join()
+
+    def abandon(self) -> list[threading.Thread]:
+        """As `close`, without waiting for samples in progress. Returns the threads."""
+        threads, self.threads = self.threads, []
+        if self.process != os.getpid():  # a child that was forked has none of them
+            return []
+        for job in self.pending:
+            job.canceled = True
+        for _ in threads:
+            self.tasks.put(None)
         self.pending.clear()
-        self.threads.clear()
+        return threads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -13,6 +14,7 @@ from zlib_ng import zlib_ng
 from ..errors import MissingError, PackError
 from ..files import atomic_write, read_bytes
 from ..types import I64, Size
+from .arrow import Column, Lists, Values, read_batches
 
 PARTS: Final = ("image", "label", "instances")
 """The parts of a record, in the order in which its CRC covers them."""
@@ -98,8 +100,6 @@ def read_table(folder: Path, entry: FileEntry) -> dict[str, Any]:
 
     PackError `missing-file`, `pack-size` or `pack-damaged` if the file is not as the manifest describes it.
     """
-    import pyarrow as pa
-
     path = folder / entry.file
     try:
         data = read_bytes(path)
@@ -110,23 +110,18 @@ def read_table(folder: Path, entry: FileEntry) -> dict[str, Any]:
     if (crc := checksum(data)) != entry.crc32:
         raise damaged(f"is damaged: its CRC-32 is {crc}, expected {entry.crc32}", path)
     try:
-        with pa.ipc.open_file(pa.py_buffer(data)) as reader:
-            batch = reader.get_batch(0)
-        return {name: _column(batch.column(i)) for i, name in enumerate(batch.schema.names)}
-    except (pa.ArrowException, ValueError, IndexError) as error:
-        raise damaged(f"is not an Arrow file: {error}", path) from None
+        (batch,) = read_batches(np.frombuffer(data, np.uint8))
+    except ValueError as error:
+        raise damaged(f"is not an Arrow file as packs have it: {error}", path) from None
+    return {name: _in_memory(column) for name, column in batch.items()}
 
 
-def _column(array: Any) -> Any:
-    import pyarrow as pa
-
-    if pa.types.is_large_string(array.type):
-        _, offsets, data = array.buffers()  # copied, so that the other columns are freed
-        ends = np.frombuffer(offsets, np.int64, len(array) + 1).copy() if len(array) else np.zeros(1, np.int64)
-        return Names(ends, b"" if data is None else bytes(data))
-    if pa.types.is_large_list(array.type):
-        return [_column(array.slice(i, 1).flatten()) for i in range(len(array))]
-    return array.to_numpy(zero_copy_only=True)
+def _in_memory(column: Column) -> Any:
+    if isinstance(column, Values):
+        return column.values
+    if isinstance(column, Lists):
+        return [column.values[a:b] for a, b in itertools.pairwise(column.ends.tolist())]
+    return Names(column.ends.copy(), column.data.tobytes())  # copied, so that the other columns are freed
 
 
 def write_table(path: Path, columns: dict[str, Any]) -> FileEntry:
@@ -138,6 +133,6 @@ def write_table(path: Path, columns: dict[str, Any]) -> FileEntry:
     with pa.ipc.new_file(sink, batch.schema) as writer:
         writer.write_batch(batch)
     data = memoryview(sink.getvalue())
-    with atomic_write(path) as file:
+    with atomic_write(path, alone=False) as file:
         file.write(data)
     return FileEntry(path.name, len(data), checksum(data))

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split, Splits
 from ..errors import PackError
+from ..files import is_temporary
 from ..formats.format import Format
 from .index import read_table
 from .inventory import FileState
@@ -22,22 +23,26 @@ def find(path: Path) -> Path | None:
     """`path` if it is a pack, finished or not, intact or not."""
     try:
         entries = os.listdir(path)
-        with open(path / MANIFEST, "rb") as file:
-            return path if FORMAT.encode() in file.read(256) or any(map(is_data_folder, entries)) else None
-    except FileNotFoundError:
-        unfinished = entries and all(is_data_folder(e) or e.startswith(f".{MANIFEST}.") for e in entries)
-        return path if unfinished else None
     except OSError:
         return None
+    data = any(map(is_data_folder, entries))
+    try:
+        with open(path / MANIFEST, "rb") as file:
+            return path if data or FORMAT.encode() in file.read(256) else None
+    except FileNotFoundError:
+        return path if data and all(is_data_folder(e) or is_temporary(e) for e in entries) else None
+    except OSError:  # it may not be read, which reading it says
+        return path if data else None
 
 
-def load(root: Path, *, source: str | os.PathLike[str] | bool = False) -> Dataset:
+def load(root: Path, *, source: str | os.PathLike[str] | bool = False, verify: bool = True) -> Dataset:
     """The dataset in the pack at `root`, its structure checked: PackError if anything is missing or misplaced.
 
     source: also compare every file that the pack was made from, one `stat` each: True for the folder they were in then,
-    or the folder they are in now. PackError `stale-pack` names the first that changed.
+    or the folder they are in now. PackError `stale-pack` names the first that changed. verify: check the CRC-32 of each
+    record, and that its label holds class ids, when a process first reads it; False trusts the disk.
     """
-    volume = open_volume(root)
+    volume = open_volume(root, verify)
     manifest = volume.manifest
     for problem in stale_files(volume.root, manifest, source):
         raise problem

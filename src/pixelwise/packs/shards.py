@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,12 +13,12 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import kernels
-from ..classes import ClassTable
 from ..dataset.sources import FileSource
 from ..errors import LabelError, PackError, PairError, SystemFault
-from ..files import atomic_write
+from ..files import MappedFile, atomic_write, guarded
 from ..types import U8, Sample
+from .arrow import read_batches
+from .class_ids import check_class_ids
 from .index import INDEX, PARTS, Record, checksum, damaged
 from .inventory import Inventory
 from .manifest import ShardEntry
@@ -47,22 +48,6 @@ def fetch(inventory: Inventory, row: int) -> Record:
     record = inventory.encoding.encode(sample, file)
     inventory.check_unchanged(row)
     return record
-
-
-def check_class_ids(label: NDArray[Any], classes: ClassTable, where: object) -> None:
-    """LabelError `class-out-of-range` unless the (H, W) label holds only ids of `classes` and its `ignore_index`."""
-    ignore = classes.ignore_index
-    what = f"the label is {label.dtype}"
-    fix = f"labels hold 0..{len(classes) - 1} and ignore_index {ignore}, as uint8 or uint16"
-    if label.dtype in (np.uint8, np.uint16):
-        highest = int(np.iinfo(label.dtype).max)
-        top = min(len(classes) - 1, highest)
-        void = top if ignore is None or ignore > highest else ignore
-        if not kernels.values.outside(label.reshape(-1), label.dtype.type(top), label.dtype.type(void)):
-            return
-        wrong = (label > top) & (label != void)
-        what = f"{wrong.sum()} label pixels are not class ids, the first is {label[wrong][0]}"
-    raise LabelError(what, code="class-out-of-range", where=where, fix=fix)
 
 
 def _object_numbers(sample: Sample) -> NDArray[Any]:
@@ -142,7 +127,7 @@ class ShardFile:
         self._failed: OSError | None = None
         self._open = ExitStack()
         try:
-            self._sink = _Sink(self._open.enter_context(atomic_write(path)))
+            self._sink = _Sink(self._open.enter_context(atomic_write(path, alone=False)))
             self._writer = pa.ipc.new_file(pa.PythonFile(self._sink, "w"), shard_schema(inventory))
         except BaseException as error:
             self.abandon(error)
@@ -214,37 +199,38 @@ class _Sink:
 
 def scan_shard(path: Path, number: int) -> tuple[list[str], NDArray[np.void]]:
     """Names and index of a finished shard, from the file itself. PackError `pack-damaged` if it is not one."""
-    import pyarrow as pa
-
     names: list[str] = []
+    parts = [np.empty(0, INDEX)]
     try:
-        with pa.memory_map(str(path)) as file:
-            base = file.read_buffer(file.size()).address
-            file.seek(0)
-            with pa.ipc.open_file(file) as reader:
-                parts = []
-                for k in range(reader.num_record_batches):
-                    batch = reader.get_batch(k)
-                    batch.validate(full=True)
-                    names += batch.column("name").to_pylist()
-                    parts.append(_index_of(batch, base, number))
-                return names, np.concatenate(parts)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        with guarded():
+            for batch in read_batches(map_shard(path).data):
+                names += _texts(batch["name"])
+                parts.append(_index_of(batch, number))
+    except (OSError, ValueError, KeyError, AttributeError) as error:
         raise damaged(f"is not a shard: {error}", path) from None
+    return names, np.concatenate(parts)
 
 
-def _index_of(batch: Any, base: int, shard: int) -> NDArray[np.void]:
-    """The index of a record batch of a file that is mapped at `base`."""
-    out = np.empty(len(batch), INDEX)
+def map_shard(path: Path) -> MappedFile:
+    """A shard that this process may just have written."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        return MappedFile(file.fileno(), size, path, lambda: damaged("changed while it was read", path, "pack-size"))
+
+
+def _texts(column: Any) -> list[str]:
+    data = column.data.tobytes()
+    return [data[a:b].decode() for a, b in itertools.pairwise(column.ends.tolist())]
+
+
+def _index_of(batch: dict[str, Any], shard: int) -> NDArray[np.void]:
+    """The index of a record batch."""
+    out = np.empty(len(batch["crc"].values), INDEX)
     out["shard"] = shard
     for name in ("height", "width", "crc"):
-        out[name] = batch.column(name).to_numpy()
+        out[name] = batch[name].values
     for name in PARTS:
-        column = batch.column(name)
-        _, offsets, data = column.buffers()
-        ends = np.frombuffer(offsets, np.int64, len(batch) + 1)
-        absent = column.is_null().to_numpy(zero_copy_only=False)
-        start = 0 if data is None else data.address - base
-        out[f"{name}_offset"] = np.where(absent, -1, ends[:-1] + start)
-        out[f"{name}_bytes"] = np.diff(ends)
+        column = batch[name]
+        out[f"{name}_offset"] = np.where(column.present, column.ends[:-1] + column.start, -1)
+        out[f"{name}_bytes"] = np.diff(column.ends)
     return out

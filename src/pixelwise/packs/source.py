@@ -11,17 +11,19 @@ from ..dataset.sources import Source
 from ..dataset.splits import ChosenNames
 from ..errors import PackError, UsageError
 from ..types import I64, U64, Clock, Finding, Origin, Sample, Window
-from .volume import Volume, open_volume
+from .class_ids import check_class_ids
+from .volume import RecordName, Volume, open_volume
 
 
 class PackSource(Source):
     """The samples of a split of a pack. Thread-safe; pickled as a path, and the pack is opened again when unpickled.
 
     volume: the opened pack. split: the number of the split. is_raw: whether pixels are stored as they are: then samples
-    and windows are read-only views of the mapped shard, with nothing copied. Reading a whole sample checks its CRC;
-    reading a window of a raw one does not, because it would have to read the pixels around the window.
+    and windows are read-only views of the mapped shard, with nothing copied. A record is checked when a process first
+    reads it or a window of it, unless the pack was opened with verify=False.
 
-    Reading raises PackError `record-crc` for a damaged record, `pack-size` and `missing-shard` if the pack changed.
+    Reading raises PackError `record-crc` for a damaged record, LabelError `class-out-of-range` for one that was written
+    wrong, `pack-size` and `missing-shard` if the pack changed.
     """
 
     def __init__(self, volume: Volume, split: int) -> None:
@@ -36,7 +38,8 @@ class PackSource(Source):
         self.is_raw = volume.manifest.encoding.is_raw
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.volume.root, self.volume.manifest.fingerprint, self._split)
+        volume = self.volume
+        return _reopen, (volume.root, volume.manifest.fingerprint, self._split, volume.verify)
 
     def origin(self, index: int) -> Origin:
         """The record of the pack."""
@@ -76,25 +79,34 @@ class PackSource(Source):
         return bases + index["image_offset"][rows].astype(np.uint64), labels, self.volume.label_dtype.itemsize
 
     def check(self) -> None:
-        """PackError `pack-size` if a shard in use was cut: without this, reading it ends the process (SIGBUS).
+        """PackError `pack-size` if a shard in use was cut. One `fstat` per shard.
 
-        One `fstat` per shard. A shard that is cut after the check is not noticed.
+        A shard that is cut after the check is noticed where it is read, in a block of `files.guarded`.
         """
         self.volume.check()
+
+    def unchecked(self, indices: I64) -> I64:
+        """Of the samples at `indices`, the positions (0 .. n-1) of those whose records were not checked yet."""
+        return self.volume.unchecked(self.rows(indices))
+
+    def check_sample(self, index: int) -> None:
+        """Check the record of a sample, unless that was done before: see `Volume.check_once`."""
+        self.volume.check_once(int(self._rows[index]))
 
     def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
         row = int(self._rows[index])
         record = self.volume.record(row)
-        if window is None or not self.is_raw:
-            self.volume.check_crc(row, record)
+        self.volume.check_once(row, record)
         clock.lap("reading")
         sample = self.volume.decode(row, record if self.has_labels else record._replace(label=None), window, notes)
+        if self.volume.verify and not self.is_raw and sample.label is not None:
+            check_class_ids(sample.label, self.volume.manifest.classes, RecordName(self.volume, row))
         clock.lap("decoding")
         return sample
 
 
-def _reopen(root: Path, fingerprint: str, split: int) -> PackSource:
-    volume = open_volume(root)
+def _reopen(root: Path, fingerprint: str, split: int, verify: bool = True) -> PackSource:
+    volume = open_volume(root, verify)
     if volume.manifest.fingerprint != fingerprint:
         raise PackError("the pack was replaced while it was in use", code="stale-pack", where=root, fix="open it again")
     return PackSource(volume, split)

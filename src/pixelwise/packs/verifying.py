@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, FormatError, MissingError, PackError, SystemFault
+from ..files import open_error
 from ..results import Result
 from ..threads import thread_count
 from ..types import U8, Finding, Progress
 from . import opening
+from .class_ids import check_class_ids
 from .index import checksum, damaged, record_at
 from .manifest import read_manifest
-from .shards import check_class_ids
 from .volume import RecordName, Volume, load_volume, shard_problems
 
 
@@ -81,7 +82,7 @@ def verify(
         manifest = read_manifest(root)
         records = manifest.records
         volume = load_volume(root, manifest)
-    except PackError as error:
+    except (PackError, SystemFault) as error:
         return Verification(root, records, (Finding.from_error(error),))
     found = [Finding.from_error(p) for p in shard_problems(root, manifest)]
     broken = {f.where for f in found}
@@ -99,12 +100,21 @@ def _check_shard(volume: Volume, shard: int, pool: ThreadPoolExecutor) -> list[F
     path, entry = volume.path(shard), volume.manifest.shards[shard]
     first, last = volume.starts[shard : shard + 2].tolist()
     # Read, not mapped: a mapped file that is cut ends the process.
-    with open(path, "rb", buffering=0) as file:
+    try:
+        file = open(path, "rb", buffering=0)
+    except OSError as error:
+        return [Finding.from_error(open_error(path, error))]
+    with file:
         results = pool.map(partial(_check_record, volume, file.fileno()), range(first, last))
         found = [finding for finding in results if finding is not None]
         crc = 0
-        for chunk in iter(lambda: file.read(16 << 20), b""):
-            crc = checksum(chunk, crc)
+        try:
+            for chunk in iter(lambda: file.read(16 << 20), b""):
+                crc = checksum(chunk, crc)
+        except OSError as error:
+            what = f"cannot be read: {error.strerror}"
+            fault = SystemFault(what, code="unreadable", where=path, fix="check the disk")
+            return found or [Finding.from_error(fault)]
     if crc != entry.crc32 and not found:
         what = f"is damaged outside its records: its CRC-32 is {crc}, expected {entry.crc32}"
         found.append(Finding.from_error(damaged(what, path)))
@@ -119,7 +129,7 @@ def _check_record(volume: Volume, fd: int, row: int) -> Finding | None:
         sample = volume.decode(row, record)
         if sample.label is not None:
             check_class_ids(sample.label, volume.manifest.classes, where)
-    except DataError as error:
+    except (DataError, SystemFault) as error:
         return Finding.from_error(error)
     return None
 

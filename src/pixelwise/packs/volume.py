@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codecs.header import MAX_SIDE
-from ..errors import PackError
-from ..files import open_error
+from ..errors import PackError, PixelwiseError
+from ..files import MappedFile, open_error
 from ..types import I64, U8, Finding, Sample, Window
+from .class_ids import check_class_ids
 from .index import INDEX, PARTS, Record, damaged, read_table, record_at
 from .manifest import Manifest, read_manifest
 
@@ -29,13 +30,16 @@ class Volume:
     """
 
     def __init__(
-        self, root: Path, manifest: Manifest, names: Sequence[str], index: NDArray[np.void], rows: list[I64]
-    ) -> None:
+        self, root: Path, manifest: Manifest, names: Sequence[str], index: NDArray[np.void], rows: list[I64],
+        verify: bool = True,
+    ) -> None:  # fmt: skip
         self.root, self.manifest, self.names, self.index, self.rows = root, manifest, names, index, rows
         self.label_dtype = np.dtype(manifest.classes.dtype)
         self.starts = np.cumsum([0, *(s.records for s in manifest.shards)])
         self._shards = index["shard"]
-        self._maps: list[tuple[mmap.mmap, U8] | None] = [None] * len(manifest.shards)
+        self._maps: list[MappedFile | None] = [None] * len(manifest.shards)
+        self.verify = verify
+        self._unchecked = np.full(len(index), verify)  # one byte each, so that threads may write beside each other
         self._bases = np.zeros(len(self._maps), np.uint64)
         self._lock = threading.Lock()
 
@@ -53,6 +57,24 @@ class Volume:
         if (crc := record.crc32) != (expected := int(self.index["crc"][row])):
             raise damaged(f"is damaged: its CRC-32 is {crc}, expected {expected}", RecordName(self, row), "record-crc")
 
+    def unchecked(self, rows: I64) -> I64:
+        """Which of the records, positions 0 .. n-1, were not checked yet."""
+        return np.flatnonzero(self._unchecked[rows])
+
+    def check_once(self, row: int, record: Record | None = None) -> None:
+        """The first time, PackError `record-crc`, or LabelError if a raw label holds no class ids.
+
+        Several threads may check the same record at once, which costs time and nothing else.
+        """
+        if not self._unchecked[row]:
+            return
+        record = self.record(row) if record is None else record
+        self.check_crc(row, record)
+        if self.manifest.encoding.is_raw and record.label is not None:
+            label = record.label.view(self.label_dtype)
+            check_class_ids(label.reshape(record.size), self.manifest.classes, RecordName(self, row))
+        self._unchecked[row] = False
+
     def decode(
         self, row: int, record: Record, window: Window | None = None, notes: list[Finding] | None = None
     ) -> Sample:
@@ -62,12 +84,12 @@ class Volume:
 
     def bytes_of(self, shard: int) -> U8:
         """All bytes of a shard, mapped, read-only. PackError if the file is gone or its size has changed."""
-        entry = self._maps[shard]
-        if entry is None:
-            entry = self._map(shard)
-        elif entry[0].size() != len(entry[1]):
-            raise self._resized(shard, entry[0].size())
-        return entry[1]
+        mapped = self._maps[shard]
+        if mapped is None:
+            mapped = self._map(shard)
+        elif not mapped.is_whole():
+            raise self._cut(shard)
+        return mapped.data
 
     def bases(self, shards: NDArray[np.int32]) -> NDArray[np.uint64]:
         """The addresses at which these shards are mapped."""
@@ -80,35 +102,38 @@ class Volume:
 
     def check(self) -> None:
         """PackError `pack-size` if a mapped shard was cut: touching its end would end the process."""
-        for shard, entry in enumerate(self._maps):
-            if entry is not None and entry[0].size() != len(entry[1]):
-                raise self._resized(shard, entry[0].size())
+        for shard, mapped in enumerate(self._maps):
+            if mapped is not None and not mapped.is_whole():
+                raise self._cut(shard)
 
-    def _map(self, shard: int) -> tuple[mmap.mmap, U8]:
+    def _map(self, shard: int) -> MappedFile:
         with self._lock:
-            entry = self._maps[shard]
-            if entry is not None:
-                return entry
+            mapped = self._maps[shard]
+            if mapped is not None:
+                return mapped
             path, size = self.path(shard), self.manifest.shards[shard].bytes
             try:
                 with open(path, "rb") as file:
                     found = os.fstat(file.fileno()).st_size
                     if found != size:
-                        raise self._resized(shard, found)
-                    mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+                        raise self._cut(shard)
+                    mapped = MappedFile(file.fileno(), size, path, partial(self._cut, shard))
             except FileNotFoundError:
                 what = "the pack was replaced or removed while it was in use"
                 raise PackError(what, code="missing-shard", where=path, fix="open it again") from None
             except OSError as error:
                 raise open_error(path, error) from None
-            entry = mapped, np.frombuffer(mapped, np.uint8)
-            self._maps[shard] = entry
-            self._bases[shard] = entry[1].__array_interface__["data"][0]
-            return entry
+            self._maps[shard] = mapped
+            self._bases[shard] = mapped.address
+            return mapped
 
-    def _resized(self, shard: int, size: int) -> PackError:
-        expected = self.manifest.shards[shard].bytes
-        return damaged(f"has {size} bytes, expected {expected}: it was changed in use", self.path(shard), "pack-size")
+    def _cut(self, shard: int) -> PackError:
+        path, expected = self.path(shard), self.manifest.shards[shard].bytes
+        try:
+            what = f"has {os.stat(path).st_size} bytes, expected {expected}: it was changed in use"
+        except OSError as error:
+            what = f"cannot be read: {error.strerror}"
+        return damaged(what, path, "pack-size")
 
 
 class RecordName(NamedTuple):
@@ -123,21 +148,22 @@ class RecordName(NamedTuple):
         return f"{self.volume.path(shard)}: record {number} ({self.volume.names[self.row]})"
 
 
-def open_volume(root: Path) -> Volume:
+def open_volume(root: Path, verify: bool = True) -> Volume:
     """Open the pack at `root` and check its structure: every file there, of the right size, every record inside it.
 
     PackError `unfinished-pack`, `bad-manifest`, `pack-version`, `missing-shard`, `missing-file`, `pack-size`,
-    `pack-damaged`. The pixels are not read: `pixelwise.verify` does that.
+    `pack-damaged`. The pixels are not read: `pixelwise.verify` does that. verify: check each record when it is first
+    read.
     """
     root = Path(root).absolute()
     manifest = read_manifest(root)
     for problem in shard_problems(root, manifest):
         raise problem
-    return load_volume(root, manifest)
+    return load_volume(root, manifest, verify)
 
 
-def shard_problems(root: Path, manifest: Manifest) -> Iterator[PackError]:
-    """A PackError for each shard that is missing (`missing-shard`) or does not have its size (`pack-size`)."""
+def shard_problems(root: Path, manifest: Manifest) -> Iterator[PixelwiseError]:
+    """An error for each shard that is missing (`missing-shard`), not of its size (`pack-size`), or `unreadable`."""
     for shard in manifest.shards:
         path = root / manifest.data / shard.file
         try:
@@ -146,12 +172,13 @@ def shard_problems(root: Path, manifest: Manifest) -> Iterator[PackError]:
             yield damaged("the pack lacks this shard", path, "missing-shard")
             continue
         except OSError as error:
-            raise open_error(path, error) from None
+            yield open_error(path, error)
+            continue
         if size != shard.bytes:
             yield damaged(f"has {size} bytes, expected {shard.bytes}", path, "pack-size")
 
 
-def load_volume(root: Path, manifest: Manifest) -> Volume:
+def load_volume(root: Path, manifest: Manifest, verify: bool = True) -> Volume:
     """The pack's index, checked against its manifest, as a Volume. Does not look at the shards."""
     folder = root / manifest.data
     columns, splits = (read_table(folder, manifest.table(name)) for name in ("index.arrow", "splits.arrow"))
@@ -171,7 +198,7 @@ def load_volume(root: Path, manifest: Manifest) -> Volume:
             raise damaged(f"names records that do not exist, in split {entry.name}", where)
         if entry.labels and (index["label_offset"][chosen] < 0).any():
             raise damaged(f"names records without labels, in split {entry.name}", where)
-    return Volume(root, manifest, columns["name"], index, rows)
+    return Volume(root, manifest, columns["name"], index, rows, verify)
 
 
 def _check_index(where: Path, manifest: Manifest, index: NDArray[np.void], names: Sequence[str]) -> None:

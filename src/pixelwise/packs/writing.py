@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ..dataset.dataset import Dataset
 from ..errors import PackError, SystemFault, UsageError
-from ..files import atomic_write
+from ..files import atomic_write, bytes_text, guarded, is_temporary, remove_temporaries
 from ..formats.given import Data, SplitNames, as_dataset
 from ..threads import in_order, thread_count
 from ..types import Progress
@@ -30,7 +30,7 @@ from . import opening
 from .index import INDEX, checksum, record_at, write_table
 from .inventory import Inventory, take_inventory
 from .manifest import MANIFEST, Manifest, ShardEntry, is_data_folder, read_manifest
-from .shards import ShardFile, make_batch, scan_shard
+from .shards import ShardFile, make_batch, map_shard, scan_shard
 
 Finished: TypeAlias = tuple[ShardEntry, list[str], NDArray[np.void]]
 """A shard on disk: its entry in the manifest, the names of its records and their index."""
@@ -75,6 +75,7 @@ def pack(
     """
     root = Path(out).absolute()
     _check_target(root)
+    remove_temporaries(root, below=True)
     inventory = take_inventory(as_dataset(data, splits, verb="pack", **options), encoding, shard_bytes)
     if not overwrite and (before := _manifest_at(root)) is not None:
         if before.fingerprint == inventory.fingerprint:
@@ -95,7 +96,7 @@ def write_pack(inventory: Inventory, root: Path, threads: int | None, progress: 
         raise SystemFault(what, code="cannot-write", where=folder, fix=fix) from None
     _remove_leftovers(root, {folder.name, *([] if before is None else [before.data])})
     manifest = _write_all(inventory, folder, thread_count(threads), progress)
-    with atomic_write(root / MANIFEST) as file:
+    with atomic_write(root / MANIFEST, alone=False) as file:
         file.write(manifest.to_bytes())
     if before is not None and before.data != folder.name:
         shutil.rmtree(root / before.data, ignore_errors=True)
@@ -111,7 +112,7 @@ def _check_target(root: Path) -> None:
     except NotADirectoryError:
         what = "is a file, but a pack is a folder"
         raise UsageError(what, code="not-empty", where=root, fix="choose another name") from None
-    foreign = [e for e in entries if e != MANIFEST and not is_data_folder(e) and not e.startswith(f".{MANIFEST}.")]
+    foreign = [e for e in entries if e != MANIFEST and not is_data_folder(e) and not is_temporary(e)]
     if foreign:
         what = f"holds other files, such as {min(foreign)!r}"
         raise UsageError(what, code="not-empty", where=root, fix="choose a new folder")
@@ -130,12 +131,8 @@ def _remove_leftovers(root: Path, wanted: set[str]) -> None:
     long_ago = time.time() - LEFTOVER_SECONDS
     for folder in [e for e in root.iterdir() if is_data_folder(e.name)]:
         with suppress(FileNotFoundError):  # another packer may remove the same
-            files = list(folder.iterdir())
-            if folder.name in wanted:
-                for part in files:
-                    if part.name.endswith(".part") and part.stat().st_mtime < long_ago:
-                        part.unlink()
-            elif max(f.stat().st_mtime for f in (folder, *files)) < long_ago:
+            times = [f.stat().st_mtime for f in (folder, *folder.iterdir())]
+            if folder.name not in wanted and max(times) < long_ago:
                 shutil.rmtree(folder)
 
 
@@ -223,21 +220,26 @@ def _check_space(inventory: Inventory, folder: Path, missing: list[int]) -> None
     need = sum(int(inventory.payload[rows].sum()) for k in missing for rows in inventory.shards[k])
     free = shutil.disk_usage(folder).free
     if need > free:
-        what = f"needs {need / 1e9:.2f} GB, but only {free / 1e9:.2f} GB are free"
+        what = f"needs {bytes_text(need)}, but only {bytes_text(free)} are free"
         raise SystemFault(what, code="disk-full", where=folder, fix='free space, or pack with encoding="original"')
 
 
 def _finished(inventory: Inventory, number: int, path: Path, threads: int) -> Finished | None:
     """The shard that an earlier packer left, if it is complete and undamaged, else None."""
-    first, last = inventory.shards[number][0].start, inventory.shards[number][-1].stop
     try:
-        names, index = scan_shard(path, number)
+        with guarded():
+            return _kept(inventory, number, path, threads)
     except PackError:
         return None
+
+
+def _kept(inventory: Inventory, number: int, path: Path, threads: int) -> Finished | None:
+    first, last = inventory.shards[number][0].start, inventory.shards[number][-1].stop
+    names, index = scan_shard(path, number)
     sizes = np.stack([index["height"], index["width"]], axis=1)
     if names != [inventory.name(r) for r in range(first, last)] or (sizes != inventory.sizes[first:last]).any():
         return None
-    data = np.memmap(path, np.uint8, "r")
+    data = map_shard(path).data
 
     def crc(row: int) -> int:
         return record_at(index, row, lambda at, size: data[at : at + size]).crc32
