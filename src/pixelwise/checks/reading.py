@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..classes import ClassTable
-from ..codecs.decoding import decode_stored
 from ..codecs.stored import Stored
 from ..dataset.sources import FileSource, Source
 from ..errors import MissingError, PixelwiseError
@@ -104,8 +103,7 @@ class Reader:
         if source.instances is None or not os.path.exists(path := source.path(source.instances, index)):
             return
         where = got.instances_where = source.instances[index]
-        stored = _attempt(got, lambda: decode_stored(read_bytes(path, where), where, got.found))
-        got.instances = None if stored is None else stored.pixels
+        got.instances = _attempt(got, lambda: source.decoding.instances(read_bytes(path, where), where, got.found))
 
     def _bytes(self, source: FileSource, path: str, where: str, index: int) -> bytes:
         listed = "" if source.listed is None else source.listed(index).removeprefix(str(source.root) + os.sep)

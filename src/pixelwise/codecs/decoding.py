@@ -6,7 +6,9 @@ import errno
 import os
 import re
 from collections.abc import Set
-from typing import Final
+from typing import Any, Final
+
+from numpy.typing import NDArray
 
 from ..errors import FileError
 from ..files import READ_FLAGS, open_error
@@ -151,15 +153,33 @@ def decode_stored(
     >>> stored.mode, stored.pixels.tolist()
     ('palette', [[0, 1]])
     """
-    file = recognize(data, where, notes, max_pixels)
+    return _label_file(recognize(data, where, notes, max_pixels), allow).stored()
+
+
+def decode_numbers(
+    data: bytes,
+    where: object,
+    notes: list[Finding] | None = None,
+    allow: Set[str] = frozenset(),
+) -> tuple[str, NDArray[Any]]:
+    """The kind of a label file, and its numbers as stored: as `decode_stored`, but TIFF and NPY of any real type.
+
+    (H, W), or (H, W, bands). Raises as `decode_stored`, without `class-out-of-range`.
+    """
+    file = _label_file(recognize(data, where, notes), allow)
+    return file.kind, file.numbers()
+
+
+def _label_file(file: EncodedFile, allow: Set[str]) -> EncodedFile:
+    """The file, if it may be a label: of exact values, and of an allowed kind."""
     if file.lossy:
         raise file.lossy_label(file.kind.upper())
     if not file.common and file.kind not in allow:
         what = f"a label stored as {file.kind.upper()}, which this dataset's format does not expect"
         raise file.unsupported(what, "convert it to PNG, or declare the format")
-    if file.common and notes is not None:
+    if file.common and file.notes is not None:
         _check_name(file)
-    return file.stored()
+    return file
 
 
 def _check_name(file: EncodedFile) -> None:

@@ -6,7 +6,9 @@ import errno
 import os
 import re
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
 
 from ..errors import FileError, LabelError
 from ..types import U8, Finding, Range
@@ -60,6 +62,10 @@ class EncodedFile:
     def stored(self) -> Stored:
         """The values as stored; see `decoding.decode_stored`."""
         raise self.lossy_label(self.kind.upper())
+
+    def numbers(self) -> NDArray[Any]:
+        """The numbers of a label as stored, of any real type; see `decoding.decode_numbers`."""
+        return self.stored().pixels
 
     def fetch(self, offset: int, size: int) -> bytes:
         """`size` bytes of the file from `offset` on; fewer only at its end."""

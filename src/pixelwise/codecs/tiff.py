@@ -175,6 +175,22 @@ class TiffFile(EncodedFile):
         FileError as `samples`, and `unsupported-format` for other samples; LabelError `lossy-label` for JPEG
         compression, `class-out-of-range`.
         """
+        pixels, palette = self._label_samples(), self._palette()
+        count = pixels.shape[2]
+        if pixels.dtype.kind not in "ui" or count > 4:
+            what = f"a label with {count} bands of {pixels.dtype}, expected class values or colors"
+            raise self.unsupported(what)
+        values = np.ascontiguousarray(pixels[..., 0] if count == 1 else pixels)
+        if values.dtype in (np.uint8, np.uint16):
+            return Stored(self.kind, values, palette, self.header.bits)
+        return from_integers(self.kind, values, self.where)
+
+    def numbers(self) -> NDArray[Any]:
+        """The samples of a label, also of real or negative numbers. FileError and LabelError as `stored`."""
+        pixels = self._label_samples()
+        return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+
+    def _label_samples(self) -> NDArray[Any]:
         header = self.header
         self.check_size(header.height, header.width)
         compression = self._directory.first.get(_COMPRESSION, _NONE)
@@ -183,15 +199,7 @@ class TiffFile(EncodedFile):
         if not self._is_plain():
             fix = "save it with LZW or Deflate compression, or as PNG"
             raise self.unsupported(f"a TIFF label with compression {compression}", fix)
-        pixels, palette = self.samples(), self._palette()
-        count = pixels.shape[2]
-        if pixels.dtype.kind not in "ui" or count > 4:
-            what = f"a label with {count} bands of {pixels.dtype}, expected class values or colors"
-            raise self.unsupported(what)
-        values = np.ascontiguousarray(pixels[..., 0] if count == 1 else pixels)
-        if values.dtype in (np.uint8, np.uint16):
-            return Stored(self.kind, values, palette, header.bits)
-        return from_integers(self.kind, values, self.where)
+        return self.samples()
 
     def samples(self) -> NDArray[Any]:
         """(H, W, bands) samples of the first page, exactly as stored; the limits of `check_size` are not applied.

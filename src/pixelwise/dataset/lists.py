@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from ..errors import ListError, printable
 from ..types import Finding
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".npy")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".npy")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # the category Cc of Unicode
 _CLASS_LIST = re.compile(r"\S+[ \t]+(-1|0|1)$")

@@ -7,7 +7,7 @@ import io
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from ..classes import ClassTable
-from ..codecs.decoding import decode_image, decode_stored
+from ..codecs.decoding import decode_image, decode_numbers, decode_stored
 from ..codecs.stored import Stored
 from ..errors import FileError, LabelError, UsageError
 from ..files import read_bytes
 from ..labels import check_pair, to_ids
 from ..types import I64, NO_CLOCK, U8, Clock, Finding, Label, Origin, Sample, Window
 from .image_sizes import HeaderSizes, Paths
+from .numbers import Channels, Codes, from_numbers, object_numbers
 
 
 class Source(ABC):
@@ -107,8 +108,12 @@ class Decoding:
     """How a dataset's files are decoded, if there is more to say than "labels are PNG".
 
     allow: further kinds of label files: "tiff", "npy", "bmp", "gif", "webp". check_palette: False if palettes have
-    nothing to do with the table's colors. minus_one: the stored value that -1 in an NPY label stands for.
-    value_range, bands: for images with more than 8 bits or other bands than RGB, see `codecs.decode_image`.
+    nothing to do with the table's colors. minus_one: the stored value that -1 in an NPY label stands for. value_range,
+    bands: for images with more than 8 bits or other bands than RGB, see `codecs.decode_image`.
+
+    channels, objects: how the label's value and the object's number are made from the channels of a file in colors.
+    codes: the stored values that stand for numbers other than 0..65535 (negative, not whole), see `codes_for`; None:
+    there are none, and labels of real numbers are refused. scale: a pixel of a label stands for scale x scale pixels.
     """
 
     allow: frozenset[str] = frozenset()
@@ -116,6 +121,10 @@ class Decoding:
     minus_one: int | None = None
     value_range: tuple[float, float] | None = None
     bands: tuple[int, int, int] | None = None
+    channels: Channels | None = None
+    objects: Channels | None = None
+    codes: Codes | None = None
+    scale: int = 1
 
     @property
     def plain_images(self) -> bool:
@@ -130,7 +139,34 @@ class Decoding:
         """A label file's bytes as stored samples."""
         if self.minus_one is not None and data.startswith(b"\x93NUMPY"):
             data = _without_minus_one(data, self.minus_one, where)
-        return decode_stored(data, where, notes, self.allow)
+        if self.channels is not None:
+            stored = decode_stored(data, where, notes, self.allow)
+            stored = from_numbers(stored.kind, self.channels.of(stored, where), self.codes or (), where)
+        elif self.codes is not None:
+            kind, numbers = decode_numbers(data, where, notes, self.allow)
+            # Colors, and palettes to be checked, are as stored.
+            plain = numbers.ndim == 3 or numbers.dtype in (np.uint8, np.uint16)
+            stored = decode_stored(data, where, notes, self.allow) if plain else from_numbers(
+                kind, numbers, self.codes, where
+            )
+        else:
+            stored = decode_stored(data, where, notes, self.allow)
+        return stored if self.scale == 1 else replace(stored, pixels=self._enlarged(stored.pixels))
+
+    def instances(self, data: bytes, where: object, notes: list[Finding] | None = None) -> Label:
+        """A file's bytes as (H, W) object numbers. LabelError `unsupported-label-mode` for colors without `objects`."""
+        stored = decode_stored(data, where, notes, self.allow)
+        pixels: Any = stored.pixels
+        if self.objects is not None:
+            pixels = object_numbers(self.objects.of(stored, where))
+        if pixels.ndim != 2:
+            what, fix = "object numbers are one value per pixel, not colors", "say how: instance_channel = 'R + 256*G'"
+            raise LabelError(what, code="unsupported-label-mode", where=where, fix=fix)
+        numbers: Label = self._enlarged(pixels)
+        return numbers
+
+    def _enlarged(self, pixels: Any) -> Any:
+        return pixels if self.scale == 1 else pixels.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
 
     def label(self, data: bytes, table: ClassTable, where: object, notes: list[Finding] | None = None) -> Label:
         """A label file's bytes as (H, W) class ids."""
@@ -222,10 +258,7 @@ class FileSource(Source):
         path = self.path(self.instances, index)
         if not os.path.exists(path):  # VOC: only some label folders come with instance maps
             return None
-        pixels = decode_stored(read_bytes(path), path, allow=self.decoding.allow).pixels
-        if pixels.ndim != 2:
-            what = "object numbers are one value per pixel, not colors"
-            raise LabelError(what, code="unsupported-label-mode", where=path)
+        pixels = self.decoding.instances(read_bytes(path), path)
         check_pair(image.shape[:2], pixels.shape, path)
         return pixels
 

@@ -2,9 +2,12 @@
 
     {split}   the split's name on disk, such as train or training
     {name}    the sample's name within one folder        {path}   the same, with folders: frankfurt/frankfurt_000
+    {number}  the sample's name as a number: 7, 07 and 00007 are the same
+    {class}   of a label in layers: whose layer it is    {object}  and which object
     *         any text within a folder's name; the label's template takes what the image's found
-    {ext}     any image extension
+    {ext}     any image extension, in any case
 
+A field that comes again must be the same text: {name}/images/{name}.png.
 Files and folders whose names begin with a dot are ignored: macOS leaves `._name.png` beside `name.png`.
 """
 
@@ -25,10 +28,19 @@ _PIECES = {
     "{split}": r"(?P<split>[^/]+)",
     "{name}": r"(?P<name>[^/]+)",
     "{path}": r"(?P<name>.+)",
+    "{number}": r"(?<!\d)0*(?P<name>\d+)(?!\d)",
+    "{class}": r"(?P<layer>[^/]+)",
+    "{object}": r"(?P<object>[^/]+)",
     "*": r"(?P<star>[^/]+)",
-    "{ext}": "(?P<ext>{})".format("|".join(s[1:] for s in IMAGE_SUFFIXES)),
+    "{ext}": "(?P<ext>(?i:{}))".format("|".join(s[1:] for s in IMAGE_SUFFIXES)),
 }
-_SPLIT_AT = re.compile(r"(\{split\}|\{name\}|\{path\}|\*|\{ext\})")
+_AGAIN = {
+    "{split}": "(?P=split)", "{name}": "(?P=name)", "{path}": "(?P=name)", "{number}": r"(?<!\d)0*(?P=name)(?!\d)",
+    "{class}": "(?P=layer)", "{object}": "(?P=object)", "*": "[^/]+", "{ext}": "(?P=ext)",
+}  # fmt: skip
+_SPLIT_AT = re.compile("({})".format("|".join(map(re.escape, _PIECES))))
+SAMPLE_FIELDS = ("{name}", "{path}", "{number}")
+"""The fields that name a sample; a template has one of them."""
 
 
 class Match(NamedTuple):
@@ -38,20 +50,40 @@ class Match(NamedTuple):
     name: str = ""
     split: str = ""
     star: str = ""
+    layer: str = ""
+    object: str = ""
 
 
 @lru_cache(maxsize=1024)
-def _regex(template: str) -> re.Pattern[str]:
-    pieces = (_PIECES.get(p, re.escape(p)) for p in _SPLIT_AT.split(template))
-    return re.compile("".join(pieces), re.IGNORECASE if "{ext}" in template else 0)
+def _regex(template: str, layers: tuple[str, ...] = ()) -> re.Pattern[str]:
+    """The template as a pattern. layers: what {class} may be; anything if there are none.
+
+    With layers the sample's name is the shortest that fits and the layer the longest, so that 7_left_eye is the layer
+    left_eye of 7 although there is a layer eye.
+    """
+    pieces: list[str] = []
+    seen: set[str] = set()
+    for p in _SPLIT_AT.split(template):
+        piece = _AGAIN[p] if p in seen else _PIECES.get(p, re.escape(p))
+        if layers and p not in seen and p == "{class}":
+            piece = "(?P<layer>{})".format("|".join(map(re.escape, sorted(layers, key=len, reverse=True))))
+        if "{class}" in template and p in ("{name}", "{path}") and p not in seen:
+            piece = piece.replace("+)", "+?)")
+        pieces.append(piece)
+        seen |= {p} & _PIECES.keys()
+    return re.compile("".join(pieces))
 
 
-def matches(root: Path, template: str) -> Iterator[Match]:
-    """The files below `root` that `template` describes, in the order of their paths within each folder."""
+def matches(root: Path, template: str, layers: tuple[str, ...] = ()) -> Iterator[Match]:
+    """The files below `root` that `template` describes, in the order of their paths within each folder.
+
+    layers: what {class} may be; by default anything.
+    """
+    pattern = _regex(template, layers)
     for path in _walk(os.fspath(root), "", template.split("/"), 0):
-        if found := _regex(template).fullmatch(path):
+        if found := pattern.fullmatch(path):
             groups = found.groupdict()
-            yield Match(path, groups.get("name") or "", groups.get("split") or "", groups.get("star") or "")
+            yield Match(path, *(groups.get(field) or "" for field in Match._fields[1:]))
 
 
 def _walk(root: str, folder: str, parts: list[str], k: int) -> Iterator[str]:
@@ -149,4 +181,4 @@ def check_inside(paths: Iterable[str], where: object) -> None:
 def rule(template: str) -> str | None:
     """The template as the pattern of a PathRule, or None if it needs more than the name."""
     pattern = template.replace("{name}", "{}").replace("{path}", "{}")
-    return None if _SPLIT_AT.search(pattern) or pattern.count("{}") != 1 else pattern
+    return None if _SPLIT_AT.search(pattern) or "{}" not in pattern else pattern
