@@ -224,7 +224,8 @@ class _Opened:
     ) -> list[list[LayerFile]] | None:
         """The layers of each sample, or None if the split has none."""
         assert self.coding.layers is not None
-        template, names = fill(self.coding.labels or "", split=split), [s.name for s in samples]
+        # * is free here: several files belong to an image, and what it stands for may differ between them.
+        template, names = (self.coding.labels or "").replace("{split}", split), [s.name for s in samples]
         found, stray = find_layers(self.root, template, self.coding.layers, {images[i] for i in range(len(images))})
         if not found:
             return None
@@ -272,8 +273,8 @@ def _by_name(root: Path, template: str, names: Sequence[str]) -> list[str]:
 
     def missing(name: str) -> str:
         path = template.replace("{ext}", usual)
-        for field in SAMPLE_FIELDS:
-            path = path.replace(field, name)
+        for placeholder in SAMPLE_FIELDS:
+            path = path.replace(placeholder, name)
         return path
 
     return [found.get(n) or missing(n) for n in names]

@@ -14,6 +14,7 @@ from ..errors import FormatError, MissingError, UnknownNameError, UsageError, pr
 from ..types import Progress
 from . import toml
 from .format import Format
+from .guessing import folders
 from .known import ade20k_full, aerial, coco, huggingface, labelme, medical, roboflow, scenes, street, voc, yolo
 
 _KNOWN = (
@@ -34,7 +35,7 @@ def _of_packs(module: str, name: str) -> Any:
 @cache
 def known_formats() -> dict[str, Format]:
     """The formats of pixelwise by name."""
-    return {format.name: format for format in (toml.FORMAT, _of_packs("opening", "PACK"), *_KNOWN)}
+    return {format.name: format for format in (toml.FORMAT, _of_packs("opening", "PACK"), *_KNOWN, folders.FORMAT)}
 
 
 @cache
@@ -116,12 +117,17 @@ def open(
 def _recognize(root: Path, name: str | None) -> tuple[Format, Path]:
     """The one format that fits at `root`, or else in the folders below it, and where.
 
-    Formats of other packages count only if none of pixelwise fits, or if they are named.
+    Formats of other packages count only if none of pixelwise fits, or if they are named; plain folders only if nothing
+    else does.
     """
     if name is not None:
         return _only(root, [_named(name)]) or _nothing(root, [_named(name)])
-    ours = list(known_formats().values())
-    return _only(root, ours) or _only(root, list(other_formats().values())) or _nothing(root, ours)
+    ours = [f for f in known_formats().values() if f is not folders.FORMAT]
+    found = _only(root, ours) or _only(root, list(other_formats().values()))
+    if found is None:
+        _check_part(root, ours)
+        found = (folders.FORMAT, root) if folders.FORMAT.find(root) is not None else None
+    return found or _nothing(root, ours)
 
 
 def _named(name: str) -> Format:
@@ -157,16 +163,20 @@ def _folders_below(root: Path) -> list[Path]:
     return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))[:_BELOW]
 
 
+def _check_part(root: Path, formats: list[Format]) -> None:
+    """FormatError `no-dataset` for a folder inside a dataset."""
+    for above in (root.parent, root.parent.parent):
+        inside = next((f for f in formats if not f.anywhere and f.find(above) == above), None)
+        if inside is not None:
+            what = f"is a part of a {inside.name} dataset; there is {_listing(root)}"
+            raise FormatError(what, code="no-dataset", where=root, fix=f"open {above}")
+
+
 def _nothing(root: Path, formats: list[Format]) -> NoReturn:
     there = f"there is {_listing(root)}"
     if len(formats) == 1:
         what = f"no dataset found; looked for {formats[0].looks_like}; {there}"
         raise FormatError(what, code="no-dataset", where=root)
-    for above in (root.parent, root.parent.parent):
-        inside = next((f for f in formats if not f.anywhere and f.find(above) == above), None)
-        if inside is not None:
-            raise FormatError(f"is a part of a {inside.name} dataset; {there}", code="no-dataset", where=root,
-                              fix=f"open {above}")  # fmt: skip
     what = f"no dataset found; looked for the files of {', '.join(f.name for f in formats)}; {there}"
     fix = "format= says which files one of them needs; `pixelwise init` describes a layout of your own"
     raise FormatError(what, code="no-dataset", where=root, fix=fix)

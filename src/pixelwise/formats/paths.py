@@ -55,7 +55,7 @@ class Match(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def _regex(template: str, layers: tuple[str, ...] = ()) -> re.Pattern[str]:
+def template_regex(template: str, layers: tuple[str, ...] = ()) -> re.Pattern[str]:
     """The template as a pattern. layers: what {class} may be; anything if there are none.
 
     With layers the sample's name is the shortest that fits and the layer the longest, so that 7_left_eye is the layer
@@ -79,7 +79,7 @@ def matches(root: Path, template: str, layers: tuple[str, ...] = ()) -> Iterator
 
     layers: what {class} may be; by default anything.
     """
-    pattern = _regex(template, layers)
+    pattern = template_regex(template, layers)
     for path in _walk(os.fspath(root), "", template.split("/"), 0):
         if found := pattern.fullmatch(path):
             groups = found.groupdict()
@@ -96,7 +96,7 @@ def _walk(root: str, folder: str, parts: list[str], k: int) -> Iterator[str]:
             yield from _walk(root, path + "/", parts, k + 1)
         return
     deep = "{path}" in part
-    pattern = _regex(part)
+    pattern = template_regex(part)
     for name, is_folder in _entries(os.path.join(root, folder)):
         if deep and is_folder:
             if not _leads_up(root, folder + name):
@@ -142,7 +142,7 @@ def split_names(root: Path, template: str) -> list[str]:
         return []
     if k == len(parts) - 1:
         return sorted({m.split for m in matches(root, template)})
-    pattern = _regex(parts[k])
+    pattern = template_regex(parts[k])
     found = set()
     for above in _folders(root, parts[:k]):
         found |= {m["split"] for name, folder in _entries(above) if folder and (m := pattern.fullmatch(name))}
@@ -158,7 +158,7 @@ def _folders(root: Path, parts: list[str]) -> Iterator[str]:
         if not _SPLIT_AT.search(parts[-1]):
             yield os.path.join(above, parts[-1])
         else:
-            pattern = _regex(parts[-1])
+            pattern = template_regex(parts[-1])
             yield from (os.path.join(above, n) for n, folder in _entries(above) if folder and pattern.fullmatch(n))
 
 

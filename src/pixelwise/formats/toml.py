@@ -145,7 +145,8 @@ def _layers(data: Mapping[str, Any], path: Path, table: ClassTable) -> Layers | 
     if not re.search(r"\{class\}|\{object\}", template):
         for key in ("rest", "overlap"):
             if key in stored:
-                raise _bad(path, f"{key} is for labels in layers", "put {class} or {object} into the path of the labels")
+                fix = "put {class} or {object} into the path of the labels"
+                raise _bad(path, f"{key} is for labels in layers", fix)
         return None
     if "instances" in stored:
         raise _bad(path, "the instances of labels in layers come from {object}", "leave out instances")

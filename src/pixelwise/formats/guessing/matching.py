@@ -112,7 +112,9 @@ def common(texts: Iterable[str]) -> tuple[str, str]:
     rest = [t[len(first) :] for t in listed]
     # A letter that all names happen to begin with is not a word: it ends at a separator or before numbers only.
     if not all(r[:1].isdigit() for r in rest) or first[-1:].isdigit():
-        first = re.sub(r"[^_\-. ]+$", "", first) if not all(r[:1].isdigit() for r in rest) else first.rstrip("0123456789")
+        first = (
+            re.sub(r"[^_\-. ]+$", "", first) if not all(r[:1].isdigit() for r in rest) else first.rstrip("0123456789")
+        )
     listed = [t[len(first) :] for t in listed]
     last = os.path.commonprefix([t[::-1] for t in listed])[::-1]
     found = re.search(r"[_\-. ].*$", last)

@@ -140,9 +140,7 @@ def _label_points(found: Survey, paths: Sequence[str], template: str) -> tuple[f
 # -- readings of one group of images ------------------------------------------------------------------------
 
 
-def _readings(
-    found: Survey, images: Named, points: float, matched: Sequence[Matched], own: Group
-) -> Iterator[Reading]:
+def _readings(found: Survey, images: Named, points: float, matched: Sequence[Matched], own: Group) -> Iterator[Reading]:
     singles: list[tuple[Matched, str]] = []
     for m in matched:
         if len(m.rests) == 1:
@@ -214,9 +212,7 @@ def _show_layers(found: Survey, sets: Sequence[Sequence[str]]) -> bool:
     return True
 
 
-def _in_folders(
-    found: Survey, images: Named, points: float, singles: list[tuple[Matched, str]]
-) -> Iterator[Reading]:
+def _in_folders(found: Survey, images: Named, points: float, singles: list[tuple[Matched, str]]) -> Iterator[Reading]:
     """Readings of folders side by side, one a class: masks/bolt/7.png, masks/nut/7.png. They leave `singles`."""
     beside: dict[tuple[str, str, str, str], list[tuple[Matched, str]]] = defaultdict(list)
     for m, rest in singles:
