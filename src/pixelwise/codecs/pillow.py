@@ -91,6 +91,9 @@ class _PillowFile(EncodedFile):
             return Stored(self.kind, pixels.astype(np.uint8), None, 1)
         if image.mode == "P":
             palette = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+            if self.kind == "gif" and (palette == palette[:, :1]).all() and int(pixels.max()) < len(palette):
+                # GIF has no gray values: writers put them into a palette, in the order in which they come.
+                return Stored(self.kind, palette[:, 0][pixels], None, 8)
             return Stored(self.kind, pixels, palette, 8, "transparency" in image.info)
         if image.mode in ("L", "LA", "RGB", "RGBA"):
             return Stored(self.kind, pixels, None, 8)

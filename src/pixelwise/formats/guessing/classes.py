@@ -29,9 +29,8 @@ def layer_lines(reading: Reading, layers: LayerCounts) -> list[str]:
         lines += ["", "[[class]]", f"name = {text_of(name if name != 'background' else 'background layer')}"]
         lines += [f"layers = {text_of([text])}"] if name != text or name == "background" else []
         percent = 100 * layers.pixels[text] / max(1, layers.total)
-        lines.append(
-            comment(f"{layers.pixels[text]:,} pixels ({percent:.3g} %) in {layers.where[text]:,} of {images:,} images")
-        )
+        share = f"{layers.pixels[text]:,} pixels ({percent:.3g} %)"
+        lines.append(comment(f"{share} in {layers.where[text]:,} of {images:,} images"))
     return lines
 
 

@@ -45,7 +45,8 @@ class Values:
     """The values or colors of the labels, with counts of pixels and files.
 
     mode: "values", or "colors" for three channels; wide: they have 16 bits. one_bit: all of them are masks of one bit.
-    nodata: what the files declare as no data. failed: why some cannot be read.
+    channels: of red, green and blue, how many files have each value. nodata: what the files declare as no data.
+    failed: why some cannot be read.
     """
 
     files: int = 0
@@ -55,6 +56,7 @@ class Values:
     kinds: set[str] = field(default_factory=set)
     pixels: Counter[Any] = field(default_factory=Counter)
     where: Counter[Any] = field(default_factory=Counter)
+    channels: tuple[Counter[int], ...] = field(default_factory=lambda: (Counter(), Counter(), Counter()))
     palettes: dict[int, set[Color]] = field(default_factory=lambda: defaultdict(set))
     nodata: set[float] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
@@ -71,6 +73,9 @@ class Values:
             self.where[value] += 1
         for value, color in share.palette.items():
             self.palettes[value].add(color)
+        if share.mode == "colors":
+            for k in range(3):
+                self.channels[k].update({color[k] for color in share.counts})
         self.mode = share.mode
 
 
@@ -135,9 +140,8 @@ def _share(root: Path, path: str) -> Share | str:
 
 
 def _colors(pixels: NDArray[Any]) -> dict[Any, int]:
-    keys = (
-        pixels[..., 0].astype(np.int64) | pixels[..., 1].astype(np.int64) << 16 | pixels[..., 2].astype(np.int64) << 32
-    )
+    red, green, blue = (pixels[..., k].astype(np.int64) for k in range(3))
+    keys = red | green << 16 | blue << 32
     found, counts = np.unique(keys, return_counts=True)
     rows = zip(found.tolist(), counts.tolist(), strict=True)
     return {(k & 0xFFFF, k >> 16 & 0xFFFF, k >> 32): count for k, count in rows}
@@ -298,10 +302,9 @@ def channel_of_classes(seen: Values) -> tuple[str, str | None, str] | None:
 def by_channel(seen: Values, channel: str) -> Values:
     """The counts of one channel of labels in colors."""
     k = "RGB".index(channel)
-    out = Values(seen.files, "values", kinds=seen.kinds, failed=seen.failed)
+    out = Values(seen.files, "values", kinds=seen.kinds, where=seen.channels[k], failed=seen.failed)
     for color, count in seen.pixels.items():
         out.pixels[color[k]] += count
-        out.where[color[k]] = min(seen.files, out.where[color[k]] + seen.where[color])
     return out
 
 

@@ -31,10 +31,8 @@ def _find(path: Path) -> Path | None:
     """`path` if a folder in it is named as labels are, or files are: names only, nothing is opened."""
     if not path.is_dir():
         return None
-    folders = 0
-    for folder, subfolders, _ in os.walk(path):
+    for folders, (folder, subfolders, _) in enumerate(os.walk(path)):
         subfolders[:] = sorted(s for s in subfolders if not s.startswith("."))
-        folders += 1
         relative = os.path.relpath(folder, path)
         if relative.count(os.sep) > 4 or folders > _MOST_FOLDERS:
             subfolders.clear()

@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,11 +34,11 @@ _ROLES = {
 
 
 def role_of(text: str) -> str:
-    """What the words of a name or of a folder's path say its files are: "labels", "instances", "other", "images", ""."""
+    """What the words of a path say its files are: "labels", "instances", "other", "images", or "" for nothing."""
     words = re.findall(r"[^\W\d_]+\d?|\d+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text.replace("{split}", " ")))
     words = [w.lower() for w in words]
     whole = {p.lower() for p in re.split(r"[/\s.]+", text)} | set(words)
-    whole |= {re.sub(r"(?i)^(train|val|test)", "", w) for w in whole} | {a + "_" + b for a, b in zip(words, words[1:])}
+    whole |= {re.sub(r"(?i)^(train|val|test)", "", w) for w in whole} | {f"{a}_{b}" for a, b in pairwise(words)}
     return next((role for role, pattern in _ROLES.items() if any(re.fullmatch(pattern, w) for w in whole)), "")
 
 

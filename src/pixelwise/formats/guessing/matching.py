@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -85,8 +84,8 @@ def named(group: Group) -> Iterator[Named]:
 def _with_star(texts: set[str]) -> str | None:
     """A template with * for the part before the number that differs, if what follows is the same."""
     rests = {t.partition("{number}")[2] for t in texts}
-    ends = _TOKENS.findall(os.path.commonprefix([t.partition("{number}")[0][::-1] for t in texts])[::-1])
-    return "*" + "".join(ends) + "{number}" + rests.pop() if len(rests) == 1 else None
+    end = _beginning([t.partition("{number}")[0][::-1] for t in texts])[::-1]
+    return f"*{end}{{number}}{rests.pop()}" if len(rests) == 1 else None
 
 
 def _number(text: str) -> str:
@@ -108,20 +107,23 @@ def _named_by_folder(group: Group) -> Iterator[Named]:
 def common(texts: Iterable[str]) -> tuple[str, str]:
     """The beginning and the end that all texts share, cut at the ends of words and never inside a number."""
     listed = list(texts)
-    first = os.path.commonprefix(listed)
-    rest = [t[len(first) :] for t in listed]
-    # A letter that all names happen to begin with is not a word: it ends at a separator or before numbers only.
-    if not all(r[:1].isdigit() for r in rest) or first[-1:].isdigit():
-        first = (
-            re.sub(r"[^_\-. ]+$", "", first) if not all(r[:1].isdigit() for r in rest) else first.rstrip("0123456789")
-        )
+    first = _beginning(listed)
+    # A letter that all names happen to begin with is not a word: a word ends at a separator or before numbers.
+    numbered = all(t[len(first) :][:1].isdigit() for t in listed)
+    first = first.rstrip("0123456789") if numbered else re.sub(r"[^_\-. ]+$", "", first)
     listed = [t[len(first) :] for t in listed]
-    last = os.path.commonprefix([t[::-1] for t in listed])[::-1]
+    last = _beginning([t[::-1] for t in listed])[::-1]
     found = re.search(r"[_\-. ].*$", last)
     last = found[0] if found else ""
     if re.fullmatch(r"[_\-. \d]*", last) or any(t == last for t in listed):
         last = ""
     return first, last
+
+
+def _beginning(texts: Sequence[str]) -> str:
+    """The characters that all texts begin with."""
+    low, high = min(texts), max(texts)
+    return low[: next((k for k, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))]
 
 
 # -- labels -------------------------------------------------------------------------------------------------
@@ -248,7 +250,7 @@ def _pieces(rows: Sequence[Sequence[str]]) -> list[str | None]:
 
 def _longest_run(rows: Sequence[Sequence[str]]) -> list[str] | None:
     """The longest run of tokens that is in all rows. Separators alone count only at the beginning or the end."""
-    first = list(min(rows, key=len))
+    first = min((list(row) for row in rows), key=len)
     for length in range(len(first), 0, -1):
         for k in range(len(first) - length + 1):
             run = first[k : k + length]

@@ -10,6 +10,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from ...types import Bool
 from .content import Look, look
 from .inventory import MOST_FILES, Group, groups_of, role_of, walk
 from .matching import Key, Matched, Named, Parts, match, named, parts_of
@@ -47,19 +48,21 @@ class Reading:
     @property
     def pairs(self) -> int:
         """How many images have a label."""
+        if self.by_order:
+            return len(self.labels.files)
         return sum(key in self.images.paths for key in self.labels.files)
 
     @property
     def example(self) -> str:
         """One image and its label."""
-        key = min(self.labels.files)
+        key = min(self.labels.files.keys() & self.images.paths.keys() or self.labels.files)
         files = self.labels.files[key]
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         image = self.images.paths[key] if not self.by_order else min(self.images.paths.values())
         return f"{image} with {files[0]}{more}"
 
     def __str__(self) -> str:
-        return f"{self.images.template} with {self.labels.template} ({self.pairs} pairs, such as {self.example})"
+        return f"{self.images.template} with {self.labels.template} ({self.pairs} {'pair' if self.pairs == 1 else 'pairs'}, such as {self.example})"
 
 
 @dataclass(slots=True)
@@ -206,17 +209,20 @@ def _show_layers(found: Survey, sets: Sequence[Sequence[str]]) -> bool:
         if not all(s.is_layer for s in looks):
             return False
         for a, b in combinations([s.inside for s in looks], 2):
-            if a is not None and b is not None and a.shape == b.shape and (a | b).any():
-                if (a & b).sum() > _SAME_LAYER * (a | b).sum():
-                    return False
+            if a is not None and b is not None and a.shape == b.shape and _are_alike(a, b):
+                return False
     return True
+
+
+def _are_alike(a: Bool, b: Bool) -> bool:
+    return bool((a & b).sum() > _SAME_LAYER * (a | b).sum())
 
 
 def _in_folders(found: Survey, images: Named, points: float, singles: list[tuple[Matched, str]]) -> Iterator[Reading]:
     """Readings of folders side by side, one a class: masks/bolt/7.png, masks/nut/7.png. They leave `singles`."""
     beside: dict[tuple[str, str, str, str], list[tuple[Matched, str]]] = defaultdict(list)
     for m, rest in singles:
-        above, folder, below = re.fullmatch(r"(.*?)([^/]*)/?([^/]*)", m.group.before + "\0").groups()  # type: ignore[union-attr]
+        above, folder = re.fullmatch(r"(.*?)([^/]*)/?", m.group.before).groups()  # type: ignore[union-attr]
         if not m.group.deep and not m.group.own_folder and "{split}" not in folder and folder:
             beside[above, m.group.kind, m.before[len(m.group.before) :], m.group.ending].append((m, rest))
     for (above, _, prefix, ending), own in beside.items():
@@ -249,9 +255,9 @@ def _by_order(found: Survey, images: Named, points: float, own: Group) -> Iterat
     for group in found.groups:
         if group is own or group.deep or group.own_folder or images.number:
             continue
-        split = [(e, m) for e in group.entries if (m := re.fullmatch(r"(\D*)0*(\d+)(.*)", e.text))]
-        keys = {(e.split, m[2]) for e, m in split}
-        if len(split) < len(group.entries) or len(keys) != len(images.paths) or len({m[1] for _, m in split}) > 1:
+        split = [(e, n) for e in group.entries if (n := re.fullmatch(r"(\D*)0*(\d+)(.*)", e.text))]
+        keys = {(e.split, n[2]) for e, n in split}
+        if len(split) < len(group.entries) or len(keys) != len(images.paths) or len({n[1] for _, n in split}) > 1:
             continue
         m = Matched(group, group.before + split[0][1][1], number=True)
         for e, part in split:
@@ -259,9 +265,12 @@ def _by_order(found: Survey, images: Named, points: float, own: Group) -> Iterat
         parts = parts_of(m.rests)
         if len(m.rests) > 1 and not _are_layers(found, m, parts):
             continue
-        for reading in _layered(found, images, points - 200, m, parts) if len(m.rests) > 1 else [
-            _reading(found, images, points - 200, Labels(
-                _template(images, m, next(iter(m.rests))), {k: [p] for k, p in next(iter(m.rests.values())).items()}))
-        ]:  # fmt: skip
+        if len(m.rests) > 1:
+            made = list(_layered(found, images, points - 200, m, parts))
+        else:
+            ((rest, paths),) = m.rests.items()
+            labels = Labels(_template(images, m, rest), {key: [path] for key, path in paths.items()})
+            made = [_reading(found, images, points - 200, labels)]
+        for reading in made:
             reading.by_order = True
             yield reading

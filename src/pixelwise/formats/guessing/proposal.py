@@ -98,9 +98,8 @@ def nothing(found: Survey) -> FormatError:
         near = found.problems[0]
         what = f"{near.images.template} and {near.labels.template} have {near.pairs} names in common (such as "
         what += f"{near.example}), but the labels cannot be read: {near.problem}"
-        return FormatError(
-            what, code="no-dataset", where=found.root, fix=f"restore the labels from their source; {fix}"
-        )
+        fix = f"restore the labels from their source; {fix}"
+        return FormatError(what, code="no-dataset", where=found.root, fix=fix)
     what = "no images and labels with matching names found"
     return FormatError(f"{what}; there is {_there(found)}", code="no-dataset", where=found.root, fix=fix)
 
@@ -189,7 +188,8 @@ def _value_keys(root: Path, reading: Reading, seen: Values, made: Proposal) -> t
         if objects is not None:
             out += ["# the other channels number objects:", f"instances = {text_of(reading.labels.template)}",
                     f"instance_channel = {text_of(objects)}"]  # fmt: skip
-            made.doubts.append(f"the labels are colors of classes, or a class in channel {name}: {why}")
+            if not seen.wide:  # colors of classes have 8 bits
+                made.doubts.append(f"the labels are colors of classes, or a class in channel {name}: {why}")
         seen = by_channel(seen, name)
     elif seen.wide:
         what, fix = "colors with 16 bits per channel", "say which channel is the class: channel = 'R' in pixelwise.toml"
@@ -237,9 +237,8 @@ def _range_line(root: Path, paths: Sequence[str], bits: int, made: Proposal) -> 
     seen = f"values {low:g}..{high:g} in {len(some)} of {len(paths)} images"
     if low < 0 or high != int(high) or high > 65_535:
         made.doubts.append(f"which values of the images are black and white: {seen}")
-        return [
-            f"value_range = [{low:g}, {high if high > low else low + 1:g}]  # {seen}: say which are black and white"
-        ]
+        white = high if high > low else low + 1
+        return [f"value_range = [{low:g}, {white:g}]  # {seen}: say which are black and white"]
     most = 2 ** max(8, int(high).bit_length()) - 1
     if most == 65_535 and bits == 16:
         return [] if not paths[0].lower().endswith((".tif", ".tiff")) else [f"value_range = [0, 65535]  # {seen}"]
@@ -304,10 +303,8 @@ def _report(found: Survey, reading: Reading, missing: int) -> list[str]:
     for group in (g for g in found.groups if not g.deep and "*/" not in g.before):
         left = [e.path for e in group.entries if e.path not in used and e.path not in told]
         if left:
-            kind = {"other": "by its name not a label", "instances": "by its name objects"}.get(
-                role_of(group.shown), ""
-            )
-            seen = look(found.root, left[0])
+            by_name = {"other": "by its name not a label", "instances": "by its name objects"}
+            kind, seen = by_name.get(role_of(group.shown), ""), look(found.root, left[0])
             why = kind or ("pictures" if seen.what == "picture" else seen.reason or "no image has these names")
             out.append(f"left out: {group.shown} ({len(left):,} files, such as {left[0]}): {why}")
     return out
