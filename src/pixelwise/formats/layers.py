@@ -136,7 +136,7 @@ class LayerDrawing:
 
 
 def inside_of(stored: Stored, where: object) -> Bool:
-    """(H, W): the pixels that a layer holds, those that are not 0. LabelError `layer-values` for several other values."""
+    """(H, W): the pixels that a layer holds: those that are not 0. LabelError `layer-values` for several values."""
     pixels: Any = stored.pixels
     if pixels.ndim == 3:
         clear = pixels[..., -1] == 0 if pixels.shape[2] in (2, 4) else np.zeros(pixels.shape[:2], bool)

@@ -62,7 +62,8 @@ class Reading:
         return f"{image} with {files[0]}{more}"
 
     def __str__(self) -> str:
-        return f"{self.images.template} with {self.labels.template} ({self.pairs} {'pair' if self.pairs == 1 else 'pairs'}, such as {self.example})"
+        count = f"{self.pairs} pair" + "s" * (self.pairs != 1)
+        return f"{self.images.template} with {self.labels.template} ({count}, such as {self.example})"
 
 
 @dataclass(slots=True)

@@ -135,6 +135,7 @@ def describe(
         if not any(k.startswith("instances") for k in keys):
             label_lines += _instance_lines(found, reading)
         classes, counted, failed = class_lines(root, seen, made.doubts), seen.files, seen.failed
+    label_lines += _scale_line(root, reading)
     if reading.by_order:
         label_lines.append('pair = "order"  # ASSUMED: the names agree in nothing; compare some before you train')
         made.doubts.append(f"{reading.images.template} and {reading.labels.template} agree in their order only")
@@ -163,6 +164,19 @@ def _unlabeled(reading: Reading) -> list[str]:
     splits = {split for split, _ in reading.images.paths}
     labeled = {split for split, _ in reading.labels.files}
     return sorted(splits - labeled) if "{split}" in reading.images.template else []
+
+
+def _scale_line(root: Path, reading: Reading) -> list[str]:
+    """`scale`, if the first image is larger than its label by a whole factor."""
+    pairs = [(reading.images.paths[k], f[0]) for k, f in sorted(reading.labels.files.items()) if k in reading.images.paths]
+    try:
+        image, label = (read_header(root / p) for p in pairs[0])
+    except (PixelwiseError, IndexError):
+        return []
+    factor = image.height // max(1, label.height)
+    if factor < 2 or (image.height, image.width) != (factor * label.height, factor * label.width):
+        return []
+    return [f"scale = {factor}  # a pixel of a label stands for {factor} x {factor} pixels of its image"]
 
 
 def _layer_keys(reading: Reading, layers: LayerCounts, made: Proposal) -> list[str]:
