@@ -48,7 +48,7 @@ def ids(seed: int, size: tuple[int, int] = SIZE) -> Any:
 
 
 def image(path: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
-    save(path, picture(seed, size))
+    save(path, picture(zlib.crc32(f"{seed}/{'/'.join(path.parts[-4:])}".encode()), size))
 
 
 def pairs(root: Path, of: str, label: str, names: Any = NAMES, stored: Any = None, palette: Any = None) -> dict[str, Any]:
@@ -154,7 +154,8 @@ def a_folder_per_sample(root: Path) -> Tree:
 
 
 def labelme_export(root: Path) -> Tree:
-    return Tree(VALUES, {"all": pairs(root, "{}_json/img.png", "{}_json/label.png", ("x1", "x2", "x3"))})
+    names = ("x1_json", "x2_json", "x3_json")
+    return Tree(VALUES, {"all": pairs(root, "{}/img.png", "{}/label.png", names)})
 
 
 def semantic_beside_instance_depth_and_preview(root: Path) -> Tree:
@@ -224,7 +225,7 @@ def sixteen_bits_per_channel(root: Path) -> Tree:
     out = {}
     for i, name in enumerate(NAMES):
         image(root / f"RGB/{name}.png", i)
-        png16(root / f"GT/LABELS/{name}.png", np.dstack([ids(i), ids(i) * 0, ids(i) * 300 + i]).astype(np.uint16))
+        png16(root / f"GT/LABELS/{name}.png", np.dstack([ids(i), ids(i) * 0, ids(i).astype(int) * 300 + i]).astype(np.uint16))
         out[name] = ids(i)
     return Tree(VALUES, {"all": out}, objects=True)
 

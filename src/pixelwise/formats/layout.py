@@ -30,6 +30,7 @@ from .rasterize import DrawnSource
 SPLIT_NAMES = re.compile(r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|trainval|test-?(dev|std))(20\d\d)?")
 """What splits are called on disk. The years of COCO's splits belong to their names."""
 _PLAIN = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
+_NUMBERED = re.compile(r"[a-z0-9]{1,2}[.)] *(\w+?)( set| data)?")  # "a. Training Set"
 _ORDER = ("train", "val", "trainval", "test")
 
 
@@ -180,6 +181,7 @@ class _Opened:
         template = fill(self.layout.images, split=on_disk, star="*")
         wanted = self.layout.pattern or re.compile(".*", re.DOTALL)
         images = [m for m in matches(self.root, template) if wanted.fullmatch(m.name.rpartition("/")[2])]
+        images = self._without_labels(images, template, on_disk)
         names = [m.name for m in images]
         if len(set(names)) < len(names):  # the same name in several folders, or with several extensions
             names = [f"{m.star}/{m.name}" if m.star else m.path.rpartition(".")[0] for m in images]
@@ -187,6 +189,15 @@ class _Opened:
         paths = [m.path for m in images] if exact is None else PathRule(names, exact)
         notes: list[Finding] = []
         return Split(name, self.classes, self._source(on_disk, images, names, paths, notes), notes=tuple(notes))
+
+    def _without_labels(self, images: list[Match], template: str, split: str) -> list[Match]:
+        """The images without the files that are labels of others, if both are in one folder: x.png and x_mask.png."""
+        labels = (self.coding.labels or "").replace("{split}", split)
+        if not labels or labels.rpartition("/")[0] != template.rpartition("/")[0] or labels == template:
+            return images
+        names = {m.name for m in images}
+        taken = {m.path for m in matches(self.root, labels) if m.name in names}
+        return [m for m in images if m.path not in taken]
 
     def listed(self, name: str, on_disk: str, path: str) -> Split:
         """A split that a list names."""
@@ -226,7 +237,10 @@ class _Opened:
         assert self.coding.layers is not None
         # * is free here: several files belong to an image, and what it stands for may differ between them.
         template, names = (self.coding.labels or "").replace("{split}", split), [s.name for s in samples]
-        found, stray = find_layers(self.root, template, self.coding.layers, {images[i] for i in range(len(images))})
+        known = set() if self.coding.by_order else set(names)
+        found, stray = find_layers(
+            self.root, template, self.coding.layers, known, {images[i] for i in range(len(images))}
+        )
         if not found:
             return None
         if self.coding.by_order:
@@ -262,8 +276,14 @@ class _Opened:
 
 def _plain(name: str, others: Sequence[str] | Mapping[str, str]) -> str:
     """The usual name of a split, unless another split has it."""
-    plain = _PLAIN.get(name.lower(), name.lower())
-    return plain if [_PLAIN.get(o.lower(), o.lower()) for o in others].count(plain) == 1 else name
+    plain = _word(name)
+    return plain if [_word(o) for o in others].count(plain) == 1 else name
+
+
+def _word(name: str) -> str:
+    found = _NUMBERED.fullmatch(name.lower())
+    word = found[1] if found else name.lower()
+    return _PLAIN.get(word, word)
 
 
 def _by_name(root: Path, template: str, names: Sequence[str]) -> list[str]:

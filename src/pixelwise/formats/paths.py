@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -55,34 +55,37 @@ class Match(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def template_regex(template: str, layers: tuple[str, ...] = ()) -> re.Pattern[str]:
-    """The template as a pattern. layers: what {class} may be; anything if there are none.
-
-    With layers the sample's name is the shortest that fits and the layer the longest, so that 7_left_eye is the layer
-    left_eye of 7 although there is a layer eye.
+def template_regex(template: str, layers: tuple[str, ...] = (), short: bool = False) -> re.Pattern[str]:
+    """The template as a pattern. layers: what {class} may be; anything if there are none. short: the sample's name is
+    the shortest that fits, not the longest.
     """
     pieces: list[str] = []
     seen: set[str] = set()
     for p in _SPLIT_AT.split(template):
         piece = _AGAIN[p] if p in seen else _PIECES.get(p, re.escape(p))
-        if layers and p not in seen and p == "{class}":
+        if layers and p == "{class}" and p not in seen:
             piece = "(?P<layer>{})".format("|".join(map(re.escape, sorted(layers, key=len, reverse=True))))
-        if "{class}" in template and p in ("{name}", "{path}") and p not in seen:
+        if short and p in SAMPLE_FIELDS and p not in seen:
             piece = piece.replace("+)", "+?)")
         pieces.append(piece)
         seen |= {p} & _PIECES.keys()
     return re.compile("".join(pieces))
 
 
-def matches(root: Path, template: str, layers: tuple[str, ...] = ()) -> Iterator[Match]:
+def matches(
+    root: Path, template: str, layers: tuple[str, ...] = (), names: Container[str] | None = None
+) -> Iterator[Match]:
     """The files below `root` that `template` describes, in the order of their paths within each folder.
 
-    layers: what {class} may be; by default anything.
+    layers: what {class} may be; by default anything. names: of the samples: where a file's name can be divided in
+    several ways, such as 7_left_eye into 7 and left_eye or 7_left and eye, the way that gives one of them is taken.
     """
-    pattern = template_regex(template, layers)
+    patterns = [template_regex(template, layers, short) for short in ((False,) if names is None else (True, False))]
     for path in _walk(os.fspath(root), "", template.split("/"), 0):
-        if found := pattern.fullmatch(path):
-            groups = found.groupdict()
+        found = [m for pattern in patterns if (m := pattern.fullmatch(path))]
+        if found:
+            m = next((m for m in found if names is not None and m["name"] in names), found[0])
+            groups = m.groupdict()
             yield Match(path, *(groups.get(field) or "" for field in Match._fields[1:]))
 
 

@@ -44,7 +44,8 @@ class DrawnSource(Source):
         return self.files.sizes(indices)
 
     def _where(self, index: int) -> str:
-        return str(self.drawn_from(index)[-1])
+        files = self.drawn_from(index)
+        return str(files[-1]) if files else self.names[index]  # a label in layers may have none
 
     def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
         sample = self.files.read(index, clock=clock, notes=notes)

@@ -205,8 +205,8 @@ def count_layers(
     root: Path, reading: Reading, threads: int | None = None, progress: Progress | None = None
 ) -> LayerCounts:  # fmt: skip
     """The layers of all images."""
-    pattern = class_pattern(reading)
-    rows = [(tuple(files), tuple(pattern(p) for p in files)) for _, files in sorted(reading.labels.files.items())]
+    found = sorted(reading.labels.files.items())
+    rows = [(tuple(files), tuple(_class_text(reading, key[1], p) for p in files)) for key, files in found]
     out = LayerCounts()
     for share in with_progress(in_order(partial(_layer_share, root), rows, threads), len(rows), progress):
         out.failed += share.failed
@@ -223,15 +223,12 @@ def count_layers(
     return out
 
 
-def class_pattern(reading: Reading) -> Any:
-    """A function from a label's path to what {class} stands for in it."""
-    pattern = template_regex(reading.labels.template, reading.labels.texts)
-
-    def text(path: str) -> str:
-        found = pattern.fullmatch(path)
-        return (found.groupdict().get("layer") or "") if found else ""
-
-    return text
+def _class_text(reading: Reading, name: str, path: str) -> str:
+    """What {class} stands for in the path of a sample's label."""
+    template, texts = reading.labels.template, reading.labels.texts
+    found = [m for short in (True, False) if (m := template_regex(template, texts, short).fullmatch(path))]
+    m = next((m for m in found if m["name"] == name), found[0] if found else None)
+    return "" if m is None else m.groupdict().get("layer") or ""
 
 
 def _layer_share(root: Path, row: tuple[tuple[str, ...], tuple[str, ...]]) -> _LayerShare:

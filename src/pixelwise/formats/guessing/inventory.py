@@ -190,15 +190,10 @@ def _own_folders(found: Sequence[Found]) -> list[str]:
         named = sum(any(t.rpartition("/")[2] == name for t in texts) for name, texts in inside.items())
         same = len(inside) > 2 and len({frozenset(texts) for texts in inside.values()}) == 1
         texts = next(iter(inside.values()))
-        few = same and 2 <= len(texts) <= 40 and any(role_of(t) == "labels" for t in texts)
-        if named > len(inside) // 2 or (few and not _are_layers(inside)):
+        labels = sum(role_of(t) == "labels" for t in texts)
+        if named > len(inside) // 2 or (same and len(texts) <= 40 and 0 < labels < len(texts)):
             out.append(above)
     return sorted(out, key=len)
-
-
-def _are_layers(inside: dict[str, set[str]]) -> bool:
-    """Whether folders with the same names of files are those of images, labels, classes: their names are words."""
-    return all(re.fullmatch(r"[^\W\d]+(?:[_\- ][^\W\d]+)*\d?", name) for name in inside)
 
 
 def _top(template: str) -> tuple[str, str]:

@@ -54,7 +54,8 @@ def named(group: Group) -> Iterator[Named]:
         yield from _named_by_folder(group)
         return
     paths = {(e.split, e.text): e.path for e in group.entries}
-    yield Named(f"{group.before}{field_}{group.ending}", paths)
+    plain = {key: path for key, path in paths.items() if not _has_tail(key, paths)}
+    yield Named(f"{group.before}{field_}{group.ending}", plain)
     tails: dict[str, dict[Key, str]] = defaultdict(dict)
     for entry in group.entries:
         if found := _TAIL.search(entry.text):
@@ -79,6 +80,12 @@ def named(group: Group) -> Iterator[Named]:
         template = texts.pop() if len(texts) == 1 else _with_star(texts)
         if template is not None:
             yield Named(f"{group.before}{template}{group.ending}", numbers, True)
+
+
+def _has_tail(key: Key, known: dict[Key, str]) -> bool:
+    """Whether a name is that of another file and a word: x_mask beside x."""
+    found = _TAIL.search(key[1])
+    return found is not None and (key[0], key[1][: found.start()]) in known
 
 
 def _with_star(texts: set[str]) -> str | None:

@@ -102,18 +102,20 @@ def survey(root: Path, most: int = MOST_FILES) -> Survey:
                      for r in _by_order(found, images, points, own)]  # fmt: skip
     readings.sort(key=lambda r: (-r.points, r.images.template, r.labels.template))
     kept: list[Reading] = []
-    for r in readings:
-        if not any(_is_part(r, other) for other in kept):
+    files = {id(r): {p for paths in r.labels.files.values() for p in paths} for r in readings}
+    for k, r in enumerate(readings):
+        same = any(files[id(r)] <= files[id(other)] and bool(r.problem) >= bool(other.problem) for other in kept)
+        if not same and not any(_is_part(r, other, files) for other in readings[k + 1 :]):
             kept.append(r)
     found.readings = [r for r in kept if not r.problem]
     found.problems = [r for r in kept if r.problem]
     return found
 
 
-def _is_part(reading: Reading, other: Reading) -> bool:
-    """Whether a reading says nothing that another one does not say."""
-    labels, others = ({p for files in r.labels.files.values() for p in files} for r in (reading, other))
-    return labels <= others and bool(reading.problem) >= bool(other.problem)
+def _is_part(reading: Reading, other: Reading, files: dict[int, set[str]]) -> bool:
+    """Whether another reading has all of a reading's files and more."""
+    images, others = (set(r.images.paths.values()) for r in (reading, other))
+    return files[id(reading)] < files[id(other)] and images <= others and not other.problem
 
 
 def _image_points(found: Survey, images: Named, group: Group) -> float:
@@ -176,7 +178,7 @@ def _reading(
     own, seen, problem = _label_points(found, some, labels.template)
     share = len(labels.files) / max(1, len(images.paths))
     covered = sum(map(len, labels.files.values()))
-    own += 200 * min(1.0, share) + 200 * covered / (covered + strays)
+    own += 400 * min(1.0, share) + 200 * covered / (covered + strays)
     return Reading(images, labels, points + own, seen, problem, by_order, strays)
 
 

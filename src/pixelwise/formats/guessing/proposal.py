@@ -72,7 +72,7 @@ def given(found: Survey, images: str, labels: str) -> Reading:
     files: dict[Key, list[str]] = defaultdict(list)
     texts = set()
     own = set(paths.values())
-    for m in matches(found.root, labels):
+    for m in matches(found.root, labels, names={n for _, n in paths}):
         splits = [s for s, n in paths if n == m.name] if "{split}" in images and "{split}" not in labels else [m.split]
         for split in [] if m.path in own else splits or [""]:
             files[split if "{split}" in images else "", m.name].append(m.path)
@@ -168,7 +168,8 @@ def _unlabeled(reading: Reading) -> list[str]:
 
 def _scale_line(root: Path, reading: Reading) -> list[str]:
     """`scale`, if the first image is larger than its label by a whole factor."""
-    pairs = [(reading.images.paths[k], f[0]) for k, f in sorted(reading.labels.files.items()) if k in reading.images.paths]
+    images = reading.images.paths
+    pairs = [(images[key], files[0]) for key, files in sorted(reading.labels.files.items()) if key in images]
     try:
         image, label = (read_header(root / p) for p in pairs[0])
     except (PixelwiseError, IndexError):
