@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ import numpy as np
 from ..classes import ClassTable
 from ..codecs.decoding import decode_image, decode_stored
 from ..codecs.stored import Stored
-from ..errors import FileError, LabelError, UsageError
+from ..errors import LabelError, UsageError, only_ours
 from ..files import read_bytes
 from ..labels import check_pair, to_ids
 from ..types import I64, NO_CLOCK, U8, Clock, Finding, Label, Origin, Sample, Window
@@ -56,11 +55,14 @@ class Source(ABC):
     ) -> Sample:
         """The pixels of sample `index`, or of a window of it; instances only with the whole sample.
 
-        Exact, or a DataError; PairError `size-mismatch` if image and label differ in size. clock: the time is added to
-        its "reading" and "decoding". notes: gets findings about what is odd but not wrong.
+        Exact, or a PixelwiseError, whatever goes wrong; PairError `size-mismatch` if image and label differ in size.
+        clock: the time is added to its "reading" and "decoding". notes: gets findings about what is odd but not wrong.
         """
+        if not 0 <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
         clock.start()
-        return self._load(index, window, clock, notes)
+        with only_ours(lambda: self._where(index)):
+            return self._load(index, window, clock, notes)
 
     def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
         """Read a sample or a window of it; the clock has been started."""
@@ -128,23 +130,11 @@ class Decoding:
 
     def stored(self, data: bytes, where: object, notes: list[Finding] | None = None) -> Stored:
         """A label file's bytes as stored samples."""
-        if self.minus_one is not None and data.startswith(b"\x93NUMPY"):
-            data = _without_minus_one(data, self.minus_one, where)
-        return decode_stored(data, where, notes, self.allow)
+        return decode_stored(data, where, notes, self.allow, minus_one=self.minus_one)
 
     def label(self, data: bytes, table: ClassTable, where: object, notes: list[Finding] | None = None) -> Label:
         """A label file's bytes as (H, W) class ids."""
         return to_ids(self.stored(data, where, notes), table, where, notes, self.check_palette)
-
-
-def _without_minus_one(data: bytes, value: int, where: object) -> bytes:
-    try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise FileError(f"damaged NPY file: {error}", code="corrupt", where=where) from None
-    out = io.BytesIO()
-    np.save(out, np.where(array == -1, value, array))
-    return out.getvalue()
 
 
 class FileSource(Source):

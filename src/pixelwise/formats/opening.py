@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import os
-from functools import cache
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ..dataset.dataset import Dataset
-from ..errors import FormatError, MissingError, UnknownNameError, UsageError, printable
+from ..dataset.splits import Split, Splits
+from ..errors import FormatError, MissingError, UnknownNameError, UsageError, only_ours, printable
 from ..types import Progress
 from . import toml
 from .format import Format
@@ -102,15 +105,32 @@ def open(
     if not root.exists():
         raise MissingError("no such file or folder", code="missing-file", where=root, fix="check the path")
     found, at = _recognize(root, format)
-    try:
-        dataset: Dataset = found.load(at, **options)
-    except TypeError as error:
-        if "unexpected keyword" in str(error):
-            raise UsageError(f"format {found.name} has no such option: {error}") from None
-        raise
+    dataset = _load(found, at, options)
     if cache is False:
         return dataset
     return _of_packs("caching", "cached")(dataset, cache, progress=progress)  # type: ignore[no-any-return]
+
+
+def _load(format: Format, root: Path, options: dict[str, Any]) -> Dataset:
+    with _gate(format, root):
+        try:
+            dataset: Dataset = format.load(root, **options)
+        except TypeError as error:
+            if "unexpected keyword" in str(error):
+                raise UsageError(f"format {format.name} has no such option: {error}") from None
+            raise
+        made = dataset.splits
+        return replace(dataset, splits=Splits({name: partial(_make, format, root, made, name) for name in made}))
+
+
+def _make(format: Format, root: Path, splits: Splits, name: str) -> Split:
+    with _gate(format, root):
+        return splits[name]
+
+
+def _gate(format: Format, root: Path) -> AbstractContextManager[None]:
+    """Whatever goes wrong in a format's reader is a FormatError."""
+    return only_ours(root, FormatError, "bad-dataset", f"not a sound {format.name} dataset")
 
 
 def _recognize(root: Path, name: str | None) -> tuple[Format, Path]:
@@ -134,7 +154,7 @@ def _named(name: str) -> Format:
 
 def _only(root: Path, formats: list[Format]) -> tuple[Format, Path] | None:
     for places in ([root], _folders_below(root)):
-        found = [(f, at) for place in places for f in formats if (at := f.find(place)) is not None]
+        found = [(f, at) for place in places for f in formats if (at := _find(f, place)) is not None]
         # What the owner wrote about a folder goes before what it looks like.
         found = [f for f in found if f[0] is toml.FORMAT] or found
         names = dict.fromkeys(f.name for f, _ in found)
@@ -151,6 +171,11 @@ def _only(root: Path, formats: list[Format]) -> tuple[Format, Path] | None:
     return None
 
 
+def _find(format: Format, path: Path) -> Path | None:
+    with _gate(format, path):
+        return format.find(path)
+
+
 def _folders_below(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
@@ -163,7 +188,7 @@ def _nothing(root: Path, formats: list[Format]) -> NoReturn:
         what = f"no dataset found; looked for {formats[0].looks_like}; {there}"
         raise FormatError(what, code="no-dataset", where=root)
     for above in (root.parent, root.parent.parent):
-        inside = next((f for f in formats if not f.anywhere and f.find(above) == above), None)
+        inside = next((f for f in formats if not f.anywhere and _find(f, above) == above), None)
         if inside is not None:
             raise FormatError(f"is a part of a {inside.name} dataset; {there}", code="no-dataset", where=root,
                               fix=f"open {above}")  # fmt: skip
