@@ -127,9 +127,9 @@ def only_ours(
 ) -> Iterator[None]:
     """Whatever the block raises comes out as a PixelwiseError: the one gate for readers of other people's bytes.
 
-    Ours pass unchanged. MemoryError becomes FileError `too-large`, an OSError of the system SystemFault `unreadable`, and
-    any other exception `kind` with `code`, beginning with `what`; it stays as `__cause__`. Ctrl-C is no Exception.
-    where: of the error, or a function that gives it.
+    Ours pass unchanged. MemoryError becomes FileError `too-large`, an OSError of the system SystemFault `unreadable`,
+    and any other exception `kind` with `code`, beginning with `what`; it stays as `__cause__`. Ctrl-C is not an
+    Exception. where: of the error, or a function that gives it.
     """
     try:
         yield

@@ -139,12 +139,11 @@ def decode_stored(
     notes: list[Finding] | None = None,
     allow: Set[str] = frozenset(),
     max_pixels: int | None = None,
-    minus_one: int | None = None,
 ) -> Stored:
     """The values in a label file exactly as stored: no palette, gamma, transparency or orientation applied.
 
     PNG always; "tiff", "bmp", "gif", "webp" (lossless) and "npy" if `allow` names them. max_pixels: another limit
-    than `header.pixel_limit`. minus_one: what -1 in an NPY file stands for; None: it is out of range.
+    than `header.pixel_limit`.
 
     Raises FileError as `decode_image`, LabelError `lossy-label` for JPEG and other lossy files, and
     `class-out-of-range` for numbers that are not in 0..65535. Notes as `decode_image`.
@@ -157,15 +156,19 @@ def decode_stored(
     ('palette', [[0, 1]])
     """
     with only_ours(where):
-        file = recognize(data, where, notes, max_pixels)
-        if file.lossy:
-            raise file.lossy_label(file.kind.upper())
-        if not file.common and file.kind not in allow:
-            what = f"a label stored as {file.kind.upper()}, which this dataset's format does not expect"
-            raise file.unsupported(what, "convert it to PNG, or declare the format")
-        if file.common and notes is not None:
-            _check_name(file)
-        return file.stored() if not isinstance(file, NpyFile) else file.stored(minus_one)
+        return _label_file(recognize(data, where, notes, max_pixels), allow).stored()
+
+
+def _label_file(file: EncodedFile, allow: Set[str]) -> EncodedFile:
+    """The file, if it may be a label: of exact values, and of an allowed kind."""
+    if file.lossy:
+        raise file.lossy_label(file.kind.upper())
+    if not file.common and file.kind not in allow:
+        what = f"a label stored as {file.kind.upper()}, which this dataset's format does not expect"
+        raise file.unsupported(what, "convert it to PNG, or declare the format")
+    if file.common and file.notes is not None:
+        _check_name(file)
+    return file
 
 
 def _check_name(file: EncodedFile) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ..errors import FileError, LabelError
 from ..types import U8, Finding, Range
 from .header import MAX_PIXELS_VARIABLE, MAX_SIDE, Header, pixel_limit
 from .stored import Stored
+
+MOST_INFLATION: Final = 1032
+"""Most bytes that a byte of Deflate unpacks to (zlib's technical details)."""
 
 
 @dataclass(eq=False)
@@ -73,7 +76,7 @@ class EncodedFile:
 
     def _read(self, offset: int, size: int) -> bytes:
         assert self.descriptor is not None
-        size = min(size, max(0, os.fstat(self.descriptor).st_size - offset))  # what is claimed but not there takes nothing
+        size = min(size, max(0, os.fstat(self.descriptor).st_size - offset))  # no memory for what is only claimed
         if not size:
             return b""
         os.lseek(self.descriptor, offset, os.SEEK_SET)

@@ -137,11 +137,11 @@ class JpegFile(EncodedFile):
 
     def _check_scans(self, blocks: dict[int, int]) -> None:
         # A scan of a progressive file may say in a few bits that it changes nothing, but it visits every block.
-        scans = visits = 0
-        for found in re.finditer(_SOS, self.data):
+        visits = 0
+        for scans, found in enumerate(re.finditer(_SOS, self.data), 1):
             at = found.end()
             count = self.data[at + 2] if at + 2 < len(self.data) else 0
-            scans, visits = scans + 1, visits + sum(blocks.get(c, 0) for c in self.data[at + 3 : at + 3 + 2 * count : 2])
+            visits += sum(blocks.get(part, 0) for part in self.data[at + 3 : at + 3 + 2 * count : 2])
             if scans > MAX_SCANS or visits > max(MAX_PIXELS, pixel_limit(self.max_pixels)):
                 what = f"{scans} scans over {max(blocks.values()):,} blocks and more: a decompression bomb"
                 raise self.error("too-large", what, None)
@@ -169,7 +169,7 @@ def _essentials(data: bytes) -> bytes:
             stop = end if following is None else following.start()
         if marker == _APP0 and body.startswith(b"JFIF\0"):
             kept.append(_JFIF)  # it says that the colors are YCbCr
-        elif not _APP0 <= marker <= 0xEF and marker != _COM or marker == _APP14 and body.startswith(b"Adobe"):
+        elif not (_APP0 <= marker <= 0xEF or marker == _COM) or (marker == _APP14 and body.startswith(b"Adobe")):
             kept.append(data[at:stop])
         at = max(stop, at + 2)
     return b"".join(kept)

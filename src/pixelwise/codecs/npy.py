@@ -26,19 +26,20 @@ class NpyFile(EncodedFile):
     signature = re.compile(rb"\x93NUMPY")
     extensions = (".npy",)
 
-    def stored(self, minus_one: int | None = None) -> Stored:
-        """The array as uint8 if its values fit, else as uint16. minus_one: what -1 stands for.
+    def stored(self) -> Stored:
+        """The array as uint8 if its values fit, else as uint16.
 
         FileError `corrupt`, `unsupported-format`, `truncated`, `too-large`, `too-large-side`; LabelError
         `class-out-of-range`.
         """
-        values = self._array()
-        if minus_one is not None and values.dtype.kind == "i":
-            values = np.where(values == -1, minus_one, values)
-        return from_integers(self.kind, values, self.where)
+        return from_integers(self.kind, self._array("uib"), self.where)
 
-    def _array(self) -> NDArray[Any]:
-        """The array, new."""
+    def numbers(self) -> NDArray[Any]:
+        """The array, also of real or negative numbers. FileError as `stored`."""
+        return self._array("uibf")
+
+    def _array(self, kinds: str) -> NDArray[Any]:
+        """The array, new, whose dtype must be of one of these kinds."""
         stream = io.BytesIO(self.data)
         version: Any = tuple(self.data[6:8])
         if version not in _VERSIONS:
@@ -50,7 +51,7 @@ class NpyFile(EncodedFile):
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError) as error:
             said = str(error).partition("\n")[0][:80]
             raise self.error("corrupt", f"damaged NPY header: {said}") from None
-        if dtype.kind not in "uib" or not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))):
+        if dtype.kind not in kinds or not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))):
             raise self.unsupported(f"an array of shape {shape} and type {dtype}, expected (H, W) integers")
         self.check_size(shape[0], shape[1])
         count, at = math.prod(shape), stream.tell()

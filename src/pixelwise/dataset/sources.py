@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 
 from ..classes import ClassTable
 from ..codecs.decoding import decode_image, decode_stored
+from ..codecs.npy import NpyFile
 from ..codecs.stored import Stored
 from ..errors import LabelError, UsageError, only_ours
 from ..files import read_bytes
@@ -130,11 +132,21 @@ class Decoding:
 
     def stored(self, data: bytes, where: object, notes: list[Finding] | None = None) -> Stored:
         """A label file's bytes as stored samples."""
-        return decode_stored(data, where, notes, self.allow, minus_one=self.minus_one)
+        if self.minus_one is not None and data.startswith(b"\x93NUMPY"):
+            data = _without_minus_one(data, self.minus_one, where)
+        return decode_stored(data, where, notes, self.allow)
 
     def label(self, data: bytes, table: ClassTable, where: object, notes: list[Finding] | None = None) -> Label:
         """A label file's bytes as (H, W) class ids."""
         return to_ids(self.stored(data, where, notes), table, where, notes, self.check_palette)
+
+
+def _without_minus_one(data: bytes, value: int, where: object) -> bytes:
+    with only_ours(where):
+        array = NpyFile(data, where).numbers()
+    out = io.BytesIO()
+    np.save(out, np.where(array == -1, value, array))
+    return out.getvalue()
 
 
 class FileSource(Source):
