@@ -37,6 +37,8 @@ class EncodedFile:
     """Whether such a file is read under any name, and as a label without being allowed."""
     lossy: ClassVar[bool] = False
     """Whether every such file has lost exact values, so that it cannot be a label."""
+    weight: ClassVar[int] = 1
+    """How many pixels a pixel counts as for the limit: more than one if decoding it costs more than usual."""
 
     data: bytes
     where: object
@@ -87,11 +89,17 @@ class EncodedFile:
         declared = f"the header declares {height} x {width} pixels"
         if height <= 0 or width <= 0:
             raise self.error("corrupt", declared)
-        limit = pixel_limit(self.max_pixels)
-        if height * width > limit:
-            raise self.too_large(f"{declared}, the limit is {limit:,} in all", height * width)
+        limit, cost = pixel_limit(self.max_pixels), height * width * self.weight
+        if cost > limit:
+            raise self.too_large(f"{declared}, the limit is {limit // self.weight:,} in all", cost)
         if max(height, width) > MAX_SIDE:
             raise self.error("too-large-side", f"{declared}, the limit is {MAX_SIDE:,} per side", None)
+
+    def check_bytes(self, size: int, most: int) -> None:
+        """FileError `too-large` for samples of `size` bytes, if the limit of pixels times `most` bytes is less."""
+        limit = pixel_limit(self.max_pixels)
+        if size > most * limit:
+            raise self.too_large(f"the samples take {size:,} bytes, the limit is {most * limit:,}", -(-size // most))
 
     def check_fits(self, packed: int, needed: int, best: int, of: str) -> None:
         """FileError `truncated` if `packed` bytes are too few for `needed`, of which a byte gives at most `best`.

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from ..types import U8, Range
 from .encoded import EncodedFile
-from .header import MAX_PIXELS, Header, exif_orientation, pixel_limit
+from .header import Header, exif_orientation
 from .pillow import pillow_rgb
 
 MAX_SCANS: Final = 500
 """Most scans of a progressive file. libjpeg-turbo's fuzzers draw the same line (TJPARAM_SCANLIMIT, fuzz/decompress.cc);
 common encoders write 10.
 """
+_MOST_VISITS, _FREE_VISITS = 12, 4_000_000
+"""Most visits of a block by scans, on average, and those that do not count; a visit takes up to 40 ns."""
 
 _SOF = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
@@ -142,8 +144,8 @@ class JpegFile(EncodedFile):
             at = found.end()
             count = self.data[at + 2] if at + 2 < len(self.data) else 0
             visits += sum(blocks.get(part, 0) for part in self.data[at + 3 : at + 3 + 2 * count : 2])
-            if scans > MAX_SCANS or visits > max(MAX_PIXELS, pixel_limit(self.max_pixels)):
-                what = f"{scans} scans over {max(blocks.values()):,} blocks and more: a decompression bomb"
+            if scans > MAX_SCANS or visits > _FREE_VISITS + _MOST_VISITS * sum(blocks.values()):
+                what = f"{scans} scans and more of {sum(blocks.values()):,} blocks: a decompression bomb"
                 raise self.error("too-large", what, None)
 
 
@@ -167,8 +169,8 @@ def _essentials(data: bytes) -> bytes:
         if marker == 0xDA:
             following = _MARKER.search(data, stop)
             stop = end if following is None else following.start()
-        if marker == _APP0 and body.startswith(b"JFIF\0"):
-            kept.append(_JFIF)  # it says that the colors are YCbCr
+        if marker == _APP0 and body.startswith(b"JFIF\0"):  # it says that the colors are YCbCr
+            kept.append(data[at:stop] if body.startswith(b"JFIF\0\1") else _JFIF)
         elif not (_APP0 <= marker <= 0xEF or marker == _COM) or (marker == _APP14 and body.startswith(b"Adobe")):
             kept.append(data[at:stop])
         at = max(stop, at + 2)

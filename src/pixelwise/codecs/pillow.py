@@ -144,6 +144,7 @@ class WebpFile(_PillowFile):
     signature = re.compile(rb"RIFF.{4}WEBP", re.DOTALL)
     extensions = (".webp",)
     format_name = "WEBP"
+    weight = 2  # Pillow's decoder keeps four canvases
 
     def _unpack_header(self, head: bytes) -> Header:
         chunk = head[12:16]

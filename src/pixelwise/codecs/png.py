@@ -28,6 +28,8 @@ SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _GRAY, _RGB, _PALETTE, _GRAY_ALPHA, _RGBA = 0, 2, 3, 4, 6
 _CHANNELS = {_GRAY: 1, _RGB: 3, _PALETTE: 1, _GRAY_ALPHA: 2, _RGBA: 4}
 _BITS = {_GRAY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE: (1, 2, 4, 8), _GRAY_ALPHA: (8, 16), _RGBA: (8, 16)}
+_MOST_BYTES = 4
+"""Most bytes per pixel at the largest image: RGBA of 8 bits."""
 _BLOCK = 1 << 24
 """Bytes that are inflated at a time."""
 _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
@@ -97,15 +99,15 @@ class PngFile(EncodedFile):
         if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
             if self.notes is not None and int(pixels[..., -1].min()) < (1 << stored.bits) - 1:
                 self.warn("alpha-dropped", "some pixels are transparent; their colors are used")
-            pixels = np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
+            pixels = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
         elif stored.transparent:
             self.warn("alpha-dropped", "a tRNS chunk makes some pixels transparent; their colors are used")
         if pixels.dtype == np.uint16:
             pixels = rgb.scale(pixels, value_range or (0, 65_535), self)
         if pixels.ndim == 3:
-            return pixels
+            return np.ascontiguousarray(pixels)
         palette = rgb.gray_palette(min(stored.bits, 8)) if stored.palette is None else stored.palette
-        return rgb.look_up(pixels, palette, self)
+        return rgb.look_up(np.ascontiguousarray(pixels), palette, self)
 
     def stored(self) -> Stored:
         """The samples exactly as stored.
@@ -125,6 +127,7 @@ class PngFile(EncodedFile):
         """All chunks of the file, each with its checksum checked."""
         header = self._read_ihdr()
         self.check_size(header.height, header.width)
+        self.check_bytes(header.height * header.width * header.channels * header.bits // 8, _MOST_BYTES)
         self._palette, self._transparent, self._stream = None, False, []
         view, end, at, last = memoryview(self.data), len(self.data), 33, b"IHDR"
         while last != b"IEND":

@@ -38,7 +38,7 @@ _MOST_BYTES: Final = 8
 _MOST_BANDS: Final = 4096
 _BLOCK: Final = 1 << 24
 """Bytes that are unpacked at a time."""
-_PIECE: Final = 1024
+_PIECE: Final = 2048
 """Pixels per strip or tile below which they are refused, at the largest image: each costs some microseconds."""
 _PADDING: Final = 1 << 26
 """Bytes beyond the image that tiles may take; usual ones of 1024 x 1024 with three bands take 3 million."""
@@ -196,9 +196,7 @@ class TiffFile(EncodedFile):
         dtype = self._dtype(bits)
         if not 0 < bands <= _MOST_BANDS or (bits < 8 and bands > 1) or len(set(tags.numbers(_BITS, bands))) > 1:
             raise self.error("corrupt", f"{bands} bands of {tags.numbers(_BITS, 8)} bits")
-        size = header.height * header.width * bands * dtype.itemsize
-        if size > _MOST_BYTES * pixel_limit(self.max_pixels):
-            raise self.too_large(f"the samples take {size:,} bytes", -(-size // _MOST_BYTES))
+        self.check_bytes(header.height * header.width * bands * dtype.itemsize, _MOST_BYTES)
         grid = self._grid(dtype.itemsize)
         places = self._places(grid, bits)
         out = np.empty((header.height, header.width, bands), dtype.newbyteorder("="))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +86,16 @@ def _read(path: Path) -> dict[str, Any]:
 def _layout(data: Mapping[str, Any], path: Path, base: Path) -> Layout:
     images, stored, splits = data["images"], data.get("labels", {}), data.get("splits", {})
     for template in (images["path"], stored.get("path", ""), stored.get("instances", ""), splits.get("lists", "")):
+        twice = next((p for p in ("{split}", "{name}", "{path}", "*", "{ext}") if str(template).count(p) > 1), None)
+        if twice is not None:
+            raise _bad(path, f"{twice} is there twice in {template!r}", "use each placeholder once")
         if leads_out(template):
             raise _bad(path, f"{template!r} leads out of the dataset's folder", "set root instead")
     if not re.search(r"\{name\}|\{path\}", images["path"]):
         raise _bad(path, f"no {{name}} in {images['path']!r}")
     if stored.get("palette", "check") not in ("check", "ignore"):
         raise _bad(path, f"palette is 'check' or 'ignore', got {stored['palette']!r}")
-    span, bands = images.get("value_range"), images.get("bands")
+    span, bands = _listed(images, "value_range", 2, path), _listed(images, "bands", 3, path)
     decoding = Decoding(
         frozenset(stored.get("kinds", ())), stored.get("palette") != "ignore", stored.get("minus_one"),
         None if span is None else (float(span[0]), float(span[1])),
@@ -107,6 +110,14 @@ def _layout(data: Mapping[str, Any], path: Path, base: Path) -> Layout:
 
     return Layout(images["path"], {"labels": coding}, lists, splits=is_split,
                   unlabeled=tuple(splits.get("unlabeled", ())))  # fmt: skip
+
+
+def _listed(section: Mapping[str, Any], key: str, count: int, path: Path) -> list[Any] | None:
+    """The value of a key that is a list of `count` numbers, or None if it is not there."""
+    value = section.get(key)
+    if value is not None and (not isinstance(value, list) or len(value) != count):
+        raise _bad(path, f"{key} is a list of {count} numbers, got {value!r}")
+    return value
 
 
 def _unused(root: Path) -> ClassTable:
@@ -146,13 +157,35 @@ def _rgb(color: Any, path: Path) -> tuple[int, int, int]:
 def _divided(dataset: Dataset, splits: Mapping[str, Any], path: Path) -> Dataset:
     if "ratios" not in splits:
         return dataset
-    pattern = re.compile(splits["group"]) if "group" in splits else None
+    of, pattern, texts = splits.get("of"), str(splits.get("group", "")), dict[str, str]()
+    _matches(pattern, [], path)
 
     def group(name: str) -> str:
-        found = pattern.search(name) if pattern is not None else None
-        return name if found is None else found[0]
+        if not texts:
+            names = dataset[of or next(iter(dataset.splits))].names
+            texts.update(zip(names, _matches(pattern, names, path), strict=True))
+        return texts[name]
 
-    return dataset.split(splits["ratios"], int(splits.get("seed", 0)), of=splits.get("of"), group=group)
+    return dataset.split(splits["ratios"], int(splits.get("seed", 0)), of=of, group=group if "group" in splits else None)
+
+
+def _matches(pattern: str, names: Sequence[str], path: Path) -> list[str]:
+    """The text of each name that the pattern matches first, or the name.
+
+    RE2, which comes with pyarrow, reads a name once, whatever the pattern; Python's `re` may take longer than the
+    universe lasts.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    texts = pa.array([n.encode("utf-8", "replace").decode() for n in names], pa.string())
+    try:
+        compute.match_substring_regex(texts, pattern)
+        found = compute.replace_substring_regex(texts, f"^(?s:.*?)({pattern})(?s:.*)$", r"\1")
+    except pa.ArrowInvalid as error:
+        fix = "write it in the syntax of RE2: https://github.com/google/re2/wiki/Syntax"
+        raise _bad(path, f"group = {pattern!r}: {error}", fix) from None
+    return [str(text) for text in found.to_pylist()]
 
 
 FORMAT = Format("toml", f"a description of your own ({FILE})", _find, _load, anywhere=True)
