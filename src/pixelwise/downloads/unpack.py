@@ -30,7 +30,7 @@ from ..types import Progress
 _CHUNK = 1 << 20
 _MEMBERS = 65_536  # VOC2012 has about 40,000
 _RATIO = 100  # unpacked bytes per byte of a compressed archive: gzip reaches 1030 on zeros
-_HEADERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+_HEADERS = (b"x", b"g", b"X", b"L", b"K")  # of pax, Solaris and GNU: they say more of the member that follows
 _MOST_HEADER = 1 << 20  # a name, and what else a system knows of a file
 _FIX = "get the archive from a source that you trust"
 _WINDOWS = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)

@@ -166,7 +166,8 @@ def _divided(dataset: Dataset, splits: Mapping[str, Any], path: Path) -> Dataset
             texts.update(zip(names, _matches(pattern, names, path), strict=True))
         return texts[name]
 
-    return dataset.split(splits["ratios"], int(splits.get("seed", 0)), of=of, group=group if "group" in splits else None)
+    chosen = group if "group" in splits else None
+    return dataset.split(splits["ratios"], int(splits.get("seed", 0)), of=of, group=chosen)
 
 
 def _matches(pattern: str, names: Sequence[str], path: Path) -> list[str]:
