@@ -21,6 +21,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 
@@ -115,3 +119,32 @@ class SystemFault(PixelwiseError, OSError):  # noqa: N818
 
 class DownloadError(SystemFault):
     """No mirror could deliver the file."""
+
+
+@contextmanager
+def only_ours(
+    where: object, kind: type[DataError] = FileError, code: str = "corrupt", what: str = "damaged"
+) -> Iterator[None]:
+    """Whatever the block raises comes out as a PixelwiseError: the one gate for readers of other people's bytes.
+
+    Ours pass unchanged. MemoryError becomes FileError `too-large`, an OSError of the system SystemFault `unreadable`,
+    and any other exception `kind` with `code`, beginning with `what`; it stays as `__cause__`. Ctrl-C is not an
+    Exception. where: of the error, or a function that gives it.
+    """
+    try:
+        yield
+    except PixelwiseError:
+        raise
+    except Exception as error:
+        place = where() if callable(where) else where
+        raise _ours(error, place, kind, code, what) from error
+
+
+def _ours(error: Exception, where: object, kind: type[DataError], code: str, what: str) -> PixelwiseError:
+    if isinstance(error, MemoryError):
+        return FileError("reading it takes more memory than there is", code="too-large", where=where)
+    if isinstance(error, OSError) and error.errno is not None:
+        fix = "raise the limit: ulimit -n" if error.errno in (errno.EMFILE, errno.ENFILE) else "check the disk"
+        return SystemFault(f"cannot be read: {os.strerror(error.errno)}", code="unreadable", where=where, fix=fix)
+    said = f"{type(error).__name__}: {error}"
+    return kind(f"{what}: {said if len(said) < 300 else said[:297] + '...'}", code=code, where=where)

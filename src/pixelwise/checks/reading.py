@@ -12,7 +12,7 @@ import numpy as np
 from ..classes import ClassTable
 from ..codecs.stored import Stored
 from ..dataset.sources import FileSource, Source
-from ..errors import MissingError, PixelwiseError
+from ..errors import MissingError, PixelwiseError, only_ours
 from ..files import read_bytes
 from ..labels import count_values, to_ids
 from ..types import I64, U8, Finding, Label
@@ -122,9 +122,8 @@ class Reader:
 
 def _attempt(got: Reading, work: Callable[[], Any]) -> Any:
     try:
-        return work()
+        with only_ours(got.name):
+            return work()
     except PixelwiseError as error:
         got.found.append(Finding.from_error(error, got.name))
-    except MemoryError:
-        got.found.append(Finding("too-large", "error", got.name, "not enough memory to read it"))
     return None

@@ -16,8 +16,9 @@ import numpy as np
 
 from ..classes import ClassTable
 from ..codecs.decoding import decode_image, decode_numbers, decode_stored
+from ..codecs.npy import NpyFile
 from ..codecs.stored import Stored
-from ..errors import FileError, LabelError, UsageError
+from ..errors import FileError, LabelError, UsageError, only_ours
 from ..files import read_bytes
 from ..labels import check_pair, to_ids
 from ..types import I64, NO_CLOCK, U8, Clock, Finding, Label, Origin, Sample, Window
@@ -57,11 +58,14 @@ class Source(ABC):
     ) -> Sample:
         """The pixels of sample `index`, or of a window of it; instances only with the whole sample.
 
-        Exact, or a DataError; PairError `size-mismatch` if image and label differ in size. clock: the time is added to
-        its "reading" and "decoding". notes: gets findings about what is odd but not wrong.
+        Exact, or a PixelwiseError, whatever goes wrong; PairError `size-mismatch` if image and label differ in size.
+        clock: the time is added to its "reading" and "decoding". notes: gets findings about what is odd but not wrong.
         """
+        if not 0 <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
         clock.start()
-        return self._load(index, window, clock, notes)
+        with only_ours(lambda: self._where(index)):
+            return self._load(index, window, clock, notes)
 
     def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
         """Read a sample or a window of it; the clock has been started."""
@@ -142,15 +146,14 @@ class Decoding:
         if self.channels is not None:
             stored = decode_stored(data, where, notes, self.allow)
             stored = from_numbers(stored.kind, self.channels.of(stored, where), self.codes or (), where)
-        elif self.codes is not None:
-            kind, numbers = decode_numbers(data, where, notes, self.allow)
-            # Colors, and palettes to be checked, are as stored.
-            plain = numbers.ndim == 3 or numbers.dtype in (np.uint8, np.uint16)
-            stored = decode_stored(data, where, notes, self.allow) if plain else from_numbers(
-                kind, numbers, self.codes, where
-            )
         else:
-            stored = decode_stored(data, where, notes, self.allow)
+            try:
+                stored = decode_stored(data, where, notes, self.allow)
+            except (LabelError, FileError) as error:
+                if self.codes is None or error.code not in ("class-out-of-range", "unsupported-format"):
+                    raise
+                kind, numbers = decode_numbers(data, where, None, self.allow)
+                stored = from_numbers(kind, numbers, self.codes, where)
         return stored if self.scale == 1 else replace(stored, pixels=self._enlarged(stored.pixels))
 
     def instances(self, data: bytes, where: object, notes: list[Finding] | None = None) -> Label:
@@ -174,10 +177,8 @@ class Decoding:
 
 
 def _without_minus_one(data: bytes, value: int, where: object) -> bytes:
-    try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise FileError(f"damaged NPY file: {error}", code="corrupt", where=where) from None
+    with only_ours(where):
+        array = NpyFile(data, where).numbers()
     out = io.BytesIO()
     np.save(out, np.where(array == -1, value, array))
     return out.getvalue()

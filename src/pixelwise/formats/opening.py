@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import os
-from functools import cache
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ..dataset.dataset import Dataset
-from ..errors import FormatError, MissingError, UnknownNameError, UsageError, printable
+from ..dataset.splits import Split, Splits
+from ..errors import FormatError, MissingError, UnknownNameError, UsageError, only_ours, printable
 from ..types import Progress
 from . import toml
 from .format import Format
@@ -103,15 +106,32 @@ def open(
     if not root.exists():
         raise MissingError("no such file or folder", code="missing-file", where=root, fix="check the path")
     found, at = _recognize(root, format)
-    try:
-        dataset: Dataset = found.load(at, **options)
-    except TypeError as error:
-        if "unexpected keyword" in str(error):
-            raise UsageError(f"format {found.name} has no such option: {error}") from None
-        raise
+    dataset = _load(found, at, options)
     if cache is False:
         return dataset
     return _of_packs("caching", "cached")(dataset, cache, progress=progress)  # type: ignore[no-any-return]
+
+
+def _load(format: Format, root: Path, options: dict[str, Any]) -> Dataset:
+    with _gate(format, root):
+        try:
+            dataset: Dataset = format.load(root, **options)
+        except TypeError as error:
+            if "unexpected keyword" in str(error):
+                raise UsageError(f"format {format.name} has no such option: {error}") from None
+            raise
+        made = dataset.splits
+        return replace(dataset, splits=Splits({name: partial(_make, format, root, made, name) for name in made}))
+
+
+def _make(format: Format, root: Path, splits: Splits, name: str) -> Split:
+    with _gate(format, root):
+        return splits[name]
+
+
+def _gate(format: Format, root: Path) -> AbstractContextManager[None]:
+    """Whatever goes wrong in a format's reader is a FormatError."""
+    return only_ours(root, FormatError, "bad-dataset", f"not a sound {format.name} dataset")
 
 
 def _recognize(root: Path, name: str | None) -> tuple[Format, Path]:
@@ -126,7 +146,7 @@ def _recognize(root: Path, name: str | None) -> tuple[Format, Path]:
     found = _only(root, ours) or _only(root, list(other_formats().values()))
     if found is None:
         _check_part(root, ours)
-        found = (folders.FORMAT, root) if folders.FORMAT.find(root) is not None else None
+        found = None if _find(folders.FORMAT, root) is None else (folders.FORMAT, root)
     return found or _nothing(root, ours)
 
 
@@ -140,7 +160,7 @@ def _named(name: str) -> Format:
 
 def _only(root: Path, formats: list[Format]) -> tuple[Format, Path] | None:
     for places in ([root], _folders_below(root)):
-        found = [(f, at) for place in places for f in formats if (at := f.find(place)) is not None]
+        found = [(f, at) for place in places for f in formats if (at := _find(f, place)) is not None]
         # What the owner wrote about a folder goes before what it looks like.
         found = [f for f in found if f[0] is toml.FORMAT] or found
         names = dict.fromkeys(f.name for f, _ in found)
@@ -157,6 +177,11 @@ def _only(root: Path, formats: list[Format]) -> tuple[Format, Path] | None:
     return None
 
 
+def _find(format: Format, path: Path) -> Path | None:
+    with _gate(format, path):
+        return format.find(path)
+
+
 def _folders_below(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
@@ -166,7 +191,7 @@ def _folders_below(root: Path) -> list[Path]:
 def _check_part(root: Path, formats: list[Format]) -> None:
     """FormatError `no-dataset` for a folder inside a dataset."""
     for above in (root.parent, root.parent.parent):
-        inside = next((f for f in formats if not f.anywhere and f.find(above) == above), None)
+        inside = next((f for f in formats if not f.anywhere and _find(f, above) == above), None)
         if inside is not None:
             what = f"is a part of a {inside.name} dataset; there is {_listing(root)}"
             raise FormatError(what, code="no-dataset", where=root, fix=f"open {above}")

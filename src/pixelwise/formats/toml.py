@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -104,7 +104,7 @@ def _layout(data: Mapping[str, Any], path: Path, base: Path, table: ClassTable) 
         if stored.get(key, choices[0]) not in choices:
             raise _bad(path, f"{key} is {choices[0]!r} or {choices[1]!r}, got {stored[key]!r}")
     layers = _layers(data, path, table)
-    coding = Coding(stored.get("path"), _unused, stored.get("instances"), decoding=_decoding(data), layers=layers,
+    coding = Coding(stored.get("path"), _unused, stored.get("instances"), decoding=_decoding(data, path), layers=layers,
                     by_order=stored.get("pair") == "order")  # fmt: skip
     lists = splits.get("lists")
     labeled = set(split_names(base, stored.get("path", "")))
@@ -116,9 +116,17 @@ def _layout(data: Mapping[str, Any], path: Path, base: Path, table: ClassTable) 
                   unlabeled=tuple(splits.get("unlabeled", ())))  # fmt: skip
 
 
-def _decoding(data: Mapping[str, Any]) -> Decoding:
+def _listed(section: Mapping[str, Any], key: str, count: int, path: Path) -> list[Any] | None:
+    """The value of a key that is a list of `count` numbers, or None if it is not there."""
+    value = section.get(key)
+    if value is not None and (not isinstance(value, list) or len(value) != count):
+        raise _bad(path, f"{key} is a list of {count} numbers, got {value!r}")
+    return value
+
+
+def _decoding(data: Mapping[str, Any], path: Path) -> Decoding:
     images, stored = data["images"], data.get("labels", {})
-    span, bands = images.get("value_range"), images.get("bands")
+    span, bands = _listed(images, "value_range", 2, path), _listed(images, "bands", 3, path)
     channel, objects = (
         None if key not in stored else Channels.parse(stored[key]) for key in ("channel", "instance_channel")
     )
@@ -204,13 +212,36 @@ def _rgb(color: Any, path: Path) -> tuple[int, int, int]:
 def _divided(dataset: Dataset, splits: Mapping[str, Any], path: Path) -> Dataset:
     if "ratios" not in splits:
         return dataset
-    pattern = re.compile(splits["group"]) if "group" in splits else None
+    of, pattern, texts = splits.get("of"), str(splits.get("group", "")), dict[str, str]()
+    _matches(pattern, [], path)
 
     def group(name: str) -> str:
-        found = pattern.search(name) if pattern is not None else None
-        return name if found is None else found[0]
+        if not texts:
+            names = dataset[of or next(iter(dataset.splits))].names
+            texts.update(zip(names, _matches(pattern, names, path), strict=True))
+        return texts[name]
 
-    return dataset.split(splits["ratios"], int(splits.get("seed", 0)), of=splits.get("of"), group=group)
+    chosen = group if "group" in splits else None
+    return dataset.split(splits["ratios"], int(splits.get("seed", 0)), of=of, group=chosen)
+
+
+def _matches(pattern: str, names: Sequence[str], path: Path) -> list[str]:
+    """The text of each name that the pattern matches first, or the name.
+
+    RE2, which comes with pyarrow, reads a name once, whatever the pattern; Python's `re` may take longer than the
+    universe lasts.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    texts = pa.array([n.encode("utf-8", "replace").decode() for n in names], pa.string())
+    try:
+        compute.match_substring_regex(texts, pattern)
+        found = compute.replace_substring_regex(texts, f"^(?s:.*?)({pattern})(?s:.*)$", r"\1")
+    except pa.ArrowInvalid as error:
+        fix = "write it in the syntax of RE2: https://github.com/google/re2/wiki/Syntax"
+        raise _bad(path, f"group = {pattern!r}: {error}", fix) from None
+    return [str(text) for text in found.to_pylist()]
 
 
 FORMAT = Format("toml", f"a description of your own ({FILE})", _find, _load, anywhere=True)

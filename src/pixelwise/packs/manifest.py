@@ -124,7 +124,7 @@ def read_manifest(root: Path) -> Manifest:
         if expected != _crc(fields):
             raise _bad(path, f"its CRC-32 is {_crc(fields)}, expected {expected!r}")
         return _parse(fields)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError) as error:
+    except (ArithmeticError, ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError) as error:
         if isinstance(error, PackError):
             raise
         raise _bad(path, f"it cannot be read ({type(error).__name__}: {error})") from None
