@@ -114,11 +114,14 @@ class Finding:
 
 
 class Origin(NamedTuple):
-    """What a sample is made from: the files it is read from (one may be absent), and how, as text.
+    """What a sample is made from. Two samples of the same origin are one, as long as the files do not change.
 
-    Two samples with the same name and origin have the same pixels as long as the files do not change.
+    image: names the image that is read, and nothing else, the same in every process: the full path of a file, or a file
+    and a row, or a record of a pack, or a digest of pixels in memory. files: full paths of what is read (one may be
+    absent). how: what else decides about image and label, as text.
     """
 
+    image: str
     files: tuple[str, ...]
     how: str
 

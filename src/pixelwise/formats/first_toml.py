@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +85,7 @@ def propose(
                           fix="a template is a path below the folder, with {name}: 'masks/{name}.png'")  # fmt: skip
     seen = LabelValues()
 
-    def read(path: str) -> Stored | str:
-        try:
-            return decode_stored(read_bytes(root / path), root / path, allow=UNCOMMON_KINDS)
-        except DataError as error:
-            return str(error)
-
-    for n, stored in enumerate(in_order(read, paths, threads), 1):
+    for n, stored in enumerate(in_order(partial(_read, root), paths, threads), 1):
         if isinstance(stored, str):
             seen.failed.append(stored)
         else:
@@ -100,6 +95,13 @@ def propose(
     if not seen.files:
         raise FormatError(f"none of {len(paths)} labels can be read: {seen.failed[0]}", code="no-dataset", where=root)
     return _text(root, pairing, seen)
+
+
+def _read(root: Path, path: str) -> Stored | str:
+    try:
+        return decode_stored(read_bytes(root / path), root / path, allow=UNCOMMON_KINDS)
+    except DataError as error:
+        return str(error)
 
 
 def _text(root: Path, pairing: Pairing, seen: LabelValues) -> str:

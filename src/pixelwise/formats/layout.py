@@ -15,7 +15,7 @@ from pathlib import Path
 from ..classes import ClassTable
 from ..codecs.decoding import read_header
 from ..dataset.dataset import Dataset
-from ..dataset.lists import SplitList, parse_list
+from ..dataset.lists import LineOf, SplitList, parse_list
 from ..dataset.sources import Decoding, FileSource, PathRule
 from ..dataset.splits import Split, Splits
 from ..errors import DataError, FormatError, MissingError, UnknownNameError
@@ -190,7 +190,7 @@ class _Opened:
         exact, names = rule(template), listed.names
         images = listed.images or (PathRule(names, exact) if exact else _by_name(self.root, template, names))
         rows = [Match("", n, on_disk) for n in names]
-        source = self._source(on_disk, rows, names, images, listed.labels, lambda i: f"{where}:{listed.lines[i]}")
+        source = self._source(on_disk, rows, names, images, listed.labels, LineOf(where, listed.lines))
         return Split(name, self.classes, source, notes=tuple(notes))
 
     def _source(

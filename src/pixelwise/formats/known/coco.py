@@ -20,6 +20,7 @@ from ... import kernels
 from ...classes import ClassTable, usual_void
 from ...codecs.decoding import decode_stored
 from ...dataset.dataset import Dataset
+from ...dataset.lists import LineOf
 from ...dataset.sources import FileSource
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError, MissingError, UsageError
@@ -29,7 +30,7 @@ from ...types import Finding, Label, Size
 from ..class_tables import rgb
 from ..format import Format
 from ..paths import check_inside
-from ..rasterize import DrawnSource, LabelCanvas, Shape, area, polygon
+from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Shape, area, polygon
 
 _IMAGES = ("{}", "images/{}", "images", "input_images", ".")
 """Folders of a split's images, relative to the dataset: its own folder, or a common one."""
@@ -120,7 +121,7 @@ def _files(root: Path, folder: str, listed: Sequence[Mapping[str, Any]], table: 
     if len(set(names)) < len(names):
         raise FormatError("an image appears twice", code="bad-json", where=path)
     check_inside(names, path)
-    return FileSource(root, names, table, [folder + str(i["file_name"]) for i in listed], listed=lambda i: str(path))
+    return FileSource(root, names, table, [folder + str(i["file_name"]) for i in listed], listed=LineOf(path))
 
 
 # -- instances ----------------------------------------------------------------------------------------------
@@ -153,16 +154,20 @@ def _load(root: Path, *, images: str | None = None, classes: ClassTable | None =
         files = _files(base, folder, data["images"], table, path)
         ids = [int(i["id"]) for i in data["images"]]
         shapes = _shapes(data, path, crowd == "void")
-
-        def draw(index: int, size: Size, notes: list[Finding] | None) -> tuple[Label, Label]:
-            canvas = LabelCanvas(size, table, 0)
-            for shape in shapes[ids[index]]:
-                canvas.add(shape, f"{path} (image {ids[index]})")
-            return canvas.label, canvas.instances
-
-        return Split(split, table, DrawnSource(files, draw, lambda i: [path], f"crowd {crowd}"))
+        draw = partial(_draw, table, ids, shapes, path)
+        return Split(split, table, DrawnSource(files, draw, DrawnFrom(common=[path]), f"crowd {crowd}"))
 
     return _dataset(base, "coco", jsons, classes, make)
+
+
+def _draw(
+    table: ClassTable, ids: Sequence[int], shapes: Mapping[int, Sequence[Shape]], path: Path, index: int, size: Size,
+    notes: list[Finding] | None,
+) -> tuple[Label, Label]:  # fmt: skip
+    canvas = LabelCanvas(size, table, 0)
+    for shape in shapes[ids[index]]:
+        canvas.add(shape, f"{path} (image {ids[index]})")
+    return canvas.label, canvas.instances
 
 
 def _shapes(data: Mapping[str, Any], path: Path, void_crowds: bool) -> dict[int, list[Shape]]:
@@ -237,7 +242,7 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
         left = len(data["images"]) - len(listed)
         what = f"{left} images have no annotation and are left out"
         notes = (Finding("unannotated-images", "note", str(path), what),) if left else ()
-        source = DrawnSource(files, partial(_read_panoptic, table, pngs, segments), lambda i: [path, pngs[i]])
+        source = DrawnSource(files, partial(_read_panoptic, table, pngs, segments), DrawnFrom(pngs, [path]))
         return Split(split, table, source, notes=notes)
 
     return _dataset(root, "coco_panoptic", {s: p for s, (p, _) in found.items()}, classes, make)

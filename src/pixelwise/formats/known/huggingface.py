@@ -7,8 +7,10 @@ https://huggingface.co/docs/datasets/image_dataset . Neither contains what the l
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import os
 import re
 import threading
 from collections import OrderedDict
@@ -22,6 +24,7 @@ import numpy as np
 from ...classes import ClassTable, usual_void
 from ...codecs.decoding import parse_header
 from ...dataset.dataset import Dataset
+from ...dataset.lists import LineOf
 from ...dataset.sources import Decoding, FileSource, Source
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError
@@ -118,10 +121,15 @@ class _ParquetSource(Source):
         rows = [f.metadata.row_group(g).num_rows for f in self._files for g in range(f.num_row_groups)]
         self._groups = [(k, g) for k, f in enumerate(self._files) for g in range(f.num_row_groups)]
         self._ends = np.cumsum(rows)
+        self._starts = np.cumsum([0, *(f.metadata.num_rows for f in self._files)])[:-1]  # of each file
+        self._how = f"classes {hashlib.sha256(repr(table.to_dict()).encode()).hexdigest()[:16]}"
         self._kept: OrderedDict[int, Any] = OrderedDict()
         self._lock = threading.Lock()
-        self._sizes: I64 | None = None
         super().__init__(self._read_names(), has_labels=len(self._columns) > 1)
+        self._sizes: I64 = np.zeros((len(self), 2), np.int64)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _ParquetSource, (self._paths, self.table)
 
     def _read_names(self) -> list[str]:
         column = f"{self._columns[0]}.path"
@@ -135,19 +143,18 @@ class _ParquetSource(Source):
         return group, index - (int(self._ends[group - 1]) if group else 0), self._paths[self._groups[group][0]]
 
     def origin(self, index: int) -> Origin:
-        """The Parquet file, and the row."""
-        how = f"row {index} of the split, classes {self.table.to_dict()}"
-        return Origin((str(self._place(index)[2]),), how)
+        """The Parquet file, and the row in it."""
+        path = os.path.abspath(self._place(index)[2])
+        row = index - int(self._starts[np.searchsorted(self._starts, index, side="right") - 1])
+        return Origin(f"{path} row {row}", (path,), f"row {row}, {self._how}")
 
     def sizes(self, indices: I64 | None = None) -> I64:
-        """(n, 2) int64 (height, width); the first call reads all images' bytes once."""
-        if self._sizes is None:
-            sizes = np.zeros((len(self), 2), np.int64)
-            for i in range(len(self)):
-                header = parse_header(self._bytes(i)[0], self._where(i))
-                sizes[i] = header.height, header.width
-            self._sizes = sizes
-        return self._sizes if indices is None else self._sizes[indices]
+        """(n, 2) int64 (height, width); the bytes of each image are read once for it."""
+        wanted = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)
+        for i in np.unique(wanted[self._sizes[wanted, 0] == 0]).tolist():
+            header = parse_header(self._bytes(i)[0], self._where(i))
+            self._sizes[i] = header.height, header.width
+        return self._sizes[wanted]
 
     def _where(self, index: int) -> str:
         return f"{self._place(index)[2]} (row {index} of the split)"
@@ -243,7 +250,7 @@ def _folder_split(root: Path, name: str, path: Path, table: ClassTable) -> Split
     if len(set(names)) < len(names):
         names = [image for image, _ in pairs]
     source = FileSource(root, names, table, [prefix + i for i, _ in pairs], [prefix + la for _, la in pairs],
-                        listed=lambda i: f"{path}:{i + 1 + (path.suffix == '.csv')}", decoding=_DECODING)  # fmt: skip
+                        listed=LineOf(path, range(1 + (path.suffix == ".csv"), 10**9)), decoding=_DECODING)  # fmt: skip
     return Split(name, table, source)
 
 

@@ -28,7 +28,7 @@ from ...labels import check_pair
 from ...types import Finding, Label, Size
 from ..format import Format
 from ..layout import Coding, Layout, laid_out
-from ..rasterize import DrawnSource
+from ..rasterize import DrawnFrom, DrawnSource
 
 VOID, BACKGROUND = "__ignore__", "_background_"
 
@@ -85,8 +85,12 @@ def _read(path: Path) -> dict[str, Any]:
 def _split(root: Path, table: ClassTable) -> Split:
     jsons = _jsons(root)
     images = [str(_read(p).get("imagePath") or p.stem + ".jpg").replace("\\", "/").rpartition("/")[2] for p in jsons]
-    files = FileSource(root, [p.stem for p in jsons], table, images, listed=lambda i: str(jsons[i]))
-    return Split("all", table, DrawnSource(files, partial(_draw, jsons, table), lambda i: [jsons[i]]))
+    files = FileSource(root, [p.stem for p in jsons], table, images, listed=partial(_listed, jsons))
+    return Split("all", table, DrawnSource(files, partial(_draw, jsons, table), DrawnFrom(jsons)))
+
+
+def _listed(jsons: Sequence[Path], index: int) -> str:
+    return str(jsons[index])
 
 
 def _draw(

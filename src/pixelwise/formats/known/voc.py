@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...classes import VOC, ClassTable
 from ...dataset.dataset import Dataset
-from ...dataset.lists import SplitList, parse_list
+from ...dataset.lists import LineOf, SplitList, parse_list
 from ...dataset.sources import FileSource, PathRule
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError, MissingError
@@ -58,13 +58,9 @@ def _split(root: Path, name: str, path: Path, labels: str, classes: ClassTable) 
     instances = PathRule(listed.names, "SegmentationObject/{}.png") if (root / "SegmentationObject").is_dir() else None
     source = FileSource(
         root, listed.names, classes, listed.images or PathRule(listed.names, "JPEGImages/{}.jpg"),
-        listed.labels or _labels(root, name, listed, labels), instances, partial(_line, path, listed),
+        listed.labels or _labels(root, name, listed, labels), instances, LineOf(path, listed.lines),
     )  # fmt: skip
     return Split(name, classes, source, notes=tuple(notes))
-
-
-def _line(path: Path, listed: SplitList, index: int) -> str:  # a partial of it can be pickled
-    return f"{path}:{listed.lines[index]}"
 
 
 def _labels(root: Path, name: str, listed: SplitList, folder: str) -> PathRule | None:

@@ -23,7 +23,7 @@ from ...files import read_bytes
 from ...types import Finding, Label, Size
 from ..format import Format
 from ..paths import matches
-from ..rasterize import DrawnSource, LabelCanvas, Shape, area, polygon
+from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Shape, area, polygon
 
 _FOLDERS = (("images/{}", "labels/{}"), ("{}/images", "{}/labels"))
 
@@ -94,7 +94,7 @@ def _split(root: Path, name: str, images: str, labels: str, table: ClassTable) -
     names = [m.name for m in found]
     files = FileSource(root, names, table, [m.path for m in found])
     texts = [root / labels / PurePosixPath(n).with_name(PurePosixPath(n).name + ".txt") for n in names]
-    return Split(name, table, DrawnSource(files, partial(_draw, texts, table), lambda i: [texts[i]]))
+    return Split(name, table, DrawnSource(files, partial(_draw, texts, table), DrawnFrom(texts)))
 
 
 def _draw(
