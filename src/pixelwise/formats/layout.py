@@ -23,7 +23,7 @@ from ..files import read_bytes
 from ..types import Finding
 from .class_tables import table
 from .format import Format
-from .paths import Match, fill, first, matches, rule, split_names
+from .paths import Match, fill, first, glob_of, hidden_notes, matches, rule, split_names
 
 SPLIT_NAMES = re.compile(r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|trainval|test-?(dev|std))(20\d\d)?")
 """What splits are called on disk. The years of COCO's splits belong to their names."""
@@ -141,7 +141,8 @@ def load(
     makers = opened.makers()
     if not makers:
         raise FormatError("no split has any samples", code="no-dataset", where=root)
-    return Dataset(root, format, opened.classes, Splits({n: makers[n] for n in sorted(makers, key=rank)}))
+    notes = () if layout.lists is None else hidden_notes(root, glob_of(layout.lists))
+    return Dataset(root, format, opened.classes, Splits({n: makers[n] for n in sorted(makers, key=rank)}), notes)
 
 
 def rank(name: str) -> tuple[int, str]:

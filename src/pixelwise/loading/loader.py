@@ -179,11 +179,10 @@ class Loader:
             return None
         sizes = self._data.sizes()
         too_small = make_plans(self.transforms, sizes, _no_draws(len(sizes)), np.arange(len(sizes))).small
-        if isinstance(self._data, Holes):
+        if isinstance(self._data, Holes) and not too_small.all():
+            height, width = sizes[np.argmin(too_small)].tolist()
+            self._data.size = height, width
             too_small[self._data.holes(np.arange(len(sizes)))] = False
-            if not too_small.all():
-                height, width = sizes[np.argmin(too_small)].tolist()
-                self._data.size = height, width
         if small == "error" and too_small.any():
             k = int(np.argmax(too_small))
             raise PairError(

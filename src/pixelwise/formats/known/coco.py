@@ -29,11 +29,14 @@ from ...labels import check_pair
 from ...types import Finding, Label, Size
 from ..class_tables import rgb
 from ..format import Format
-from ..paths import check_inside
+from ..paths import check_inside, hidden_notes, visible
 from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Shape, area, polygon
 
 _IMAGES = ("{}", "images/{}", "images", "input_images", ".")
 """Folders of a split's images, relative to the dataset: its own folder, or a common one."""
+
+_NAMED, _BESIDE = "annotations/instances_*.json", "*/_annotations.coco.json"
+_PANOPTIC = ("annotations/panoptic_*.json", "panoptic_*.json")
 
 
 # -- what both have in common -------------------------------------------------------------------------------
@@ -113,7 +116,8 @@ def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTab
         made: Split = make(split_name, path, data, chosen)
         return made
 
-    return Dataset(root, name, chosen, Splits({s: partial(split, s, p) for s, p in jsons.items()}))
+    notes = hidden_notes(root, *(_PANOPTIC if name == "coco_panoptic" else (_NAMED, _BESIDE)))
+    return Dataset(root, name, chosen, Splits({s: partial(split, s, p) for s, p in jsons.items()}), notes)
 
 
 def _files(root: Path, folder: str, listed: Sequence[Mapping[str, Any]], table: ClassTable, path: Path) -> FileSource:
@@ -130,8 +134,8 @@ def _files(root: Path, folder: str, listed: Sequence[Mapping[str, Any]], table: 
 def _instance_jsons(path: Path) -> dict[str, Path]:
     if path.is_file():
         return {path.stem.removeprefix("instances_"): path} if path.suffix == ".json" else {}
-    named = {p.stem.removeprefix("instances_"): p for p in sorted(path.glob("annotations/instances_*.json"))}
-    return named or {p.parent.name: p for p in sorted(path.glob("*/_annotations.coco.json"))}
+    named = {p.stem.removeprefix("instances_"): p for p in visible(path, _NAMED)}
+    return named or {p.parent.name: p for p in visible(path, _BESIDE)}
 
 
 def _find(path: Path) -> Path | None:
@@ -213,7 +217,7 @@ def _shape(segmentation: Any, category: int, number: int, where: str) -> Shape:
 
 def _panoptic_jsons(root: Path) -> Iterator[tuple[str, Path, Path]]:
     """(split, JSON, folder of PNGs) of each split."""
-    for path in sorted({*root.glob("annotations/panoptic_*.json"), *root.glob("panoptic_*.json")}):
+    for path in sorted({p for pattern in _PANOPTIC for p in visible(root, pattern)}):
         folder = next((f for f in (path.with_suffix(""), root / path.stem) if f.is_dir()), None)
         if folder is not None:
             yield path.stem.removeprefix("panoptic_"), path, folder

@@ -31,9 +31,10 @@ from ...errors import FormatError
 from ...files import read_bytes
 from ...types import I64, Clock, Finding, Origin, Sample
 from ..format import Format
-from ..paths import check_inside
+from ..paths import check_inside, hidden_notes, visible
 
 _COLUMNS = ("annotation", "label", "mask", "segmentation", "semantic_segmentation", "label_map", "masks", "labels")
+_PARQUETS = ("*.parquet", "*/*.parquet")
 _METADATA = ("metadata.csv", "metadata.jsonl")
 _NAMES = {"validation": "val", "valid": "val"}
 _DECODING = Decoding(check_palette=False)
@@ -61,7 +62,7 @@ def _classes(root: Path) -> ClassTable:
 def _parquets(root: Path) -> dict[str, list[Path]]:
     """Split -> its files in order."""
     out: dict[str, list[Path]] = {}
-    for path in sorted([*root.glob("*.parquet"), *root.glob("*/*.parquet")]):
+    for path in sorted(p for pattern in _PARQUETS for p in visible(root, pattern)):
         named = re.match(r"([A-Za-z]\w*?)-\d+-of-\d+", path.stem)
         split = named[1] if named else path.stem if path.parent == root else path.parent.name
         out.setdefault(_NAMES.get(split, split), []).append(path)
@@ -94,7 +95,7 @@ def _load_parquet(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     """classes: the meaning of the label values, if there is no id2label.json."""
     table = classes or _classes(root)
     makers = {name: partial(_parquet_split, name, paths, table) for name, paths in _parquets(root).items()}
-    return Dataset(root, "hf_parquet", table, Splits(makers))
+    return Dataset(root, "hf_parquet", table, Splits(makers), hidden_notes(root, *_PARQUETS))
 
 
 def _parquet_split(name: str, paths: list[Path], table: ClassTable) -> Split:
@@ -195,7 +196,7 @@ def _inner(table: Any, column: str, field: str) -> Iterator[Any]:
 def _metadata(root: Path) -> dict[str, Path]:
     """Split -> its metadata file."""
     folders = ("*", "data/*")
-    found = {p.parent.name: p for f in folders for name in _METADATA for p in sorted(root.glob(f"{f}/{name}"))}
+    found = {p.parent.name: p for f in folders for name in _METADATA for p in visible(root, f"{f}/{name}")}
     own = [root / name for name in _METADATA if (root / name).exists()]
     if not found and own:
         found = {"train": own[0]}
@@ -234,7 +235,8 @@ def _load_folder(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     """classes: the meaning of the label values, if there is no id2label.json."""
     table = classes or _classes(root)
     makers = {name: partial(_folder_split, root, name, path, table) for name, path in _metadata(root).items()}
-    return Dataset(root, "hf_imagefolder", table, Splits(makers))
+    hidden = hidden_notes(root, *(f + name for f in ("", "*/", "data/*/") for name in _METADATA))
+    return Dataset(root, "hf_imagefolder", table, Splits(makers), hidden)
 
 
 def _folder_split(root: Path, name: str, path: Path, table: ClassTable) -> Split:

@@ -28,6 +28,7 @@ from ...labels import check_pair
 from ...types import Finding, Label, Size
 from ..format import Format
 from ..layout import Coding, Layout, laid_out
+from ..paths import hidden_notes, visible
 from ..rasterize import DrawnFrom, DrawnSource
 
 VOID, BACKGROUND = "__ignore__", "_background_"
@@ -45,13 +46,14 @@ def _find(path: Path) -> Path | None:
 
 
 def _jsons(root: Path) -> list[Path]:
-    return sorted(p for p in root.glob("*.json") if not p.name.startswith("."))
+    return visible(root, "*.json")
 
 
 def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     """classes: the table; by default that of labels.txt, or of the shapes of all files."""
     table = classes or _classes(root)
-    return Dataset(root, "labelme", table, Splits({"all": partial(_split, root, table)}))
+    splits = Splits({"all": partial(_split, root, table)})
+    return Dataset(root, "labelme", table, splits, hidden_notes(root, "*.json"))
 
 
 def _classes(root: Path) -> ClassTable:
