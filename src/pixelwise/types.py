@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import PixelwiseError
+from .errors import PixelwiseError, shown
 
 U8: TypeAlias = NDArray[np.uint8]
 F32: TypeAlias = NDArray[np.float32]
@@ -106,7 +106,7 @@ class Finding:
         return cls(error.code, "error", error.where or str(where or ""), what, error.fix or "")
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" + (f"; {self.fix}" if self.fix else "") + f" [{self.code}]"
+        return shown(f"{self.where}: {self.what}" + (f"; {self.fix}" if self.fix else "") + f" [{self.code}]")
 
     def to_dict(self) -> dict[str, str]:
         """The finding as JSON values."""

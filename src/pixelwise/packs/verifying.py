@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, FormatError, MissingError, PackError, SystemFault
+from ..errors import DataError, FormatError, MissingError, PackError, SystemFault, shown
 from ..files import READ_FLAGS, open_error
 from ..results import Result
 from ..threads import in_order, thread_count
@@ -44,7 +44,7 @@ class Verification(Result):
     def __repr__(self) -> str:
         n = len(self)
         problems = f"{n:,} problem{'s' * (n > 1)}" if n else "intact"
-        return f"Verification({self.root}: {self.records:,} records, {problems})"
+        return f"Verification({shown(self.root)}: {self.records:,} records, {problems})"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON values."""

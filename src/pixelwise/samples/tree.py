@@ -49,7 +49,7 @@ def sample(path: str | os.PathLike[str], count: int = 64, seed: int = 0, *, prog
     """
     check_count("count", count)
     check_seed(seed)
-    root = Path(path)
+    root = Path(path).absolute()
     manifest = {"maker": "pixelwise.sample", "version": VERSION, "count": int(count), "seed": int(seed)}
     target = root / "VOCdevkit" / "VOC2012"
     try:
