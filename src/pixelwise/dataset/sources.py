@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from xxhash import xxh3_128_hexdigest
 
 from ..classes import ClassTable
 from ..codecs.decoding import decode_image, decode_numbers, decode_stored
@@ -46,8 +48,17 @@ class Source(ABC):
         return f"{type(self).__name__}({len(self)} samples{'' if self.has_labels else ', no labels'})"
 
     def origin(self, index: int) -> Origin | None:
-        """What sample `index` is made from, or None if that is not known."""
+        """What sample `index` is made from, or None if that is not known: then it is a sample of this object alone."""
         return None
+
+    def beneath(self, index: int) -> tuple[Source, int] | None:
+        """For a source over others: the one that sample `index` comes from, and its number there."""
+        return None
+
+    def image_file(self, index: int) -> tuple[FileSource, int] | None:
+        """The source that reads the image of sample `index` from a file, and its number there, or None."""
+        below = self.beneath(index)
+        return None if below is None else image_file_of(*below)
 
     @abstractmethod
     def sizes(self, indices: I64 | None = None) -> I64:
@@ -87,6 +98,12 @@ class Source(ABC):
 def origin_of(source: Source, index: int) -> Origin | None:
     """The origin of sample `index`; None also for a source of another class that has no such method."""
     find = getattr(source, "origin", None)
+    return None if find is None else find(index)
+
+
+def image_file_of(source: Source, index: int) -> tuple[FileSource, int] | None:
+    """`Source.image_file`; None also for a source of another class that has no such method."""
+    find = getattr(source, "image_file", None)
     return None if find is None else find(index)
 
 
@@ -205,7 +222,7 @@ class FileSource(Source):
     ) -> None:
         super().__init__(names, labels is not None)
         self.decoding = decoding
-        self.root = Path(root)
+        self.root = Path(root).absolute()
         self.classes = classes
         self.images = images
         self.labels = labels
@@ -221,7 +238,12 @@ class FileSource(Source):
     def origin(self, index: int) -> Origin:
         """The files of sample `index`, and how they are decoded."""
         paths = (p for p in (self.images, self.labels, self.instances) if p is not None)
-        return Origin(tuple(self.path(p, index) for p in paths), self._how)
+        files = tuple(self.path(p, index) for p in paths)
+        return Origin(os.path.normpath(files[0]), files, self._how)
+
+    def image_file(self, index: int) -> tuple[FileSource, int]:
+        """This source, and `index`."""
+        return self, index
 
     @cached_property
     def _how(self) -> str:
@@ -298,8 +320,17 @@ class ArraySource(Source):
         wanted = range(len(self)) if indices is None else indices.tolist()
         return np.array([self.images[i].shape[:2] for i in wanted], np.int64).reshape(-1, 2)
 
+    def origin(self, index: int) -> Origin:
+        """Digests (XXH3) of the arrays as they are now, with the number and name that tell equal ones apart."""
+        image = f"array {index} {self.names[index]} {_digest(self.images[index])}"
+        return Origin(image, (), "unlabeled" if self.labels is None else f"label {_digest(self.labels[index])}")
+
     def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
         return Sample(self.names[index], self.images[index], None if self.labels is None else self.labels[index])
+
+
+def _digest(array: NDArray[Any]) -> str:
+    return f"{array.shape} {array.dtype} {xxh3_128_hexdigest(np.ascontiguousarray(array).data)}"
 
 
 def _check_array(what: str, array: Any, expected: str, dtypes: Sequence[Any], channels: tuple[int, ...] = ()) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..classes import ClassTable
 from ..codecs.stored import Stored
+from ..dataset.image_sizes import Paths
 from ..dataset.sources import Decoding
 from ..errors import LabelError
 from ..files import read_bytes
@@ -76,9 +77,13 @@ def natural(text: str) -> list[tuple[int, str]]:
 
 @dataclass(frozen=True, slots=True)
 class LayerDrawing:
-    """Draws the label of sample i from its layers, for a DrawnSource. files: the layers of each sample. Thread-safe."""
+    """Draws the label of sample i from its layers, for a DrawnSource. Thread-safe.
+
+    images: the path of each image. files: the layers of each sample.
+    """
 
     root: Path
+    images: Paths
     files: Sequence[Sequence[LayerFile]]
     names: Sequence[str]
     layers: Layers
@@ -86,8 +91,8 @@ class LayerDrawing:
     decoding: Decoding
 
     def paths(self, index: int) -> list[Path]:
-        """The files that the label of sample `index` is drawn from."""
-        return [self.root / file.path for file in self.files[index]]
+        """The files that the label of sample `index` is drawn from; the image if there are none."""
+        return [self.root / file.path for file in self.files[index]] or [self.root / self.images[index]]
 
     def __call__(self, index: int, size: Size, notes: list[Finding] | None) -> tuple[Label, Label | None]:
         """The label, and object numbers 1, 2, ... in the order of the layers if all of them are objects.

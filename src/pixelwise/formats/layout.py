@@ -15,7 +15,7 @@ from pathlib import Path
 from ..classes import ClassTable
 from ..codecs.decoding import read_header
 from ..dataset.dataset import Dataset
-from ..dataset.lists import SplitList, parse_list
+from ..dataset.lists import LineOf, SplitList, parse_list
 from ..dataset.sources import Decoding, FileSource, PathRule, Source
 from ..dataset.splits import Split, Splits
 from ..errors import DataError, FormatError, MissingError, UnknownNameError
@@ -24,7 +24,7 @@ from ..types import Finding
 from .class_tables import table
 from .format import Format
 from .layers import LayerDrawing, LayerFile, Layers, find_layers, layer_notes, natural
-from .paths import SAMPLE_FIELDS, Match, fill, first, matches, rule, split_names
+from .paths import SAMPLE_FIELDS, Match, fill, first, glob_of, hidden_notes, matches, rule, split_names
 from .rasterize import DrawnSource
 
 SPLIT_NAMES = re.compile(r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|trainval|test-?(dev|std))(20\d\d)?")
@@ -148,7 +148,8 @@ def load(
     makers = opened.makers()
     if not makers:
         raise FormatError("no split has any samples", code="no-dataset", where=root)
-    return Dataset(root, format, opened.classes, Splits({n: makers[n] for n in sorted(makers, key=rank)}))
+    notes = () if layout.lists is None else hidden_notes(root, glob_of(layout.lists))
+    return Dataset(root, format, opened.classes, Splits({n: makers[n] for n in sorted(makers, key=rank)}), notes)
 
 
 def rank(name: str) -> tuple[int, str]:
@@ -208,9 +209,7 @@ class _Opened:
         exact, names = rule(template), listed.names
         images = listed.images or (PathRule(names, exact) if exact else _by_name(self.root, template, names))
         rows = [Match("", n, on_disk) for n in names]
-        source = self._source(
-            on_disk, rows, names, images, notes, listed.labels, lambda i: f"{where}:{listed.lines[i]}"
-        )
+        source = self._source(on_disk, rows, names, images, notes, listed.labels, LineOf(where, listed.lines))
         return Split(name, self.classes, source, notes=tuple(notes))
 
     def _source(
@@ -223,7 +222,7 @@ class _Opened:
         if layered and (files := self._layers(split, samples, images, notes)) is not None:
             assert coding.layers is not None
             source = FileSource(self.root, names, self.classes, images, listed=listed, decoding=coding.decoding)
-            drawing = LayerDrawing(self.root, files, names, coding.layers, self.classes, coding.decoding)
+            drawing = LayerDrawing(self.root, images, files, names, coding.layers, self.classes, coding.decoding)
             return DrawnSource(source, drawing, drawing.paths, f"layers {coding.layers}")
         if not labels and split not in self.layout.unlabeled and coding.layers is None:
             labels = self._paths(coding.labels, split, samples)

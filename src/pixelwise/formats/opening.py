@@ -102,7 +102,7 @@ def open(
         from ..downloads.getting import download as get
 
         path = get(str(path), Path(str(path) if download is True else download))
-    root = Path(path)
+    root = Path(path).absolute()  # a program may go elsewhere before it reads
     if not root.exists():
         raise MissingError("no such file or folder", code="missing-file", where=root, fix="check the path")
     found, at = _recognize(root, format)

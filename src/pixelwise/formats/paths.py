@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Container, Iterable, Iterator
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from typing import NamedTuple
 from ..dataset.lists import IMAGE_SUFFIXES
 from ..errors import FormatError
 from ..files import open_error
+from ..types import Finding
 
 _PIECES = {
     "{split}": r"(?P<split>[^/]+)",
@@ -115,6 +117,34 @@ def _leads_up(root: str, folder: str) -> bool:
         return False
     target = os.path.realpath(path)
     return os.path.commonpath([target, os.path.realpath(os.path.dirname(path))]) == target
+
+
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """The files and folders that match a glob pattern, in order, without hidden ones."""
+    return sorted(p for p in folder.glob(pattern) if not _is_hidden(p.relative_to(folder)))
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def hidden_notes(folder: Path, *patterns: str) -> tuple[Finding, ...]:
+    """A note `hidden-file` for each hidden file that would match one of the glob patterns if it were not hidden."""
+    found = []
+    for pattern in patterns:
+        above, _, name = pattern.rpartition("/")
+        for path in sorted(folder.glob(f"{above}/.*" if above else ".*")):
+            plain = path.name.removeprefix("._").lstrip(".")
+            if fnmatchcase(plain, name) and path.is_file() and not _is_hidden(path.parent.relative_to(folder)):
+                what = "a hidden file is not read, though it is named like one that describes the dataset"
+                fix = "macOS leaves such files in archives: delete it, or rename it if it is meant"
+                found.append(Finding("hidden-file", "note", str(path), what, fix))
+    return tuple(found)
+
+
+def glob_of(template: str) -> str:
+    """A path template as a glob pattern."""
+    return re.sub(r"\{\w+\}", "*", template)
 
 
 def _entries(folder: str) -> list[tuple[str, bool]]:

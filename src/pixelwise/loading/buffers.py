@@ -20,8 +20,11 @@ class Buffers:
     """
 
     def __init__(self, keep: int, allocate: Callable[[int], U8] | None = None) -> None:
-        self._allocate = allocate or (lambda size: np.empty(size, np.uint8))
+        self._allocate = allocate or _plain
         self._free: deque[NDArray[np.uint8]] = deque(maxlen=keep)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_free": deque(maxlen=self._free.maxlen)}  # memory is not worth a copy
 
     def array(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """An array of unknown contents. Views of it, and tensors that share its memory, keep its buffer in use."""
@@ -40,6 +43,10 @@ class Buffers:
         owned: NDArray[np.uint8] = np.asarray(_Lease(self._free, buffer))
         array: NDArray[Any] = owned[:size].view(kind).reshape(shape)
         return array
+
+
+def _plain(size: int) -> U8:
+    return np.empty(size, np.uint8)
 
 
 class _Lease:

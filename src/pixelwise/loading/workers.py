@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..dataset.splits import Split
 from ..errors import DataError
 from ..types import I64, Clock, MappedSource
+from .holes import Holes
 from .render import Renderer
 
 
@@ -21,7 +22,7 @@ class Job:
 
     def __init__(
         self,
-        split: Split,
+        split: Split | Holes,
         mapped: MappedSource | None,
         indices: I64,
         renderer: Renderer,

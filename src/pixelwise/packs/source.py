@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..dataset.sources import Source
 from ..dataset.splits import ChosenNames
-from ..errors import PackError, UsageError
+from ..errors import UsageError
 from ..types import I64, U64, Clock, Finding, Origin, Sample, Window
-from .volume import Volume, open_volume
+from .volume import Volume
 
 
 class PackSource(Source):
@@ -36,12 +35,12 @@ class PackSource(Source):
         self.is_raw = volume.manifest.encoding.is_raw
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.volume.root, self.volume.manifest.fingerprint, self._split)
+        return PackSource, (self.volume, self._split)
 
     def origin(self, index: int) -> Origin:
         """The record of the pack."""
         row = int(self.rows(np.array([index]))[0])
-        return Origin((), f"pack {self.volume.manifest.fingerprint} record {row}, labels {self.has_labels}")
+        return Origin(f"pack {self.volume.manifest.fingerprint} record {row}", (), f"labels {self.has_labels}")
 
     def rows(self, indices: I64 | None = None) -> I64:
         """The records of the samples at `indices` (default: all): positions in the pack's index."""
@@ -91,10 +90,3 @@ class PackSource(Source):
         sample = self.volume.decode(row, record if self.has_labels else record._replace(label=None), window, notes)
         clock.lap("decoding")
         return sample
-
-
-def _reopen(root: Path, fingerprint: str, split: int) -> PackSource:
-    volume = open_volume(root)
-    if volume.manifest.fingerprint != fingerprint:
-        raise PackError("the pack was replaced while it was in use", code="stale-pack", where=root, fix="open it again")
-    return PackSource(volume, split)

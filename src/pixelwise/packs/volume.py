@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,9 @@ class Volume:
         self._maps: list[tuple[mmap.mmap, U8] | None] = [None] * len(manifest.shards)
         self._bases = np.zeros(len(self._maps), np.uint64)
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reopened, (self.root, self.manifest.fingerprint)
 
     def path(self, shard: int) -> Path:
         """The file of a shard."""
@@ -133,6 +136,14 @@ def open_volume(root: Path) -> Volume:
     manifest = read_manifest(root)
     for problem in shard_problems(root, manifest):
         raise problem
+    return load_volume(root, manifest)
+
+
+def reopened(root: Path, fingerprint: str) -> Volume:
+    """The pack again, in another process, whatever its shards are like. PackError `stale-pack` if it is another one."""
+    manifest = read_manifest(root)
+    if manifest.fingerprint != fingerprint:
+        raise PackError("the pack was replaced while it was in use", code="stale-pack", where=root, fix="open it again")
     return load_volume(root, manifest)
 
 

@@ -10,11 +10,12 @@ from ...classes import ClassTable
 from ...errors import FormatError
 from ...files import read_bytes
 from ..layout import Coding, Layout, laid_out
+from ..paths import visible
 
 
 def _classes(root: Path) -> ClassTable:
     """The table of the first SPLIT/_classes.csv: `Pixel Value, Class`. A mask of any split must keep to it."""
-    paths = sorted(root.glob("*/_classes.csv")) or [root / "_classes.csv"]
+    paths = visible(root, "*/_classes.csv") or [root / "_classes.csv"]
     tables = {path: _read(path) for path in paths}
     first = tables[paths[0]]
     if (other := next((p for p, t in tables.items() if t != first), None)) is not None:
