@@ -110,8 +110,8 @@ def decode_image(
     """An image file as (H, W, 3) uint8 RGB, C-contiguous, new, owned by the caller; never turned by EXIF.
 
     Gray is repeated, palettes are applied, alpha is dropped (the colors under it are used), gamma and color
-    profiles are ignored. 16-bit PNG is scaled by its full range, `round(v * 255 / 65535)`. JPEG and PNG are
-    recognized by their content; other kinds are read only if the extension of `where` is theirs or unknown.
+    profiles are ignored. 16-bit PNG is scaled by its full range, `round(v * 255 / 65535)`; it needs value_range
+    if no value is above 4095, as in images of 10 or 12 bits. JPEG and PNG are recognized by their content; other kinds are read only if the extension of `where` is theirs or unknown.
 
     value_range: (lowest, highest): pixels of more than 8 bits are scaled so that these become 0 and 255,
     values beyond are clipped. TIFF with more than 8 bits needs it. bands: which three bands are red, green,
@@ -121,7 +121,7 @@ def decode_image(
     `too-large`, `too-large-side`, `unsupported-format`, `value-range-needed`, `bands-needed`,
     `not-finite`. Notes: `exif-orientation`, `exif-invalid`, `missing-eoi`, `missing-iend`, `extra-data`,
     `trailing-data`, `chunk-order`, `animated`, `extension-mismatch`, `alpha-dropped`, `alpha-divided`,
-    `bad-metadata`, `white-is-zero`. Whatever a damaged file makes a decoder raise is `corrupt`, with the cause.
+    `bad-metadata`, `white-is-zero`, `bands-unread`. Whatever a damaged file makes a decoder raise is `corrupt`, with the cause.
 
     >>> import numpy as np
     >>> from pixelwise.codecs.png import encode_png

@@ -92,7 +92,8 @@ class PngFile(EncodedFile):
     def image(self, value_range: Range | None = None, bands: tuple[int, int, int] | None = None) -> U8:
         """(H, W, 3) uint8 RGB. 16 bits are scaled by `value_range`, default by the full range, as the standard says.
 
-        `bands` has no effect. FileError and notes as `stored`, and the note `alpha-dropped`.
+        `bands` has no effect. FileError and notes as `stored`, FileError `value-range-needed` for 16 bits of which
+        at most 12 are used, and the note `alpha-dropped`.
         """
         stored = self.stored()
         pixels: NDArray[Any] = stored.pixels
@@ -103,11 +104,21 @@ class PngFile(EncodedFile):
         elif stored.transparent:
             self.warn("alpha-dropped", "a tRNS chunk makes some pixels transparent; their colors are used")
         if pixels.dtype == np.uint16:
-            pixels = rgb.scale(pixels, value_range or (0, 65_535), self)
+            pixels = rgb.scale(pixels, value_range or self._full_range(pixels), self)
         if pixels.ndim == 3:
             return np.ascontiguousarray(pixels)
         palette = rgb.gray_palette(min(stored.bits, 8)) if stored.palette is None else stored.palette
         return rgb.look_up(np.ascontiguousarray(pixels), palette, self)
+
+    def _full_range(self, pixels: NDArray[Any]) -> Range:
+        """0..65535. FileError `value-range-needed` if pixels of 12 bits or fewer would come out nearly black."""
+        most = int(pixels.max())
+        if 0 < most < 1 << 12:
+            bits = max(8, most.bit_length())
+            what = f"16 bits per sample, but no value above {most}: scaled by 65535 the image would be nearly black"
+            fix = f"say what is white: value_range = [0, {(1 << bits) - 1}] under [images] of a pixelwise.toml"
+            raise self.error("value-range-needed", what, f"{fix}; or [0, 65535] if it is as dark as that")
+        return 0, 65_535
 
     def stored(self) -> Stored:
         """The samples exactly as stored.

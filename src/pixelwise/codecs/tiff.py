@@ -126,8 +126,13 @@ class TiffFile(EncodedFile):
         else:
             what = f"{count} bands, which are not declared as RGB"
             raise self.error("bands-needed", what, "give bands=(red, green, blue), counted from 0")
-        if alpha is not None and bands is None:
-            pixels = self._without_alpha(pixels, samples[..., -1], alpha)
+        if bands is None and count > pixels.shape[2]:
+            if alpha is not None and _may_be_alpha(pixels, samples[..., -1], alpha):
+                pixels = self._without_alpha(pixels, samples[..., -1], alpha)
+            else:
+                declared = "; the last is declared as alpha, but holds a picture" if alpha is not None else ""
+                what = f"{count} bands, {pixels.shape[2]} read (0..{pixels.shape[2] - 1}){declared}"
+                self.warn("bands-unread", what, "to choose: bands = [0, 1, 2] under [images] of a pixelwise.toml")
         if pixels.shape[2] == 1:
             pixels = pixels[..., 0]
         if bits > 8 or pixels.dtype != np.uint8:
@@ -354,3 +359,15 @@ class TiffFile(EncodedFile):
             if done < 0:
                 raise self.error("corrupt", "the LZW stream uses a code that it has not defined")
             yield out[:done]
+
+
+def _may_be_alpha(pixels: NDArray[Any], opacity: NDArray[Any], alpha: int) -> bool:
+    """Whether a band that is declared as alpha can be one, and is not near infrared or the like: pictures vary.
+
+    Colors that were multiplied by their alpha are never above it; other alpha is mostly all or nothing.
+    """
+    if opacity.dtype.kind != "u":
+        return True
+    if alpha == _ASSOCIATED:
+        return bool((pixels <= opacity[..., None]).all())
+    return float(((opacity > 0) & (opacity < np.iinfo(opacity.dtype).max)).mean()) <= 0.5
