@@ -47,8 +47,9 @@ class ClassTable:
     names: class i is `names[i]`. colors: (N, 3) uint8, the color of class i; default by the VOC algorithm.
     ignore_index: the id of pixels without a class (void), or None. ignore_color: the color of void. values: stored
     value -> class id, for datasets that store something other than ids; a stored value that is not in it is an error.
-    None: stored values are ids. extra_colors: further colors -> class id. aliases: other spellings of names. All ids
-    are in 0..N-1 or `ignore_index`; N is at most 65,535. UsageError `bad-class-table` for anything else.
+    None: stored values are ids. Empty: labels store colors, a gray value v the color (v, v, v). extra_colors: further
+    colors -> class id. aliases: other spellings of names. All ids are in 0..N-1 or `ignore_index`; N is at most 65,535.
+    UsageError `bad-class-table` for anything else.
 
     >>> table = ClassTable(("road", "car"))
     >>> table
@@ -120,6 +121,11 @@ class ClassTable:
         return self.names[index]
 
     # -- stored values ----------------------------------------------------------------------------------------
+
+    @property
+    def by_color(self) -> bool:
+        """Whether labels are read by their colors alone, never as numbers: `values` is empty."""
+        return self.values is not None and not self.values
 
     @property
     def padding_index(self) -> int:

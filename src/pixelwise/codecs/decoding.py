@@ -111,7 +111,8 @@ def decode_image(
 
     Gray is repeated, palettes are applied, alpha is dropped (the colors under it are used), gamma and color
     profiles are ignored. 16-bit PNG is scaled by its full range, `round(v * 255 / 65535)`; it needs value_range
-    if no value is above 4095, as in images of 10 or 12 bits. JPEG and PNG are recognized by their content; other kinds are read only if the extension of `where` is theirs or unknown.
+    if no value is above 4095, as in images of 10 or 12 bits. JPEG and PNG are recognized by their content; other
+    kinds are read only if the extension of `where` is theirs or unknown.
 
     value_range: (lowest, highest): pixels of more than 8 bits are scaled so that these become 0 and 255,
     values beyond are clipped. TIFF with more than 8 bits needs it. bands: which three bands are red, green,

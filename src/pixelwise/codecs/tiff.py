@@ -370,4 +370,5 @@ def _may_be_alpha(pixels: NDArray[Any], opacity: NDArray[Any], alpha: int) -> bo
         return True
     if alpha == _ASSOCIATED:
         return bool((pixels <= opacity[..., None]).all())
-    return float(((opacity > 0) & (opacity < np.iinfo(opacity.dtype).max)).mean()) <= 0.5
+    between = float(((opacity > 0) & (opacity < np.iinfo(opacity.dtype).max)).mean())
+    return between <= 0.5 or len(np.unique(opacity)) <= 16

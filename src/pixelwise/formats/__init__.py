@@ -5,5 +5,6 @@
     paths         path templates                               layers      labels of several files per image
     class_tables  class tables of known datasets, as text      rasterize   labels drawn from polygons
     converting    `convert`: a dataset as a clean one          given       what a verb is given, as a dataset or a split
+    class_files   class names in files beside the data         yaml_names  the names of a data.yaml
     format        Format: what a format is to `open`           known/      one page per format or family
 """

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ...classes import ClassTable, usual_void
+from ...classes import ClassTable
 from ...codecs.decoding import parse_header
 from ...dataset.dataset import Dataset
 from ...dataset.lists import LineOf
@@ -30,6 +30,7 @@ from ...dataset.splits import Split, Splits
 from ...errors import FormatError
 from ...files import read_bytes
 from ...types import I64, Clock, Finding, Origin, Sample
+from ..class_files import classes_beside
 from ..format import Format
 from ..paths import check_inside, hidden_notes, visible
 
@@ -43,17 +44,11 @@ _GROUPS = 8  # row groups kept in memory: `datasets` writes 100 images per group
 
 
 def _classes(root: Path) -> ClassTable:
-    path = next((p for p in (root / "id2label.json", root / "data" / "id2label.json") if p.exists()), None)
-    if path is None:
+    named = classes_beside(root, also=(root / "data",))
+    if named is None:
         fix = 'pass classes=, or put an id2label.json there: {"0": "background", ...}'
         raise FormatError("nothing says what the label values mean", code="no-class-table", where=root, fix=fix)
-    try:
-        pairs = sorted((int(k), str(v)) for k, v in json.loads(read_bytes(path)).items())
-    except (ValueError, AttributeError):
-        raise FormatError("expected an object of id: name", code="bad-class-table", where=path) from None
-    names = [n if [m for _, m in pairs].count(n) == 1 else f"{n} {v}" for v, n in pairs]
-    void = 65_535 if any(v == 255 for v, _ in pairs) else usual_void(len(names))
-    return ClassTable(tuple(names), ignore_index=void, values={v: i for i, (v, _) in enumerate(pairs)} | {void: void})
+    return named.table
 
 
 # -- Parquet ------------------------------------------------------------------------------------------------

@@ -26,12 +26,11 @@ from ...errors import FormatError, LabelError
 from ...files import read_bytes
 from ...labels import check_pair
 from ...types import Finding, Label, Size
+from ..class_files import BACKGROUND, IGNORE, classes_beside, read_class_file
 from ..format import Format
 from ..layout import Coding, Layout, laid_out
 from ..paths import hidden_notes, visible
 from ..rasterize import DrawnFrom, DrawnSource
-
-VOID, BACKGROUND = "__ignore__", "_background_"
 
 
 def _find(path: Path) -> Path | None:
@@ -57,21 +56,20 @@ def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
 
 
 def _classes(root: Path) -> ClassTable:
-    listed = next((p for p in (root / "labels.txt", root.parent / "labels.txt") if p.is_file()), None)
-    if listed is not None:
-        return _class_list(listed)
+    named = classes_beside(root, also=(root.parent,))
+    if named is not None:
+        return _with_background(named.table)
     names = {str(s["label"]) for path in _jsons(root) for s in _read(path)["shapes"]}
-    return _table([BACKGROUND, *sorted(names - {BACKGROUND, VOID})])
+    return ClassTable((BACKGROUND, *sorted(names - {BACKGROUND, IGNORE})))
 
 
-def _class_list(path: Path) -> ClassTable:
-    """The table of labels.txt or class_names.txt: one name per line."""
-    names = [line.strip() for line in read_bytes(path).decode("utf-8-sig", "replace").splitlines() if line.strip()]
-    return _table([n for n in names if n != VOID])
+def _with_background(named: ClassTable) -> ClassTable:
+    """The classes of a file, and before them what no shape covers, unless it is one of them."""
+    return ClassTable(named.names if _background(named) is not None else (BACKGROUND, *named.names))
 
 
-def _table(names: Sequence[str]) -> ClassTable:
-    return ClassTable(tuple(names if BACKGROUND in names else [BACKGROUND, *names]))
+def _background(table: ClassTable) -> int | None:
+    return next((table.index(name) for name in (BACKGROUND, "background") if name in table.names), None)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -103,7 +101,7 @@ def _draw(
     path = jsons[index]
     data = _read(path)
     check_pair(size, (data.get("imageHeight") or size[0], data.get("imageWidth") or size[1]), path)
-    label: Any = np.full(size, table.index(BACKGROUND) if BACKGROUND in table.names else 0, table.dtype)
+    label: Any = np.full(size, _background(table) or 0, table.dtype)
     instances = np.zeros(size, np.uint16)
     groups: dict[Any, int] = {}
     for n, shape in enumerate(data["shapes"]):
@@ -116,8 +114,8 @@ def _draw(
         name, group = str(shape["label"]), shape.get("group_id")
         number = len(groups) + 1 if group is None else groups.get((name, group), len(groups) + 1)
         groups[(name, group) if group is not None else n] = number
-        label[inside] = table.ignore_index if name == VOID else table.index(name)
-        instances[inside] = 0 if name == VOID else number
+        label[inside] = table.ignore_index if name == IGNORE else table.index(name)
+        instances[inside] = 0 if name == IGNORE else number
     return label, instances
 
 
@@ -165,7 +163,7 @@ def _mask(shape: dict[str, Any], size: Size, where: str) -> NDArray[np.bool_]:
 
 
 def _exported(root: Path) -> ClassTable:
-    return _class_list(root / "class_names.txt")
+    return read_class_file(root / "class_names.txt").table
 
 
 def _exported_values(root: Path) -> ClassTable:  # 255 stands for -1

@@ -21,6 +21,7 @@ from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError
 from ...files import read_bytes
 from ...types import Finding, Label, Size
+from ..class_files import read_class_file
 from ..format import Format
 from ..paths import hidden_notes, matches, visible
 from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Shape, area, polygon
@@ -50,43 +51,17 @@ def _folders(root: Path) -> dict[str, tuple[str, str]]:
 
 def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     """classes: another table, background first."""
-    table = classes or ClassTable(("background", *_class_names(_yaml(root) or root / "data.yaml")))
+    table = classes or _table(_yaml(root) or root / "data.yaml")
     makers = {name: partial(_split, root, name, *folders, table) for name, folders in _folders(root).items()}
     return Dataset(root, "yolo", table, Splits(makers), hidden_notes(root, "*.yaml"))
 
 
-def _class_names(path: Path) -> list[str]:
-    """`names` of a data.yaml: a list in brackets, a list of lines with dashes, or lines of `number: name`.
-
-    Labeling tools write no other YAML, and no other is read. FormatError `bad-yaml`.
-    """
-    text = read_bytes(path).decode("utf-8-sig", "replace")
-    head = re.search(r"(?m)^names\s*:[ \t]*(.*)$", text)
-    names: list[str] = []
-    if head is None:
-        raise FormatError("no names", code="bad-yaml", where=path)
-    inline = head[1].split(" #")[0].strip()
-    if inline.startswith("["):
-        body = text[head.start(1) :].partition("[")[2].partition("]")[0]
-        return [_unquoted(n) for n in body.split(",") if n.strip()]
-    for line in text[head.end() :].splitlines():
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        entry = re.fullmatch(r"\s*-\s+(.+?)\s*(?:\s#.*)?", line) or re.fullmatch(
-            rf"\s+{len(names)}\s*:\s*(.+?)\s*(?:\s#.*)?", line
-        )
-        if entry is None:
-            break
-        names.append(_unquoted(entry[1]))
-    if not names:
-        what = f"names are neither a list nor numbered lines: {inline!r}"
-        raise FormatError(what, code="bad-yaml", where=path, fix="write names: [first, second]")
-    return names
-
-
-def _unquoted(text: str) -> str:
-    text = text.strip()
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+def _table(path: Path) -> ClassTable:
+    named = read_class_file(path).table
+    if named.values is not None:
+        what = f"the numbers of the {len(named)} names are not 0..{len(named) - 1}"
+        raise FormatError(what, code="bad-class-table", where=path, fix="write names: [first, second]")
+    return ClassTable(("background", *named.names))
 
 
 def _split(root: Path, name: str, images: str, labels: str, table: ClassTable) -> Split:
