@@ -23,8 +23,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 
@@ -33,10 +38,28 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
+def shown(text: object) -> str:
+    """`text` (a path, or a message with paths) as people read it: paths in the current directory without it.
+
+    Paths are kept absolute, so that they mean the same wherever a program goes; only what is printed is short.
+    """
+    plain = str(text)
+    try:
+        here = os.getcwd()
+    except OSError:  # the current directory was removed
+        return plain
+    if here == os.sep:
+        return plain
+    if plain == here:
+        return "."
+    return re.sub(rf"(?<![^\s'\"(\[,;:=]){re.escape(here + os.sep)}(?=[^\s])", "", plain)
+
+
 class PixelwiseError(Exception):
     """Base of all. `str(error)` is one line: `where: message; fix`.
 
-    code: the problem's stable name. where: file, with line or pixel. fix: what the user can do.
+    code: the problem's stable name. where: file, with line or pixel; the file's full path, which `str(error)` shortens.
+    fix: what the user can do. Errors pickle, with their notes and the text of their cause.
     """
 
     exit_code: ClassVar[int] = 1
@@ -50,14 +73,29 @@ class PixelwiseError(Exception):
 
     def __str__(self) -> str:
         where, fix = f"{self.where}: " if self.where else "", f"; {self.fix}" if self.fix else ""
-        return f"{where}{self.message}{fix} [{self.code}]"
+        return shown(f"{where}{self.message}{fix} [{self.code}]")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (type(self), self.message, self.code, self.where, self.fix))
+        notes = tuple(getattr(self, "__notes__", ()))
+        cause = self.__cause__
+        text = str(cause) if isinstance(cause, CauseElsewhere) else cause and f"{type(cause).__name__}: {cause}"
+        return _rebuild, (type(self), self.message, self.code, self.where, self.fix, notes, text)
 
 
-def _rebuild(kind: type[PixelwiseError], message: str, code: str, where: str | None, fix: str | None) -> PixelwiseError:
-    return kind(message, code=code, where=where, fix=fix)
+class CauseElsewhere(Exception):  # noqa: N818
+    """The text of the cause of an error that was raised in another process."""
+
+
+def _rebuild(
+    kind: type[PixelwiseError], message: str, code: str, where: str | None, fix: str | None, notes: tuple[str, ...],
+    cause: str | None,
+) -> PixelwiseError:  # fmt: skip
+    error = kind(message, code=code, where=where, fix=fix)
+    for note in notes:
+        error.add_note(note)
+    if cause is not None:
+        error.__cause__ = CauseElsewhere(cause)
+    return error
 
 
 class DataError(PixelwiseError, ValueError):
@@ -146,3 +184,30 @@ def warn(message: str, *, code: str, fix: str | None = None) -> None:
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("pixelwise."):
         frame, level = frame.f_back, level + 1
     warnings.warn(PixelwiseWarning(message, code, fix), stacklevel=level - 1)
+@contextmanager
+def only_ours(
+    where: object, kind: type[DataError] = FileError, code: str = "corrupt", what: str = "damaged"
+) -> Iterator[None]:
+    """Whatever the block raises comes out as a PixelwiseError: the one gate for readers of other people's bytes.
+
+    Ours pass unchanged. MemoryError becomes FileError `too-large`, an OSError of the system SystemFault `unreadable`,
+    and any other exception `kind` with `code`, beginning with `what`; it stays as `__cause__`. Ctrl-C is not an
+    Exception. where: of the error, or a function that gives it.
+    """
+    try:
+        yield
+    except PixelwiseError:
+        raise
+    except Exception as error:
+        place = where() if callable(where) else where
+        raise _ours(error, place, kind, code, what) from error
+
+
+def _ours(error: Exception, where: object, kind: type[DataError], code: str, what: str) -> PixelwiseError:
+    if isinstance(error, MemoryError):
+        return FileError("reading it takes more memory than there is", code="too-large", where=where)
+    if isinstance(error, OSError) and error.errno is not None:
+        fix = "raise the limit: ulimit -n" if error.errno in (errno.EMFILE, errno.ENFILE) else "check the disk"
+        return SystemFault(f"cannot be read: {os.strerror(error.errno)}", code="unreadable", where=where, fix=fix)
+    said = f"{type(error).__name__}: {error}"
+    return kind(f"{what}: {said if len(said) < 300 else said[:297] + '...'}", code=code, where=where)

@@ -261,7 +261,7 @@ def sync_folder(folder: Path) -> None:
 def cache_dir() -> Path:
     """Where pixelwise remembers what it can always find out again: $PIXELWISE_CACHE, or the system's cache folder."""
     if chosen := os.environ.get("PIXELWISE_CACHE"):
-        return Path(chosen)
+        return Path(chosen).absolute()
     if os.name == "nt":
         return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "pixelwise"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pixelwise"

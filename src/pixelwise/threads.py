@@ -1,4 +1,9 @@
-"""Work on many samples with threads: results in order, a bounded number begun, and threads always shut down."""
+"""Work on many samples with threads: results in order, a bounded number begun, and threads always shut down.
+
+Work may run elsewhere instead, in the Pool that `run_in` sets. So what `in_order` is given can be pickled, and so can
+the items and the results: a function of a module, a partial of one, or a frozen dataclass that can be called. It
+returns its share and changes nothing but files: no closure over sums, no cache that others read.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
-from typing import TypeVar
+from typing import Final, Protocol, TypeVar
 
 from .arguments import check_count
 from .files import guarded
@@ -15,6 +22,29 @@ from .types import Progress
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class Pool(Protocol):
+    """Where work can run, in place of this process's threads: other processes, or other machines.
+
+    `map(work, items)` gives `work(item)` of each item, in their order; an error of the work is raised at its place.
+    Items come from an iterator that may wait for earlier results, so a pool takes them as it needs them.
+    """
+
+    def map(self, work: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]: ...
+
+
+_POOL: Final[ContextVar[Pool | None]] = ContextVar("pool", default=None)
+
+
+@contextmanager
+def run_in(pool: Pool | None) -> Iterator[None]:
+    """Inside the block, what `in_order` is given runs in `pool`; None is the threads of this process."""
+    token = _POOL.set(pool)
+    try:
+        yield
+    finally:
+        _POOL.reset(token)
 
 
 def default_threads() -> int:
@@ -37,10 +67,18 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
 
     Memory is bounded by `threads * ahead` results. An error is raised at its place; closing the iterator, an error
     or Ctrl-C drops what has not begun and waits for what has. threads: by default one per core. Work may touch mapped
-    files: see `files.guarded`.
+    files: see `files.guarded`. Inside `run_in`, the pool decides about all this but the order.
     """
     threads = thread_count(threads)
+    pool = _POOL.get()
+    return _on_threads(work, items, threads, ahead) if pool is None else _elsewhere(pool, work, items)
 
+
+def _elsewhere(pool: Pool, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    yield from pool.map(work, items)
+
+
+def _on_threads(work: Callable[[T], R], items: Iterable[T], threads: int, ahead: int) -> Iterator[R]:
     def guard(item: T) -> R:
         with guarded():
             return work(item)

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import PixelwiseError, printable
+from .errors import PixelwiseError, printable, shown
 
 U8: TypeAlias = NDArray[np.uint8]
 F32: TypeAlias = NDArray[np.float32]
@@ -110,7 +110,7 @@ class Finding:
         return cls(error.code, "error", error.where or str(where or ""), what, error.fix or "")
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" + (f"; {self.fix}" if self.fix else "") + f" [{self.code}]"
+        return shown(f"{self.where}: {self.what}" + (f"; {self.fix}" if self.fix else "") + f" [{self.code}]")
 
     def to_dict(self) -> dict[str, str]:
         """The finding as JSON values."""
@@ -118,11 +118,14 @@ class Finding:
 
 
 class Origin(NamedTuple):
-    """What a sample is made from: the files it is read from (one may be absent), and how, as text.
+    """What a sample is made from. Two samples of the same origin are one, as long as the files do not change.
 
-    Two samples with the same name and origin have the same pixels as long as the files do not change.
+    image: names the image that is read, and nothing else, the same in every process: the full path of a file, or a file
+    and a row, or a record of a pack, or a digest of pixels in memory. files: full paths of what is read (one may be
+    absent). how: what else decides about image and label, as text.
     """
 
+    image: str
     files: tuple[str, ...]
     how: str
 

@@ -186,7 +186,6 @@ def test_files_are_looked_for_only_when_all_splits_are_checked(tree: Tree) -> No
         (b"s\x1b[2J00\n", "list-control-char"),
         ("café\n".encode("latin-1"), "list-encoding"),
         (b"s00 1\ns01 -1\n", "list-two-columns"),
-        (b"", "empty-list"),
     ],
 )
 def test_broken_list(tree: Tree, content: bytes, code: str) -> None:
@@ -194,6 +193,14 @@ def test_broken_list(tree: Tree, content: bytes, code: str) -> None:
     found = check(tree.root)
     assert only(found, code, "error").where.startswith("ImageSets/Segmentation/train.txt")
     assert dict(found.splits) == {"val": 3}
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n\t\n", b"\xef\xbb\xbf"])
+def test_an_empty_list_is_a_split_of_no_samples(tree: Tree, content: bytes) -> None:
+    tree.list("train", content)
+    found = check(tree.root)
+    assert [f.where for f in found.notes if f.code == "empty-list"] == ["ImageSets/Segmentation/train.txt"]
+    assert dict(found.splits) == {"train": 0, "val": 3}
 
 
 def test_extensions_in_list(tree: Tree) -> None:

@@ -41,7 +41,7 @@ def test_one_kind_matches(kind: type[EncodedFile]) -> None:
         (JpegFile, "_read_header"),
         (PngFile, "_read_ihdr"),
         (PngFile, "_read_chunks"),
-        (TiffFile, "_read_directory"),
+        (TiffFile, "_read_header"),
         (BmpFile, "_unpack_header"),
         (GifFile, "_unpack_header"),
         (WebpFile, "_unpack_header"),

@@ -193,7 +193,7 @@ def test_the_pngs_of_every_format_equal_pillow(trees: Path) -> None:
         data = path.read_bytes()
         if not data:
             continue
-        stored, image = decode_stored(data, path), decode_image(data, path)
+        stored, image = decode_stored(data, path), decode_image(data, path, value_range=(0, 65_535))
         with Image.open(path) as opened:
             if opened.mode in ("L", "P", "RGB", "RGBA", "LA"):
                 seen += 1
@@ -201,6 +201,18 @@ def test_the_pngs_of_every_format_equal_pillow(trees: Path) -> None:
                     assert np.array_equal(stored.pixels, np.array(opened)), path
                 assert np.array_equal(image, np.array(opened.convert("RGBA").convert("RGB"))), path
     assert seen > 50
+
+
+@pytest.mark.parametrize("most", [1, 255, 1023, 4095])
+def test_twelve_bits_in_sixteen_ask_for_their_range(most: int) -> None:
+    data = encode_png(np.linspace(0, most, 90).astype(np.uint16).reshape(9, 10))
+    with pytest.raises(FileError, match=f"no value above {most}.*nearly black; say what is white: value_range") as caught:
+        decode_image(data, "x.png")
+    assert caught.value.code == "value-range-needed"
+    assert decode_image(data, "x.png", value_range=(0, most)).max() == 255
+    assert decode_image(data, "x.png", value_range=(0, 65_535)).max() == round(most * 255 / 65_535)
+    assert not decode_image(encode_png(np.zeros((2, 3), np.uint16)), "x.png").any()
+    assert decode_image(encode_png(np.full((2, 3), 4096, np.uint16)), "x.png").max() == 16
 
 
 def test_sixteen_bits_are_scaled_by_their_full_range() -> None:

@@ -188,7 +188,13 @@ def test_colors_of_plain_files() -> None:
     assert [n.code for n in notes] == ["alpha-dropped"]
     notes.clear()
     assert np.array_equal(decode_image(build(four, photometric=2, extra=(0,)), "x.tif", notes), rgb)  # infrared
-    assert not notes
+    assert [(n.code, n.what) for n in notes] == [("bands-unread", "4 bands, 3 read (0..2)")]
+    notes.clear()
+    four = np.dstack([rgb, photo(9, 11, np.uint8)[..., 0]])  # near infrared that a writer calls alpha, of either kind
+    for alpha in (1, 2):
+        assert np.array_equal(decode_image(build(four, photometric=2, extra=(alpha,)), "x.tif", notes), rgb)
+    assert [n.code for n in notes] == ["bands-unread"] * 2
+    assert "declared as alpha, but holds a picture" in notes[0].what
     gray = rgb[..., :1]
     assert np.array_equal(decode_image(build(gray), "x.tif"), np.repeat(gray, 3, 2))
     assert np.array_equal(decode_image(build(gray, photometric=0), "x.tif"), 255 - np.repeat(gray, 3, 2))

@@ -41,15 +41,17 @@ def test_every_hostile_list_has_its_outcome(
         shutil.copy(hostile / row["path"], root / "ImageSets/Segmentation/case.txt")
         try:
             split = pw.open(root)["case"]
-            assert len(list(split)) == len(split) > 0
+            assert len(list(split)) == len(split)
             outcome = "ok" if not split.notes else "ok-warn:" + ",".join(n.code for n in split.notes)
         except PixelwiseError as error:
             outcome = f"error:{error.code}"
             message = str(error) + "".join(getattr(error, "__notes__", []))
             assert message.isprintable(), row["path"]
             assert "case.txt" in message, (row["path"], message)
-        if outcome != row["expect"]:
-            wrong.append((row["path"], row["expect"], outcome))
+        # The manifest is older than the rule that an empty list is a split of no samples, with a note.
+        expected = row["expect"].replace("error:empty-list", "ok-warn:empty-list")
+        if outcome != expected:
+            wrong.append((row["path"], expected, outcome))
     assert not wrong
     with capsys.disabled():
         print(f"\n{len(cases)} hostile lists have the outcome that the manifest names")
@@ -94,7 +96,7 @@ def test_any_bytes_parse_or_are_refused(data: bytes) -> None:
     except ListError as error:
         assert str(error).isprintable()
     else:
-        assert len(listed.names) == len(set(listed.names)) > 0
+        assert len(listed.names) == len(set(listed.names)) == len(listed.lines)
 
 
 def test_two_columns_of_paths_count_from_the_root() -> None:

@@ -15,7 +15,7 @@ from support.making import SIZE, colors, picture, save, values
 import pixelwise as pw
 from pixelwise.classes import ClassTable
 from pixelwise.errors import FileError, FormatError, LabelError
-from pixelwise.formats.first_toml import propose
+from pixelwise.formats.guessing import proposal
 from pixelwise.formats.opening import open as open_dataset
 
 TOML = """
@@ -165,6 +165,10 @@ def test_label_kinds_must_be_declared(tmp_path: Path, kind: str) -> None:
 
 
 # -- the proposal -------------------------------------------------------------------------------------------
+
+
+def propose(*arguments: Any) -> str:
+    return proposal.propose(*arguments).text
 
 
 def opened(root: Path, text: str) -> Any:

@@ -59,7 +59,7 @@ def check(
         for finding, subject in find(survey):
             collect.add(finding, subject)
     sizes = {split.name: len(split) for split in chosen}
-    return Findings(root, collect.groups(), sizes, len(survey), perf_counter() - started, dataset.classes)
+    return Findings(root, collect.groups(), sizes, survey.images, perf_counter() - started, dataset.classes)
 
 
 def _open_splits(dataset: Dataset, collect: Collector) -> list[Split]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..codecs.decoding import EXTENSIONS
-from ..counts.per_sample import key_of
+from ..dataset.identity import key_of
 from ..dataset.sources import FileSource, PathRule
 from ..types import U64, Finding
 from .findings import Found, Subject

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -52,7 +53,7 @@ class Findings(SavedResult):
     """All problems of a dataset. Iterates `Finding`s: errors, then warnings, then notes, the most frequent first.
 
     root: the dataset's folder, or None. groups: by code and severity. splits: number of samples by split. samples: how
-    many different samples were read. seconds: how long it took. classes: the class table of the labels. Loading
+    many different images they have. seconds: how long it took. classes: the class table of the labels. Loading
     something else raises DataError `bad-findings`.
 
         >>> import numpy as np, pixelwise as pw
@@ -162,7 +163,7 @@ class Collector:
     """Gathers findings into groups. Not thread-safe: one thread collects what the others find."""
 
     def __init__(self, root: Path | None) -> None:
-        self._prefix = "" if root is None else f"{root}/"
+        self._prefix = "" if root is None else os.path.join(root.absolute(), "")
         self._counts: Counter[tuple[Severity, str]] = Counter()
         self._kept: dict[tuple[Severity, str], list[tuple[Finding, Subject]]] = {}
 

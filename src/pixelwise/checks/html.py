@@ -21,7 +21,7 @@ from ..classes import ClassTable
 from ..codecs.decoding import UNCOMMON_KINDS, decode_image, decode_stored
 from ..codecs.stored import Stored
 from ..drawing.pixels import blend, colorize, fit, scaled_image, scaled_label
-from ..errors import PixelwiseError, printable
+from ..errors import PixelwiseError, printable, shown
 from ..files import atomic_write, read_bytes
 from ..types import U8, Bool, Finding, Size
 from .findings import SEVERITIES, Findings, Group, Subject, plural
@@ -45,7 +45,7 @@ def html_report(found: Findings, pictures: int = PICTURES) -> str:
         for k, g in enumerate(found.groups)
     )
     groups = "\n".join(_group(k, g, found, pictures) for k, g in enumerate(found.groups))
-    root = "" if found.root is None else f"<p class=root>{_text(found.root)}</p>"
+    root = "" if found.root is None else f"<p class=root>{_text(shown(found.root))}</p>"
     nothing = "" if found.groups else "<p class=good>No problems found.</p>"
     style = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     return f"""<!doctype html>

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..classes import ClassTable
-from ..codecs.decoding import decode_stored
 from ..codecs.stored import Stored
-from ..dataset.sources import ArraySource, FileSource, Source
-from ..errors import MissingError, PixelwiseError
+from ..dataset.sources import ArraySource, FileSource, Source, image_file_of
+from ..errors import PixelwiseError, only_ours
 from ..files import read_bytes
+from ..formats.rasterize import DrawnSource
 from ..labels import count_values, to_ids
 from ..types import I64, U8, Finding, Label
 from .findings import NO_FILES, Subject
 
-HINTS = 200
-"""Look for the nearest name of this many missing files; each time a folder is listed, which may be large."""
-
 
 class Address(NamedTuple):
-    """A sample by its position in a source, the class table of its label, and the format of its dataset."""
+    """A sample by its position in a source, the class table of its label, the format of its dataset, and what its
+    places begin with: the dataset's folder, with a separator, or "".
+
+    name: what it is called if it has no file.
+    """
 
     source: Source
     position: int
     classes: ClassTable
     format: str
+    prefix: str
+    name: str
+
+    def where(self, path: object) -> str:
+        """A path, relative to the dataset."""
+        return str(path).removeprefix(self.prefix)
 
 
 @dataclass(slots=True)
@@ -38,7 +46,8 @@ class Reading:
 
     image: (H, W, 3) uint8. image_data: the bytes of its file. stored: the pixels of the label's file. label: (H, W)
     class ids. instances: (H, W) object numbers. The `where`s are paths relative to the dataset. values: (k,) int64,
-    the values stored in the label's file, ascending; none for colors.
+    the values stored in the label's file, ascending; none for colors. missing: numbers in `found` of files that do not
+    exist, with their paths.
     """
 
     name: str
@@ -55,80 +64,94 @@ class Reading:
     instances_where: str = ""
     values: I64 = field(default_factory=lambda: np.zeros(0, np.int64))
     found: list[Finding] = field(default_factory=list)
+    missing: list[tuple[int, str]] = field(default_factory=list)
 
 
-class Reader:
-    """Reads samples as far as they can be read. Thread-safe; problems of the data are not raised."""
-
-    def __init__(self) -> None:
-        self._missing = 0
-
-    def read(self, place: Address) -> Reading:
-        """The sample at `place`."""
-        source, index = place.source, place.position
-        got = Reading(source.names[index], place.classes, place.format)
-        got.image_where = got.label_where = got.instances_where = got.name
-        if isinstance(source, FileSource):
-            self._image(source, index, got)
-            self._label(source, index, got)
-            self._instances(source, index, got)
-            return got
-        sample = _attempt(got, lambda: source.read(index, notes=got.found))
+def read(at: Address) -> Reading:
+    """The sample at an address, as far as it can be read. Problems of the data are not raised."""
+    source, index = at.source, at.position
+    got = Reading(at.name, at.classes, at.format)
+    got.image_where = got.label_where = got.instances_where = got.name
+    if isinstance(source, FileSource):
+        _image(source, index, at, got)
+        _label(source, index, at, got)
+        _instances(source, index, at, got)
+    elif isinstance(source, DrawnSource):
+        _image(source.files, index, at, got)
+        _drawn(source, index, at, got)
+    else:
+        if (of := image_file_of(source, index)) is not None:
+            path = of[0].path(of[0].images, of[1])
+            got.image_where = got.label_where = got.instances_where = at.where(path)
+            got.subject = Subject(path)
+        sample = _attempt(got, lambda: source.read(index, notes=got.found), got.image_where)
         if sample is not None:
             got.image, got.label, got.instances = sample.image, sample.label, sample.instances
         if isinstance(source, ArraySource):
-            _attempt(got, lambda: source.hold(index, got.classes))
-        return got
-
-    def _image(self, source: FileSource, index: int, got: Reading) -> None:
-        got.image_where, path = source.images[index], source.path(source.images, index)
-        got.subject = Subject(path)
-        data = got.image_data = _attempt(got, lambda: self._bytes(source, path, got.image_where, index))
-        if data is not None:
-            got.image = _attempt(got, lambda: source.decoding.image(data, got.image_where, got.found))
-
-    def _label(self, source: FileSource, index: int, got: Reading) -> None:
-        if source.labels is None:
-            return
-        got.label_where, path = source.labels[index], source.path(source.labels, index)
-        got.subject = Subject(got.subject.image, path)
-        data = _attempt(got, lambda: self._bytes(source, path, got.label_where, index))
-        if data is None:
-            return
-        stored = got.stored = _attempt(got, lambda: source.decoding.stored(data, got.label_where, got.found))
-        if stored is not None:
-            if stored.pixels.ndim == 2:
-                got.values, _ = count_values(stored.pixels)
-            palette = source.decoding.check_palette
-            got.label = _attempt(got, lambda: to_ids(stored, got.classes, got.label_where, got.found, palette))
-
-    def _instances(self, source: FileSource, index: int, got: Reading) -> None:
-        if source.instances is None or not os.path.exists(path := source.path(source.instances, index)):
-            return
-        where = got.instances_where = source.instances[index]
-        stored = _attempt(got, lambda: decode_stored(read_bytes(path, where), where, got.found))
-        got.instances = None if stored is None else stored.pixels
-
-    def _bytes(self, source: FileSource, path: str, where: str, index: int) -> bytes:
-        listed = "" if source.listed is None else source.listed(index).removeprefix(str(source.root) + os.sep)
-        try:
-            if self._missing < HINTS or os.path.lexists(path):
-                return read_bytes(path, where)
-            fix = "restore the file, or remove it from the list"
-            error = MissingError("no such file", code="missing-file", where=where, fix=fix)
-        except MissingError as found:
-            error = MissingError(found.message, code=found.code, where=where, fix=found.fix)
-        self._missing += 1
-        if listed:
-            error.message += f", listed in {listed}"
-        raise error
+            _attempt(got, lambda: source.hold(index, got.classes), got.label_where)
+    return got
 
 
-def _attempt(got: Reading, work: Callable[[], Any]) -> Any:
+def _image(source: FileSource, index: int, at: Address, got: Reading) -> None:
+    path = source.path(source.images, index)
+    where = got.image_where = at.where(path)
+    got.subject = Subject(path)
+    data = got.image_data = _bytes(source, path, where, index, at, got)
+    if data is not None:
+        got.image = _attempt(got, lambda: source.decoding.image(data, where, got.found), where)
+
+
+def _label(source: FileSource, index: int, at: Address, got: Reading) -> None:
+    if source.labels is None:
+        return
+    path = source.path(source.labels, index)
+    where = got.label_where = at.where(path)
+    got.subject = Subject(got.subject.image, path)
+    data = _bytes(source, path, where, index, at, got)
+    if data is None:
+        return
+    stored = got.stored = _attempt(got, lambda: source.decoding.stored(data, where, got.found), where)
+    if stored is not None:
+        if stored.pixels.ndim == 2:
+            got.values, _ = count_values(stored.pixels)
+        palette = source.decoding.check_palette
+        got.label = _attempt(got, lambda: to_ids(stored, got.classes, where, got.found, palette), where)
+
+
+def _instances(source: FileSource, index: int, at: Address, got: Reading) -> None:
+    if source.instances is None or not os.path.exists(path := source.path(source.instances, index)):
+        return
+    where = got.instances_where = at.where(path)
+    got.instances = _attempt(got, lambda: source.decoding.instances(read_bytes(path, where), where, got.found), where)
+
+
+def _drawn(source: DrawnSource, index: int, at: Address, got: Reading) -> None:
+    got.label_where = got.instances_where = at.where(source.drawn_from(index)[-1])
+    size = None if got.image is None else (got.image.shape[0], got.image.shape[1])
+    if size is None:  # what is wrong with the label does not wait until the image is mended, if its size is known
+        with suppress(PixelwiseError):
+            height, width = source.files.sizes(np.array([index]))[0].tolist()
+            size = height, width
+    if size is not None:
+        drawn = _attempt(got, lambda: source.draw(index, size, got.found), got.label_where)
+        got.label, got.instances = (None, None) if drawn is None else drawn
+
+
+def _bytes(source: FileSource, path: str, where: str, index: int, at: Address, got: Reading) -> bytes | None:
+    if os.path.exists(path):
+        data: bytes | None = _attempt(got, lambda: read_bytes(path, where), where)
+        return data
+    listed = "" if source.listed is None else f", listed in {at.where(source.listed(index))}"
+    fix = "restore the file, or remove it from the list"
+    got.missing.append((len(got.found), path))
+    got.found.append(Finding("missing-file", "error", where, f"no such file{listed}", fix))
+    return None
+
+
+def _attempt(got: Reading, work: Callable[[], Any], where: str) -> Any:
     try:
-        return work()
+        with only_ours(where):
+            return work()
     except PixelwiseError as error:
-        got.found.append(Finding.from_error(error, got.name))
-    except MemoryError:
-        got.found.append(Finding("too-large", "error", got.name, "not enough memory to read it"))
+        got.found.append(Finding.from_error(error, where))
     return None

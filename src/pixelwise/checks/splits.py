@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from ..dataset.sources import FileSource
+from ..dataset.sources import image_file_of
 from ..types import Finding, Severity
 from .findings import Found, Subject
 from .similar import close_pairs, equal_groups
@@ -58,10 +58,9 @@ def ids_in_several_splits(survey: Survey) -> Found:
 
 def _line(survey: Survey, split: int, position: int) -> str:
     chosen = survey.splits[split]
-    source = chosen.source
-    if not isinstance(source, FileSource) or source.listed is None:
-        return chosen.name
-    return f"{chosen.name} (line {source.listed(chosen.position(position)).rpartition(':')[2]})"
+    of = image_file_of(chosen.source, chosen.position(position))
+    line = "" if of is None or of[0].listed is None else of[0].listed(of[1]).rpartition(":")[2]
+    return f"{chosen.name} (line {line})" if line.isdigit() else chosen.name
 
 
 def class_absent(survey: Survey) -> Found:
@@ -85,7 +84,7 @@ def exact_duplicates(survey: Survey) -> Found:
     for group in equal_groups(survey.exact, survey.has_image):
         first = int(group[0])
         for other in map(int, group[1:]):
-            if survey.image_where(other) == survey.image_where(first):
+            if survey.image_of[other] == survey.image_of[first]:
                 continue  # one image with two labels: reported by the check of the lists
             leak = _leak(survey.splits_of(first), survey.splits_of(other))
             what = f"the same pixels as {survey.image_where(first)}" + _between(leak)

@@ -6,31 +6,61 @@ the names that the sources hold.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import os
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
-from ..counts.per_sample import image_key, key_of
 from ..dataset.dataset import Dataset
-from ..dataset.sources import FileSource, Source
+from ..dataset.identity import keys
+from ..dataset.sources import FileSource, image_file_of
 from ..dataset.splits import Split
+from ..dataset.views import JoinedSource
+from ..files import nearest_hint
+from ..formats.rasterize import DrawnSource
 from ..labels import count_values
 from ..threads import in_order, with_progress
 from ..types import I64, U64, Finding, Progress
 from . import images, labels
 from .findings import Collector, Subject
-from .reading import Address, Reader, Reading
+from .reading import Address, Reading, read
 from .similar import Hashes, hashes
 
 SAMPLE_CHECKS = (*labels.CHECKS, *images.CHECKS)
 
 
+HINTS: Final = 200
+"""Look for the nearest name of this many missing files; each time a folder is listed, which may be large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the samples of the splits are read from, to be sent to where the work is done. Fields as in `Address`."""
+
+    splits: tuple[Split, ...]
+    format: str
+    prefix: str
+
+    def address(self, split: int, position: int) -> Address:
+        """The sample at a position of a split's source; of joined sources, in its own."""
+        chosen = self.splits[split]
+        source, name = chosen.source, chosen.source.names[position]
+        while isinstance(source, JoinedSource):
+            source, position = source.beneath(position)
+        if len(self.splits) > 1:
+            name = f"{chosen.name}/{name}"
+        return Address(source, position, chosen.classes, self.format, self.prefix, name)
+
+
 class Survey:
     """What the checks of a whole dataset look at. n samples, S splits, C classes.
 
-    classes, format: of the dataset. splits: those whose list could be read. items: for each split, the sample at
-    each position, (len(split),) int64; image_keys: keys of their images, (len(split),) uint64. members: (n, S) bool.
+    classes: of the dataset. splits: those whose list could be read. items: for each split, the sample at each position,
+    (len(split),) int64; image_keys: keys of their images, (len(split),) uint64; image_of: (n,) those of the samples.
+    members: (n, S) bool.
 
     Filled by the pass: exact, coarse: (n,) uint64, and fine: (n, 4), the hashes of the images; has_image: (n,) bool,
     whether one was read and is not blank. label_hash: (n,) uint64, 0 without a label. seen_values: (65536,) bool,
@@ -38,12 +68,14 @@ class Survey:
     of class 1 in the label and on its frame, NaN without a label; else (0, 2).
     """
 
-    def __init__(
-        self, dataset: Dataset, splits: list[Split], image_keys: list[U64], items: list[I64], places: I64
-    ) -> None:
-        n, classes = len(places), len(dataset.classes)
-        self.classes, self.format = dataset.classes, dataset.format
-        self.splits, self.image_keys, self.items, self._places = splits, image_keys, items, places
+    def __init__(self, dataset: Dataset, splits: list[Split], image_keys: list[U64], items: list[I64], at: I64) -> None:
+        n, classes = len(at), len(dataset.classes)
+        prefix = os.path.join(dataset.root.absolute(), "")
+        self.classes, self.places = dataset.classes, Places(tuple(splits), dataset.format, prefix)
+        self.splits, self.image_keys, self.items, self.at = splits, image_keys, items, at
+        self.image_of = np.zeros(n, np.uint64)
+        for own, image in zip(items, image_keys, strict=True):
+            self.image_of[own] = image
         self.members = np.zeros((n, len(splits)), bool)
         for k, own in enumerate(items):
             self.members[own, k] = True
@@ -55,32 +87,42 @@ class Survey:
         self.ones = np.full((n if classes == 2 else 0, 2), np.nan, np.float32)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self.at)
+
+    @property
+    def images(self) -> int:
+        """How many different images there are."""
+        return len(np.unique(self.image_of))
 
     def place(self, item: int) -> Address:
         """Where sample `item` is read from."""
-        split = self.splits[int(self._places[item, 0])]
-        return Address(split.source, int(self._places[item, 1]), split.classes, self.format)
+        split, position = self.at[item].tolist()
+        return self.places.address(split, position)
 
     def image_where(self, item: int) -> str:
-        """The image of sample `item`, relative to the dataset, or the sample's name if it is not a file."""
-        source, index = self.place(item)[:2]
-        return source.images[index] if isinstance(source, FileSource) else source.names[index]
+        """The image of sample `item`, relative to the dataset, or what the sample is called if it is not a file."""
+        at = self.place(item)
+        of = image_file_of(at.source, at.position)
+        return at.name if of is None else at.where(of[0].path(of[0].images, of[1]))
 
     def label_where(self, item: int) -> str:
-        """The label of sample `item`, relative to the dataset, or the sample's name if it is not a file."""
-        source, index = self.place(item)[:2]
-        if isinstance(source, FileSource) and source.labels is not None:
-            return source.labels[index]
-        return source.names[index]
+        """The label of sample `item`, relative to the dataset, or the same as `image_where`."""
+        at = self.place(item)
+        if isinstance(at.source, FileSource) and at.source.labels is not None:
+            return at.where(at.source.path(at.source.labels, at.position))
+        if isinstance(at.source, DrawnSource):
+            return at.where(at.source.drawn_from(at.position)[-1])
+        return self.image_where(item)
 
     def subject(self, item: int) -> Subject:
         """The files of sample `item`."""
-        source, index = self.place(item)[:2]
-        if not isinstance(source, FileSource):
+        at = self.place(item)
+        of = image_file_of(at.source, at.position)
+        if of is None:
             return Subject()
-        label = None if source.labels is None else source.path(source.labels, index)
-        return Subject(source.path(source.images, index), label)
+        image = of[0].path(of[0].images, of[1])
+        labels = at.source.labels if isinstance(at.source, FileSource) else None
+        return Subject(image, None if labels is None else of[0].path(labels, of[1]))
 
     def pair(self, item: int, other: int) -> Subject:
         """The images of two samples."""
@@ -92,34 +134,26 @@ class Survey:
 
 
 def gather(dataset: Dataset, chosen: list[Split]) -> Survey:
-    """List the different samples of the splits: samples with the same image and label files are one."""
-    positions = [s.positions() for s in chosen]
-    image_keys, pair_keys = [], []
-    for split, at in zip(chosen, positions, strict=True):
-        image_keys.append(np.fromiter((image_key(split.source, i) for i in at.tolist()), np.uint64, len(at)))
-        pair_keys.append(_pair_keys(split.source, at, image_keys[-1]))
-    places = [np.stack([np.full(len(at), k), at], axis=1) for k, at in enumerate(positions)]
-    no_keys, no_places = np.zeros(0, np.uint64), np.zeros((0, 2), np.int64)
-    _, first, inverse = np.unique(np.concatenate([no_keys, *pair_keys]), return_index=True, return_inverse=True)
+    """List the different samples of the splits, each with the image and label that `Origin` says it is made from."""
+    found = list(keys(chosen))
+    at = [np.stack([np.full(len(s), k), s.positions()], axis=1) for k, s in enumerate(chosen)]
+    no_keys, nowhere = np.zeros(0, np.uint64), np.zeros((0, 2), np.int64)
+    every = np.concatenate([no_keys, *(samples for _, samples in found)])
+    _, first, inverse = np.unique(every, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)  # in the order of the splits and their lists
     rank[np.argsort(first)] = np.arange(len(first))
-    items = np.split(rank[inverse], np.cumsum([len(k) for k in pair_keys])[:-1]) if chosen else []
-    first_places = np.concatenate([no_places, *places])[np.sort(first)]
-    return Survey(dataset, chosen, image_keys, items, first_places)
-
-
-def _pair_keys(source: Source, positions: I64, image_keys: U64) -> U64:
-    """A key of the image and the label of each sample."""
-    labels = source.labels if isinstance(source, FileSource) else None
-    keys = (key_of(key, source.has_labels if labels is None else labels[i])
-            for key, i in zip(image_keys.tolist(), positions.tolist(), strict=True))  # fmt: skip
-    return np.fromiter(keys, np.uint64, len(positions))
+    items = np.split(rank[inverse], np.cumsum([len(s) for s in chosen])[:-1]) if chosen else []
+    first_at = np.concatenate([nowhere, *at])[np.sort(first)]
+    return Survey(dataset, chosen, [images for images, _ in found], items, first_at)
 
 
 class Examined(NamedTuple):
-    """What is kept of a sample after all its checks: see `Survey`. values: stored in the label; classes: ids in it."""
+    """What is kept of a sample after all its checks: see `Survey`. values: stored in the label; classes: ids in it.
+    missing: as in `Reading`.
+    """
 
     found: list[Finding]
+    missing: list[tuple[int, str]]
     subject: Subject
     hashes: Hashes | None
     blank: bool
@@ -129,7 +163,11 @@ class Examined(NamedTuple):
     ones: tuple[float, float] | None
 
 
-def examine(got: Reading) -> Examined:
+def _examine(places: Places, at: tuple[int, int]) -> Examined:
+    return examined(read(places.address(*at)))
+
+
+def examined(got: Reading) -> Examined:
     """Run every check of a sample."""
     found = got.found
     for check in SAMPLE_CHECKS:
@@ -137,7 +175,9 @@ def examine(got: Reading) -> Examined:
     blank = any(f.code in ("blank-image", "nearly-uniform-image") for f in found)
     image_hashes = None if got.image is None else hashes(got.image)
     if (label := got.label) is None:
-        return Examined(found, got.subject, image_hashes, blank, 0, got.values, np.zeros(0, np.int64), None)
+        return Examined(
+            found, got.missing, got.subject, image_hashes, blank, 0, got.values, np.zeros(0, np.int64), None
+        )
     unchanged = got.stored is not None and np.may_share_memory(label, got.stored.pixels)
     ids = got.values if unchanged else count_values(label)[0]
     ones = None
@@ -146,14 +186,17 @@ def examine(got: Reading) -> Examined:
         frame = np.concatenate([one[0], one[-1], one[1:-1, 0], one[1:-1, -1]])
         ones = (float(one.mean()), float(frame.mean()))
     label_hash = xxh3_64_intdigest(np.ascontiguousarray(label).data)
-    return Examined(found, got.subject, image_hashes, blank, label_hash, got.values, ids, ones)
+    return Examined(found, got.missing, got.subject, image_hashes, blank, label_hash, got.values, ids, ones)
 
 
 def run(survey: Survey, collect: Collector, threads: int | None, progress: Progress | None) -> None:
     """Read and check every sample; findings go to `collect`, in the order of the samples."""
-    reader = Reader()
-    results = in_order(lambda i: examine(reader.read(survey.place(i))), range(len(survey)), threads)
+    hints = HINTS
+    results = in_order(partial(_examine, survey.places), map(tuple, survey.at.tolist()), threads)
     for item, sample in enumerate(with_progress(results, len(survey), progress)):
+        for k, path in sample.missing[:hints]:
+            hints -= 1
+            sample.found[k] = replace(sample.found[k], fix=nearest_hint(path) or sample.found[k].fix)
         for finding in sample.found:
             collect.add(finding, sample.subject)
         _remember(survey, item, sample)

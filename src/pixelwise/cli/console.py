@@ -1,6 +1,6 @@
 """What every command prints with: text, JSON, tables, progress bars.
 
-Everything printed passes `shown`, which escapes control characters, so that a hostile file name cannot drive a
+Everything printed passes `escaped`, which escapes control characters, so that a hostile file name cannot drive a
 terminal; and streams that cannot take a character get an ASCII sign for it (`prepare`).
 """
 
@@ -47,10 +47,10 @@ def _in_ascii(error: UnicodeError) -> tuple[str, int]:
     """A sign for each character that the stream's encoding lacks: an error handler of `codecs`."""
     assert isinstance(error, UnicodeEncodeError)
     missing = error.object[error.start : error.end]
-    return "".join(_ASCII.get(c) or ("" if c in "▏▎▍▌▋▊▉" else _escaped(c)) for c in missing), error.end
+    return "".join(_ASCII.get(c) or ("" if c in "▏▎▍▌▋▊▉" else _code(c)) for c in missing), error.end
 
 
-def _escaped(c: str) -> str:
+def _code(c: str) -> str:
     return c.encode("ascii", "backslashreplace").decode()
 
 
@@ -62,7 +62,7 @@ def prepare() -> None:
             stream.reconfigure(errors="pixelwise.ascii")
 
 
-def shown(text: object) -> str:
+def escaped(text: object) -> str:
     """The text, of several lines perhaps, with control characters escaped."""
     return "\n".join(printable(line) for line in str(text).split("\n"))
 
@@ -160,17 +160,17 @@ class Rows:
 
 def _text(cell: Cell) -> Text:
     text, style = (cell, "") if isinstance(cell, str) else cell
-    return Text(shown(text), style)
+    return Text(escaped(text), style)
 
 
 def say(text: str = "", style: str | None = None) -> None:
     """Print text as it is: brackets are not markup."""
-    out.print(shown(text), markup=False, style=style)
+    out.print(escaped(text), markup=False, style=style)
 
 
 def complain(text: str) -> None:
     """Print text to the other stream, for errors."""
-    print(shown(text), file=sys.stderr)
+    print(escaped(text), file=sys.stderr)
 
 
 def print_json(data: dict[str, Any]) -> None:

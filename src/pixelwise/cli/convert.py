@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from typer import Argument, Exit, Option
 
-from ..errors import UsageError, printable
+from ..errors import MissingError, UsageError, printable
 from ..files import atomic_write
 from ..formats.converting import convert as convert_dataset
-from ..formats.first_toml import propose
+from ..formats.guessing.proposal import propose
 from ..formats.toml import FILE, text_of
 from ..packs.encodings.table import ENCODINGS
 from ..packs.verifying import verify as verify_pack
@@ -49,23 +49,32 @@ def init(
     output: Annotated[Path | None, Option("-o", "--output", help="By default beside the data.")] = None,
     images: Annotated[str | None, Option(help="Where the images are: 'photos/{name}.jpg'.")] = None,
     labels: Annotated[str | None, Option(help="Where the labels are: 'masks/{name}.png'.")] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Print the file instead of writing it.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Look at the files of a dataset of your own and write a first pixelwise.toml to be completed."""
     if (images is None) != (labels is None):
         raise UsageError("--images and --labels go together: got only one of them")
+    if not path.is_dir():
+        raise MissingError("no such folder", code="missing-file", where=path, fix="check the path")
     target = path / FILE if output is None else output
-    if target.exists():
+    if target.exists() and not dry_run:
         raise UsageError("there is a file already", code="exists", where=target, fix="edit it, or move it away")
     with progress("counting", "labels") as update:
-        text = propose(path, images, labels, progress=update)
+        proposal = propose(path, images, labels, progress=update)
+    text = proposal.text
     if target.parent.absolute() != path.absolute():
         text = f"root = {text_of(str(path.absolute()))}\n\n{text}"
-    with atomic_write(target) as file:
-        file.write(text.encode())
+    if not dry_run:
+        with atomic_write(target) as file:
+            file.write(text.encode())
     found, where = text.count("[[class]]"), printable(target)
-    data = {"path": str(target), "classes": found}
-    answer(as_json, data, f"{where}: {found} classes; name them, then: pixelwise info {where}")
+    chosen = {"images": proposal.reading.images.template, "labels": proposal.reading.labels.template}
+    data = {"path": str(target), "classes": found, "pairs": proposal.reading.pairs, **chosen,
+            "report": proposal.report, "confirm": proposal.doubts, "text": text}  # fmt: skip
+    said = [printable(line) for line in proposal.report] + [f"to be confirmed: {printable(d)}" for d in proposal.doubts]
+    end = text if dry_run else f"{where}: {found} classes; name them, then: pixelwise info {where}"
+    answer(as_json, data, "\n".join([*said, end]))
 
 
 def pack(

@@ -16,7 +16,7 @@ from ..arguments import check_count
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..downloads.getting import download as download_dataset
-from ..errors import DataError, UnknownNameError
+from ..errors import DataError, UnknownNameError, shown
 from ..formats.given import as_dataset, as_split
 from ..formats.opening import open as open_dataset
 from ..loading.loader import Loader
@@ -43,7 +43,7 @@ def demo(
     seconds = perf_counter() - started
     dataset = open_dataset(root)
     if not as_json:
-        say(f"Sample dataset of 96 painted scenes in {root} ({seconds:.1f} s).\n")
+        say(f"Sample dataset of 96 painted scenes in {shown(root)} ({seconds:.1f} s).\n")
         _print_info(dataset)
         say("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalized:\n")
     transforms: list[Transform] = [RandomCrop(320, 480), RandomHorizontalFlip(), Normalize()]
@@ -54,8 +54,8 @@ def demo(
     answer(
         as_json,
         {"path": str(root), "seconds_to_paint": round(seconds, 1), "load": result, "picture": str(picture)},
-        f"\nContact sheet: {picture}\n\nTry next:\n  pixelwise info {root}\n  pixelwise show {root} -n 8 -o sheet.png\n"
-        f"  pixelwise load {root} --split train --size 320x480 --batch-size 32 --epochs 3",
+        f"\nContact sheet: {picture}\n\nTry next:\n  pixelwise info {shown(root)}\n  pixelwise show {shown(root)} -n 8 -o sheet.png\n"
+        f"  pixelwise load {shown(root)} --split train --size 320x480 --batch-size 32 --epochs 3",
     )
 
 
@@ -94,7 +94,7 @@ def _described(dataset: Dataset) -> dict[str, Any]:
 
 def _print_info(dataset: Dataset) -> None:
     classes = dataset.classes
-    say(f"{dataset.format} dataset at {dataset.root}")
+    say(f"{dataset.format} dataset at {shown(dataset.root)}")
     for step in dataset.history:
         say(f"  {step}")
     void = "no void" if classes.ignore_index is None else f"{classes.ignore_index} is void"
@@ -244,7 +244,7 @@ def download(
     except KeyboardInterrupt:
         complain("pixelwise: interrupted; run the same command again to resume")
         sys.exit(130)
-    answer(as_json, {"name": name, "path": str(root)}, f"Open it with pixelwise info {root}")
+    answer(as_json, {"name": name, "path": str(root)}, f"Open it with pixelwise info {shown(root)}")
 
 
 COMMANDS = (demo, info, load, show, download)

@@ -6,9 +6,11 @@ import errno
 import os
 import re
 from collections.abc import Set
-from typing import Final
+from typing import Any, Final
 
-from ..errors import FileError
+from numpy.typing import NDArray
+
+from ..errors import FileError, SystemFault, only_ours
 from ..files import READ_FLAGS, open_error
 from ..types import U8, Finding, Range
 from .encoded import EncodedFile
@@ -73,11 +75,12 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     except (OSError, ValueError) as error:
         raise open_error(path, error) from None
     try:
-        return recognize(os.read(descriptor, 2048), path, descriptor=descriptor).header
-    except OSError as error:
-        if error.errno in (errno.EISDIR, errno.EAGAIN, errno.ESPIPE):
+        with only_ours(path):
+            return recognize(os.read(descriptor, 2048), path, descriptor=descriptor).header
+    except SystemFault as error:
+        if getattr(error.__cause__, "errno", None) in (errno.EISDIR, errno.EAGAIN, errno.ESPIPE):
             raise FileError("is a folder or a pipe", code="not-a-file", where=path) from None
-        raise open_error(path, error) from None
+        raise
     finally:
         os.close(descriptor)
 
@@ -92,7 +95,8 @@ def parse_header(data: bytes, where: object, notes: list[Finding] | None = None)
     >>> parse_header(encode_png(np.zeros((2, 3), np.uint8)), "memory")
     Header(kind='png', height=2, width=3, channels=1, bits=8, orientation=None)
     """
-    return recognize(data, where, notes).header
+    with only_ours(where):
+        return recognize(data, where, notes).header
 
 
 def decode_image(
@@ -106,27 +110,30 @@ def decode_image(
     """An image file as (H, W, 3) uint8 RGB, C-contiguous, new, owned by the caller; never turned by EXIF.
 
     Gray is repeated, palettes are applied, alpha is dropped (the colors under it are used), gamma and color
-    profiles are ignored. 16-bit PNG is scaled by its full range, `round(v * 255 / 65535)`. JPEG and PNG are
-    recognized by their content; other kinds are read only if the extension of `where` is theirs or unknown.
+    profiles are ignored. 16-bit PNG is scaled by its full range, `round(v * 255 / 65535)`; it needs value_range
+    if no value is above 4095, as in images of 10 or 12 bits. JPEG and PNG are recognized by their content; other
+    kinds are read only if the extension of `where` is theirs or unknown.
 
     value_range: (lowest, highest): pixels of more than 8 bits are scaled so that these become 0 and 255,
     values beyond are clipped. TIFF with more than 8 bits needs it. bands: which three bands are red, green,
-    blue, for TIFF that is not gray, RGB or RGBA. max_pixels: another limit than MAX_PIXELS.
+    blue, for TIFF that is not gray, RGB or RGBA. max_pixels: another limit than `header.pixel_limit`.
 
     Raises FileError: `truncated`, `crc`, `corrupt`, `empty-file`, `not-an-image`, `git-lfs-pointer`,
     `too-large`, `too-large-side`, `unsupported-format`, `value-range-needed`, `bands-needed`,
     `not-finite`. Notes: `exif-orientation`, `exif-invalid`, `missing-eoi`, `missing-iend`, `extra-data`,
-    `trailing-data`, `chunk-order`, `animated`, `extension-mismatch`, `alpha-dropped`.
+    `trailing-data`, `chunk-order`, `animated`, `extension-mismatch`, `alpha-dropped`, `alpha-divided`,
+    `bad-metadata`, `white-is-zero`, `bands-unread`. Whatever a damaged file makes a decoder raise is `corrupt`, with the cause.
 
     >>> import numpy as np
     >>> from pixelwise.codecs.png import encode_png
     >>> decode_image(encode_png(np.array([[0, 128]], np.uint8)), "gray.png").tolist()
     [[[0, 0, 0], [128, 128, 128]]]
     """
-    file = recognize(data, where, notes, max_pixels)
-    if not file.common or notes is not None:
-        _check_name(file)
-    return file.image(value_range, bands)
+    with only_ours(where):
+        file = recognize(data, where, notes, max_pixels)
+        if not file.common or notes is not None:
+            _check_name(file)
+        return file.image(value_range, bands)
 
 
 def decode_stored(
@@ -139,7 +146,7 @@ def decode_stored(
     """The values in a label file exactly as stored: no palette, gamma, transparency or orientation applied.
 
     PNG always; "tiff", "bmp", "gif", "webp" (lossless) and "npy" if `allow` names them. max_pixels: another limit
-    than MAX_PIXELS.
+    than `header.pixel_limit`.
 
     Raises FileError as `decode_image`, LabelError `lossy-label` for JPEG and other lossy files, and
     `class-out-of-range` for numbers that are not in 0..65535. Notes as `decode_image`.
@@ -151,15 +158,35 @@ def decode_stored(
     >>> stored.mode, stored.pixels.tolist()
     ('palette', [[0, 1]])
     """
-    file = recognize(data, where, notes, max_pixels)
+    with only_ours(where):
+        return _label_file(recognize(data, where, notes, max_pixels), allow).stored()
+
+
+def decode_numbers(
+    data: bytes,
+    where: object,
+    notes: list[Finding] | None = None,
+    allow: Set[str] = frozenset(),
+) -> tuple[str, NDArray[Any]]:
+    """The kind of a label file, and its numbers as stored: as `decode_stored`, but TIFF and NPY of any real type.
+
+    (H, W), or (H, W, bands). Raises as `decode_stored`, without `class-out-of-range`.
+    """
+    with only_ours(where):
+        file = _label_file(recognize(data, where, notes), allow)
+        return file.kind, file.numbers()
+
+
+def _label_file(file: EncodedFile, allow: Set[str]) -> EncodedFile:
+    """The file, if it may be a label: of exact values, and of an allowed kind."""
     if file.lossy:
         raise file.lossy_label(file.kind.upper())
     if not file.common and file.kind not in allow:
         what = f"a label stored as {file.kind.upper()}, which this dataset's format does not expect"
         raise file.unsupported(what, "convert it to PNG, or declare the format")
-    if file.common and notes is not None:
+    if file.common and file.notes is not None:
         _check_name(file)
-    return file.stored()
+    return file
 
 
 def _check_name(file: EncodedFile) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar, Final
+
+from numpy.typing import NDArray
 
 from ..errors import FileError, LabelError
 from ..types import U8, Finding, Range
-from .header import MAX_PIXELS, MAX_SIDE, Header
+from .header import MAX_PIXELS_VARIABLE, MAX_SIDE, Header, pixel_limit
 from .stored import Stored
+
+MOST_INFLATION: Final = 1032
+"""Most bytes that a byte of Deflate unpacks to (zlib's technical details)."""
 
 
 @dataclass(eq=False)
@@ -21,8 +25,8 @@ class EncodedFile:
     A subclass is one kind of file. It gives `_read_header`, `image` and `stored`; what it does not give is refused.
 
     data: the bytes of the file, or its beginning if `descriptor` is given. where: the file's name in messages. notes:
-    gets a Finding for whatever is odd but harmless; None: nothing is noted. max_pixels: another limit than MAX_PIXELS.
-    descriptor: of the open file, from which `fetch` reads what `data` lacks.
+    gets a Finding for whatever is odd but harmless; None: nothing is noted. max_pixels: another limit than
+    `header.pixel_limit`. descriptor: of the open file, from which `fetch` reads what `data` lacks.
     """
 
     kind: ClassVar[str]
@@ -35,6 +39,8 @@ class EncodedFile:
     """Whether such a file is read under any name, and as a label without being allowed."""
     lossy: ClassVar[bool] = False
     """Whether every such file has lost exact values, so that it cannot be a label."""
+    weight: ClassVar[int] = 1
+    """How many pixels a pixel counts as for the limit: more than one if decoding it costs more than usual."""
 
     data: bytes
     where: object
@@ -42,6 +48,7 @@ class EncodedFile:
     max_pixels: int | None = None
     descriptor: int | None = None
     _header: Header | None = field(default=None, init=False)
+    _block: tuple[int, bytes] = field(default=(0, b""), init=False)
 
     @property
     def header(self) -> Header:
@@ -61,16 +68,26 @@ class EncodedFile:
         """The values as stored; see `decoding.decode_stored`."""
         raise self.lossy_label(self.kind.upper())
 
+    def numbers(self) -> NDArray[Any]:
+        """The numbers of a label as stored, of any real type; see `decoding.decode_numbers`."""
+        return self.stored().pixels
+
     def fetch(self, offset: int, size: int) -> bytes:
         """`size` bytes of the file from `offset` on; fewer only at its end."""
         if self.descriptor is None or offset + size <= len(self.data):
             return self.data[offset : offset + size]
-        try:
-            os.lseek(self.descriptor, offset, os.SEEK_SET)
-        except (OSError, OverflowError) as error:  # a BigTIFF can name an offset that no file system has
-            if getattr(error, "errno", errno.EINVAL) != errno.EINVAL:
-                raise
+        at, block = self._block
+        if not at <= offset <= offset + size <= at + len(block):
+            # At least a page: a file of many small segments is then read in few calls.
+            at, block = self._block = offset, self._read(offset, max(size, 4096))
+        return block[offset - at : offset - at + size]
+
+    def _read(self, offset: int, size: int) -> bytes:
+        assert self.descriptor is not None
+        size = min(size, max(0, os.fstat(self.descriptor).st_size - offset))  # no memory for what is only claimed
+        if not size:
             return b""
+        os.lseek(self.descriptor, offset, os.SEEK_SET)
         return os.read(self.descriptor, size)
 
     def check_size(self, height: int, width: int) -> None:
@@ -78,12 +95,30 @@ class EncodedFile:
         declared = f"the header declares {height} x {width} pixels"
         if height <= 0 or width <= 0:
             raise self.error("corrupt", declared)
-        limit = MAX_PIXELS if self.max_pixels is None else self.max_pixels
-        if height * width > limit:
-            fix = "raise max_pixels if the image is really that large"
-            raise self.error("too-large", f"{declared}, the limit is {limit:,} in all", fix)
+        limit, cost = pixel_limit(self.max_pixels), height * width * self.weight
+        if cost > limit:
+            raise self.too_large(f"{declared}, the limit is {limit // self.weight:,} in all", cost)
         if max(height, width) > MAX_SIDE:
             raise self.error("too-large-side", f"{declared}, the limit is {MAX_SIDE:,} per side", None)
+
+    def check_bytes(self, size: int, most: int) -> None:
+        """FileError `too-large` for samples of `size` bytes, if the limit of pixels times `most` bytes is less."""
+        limit = pixel_limit(self.max_pixels)
+        if size > most * limit:
+            raise self.too_large(f"the samples take {size:,} bytes, the limit is {most * limit:,}", -(-size // most))
+
+    def check_fits(self, packed: int, needed: int, best: int, of: str) -> None:
+        """FileError `truncated` if `packed` bytes are too few for `needed`, of which a byte gives at most `best`.
+
+        So nothing is unpacked, and no memory taken, for what a file only claims. of: what the bytes should hold.
+        """
+        if needed > best * packed:
+            raise self.error("truncated", f"{packed:,} bytes cannot hold {of}")
+
+    def too_large(self, what: str, pixels: int) -> FileError:
+        """The error of a file over the limit of pixels, which would have to be `pixels`."""
+        fix = f"if the image is really that large, set the environment variable {MAX_PIXELS_VARIABLE}={pixels}"
+        return self.error("too-large", what, fix)
 
     def orientation(self, value: int | None) -> int | None:
         """`value` if EXIF defines it (1..8), else None.

@@ -6,11 +6,17 @@ import io
 import math
 import re
 import tokenize
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .encoded import EncodedFile
 from .stored import Stored, from_integers
+
+_READ_1, _READ_2 = np.lib.format.read_array_header_1_0, np.lib.format.read_array_header_2_0
+_VERSIONS = {(1, 0): _READ_1, (2, 0): _READ_2, (3, 0): _READ_2}
+"""How headers are read. Version 3 differs from 2 in the encoding of names of fields, which no label has."""
 
 
 class NpyFile(EncodedFile):
@@ -26,18 +32,30 @@ class NpyFile(EncodedFile):
         FileError `corrupt`, `unsupported-format`, `truncated`, `too-large`, `too-large-side`; LabelError
         `class-out-of-range`.
         """
+        return from_integers(self.kind, self._array("uib"), self.where)
+
+    def numbers(self) -> NDArray[Any]:
+        """The array, also of real or negative numbers. FileError as `stored`."""
+        return self._array("uibf")
+
+    def _array(self, kinds: str) -> NDArray[Any]:
+        """The array, new, whose dtype must be of one of these kinds."""
         stream = io.BytesIO(self.data)
+        version: Any = tuple(self.data[6:8])
+        if version not in _VERSIONS:
+            raise self.unsupported(f"NPY version {'.'.join(map(str, version))}", "save it again with numpy.save")
+        stream.seek(8)
         try:
-            version = np.lib.format.read_magic(stream)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = read(stream)
-        except (ValueError, tokenize.TokenError) as error:  # NumPy tokenizes a header that it cannot evaluate
-            raise self.error("corrupt", f"damaged NPY header: {error}") from None
-        if dtype.kind not in "uib" or not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))):
+            shape, is_fortran, dtype = _VERSIONS[version](stream)
+        # NumPy evaluates the header as a Python literal, and so meets all that can be wrong with one.
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError) as error:
+            said = str(error).partition("\n")[0][:80]
+            raise self.error("corrupt", f"damaged NPY header: {said}") from None
+        if dtype.kind not in kinds or not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))):
             raise self.unsupported(f"an array of shape {shape} and type {dtype}, expected (H, W) integers")
         self.check_size(shape[0], shape[1])
-        expected, have = math.prod(shape) * dtype.itemsize, len(self.data) - stream.tell()
+        count, at = math.prod(shape), stream.tell()
+        have, expected = len(self.data) - at, count * dtype.itemsize
         if have < expected:
             raise self.error("truncated", f"the file holds {have} of {expected} bytes of pixels")
-        stream.seek(0)
-        return from_integers(self.kind, np.load(stream, allow_pickle=False), self.where)
+        return np.frombuffer(self.data, dtype, count, at).reshape(shape, order="F" if is_fortran else "C").copy()

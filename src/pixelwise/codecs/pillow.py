@@ -22,18 +22,19 @@ def pillow_rgb(file: EncodedFile, format_name: str) -> U8:
     FileError `corrupt` also if the size is not the one that the header declares.
     """
     image = _open(file, format_name)
-    try:
+    height, width = expected = file.header.height, file.header.width
+    if image.size != (width, height):
+        raise file.error("corrupt", f"decodes to {image.size[::-1]}, the header declares {expected}")
+    pixels, least = np.empty((height, width, 3), np.uint8), 255
+    step = max(1, (1 << 20) // width)  # rows at a time: Pillow takes some copies to hand over its pixels
+    for y in range(0, height, step):
+        part = image.crop((0, y, width, min(height, y + step)))
         if file.notes is not None and image.has_transparency_data:
-            alpha = np.asarray(image.convert("RGBA"))[..., 3]
-            if alpha.min() < 255:
-                file.warn("alpha-dropped", "some pixels are transparent; their colors are used")
-        pixels = np.array(image.convert("RGBA" if image.mode == "PA" else "RGB"))[..., :3]
-    except Exception as error:  # as in _open
-        raise file.error("corrupt", f"damaged: {error}") from None
-    expected = file.header.height, file.header.width, 3
-    if pixels.shape != expected:
-        raise file.error("corrupt", f"decodes to {pixels.shape[:2]}, the header declares {expected[:2]}")
-    return np.ascontiguousarray(pixels)
+            least = min(least, int(np.asarray(part.convert("RGBA"))[..., 3].min()))
+        pixels[y : y + step] = np.asarray(part.convert("RGBA" if image.mode == "PA" else "RGB"))[..., :3]
+    if least < 255:
+        file.warn("alpha-dropped", "some pixels are transparent; their colors are used")
+    return pixels
 
 
 def _open(file: EncodedFile, format_name: str) -> Any:
@@ -43,9 +44,7 @@ def _open(file: EncodedFile, format_name: str) -> Any:
     try:
         image = Image.open(io.BytesIO(file.data), formats=[format_name])
         image.load()
-        # A JPEG with several frames (MPO, from stereo cameras) has one main image by definition.
-        if file.notes is not None and image.format != "MPO" and (frames := getattr(image, "n_frames", 1)) > 1:
-            file.warn("animated", f"{frames} frames; the first is used")
+        _note_frames(file, image)
         return image
     except UnidentifiedImageError:
         raise file.unsupported(f"not a {format_name} file that can be read", "convert it to PNG") from None
@@ -56,6 +55,19 @@ def _open(file: EncodedFile, format_name: str) -> Any:
         if "truncated" in reason or "buffer" in reason or "not enough" in reason:
             raise file.error("truncated", f"the file ends before its last pixels: {reason}") from None
         raise file.error("corrupt", f"damaged: {reason}") from None
+
+
+def _note_frames(file: EncodedFile, image: Any) -> None:
+    # A JPEG with several frames (MPO, from stereo cameras) has one main image by definition; TIFF's are known already.
+    if file.notes is None or image.format in ("MPO", "TIFF"):
+        return
+    try:
+        several = getattr(image, "is_animated", False)  # which goes to the second frame; counting would go to all
+    except Exception as error:  # of whatever a damaged frame makes it raise; the first is whole
+        file.warn("trailing-data", f"what follows the first frame is damaged and ignored: {error}")
+    else:
+        if several:
+            file.warn("animated", "several frames; the first is used")
 
 
 class _PillowFile(EncodedFile):
@@ -91,6 +103,9 @@ class _PillowFile(EncodedFile):
             return Stored(self.kind, pixels.astype(np.uint8), None, 1)
         if image.mode == "P":
             palette = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+            if self.kind == "gif" and (palette == palette[:, :1]).all() and int(pixels.max()) < len(palette):
+                # GIF has no gray values: writers put them into a palette, in the order in which they come.
+                return Stored(self.kind, palette[:, 0][pixels], None, 8)
             return Stored(self.kind, pixels, palette, 8, "transparency" in image.info)
         if image.mode in ("L", "LA", "RGB", "RGBA"):
             return Stored(self.kind, pixels, None, 8)
@@ -132,6 +147,7 @@ class WebpFile(_PillowFile):
     signature = re.compile(rb"RIFF.{4}WEBP", re.DOTALL)
     extensions = (".webp",)
     format_name = "WEBP"
+    weight = 2  # Pillow's decoder keeps four canvases
 
     def _unpack_header(self, head: bytes) -> Header:
         chunk = head[12:16]

@@ -20,7 +20,7 @@ from .. import kernels
 from ..errors import FileError, UsageError
 from ..types import U8, Range
 from . import rgb
-from .encoded import EncodedFile
+from .encoded import MOST_INFLATION, EncodedFile
 from .header import Header, exif_orientation
 from .stored import Stored
 
@@ -28,10 +28,12 @@ SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _GRAY, _RGB, _PALETTE, _GRAY_ALPHA, _RGBA = 0, 2, 3, 4, 6
 _CHANNELS = {_GRAY: 1, _RGB: 3, _PALETTE: 1, _GRAY_ALPHA: 2, _RGBA: 4}
 _BITS = {_GRAY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE: (1, 2, 4, 8), _GRAY_ALPHA: (8, 16), _RGBA: (8, 16)}
+_MOST_BYTES = 4
+"""Most bytes per pixel at the largest image: RGBA of 8 bits."""
+_BLOCK = 1 << 24
+"""Bytes that are inflated at a time."""
 _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 """First row, first column, row step, column step of the seven interlace passes."""
-_MOST_INFLATION = 1032
-"""Deflate never expands by more (zlib's technical details), so a shorter stream cannot fill the image."""
 
 
 class PngFile(EncodedFile):
@@ -90,22 +92,33 @@ class PngFile(EncodedFile):
     def image(self, value_range: Range | None = None, bands: tuple[int, int, int] | None = None) -> U8:
         """(H, W, 3) uint8 RGB. 16 bits are scaled by `value_range`, default by the full range, as the standard says.
 
-        `bands` has no effect. FileError and notes as `stored`, and the note `alpha-dropped`.
+        `bands` has no effect. FileError and notes as `stored`, FileError `value-range-needed` for 16 bits of which
+        at most 12 are used, and the note `alpha-dropped`.
         """
         stored = self.stored()
         pixels: NDArray[Any] = stored.pixels
         if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
             if self.notes is not None and int(pixels[..., -1].min()) < (1 << stored.bits) - 1:
                 self.warn("alpha-dropped", "some pixels are transparent; their colors are used")
-            pixels = np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
+            pixels = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
         elif stored.transparent:
             self.warn("alpha-dropped", "a tRNS chunk makes some pixels transparent; their colors are used")
         if pixels.dtype == np.uint16:
-            pixels = rgb.scale(pixels, value_range or (0, 65_535), self)
+            pixels = rgb.scale(pixels, value_range or self._full_range(pixels), self)
         if pixels.ndim == 3:
-            return pixels
+            return np.ascontiguousarray(pixels)
         palette = rgb.gray_palette(min(stored.bits, 8)) if stored.palette is None else stored.palette
-        return rgb.look_up(pixels, palette, self)
+        return rgb.look_up(np.ascontiguousarray(pixels), palette, self)
+
+    def _full_range(self, pixels: NDArray[Any]) -> Range:
+        """0..65535. FileError `value-range-needed` if pixels of 12 bits or fewer would come out nearly black."""
+        most = int(pixels.max())
+        if 0 < most < 1 << 12:
+            bits = max(8, most.bit_length())
+            what = f"16 bits per sample, but no value above {most}: scaled by 65535 the image would be nearly black"
+            fix = f"say what is white: value_range = [0, {(1 << bits) - 1}] under [images] of a pixelwise.toml"
+            raise self.error("value-range-needed", what, f"{fix}; or [0, 65535] if it is as dark as that")
+        return 0, 65_535
 
     def stored(self) -> Stored:
         """The samples exactly as stored.
@@ -115,20 +128,17 @@ class PngFile(EncodedFile):
         `exif-invalid`.
         """
         header = self._header = self._read_chunks()
-        if self._interlaced:
-            pixels = self._unweave(header)
-        else:
-            row = (header.width * header.bits * header.channels + 7) // 8
-            raw = self._inflate(header, header.height * (1 + row))
-            pixels = self._rows(raw, header, header.height, header.width)
-        return Stored(
-            self.kind, pixels, self._palette if self._color == _PALETTE else None, header.bits, self._transparent
-        )
+        pixels = self._pixels(header)
+        if header.bits == 16 and np.little_endian:
+            pixels.byteswap(inplace=True)
+        palette = self._palette if self._color == _PALETTE else None
+        return Stored(self.kind, pixels, palette, header.bits, self._transparent)
 
     def _read_chunks(self) -> Header:
         """All chunks of the file, each with its checksum checked."""
         header = self._read_ihdr()
         self.check_size(header.height, header.width)
+        self.check_bytes(header.height * header.width * header.channels * header.bits // 8, _MOST_BYTES)
         self._palette, self._transparent, self._stream = None, False, []
         view, end, at, last = memoryview(self.data), len(self.data), 33, b"IHDR"
         while last != b"IEND":
@@ -181,63 +191,77 @@ class PngFile(EncodedFile):
             raise self.error("corrupt", f"unknown critical chunk {_name(kind)}")
         return header
 
-    def _inflate(self, header: Header, expected: int) -> U8:
-        """The filtered rows, `expected` bytes. At most one byte more is inflated, whatever the stream holds."""
-        stream: Any = self._stream[0] if len(self._stream) == 1 else b"".join(self._stream)
-        image = f"{header.height} x {header.width} pixels"
-        if expected > _MOST_INFLATION * len(stream) + 64:
-            raise self.error("truncated", f"{len(stream)} compressed bytes cannot hold {image}")
-        inflater = zlib_ng.decompressobj()
-        try:
-            # One byte more than expected: a buffer that is exactly full is grown once more to look for the end.
-            raw = inflater.decompress(stream, expected + 1)
-        except zlib_ng.error as error:  # type: ignore[misc]  # the stubs call it an instance
-            if "data check" in str(error):
-                raise self._bad_crc("the pixel stream (Adler-32)") from None
-            raise self.error("corrupt", f"the pixel stream is damaged: {error}") from None
-        if len(raw) > expected or (len(raw) == expected and inflater.unconsumed_tail):
-            self.warn("extra-data", f"the stream holds more than {image}; the rest is ignored")
-        elif len(raw) < expected:
-            raise self.error("truncated", f"the stream holds {len(raw)} of the {expected} bytes of {image}")
-        elif not inflater.eof:
-            raise self.error("truncated", "the pixel stream ends before its checksum")
-        return np.frombuffer(raw, np.uint8, expected)
-
-    def _unweave(self, header: Header) -> NDArray[Any]:
-        """The seven passes of Adam7, each stored like an image of its own, in their places."""
-        parts = [
-            (np.s_[y::dy, x::dx], len(range(y, header.height, dy)), len(range(x, header.width, dx)))
-            for y, x, dy, dx in _ADAM7
-            if y < header.height and x < header.width
-        ]
-        bits = header.bits * header.channels
-        ends = np.cumsum([height * (1 + (width * bits + 7) // 8) for _, height, width in parts])
-        raw = self._inflate(header, int(ends[-1]))
-        shape = (header.height, header.width, header.channels)[: 2 + (header.channels > 1)]
+    def _pixels(self, header: Header) -> NDArray[Any]:
+        """(H, W) or (H, W, channels) samples, of 16 bits in the file's byte order. Some MB are inflated at a time."""
+        height, width, bits = header.height, header.width, header.bits * header.channels
+        shape = (height, width) if header.channels == 1 else (height, width, header.channels)
         out = np.empty(shape, np.uint16 if header.bits == 16 else np.uint8)
-        for (place, height, width), rows in zip(parts, np.split(raw, ends[:-1]), strict=True):
-            out[place] = self._rows(rows, header, height, width)
+        passes = _ADAM7 if self._interlaced else ((0, 0, 1, 1),)
+        parts = [out[y::dy, x::dx] for y, x, dy, dx in passes if y < height and x < width]
+        rows = [(part.shape[1] * bits + 7) // 8 for part in parts]
+        expected = sum(len(part) * (1 + row) for part, row in zip(parts, rows, strict=True))
+        stream = _Stream(self, f"{height} x {width} pixels", expected)
+        zeros = np.zeros(max(rows), np.uint8)
+        for part, row in zip(parts, rows, strict=True):
+            self._fill(part, row, header, stream, zeros[:row])
         return out
 
-    def _rows(self, raw: U8, header: Header, height: int, width: int) -> NDArray[Any]:
-        """Filtered rows, a filter type before each, to (height, width) or (height, width, channels) samples."""
-        bits, channels, row = header.bits, header.channels, len(raw) // height - 1
-        plain = np.empty((height, row), np.uint8)
-        bad = kernels.png.unfilter(raw, max(1, bits * channels // 8), np.zeros(row, np.uint8), plain)
-        if bad >= 0:
-            raise self.error("corrupt", f"row {bad} has a filter type that does not exist")
-        if bits < 8:
-            pixels = np.empty((height, width), np.uint8)
-            kernels.png.unpack(plain, bits, pixels)
-            return pixels
-        shape = (height, width) if channels == 1 else (height, width, channels)
-        if bits == 8:
-            return plain.reshape(shape)
-        wide = plain.view(">u2").reshape(shape)
-        return wide.byteswap(inplace=True).view(np.uint16) if np.little_endian else wide.view(np.uint16)
+    def _fill(self, target: NDArray[Any], row: int, header: Header, stream: _Stream, above: U8) -> None:
+        """The rows of `row` bytes of a pass into their places. above: zeros, the row above the first."""
+        step, bits = max(1, _BLOCK // (1 + row)), header.bits
+        for y in range(0, len(target), step):
+            part = target[y : y + step]
+            # If the pass is the whole image, its pixels are made where they belong.
+            place = part if part.flags.c_contiguous else np.empty(part.shape, part.dtype)
+            plain = place.reshape(-1).view(np.uint8).reshape(len(part), row) if bits >= 8 else None
+            if plain is None:
+                plain = np.empty((len(part), row), np.uint8)
+            raw = stream.take(len(part) * (1 + row))
+            bad = kernels.png.unfilter(raw, max(1, bits * header.channels // 8), above, plain)
+            if bad >= 0:
+                raise self.error("corrupt", f"row {y + bad} has a filter type that does not exist")
+            above = plain[-1]
+            if bits < 8:
+                kernels.png.unpack(plain, bits, place)
+            if place is not part:
+                part[...] = place
 
     def _bad_crc(self, what: str) -> FileError:
         return self.error("crc", f"the checksum of {what} is wrong: the file is damaged")
+
+
+class _Stream:
+    """The filtered rows of a file, inflated as they are asked for: `expected` bytes, at most one more is inflated.
+
+    image: what they are, for messages. FileError `truncated` if the compressed bytes are too few for them.
+    """
+
+    def __init__(self, file: PngFile, image: str, expected: int) -> None:
+        parts: list[Any] = file._stream
+        self._file, self._image, self._expected, self._left = file, image, expected, expected
+        self._rest = parts[0] if len(parts) == 1 else b"".join(parts)
+        file.check_fits(len(self._rest), expected - 64, MOST_INFLATION, image)
+        self._inflater = zlib_ng.decompressobj()
+
+    def take(self, size: int) -> U8:
+        """The next `size` bytes. FileError `truncated`, `crc`, `corrupt`; note `extra-data`."""
+        file, expected, last = self._file, self._expected, size == self._left
+        try:
+            # At the end one byte more: a buffer that is exactly full is grown once more to look for the end.
+            raw = self._inflater.decompress(self._rest, size + last)
+        except zlib_ng.error as error:  # type: ignore[misc]  # the stubs call it an instance
+            if "data check" in str(error):
+                raise file._bad_crc("the pixel stream (Adler-32)") from None
+            raise file.error("corrupt", f"the pixel stream is damaged: {error}") from None
+        if len(raw) < size:
+            have = expected - self._left + len(raw)
+            raise file.error("truncated", f"the stream holds {have} of the {expected} bytes of {self._image}")
+        self._rest, self._left = self._inflater.unconsumed_tail, self._left - size
+        if last and (len(raw) > size or self._rest):
+            file.warn("extra-data", f"the stream holds more than {self._image}; the rest is ignored")
+        elif last and not self._inflater.eof:
+            raise file.error("truncated", "the pixel stream ends before its checksum")
+        return np.frombuffer(raw, np.uint8, size)
 
 
 def _name(kind: bytes) -> str:

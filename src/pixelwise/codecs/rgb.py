@@ -32,6 +32,18 @@ def look_up(values: U8, palette: U8, file: EncodedFile) -> U8:
     return out
 
 
+def divide(pixels: NDArray[Any], opacity: NDArray[Any]) -> NDArray[Any]:
+    """Colors (H, W, n) that come multiplied by their alpha (H, W), both uint8 or both uint16, without it.
+
+    As Pillow divides: cut to whole numbers, at most the largest, and 0 where nothing of the color is left.
+    """
+    top, out = np.iinfo(pixels.dtype).max, np.zeros(pixels.shape, pixels.dtype)
+    for y in range(len(pixels)):
+        alpha = opacity[y, :, None].astype(np.uint32)
+        out[y] = np.where(alpha == 0, 0, np.minimum(pixels[y] * np.uint32(top) // np.maximum(alpha, 1), top))
+    return out
+
+
 def scale(pixels: NDArray[Any], value_range: Range, file: EncodedFile) -> U8:
     """Any shape and real dtype to uint8: `value_range` to 0..255, rounded to the nearest, clipped beyond.
 
@@ -40,12 +52,16 @@ def scale(pixels: NDArray[Any], value_range: Range, file: EncodedFile) -> U8:
     low, high = (float(v) for v in value_range)
     if not low < high:
         raise UsageError(f"value_range must rise, got {value_range}")
-    if pixels.dtype == np.uint16:
-        return np.take(_to_bytes(np.arange(65_536), low, high), pixels)
     if pixels.dtype.kind == "f" and np.isnan(pixels).any():
         what = f"{int(np.isnan(pixels).sum())} samples are not numbers (NaN)"
         raise file.error("not-finite", what, "fill in the missing pixels")
-    return _to_bytes(pixels, low, high)
+    levels = _to_bytes(np.arange(65_536), low, high) if pixels.dtype == np.uint16 else None
+    out = np.empty(pixels.shape, np.uint8)
+    step = max(1, (1 << 20) // max(1, pixels[:1].size))  # rows at a time: float64 takes eight bytes a sample
+    for y in range(0, len(pixels), step):
+        part = pixels[y : y + step]
+        out[y : y + step] = _to_bytes(part, low, high) if levels is None else np.take(levels, part)
+    return out
 
 
 def _to_bytes(values: NDArray[Any], low: float, high: float) -> U8:

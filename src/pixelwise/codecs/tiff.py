@@ -8,7 +8,6 @@ TIFF 6.0 and Adobe's technical notes 1 and 3 (predictors).
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,41 +17,53 @@ from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
 from .. import kernels
-from ..types import U8, Range
+from ..types import I64, U8, Range
 from . import rgb
-from .encoded import EncodedFile
-from .header import MAX_PIXELS, Header
+from .encoded import MOST_INFLATION, EncodedFile
+from .header import MAX_PIXELS, Header, pixel_limit
 from .pillow import pillow_rgb
 from .stored import Stored, from_integers
+from .tiff_tags import Directory
 
-_TYPES: Final = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
-"""The integer types of tag values, as struct formats."""
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIPS, _ORIENTATION, _SAMPLES, _ROWS, _STRIP_BYTES, _PLANAR = 273, 274, 277, 278, 279, 284
 _PREDICTOR, _COLORMAP = 317, 320
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _EXTRA, _FORMAT = 322, 323, 324, 325, 338, 339
-_WANTED: Final = frozenset((*range(256, 285), _PREDICTOR, _COLORMAP, *range(322, 326), _EXTRA, _FORMAT))
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE = 0, 1, 2, 3
+_ASSOCIATED, _UNASSOCIATED = 1, 2
 _NONE, _LZW, _PACKBITS = 1, 5, 32773
 _DEFLATE, _JPEG = (8, 32946), (6, 7)
-_MOST_BYTES: Final = 16
-"""Most bytes per pixel at the largest image: eight bands of 16 bits, or four of 32."""
-_MOST_TILE: Final = 1 << 28
-"""Most samples of one tile; tiles of 256 to 1024 pixels per side are usual."""
+_MOST_BYTES: Final = 8
+"""Most bytes per pixel at the largest image: four bands of 16 bits, or two of 32."""
+_MOST_BANDS: Final = 4096
+_BLOCK: Final = 1 << 24
+"""Bytes that are unpacked at a time."""
+_PIECE: Final = 2048
+"""Pixels per strip or tile below which they are refused, at the largest image: each costs some microseconds."""
+_PADDING: Final = 1 << 26
+"""Bytes beyond the image that tiles may take; usual ones of 1024 x 1024 with three bands take 3 million."""
+_RATIO: Final = {_NONE: 1, _LZW: 2560, _PACKBITS: 64} | dict.fromkeys(_DEFLATE, MOST_INFLATION)
+"""Most bytes that one byte unpacks to: LZW's longest text of 3,838 bytes takes a code of 12 bits."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Directory:
-    """The first directory.
+class _Grid:
+    """Strips or tiles: `planes` times `down` x `across` of them, each of `high` x `wide` pixels with `depth` bands.
 
-    order: "<" or ">". tags: tag -> its numbers, at least one. first: tag -> its first number. more_pages: whether
-    another directory follows.
+    whole: whether they are unpacked whole, or only the rows that are in the image.
     """
 
-    order: str
-    tags: dict[int, tuple[int, ...]]
-    first: dict[int, int]
-    more_pages: bool
+    tiled: bool
+    high: int
+    wide: int
+    depth: int
+    planes: int
+    down: int
+    across: int
+    whole: bool
+
+    def __len__(self) -> int:
+        return self.planes * self.down * self.across
 
 
 class TiffFile(EncodedFile):
@@ -61,64 +72,21 @@ class TiffFile(EncodedFile):
     kind = "tiff"
     signature = re.compile(rb"II[*+]\0|MM\0[*+]")
     extensions = (".tif", ".tiff")
-    _directory: _Directory
+    _tags: Directory
     """Known once the header is."""
 
-    # -- the directory ----------------------------------------------------------------------------------------
-
     def _read_header(self) -> Header:
-        self._directory = self._read_directory()
-        first, bits = self._directory.first, max(self._directory.tags.get(_BITS, (1,)))
-        orientation = self.orientation(first.get(_ORIENTATION))
-        size = first.get(_HEIGHT, 0), first.get(_WIDTH, 0)
-        return Header(self.kind, *size, first.get(_SAMPLES, 1), bits, orientation)
-
-    def _read_directory(self) -> _Directory:
-        head = self.fetch(0, 16)
-        order = "<" if head[:2] == b"II" else ">"
-        big = head[2:4] in (b"+\0", b"\0+")
-        if len(head) < (16 if big else 8):
-            raise self.error("truncated", "the file ends inside its header")
-        size, inline, counter, word = (20, 8, "Q", "Q") if big else (12, 4, "H", "I")
-        (at,) = struct.unpack_from(order + word, head, 8 if big else 4)
-        width = struct.calcsize(order + counter)
-        start = self.fetch(at, width)
-        if len(start) < width:
-            raise self.error("truncated", f"the directory at byte {at} is not there")
-        (count,) = struct.unpack(order + counter, start)
-        if count > 4096:
-            raise self.error("corrupt", f"the directory has {count} entries")
-        end = count * size
-        block = self.fetch(at + width, end + inline)
-        if len(block) < end + inline:
-            raise self.error("truncated", "the file ends inside its directory")
-        tags: dict[int, tuple[int, ...]] = {}
-        for entry in range(0, end, size):
-            tag, kind = struct.unpack_from(order + "HH", block, entry)
-            (n,) = struct.unpack_from(order + word, block, entry + 4)
-            if tag in _WANTED and kind in _TYPES and n > 0:
-                tags[tag] = self._values(order, kind, n, block[entry + size - inline : entry + size])
-        (following,) = struct.unpack_from(order + word, block, end)
-        return _Directory(order, tags, {tag: values[0] for tag, values in tags.items()}, following != 0)
-
-    def _values(self, order: str, kind: int, count: int, field: bytes) -> tuple[int, ...]:
-        """The numbers of a tag: in its `field`, or where the field points to if they do not fit."""
-        if count > 1 << 26:
-            raise self.error("corrupt", f"a tag with {count} values")
-        form = f"{order}{count}{_TYPES[kind]}"
-        size = struct.calcsize(form)
-        if size > len(field):
-            (at,) = struct.unpack_from(order + ("Q" if len(field) == 8 else "I"), field)
-            field = self.fetch(at, size)
-            if len(field) < size:
-                raise self.error("truncated", "the file ends inside its directory")
-        return struct.unpack_from(form, field)
+        tags = self._tags = Directory(self)
+        channels = tags.first(_SAMPLES, 1)
+        bits = max(tags.numbers(_BITS, max(1, min(channels, _MOST_BANDS))), default=1)
+        orientation = self.orientation(tags.first(_ORIENTATION) if _ORIENTATION in tags else None)
+        return Header(self.kind, tags.first(_HEIGHT), tags.first(_WIDTH), channels, bits, orientation)
 
     def _is_plain(self) -> bool:
         """Whether `samples` knows this compression and these colors."""
-        first = self._directory.first
-        known = first.get(_COMPRESSION, _NONE) in (_NONE, _LZW, _PACKBITS, *_DEFLATE)
-        return known and first.get(_PHOTOMETRIC, _BLACK_IS_ZERO) <= _PALETTE and first.get(_FILL_ORDER, 1) == 1
+        tags = self._tags
+        known = tags.first(_COMPRESSION, _NONE) in _RATIO
+        return known and tags.first(_PHOTOMETRIC, _BLACK_IS_ZERO) <= _PALETTE and tags.first(_FILL_ORDER, 1) == 1
 
     # -- what it holds ----------------------------------------------------------------------------------------
 
@@ -132,17 +100,20 @@ class TiffFile(EncodedFile):
         if self._is_plain():
             return self._to_rgb(self.samples(), value_range, bands)
         if header.bits != 8:
-            compression = self._directory.first.get(_COMPRESSION, _NONE)
+            compression = self._tags.first(_COMPRESSION, _NONE)
             what = f"TIFF compression {compression} with {header.bits} bits per sample"
             raise self.unsupported(what, "save it with LZW or Deflate compression")
+        if not self._grid(1).whole or self._tags.claimed > 2 * len(self.data):  # Pillow unpacks and reads all of them
+            raise self.error("corrupt", "tiles or tags that take far more than the image")
+        self._note_pages()
         return pillow_rgb(self, "TIFF")
 
     def _to_rgb(self, samples: NDArray[Any], value_range: Range | None, bands: tuple[int, int, int] | None) -> U8:
         pixels, count, bits = samples, samples.shape[2], self.header.bits
         if (palette := self._palette()) is not None:
             return rgb.look_up(np.ascontiguousarray(pixels[..., 0]), palette, self)
-        photometric = self._directory.first.get(_PHOTOMETRIC, _BLACK_IS_ZERO)
-        has_alpha = any(v in (1, 2) for v in self._directory.tags.get(_EXTRA, ()))
+        photometric = self._tags.first(_PHOTOMETRIC, _BLACK_IS_ZERO)
+        alpha = next((v for v in self._tags.numbers(_EXTRA, _MOST_BANDS) if v in (_ASSOCIATED, _UNASSOCIATED)), None)
         if bands is not None:
             if min(bands) < 0 or max(bands) >= count:
                 what = f"bands {bands} are asked for, the file has {count} (0..{count - 1})"
@@ -150,13 +121,20 @@ class TiffFile(EncodedFile):
             pixels = pixels[..., list(bands)]
         elif photometric == _RGB and count >= 3:
             pixels = pixels[..., :3]
-        elif count == 1 or (count == 2 and has_alpha):
-            pixels = pixels[..., 0]
+        elif count == 1 or (count == 2 and alpha is not None):
+            pixels = pixels[..., :1]
         else:
             what = f"{count} bands, which are not declared as RGB"
             raise self.error("bands-needed", what, "give bands=(red, green, blue), counted from 0")
-        if has_alpha and self.notes is not None and bands is None and _is_clear_anywhere(samples[..., -1]):
-            self.warn("alpha-dropped", "some pixels are transparent; their colors are used")
+        if bands is None and count > pixels.shape[2]:
+            if alpha is not None and _may_be_alpha(pixels, samples[..., -1], alpha):
+                pixels = self._without_alpha(pixels, samples[..., -1], alpha)
+            else:
+                declared = "; the last is declared as alpha, but holds a picture" if alpha is not None else ""
+                what = f"{count} bands, {pixels.shape[2]} read (0..{pixels.shape[2] - 1}){declared}"
+                self.warn("bands-unread", what, "to choose: bands = [0, 1, 2] under [images] of a pixelwise.toml")
+        if pixels.shape[2] == 1:
+            pixels = pixels[..., 0]
         if bits > 8 or pixels.dtype != np.uint8:
             if value_range is None:
                 what = f"{pixels.dtype} pixels, and the file does not declare their range"
@@ -169,29 +147,52 @@ class TiffFile(EncodedFile):
             pixels = 255 - pixels
         return np.ascontiguousarray(pixels, np.uint8)
 
+    def _without_alpha(self, pixels: NDArray[Any], opacity: NDArray[Any], alpha: int) -> NDArray[Any]:
+        """The colors under the alpha band; divided by it, as Pillow does, if they come multiplied by it.
+
+        Notes `alpha-dropped`, `alpha-divided`.
+        """
+        clear = opacity.dtype.kind == "u" and int(opacity.min()) < np.iinfo(opacity.dtype).max
+        if alpha == _ASSOCIATED and clear and opacity.dtype in (np.uint8, np.uint16):
+            self.warn("alpha-divided", "colors come multiplied by their alpha; they are divided by it")
+            return rgb.divide(pixels, opacity)
+        if clear:
+            self.warn("alpha-dropped", "some pixels are transparent; their colors are used")
+        return pixels
+
     def stored(self) -> Stored:
         """Up to four bands of integers 0..65535 as stored.
 
         FileError as `samples`, and `unsupported-format` for other samples; LabelError `lossy-label` for JPEG
-        compression, `class-out-of-range`.
+        compression, `class-out-of-range`. Note `white-is-zero`.
         """
+        pixels, palette = self._label_samples(), self._palette()
+        count = pixels.shape[2]
+        if pixels.dtype.kind not in "ui" or count > 4:
+            what = f"a label with {count} bands of {pixels.dtype}, expected class values or colors"
+            raise self.unsupported(what)
+        if self._tags.first(_PHOTOMETRIC, _BLACK_IS_ZERO) == _WHITE_IS_ZERO:
+            self.warn("white-is-zero", "the file declares 0 as white; its values are used as stored, not inverted")
+        values = np.ascontiguousarray(pixels[..., 0] if count == 1 else pixels)
+        if values.dtype in (np.uint8, np.uint16):
+            return Stored(self.kind, values, palette, self.header.bits)
+        return from_integers(self.kind, values, self.where)
+
+    def numbers(self) -> NDArray[Any]:
+        """The samples of a label, also of real or negative numbers. FileError and LabelError as `stored`."""
+        pixels = self._label_samples()
+        return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+
+    def _label_samples(self) -> NDArray[Any]:
         header = self.header
         self.check_size(header.height, header.width)
-        compression = self._directory.first.get(_COMPRESSION, _NONE)
+        compression = self._tags.first(_COMPRESSION, _NONE)
         if compression in _JPEG:
             raise self.lossy_label("TIFF with JPEG compression")
         if not self._is_plain():
             fix = "save it with LZW or Deflate compression, or as PNG"
             raise self.unsupported(f"a TIFF label with compression {compression}", fix)
-        pixels, palette = self.samples(), self._palette()
-        count = pixels.shape[2]
-        if pixels.dtype.kind not in "ui" or count > 4:
-            what = f"a label with {count} bands of {pixels.dtype}, expected class values or colors"
-            raise self.unsupported(what)
-        values = np.ascontiguousarray(pixels[..., 0] if count == 1 else pixels)
-        if values.dtype in (np.uint8, np.uint16):
-            return Stored(self.kind, values, palette, header.bits)
-        return from_integers(self.kind, values, self.where)
+        return self.samples()
 
     def samples(self) -> NDArray[Any]:
         """(H, W, bands) samples of the first page, exactly as stored; the limits of `check_size` are not applied.
@@ -199,35 +200,43 @@ class TiffFile(EncodedFile):
         Any integer or float dtype, in the machine's byte order; samples of 1, 2 and 4 bits are uint8. FileError
         `truncated`, `corrupt`, `too-large`, `unsupported-format`. Notes `animated`.
         """
-        header, found = self.header, self._directory
-        if found.more_pages:
-            self.warn("animated", "several pages; the first is used")
+        header, tags = self.header, self._tags
+        self._note_pages()
         bands, bits = header.channels, header.bits
         dtype = self._dtype(bits)
-        if not 0 < bands <= 4096 or len(set(found.tags.get(_BITS, (1,)))) > 1 or (bits < 8 and bands > 1):
-            raise self.error("corrupt", f"{bands} bands of {found.tags.get(_BITS)} bits")
-        size = header.height * header.width * bands * dtype.itemsize
-        if size > _MOST_BYTES * (self.max_pixels or MAX_PIXELS):
-            raise self.error("too-large", f"the samples take {size:,} bytes", "raise max_pixels")
+        if not 0 < bands <= _MOST_BANDS or (bits < 8 and bands > 1) or len(set(tags.numbers(_BITS, bands))) > 1:
+            raise self.error("corrupt", f"{bands} bands of {tags.numbers(_BITS, 8)} bits")
+        self.check_bytes(header.height * header.width * bands * dtype.itemsize, _MOST_BYTES)
+        grid = self._grid(dtype.itemsize)
+        places = self._places(grid, bits)
         out = np.empty((header.height, header.width, bands), dtype.newbyteorder("="))
-        for place, piece in self._pieces(header, dtype):
-            out[place] = piece
+        scratch = np.zeros((2, 4097), np.int64)
+        for k, packed in enumerate(places):
+            plane, y, x = k // (grid.down * grid.across), k // grid.across % grid.down * grid.high, k % grid.across
+            x *= grid.wide
+            rows, columns = min(grid.high, header.height - y), min(grid.wide, header.width - x)
+            target = out[y : y + rows, x : x + columns, slice(plane, plane + 1) if grid.planes > 1 else slice(None)]
+            self._unpack(k, packed, target, grid, dtype, scratch)
         return out
 
+    def _note_pages(self) -> None:
+        if self._tags.more_pages:
+            self.warn("animated", "several pages; the first is used")
+
     def _dtype(self, bits: int) -> np.dtype[Any]:
-        number = self._directory.first.get(_FORMAT, 1)
+        number = self._tags.first(_FORMAT, 1)
         form = {1: "u", 2: "i", 3: "f", 4: "u"}.get(number, "?")
         if bits in (1, 2, 4) and form == "u":
             return np.dtype(np.uint8)
         if form + str(bits) in ("u8", "i8", "u16", "i16", "f16", "u32", "i32", "f32", "u64", "i64", "f64"):
-            return np.dtype(f"{self._directory.order}{form}{bits // 8}")
+            return np.dtype(f"{self._tags.order}{form}{bits // 8}")
         raise self.unsupported(f"samples of {bits} bits and format {number}")
 
     def _palette(self) -> U8 | None:
         bits = self.header.bits
-        if self._directory.first.get(_PHOTOMETRIC) != _PALETTE:
+        if self._tags.first(_PHOTOMETRIC, _BLACK_IS_ZERO) != _PALETTE:
             return None
-        colors = np.array(self._directory.tags.get(_COLORMAP, ()), np.uint32)
+        colors = np.array(self._tags.numbers(_COLORMAP, (3 << 8) + 1), np.uint32)
         if bits > 8 or len(colors) != 3 << bits:
             raise self.error("corrupt", f"a palette of {len(colors)} numbers for {bits} bits")
         # Sixteen bits by the standard; some writers fill in 0..255, which libtiff too takes for 8 bits.
@@ -236,76 +245,130 @@ class TiffFile(EncodedFile):
 
     # -- strips and tiles -------------------------------------------------------------------------------------
 
-    def _pieces(self, header: Header, dtype: np.dtype[Any]) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
-        """Each strip or tile, unpacked, with its place in the (H, W, bands) raster."""
-        tags, first = self._directory.tags, self._directory.first
-        tiled = _TILES in tags
-        high = first.get(_TILE_HEIGHT, 0) if tiled else min(first.get(_ROWS, header.height), header.height)
-        wide = first.get(_TILE_WIDTH, 0) if tiled else header.width
-        offsets = tags.get(_TILES if tiled else _STRIPS, ())
-        sizes = tags.get(_TILE_BYTES if tiled else _STRIP_BYTES, ())
-        planes = header.channels if first.get(_PLANAR, 1) == 2 else 1
-        depth = header.channels // planes
-        if high <= 0 or wide <= 0 or (tiled and high * wide * depth > _MOST_TILE):
-            raise self.error("corrupt", f"tiles of {high} x {wide} pixels")
-        down, across = -(-header.height // high), -(-header.width // wide)
-        if len(offsets) != planes * down * across or len(sizes) != len(offsets):
-            raise self.error("corrupt", f"{len(offsets)} strips or tiles, expected {planes * down * across}")
-        for k, (offset, size) in enumerate(zip(offsets, sizes, strict=True)):
-            plane, y, x = k // (down * across), k // across % down * high, k % across * wide
-            if offset + size > len(self.data):
-                raise self.error("truncated", f"strip or tile {k} ends at byte {offset + size} of {len(self.data)}")
-            rows = high if tiled else min(high, header.height - y)
-            piece = self._piece(k, memoryview(self.data)[offset : offset + size], rows, wide, depth, dtype)
-            h, w = min(rows, header.height - y), min(wide, header.width - x)
-            bands = slice(plane, plane + 1) if planes > 1 else slice(None)
-            yield (slice(y, y + h), slice(x, x + w), bands), piece[:h, :w]
+    def _grid(self, itemsize: int) -> _Grid:
+        """How the strips or tiles lie. FileError `corrupt` or `too-large` if they cost far more than the image.
 
-    def _piece(
-        self, k: int, packed: memoryview, rows: int, wide: int, depth: int, dtype: np.dtype[Any]
-    ) -> NDArray[Any]:
-        """Strip or tile `k` as (rows, wide, depth) samples. dtype: of a sample, in the file's byte order."""
-        bits, predictor = self.header.bits, self._directory.first.get(_PREDICTOR, 1)
-        row = (wide * depth * bits + 7) // 8
-        raw = self._unpack(packed, rows * row)
-        if len(raw) < rows * row:
-            raise self.error("truncated", f"strip or tile {k} holds {len(raw)} of {rows * row} bytes")
-        raw = raw[: rows * row]
+        itemsize: bytes of a sample.
+        """
+        (height, width), bands, tags = (self.header.height, self.header.width), self.header.channels, self._tags
+        if not 0 < bands <= _MOST_BANDS:
+            raise self.error("corrupt", f"{bands} bands")
+        tiled = _TILES in tags
+        high = tags.first(_TILE_HEIGHT) if tiled else min(tags.first(_ROWS, height), height)
+        wide = tags.first(_TILE_WIDTH) if tiled else width
+        if high <= 0 or wide <= 0:
+            raise self.error("corrupt", f"tiles of {high} x {wide} pixels")
+        planes = bands if tags.first(_PLANAR, 1) == 2 else 1
+        down, across = -(-height // high), -(-width // wide)
+        padding = (height * across * wide - 2 * height * width) * bands * itemsize
+        if padding > _PADDING:
+            raise self.error("corrupt", f"tiles of {high} x {wide} pixels for an image of {height} x {width}")
+        whole = padding + (down * high - height) * across * wide * bands * itemsize <= _PADDING
+        limit, count = max(MAX_PIXELS, pixel_limit(self.max_pixels)), planes * down * across
+        if count * _PIECE > limit:
+            raise self.too_large(f"{count:,} strips or tiles, the limit is {limit // _PIECE:,}", count * _PIECE)
+        return _Grid(tiled, high, wide, bands // planes, planes, down, across, whole)
+
+    def _rows(self, k: int, grid: _Grid) -> int:
+        """How many rows of strip or tile `k` are unpacked. The last strip has no more than the image, a tile may."""
+        if grid.tiled and grid.whole:
+            return grid.high
+        return min(grid.high, self.header.height - k // grid.across % grid.down * grid.high)
+
+    def _places(self, grid: _Grid, bits: int) -> list[memoryview]:
+        """The packed bytes of each strip or tile. Note `extra-data`.
+
+        FileError `corrupt`, `truncated`; also if one is too short for what it should hold.
+        """
+        tags, count = self._tags, len(grid)
+        offsets = tags.numbers(_TILES if grid.tiled else _STRIPS, count)
+        sizes = tags.numbers(_TILE_BYTES if grid.tiled else _STRIP_BYTES, count)
+        if len(offsets) < count or len(sizes) < count:
+            raise self.error("corrupt", f"{min(len(offsets), len(sizes))} strips or tiles, expected {count}")
+        if (there := tags.count(_TILES if grid.tiled else _STRIPS)) > count:
+            self.warn("extra-data", f"{there} strips or tiles, {count} are of the image; the rest is ignored")
+        row, best = (grid.wide * grid.depth * bits + 7) // 8, _RATIO[tags.first(_COMPRESSION, _NONE)]
+        # Packing never makes more of it than LZW, with a code of 12 bits for every byte: what is beyond is not of it.
+        most = grid.high * row * 2 + 64
+        view, end = memoryview(self.data), len(self.data)
+        for k, (offset, size) in enumerate(zip(offsets, sizes, strict=True)):
+            if min(offset, size) < 0 or offset + size > end:
+                raise self.error("truncated", f"strip or tile {k} ends at byte {offset + size} of {end}")
+            self.check_fits(size, self._rows(k, grid) * row, best, f"strip or tile {k}")
+        return [view[offset : offset + min(size, most)] for offset, size in zip(offsets, sizes, strict=True)]
+
+    def _unpack(
+        self, k: int, packed: memoryview, target: NDArray[Any], grid: _Grid, dtype: np.dtype[Any], scratch: I64
+    ) -> None:
+        """Strip or tile `k` into `target` (rows, columns, depth), some MB at a time.
+
+        dtype: of a sample, in the file's byte order. scratch: (2, 4097), of the LZW kernel.
+        """
+        row, rows, done = (grid.wide * grid.depth * self.header.bits + 7) // 8, self._rows(k, grid), 0
+        for raw in self._raw(packed, rows * row, row * max(1, _BLOCK // row), scratch):
+            count = len(raw) // row
+            plain = self._plain(raw[: count * row].reshape(count, row), grid, dtype)
+            inside = target[done : done + count]
+            inside[...] = plain[: len(inside), : target.shape[1]]
+            done += count
+        if done < rows:
+            raise self.error("truncated", f"strip or tile {k} holds {done} of {rows} rows")
+
+    def _plain(self, raw: U8, grid: _Grid, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Unpacked rows (n, bytes) as (n, wide, depth) samples."""
+        bits, predictor, count = self.header.bits, self._tags.first(_PREDICTOR, 1), len(raw)
         if bits < 8 and predictor == 1:
-            plain = np.empty((rows, wide), np.uint8)
-            kernels.png.unpack(raw.reshape(rows, row), bits, plain)
+            plain = np.empty((count, grid.wide), np.uint8)
+            kernels.png.unpack(raw, bits, plain)
             return plain[:, :, None]
         if predictor == 3 and dtype.kind == "f":
-            shuffled = raw.reshape(rows, dtype.itemsize * wide, depth)
-            summed = np.cumsum(shuffled, axis=1, dtype=np.uint8).reshape(rows, dtype.itemsize, wide * depth)
+            shuffled = raw.reshape(count, dtype.itemsize * grid.wide, grid.depth)
+            summed = np.cumsum(shuffled, axis=1, dtype=np.uint8).reshape(count, dtype.itemsize, grid.wide * grid.depth)
             joined = np.ascontiguousarray(summed.transpose(0, 2, 1)).view(f">f{dtype.itemsize}")
-            return joined.reshape(rows, wide, depth)
-        samples = raw.view(dtype).reshape(rows, -1, depth)
+            return joined.reshape(count, grid.wide, grid.depth)
         if predictor == 1:
-            return samples
+            return raw.view(dtype).reshape(count, grid.wide, grid.depth)
         if predictor == 2 and dtype.kind in "ui" and bits >= 8:
             native = dtype.newbyteorder("=")
-            return np.cumsum(samples.astype(native, copy=False), axis=1, dtype=native)
+            samples = raw.view(dtype).reshape(count, grid.wide, grid.depth).astype(native, copy=False)
+            return np.cumsum(samples, axis=1, dtype=native)
         raise self.unsupported(f"predictor {predictor}")
 
-    def _unpack(self, packed: memoryview, expected: int) -> U8:
-        """At most one byte more than `expected` of one strip or tile; fewer if it holds fewer."""
-        source, compression = np.frombuffer(packed, np.uint8), self._directory.first.get(_COMPRESSION, _NONE)
+    def _raw(self, packed: memoryview, expected: int, block: int, scratch: I64) -> Iterator[U8]:
+        """The first `expected` bytes of one strip or tile, in blocks of whole rows; fewer if it holds fewer."""
+        source, compression = np.frombuffer(packed, np.uint8), self._tags.first(_COMPRESSION, _NONE)
         if compression == _NONE:
-            return source[:expected]
-        if compression in _DEFLATE:
+            for at in range(0, expected, block):
+                yield source[at : min(at + block, expected)]
+        elif compression in _DEFLATE:
+            inflater, left = zlib_ng.decompressobj(), expected
+            rest: memoryview | bytes = packed
             try:
-                return np.frombuffer(zlib_ng.decompressobj().decompress(packed, expected + 1), np.uint8)
+                # At the end one byte more than expected, so that the checksum of the stream is looked at.
+                while left > 0 and len(raw := inflater.decompress(rest, block if block < left else left + 1)):
+                    yield np.frombuffer(raw, np.uint8)[:left]
+                    rest, left = inflater.unconsumed_tail, left - len(raw)
             except zlib_ng.error as error:  # type: ignore[misc]  # the stubs call it an instance
                 raise self.error("corrupt", f"the pixel stream is damaged: {error}") from None
-        out = np.empty(expected, np.uint8)
-        if compression == _PACKBITS:
-            return out[: kernels.tiff.unpack_bits(source, out)]
-        done = kernels.tiff.unpack_lzw(source, np.zeros(4097, np.int64), np.zeros(4097, np.int64), out)
-        if done < 0:
-            raise self.error("corrupt", "the LZW stream uses a code that it has not defined")
-        return out[:done]
+        else:
+            out = np.empty(expected, np.uint8)
+            if compression == _PACKBITS:
+                done = kernels.tiff.unpack_bits(source, out)
+            else:
+                done = kernels.tiff.unpack_lzw(source, scratch[0], scratch[1], out)
+            if done < 0:
+                raise self.error("corrupt", "the LZW stream uses a code that it has not defined")
+            yield out[:done]
 
 
-def _is_clear_anywhere(alpha: NDArray[Any]) -> bool:
-    return alpha.dtype.kind == "u" and int(alpha.min()) < np.iinfo(alpha.dtype).max
+def _may_be_alpha(pixels: NDArray[Any], opacity: NDArray[Any], alpha: int) -> bool:
+    """Whether a band that is declared as alpha can be one, and is not near infrared or the like: pictures vary.
+
+    Colors that were multiplied by their alpha are never above it; other alpha is mostly all or nothing.
+    """
+    if opacity.dtype.kind != "u":
+        return True
+    if alpha == _ASSOCIATED:
+        return bool((pixels <= opacity[..., None]).all())
+    between = float(((opacity > 0) & (opacity < np.iinfo(opacity.dtype).max)).mean())
+    return between <= 0.5 or len(np.unique(opacity)) <= 16

@@ -9,6 +9,7 @@ A crop that must show a class need not be drawn again and again until it does: t
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..arguments import check_count
+from ..dataset.splits import Split
 from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_split
 from ..labels import count_values
@@ -58,9 +60,7 @@ def class_index(
         if kept.split == split.fingerprint and kept.positions.shape[1] == positions:
             return kept
 
-    def look(i: int) -> tuple[I64, I64, NDArray[np.uint32]]:
-        return _places(read_labels_only(split, i), len(split.classes), Draws(0, 0, np.array([i])), positions)
-
+    look = partial(_look, split, positions)
     found = list(with_progress(in_order(look, range(len(split)), threads), len(split), progress))
     start = np.concatenate([[0], np.cumsum([len(f[0]) for f in found])]).astype(np.int64)
     classes, counts, places = (np.concatenate(parts) for parts in zip(*found, strict=True))
@@ -68,6 +68,12 @@ def class_index(
     if path is not None:
         index.save(path)
     return index
+
+
+def _look(split: Split, positions: int, index: int) -> tuple[I64, I64, NDArray[np.uint32]]:
+    label = split.read(index).label
+    assert label is not None
+    return _places(label, len(split.classes), Draws(0, 0, np.array([index])), positions)
 
 
 def _places(label: Label, classes: int, draws: Draws, positions: int) -> tuple[I64, I64, NDArray[np.uint32]]:

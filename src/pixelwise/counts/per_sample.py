@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
-from xxhash import xxh3_64_intdigest
 
-from ..dataset.sources import ArraySource, FileSource, Source
+from ..dataset.sources import FileSource
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..files import read_bytes
@@ -15,21 +15,6 @@ from ..formats.given import Data, SplitNames, as_split
 from ..labels import count_values
 from ..threads import in_order, with_progress
 from ..types import I64, Label, Progress
-
-
-def key_of(*parts: object) -> int:
-    """A 64-bit hash (XXH3) of the parts as text, the same in every process. Two of 10 million keys are equal with
-    a probability of 3e-6.
-    """
-    return xxh3_64_intdigest("\0".join(map(str, parts)).encode("utf-8", "surrogatepass"))
-
-
-def image_key(source: Source, position: int) -> int:
-    """A key that distinguishes images: by path, or by name in a pack, whose splits are sources that share names."""
-    if isinstance(source, FileSource):
-        return key_of(source.path(source.images, position))
-    # Arrays are named by their number unless the caller names them: equal names in two sources mean nothing.
-    return key_of(source.names[position], id(source) if isinstance(source, ArraySource) else 0)
 
 
 def count_label(label: Label, classes: int, ignore_index: int | None) -> I64:
@@ -86,13 +71,12 @@ def count_classes(
     split = as_split(data, splits, verb="count_classes", **options)
     if not split.has_labels:
         raise UsageError(f"split {split.name!r} has no labels to count", code="no-labels")
-    classes, void = len(split.classes), split.classes.ignore_index
-
-    def count(i: int) -> I64:
-        return count_label(read_labels_only(split, i), classes, void)
-
-    out = np.zeros((len(split), classes + 1), np.int64)
-    rows = in_order(count, range(len(split)), threads)
+    out = np.zeros((len(split), len(split.classes) + 1), np.int64)
+    rows = in_order(partial(_count, split), range(len(split)), threads)
     for i, row in enumerate(with_progress(rows, len(split), progress)):
         out[i] = row
     return out
+
+
+def _count(split: Split, index: int) -> I64:
+    return count_label(read_labels_only(split, index), len(split.classes), split.classes.ignore_index)

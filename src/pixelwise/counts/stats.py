@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from math import sqrt
 from operator import add
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import kernels
+from ..arguments import check_choice
 from ..classes import ClassTable
+from ..dataset.identity import keys
 from ..dataset.splits import Split
-from ..errors import UnknownNameError, UsageError
+from ..errors import DataError, UnknownNameError, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
 from ..results import SavedResult
 from ..threads import in_order, with_progress
 from ..types import F64, I64, Progress, Sample, Size
-from .per_sample import count_label, image_key
+from .per_sample import count_label
 
 Triple = tuple[int, int, int]
 
@@ -39,7 +42,8 @@ class Stats(SavedResult):
     last of void. images: (C + 1,) int64, in how many images each occurs. beside: (C,) int64, pixels with any class in
     the images that hold class c. together: (C, C) int64, in how many images two classes occur together; the diagonal
     is `images`. sizes: number of images by (height, width). sums, squares: of the levels 0..255 of the channels R, G,
-    B, exact. Arrays are read-only. Loading something else raises DataError `bad-statistics`.
+    B, exact. skipped: (split and name, reason) of what was left out because it cannot be read. Arrays are read-only.
+    Loading something else raises DataError `bad-statistics`.
 
         >>> import numpy as np, pixelwise as pw
         >>> image, label = np.zeros((2, 3, 3), np.uint8), np.array([[0, 0, 0], [0, 1, 255]], np.uint8)
@@ -64,6 +68,7 @@ class Stats(SavedResult):
     sizes: Mapping[Size, int] = field(default_factory=dict)
     sums: Triple = (0, 0, 0)
     squares: Triple = (0, 0, 0)
+    skipped: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         for name in _ARRAYS:
@@ -96,7 +101,7 @@ class Stats(SavedResult):
             self.classes, self.samples + other.samples, self.labeled + other.labeled, self.pixels + other.pixels,
             self.images + other.images, self.beside + other.beside, self.together + other.together,
             Counter(self.sizes) + Counter(other.sizes), _triple(map(add, self.sums, other.sums)),
-            _triple(map(add, self.squares, other.squares)),
+            _triple(map(add, self.squares, other.squares)), (*self.skipped, *other.skipped),
         )  # fmt: skip
 
     def __eq__(self, other: object) -> bool:
@@ -195,6 +200,7 @@ class Stats(SavedResult):
             "sizes": [[h, w, n] for (h, w), n in self.sizes.items()],
             "sums": list(self.sums),
             "squares": list(self.squares),
+            "skipped": [list(s) for s in self.skipped],
         }
 
     @classmethod
@@ -202,7 +208,8 @@ class Stats(SavedResult):
         made = cls(
             ClassTable.from_dict(data["classes"]), int(data["samples"]), int(data["labeled"]),
             sizes={(int(h), int(w)): int(n) for h, w, n in data["sizes"]}, sums=_triple(data["sums"]),
-            squares=_triple(data["squares"]), **{name: data[name] for name in _ARRAYS},
+            squares=_triple(data["squares"]), skipped=tuple((str(n), str(r)) for n, r in data.get("skipped", ())),
+            **{name: data[name] for name in _ARRAYS},
         )  # fmt: skip
         made._check_shapes()
         return made
@@ -218,7 +225,8 @@ class Stats(SavedResult):
 
     def __repr__(self) -> str:
         pixels = int(self.pixels.sum())
-        return f"Stats({self.samples:,} samples, {pixels:,} labeled pixels, {len(self.classes)} classes)"
+        left_out = f"; {len(self.skipped)} left out" if self.skipped else ""
+        return f"Stats({self.samples:,} samples, {pixels:,} labeled pixels, {len(self.classes)} classes{left_out})"
 
 
 class _Measured(NamedTuple):
@@ -274,11 +282,12 @@ def stats(
     data: Data,
     *,
     splits: SplitNames = None,
+    on_error: Literal["raise", "skip"] = "raise",
     threads: int | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Stats:
-    """Count a dataset: pixels and images of each class, sizes, channels. A sample of several splits is counted once.
+    """Count a dataset: pixels and images of each class, sizes, channels. An image of several splits is counted once.
 
         >>> import numpy as np, pixelwise as pw
         >>> image, label = np.zeros((2, 3, 3), np.uint8), np.array([[0, 0, 0], [0, 1, 255]], np.uint8)
@@ -286,19 +295,49 @@ def stats(
         Stats(2 samples, 12 labeled pixels, 2 classes)
 
     data: a Dataset, a Split or the path of a dataset (`options` are those of `pixelwise.open`). splits: the name or
-    names of the splits to count, by default all. threads: by default one per core. progress: called with (samples
-    done, samples in all).
+    names of the splits to count, by default all. on_error: "raise" stops at the first list or sample that cannot be
+    read exactly (`pixelwise.check` lists them all); "skip" leaves them out and names them in `Stats.skipped`. threads:
+    by default one per core. progress: called with (samples done, samples in all).
 
-    Every image and label is read once. Memory: a few decoded samples per thread. Raises the error of the first sample
-    that cannot be read (`pixelwise.check` lists them all).
+    Every image and label is read once. Memory: a few decoded samples per thread.
     """
+    check_choice("on_error", on_error, ("raise", "skip"))
     dataset = as_dataset(data, splits, verb="stats", **options)
-    work: dict[int, tuple[Split, int]] = {}
-    for split in map(dataset.__getitem__, dataset.splits):
-        for i in range(len(split)):
-            work.setdefault(image_key(split.source, split.position(i)), (split, i))
+    chosen, skipped = [], []
+    for name in dataset.splits:
+        try:
+            chosen.append(dataset[name])
+        except DataError as error:
+            if on_error == "raise":
+                raise
+            skipped.append((name, str(error)))
+    work = _different(chosen)
     tally = _Tally(dataset.classes)
-    parts = in_order(lambda item: _measure(item[0].read(item[1]), dataset.classes), work.values(), threads)
-    for part in with_progress(parts, len(work), progress):
-        tally.add(part)
-    return tally.stats()
+    measure = partial(_measure_at, tuple(chosen), dataset.classes, on_error == "skip")
+    for (k, i), part in zip(work, with_progress(in_order(measure, work, threads), len(work), progress), strict=True):
+        if isinstance(part, DataError):
+            skipped.append((f"{chosen[k].name}/{chosen[k].names[i]}", str(part)))
+        else:
+            tally.add(part)
+    return replace(tally.stats(), skipped=tuple(skipped))
+
+
+def _different(splits: list[Split]) -> list[tuple[int, int]]:
+    """(split, sample) of each image, of several with the same one the first that has a label."""
+    out: dict[int, tuple[int, int]] = {}
+    for k, (images, _) in enumerate(keys(splits)):
+        for i, key in enumerate(images.tolist()):
+            if key not in out or (splits[k].has_labels and not splits[out[key][0]].has_labels):
+                out[key] = k, i
+    return list(out.values())
+
+
+def _measure_at(
+    splits: tuple[Split, ...], classes: ClassTable, skip: bool, at: tuple[int, int]
+) -> _Measured | DataError:
+    try:
+        return _measure(splits[at[0]].read(at[1]), classes)
+    except DataError as error:
+        if not skip:
+            raise
+        return error

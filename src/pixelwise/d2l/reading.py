@@ -157,7 +157,7 @@ def _split(voc_dir: str | os.PathLike[str], image_set: str | os.PathLike[str], *
     path = root / "ImageSets" / name
     # A line that does not count becomes blank, so that messages about the others have their line.
     lines = _CLASS_LINE.sub(lambda line: line[1] if line[2] == b"1" else b"", read_bytes(path))
-    listed = parse_list(lines, path, may_be_empty=True)
+    listed = parse_list(lines, path)
     table = _open(voc_dir).classes if labels else VOC
     rules = [PathRule(listed.names, rule) for rule in ("JPEGImages/{}.jpg", "SegmentationClass/{}.png")]
     images, masks = listed.images or rules[0], listed.labels or rules[1]

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ..classes import ClassTable, usual_void
-from ..errors import UsageError
+from ..errors import UsageError, shown
 from ..types import Finding
 from . import derived
 from .splits import Split, Splits
@@ -19,7 +19,7 @@ from .views import joined
 class Dataset:
     """A class table and named splits. `dataset["train"]` is a Split.
 
-    root: the folder (or pack) it was opened from. format: what it was recognized as. notes: what is odd about it.
+    root: the folder (or pack) it was opened from, as an absolute path. format: what it was recognized as. notes: what is odd about it.
     history: what was done to it since it was opened, one sentence per step.
 
     >>> import numpy as np, pixelwise as pw
@@ -49,7 +49,8 @@ class Dataset:
         return self.splits[split]
 
     def __repr__(self) -> str:
-        return f"Dataset({self.format} at {self.root}: {len(self.classes)} classes; splits {', '.join(self.splits)})"
+        what = f"{len(self.classes)} classes; splits {', '.join(self.splits)}"
+        return f"Dataset({self.format} at {shown(self.root)}: {what})"
 
     def remap(self, mapping: Mapping[str, str | None], classes: ClassTable | Sequence[str] | None = None) -> Dataset:
         """This dataset under other classes: each class named in `mapping` becomes the class of that name, None void.
@@ -128,7 +129,7 @@ def concat(datasets: Sequence[Dataset], classes: ClassTable | Sequence[str] | No
     brought = [d if d.classes == table else d.remap({}, table) for d in datasets]
     names = list(dict.fromkeys(n for d in brought for n in d.splits))
     makers = {name: partial(_joined, brought, name, table) for name in names}
-    said = f"{len(datasets)} datasets joined: {', '.join(str(d.root) for d in datasets)}"
+    said = f"{len(datasets)} datasets joined: {', '.join(shown(d.root) for d in datasets)}"
     notes = tuple(note for d in datasets for note in d.notes)
     history = tuple(f"{d.root.name}: {h}" for d in datasets for h in d.history)
     return Dataset(datasets[0].root, "joined", table, Splits(makers), notes, (*history, said))

@@ -57,9 +57,11 @@ def remap(
     if old.ignore_index is not None and table.ignore_index is None:
         raise UsageError("the dataset has void pixels, and the new table has no void", code="bad-class-table")
 
+    kept = np.array_equal(ids[: len(old)], np.arange(len(old))) and old.ignore_index in (None, table.ignore_index)
+
     def make(name: str) -> Split:
         split = splits[name]
-        return replace(split, classes=table, source=RelabeledSource(split.source, table, ids))
+        return replace(split, classes=table, source=RelabeledSource(split.source, table, ids, same_ids=kept))
 
     said = ", ".join(f"{a} -> {b or 'void'}" for a, b in list(mapping.items())[:6]) + ", ..." * (len(mapping) > 6)
     made = Splits({name: partial(make, name) for name in splits})

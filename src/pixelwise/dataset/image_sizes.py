@@ -7,17 +7,21 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..codecs.decoding import read_header
-from ..errors import FileError, SystemFault
+from ..errors import FileError, PixelwiseError, SystemFault
 from ..files import atomic_write, cache_dir, read_bytes
 from ..threads import default_threads, in_order
 from ..types import I64
+
+Known: TypeAlias = tuple[int, int, int, int]
+"""An ENTRY."""
 
 
 class Paths(Protocol):
@@ -40,8 +44,8 @@ _RECALLING = threading.Lock()  # of all, because an object with a lock of its ow
 class HeaderSizes:
     """(height, width) of listed images. Thread-safe: two threads that read the same header find the same.
 
-    paths: of each image, relative to `root`, which ends in a separator. read: called as `read(i, read_header, path)`
-    to read header i, so that errors can name the list that the image is in. Memory: 25 bytes per image.
+    paths: of each image, relative to `root`, which ends in a separator. read: called as `read(i, fail, path)` for a
+    header that cannot be read, so that the error can name the list that the image is in. Memory: 25 bytes per image.
 
     The sizes are kept under `files.cache_dir()`, by root and list, with the size and modification time of every file;
     a file for which these differ is read again. A damaged cache file is ignored.
@@ -69,32 +73,28 @@ class HeaderSizes:
         return np.stack([found["height"], found["width"]], axis=1).astype(np.int64)
 
     def _find(self, missing: I64) -> None:
-        chunks = [missing[k : k + _CHUNK].tolist() for k in range(0, len(missing), _CHUNK)]
-        if len(chunks) == 1:
-            self._unsaved += self._find_chunk(chunks[0])
-        else:  # more threads than cores: on a network drive most of the time is waiting
-            self._unsaved += sum(in_order(self._find_chunk, chunks, default_threads() + 4))
+        chunks = [missing[k : k + _CHUNK] for k in range(0, len(missing), _CHUNK)]
+        jobs = (self._job(chunk) for chunk in chunks)
+        # More threads than cores: on a network drive most of the time is waiting.
+        found = map(_look, jobs) if len(chunks) == 1 else in_order(_look, jobs, default_threads() + 4)
+        for chunk, rows in zip(chunks, found, strict=True):
+            self._take(chunk, rows)
         if self._unsaved and len(self._paths) >= FEWEST and (self._sure.all() or self._unsaved > len(self._paths) // 8):
             self._remember()
             self._unsaved = 0
 
-    def _find_chunk(self, indices: list[int]) -> int:
-        """Find or confirm the sizes of these images; the number of headers that had to be read."""
-        count = 0
-        for i, (height, _, size, mtime_ns) in zip(indices, self._known[indices].tolist(), strict=True):
-            path = self._root + self._paths[i]
-            try:
-                # Taken before the header is read: a file that changes in between is read again next time.
-                state = os.stat(path)
-                now = state.st_size, state.st_mtime_ns
-            except (OSError, ValueError):
-                now = 0, 0  # reading it raises the right error
-            if height == 0 or (size, mtime_ns) != now:
-                header = self._read(i, read_header, path)
-                self._known[i] = (header.height, header.width, *now)
-                count += 1
-        self._sure[indices] = True
-        return count
+    def _job(self, chunk: I64) -> list[tuple[str, Known]]:
+        rows = self._known[chunk].tolist()
+        return [(self._root + self._paths[i], row) for i, row in zip(chunk.tolist(), rows, strict=True)]
+
+    def _take(self, chunk: I64, rows: list[Known | PixelwiseError]) -> None:
+        for i, row in zip(chunk.tolist(), rows, strict=True):
+            if isinstance(row, PixelwiseError):
+                self._read(i, partial(_fail, row), self._root + self._paths[i])
+            elif row != self._known[i].item():
+                self._known[i] = row
+                self._unsaved += 1
+            self._sure[i] = True
 
     def _file(self) -> Path:
         digest = hashlib.sha256(os.path.abspath(self._root).encode("utf-8", "surrogatepass"))
@@ -119,3 +119,29 @@ class HeaderSizes:
             path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(path) as file:
                 file.write(hashlib.sha256(body).digest() + body)
+
+
+def _look(job: list[tuple[str, Known]]) -> list[Known | PixelwiseError]:
+    """Find or confirm the rows of these paths; an error in the place of one that cannot be read."""
+    found: list[Known | PixelwiseError] = []
+    for path, row in job:
+        try:
+            # Taken before the header is read: a file that changes in between is read again next time.
+            state = os.stat(path)
+            now = state.st_size, state.st_mtime_ns
+        except (OSError, ValueError):
+            now = 0, 0  # reading it raises the right error
+        if row[0] and row[2:] == now:
+            found.append(row)
+            continue
+        try:
+            header = read_header(path)
+        except PixelwiseError as error:
+            found.append(error)
+            continue
+        found.append((header.height, header.width, *now))
+    return found
+
+
+def _fail(error: PixelwiseError, path: str) -> NoReturn:
+    raise error

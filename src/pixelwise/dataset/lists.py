@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from ..errors import ListError, printable
 from ..types import Finding
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".npy")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".npy")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # the category Cc of Unicode
 _CLASS_LIST = re.compile(r"\S+[ \t]+(-1|0|1)$")
@@ -29,14 +29,23 @@ class SplitList:
     labels: Sequence[str] | None = None
 
 
-def parse_list(
-    data: bytes, where: object, notes: list[Finding] | None = None, *, may_be_empty: bool = False
-) -> SplitList:
+@dataclass(frozen=True, slots=True)
+class LineOf:
+    """The place that lists sample i, for messages: the file and its line, or the file if lines do not tell."""
+
+    path: Path
+    lines: Sequence[int] | None = None
+
+    def __call__(self, index: int) -> str:
+        return str(self.path) if self.lines is None else f"{self.path}:{self.lines[index]}"
+
+
+def parse_list(data: bytes, where: object, notes: list[Finding] | None = None) -> SplitList:
     """Parse the bytes of a split list: UTF-8, any line end; blank lines, and blanks around names, are dropped.
 
     One column of names, or two of image and label paths (both with an image's extension; a leading `/` counts
-    from the dataset's root, as in DeepLab's lists). Raises ListError: list-encoding, list-control-char,
-    empty-list, list-two-columns, duplicate-id, path-escapes-root.
+    from the dataset's root, as in DeepLab's lists). An empty list is no sample, and a note `empty-list`. Raises
+    ListError: list-encoding, list-control-char, list-two-columns, duplicate-id, path-escapes-root.
     """
     text = _decode(data, where)
     rows = [(n, line) for n, whole in enumerate(_LINE_END.split(text), 1) if (line := whole.strip(" \t"))]
@@ -44,8 +53,9 @@ def parse_list(
         if found := _CONTROL.search(line):
             what = f"control character {printable(found[0])} in column {found.start() + 1}"
             raise ListError(what, code="list-control-char", where=f"{where}:{number}")
-    if not rows and not may_be_empty:
-        raise ListError("the list has no samples", code="empty-list", where=where, fix="write one name per line")
+    if not rows and notes is not None:
+        fix = "write one name per line, or remove the list"
+        notes.append(Finding("empty-list", "note", str(where), "the list has no samples", fix))
     pairs = [(n, line.split()) for n, line in rows]
     if rows and all(len(pair) == 2 and all(map(_is_path, pair)) for _, pair in pairs):
         images, labels = ([_inside(pair[k].lstrip("/"), where, n) for n, pair in pairs] for k in (0, 1))

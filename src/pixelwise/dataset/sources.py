@@ -7,23 +7,27 @@ import io
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from xxhash import xxh3_128_hexdigest
 
 from ..arguments import as_bytes, as_ids, stray_id
 from ..classes import ClassTable
-from ..codecs.decoding import decode_image, decode_stored
+from ..codecs.decoding import decode_image, decode_numbers, decode_stored
 from ..codecs.jpeg_windows import JpegWindows
+from ..codecs.npy import NpyFile
 from ..codecs.stored import Stored
-from ..errors import FileError, LabelError, UsageError
+from ..errors import FileError, LabelError, UsageError, only_ours
 from ..files import read_bytes
 from ..labels import check_pair, to_ids
 from ..types import I64, NO_CLOCK, U8, Clock, Finding, Label, Origin, Sample, Size, Window
 from .image_sizes import HeaderSizes, Paths
+from .numbers import Channels, Codes, from_numbers, object_numbers
 
 
 class Source(ABC):
@@ -46,8 +50,17 @@ class Source(ABC):
         return f"{type(self).__name__}({len(self)} samples{'' if self.has_labels else ', no labels'})"
 
     def origin(self, index: int) -> Origin | None:
-        """What sample `index` is made from, or None if that is not known."""
+        """What sample `index` is made from, or None if that is not known: then it is a sample of this object alone."""
         return None
+
+    def beneath(self, index: int) -> tuple[Source, int] | None:
+        """For a source over others: the one that sample `index` comes from, and its number there."""
+        return None
+
+    def image_file(self, index: int) -> tuple[FileSource, int] | None:
+        """The source that reads the image of sample `index` from a file, and its number there, or None."""
+        below = self.beneath(index)
+        return None if below is None else image_file_of(*below)
 
     @abstractmethod
     def sizes(self, indices: I64 | None = None) -> I64:
@@ -58,11 +71,14 @@ class Source(ABC):
     ) -> Sample:
         """The pixels of sample `index`, or of a window of it; instances only with the whole sample.
 
-        Exact, or a DataError; PairError `size-mismatch` if image and label differ in size. clock: the time is added to
-        its "reading" and "decoding". notes: gets findings about what is odd but not wrong.
+        Exact, or a PixelwiseError, whatever goes wrong; PairError `size-mismatch` if image and label differ in size.
+        clock: the time is added to its "reading" and "decoding". notes: gets findings about what is odd but not wrong.
         """
+        if not 0 <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
         clock.start()
-        return self._load(index, window, clock, notes)
+        with only_ours(lambda: self._where(index)):
+            return self._load(index, window, clock, notes)
 
     def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
         """Read a sample or a window of it; the clock has been started."""
@@ -84,6 +100,12 @@ class Source(ABC):
 def origin_of(source: Source, index: int) -> Origin | None:
     """The origin of sample `index`; None also for a source of another class that has no such method."""
     find = getattr(source, "origin", None)
+    return None if find is None else find(index)
+
+
+def image_file_of(source: Source, index: int) -> tuple[FileSource, int] | None:
+    """`Source.image_file`; None also for a source of another class that has no such method."""
+    find = getattr(source, "image_file", None)
     return None if find is None else find(index)
 
 
@@ -109,8 +131,12 @@ class Decoding:
     """How a dataset's files are decoded, if there is more to say than "labels are PNG".
 
     allow: further kinds of label files: "tiff", "npy", "bmp", "gif", "webp". check_palette: False if palettes have
-    nothing to do with the table's colors. minus_one: the stored value that -1 in an NPY label stands for.
-    value_range, bands: for images with more than 8 bits or other bands than RGB, see `codecs.decode_image`.
+    nothing to do with the table's colors. minus_one: the stored value that -1 in an NPY label stands for. value_range,
+    bands: for images with more than 8 bits or other bands than RGB, see `codecs.decode_image`.
+
+    channels, objects: how the label's value and the object's number are made from the channels of a file in colors.
+    codes: the stored values that stand for numbers other than 0..65535 (negative, not whole), see `codes_for`; None:
+    there are none, and labels of real numbers are refused. scale: a pixel of a label stands for scale x scale pixels.
     """
 
     allow: frozenset[str] = frozenset()
@@ -118,6 +144,10 @@ class Decoding:
     minus_one: int | None = None
     value_range: tuple[float, float] | None = None
     bands: tuple[int, int, int] | None = None
+    channels: Channels | None = None
+    objects: Channels | None = None
+    codes: Codes | None = None
+    scale: int = 1
 
     @property
     def plain_images(self) -> bool:
@@ -132,7 +162,33 @@ class Decoding:
         """A label file's bytes as stored samples."""
         if self.minus_one is not None and data.startswith(b"\x93NUMPY"):
             data = _without_minus_one(data, self.minus_one, where)
-        return decode_stored(data, where, notes, self.allow)
+        if self.channels is not None:
+            stored = decode_stored(data, where, notes, self.allow)
+            stored = from_numbers(stored.kind, self.channels.of(stored, where), self.codes or (), where)
+        else:
+            try:
+                stored = decode_stored(data, where, notes, self.allow)
+            except (LabelError, FileError) as error:
+                if self.codes is None or error.code not in ("class-out-of-range", "unsupported-format"):
+                    raise
+                kind, numbers = decode_numbers(data, where, None, self.allow)
+                stored = from_numbers(kind, numbers, self.codes, where)
+        return stored if self.scale == 1 else replace(stored, pixels=self._enlarged(stored.pixels))
+
+    def instances(self, data: bytes, where: object, notes: list[Finding] | None = None) -> Label:
+        """A file's bytes as (H, W) object numbers. LabelError `unsupported-label-mode` for colors without `objects`."""
+        stored = decode_stored(data, where, notes, self.allow)
+        pixels: Any = stored.pixels
+        if self.objects is not None:
+            pixels = object_numbers(self.objects.of(stored, where))
+        if pixels.ndim != 2:
+            what, fix = "object numbers are one value per pixel, not colors", "say how: instance_channel = 'R + 256*G'"
+            raise LabelError(what, code="unsupported-label-mode", where=where, fix=fix)
+        numbers: Label = self._enlarged(pixels)
+        return numbers
+
+    def _enlarged(self, pixels: Any) -> Any:
+        return pixels if self.scale == 1 else pixels.repeat(self.scale, axis=0).repeat(self.scale, axis=1)
 
     def label(self, data: bytes, table: ClassTable, where: object, notes: list[Finding] | None = None) -> Label:
         """A label file's bytes as (H, W) class ids."""
@@ -140,10 +196,8 @@ class Decoding:
 
 
 def _without_minus_one(data: bytes, value: int, where: object) -> bytes:
-    try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise FileError(f"damaged NPY file: {error}", code="corrupt", where=where) from None
+    with only_ours(where):
+        array = NpyFile(data, where).numbers()
     out = io.BytesIO()
     np.save(out, np.where(array == -1, value, array))
     return out.getvalue()
@@ -170,7 +224,7 @@ class FileSource(Source):
     ) -> None:
         super().__init__(names, labels is not None)
         self.decoding = decoding
-        self.root = Path(root)
+        self.root = Path(root).absolute()
         self.classes = classes
         self.images = images
         self.labels = labels
@@ -187,7 +241,12 @@ class FileSource(Source):
     def origin(self, index: int) -> Origin:
         """The files of sample `index`, and how they are decoded."""
         paths = (p for p in (self.images, self.labels, self.instances) if p is not None)
-        return Origin(tuple(self.path(p, index) for p in paths), self._how)
+        files = tuple(self.path(p, index) for p in paths)
+        return Origin(os.path.normpath(files[0]), files, self._how)
+
+    def image_file(self, index: int) -> tuple[FileSource, int]:
+        """This source, and `index`."""
+        return self, index
 
     @cached_property
     def _how(self) -> str:
@@ -239,10 +298,7 @@ class FileSource(Source):
         path = self.path(self.instances, index)
         if not os.path.exists(path):  # VOC: only some label folders come with instance maps
             return None
-        pixels = decode_stored(read_bytes(path), path, allow=self.decoding.allow).pixels
-        if pixels.ndim != 2:
-            what = "object numbers are one value per pixel, not colors"
-            raise LabelError(what, code="unsupported-label-mode", where=path)
+        pixels = self.decoding.instances(read_bytes(path), path)
         check_pair(image.shape[:2], pixels.shape, path)
         return pixels
 
@@ -257,8 +313,8 @@ def _and_size(image: U8) -> tuple[U8, Size]:
 class ArraySource(Source):
     """Samples that are in memory already. images: (H, W, 3) uint8 each. labels: (H, W) class ids each, or None.
 
-    names: default "0", "1", ... Arrays of every library and integer type are taken, see docs/api.md; those of uint8, and
-    labels of uint16, are not copied, and what is read are views of them. Masked pixels are refused: which id void has
+    names: default "0", "1", ... Arrays of every library and integer type are taken, see docs/api.md; those of uint8,
+    and labels of uint16, are not copied, and what is read are views of them. Masked pixels are refused: which id void has
     is only known to the class table of a Split. UsageError `bad-array` for other shapes and for floats, PairError
     `size-mismatch` if an image and its label differ in size. A Split holds each label against its class table when it
     is first read: LabelError `class-out-of-range`.
@@ -299,8 +355,17 @@ class ArraySource(Source):
             raise LabelError(f"label {stray}", code="class-out-of-range", where=self.names[index], fix=fix)
         held[index] = 1
 
+    def origin(self, index: int) -> Origin:
+        """Digests (XXH3) of the arrays as they are now, with the number and name that tell equal ones apart."""
+        image = f"array {index} {self.names[index]} {_digest(self.images[index])}"
+        return Origin(image, (), "unlabeled" if self.labels is None else f"label {_digest(self.labels[index])}")
+
     def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
         return Sample(self.names[index], self.images[index], None if self.labels is None else self.labels[index])
+
+
+def _digest(array: NDArray[Any]) -> str:
+    return f"{array.shape} {array.dtype} {xxh3_128_hexdigest(np.ascontiguousarray(array).data)}"
 
 
 def _each(what: str, arrays: Any) -> Sequence[Any]:
@@ -317,11 +382,11 @@ def _image(what: str, image: Any) -> U8:
 
 
 def _label(what: str, label: Any) -> Label:
-    found = as_ids(what, label)
+    found: Any = as_ids(what, label)
     if found.ndim != 2 or not found.size:
         raise UsageError(f"{what} must be (H, W) integers, got {found.shape} {found.dtype}", code="bad-array")
     if found.dtype in (np.uint8, np.uint16):
-        return found
+        return found  # type: ignore[no-any-return]
     low, high = int(found.min()), int(found.max())
     if low < 0 or high > 65_535:
         raise LabelError(f"{what} has values {low}..{high}, not class ids in 0..65535", code="class-out-of-range")

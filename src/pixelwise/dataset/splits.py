@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import overload
+from functools import cached_property, partial
+from typing import Any, Final, NoReturn, overload
 
 import numpy as np
 
 from ..classes import ClassTable
-from ..errors import UnknownNameError
+from ..errors import DataError, PixelwiseError, UnknownNameError
 from ..types import I64, NO_CLOCK, Clock, Finding, Origin, Sample, Window
 from .sources import ArraySource, Source, origin_of
+
+EMPTY: Final = ("empty-split", "empty-list")
+"""The codes of the note on a split without samples: in general, and if its list is why."""
 
 
 class ChosenNames(Sequence[str]):
@@ -131,12 +134,45 @@ class Split:
         """(n, 2) int64: (height, width) of the samples `indices` (default: all), without decoding pixels."""
         return self.source.sizes(indices if self.indices is None else self.positions(indices))
 
+    def readable_sizes(self, indices: I64 | None = None) -> tuple[I64, dict[int, DataError]]:
+        """`sizes`, with (0, 0) for each sample whose header cannot be read, and its error by its number in the split.
+
+        Halves what fails until only the samples that cannot be read are left, so good ones cost little.
+        """
+        wanted = np.arange(len(self), dtype=np.int64) if indices is None else np.asarray(indices, np.int64)
+        out, errors = np.zeros((len(wanted), 2), np.int64), dict[int, DataError]()
+        parts = [(0, len(wanted))] if len(wanted) else []
+        while parts:
+            first, last = parts.pop()
+            try:
+                out[first:last] = self.sizes(wanted[first:last])
+            except DataError as error:
+                if last - first == 1:
+                    errors[int(wanted[first])] = error
+                    continue
+                middle = (first + last) // 2
+                parts += [(middle, last), (first, middle)]
+        return out, errors
+
     @cached_property
     def fingerprint(self) -> str:
-        """16 hex digits of the names and the class table: two splits that share it have the same samples."""
+        """16 hex digits of the class table, all names, and the pixels of the first, the middle and the last sample.
+
+        Two splits that share it have the same samples. It does not depend on where and how they are stored: a dataset
+        and its pack share it. Pixels are read the first time; a sample that cannot be read counts as that.
+        """
         digest = hashlib.sha256(repr(self.classes.to_dict()).encode())
         for name in self.names:
             digest.update(name.encode("utf-8", "surrogatepass") + b"\n")
+        for index in sorted({0, len(self) // 2, len(self) - 1}) if len(self) else ():
+            try:
+                sample = self.read(index)
+            except PixelwiseError as error:
+                digest.update(error.code.encode())
+                continue
+            for pixels in (sample.image, sample.label):
+                digest.update(b"none" if pixels is None else f"{pixels.shape} {pixels.dtype}".encode())
+                digest.update(b"" if pixels is None else np.ascontiguousarray(pixels).data)
         return digest.hexdigest()[:16]
 
 
@@ -148,12 +184,22 @@ class Splits(Mapping[str, Split]):
         self._makers = dict(makers)
         self._made: dict[str, Split] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Splits, not what makes them, which may be any function: so a dataset of any format can be pickled.
+        made: dict[str, Callable[[], Split]] = {}
+        for name in self._makers:
+            try:
+                made[name] = partial(_given, self[name])
+            except PixelwiseError as error:
+                made[name] = partial(_raise, error)
+        return {"_makers": made, "_made": {}}
+
     def __getitem__(self, name: str) -> Split:
         if name not in self._made:
             if name not in self._makers:
                 fix = f"the splits are: {', '.join(self._makers) or 'none'}"
                 raise UnknownNameError(f"no split named {name!r}", code="unknown-split", fix=fix)
-            self._made[name] = self._makers[name]()
+            self._made[name] = _with_note(self._makers[name]())
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -167,3 +213,19 @@ class Splits(Mapping[str, Split]):
 
     def __repr__(self) -> str:
         return f"Splits({', '.join(self._makers)})"
+
+
+def _given(split: Split) -> Split:
+    return split
+
+
+def _raise(error: PixelwiseError) -> NoReturn:
+    raise error
+
+
+def _with_note(split: Split) -> Split:
+    """The split; one without samples has a note that says so."""
+    if len(split) or any(note.code in EMPTY for note in split.notes):
+        return split
+    fix = "fill its list or folder, or remove it"
+    return replace(split, notes=(*split.notes, Finding(EMPTY[0], "note", split.name, "the split has no samples", fix)))

@@ -80,7 +80,7 @@ def download(
     if item is None:
         what, fix = f"no dataset named {name!r} can be downloaded", f"the names are: {', '.join(ARCHIVES)}"
         raise UnknownNameError(what, code="unknown-dataset", fix=fix)
-    job = _Job(item, Path(directory), everything, progress or (lambda *_: None), say or (lambda _: None))
+    job = _Job(item, Path(directory).absolute(), everything, progress or (lambda *_: None), say or (lambda _: None))
     there = job.is_there()
     if there and not (job.lock.exists() or job.part.exists()):  # left by a killed process, or one is at work
         return job.place

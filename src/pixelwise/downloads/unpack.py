@@ -30,8 +30,27 @@ from ..types import Progress
 _CHUNK = 1 << 20
 _MEMBERS = 65_536  # VOC2012 has about 40,000
 _RATIO = 100  # unpacked bytes per byte of a compressed archive: gzip reaches 1030 on zeros
+_HEADERS = (b"x", b"g", b"X", b"L", b"K")  # of pax, Solaris and GNU: they say more of the member that follows
+_MOST_HEADER = 1 << 20  # a name, and what else a system knows of a file
 _FIX = "get the archive from a source that you trust"
 _WINDOWS = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose headers are read only if they are as long as honest ones."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:  # tarfile's entry for subclasses
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            raise self._sparse()
+        if self.type in _HEADERS and self.size > _MOST_HEADER:
+            raise _refused(f"{_shown(self.name)} is a header of {self.size:,} bytes", "too-large")
+        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]  # not in the stubs
+
+    def _proc_gnusparse_10(self, *args: object) -> None:  # it reads a map of any length
+        raise self._sparse()
+
+    def _sparse(self) -> FileError:
+        return _refused(f"{_shown(self.name)} is a sparse file that claims {self.size:,} bytes", "too-large")
 
 
 class Contents:
@@ -155,7 +174,7 @@ def open_archive(path: Path) -> Iterator[Contents]:
         with open(path, "rb") as file:
             size, start = os.fstat(file.fileno()).st_size, file.read(512)
             file.seek(0)
-            with tarfile.open(fileobj=file, encoding="utf-8") as tar:
+            with tarfile.open(fileobj=file, encoding="utf-8", tarinfo=_Member) as tar:
                 opened = True
                 yield Contents(tar, (16 << 30) if tar.fileobj is file else _RATIO * size + _CHUNK)
     except PixelwiseError as error:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from ..arguments import check_count
 from ..dataset.splits import Split
-from ..errors import UsageError
+from ..errors import UsageError, shown
 from ..formats.given import Data, SplitNames, as_split
 from ..loading.render import Renderer, Slot
 from ..metrics.confusion import Confusion
@@ -73,7 +73,7 @@ class Prediction(Result):
 
     def __str__(self) -> str:
         again = f", {len(self.replaced)} of them damaged before" if self.replaced else ""
-        where = "" if self.path is None else f"{self.path}: "
+        where = "" if self.path is None else f"{shown(self.path)}: "
         return f"{where}{self.predicted} images predicted{again}, {self.kept} kept"
 
 
@@ -122,7 +122,7 @@ def predict(
     mean_std = (normalize.mean, normalize.std) if isinstance(normalize, Normalize) else normalize
     threads = min(default_threads(), 8) if threads is None else thread_count(threads)
     todo, replaced = list(range(len(split))), list[str]()
-    folder = None if out is None else Path(out)
+    folder = None if out is None else Path(out).absolute()
     if folder is not None:
         made_by = {"tag": tag, "tiling": repr(tiling), "normalize": repr(mean_std)}
         todo, replaced = continue_folder(folder, split, made_by, confusion, threads, progress)

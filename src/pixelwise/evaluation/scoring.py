@@ -172,7 +172,7 @@ def score(
     rule = protocol_named(protocol)
     split = as_split(data, splits, verb="score", prefer=("val",), **options)
     check_labels(split)
-    root = Path(predictions)
+    root = Path(predictions).absolute()
     files = tuple(find_files(root, split.names))
     share = 0.02 if boundary is True else float(boundary)
     total, bands = _empty(split, share)

@@ -27,7 +27,7 @@ from ..classes import VOC, VOC_NAMES, ClassTable
 from ..codecs.decoding import decode_stored
 from ..codecs.png import encode_png
 from ..dataset.splits import Split
-from ..errors import DataError, ScoreError, UnknownNameError, UsageError
+from ..errors import DataError, ScoreError, UnknownNameError, UsageError, shown
 from ..files import atomic_write
 from ..formats.given import Data, SplitNames, as_split
 from ..metrics.protocols import CITYSCAPES_CLASSES
@@ -104,7 +104,7 @@ class Submission(Result):
 
     def __str__(self) -> str:
         title = BENCHMARKS[self.benchmark].title
-        return f"{self.path}: {len(self.members)} predictions for {title}, {self.size / 1e6:.1f} MB, read back equal"
+        return f"{shown(self.path)}: {len(self.members)} predictions for {title}, {self.size / 1e6:.1f} MB, read back equal"
 
 
 def submit(
@@ -135,7 +135,7 @@ def submit(
     """
     split = as_split(data, splits, verb="submit", prefer=("test",), **options)
     check_choice("competition", competition, ("comp5", "comp6"))
-    target = Path(out)
+    target = Path(out).absolute()
     rule = _benchmark_for(split.classes, benchmark)
     if not target.name.lower().endswith(rule.suffixes):
         raise UsageError(
@@ -145,7 +145,7 @@ def submit(
     members = [rule.member(name, split.name, competition) for name in names]
     if len(set(members)) != len(members):
         raise UsageError("two samples have the same name in the archive", code="bad-name", where=target)
-    files = find_files(Path(predictions), names)
+    files = find_files(Path(predictions).absolute(), names)
     sums: list[int] = []
     problems: list[DataError] = []
     encode = partial(_encode, split, files, rule, stored_values)

@@ -1,8 +1,8 @@
 """Formats: where a dataset's files are and how its labels are stored.
 
     opening       `open`: recognizes a format and opens it     layout      a format as data, and the engine for it
-    toml          pixelwise.toml: any tree of your own         first_toml  a first pixelwise.toml for a tree
-    paths         path templates                               find_pairs  which files belong together
+    toml          pixelwise.toml: any tree of your own         guessing/   what an unknown tree holds, and its toml
+    paths         path templates                               layers      labels of several files per image
     class_tables  class tables of known datasets, as text      rasterize   labels drawn from polygons
     converting    `convert`: a dataset as a clean one          given       what a verb is given, as a dataset or a split
     class_files   class names in files beside the data         yaml_names  the names of a data.yaml

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,9 +19,9 @@ from ..classes import ClassTable
 from ..codecs.decoding import read_header
 from ..codecs.png import encode_png
 from ..dataset.dataset import Dataset
-from ..dataset.sources import FileSource, Source
+from ..dataset.identity import Identity
+from ..dataset.sources import Source, image_file_of
 from ..dataset.splits import Split
-from ..dataset.views import JoinedSource, RelabeledSource
 from ..errors import SystemFault, UsageError
 from ..files import atomic_write, read_bytes
 from ..threads import in_order
@@ -29,7 +30,6 @@ from . import toml
 from .given import Data, SplitNames, as_dataset
 from .opening import open as open_dataset
 from .paths import leads_out
-from .rasterize import DrawnSource
 from .toml import class_section, comment, text_of
 
 Target = Literal["voc", "index", "cityscapes"]
@@ -128,32 +128,24 @@ def _jobs(dataset: Dataset, plan: _Plan) -> list[_Job]:
     rows = [(name, split, i) for name, split in splits.items() for i in range(len(split))]
     if not rows:
         raise UsageError("the dataset has no samples", where=dataset.root)
-    origins = [_origin(split.source, split.position(i)) for _, split, i in rows]
+    identity = Identity()
+    found = [identity.origin(split.source, split.position(i)) for _, split, i in rows]
     names = [split.names[i] for _, split, i in rows]
     known: dict[str, object] = {}
-    clash = any(known.setdefault(name, key) != key for name, (key, _) in zip(names, origins, strict=True))
+    clash = any(known.setdefault(name, origin) != origin for name, origin in zip(names, found, strict=True))
     jobs, written = [], set()
-    for (split, of, i), name, (_, file) in zip(rows, names, origins, strict=True):
+    for (split, of, i), name in zip(rows, names, strict=True):
         unique = f"{split}/{name}" if clash and "{split}" not in plan.images else name
         place = (split if "{split}" in plan.images else "", unique)
-        jobs.append(_Job(of, i, split, unique, file, place not in written))
+        jobs.append(_Job(of, i, split, unique, _plain_file(of.source, of.position(i)), place not in written))
         written.add(place)
     return jobs
 
 
-def _origin(source: Source, index: int) -> tuple[object, Path | None]:
-    """What makes a sample the same in two splits, and its image file if its pixels are the sample's."""
-    if isinstance(source, RelabeledSource):
-        return _origin(source.source, index)
-    if isinstance(source, DrawnSource):
-        return _origin(source.files, index)
-    if isinstance(source, JoinedSource):
-        split, at = source.place(index)
-        return _origin(split.source, split.position(at))
-    if isinstance(source, FileSource):
-        path = Path(source.path(source.images, index))
-        return str(path), path if source.decoding.plain_images else None
-    return (id(source), index), None
+def _plain_file(source: Source, index: int) -> Path | None:
+    """The file of a sample's image, if any reader decodes it to the sample's pixels."""
+    of = image_file_of(source, index)
+    return Path(of[0].path(of[0].images, of[1])) if of is not None and of[0].decoding.plain_images else None
 
 
 def _identity(dataset: Dataset, jobs: Sequence[_Job], to: str) -> str:
@@ -207,14 +199,21 @@ def _write_all(
 ) -> _Written:  # fmt: skip
     done = _Written(set(), list(dict.fromkeys(job.split for job in jobs if not job.of.has_labels)))
     first = [job for job in jobs if job.first]
-    work = in_order(lambda job: _write_one(root, table, job, plan, images), first, threads)
-    for n, (suffix, labels, instances) in enumerate(work, 1):
+    work = partial(_write_nth, tuple(first), root, table, plan, images)
+    for n, (suffix, labels, instances) in enumerate(in_order(work, range(len(first)), threads), 1):
         done.suffixes.add(suffix)
         done.labels |= labels
         done.instances |= instances
         if progress is not None:
             progress(n, len(first))
     return done
+
+
+def _write_nth(
+    jobs: Sequence[_Job], root: Path, table: ClassTable, plan: _Plan, images: ImageFiles, n: int
+) -> tuple[str, bool, bool]:
+    # All jobs and a number, instead of one job, because each holds its split.
+    return _write_one(root, table, jobs[n], plan, images)
 
 
 def _write_one(root: Path, table: ClassTable, job: _Job, plan: _Plan, images: ImageFiles) -> tuple[str, bool, bool]:

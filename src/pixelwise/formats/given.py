@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -33,7 +34,7 @@ def as_dataset(data: Data, splits: SplitNames = None, *, verb: str, **options: A
     if isinstance(data, Split):
         split = data
         root = split.source.root if isinstance(split.source, FileSource) else Path()
-        data = Dataset(root, "split", split.classes, Splits({split.name: lambda: split}))
+        data = Dataset(root, "split", split.classes, Splits({split.name: partial(_itself, split)}))
     if not isinstance(data, Dataset):
         raise UsageError(f"{verb}() takes a path, a Dataset or a Split, got {type(data).__name__}")
     names = _split_names(splits, verb)
@@ -43,7 +44,11 @@ def as_dataset(data: Data, splits: SplitNames = None, *, verb: str, **options: A
         if name not in data.splits:
             data[name]  # raises, naming the splits that exist
     made = data.splits
-    return replace(data, splits=Splits({name: lambda name=name: made[name] for name in names}))  # type: ignore[misc]
+    return replace(data, splits=Splits({name: partial(made.__getitem__, name) for name in names}))
+
+
+def _itself(split: Split) -> Split:
+    return split
 
 
 def as_split(data: Data, splits: SplitNames = None, *, verb: str, prefer: Sequence[str] = (), **options: Any) -> Split:

@@ -15,19 +15,22 @@ from pathlib import Path
 from ..classes import ClassTable
 from ..codecs.decoding import read_header
 from ..dataset.dataset import Dataset
-from ..dataset.lists import SplitList, parse_list
-from ..dataset.sources import Decoding, FileSource, PathRule
+from ..dataset.lists import LineOf, SplitList, parse_list
+from ..dataset.sources import Decoding, FileSource, PathRule, Source
 from ..dataset.splits import Split, Splits
 from ..errors import DataError, FormatError, MissingError, UnknownNameError
 from ..files import read_bytes
 from ..types import Finding
 from .class_tables import table
 from .format import Format
-from .paths import Match, fill, first, matches, rule, split_names
+from .layers import LayerDrawing, LayerFile, Layers, find_layers, layer_notes, natural
+from .paths import SAMPLE_FIELDS, Match, fill, first, glob_of, hidden_notes, matches, rule, split_names
+from .rasterize import DrawnSource
 
 SPLIT_NAMES = re.compile(r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|trainval|test-?(dev|std))(20\d\d)?")
 """What splits are called on disk. The years of COCO's splits belong to their names."""
 _PLAIN = {"training": "train", "validation": "val", "valid": "val", "testing": "test"}
+_NUMBERED = re.compile(r"[a-z0-9]{1,2}[.)] *(\w+?)( set| data)?")  # "a. Training Set"
 _ORDER = ("train", "val", "trainval", "test")
 
 
@@ -37,7 +40,9 @@ class Coding:
 
     labels: the template of the label files, or None if there are none. classes: a table, the name of one in
     `tables/`, or a function of the dataset's folder. instances: the template of the object numbers. channels: 3 if
-    labels are colors, 1 if they are values; None if that does not distinguish this coding from others.
+    labels are colors, 1 if they are values; None if that does not distinguish this coding from others. layers: how
+    several label files per image become one label, if `labels` has {class} or {object}. by_order: the names of labels
+    and images have nothing in common; sorted by their numbers, the first belongs to the first.
     """
 
     labels: str | None
@@ -45,6 +50,8 @@ class Coding:
     instances: str | None = None
     channels: int | None = None
     decoding: Decoding = Decoding()  # noqa: RUF009
+    layers: Layers | None = None
+    by_order: bool = False
 
     def table(self, root: Path) -> ClassTable:
         """The class table, for the dataset at `root`."""
@@ -141,7 +148,8 @@ def load(
     makers = opened.makers()
     if not makers:
         raise FormatError("no split has any samples", code="no-dataset", where=root)
-    return Dataset(root, format, opened.classes, Splits({n: makers[n] for n in sorted(makers, key=rank)}))
+    notes = () if layout.lists is None else hidden_notes(root, glob_of(layout.lists))
+    return Dataset(root, format, opened.classes, Splits({n: makers[n] for n in sorted(makers, key=rank)}), notes)
 
 
 def rank(name: str) -> tuple[int, str]:
@@ -174,12 +182,23 @@ class _Opened:
         template = fill(self.layout.images, split=on_disk, star="*")
         wanted = self.layout.pattern or re.compile(".*", re.DOTALL)
         images = [m for m in matches(self.root, template) if wanted.fullmatch(m.name.rpartition("/")[2])]
+        images = self._without_labels(images, template, on_disk)
         names = [m.name for m in images]
         if len(set(names)) < len(names):  # the same name in several folders, or with several extensions
             names = [f"{m.star}/{m.name}" if m.star else m.path.rpartition(".")[0] for m in images]
         exact = rule(template)
         paths = [m.path for m in images] if exact is None else PathRule(names, exact)
-        return Split(name, self.classes, self._source(on_disk, images, names, paths))
+        notes: list[Finding] = []
+        return Split(name, self.classes, self._source(on_disk, images, names, paths, notes), notes=tuple(notes))
+
+    def _without_labels(self, images: list[Match], template: str, split: str) -> list[Match]:
+        """The images without the files that are labels of others, if both are in one folder: x.png and x_mask.png."""
+        labels = (self.coding.labels or "").replace("{split}", split)
+        if not labels or labels.rpartition("/")[0] != template.rpartition("/")[0] or labels == template:
+            return images
+        names = {m.name for m in images}
+        taken = {m.path for m in matches(self.root, labels) if m.name in names}
+        return [m for m in images if m.path not in taken]
 
     def listed(self, name: str, on_disk: str, path: str) -> Split:
         """A split that a list names."""
@@ -190,27 +209,65 @@ class _Opened:
         exact, names = rule(template), listed.names
         images = listed.images or (PathRule(names, exact) if exact else _by_name(self.root, template, names))
         rows = [Match("", n, on_disk) for n in names]
-        source = self._source(on_disk, rows, names, images, listed.labels, lambda i: f"{where}:{listed.lines[i]}")
+        source = self._source(on_disk, rows, names, images, notes, listed.labels, LineOf(where, listed.lines))
         return Split(name, self.classes, source, notes=tuple(notes))
 
     def _source(
         self, split: str, samples: Sequence[Match], names: Sequence[str], images: PathRule | Sequence[str],
-        labels: PathRule | Sequence[str] | None = None, listed: Callable[[int], str] | None = None,
-    ) -> FileSource:  # fmt: skip
-        if not labels and split not in self.layout.unlabeled:
-            labels = self._paths(self.coding.labels, split, samples)
-        numbers = self._paths(self.coding.instances, split, samples)
-        return FileSource(self.root, names, self.classes, images, labels or None, numbers, listed, self.coding.decoding)
+        notes: list[Finding], labels: PathRule | Sequence[str] | None = None,
+        listed: Callable[[int], str] | None = None,
+    ) -> Source:  # fmt: skip
+        coding = self.coding
+        layered = coding.layers is not None and split not in self.layout.unlabeled
+        if layered and (files := self._layers(split, samples, images, notes)) is not None:
+            assert coding.layers is not None
+            source = FileSource(self.root, names, self.classes, images, listed=listed, decoding=coding.decoding)
+            drawing = LayerDrawing(self.root, images, files, names, coding.layers, self.classes, coding.decoding)
+            return DrawnSource(source, drawing, drawing.paths, f"layers {coding.layers}")
+        if not labels and split not in self.layout.unlabeled and coding.layers is None:
+            labels = self._paths(coding.labels, split, samples)
+        numbers = self._paths(coding.instances, split, samples)
+        return FileSource(self.root, names, self.classes, images, labels or None, numbers, listed, coding.decoding)
+
+    def _layers(
+        self, split: str, samples: Sequence[Match], images: PathRule | Sequence[str], notes: list[Finding]
+    ) -> list[list[LayerFile]] | None:
+        """The layers of each sample, or None if the split has none."""
+        assert self.coding.layers is not None
+        # * is free here: several files belong to an image, and what it stands for may differ between them.
+        template, names = (self.coding.labels or "").replace("{split}", split), [s.name for s in samples]
+        known = set() if self.coding.by_order else set(names)
+        found, stray = find_layers(
+            self.root, template, self.coding.layers, known, {images[i] for i in range(len(images))}
+        )
+        if not found:
+            return None
+        if self.coding.by_order:
+            found = {n: found[of] for n, of in self._in_order(names, list(found), template).items()}
+        notes += layer_notes(template, names, found, stray)
+        return [found.get(name, []) for name in names]
+
+    def _in_order(self, names: Sequence[str], labels: Sequence[str], template: str) -> dict[str, str]:
+        """The label's name of each sample's name, both sorted by the numbers in them."""
+        if len(names) != len(labels):
+            what = f"pair = 'order', but there are {len(names)} images and {len(labels)} names of labels"
+            fix = "pair them by {name} or {number}, or remove what has no partner"
+            raise FormatError(what, code="bad-pairing", where=self.root / template, fix=fix)
+        return dict(zip(sorted(names, key=natural), sorted(labels, key=natural), strict=True))
 
     def _paths(self, template: str | None, split: str, samples: Sequence[Match]) -> PathRule | Sequence[str] | None:
         """The samples' files by this template, or None if the split has none, such as the labels of a test split."""
         filled = fill(template or "", split=split, star="*")
         if template is None or first(self.root, filled) is None:
             return None
+        if self.coding.by_order:
+            found = {m.name: m.path for m in matches(self.root, filled)}
+            order = self._in_order([s.name for s in samples], list(found), filled)
+            return [found[order[s.name]] for s in samples]
         names = [s.name for s in samples]
         if (exact := rule(filled)) is not None:
             return PathRule(names, exact)
-        if "{ext}" in filled:
+        if "{ext}" in filled or "{number}" in filled:
             return _by_name(self.root, filled, names)
         patterns = (rule(fill(template, split=split, star=s.star)) or "{}" for s in samples)
         return [p.replace("{}", s.name) for p, s in zip(patterns, samples, strict=True)]
@@ -218,15 +275,28 @@ class _Opened:
 
 def _plain(name: str, others: Sequence[str] | Mapping[str, str]) -> str:
     """The usual name of a split, unless another split has it."""
-    plain = _PLAIN.get(name.lower(), name.lower())
-    return plain if [_PLAIN.get(o.lower(), o.lower()) for o in others].count(plain) == 1 else name
+    plain = _word(name)
+    return plain if [_word(o) for o in others].count(plain) == 1 else name
+
+
+def _word(name: str) -> str:
+    found = _NUMBERED.fullmatch(name.lower())
+    word = found[1] if found else name.lower()
+    return _PLAIN.get(word, word)
 
 
 def _by_name(root: Path, template: str, names: Sequence[str]) -> list[str]:
     """The path of each name's file; if there is none, the path that it would have, for the message."""
     found = {m.name: m.path for m in matches(root, template)}
     usual = next(iter(found.values()), "x.png").rpartition(".")[2]
-    return [found.get(n) or template.replace("{ext}", usual).replace("{name}", n).replace("{path}", n) for n in names]
+
+    def missing(name: str) -> str:
+        path = template.replace("{ext}", usual)
+        for placeholder in SAMPLE_FIELDS:
+            path = path.replace(placeholder, name)
+        return path
+
+    return [found.get(n) or missing(n) for n in names]
 
 
 def _relative(root: Path, listed: SplitList) -> SplitList:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib
 import os
-from functools import cache
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ..dataset.dataset import Dataset
-from ..errors import FormatError, MissingError, UnknownNameError, UsageError, printable
+from ..dataset.splits import Split, Splits
+from ..errors import FormatError, MissingError, UnknownNameError, UsageError, only_ours, printable
 from ..types import Progress
 from . import toml
 from .format import Format
+from .guessing import folders
 from .known import ade20k_full, aerial, coco, huggingface, labelme, medical, roboflow, scenes, street, voc, yolo
 
 _KNOWN = (
@@ -34,7 +38,7 @@ def _of_packs(module: str, name: str) -> Any:
 @cache
 def known_formats() -> dict[str, Format]:
     """The formats of pixelwise by name."""
-    return {format.name: format for format in (toml.FORMAT, _of_packs("opening", "PACK"), *_KNOWN)}
+    return {format.name: format for format in (toml.FORMAT, _of_packs("opening", "PACK"), *_KNOWN, folders.FORMAT)}
 
 
 @cache
@@ -98,30 +102,52 @@ def open(
         from ..downloads.getting import download as get
 
         path = get(str(path), Path(str(path) if download is True else download))
-    root = Path(path)
+    root = Path(path).absolute()  # a program may go elsewhere before it reads
     if not root.exists():
         raise MissingError("no such file or folder", code="missing-file", where=root, fix="check the path")
     found, at = _recognize(root, format)
-    try:
-        dataset: Dataset = found.load(at, **options)
-    except TypeError as error:
-        if "unexpected keyword" in str(error):
-            raise UsageError(f"format {found.name} has no such option: {error}") from None
-        raise
+    dataset = _load(found, at, options)
     if cache is False:
         return dataset
     return _of_packs("caching", "cached")(dataset, cache, progress=progress)  # type: ignore[no-any-return]
 
 
+def _load(format: Format, root: Path, options: dict[str, Any]) -> Dataset:
+    with _gate(format, root):
+        try:
+            dataset: Dataset = format.load(root, **options)
+        except TypeError as error:
+            if "unexpected keyword" in str(error):
+                raise UsageError(f"format {format.name} has no such option: {error}") from None
+            raise
+        made = dataset.splits
+        return replace(dataset, splits=Splits({name: partial(_make, format, root, made, name) for name in made}))
+
+
+def _make(format: Format, root: Path, splits: Splits, name: str) -> Split:
+    with _gate(format, root):
+        return splits[name]
+
+
+def _gate(format: Format, root: Path) -> AbstractContextManager[None]:
+    """Whatever goes wrong in a format's reader is a FormatError."""
+    return only_ours(root, FormatError, "bad-dataset", f"not a sound {format.name} dataset")
+
+
 def _recognize(root: Path, name: str | None) -> tuple[Format, Path]:
     """The one format that fits at `root`, or else in the folders below it, and where.
 
-    Formats of other packages count only if none of pixelwise fits, or if they are named.
+    Formats of other packages count only if none of pixelwise fits, or if they are named; plain folders only if nothing
+    else does.
     """
     if name is not None:
         return _only(root, [_named(name)]) or _nothing(root, [_named(name)])
-    ours = list(known_formats().values())
-    return _only(root, ours) or _only(root, list(other_formats().values())) or _nothing(root, ours)
+    ours = [f for f in known_formats().values() if f is not folders.FORMAT]
+    found = _only(root, ours) or _only(root, list(other_formats().values()))
+    if found is None:
+        _check_part(root, ours)
+        found = None if _find(folders.FORMAT, root) is None else (folders.FORMAT, root)
+    return found or _nothing(root, ours)
 
 
 def _named(name: str) -> Format:
@@ -134,7 +160,7 @@ def _named(name: str) -> Format:
 
 def _only(root: Path, formats: list[Format]) -> tuple[Format, Path] | None:
     for places in ([root], _folders_below(root)):
-        found = [(f, at) for place in places for f in formats if (at := f.find(place)) is not None]
+        found = [(f, at) for place in places for f in formats if (at := _find(f, place)) is not None]
         # What the owner wrote about a folder goes before what it looks like.
         found = [f for f in found if f[0] is toml.FORMAT] or found
         names = dict.fromkeys(f.name for f, _ in found)
@@ -151,10 +177,24 @@ def _only(root: Path, formats: list[Format]) -> tuple[Format, Path] | None:
     return None
 
 
+def _find(format: Format, path: Path) -> Path | None:
+    with _gate(format, path):
+        return format.find(path)
+
+
 def _folders_below(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
     return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))[:_BELOW]
+
+
+def _check_part(root: Path, formats: list[Format]) -> None:
+    """FormatError `no-dataset` for a folder inside a dataset."""
+    for above in (root.parent, root.parent.parent):
+        inside = next((f for f in formats if not f.anywhere and _find(f, above) == above), None)
+        if inside is not None:
+            what = f"is a part of a {inside.name} dataset; there is {_listing(root)}"
+            raise FormatError(what, code="no-dataset", where=root, fix=f"open {above}")
 
 
 def _nothing(root: Path, formats: list[Format]) -> NoReturn:
@@ -162,11 +202,6 @@ def _nothing(root: Path, formats: list[Format]) -> NoReturn:
     if len(formats) == 1:
         what = f"no dataset found; looked for {formats[0].looks_like}; {there}"
         raise FormatError(what, code="no-dataset", where=root)
-    for above in (root.parent, root.parent.parent):
-        inside = next((f for f in formats if not f.anywhere and f.find(above) == above), None)
-        if inside is not None:
-            raise FormatError(f"is a part of a {inside.name} dataset; {there}", code="no-dataset", where=root,
-                              fix=f"open {above}")  # fmt: skip
     what = f"no dataset found; looked for the files of {', '.join(f.name for f in formats)}; {there}"
     fix = "format= says which files one of them needs; `pixelwise init` describes a layout of your own"
     raise FormatError(what, code="no-dataset", where=root, fix=fix)

@@ -2,9 +2,12 @@
 
     {split}   the split's name on disk, such as train or training
     {name}    the sample's name within one folder        {path}   the same, with folders: frankfurt/frankfurt_000
+    {number}  the sample's name as a number: 7, 07 and 00007 are the same
+    {class}   of a label in layers: whose layer it is    {object}  and which object
     *         any text within a folder's name; the label's template takes what the image's found
-    {ext}     any image extension
+    {ext}     any image extension, in any case
 
+A field that comes again must be the same text: {name}/images/{name}.png.
 Files and folders whose names begin with a dot are ignored: macOS leaves `._name.png` beside `name.png`.
 """
 
@@ -12,7 +15,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,15 +24,25 @@ from typing import NamedTuple
 from ..dataset.lists import IMAGE_SUFFIXES
 from ..errors import FormatError
 from ..files import open_error
+from ..types import Finding
 
 _PIECES = {
     "{split}": r"(?P<split>[^/]+)",
     "{name}": r"(?P<name>[^/]+)",
     "{path}": r"(?P<name>.+)",
+    "{number}": r"(?<!\d)0*(?P<name>\d+)(?!\d)",
+    "{class}": r"(?P<layer>[^/]+)",
+    "{object}": r"(?P<object>[^/]+)",
     "*": r"(?P<star>[^/]+)",
-    "{ext}": "(?P<ext>{})".format("|".join(s[1:] for s in IMAGE_SUFFIXES)),
+    "{ext}": "(?P<ext>(?i:{}))".format("|".join(s[1:] for s in IMAGE_SUFFIXES)),
 }
-_SPLIT_AT = re.compile(r"(\{split\}|\{name\}|\{path\}|\*|\{ext\})")
+_AGAIN = {
+    "{split}": "(?P=split)", "{name}": "(?P=name)", "{path}": "(?P=name)", "{number}": r"(?<!\d)0*(?P=name)(?!\d)",
+    "{class}": "(?P=layer)", "{object}": "(?P=object)", "*": "[^/]+", "{ext}": "(?P=ext)",
+}  # fmt: skip
+_SPLIT_AT = re.compile("({})".format("|".join(map(re.escape, _PIECES))))
+SAMPLE_FIELDS = ("{name}", "{path}", "{number}")
+"""The fields that name a sample; a template has one of them."""
 
 
 class Match(NamedTuple):
@@ -38,20 +52,43 @@ class Match(NamedTuple):
     name: str = ""
     split: str = ""
     star: str = ""
+    layer: str = ""
+    object: str = ""
 
 
 @lru_cache(maxsize=1024)
-def _regex(template: str) -> re.Pattern[str]:
-    pieces = (_PIECES.get(p, re.escape(p)) for p in _SPLIT_AT.split(template))
-    return re.compile("".join(pieces), re.IGNORECASE if "{ext}" in template else 0)
+def template_regex(template: str, layers: tuple[str, ...] = (), short: bool = False) -> re.Pattern[str]:
+    """The template as a pattern. layers: what {class} may be; anything if there are none. short: the sample's name is
+    the shortest that fits, not the longest.
+    """
+    pieces: list[str] = []
+    seen: set[str] = set()
+    for p in _SPLIT_AT.split(template):
+        piece = _AGAIN[p] if p in seen else _PIECES.get(p, re.escape(p))
+        if layers and p == "{class}" and p not in seen:
+            piece = "(?P<layer>{})".format("|".join(map(re.escape, sorted(layers, key=len, reverse=True))))
+        if short and p in SAMPLE_FIELDS and p not in seen:
+            piece = piece.replace("+)", "+?)")
+        pieces.append(piece)
+        seen |= {p} & _PIECES.keys()
+    return re.compile("".join(pieces))
 
 
-def matches(root: Path, template: str) -> Iterator[Match]:
-    """The files below `root` that `template` describes, in the order of their paths within each folder."""
+def matches(
+    root: Path, template: str, layers: tuple[str, ...] = (), names: Container[str] | None = None
+) -> Iterator[Match]:
+    """The files below `root` that `template` describes, in the order of their paths within each folder.
+
+    layers: what {class} may be; by default anything. names: of the samples: where a file's name can be divided in
+    several ways, such as 7_left_eye into 7 and left_eye or 7_left and eye, the way that gives one of them is taken.
+    """
+    patterns = [template_regex(template, layers, short) for short in ((False,) if names is None else (True, False))]
     for path in _walk(os.fspath(root), "", template.split("/"), 0):
-        if found := _regex(template).fullmatch(path):
-            groups = found.groupdict()
-            yield Match(path, groups.get("name") or "", groups.get("split") or "", groups.get("star") or "")
+        found = [m for pattern in patterns if (m := pattern.fullmatch(path))]
+        if found:
+            m = next((m for m in found if names is not None and m["name"] in names), found[0])
+            groups = m.groupdict()
+            yield Match(path, *(groups.get(field) or "" for field in Match._fields[1:]))
 
 
 def _walk(root: str, folder: str, parts: list[str], k: int) -> Iterator[str]:
@@ -64,7 +101,7 @@ def _walk(root: str, folder: str, parts: list[str], k: int) -> Iterator[str]:
             yield from _walk(root, path + "/", parts, k + 1)
         return
     deep = "{path}" in part
-    pattern = _regex(part)
+    pattern = template_regex(part)
     for name, is_folder in _entries(os.path.join(root, folder)):
         if deep and is_folder:
             if not _leads_up(root, folder + name):
@@ -80,6 +117,34 @@ def _leads_up(root: str, folder: str) -> bool:
         return False
     target = os.path.realpath(path)
     return os.path.commonpath([target, os.path.realpath(os.path.dirname(path))]) == target
+
+
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """The files and folders that match a glob pattern, in order, without hidden ones."""
+    return sorted(p for p in folder.glob(pattern) if not _is_hidden(p.relative_to(folder)))
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def hidden_notes(folder: Path, *patterns: str) -> tuple[Finding, ...]:
+    """A note `hidden-file` for each hidden file that would match one of the glob patterns if it were not hidden."""
+    found = []
+    for pattern in patterns:
+        above, _, name = pattern.rpartition("/")
+        for path in sorted(folder.glob(f"{above}/.*" if above else ".*")):
+            plain = path.name.removeprefix("._").lstrip(".")
+            if fnmatchcase(plain, name) and path.is_file() and not _is_hidden(path.parent.relative_to(folder)):
+                what = "a hidden file is not read, though it is named like one that describes the dataset"
+                fix = "macOS leaves such files in archives: delete it, or rename it if it is meant"
+                found.append(Finding("hidden-file", "note", str(path), what, fix))
+    return tuple(found)
+
+
+def glob_of(template: str) -> str:
+    """A path template as a glob pattern."""
+    return re.sub(r"\{\w+\}", "*", template)
 
 
 def _entries(folder: str) -> list[tuple[str, bool]]:
@@ -110,7 +175,7 @@ def split_names(root: Path, template: str) -> list[str]:
         return []
     if k == len(parts) - 1:
         return sorted({m.split for m in matches(root, template)})
-    pattern = _regex(parts[k])
+    pattern = template_regex(parts[k])
     found = set()
     for above in _folders(root, parts[:k]):
         found |= {m["split"] for name, folder in _entries(above) if folder and (m := pattern.fullmatch(name))}
@@ -126,7 +191,7 @@ def _folders(root: Path, parts: list[str]) -> Iterator[str]:
         if not _SPLIT_AT.search(parts[-1]):
             yield os.path.join(above, parts[-1])
         else:
-            pattern = _regex(parts[-1])
+            pattern = template_regex(parts[-1])
             yield from (os.path.join(above, n) for n, folder in _entries(above) if folder and pattern.fullmatch(n))
 
 
@@ -149,4 +214,4 @@ def check_inside(paths: Iterable[str], where: object) -> None:
 def rule(template: str) -> str | None:
     """The template as the pattern of a PathRule, or None if it needs more than the name."""
     pattern = template.replace("{name}", "{}").replace("{path}", "{}")
-    return None if _SPLIT_AT.search(pattern) or pattern.count("{}") != 1 else pattern
+    return None if _SPLIT_AT.search(pattern) or "{}" not in pattern else pattern

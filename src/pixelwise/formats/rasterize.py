@@ -18,11 +18,22 @@ from ..types import F64, I64, Clock, Finding, Label, Origin, Sample, Size
 Draw: TypeAlias = Callable[[int, Size, "list[Finding] | None"], "tuple[Label, Label | None]"]
 
 
+@dataclass(frozen=True, slots=True)
+class DrawnFrom:
+    """The files that the label of sample i is drawn from: `common` ones, then its own, of `each`."""
+
+    each: Sequence[Path] = ()
+    common: Sequence[Path] = ()
+
+    def __call__(self, index: int) -> list[Path]:
+        return [*self.common, *self.each[index : index + 1]]
+
+
 class DrawnSource(Source):
     """Image files whose labels `draw(index, size, notes)` makes: (H, W) class ids, and object numbers or None.
 
     drawn_from: the files that the label of sample i is drawn from. how: what else it depends on. `draw` must be
-    thread-safe. Every sample has a label, if only background.
+    thread-safe, and both must pickle: partials, not closures. Every sample has a label, if only background.
     """
 
     def __init__(
@@ -37,7 +48,12 @@ class DrawnSource(Source):
     def origin(self, index: int) -> Origin:
         """The image, the files that the label is drawn from, and how."""
         image = self.files.origin(index)
-        return Origin((*image.files, *map(str, self.drawn_from(index))), f"{image.how} drawn {self.how}")
+        files = (*image.files, *map(str, self.drawn_from(index)))
+        return Origin(image.image, files, f"{image.how} drawn {self.how}")
+
+    def image_file(self, index: int) -> tuple[FileSource, int]:
+        """The source of the images, and `index`."""
+        return self.files, index
 
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width) from the headers of the images."""

@@ -8,29 +8,33 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from ..arguments import check_choice, check_whole
 from ..classes import ClassTable, usual_void, voc_colormap
 from ..dataset.dataset import Dataset
+from ..dataset.numbers import Channels, code_of, codes_for
 from ..dataset.sources import Decoding
 from ..errors import FormatError, UsageError
 from ..files import read_bytes
 from .format import Format
+from .layers import Layers, Overlap
 from .layout import SPLIT_NAMES, Coding, Layout, load
-from .paths import leads_out, split_names
+from .paths import SAMPLE_FIELDS, leads_out, split_names
 
 FILE = "pixelwise.toml"
 _KEYS = {
     "": {"root", "images", "labels", "splits", "classes", "class"},
     "images": {"path", "value_range", "bands"},
-    "labels": {"path", "instances", "kinds", "palette", "minus_one"},
+    "labels": {"path", "instances", "kinds", "palette", "minus_one", "channel", "instance_channel", "scale", "rest",
+               "overlap", "pair"},
     "splits": {"lists", "unlabeled", "of", "ratios", "seed", "group"},
-    "classes": {"ignore_index", "ignore_values", "ignore_colors"},
-    "class": {"name", "values", "color", "colors"},
+    "classes": {"ignore_index", "ignore_values", "ignore_colors", "ignore_layers"},
+    "class": {"name", "values", "color", "colors", "layers"},
 }
 
 
@@ -44,11 +48,17 @@ def _find(path: Path) -> Path | None:
 def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     """The dataset that the file at `root`, or in that folder, describes. classes: another class table."""
     path = root / FILE if root.is_dir() else root
-    data = _read(path)
+    return described(read_bytes(path), path, "toml", classes)
+
+
+def described(text: bytes, path: Path, format: str, classes: ClassTable | None = None) -> Dataset:
+    """The dataset that the text of such a file describes. path: where the file is, or would be."""
+    data = _read(text, path)
     try:
         base = path.parent / data.get("root", ".")
-        layout, table = _layout(data, path, base), classes or _table(data, path)
-        dataset = load(base, "toml", layout, classes=table)
+        table = classes or _table(data, path)
+        layout = _layout(data, path, base, table)
+        dataset = load(base, format, layout, classes=table)
         return _divided(dataset, data.get("splits", {}), path)
     except UsageError as error:
         raise _bad(path, str(error.message), error.fix) from None
@@ -62,9 +72,9 @@ def _bad(path: Path, what: str, fix: str | None = None) -> FormatError:
     return FormatError(what, code="bad-description", where=path, fix=fix)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(text: bytes, path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(read_bytes(path).decode("utf-8-sig"))
+        data = tomllib.loads(text.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _bad(path, f"not valid TOML: {error}") from None
     for section, keys in _KEYS.items():
@@ -83,22 +93,19 @@ def _read(path: Path) -> dict[str, Any]:
     return data
 
 
-def _layout(data: Mapping[str, Any], path: Path, base: Path) -> Layout:
+def _layout(data: Mapping[str, Any], path: Path, base: Path, table: ClassTable) -> Layout:
     images, stored, splits = data["images"], data.get("labels", {}), data.get("splits", {})
     for template in (images["path"], stored.get("path", ""), stored.get("instances", ""), splits.get("lists", "")):
         if leads_out(template):
             raise _bad(path, f"{template!r} leads out of the dataset's folder", "set root instead")
-    if not re.search(r"\{name\}|\{path\}", images["path"]):
+    if not any(field in images["path"] for field in SAMPLE_FIELDS):
         raise _bad(path, f"no {{name}} in {images['path']!r}")
-    if stored.get("palette", "check") not in ("check", "ignore"):
-        raise _bad(path, f"palette is 'check' or 'ignore', got {stored['palette']!r}")
-    span, bands = images.get("value_range"), images.get("bands")
-    decoding = Decoding(
-        frozenset(stored.get("kinds", ())), stored.get("palette") != "ignore", stored.get("minus_one"),
-        None if span is None else (float(span[0]), float(span[1])),
-        None if bands is None else (int(bands[0]), int(bands[1]), int(bands[2])),
-    )  # fmt: skip
-    coding = Coding(stored.get("path"), _unused, stored.get("instances"), decoding=decoding)
+    for key, choices in (("palette", ("check", "ignore")), ("pair", ("name", "order"))):
+        if stored.get(key, choices[0]) not in choices:
+            raise _bad(path, f"{key} is {choices[0]!r} or {choices[1]!r}, got {stored[key]!r}")
+    layers = _layers(data, path, table)
+    coding = Coding(stored.get("path"), _unused, stored.get("instances"), decoding=_decoding(data, path), layers=layers,
+                    by_order=stored.get("pair") == "order")  # fmt: skip
     lists = splits.get("lists")
     labeled = set(split_names(base, stored.get("path", "")))
 
@@ -109,6 +116,64 @@ def _layout(data: Mapping[str, Any], path: Path, base: Path) -> Layout:
                   unlabeled=tuple(splits.get("unlabeled", ())))  # fmt: skip
 
 
+def _listed(section: Mapping[str, Any], key: str, count: int, path: Path) -> list[Any] | None:
+    """The value of a key that is a list of `count` numbers, or None if it is not there."""
+    value = section.get(key)
+    if value is not None and (not isinstance(value, list) or len(value) != count):
+        raise _bad(path, f"{key} is a list of {count} numbers, got {value!r}")
+    return value
+
+
+def _decoding(data: Mapping[str, Any], path: Path) -> Decoding:
+    images, stored = data["images"], data.get("labels", {})
+    span, bands = _listed(images, "value_range", 2, path), _listed(images, "bands", 3, path)
+    channel, objects = (
+        None if key not in stored else Channels.parse(stored[key]) for key in ("channel", "instance_channel")
+    )
+    values, kinds = _listed_values(data), frozenset(stored.get("kinds", ()))
+    codes = codes_for(values)
+    return Decoding(
+        kinds, stored.get("palette") != "ignore", stored.get("minus_one"),
+        None if span is None else (float(span[0]), float(span[1])),
+        None if bands is None else (int(bands[0]), int(bands[1]), int(bands[2])),
+        channel, objects, codes if codes or (values and kinds & {"tiff", "npy"}) else None,
+        check_whole("scale", stored.get("scale", 1), 1, 64),
+    )  # fmt: skip
+
+
+def _listed_values(data: Mapping[str, Any]) -> list[float]:
+    listed = [*(e.get("values", ()) for e in data["class"]), data.get("classes", {}).get("ignore_values", ())]
+    return [float(v) for values in listed for v in values]
+
+
+def _layers(data: Mapping[str, Any], path: Path, table: ClassTable) -> Layers | None:
+    """How layers become a label; None if a sample's label is one file."""
+    stored = data.get("labels", {})
+    template = stored.get("path", "")
+    if not re.search(r"\{class\}|\{object\}", template):
+        for key in ("rest", "overlap"):
+            if key in stored:
+                fix = "put {class} or {object} into the path of the labels"
+                raise _bad(path, f"{key} is for labels in layers", fix)
+        return None
+    if "instances" in stored:
+        raise _bad(path, "the instances of labels in layers come from {object}", "leave out instances")
+    rest = table.padding_index if "rest" not in stored else table.index(stored["rest"])
+    pairs = [(str(text), i) for i, e in enumerate(data["class"]) if i != rest or "layers" in e
+             for text in e.get("layers", [e["name"]])]  # fmt: skip
+    pairs += [(str(text), table.padding_index) for text in data.get("classes", {}).get("ignore_layers", ())]
+    if len(dict(pairs)) < len(pairs):
+        twice = next(t for k, (t, _) in enumerate(pairs) if t in dict(pairs[:k]))
+        raise _bad(path, f"the layer {twice!r} has two meanings")
+    if "{class}" not in template:
+        if len(pairs) != 1:
+            raise _bad(path, f"{template!r} has no {{class}}, but {len(pairs)} classes have layers",
+                       "name the class of what no layer covers: rest = 'background'")  # fmt: skip
+        pairs = [("", pairs[0][1])]
+    overlap: Overlap = check_choice("overlap", stored.get("overlap", "last"), get_args(Overlap))
+    return Layers(tuple(pairs), rest, overlap)
+
+
 def _unused(root: Path) -> ClassTable:
     raise AssertionError("the table is in the description")
 
@@ -117,9 +182,10 @@ def _table(data: Mapping[str, Any], path: Path) -> ClassTable:
     entries, void = data["class"], data.get("classes", {})
     index = void.get("ignore_index", usual_void(len(entries)))
     values: dict[int, int] = {}
+    codes = codes_for(_listed_values(data))
     pairs = [(v, i) for i, e in enumerate(entries) for v in e.get("values", ())]
     for value, i in [*pairs, *((v, index) for v in void.get("ignore_values", ()))]:
-        if values.setdefault(int(value), i) != i:
+        if values.setdefault(code_of(float(value), codes), i) != i:
             raise _bad(path, f"the stored value {value} has two meanings")
     if pairs and len({i for _, i in pairs}) < len(entries):
         without = next(e["name"] for e in entries if not e.get("values"))
@@ -146,13 +212,36 @@ def _rgb(color: Any, path: Path) -> tuple[int, int, int]:
 def _divided(dataset: Dataset, splits: Mapping[str, Any], path: Path) -> Dataset:
     if "ratios" not in splits:
         return dataset
-    pattern = re.compile(splits["group"]) if "group" in splits else None
+    of, pattern, texts = splits.get("of"), str(splits.get("group", "")), dict[str, str]()
+    _matches(pattern, [], path)
 
     def group(name: str) -> str:
-        found = pattern.search(name) if pattern is not None else None
-        return name if found is None else found[0]
+        if not texts:
+            names = dataset[of or next(iter(dataset.splits))].names
+            texts.update(zip(names, _matches(pattern, names, path), strict=True))
+        return texts[name]
 
-    return dataset.split(splits["ratios"], int(splits.get("seed", 0)), of=splits.get("of"), group=group)
+    chosen = group if "group" in splits else None
+    return dataset.split(splits["ratios"], int(splits.get("seed", 0)), of=of, group=chosen)
+
+
+def _matches(pattern: str, names: Sequence[str], path: Path) -> list[str]:
+    """The text of each name that the pattern matches first, or the name.
+
+    RE2, which comes with pyarrow, reads a name once, whatever the pattern; Python's `re` may take longer than the
+    universe lasts.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    texts = pa.array([n.encode("utf-8", "replace").decode() for n in names], pa.string())
+    try:
+        compute.match_substring_regex(texts, pattern)
+        found = compute.replace_substring_regex(texts, f"^(?s:.*?)({pattern})(?s:.*)$", r"\1")
+    except pa.ArrowInvalid as error:
+        fix = "write it in the syntax of RE2: https://github.com/google/re2/wiki/Syntax"
+        raise _bad(path, f"group = {pattern!r}: {error}", fix) from None
+    return [str(text) for text in found.to_pylist()]
 
 
 FORMAT = Format("toml", f"a description of your own ({FILE})", _find, _load, anywhere=True)

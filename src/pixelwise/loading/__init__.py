@@ -3,5 +3,5 @@
     loader    Loader, its state and timing        samplers  the order of an epoch, and choosing samples by class
     workers   threads that fill batches           buffers   batch memory, used again
     options   the Loader's arguments, checked     render    plans and pixels to batch arrays
-    reference `render_plain`: the same in NumPy
+    reference `render_plain`: the same in NumPy   holes     samples whose size cannot be read
 """

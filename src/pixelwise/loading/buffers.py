@@ -30,6 +30,9 @@ class Buffers:
         self._allocate = allocate or aligned
         self._free: deque[NDArray[np.uint8]] = deque(maxlen=keep)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_free": deque(maxlen=self._free.maxlen)}  # memory is not worth a copy
+
     def array(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """An array of unknown contents. Views of it, and tensors that share its memory, keep its buffer in use."""
         kind = np.dtype(dtype)

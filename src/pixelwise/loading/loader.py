@@ -27,6 +27,7 @@ from ..threads import thread_count
 from ..transforms.plans import Plans, Transform, check_transforms, make_plans
 from ..types import F64, I64, U8, Batch, Clock, MappedSource
 from .buffers import Buffers
+from .holes import Holes
 from .options import check_fill, check_label_dtype, check_sampler, check_shard, check_state, check_timeout
 from .render import FILL, Output, Renderer, Slot
 from .samplers import Order, Sampler
@@ -82,11 +83,12 @@ class Loader:
       SystemFault `timeout` names the sample whose reading or transform does not return. By default without end.
     - shard: (rank, world); every rank gets the same number of batches.
     - on_error: "raise" stops at the first sample that cannot be read exactly; "skip" fills its place with
-      `ignore_index`, marks it not `real` and names it in `skipped`.
+      `ignore_index`, marks it not `real` and names it in `skipped`. That holds for a sample whose size cannot be read
+      either: it is planned with the size of another.
 
-    Iterating starts the next epoch, or continues where `load_state_dict` says. Threads may share an iterator: each batch
-    goes to one of them. A process that was forked needs an iterator of its own (UsageError `forked-iterator`). Images of different sizes are padded to
-    the largest in the batch; `batch.sizes` has their own.
+    Iterating starts the next epoch, or continues where `load_state_dict` says. Threads may share an iterator: each
+    batch goes to one of them. A process that was forked needs an iterator of its own (UsageError `forked-iterator`).
+    Images of different sizes are padded to the largest in the batch; `batch.sizes` has their own.
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class Loader:
         self.label_dtype = check_label_dtype(label_dtype, split.classes)
         source = split.source
         self._mapped = source if isinstance(source, MappedSource) and source.is_raw else None
+        self._data: Split | Holes = Holes(split) if on_error == "skip" else split
         self._kept = self._keep(small)
         n = len(split) if self._kept is None else len(self._kept)
         if not n:
@@ -180,8 +183,12 @@ class Loader:
         self._pad_small = small == "pad"
         if self._pad_small or not any(getattr(t, "pad_if_needed", True) is False for t in self.transforms):
             return None
-        sizes = self.split.sizes()
+        sizes = self._data.sizes()
         too_small = make_plans(self.transforms, sizes, _no_draws(len(sizes)), np.arange(len(sizes))).small
+        if isinstance(self._data, Holes) and not too_small.all():
+            height, width = sizes[np.argmin(too_small)].tolist()
+            self._data.size = height, width
+            too_small[self._data.holes(np.arange(len(sizes)))] = False
         if small == "error" and too_small.any():
             k = int(np.argmax(too_small))
             raise PairError(
@@ -253,7 +260,7 @@ class Loader:
         if self._kept is not None:
             indices = self._kept[indices]
         draws = Draws(self.seed, epoch, addresses if self._order.sampler is not None else indices)
-        plans = make_plans(self.transforms, self.split.sizes(indices), draws.uniform, indices, self.split)
+        plans = make_plans(self.transforms, self._data.sizes(indices), draws.uniform, indices, self._data)
         if plans.small.any() and not self._pad_small:
             raise UsageError(
                 "a crop without padding follows a random change of size, so it does not always fit",
@@ -269,7 +276,7 @@ class Loader:
         images = self._buffers.array(shape, np.uint8 if self.output.startswith("uint8") else self.output)
         labels = self._buffers.array((n, height, width), self.label_dtype) if self.split.has_labels else None
         renderer = Renderer(plans, Slot(images, labels), self.output, self.ignore_index, self.fill)
-        return Job(self.split, self._mapped, indices, renderer, real, self.on_error == "skip")
+        return Job(self._data, self._mapped, indices, renderer, real, self.on_error == "skip")
 
 
 class _Iteration:

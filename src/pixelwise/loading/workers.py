@@ -20,6 +20,7 @@ from ..dataset.splits import Split
 from ..errors import DataError
 from ..files import guarded
 from ..types import I64, Clock, MappedSource
+from .holes import Holes
 from .render import Renderer
 
 
@@ -28,7 +29,7 @@ class Job:
 
     def __init__(
         self,
-        split: Split,
+        split: Split | Holes,
         mapped: MappedSource | None,
         indices: I64,
         renderer: Renderer,
@@ -98,8 +99,8 @@ class Job:
                 starts.append(first + k + 1)
         clock.lap("reading")
         for start, end in zip(starts, [*(s - 1 for s in starts[1:]), last], strict=True):
-            if start < end:
-                images, labels, dtype = self._mapped or (None, None, None)
+            if start < end and self._mapped is not None:
+                images, labels, dtype = self._mapped
                 found = None if labels is None else labels[start:end]
                 self.renderer.write_mapped(start, end, images[start:end], found, dtype)
         clock.lap("rendering")

@@ -50,5 +50,6 @@ def _layout(dataset: Dataset) -> list[object]:
     for name in dataset.splits:
         split = dataset[name]
         origin = split.origin(0) if len(split) else None
-        out.append((name, origin and ([os.path.dirname(f) for f in origin.files], origin.how)))
+        how = origin and ([os.path.dirname(f) for f in origin.files], origin.how if origin.files else "")
+        out.append((name, how))
     return out

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..arguments import check_choice, check_count
 from ..dataset.dataset import Dataset
+from ..dataset.identity import Identity
 from ..dataset.sources import Source, origin_of
 from ..dataset.splits import Split
 from ..errors import PackError, UsageError
@@ -137,13 +138,13 @@ def take_inventory(dataset: Dataset, encoding: str, shard_bytes: int) -> Invento
 def _records(chosen: Sequence[Split], sources: Sequence[Source]) -> tuple[NDArray[np.int32], I64, list[I64]]:
     """Number the distinct samples in the order in which the splits name them."""
     numbers = {id(s): k for k, s in enumerate(sources)}
-    known: dict[object, int] = {}
+    known, identity = dict[object, int](), Identity()
     source, index, rows = array("i"), array("q"), []
     for split in chosen:
         own = np.empty(len(split), np.int64)
         for place, i in enumerate(split.positions().tolist()):
-            # Splits of a dataset often have a source each; the same files, read in the same way, are the same sample.
-            key = split.source.names[i], origin_of(split.source, i) or (id(split.source), i)
+            # Splits of a dataset often have a source each; what is read from the same is the same sample.
+            key = split.source.names[i], identity.origin(split.source, i)
             own[place] = at = known.setdefault(key, len(index))
             if at == len(index):
                 source.append(numbers[id(split.source)])
@@ -171,6 +172,8 @@ def _files(
                 if pixels is not None:
                     digest(f"{pixels.shape} {pixels.dtype}\n".encode())
                     digest(np.ascontiguousarray(pixels).tobytes())
+        elif not origin.files:
+            digest(f"{origin.image}\n".encode("utf-8", "surrogatepass"))
         else:
             files += [FileState.of(path)._replace(path=path.removeprefix(prefix)) for path in origin.files]
         ends.append(len(files))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ..classes import ClassTable
-from ..errors import MissingError, PackError
+from ..errors import MissingError, PackError, UsageError
 from ..files import read_bytes
 from ..types import Finding
 from .encodings.encoding import Encoding
@@ -124,7 +124,9 @@ def read_manifest(root: Path) -> Manifest:
         if expected != _crc(fields):
             raise _bad(path, f"its CRC-32 is {_crc(fields)}, expected {expected!r}")
         return _parse(fields)
-    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
+    except (
+        ArithmeticError, ValueError, TypeError, LookupError, AttributeError, RecursionError, UsageError
+    ) as error:  # fmt: skip
         if isinstance(error, PackError):
             raise
         raise _bad(path, f"it cannot be read ({type(error).__name__}: {error})") from None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..dataset.sources import Source
 from ..dataset.splits import ChosenNames
-from ..errors import PackError, UsageError
+from ..errors import UsageError
 from ..types import I64, U64, Clock, Finding, Origin, Sample, Window
 from .class_ids import check_class_ids
-from .volume import RecordName, Volume, open_volume
+from .volume import RecordName, Volume
 
 
 class PackSource(Source):
@@ -38,13 +37,12 @@ class PackSource(Source):
         self.is_raw = volume.manifest.encoding.is_raw
 
     def __reduce__(self) -> tuple[Any, ...]:
-        volume = self.volume
-        return _reopen, (volume.root, volume.manifest.fingerprint, self._split, volume.verify)
+        return PackSource, (self.volume, self._split)
 
     def origin(self, index: int) -> Origin:
         """The record of the pack."""
         row = int(self.rows(np.array([index]))[0])
-        return Origin((), f"pack {self.volume.manifest.fingerprint} record {row}, labels {self.has_labels}")
+        return Origin(f"pack {self.volume.manifest.fingerprint} record {row}", (), f"labels {self.has_labels}")
 
     def rows(self, indices: I64 | None = None) -> I64:
         """The records of the samples at `indices` (default: all): positions in the pack's index."""
@@ -103,10 +101,3 @@ class PackSource(Source):
             check_class_ids(sample.label, self.volume.manifest.classes, RecordName(self.volume, row))
         clock.lap("decoding")
         return sample
-
-
-def _reopen(root: Path, fingerprint: str, split: int, verify: bool = True) -> PackSource:
-    volume = open_volume(root, verify)
-    if volume.manifest.fingerprint != fingerprint:
-        raise PackError("the pack was replaced while it was in use", code="stale-pack", where=root, fix="open it again")
-    return PackSource(volume, split)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, FormatError, MissingError, PackError, SystemFault
-from ..files import open_error
+from ..errors import DataError, FormatError, MissingError, PackError, SystemFault, shown
+from ..files import READ_FLAGS, open_error
 from ..results import Result
-from ..threads import thread_count
+from ..threads import in_order, thread_count
 from ..types import U8, Finding, Progress
 from . import opening
 from .class_ids import check_class_ids
@@ -44,7 +44,7 @@ class Verification(Result):
     def __repr__(self) -> str:
         n = len(self)
         problems = f"{n:,} problem{'s' * (n > 1)}" if n else "intact"
-        return f"Verification({self.root}: {self.records:,} records, {problems})"
+        return f"Verification({shown(self.root)}: {self.records:,} records, {problems})"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON values."""
@@ -77,7 +77,7 @@ def verify(
         raise MissingError("no such file or folder", code="missing-file", where=root, fix="check the path")
     if opening.find(root) is None:
         raise FormatError("is not a pack", code="no-dataset", where=root, fix="give a folder that pixelwise pack wrote")
-    records = 0
+    records, threads = 0, thread_count(threads)
     try:
         manifest = read_manifest(root)
         records = manifest.records
@@ -86,45 +86,39 @@ def verify(
         return Verification(root, records, (Finding.from_error(error),))
     found = [Finding.from_error(p) for p in shard_problems(root, manifest)]
     broken = {f.where for f in found}
-    with ThreadPoolExecutor(thread_count(threads), "pixelwise-verify") as pool:
-        for k, shard in enumerate(manifest.shards):
-            if str(volume.path(k)) not in broken:
-                found += _check_shard(volume, k, pool)
-            if progress is not None:
-                progress(int(volume.starts[k]) + shard.records, manifest.records)
+    for k, shard in enumerate(manifest.shards):
+        if str(volume.path(k)) not in broken:
+            found += _check_shard(volume, k, threads)
+        if progress is not None:
+            progress(int(volume.starts[k]) + shard.records, manifest.records)
     found += map(Finding.from_error, opening.stale_files(root, manifest, source))
     return Verification(root, records, tuple(found))
 
 
-def _check_shard(volume: Volume, shard: int, pool: ThreadPoolExecutor) -> list[Finding]:
+def _check_shard(volume: Volume, shard: int, threads: int | None) -> list[Finding]:
     path, entry = volume.path(shard), volume.manifest.shards[shard]
     first, last = volume.starts[shard : shard + 2].tolist()
-    # Read, not mapped: a mapped file that is cut ends the process.
+    results = in_order(partial(_check_record, volume, path), range(first, last), threads)
+    crc = 0
     try:
-        file = open(path, "rb", buffering=0)
-    except OSError as error:
-        return [Finding.from_error(open_error(path, error))]
-    with file:
-        results = pool.map(partial(_check_record, volume, file.fileno()), range(first, last))
         found = [finding for finding in results if finding is not None]
-        crc = 0
-        try:
+        with open(path, "rb", buffering=0) as file:
             for chunk in iter(lambda: file.read(16 << 20), b""):
                 crc = checksum(chunk, crc)
-        except OSError as error:
-            what = f"cannot be read: {error.strerror}"
-            fault = SystemFault(what, code="unreadable", where=path, fix="check the disk")
-            return found or [Finding.from_error(fault)]
+    except OSError as error:
+        return [Finding.from_error(open_error(path, error))]
     if crc != entry.crc32 and not found:
         what = f"is damaged outside its records: its CRC-32 is {crc}, expected {entry.crc32}"
         found.append(Finding.from_error(damaged(what, path)))
     return found
 
 
-def _check_record(volume: Volume, fd: int, row: int) -> Finding | None:
+def _check_record(volume: Volume, path: Path, row: int) -> Finding | None:
     where = RecordName(volume, row)
     try:
-        record = record_at(volume.index, row, partial(_read, fd, where=where))
+        # Read, not mapped: a mapped file that is cut ends the process.
+        with _opened(path) as fd:
+            record = record_at(volume.index, row, partial(_read, fd, where=where))
         volume.check_crc(row, record)
         sample = volume.decode(row, record)
         if sample.label is not None:
@@ -132,6 +126,18 @@ def _check_record(volume: Volume, fd: int, row: int) -> Finding | None:
     except (DataError, SystemFault) as error:
         return Finding.from_error(error)
     return None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        fd = os.open(path, READ_FLAGS)
+    except OSError as error:
+        raise open_error(path, error) from None
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def _read(fd: int, offset: int, size: int, where: object) -> U8:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,9 @@ class Volume:
         self._unchecked = np.full(len(index), verify)  # one byte each, so that threads may write beside each other
         self._bases = np.zeros(len(self._maps), np.uint64)
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reopened, (self.root, self.manifest.fingerprint, self.verify)
 
     def path(self, shard: int) -> Path:
         """The file of a shard."""
@@ -159,6 +162,14 @@ def open_volume(root: Path, verify: bool = True) -> Volume:
     manifest = read_manifest(root)
     for problem in shard_problems(root, manifest):
         raise problem
+    return load_volume(root, manifest, verify)
+
+
+def reopened(root: Path, fingerprint: str, verify: bool = True) -> Volume:
+    """The pack again, in another process, whatever its shards are like. PackError `stale-pack` if it is another one."""
+    manifest = read_manifest(root)
+    if manifest.fingerprint != fingerprint:
+        raise PackError("the pack was replaced while it was in use", code="stale-pack", where=root, fix="open it again")
     return load_volume(root, manifest, verify)
 
 

@@ -239,11 +239,12 @@ def _kept(inventory: Inventory, number: int, path: Path, threads: int) -> Finish
     sizes = np.stack([index["height"], index["width"]], axis=1)
     if names != [inventory.name(r) for r in range(first, last)] or (sizes != inventory.sizes[first:last]).any():
         return None
-    data = map_shard(path).data
-
-    def crc(row: int) -> int:
-        return record_at(index, row, lambda at, size: data[at : at + size]).crc32
-
-    if list(in_order(crc, range(len(index)), threads)) != index["crc"].tolist():
+    if list(in_order(partial(_crc, path), index, threads)) != index["crc"].tolist():
         return None
+    data = map_shard(path).data
     return ShardEntry(path.name, len(index), len(data), checksum(data)), names, index
+
+
+def _crc(path: Path, entry: NDArray[np.void]) -> int:
+    data = map_shard(path).data
+    return record_at(np.array([entry]), 0, lambda at, size: data[at : at + size]).crc32

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def sample(path: str | os.PathLike[str], count: int = 64, seed: int = 0, *, prog
     """
     check_count("count", count)
     check_seed(seed)
-    root = Path(path)
+    root = Path(path).absolute()
     manifest = {"maker": "pixelwise.sample", "version": VERSION, "count": int(count), "seed": int(seed)}
     target = root / "VOCdevkit" / "VOC2012"
     try:
@@ -81,17 +82,17 @@ def _write(root: Path, manifest: dict[str, Any], progress: Progress | None) -> N
         raise UsageError(message, code="not-empty", where=root, fix=fix)
     made = [folder for folder in (root, *root.parents) if not folder.exists()]
     root.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=root))
+    unfinished = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=root))
     try:
-        voc = partial / "VOC2012"
+        voc = unfinished / "VOC2012"
         for folder in FOLDERS:
             (voc / folder).mkdir(parents=True)
         _paint_all(voc, manifest["count"], manifest["seed"], progress)
         (voc / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
-        partial.chmod(0o755)  # mkdtemp makes it private
-        os.rename(partial, root / "VOCdevkit")
+        unfinished.chmod(0o755)  # mkdtemp makes it private
+        os.rename(unfinished, root / "VOCdevkit")
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
         for empty in made:
             with suppress(OSError):  # someone else has put something there
                 empty.rmdir()
@@ -100,7 +101,7 @@ def _write(root: Path, manifest: dict[str, Any], progress: Progress | None) -> N
 
 def _paint_all(voc: Path, count: int, seed: int, progress: Progress | None) -> None:
     tiles()  # once here, or every thread would start by making its own
-    for _ in with_progress(in_order(lambda index: _write_sample(voc, index, seed), range(count)), count, progress):
+    for _ in with_progress(in_order(partial(_write_sample, voc, seed), range(count)), count, progress):
         pass
     for split, members in (("train", {False}), ("val", {True}), ("trainval", {False, True})):
         names = [name_of(index) for index in range(count) if in_val(index) in members]
@@ -141,7 +142,7 @@ def composition_of(index: int, seed: int) -> Composition:
     return compose(cast, size_of(index, seed), (seed, index, 3))
 
 
-def _write_sample(voc: Path, index: int, seed: int) -> None:
+def _write_sample(voc: Path, seed: int, index: int) -> None:
     painted, name = composition_of(index, seed), name_of(index)
     Image.fromarray(painted.image).save(voc / "JPEGImages" / f"{name}.jpg", quality=95)  # the tables of VOC2012
     label = encode_png(VOC.decode(painted.label)) if stored_as_rgb(index) else encode_png(painted.label, VOC.palette)

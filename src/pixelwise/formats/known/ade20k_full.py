@@ -26,7 +26,7 @@ from ...labels import check_pair
 from ...types import Finding, Label, Size
 from ..format import Format
 from ..paths import first, matches
-from ..rasterize import DrawnSource
+from ..rasterize import DrawnFrom, DrawnSource
 
 _INDEX = "index_ade20k.pkl"
 _SPLITS = {"train": "training", "val": "validation"}
@@ -82,7 +82,7 @@ def _split(root: Path, name: str, on_disk: str, table: ClassTable) -> Split:
     names = [m.name for m in matches(root, folder + "{path}.jpg")]
     files = FileSource(root, names, table, PathRule(names, folder + "{}.jpg"))
     labels = [root / folder / f"{n}_seg.png" for n in names]
-    return Split(name, table, DrawnSource(files, partial(_read, labels, table), lambda i: [labels[i]]))
+    return Split(name, table, DrawnSource(files, partial(_read, labels, table), DrawnFrom(labels)))
 
 
 def _read(

@@ -20,6 +20,7 @@ from ... import kernels
 from ...classes import ClassTable, usual_void
 from ...codecs.decoding import decode_stored
 from ...dataset.dataset import Dataset
+from ...dataset.lists import LineOf
 from ...dataset.sources import FileSource
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError, MissingError, UsageError
@@ -28,11 +29,14 @@ from ...labels import check_pair
 from ...types import Finding, Label, Size
 from ..class_tables import rgb
 from ..format import Format
-from ..paths import check_inside
-from ..rasterize import DrawnSource, LabelCanvas, Shape, area, polygon
+from ..paths import check_inside, hidden_notes, visible
+from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Shape, area, polygon
 
 _IMAGES = ("{}", "images/{}", "images", "input_images", ".")
 """Folders of a split's images, relative to the dataset: its own folder, or a common one."""
+
+_NAMED, _BESIDE = "annotations/instances_*.json", "*/_annotations.coco.json"
+_PANOPTIC = ("annotations/panoptic_*.json", "panoptic_*.json")
 
 
 # -- what both have in common -------------------------------------------------------------------------------
@@ -112,7 +116,8 @@ def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTab
         made: Split = make(split_name, path, data, chosen)
         return made
 
-    return Dataset(root, name, chosen, Splits({s: partial(split, s, p) for s, p in jsons.items()}))
+    notes = hidden_notes(root, *(_PANOPTIC if name == "coco_panoptic" else (_NAMED, _BESIDE)))
+    return Dataset(root, name, chosen, Splits({s: partial(split, s, p) for s, p in jsons.items()}), notes)
 
 
 def _files(root: Path, folder: str, listed: Sequence[Mapping[str, Any]], table: ClassTable, path: Path) -> FileSource:
@@ -120,7 +125,7 @@ def _files(root: Path, folder: str, listed: Sequence[Mapping[str, Any]], table: 
     if len(set(names)) < len(names):
         raise FormatError("an image appears twice", code="bad-json", where=path)
     check_inside(names, path)
-    return FileSource(root, names, table, [folder + str(i["file_name"]) for i in listed], listed=lambda i: str(path))
+    return FileSource(root, names, table, [folder + str(i["file_name"]) for i in listed], listed=LineOf(path))
 
 
 # -- instances ----------------------------------------------------------------------------------------------
@@ -129,8 +134,8 @@ def _files(root: Path, folder: str, listed: Sequence[Mapping[str, Any]], table: 
 def _instance_jsons(path: Path) -> dict[str, Path]:
     if path.is_file():
         return {path.stem.removeprefix("instances_"): path} if path.suffix == ".json" else {}
-    named = {p.stem.removeprefix("instances_"): p for p in sorted(path.glob("annotations/instances_*.json"))}
-    return named or {p.parent.name: p for p in sorted(path.glob("*/_annotations.coco.json"))}
+    named = {p.stem.removeprefix("instances_"): p for p in visible(path, _NAMED)}
+    return named or {p.parent.name: p for p in visible(path, _BESIDE)}
 
 
 def _find(path: Path) -> Path | None:
@@ -153,16 +158,20 @@ def _load(root: Path, *, images: str | None = None, classes: ClassTable | None =
         files = _files(base, folder, data["images"], table, path)
         ids = [int(i["id"]) for i in data["images"]]
         shapes = _shapes(data, path, crowd == "void")
-
-        def draw(index: int, size: Size, notes: list[Finding] | None) -> tuple[Label, Label]:
-            canvas = LabelCanvas(size, table, 0)
-            for shape in shapes[ids[index]]:
-                canvas.add(shape, f"{path} (image {ids[index]})")
-            return canvas.label, canvas.instances
-
-        return Split(split, table, DrawnSource(files, draw, lambda i: [path], f"crowd {crowd}"))
+        draw = partial(_draw, table, ids, shapes, path)
+        return Split(split, table, DrawnSource(files, draw, DrawnFrom(common=[path]), f"crowd {crowd}"))
 
     return _dataset(base, "coco", jsons, classes, make)
+
+
+def _draw(
+    table: ClassTable, ids: Sequence[int], shapes: Mapping[int, Sequence[Shape]], path: Path, index: int, size: Size,
+    notes: list[Finding] | None,
+) -> tuple[Label, Label]:  # fmt: skip
+    canvas = LabelCanvas(size, table, 0)
+    for shape in shapes[ids[index]]:
+        canvas.add(shape, f"{path} (image {ids[index]})")
+    return canvas.label, canvas.instances
 
 
 def _shapes(data: Mapping[str, Any], path: Path, void_crowds: bool) -> dict[int, list[Shape]]:
@@ -208,7 +217,7 @@ def _shape(segmentation: Any, category: int, number: int, where: str) -> Shape:
 
 def _panoptic_jsons(root: Path) -> Iterator[tuple[str, Path, Path]]:
     """(split, JSON, folder of PNGs) of each split."""
-    for path in sorted({*root.glob("annotations/panoptic_*.json"), *root.glob("panoptic_*.json")}):
+    for path in sorted({p for pattern in _PANOPTIC for p in visible(root, pattern)}):
         folder = next((f for f in (path.with_suffix(""), root / path.stem) if f.is_dir()), None)
         if folder is not None:
             yield path.stem.removeprefix("panoptic_"), path, folder
@@ -237,7 +246,7 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
         left = len(data["images"]) - len(listed)
         what = f"{left} images have no annotation and are left out"
         notes = (Finding("unannotated-images", "note", str(path), what),) if left else ()
-        source = DrawnSource(files, partial(_read_panoptic, table, pngs, segments), lambda i: [path, pngs[i]])
+        source = DrawnSource(files, partial(_read_panoptic, table, pngs, segments), DrawnFrom(pngs, [path]))
         return Split(split, table, source, notes=notes)
 
     return _dataset(root, "coco_panoptic", {s: p for s, (p, _) in found.items()}, classes, make)

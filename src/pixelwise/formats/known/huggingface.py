@@ -7,8 +7,10 @@ https://huggingface.co/docs/datasets/image_dataset . Neither contains what the l
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import os
 import re
 import threading
 from collections import OrderedDict
@@ -22,6 +24,7 @@ import numpy as np
 from ...classes import ClassTable
 from ...codecs.decoding import parse_header
 from ...dataset.dataset import Dataset
+from ...dataset.lists import LineOf
 from ...dataset.sources import Decoding, FileSource, Source
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError
@@ -29,9 +32,10 @@ from ...files import read_bytes
 from ...types import I64, Clock, Finding, Origin, Sample
 from ..class_files import classes_beside
 from ..format import Format
-from ..paths import check_inside
+from ..paths import check_inside, hidden_notes, visible
 
 _COLUMNS = ("annotation", "label", "mask", "segmentation", "semantic_segmentation", "label_map", "masks", "labels")
+_PARQUETS = ("*.parquet", "*/*.parquet")
 _METADATA = ("metadata.csv", "metadata.jsonl")
 _NAMES = {"validation": "val", "valid": "val"}
 _DECODING = Decoding(check_palette=False)
@@ -53,7 +57,7 @@ def _classes(root: Path) -> ClassTable:
 def _parquets(root: Path) -> dict[str, list[Path]]:
     """Split -> its files in order."""
     out: dict[str, list[Path]] = {}
-    for path in sorted([*root.glob("*.parquet"), *root.glob("*/*.parquet")]):
+    for path in sorted(p for pattern in _PARQUETS for p in visible(root, pattern)):
         named = re.match(r"([A-Za-z]\w*?)-\d+-of-\d+", path.stem)
         split = named[1] if named else path.stem if path.parent == root else path.parent.name
         out.setdefault(_NAMES.get(split, split), []).append(path)
@@ -86,7 +90,7 @@ def _load_parquet(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     """classes: the meaning of the label values, if there is no id2label.json."""
     table = classes or _classes(root)
     makers = {name: partial(_parquet_split, name, paths, table) for name, paths in _parquets(root).items()}
-    return Dataset(root, "hf_parquet", table, Splits(makers))
+    return Dataset(root, "hf_parquet", table, Splits(makers), hidden_notes(root, *_PARQUETS))
 
 
 def _parquet_split(name: str, paths: list[Path], table: ClassTable) -> Split:
@@ -113,10 +117,15 @@ class _ParquetSource(Source):
         rows = [f.metadata.row_group(g).num_rows for f in self._files for g in range(f.num_row_groups)]
         self._groups = [(k, g) for k, f in enumerate(self._files) for g in range(f.num_row_groups)]
         self._ends = np.cumsum(rows)
+        self._starts = np.cumsum([0, *(f.metadata.num_rows for f in self._files)])[:-1]  # of each file
+        self._how = f"classes {hashlib.sha256(repr(table.to_dict()).encode()).hexdigest()[:16]}"
         self._kept: OrderedDict[int, Any] = OrderedDict()
         self._lock = threading.Lock()
-        self._sizes: I64 | None = None
         super().__init__(self._read_names(), has_labels=len(self._columns) > 1)
+        self._sizes: I64 = np.zeros((len(self), 2), np.int64)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _ParquetSource, (self._paths, self.table)
 
     def _read_names(self) -> list[str]:
         column = f"{self._columns[0]}.path"
@@ -130,19 +139,18 @@ class _ParquetSource(Source):
         return group, index - (int(self._ends[group - 1]) if group else 0), self._paths[self._groups[group][0]]
 
     def origin(self, index: int) -> Origin:
-        """The Parquet file, and the row."""
-        how = f"row {index} of the split, classes {self.table.to_dict()}"
-        return Origin((str(self._place(index)[2]),), how)
+        """The Parquet file, and the row in it."""
+        path = os.path.abspath(self._place(index)[2])
+        row = index - int(self._starts[np.searchsorted(self._starts, index, side="right") - 1])
+        return Origin(f"{path} row {row}", (path,), f"row {row}, {self._how}")
 
     def sizes(self, indices: I64 | None = None) -> I64:
-        """(n, 2) int64 (height, width); the first call reads all images' bytes once."""
-        if self._sizes is None:
-            sizes = np.zeros((len(self), 2), np.int64)
-            for i in range(len(self)):
-                header = parse_header(self._bytes(i)[0], self._where(i))
-                sizes[i] = header.height, header.width
-            self._sizes = sizes
-        return self._sizes if indices is None else self._sizes[indices]
+        """(n, 2) int64 (height, width); the bytes of each image are read once for it."""
+        wanted = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)
+        for i in np.unique(wanted[self._sizes[wanted, 0] == 0]).tolist():
+            header = parse_header(self._bytes(i)[0], self._where(i))
+            self._sizes[i] = header.height, header.width
+        return self._sizes[wanted]
 
     def _where(self, index: int) -> str:
         return f"{self._place(index)[2]} (row {index} of the split)"
@@ -183,7 +191,7 @@ def _inner(table: Any, column: str, field: str) -> Iterator[Any]:
 def _metadata(root: Path) -> dict[str, Path]:
     """Split -> its metadata file."""
     folders = ("*", "data/*")
-    found = {p.parent.name: p for f in folders for name in _METADATA for p in sorted(root.glob(f"{f}/{name}"))}
+    found = {p.parent.name: p for f in folders for name in _METADATA for p in visible(root, f"{f}/{name}")}
     own = [root / name for name in _METADATA if (root / name).exists()]
     if not found and own:
         found = {"train": own[0]}
@@ -222,7 +230,8 @@ def _load_folder(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     """classes: the meaning of the label values, if there is no id2label.json."""
     table = classes or _classes(root)
     makers = {name: partial(_folder_split, root, name, path, table) for name, path in _metadata(root).items()}
-    return Dataset(root, "hf_imagefolder", table, Splits(makers))
+    hidden = hidden_notes(root, *(f + name for f in ("", "*/", "data/*/") for name in _METADATA))
+    return Dataset(root, "hf_imagefolder", table, Splits(makers), hidden)
 
 
 def _folder_split(root: Path, name: str, path: Path, table: ClassTable) -> Split:
@@ -238,7 +247,7 @@ def _folder_split(root: Path, name: str, path: Path, table: ClassTable) -> Split
     if len(set(names)) < len(names):
         names = [image for image, _ in pairs]
     source = FileSource(root, names, table, [prefix + i for i, _ in pairs], [prefix + la for _, la in pairs],
-                        listed=lambda i: f"{path}:{i + 1 + (path.suffix == '.csv')}", decoding=_DECODING)  # fmt: skip
+                        listed=LineOf(path, range(1 + (path.suffix == ".csv"), 10**9)), decoding=_DECODING)  # fmt: skip
     return Split(name, table, source)
 
 

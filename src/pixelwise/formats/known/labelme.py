@@ -29,7 +29,8 @@ from ...types import Finding, Label, Size
 from ..class_files import BACKGROUND, IGNORE, classes_beside, read_class_file
 from ..format import Format
 from ..layout import Coding, Layout, laid_out
-from ..rasterize import DrawnSource
+from ..paths import hidden_notes, visible
+from ..rasterize import DrawnFrom, DrawnSource
 
 
 def _find(path: Path) -> Path | None:
@@ -44,13 +45,14 @@ def _find(path: Path) -> Path | None:
 
 
 def _jsons(root: Path) -> list[Path]:
-    return sorted(p for p in root.glob("*.json") if not p.name.startswith("."))
+    return visible(root, "*.json")
 
 
 def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     """classes: the table; by default that of labels.txt, or of the shapes of all files."""
     table = classes or _classes(root)
-    return Dataset(root, "labelme", table, Splits({"all": partial(_split, root, table)}))
+    splits = Splits({"all": partial(_split, root, table)})
+    return Dataset(root, "labelme", table, splits, hidden_notes(root, "*.json"))
 
 
 def _classes(root: Path) -> ClassTable:
@@ -83,8 +85,12 @@ def _read(path: Path) -> dict[str, Any]:
 def _split(root: Path, table: ClassTable) -> Split:
     jsons = _jsons(root)
     images = [str(_read(p).get("imagePath") or p.stem + ".jpg").replace("\\", "/").rpartition("/")[2] for p in jsons]
-    files = FileSource(root, [p.stem for p in jsons], table, images, listed=lambda i: str(jsons[i]))
-    return Split("all", table, DrawnSource(files, partial(_draw, jsons, table), lambda i: [jsons[i]]))
+    files = FileSource(root, [p.stem for p in jsons], table, images, listed=partial(_listed, jsons))
+    return Split("all", table, DrawnSource(files, partial(_draw, jsons, table), DrawnFrom(jsons)))
+
+
+def _listed(jsons: Sequence[Path], index: int) -> str:
+    return str(jsons[index])
 
 
 def _draw(

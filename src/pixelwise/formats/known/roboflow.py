@@ -8,11 +8,12 @@ from ...classes import ClassTable
 from ...errors import FormatError
 from ..class_files import read_class_file
 from ..layout import Coding, Layout, laid_out
+from ..paths import visible
 
 
 def _classes(root: Path) -> ClassTable:
-    """The table of SPLIT/_classes.csv, which must be the same for all splits."""
-    paths = sorted(root.glob("*/_classes.csv")) or [root / "_classes.csv"]
+    """The table of the first SPLIT/_classes.csv: `Pixel Value, Class`. A mask of any split must keep to it."""
+    paths = visible(root, "*/_classes.csv") or [root / "_classes.csv"]
     tables = [read_class_file(path).table for path in paths]
     if (other := next((p for p, t in zip(paths, tables, strict=True) if t != tables[0]), None)) is not None:
         raise FormatError(f"its classes are not those of {paths[0]}", code="bad-class-table", where=other)

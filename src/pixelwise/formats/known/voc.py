@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...classes import VOC, ClassTable
 from ...dataset.dataset import Dataset
-from ...dataset.lists import SplitList, parse_list
+from ...dataset.lists import LineOf, SplitList, parse_list
 from ...dataset.sources import FileSource, PathRule
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError, MissingError
@@ -18,6 +18,7 @@ from ...files import read_bytes
 from ...types import Finding
 from ..format import Format
 from ..layout import rank
+from ..paths import hidden_notes, visible
 
 _LISTS = "ImageSets/Segmentation"
 
@@ -31,7 +32,7 @@ def _find(path: Path) -> Path | None:
     if _is_root(path):
         return path
     for devkit in (path, path / "VOCdevkit"):
-        years = sorted(p for p in devkit.glob("VOC*") if _is_root(p)) if devkit.is_dir() else []
+        years = [p for p in visible(devkit, "VOC*") if _is_root(p)] if devkit.is_dir() else []
         if len(years) > 1:
             what, fix = f"holds several years: {', '.join(p.name for p in years)}", f"open one, such as {years[-1]}"
             raise FormatError(what, code="several-years", where=devkit, fix=fix)
@@ -45,11 +46,11 @@ def _load(root: Path, *, labels: str = "SegmentationClass", classes: ClassTable 
     if not (root / labels).is_dir():
         raise MissingError("no folder of labels of that name", code="missing-file", where=root / labels,
                            fix="choose another with labels=...")  # fmt: skip
-    lists = {p.stem: p for p in (root / _LISTS).glob("*.txt")}
+    lists = {p.stem: p for p in visible(root / _LISTS, "*.txt")}
     makers = {name: partial(_split, root, name, lists[name], labels, classes) for name in sorted(lists, key=rank)}
     if not makers:
         raise FormatError("no lists of samples (*.txt)", code="no-dataset", where=root / _LISTS)
-    return Dataset(root, "voc", classes, Splits(makers))
+    return Dataset(root, "voc", classes, Splits(makers), hidden_notes(root / _LISTS, "*.txt"))
 
 
 def _split(root: Path, name: str, path: Path, labels: str, classes: ClassTable) -> Split:
@@ -58,13 +59,9 @@ def _split(root: Path, name: str, path: Path, labels: str, classes: ClassTable) 
     instances = PathRule(listed.names, "SegmentationObject/{}.png") if (root / "SegmentationObject").is_dir() else None
     source = FileSource(
         root, listed.names, classes, listed.images or PathRule(listed.names, "JPEGImages/{}.jpg"),
-        listed.labels or _labels(root, name, listed, labels), instances, partial(_line, path, listed),
+        listed.labels or _labels(root, name, listed, labels), instances, LineOf(path, listed.lines),
     )  # fmt: skip
     return Split(name, classes, source, notes=tuple(notes))
-
-
-def _line(path: Path, listed: SplitList, index: int) -> str:  # a partial of it can be pickled
-    return f"{path}:{listed.lines[index]}"
 
 
 def _labels(root: Path, name: str, listed: SplitList, folder: str) -> PathRule | None:

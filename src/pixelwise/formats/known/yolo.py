@@ -23,14 +23,14 @@ from ...files import read_bytes
 from ...types import Finding, Label, Size
 from ..class_files import read_class_file
 from ..format import Format
-from ..paths import matches
-from ..rasterize import DrawnSource, LabelCanvas, Shape, area, polygon
+from ..paths import hidden_notes, matches, visible
+from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Shape, area, polygon
 
 _FOLDERS = (("images/{}", "labels/{}"), ("{}/images", "{}/labels"))
 
 
 def _yaml(path: Path) -> Path | None:
-    found = [p for p in (path / "data.yaml", path / "dataset.yaml", *sorted(path.glob("*.yaml"))) if p.is_file()]
+    found = [p for p in (path / "data.yaml", path / "dataset.yaml", *visible(path, "*.yaml")) if p.is_file()]
     return next((p for p in found if re.search(rb"(?m)^names\s*:", read_bytes(p))), None)
 
 
@@ -53,7 +53,7 @@ def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     """classes: another table, background first."""
     table = classes or _table(_yaml(root) or root / "data.yaml")
     makers = {name: partial(_split, root, name, *folders, table) for name, folders in _folders(root).items()}
-    return Dataset(root, "yolo", table, Splits(makers))
+    return Dataset(root, "yolo", table, Splits(makers), hidden_notes(root, "*.yaml"))
 
 
 def _table(path: Path) -> ClassTable:
@@ -69,7 +69,7 @@ def _split(root: Path, name: str, images: str, labels: str, table: ClassTable) -
     names = [m.name for m in found]
     files = FileSource(root, names, table, [m.path for m in found])
     texts = [root / labels / PurePosixPath(n).with_name(PurePosixPath(n).name + ".txt") for n in names]
-    return Split(name, table, DrawnSource(files, partial(_draw, texts, table), lambda i: [texts[i]]))
+    return Split(name, table, DrawnSource(files, partial(_draw, texts, table), DrawnFrom(texts)))
 
 
 def _draw(

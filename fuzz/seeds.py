@@ -1,0 +1,364 @@
+"""Inputs to begin with: good ones of every variety, and the known kinds of bad ones. `python -m fuzz.seeds` writes corpus/.
+
+The corpus is committed, so that a run does not depend on the versions of the libraries that write the files.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import struct
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from support import hostile
+from support.png import header, join, write
+from support.tars import make_tar
+
+from . import CORPUS
+
+Inputs = Iterator[tuple[str, bytes]]
+PIXELS = (np.arange(9 * 11 * 3).reshape(9, 11, 3) * 7 % 251).astype(np.uint8)
+
+
+def seeds_of(target: str) -> dict[str, bytes]:
+    """The committed corpus of a target, and the files of its kind that the tests make."""
+    found = {path.name: path.read_bytes() for path in sorted((CORPUS / target).iterdir())}
+    files = {"split_list": hostile.lists}.get(target)
+    if target in ("png", "jpeg", "tiff", "rare"):
+        endings = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif"}
+        made = (f for f in (*hostile.images(), *hostile.labels()) if len(f[2]) < 20_000)
+        found |= {name: data for name, _, data in made if name.endswith(endings.get(target, (".gif", ".bmp", ".jpg")))}
+    elif files is not None:
+        found |= {name: data for name, _, data in files()}
+    return found
+
+
+def saved(kind: str, mode: str = "RGB", **options: Any) -> bytes:
+    """A small file by Pillow."""
+    out = io.BytesIO()
+    Image.fromarray(PIXELS).convert(mode).save(out, kind, **options)
+    return out.getvalue()
+
+
+# -- images ---------------------------------------------------------------------------------------------------
+
+
+def png() -> Inputs:
+    """PNG."""
+    for color, bits, channels in ((0, 1, 1), (0, 16, 1), (2, 8, 3), (3, 4, 1), (4, 8, 2), (6, 16, 4)):
+        samples = PIXELS[..., :1].astype(int).repeat(channels, 2) % (1 << bits)
+        palette = PIXELS.reshape(-1, 3)[:16] if color == 3 else None
+        yield f"color{color}_{bits}", write(samples, color, bits, [0, 1, 2, 3, 4], False, palette)
+    yield "interlaced", write(PIXELS.astype(int), 2, 8, [4], True)
+    exif = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
+    pixels = (b"IDAT", zlib.compress(bytes(12)))
+    yield "exif", join([(b"IHDR", header(2, 4)), (b"eXIf", exif), pixels, (b"IEND", b"")])
+    whole = join([(b"IHDR", header(2, 4)), (b"eXIf", exif), pixels])
+    yield "exif_of_4_gb", whole.replace(struct.pack(">I", len(exif)) + b"eXIf", b"\xff\xff\xff\xf0eXIf")
+    yield "no_pixels_in_many_chunks", join([(b"IHDR", header(2, 4)), *[(b"IDAT", b"")] * 60, pixels, (b"IEND", b"")])
+    yield "too_short_for_its_size", join([(b"IHDR", header(900, 900, 16, 6)), pixels, (b"IEND", b"")])
+    yield "empty_stream", join([(b"IHDR", header(2, 4)), (b"IDAT", b""), (b"IEND", b"")])
+
+
+def jpeg() -> Inputs:
+    """JPEG."""
+    plain, progressive = saved("JPEG", quality=20), saved("JPEG", quality=20, progressive=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    yield from {
+        "plain": plain, "gray": saved("JPEG", "L", quality=20), "cmyk": saved("JPEG", "CMYK", quality=20),
+        "progressive": progressive, "exif": saved("JPEG", quality=20, exif=exif.tobytes()),
+        "restarts": saved("JPEG", quality=20, restart_marker_blocks=1),
+    }.items()  # fmt: skip
+    # A frame header that the end of the file cuts, behind a whole scan: at every length.
+    frame = progressive[progressive.index(b"\xff\xc2") :][:19]
+    for length in (3, 9, 11, 14):
+        yield f"frame_cut_at_{length}", progressive[:-2] + frame[:length]
+    yield "cut_in_frame", plain[: plain.index(b"\xff\xc0") + 12]
+    at = plain.index(b"\xff\xdb")
+    yield "fill_bytes", plain[:at] + b"\xff" * 3000 + plain[at:]
+    yield "junk_between", plain[:at] + b"junk\xff\0" + plain[at:]
+    profile = b"\xff\xe2" + struct.pack(">H", 40) + b"ICC_PROFILE\0\3\2" + bytes(24)
+    yield "broken_profile", plain[:2] + profile + plain[2:]
+    size = struct.pack(">HH", *PIXELS.shape[:2])
+    yield "too_short_for_its_size", plain.replace(size, struct.pack(">HH", 1000, 1000))
+    scan = progressive.rindex(b"\xff\xda")
+    yield "many_scans", progressive[:-2] + progressive[scan:-2] * 20 + b"\xff\xd9"
+
+
+def tiff_file(tags: dict[int, tuple[int, list[int]]], body: bytes = b"", big: bool = False, at: int | None = None) -> bytes:
+    """A TIFF of these tags (number: type, values); `body` begins at byte 16. at: where the directory is claimed to be."""
+    word, inline = ("Q", 8) if big else ("I", 4)
+    start = 16 + len(body)
+    far_at = start + struct.calcsize(f"<{'Q' if big else 'H'}") + len(tags) * (20 if big else 12) + inline
+    directory, far = struct.pack("<Q" if big else "<H", len(tags)), b""
+    for tag in sorted(tags):
+        kind, values = tags[tag]
+        data = struct.pack(f"<{len(values)}{ {3: 'H', 4: 'I', 16: 'Q'}[kind]}", *values)
+        directory += struct.pack(f"<HH{word}", tag, kind, len(values))
+        directory += data.ljust(inline, b"\0") if len(data) <= inline else struct.pack(f"<{word}", far_at + len(far))
+        far += data if len(data) > inline else b""
+    place = start if at is None else at
+    head = b"II+\0" + struct.pack("<HHQ", 8, 0, place) if big else b"II*\0" + struct.pack("<IQ", place, 0)
+    return head + body + directory + bytes(inline) + far
+
+
+def _tags(height: int, width: int, size: int, **more: list[int]) -> dict[int, tuple[int, list[int]]]:
+    tags = {256: [width], 257: [height], 258: [8], 259: [1], 262: [1], 277: [1], 278: [height], 273: [16], 279: [size]}
+    return {tag: (4, values) for tag, values in (tags | {int(k[1:]): v for k, v in more.items()}).items() if values != [-1]}
+
+
+def tiff() -> Inputs:
+    """TIFF."""
+    for compression in ("raw", "tiff_lzw", "packbits", "tiff_deflate", "jpeg"):
+        yield compression, saved("TIFF", compression=compression)
+    for mode in ("1", "P", "RGBA", "CMYK"):
+        yield f"mode_{mode}", saved("TIFF", mode)
+    yield "group4", saved("TIFF", "1", compression="group4")
+    body, stream = bytes(range(48)), zlib.compress(bytes(16 * 16))
+    yield "plain", tiff_file(_tags(6, 8, 48), body)
+    yield "big", tiff_file(_tags(6, 8, 48), body, big=True)
+    for name, at in (("64", (1 << 64) - 1), ("63", (1 << 63) - 1)):
+        yield f"directory_at_2_{name}", tiff_file(_tags(6, 8, 48), body, big=True, at=at)
+    yield "bits_of_count_0", tiff_file(_tags(6, 8, 48, t258=[]), body)
+    yield "more_offsets", tiff_file(_tags(6, 8, 48, t273=[16, 16, 16], t279=[48, 48, 48]), body)
+    tiles = {"t322": [16], "t323": [16], "t259": [8], "t273": [-1], "t279": [-1]}
+    shared = _tags(32, 64, 0, **tiles, t324=[16] * 8, t325=[len(stream)] * 8)
+    yield "shared_tiles", tiff_file(shared, stream)
+    yield "huge_tile", tiff_file(_tags(1, 1, 0, **tiles | {"t322": [1 << 14], "t323": [1 << 14]}, t324=[16],
+                                       t325=[len(stream)]), stream)  # fmt: skip
+    yield "huge_counts", tiff_file(_tags(6, 8, 48), body).replace(struct.pack("<HHI", 258, 4, 1),
+                                                                  struct.pack("<HHI", 258, 4, 1 << 26))  # fmt: skip
+    floats = np.linspace(-1, 1, 12, dtype="<f4").tobytes()
+    yield "floats", tiff_file(_tags(3, 4, 48, t258=[32], t339=[3], t317=[3]), floats)
+    yield "planar", tiff_file(_tags(6, 8, 0, t258=[8] * 4, t277=[4], t284=[2], t262=[2], t338=[1], t273=[16] * 4,
+                                    t279=[48] * 4), body)  # fmt: skip
+
+
+def npy() -> Inputs:
+    """NPY."""
+    for name, array in {
+        "u1": PIXELS[..., 0], "i8": PIXELS[..., 0].astype(np.int64), "fortran": np.asfortranarray(PIXELS[..., 0]),
+        "rgb": PIXELS, "bool": PIXELS[..., 0] > 9, "float": PIXELS[..., 0].astype(np.float32),
+        "record": np.zeros((2, 2), [("a", "u1")]), "empty": np.zeros((0, 3), np.uint8),
+    }.items():  # fmt: skip
+        out = io.BytesIO()
+        np.save(out, array)
+        yield name, out.getvalue()
+    for name, version, text in (
+        ("brackets", (1, 0), "(" * 90), ("deep", (1, 0), "[" * 9000), ("version_3_1", (3, 1), "{}"), ("version_9_9", (9, 9), "{}"),
+        ("huge", (1, 0), "{'descr': '|u1', 'fortran_order': False, 'shape': (100000000000, 100000000000), }"),
+        ("minus", (2, 0), "{'descr': '|u1', 'fortran_order': False, 'shape': (-3, 4), }"),
+        ("dtype", (1, 0), "{'descr': '|u1, (3,)', 'fortran_order': False, 'shape': (3, 4), }"),
+        ("object", (1, 0), "{'descr': '|O', 'fortran_order': False, 'shape': (3, 4), }"),
+        ("no_dict", (1, 0), "17"), ("not_closed", (1, 0), "{'descr': '| 50), }"),
+    ):  # fmt: skip
+        size = struct.pack("<H" if version[0] == 1 else "<I", len(text))
+        yield name, b"\x93NUMPY" + bytes(version) + size + text.encode("latin-1")
+
+
+def rare() -> Inputs:
+    """GIF, BMP and WebP."""
+    more = [Image.fromarray(np.roll(PIXELS, k, 0)) for k in (1, 2)]
+    gif = saved("GIF", save_all=True, append_images=more)
+    yield from {
+        "gif": saved("GIF", "P"), "gif_frames": gif, "bmp": saved("BMP"), "bmp_palette": saved("BMP", "P"),
+        "webp": saved("WEBP"), "webp_lossless": saved("WEBP", lossless=True), "webp_alpha": saved("WEBP", "RGBA"),
+        "webp_frames": saved("WEBP", save_all=True, append_images=more),
+    }.items()  # fmt: skip
+    yield "gif_cut_at_once", b"GIF89a?"
+    second = gif.index(b"\x21\xf9", gif.index(b"\x21\xf9") + 1)
+    for length in (2, 5, 9, 14):
+        yield f"gif_second_frame_{length}", gif[: second + length]
+    yield "gif_damaged_second_frame", gif[: second + 8] + b"\x2c" + b"\xff" * 30
+    yield "bmp_lines", b"BM" + struct.pack("<IHHIIiiHHIIiiII", 0, 0, 0, 62, 40, 9, 9, 1, 8, 1, 0, 0, 0, 2, 0) + b"\xff\0" * 9
+    yield "webp_small_chunks", b"RIFF\xff\xff\xff\xffWEBPVP8X" + struct.pack("<I", 10) + bytes(10) + b"EXIF\0\0\0\0" * 9
+
+
+# -- texts ----------------------------------------------------------------------------------------------------
+
+
+def split_list() -> Inputs:
+    """Lists."""
+    for name, data in {
+        "good": b"a\nb\n", "pairs": b"images/a.jpg labels/a.png\n", "utf16": "a\nb".encode("utf-16"), "up": b"../a\n",
+        "classes": b"a -1\nb  1\n", "control": b"a\x1b[31m\n", "nothing": b" \n\n", "twice": b"a\na\n", "latin": b"\xe9\n",
+        "endings": b"a\rb\r\nc\n", "long": b"x" * 5000,
+    }.items():  # fmt: skip
+        yield name, data
+
+
+def toml() -> Inputs:
+    """pixelwise.toml."""
+    start = "[images]\npath = 'images/{name}.png'\n"
+    rest = "[labels]\npath = 'labels/{name}.png'\n[[class]]\nname = 'a'\n[[class]]\nname = 'b'\n"
+    ratios = "[splits]\nratios = {train = 0.5, val = 0.5}\n"
+    texts = {
+        "good": start + rest, "ratios": start + ratios + "group = '^[^_]+'\n" + rest,
+        "no_range": start + "value_range = []\n" + rest, "two_bands": start + "bands = [1, 2]\n" + rest,
+        "name_twice": start.replace("{name}", "{name}/{name}") + rest, "star_twice": start.replace("{name}", "*{name}*") + rest,
+        "name_list": start + "[[class]]\nname = [[3, 4]]\n", "class_text": start + "class = ['a']\n",
+        "group_that_repeats": start + ratios + f"group = '((a+)+)+$'\n{rest}", "bad_group": start + ratios + "group = '(?<=x)'\n" + rest,
+        "deep": "x = " + "[" * 3000, "numbers": start + "[[class]]\nname = 'a'\nvalues = [99999999999999999999]\n",
+        "colors": start + "[[class]]\nname = 'a'\ncolor = [256, 0, -1]\n", "path_number": "[images]\npath = 5\n",
+        "ratio_text": start + "[splits]\nratios = 'x'\n" + rest, "kinds": start + rest + "[labels.kinds]\nx = 1\n",
+    }  # fmt: skip
+    for name, text in texts.items():
+        yield name, text.encode()
+
+
+def yaml() -> Inputs:
+    """data.yaml."""
+    texts = {
+        "inline": "names: [one, 'two']\n", "dashes": "names:\n- one\n- two  # second\n", "numbers": "names:\n  0: one\n  1: two\n",
+        "spaces": "names:\n- a" + " " * 300 + "b\n", "empty": "names:\n", "nothing": "path: .\n", "twice": "names: [a, a]\n",
+        "anchors": "names: &a [*a]\n", "tag": "names: !!python/object/apply:os.system [true]\n",
+    }  # fmt: skip
+    for name, text in texts.items():
+        yield name, text.encode()
+
+
+def yolo() -> Inputs:
+    """A text of polygons."""
+    texts = {
+        "good": "0 0.1 0.1 0.9 0.1 0.5 0.9\n1 0 0 1 0 1 1 0 1\n", "box": "0 0.5 0.5 0.1 0.1\n", "odd": "0 0.1 0.1 0.9\n",
+        "digits": "9" * 5000 + " 0.1 0.1 0.9 0.1 0.5 0.9\n", "not_numbers": "0 nan nan inf -inf 1 1\n", "words": "zero a b c d e f\n",
+        "outside": "0 -5 -5 9 -5 5 9\n", "point": "0 0.5 0.5 0.5 0.5 0.5 0.5\n", "exponents": "0 1e-400 1e400 0 0 1 1\n",
+    }  # fmt: skip
+    for name, text in texts.items():
+        yield name, text.encode()
+
+
+def coco() -> Inputs:
+    """A JSON of COCO."""
+    image = {"id": 1, "file_name": "a.png", "width": 8, "height": 6}
+    triangle = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "segmentation": [[0, 0, 7, 0, 7, 5]]}
+    runs = {**triangle, "segmentation": {"size": [6, 8], "counts": [8, 20, 20]}}
+    base = {"images": [image], "categories": [{"id": 1, "name": "one"}], "annotations": [triangle]}
+
+    def with_image(**changed: Any) -> bytes:
+        return json.dumps({**base, "images": [{**image, **changed}]}).encode()
+
+    def with_entry(entry: Any, **changed: Any) -> bytes:
+        return json.dumps({**base, "annotations": [{**entry, **changed}]}).encode()
+
+    yield "good", json.dumps(base).encode()
+    yield "runs", with_entry(runs)
+    yield "no_name", with_image(file_name="")
+    yield "long_name", with_image(file_name="a" * 300 + ".png")
+    yield "zero_in_name", with_image(file_name="a\0.png")
+    yield "id_infinite", with_image(id=float("inf"))
+    yield "many", json.dumps({**base, "annotations": [triangle] * 300}).encode()
+    yield "not_finite", with_entry(triangle, segmentation=[[float("nan"), 0, float("inf"), 0, 1e300, 5]])
+    yield "point", with_entry(triangle, segmentation=[[1, 1]])
+    yield "box_only", with_entry(triangle, segmentation=[], bbox=[0, 0, 5, 5])
+    yield "runs_not_whole", with_entry(runs, segmentation={"size": [6, 8], "counts": [8.7, 39.3]})
+    yield "runs_damaged", with_entry(runs, segmentation={"size": [6, 8], "counts": "0\x7f~~~~~~~~"})
+    yield "runs_huge", with_entry(runs, segmentation={"size": [1 << 40, 1 << 40], "counts": [1 << 80]})
+    yield "deep", b'{"images": ' + b"[" * 5_000
+    yield "categories_odd", json.dumps({**base, "categories": [{"id": "x", "name": None}, 5]}).encode()
+
+
+def labelme() -> Inputs:
+    """A JSON of LabelMe."""
+    shape = {"label": "x", "points": [[0, 0], [7, 0], [7, 5]], "group_id": None, "shape_type": "polygon"}
+    base = {"version": "5.0", "imagePath": "a.png", "imageHeight": 6, "imageWidth": 8, "shapes": [shape]}
+    for name, changed in {
+        "good": {}, "group_list": {"group_id": [1, 2]}, "type_list": {"shape_type": ["polygon"]}, "no_label": {"label": None},
+        "circle": {"shape_type": "circle", "points": [[3, 3], [5, 3]]}, "line": {"shape_type": "line", "points": [[0, 0]]},
+        "not_finite": {"points": [[float("nan"), 0], [float("inf"), 1], [1e300, 3]]}, "points_text": {"points": "abc"},
+        "mask": {"shape_type": "mask", "points": [[0, 0], [2, 2]], "mask": "iVBORw0KGgo="}, "points_flat": {"points": [1, 2, 3]},
+    }.items():  # fmt: skip
+        yield name, json.dumps({**base, "shapes": [{**shape, **changed}]}).encode()
+    yield "shapes_of_text", json.dumps({**base, "shapes": ["abc", "def"]}).encode()
+    yield "shapes_object", json.dumps({**base, "shapes": {"a": 1}}).encode()
+    yield "deep", b'{"shapes": ' + b"[" * 5_000
+    yield "path_number", json.dumps({**base, "imagePath": 7}).encode()
+
+
+def tar() -> Inputs:
+    """Tar archives."""
+    good = make_tar({"a/b.txt": b"hello", "c.txt": bytes(600)})
+    yield "good", good
+    yield "gzip", gzip.compress(good, mtime=0)
+    yield "long_names", make_tar({"d/" * 30 + "x" * 120: b""}, form=tarfile.GNU_FORMAT)
+    yield "pax", make_tar({"ü" * 120: b"1"}, form=tarfile.PAX_FORMAT)
+    yield "cut", good[:700]
+
+    def member(**fields: Any) -> bytes:
+        info = tarfile.TarInfo("x")
+        for key, value in fields.items():
+            setattr(info, key, value)
+        return info.tobuf(tarfile.GNU_FORMAT)
+
+    for name, data in {
+        "link": member(type=tarfile.SYMTYPE, linkname="/etc/passwd"), "device": member(type=tarfile.CHRTYPE),
+        "huge_header": member(type=tarfile.XHDTYPE, size=1 << 40), "huge_name": member(type=tarfile.GNUTYPE_LONGNAME, size=1 << 40),
+        "sparse": member(type=tarfile.GNUTYPE_SPARSE, size=1 << 40), "huge": member(size=1 << 60),
+    }.items():  # fmt: skip
+        yield name, gzip.compress(data + bytes(1024), mtime=0)
+    records = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
+    yield "sparse_map", member(type=tarfile.XHDTYPE, size=len(records)) + records.ljust(512, b"\0") + member(size=512) + \
+        b"999999999\n1\n1\n".ljust(512, b"1") + bytes(1024)  # fmt: skip
+
+
+# -- packs ----------------------------------------------------------------------------------------------------
+
+
+def _packed() -> tuple[bytes, list[bytes]]:
+    from .targets import _pack
+
+    root, fields = _pack()
+    return json.dumps(fields).encode(), [(root / fields["data"] / t["file"]).read_bytes() for t in fields["tables"]]
+
+
+def manifest() -> Inputs:
+    """Manifests of packs."""
+    data, _ = _packed()
+    fields = json.loads(data)
+    yield "good", data
+    for name, changed in {
+        "color_256": {"classes": {**fields["classes"], "colors": [[256, 0, 0], [0, 0, 0]]}},
+        "color_huge": {"classes": {**fields["classes"], "colors": [[1 << 80, 0, 0], [0, 0, 0]]}},
+        "void_huge": {"classes": {**fields["classes"], "ignore_index": 1 << 80}}, "version_list": {"version": [1]},
+        "records_huge": {"records": 1 << 80}, "shards_none": {"shards": []}, "tables_twice": {"tables": fields["tables"] * 2},
+        "data_up": {"data": "../../etc"}, "splits_text": {"splits": "train"}, "format_other": {"format": None},
+    }.items():  # fmt: skip
+        yield name, json.dumps({**fields, **changed}).encode()
+    yield "deep", b'{"format": ' + b"[" * 5_000
+    yield "list", b"[1]"
+
+
+def tables() -> Inputs:
+    """Tables of packs: the first byte is the number of the table."""
+    for k, data in enumerate(_packed()[1]):
+        yield f"good_{k}", bytes([k]) + data
+        yield f"cut_{k}", bytes([k]) + data[: len(data) // 2]
+        yield f"other_{k}", bytes([(k + 1) % 3]) + data
+    yield "not_arrow", b"\0ARROW1 or something like it"
+
+
+MAKERS: dict[str, Callable[[], Inputs]] = {
+    f.__name__: f
+    for f in (png, jpeg, tiff, npy, rare, split_list, toml, yaml, yolo, coco, labelme, tar, manifest, tables)
+}
+
+
+def main() -> None:
+    """Write the corpus anew."""
+    for name, make in MAKERS.items():
+        (CORPUS / name).mkdir(parents=True, exist_ok=True)
+        for old in (CORPUS / name).iterdir():
+            old.unlink()
+        for label, data in make():
+            (CORPUS / name / label).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""A function per parser: takes any bytes, and lets nothing but a PixelwiseError pass."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import pixelwise as pw
+from pixelwise.codecs.decoding import UNCOMMON_KINDS, decode_image, decode_stored, parse_header, read_header
+from pixelwise.codecs.png import encode_png
+from pixelwise.dataset.lists import parse_list
+from pixelwise.downloads.unpack import open_archive
+from pixelwise.errors import PixelwiseError
+from pixelwise.packs.index import checksum
+from pixelwise.packs.manifest import MANIFEST
+
+MAX_PIXELS = 1 << 20
+"""The limit of pixels while fuzzing: inputs that are honestly large say nothing, and take time."""
+_SIZE = (6, 8)
+
+Target = Callable[[bytes], None]
+TARGETS: dict[str, Target] = {}
+
+
+def target(function: Target) -> Target:
+    """Put a function into the table, by its name."""
+    TARGETS[function.__name__] = function
+    return function
+
+
+# -- files in memory ------------------------------------------------------------------------------------------
+
+
+def _decode(data: bytes, name: str) -> None:
+    """Every door for a file's bytes. The header from a file must be that from memory."""
+    path = _folder("files") / name
+    path.write_bytes(data)
+    read: list[Any] = []
+    for header in (lambda: read_header(path), lambda: parse_header(data, path)):
+        try:
+            read.append(header())
+        except PixelwiseError as error:
+            read.append(error.code)
+    assert read[0] == read[1], f"{read[0]} from the file, {read[1]} from memory"
+    for notes in (None, []):
+        with suppress(PixelwiseError):
+            image = decode_image(data, path, notes, (0, 255), None, MAX_PIXELS)
+            assert image.shape == (read[1].height, read[1].width, 3)
+            assert image.dtype == np.uint8
+            assert image.flags.c_contiguous
+        with suppress(PixelwiseError):
+            decode_stored(data, path, notes, UNCOMMON_KINDS, MAX_PIXELS)
+    with suppress(PixelwiseError):
+        decode_image(data, path, [], (0, 255), (0, 1, 2), MAX_PIXELS)
+
+
+@target
+def png(data: bytes) -> None:
+    """PNG."""
+    _decode(data, "x.png")
+
+
+@target
+def jpeg(data: bytes) -> None:
+    """JPEG."""
+    _decode(data, "x.jpg")
+
+
+@target
+def tiff(data: bytes) -> None:
+    """TIFF and BigTIFF."""
+    _decode(data, "x.tif")
+
+
+@target
+def npy(data: bytes) -> None:
+    """NPY."""
+    _decode(data, "x.npy")
+
+
+@target
+def rare(data: bytes) -> None:
+    """GIF, BMP, WebP, and whatever else the first bytes say."""
+    _decode(data, "unnamed")
+
+
+@target
+def split_list(data: bytes) -> None:
+    """Lists of samples."""
+    with suppress(PixelwiseError):
+        found = parse_list(data, "train.txt", [])
+        assert len(set(found.names)) == len(found.names) == len(found.lines)
+
+
+# -- files of a dataset ---------------------------------------------------------------------------------------
+
+
+@cache
+def _folder(name: str) -> Path:
+    """A folder for a target of this process, gone at its end."""
+    memory = Path("/dev/shm")
+    made = Path(tempfile.mkdtemp(f"-fuzz-{name}", dir=memory if os.access(memory, os.W_OK) else None))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+def _png(value: int, channels: int = 3) -> bytes:
+    return encode_png(np.full((*_SIZE, 3) if channels == 3 else _SIZE, value, np.uint8))
+
+
+def _put(root: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    return root
+
+
+def _read(path: Path, **options: Any) -> None:
+    """Open a dataset and read some of it."""
+    with suppress(PixelwiseError):
+        dataset = pw.open(path, **options)
+        for name in dataset.splits:
+            with suppress(PixelwiseError):
+                split = dataset[name]
+                for index in range(min(2, len(split))):
+                    with suppress(PixelwiseError):
+                        split.read(index, notes=[])
+                with suppress(PixelwiseError):
+                    split.sizes()
+
+
+@cache
+def _tree(kind: str) -> Path:
+    """A small dataset without the file that is fuzzed."""
+    images = {"coco": "train/a.png", "labelme": "a.png", "yolo": "images/train/a.png", "toml": "images/a.png"}
+    files = {images[kind]: _png(9), images[kind].replace("a.png", "b.png"): _png(7)}
+    if kind == "yolo":
+        files |= {"data.yaml": b"names: [one, two]\n", "labels/train/a.txt": b"0 0.1 0.1 0.9 0.1 0.5 0.9\n"}
+    if kind == "toml":
+        files |= {"labels/a.png": _png(1, 1), "labels/b.png": _png(0, 1)}
+    return _put(_folder(kind), files)
+
+
+@target
+def toml(data: bytes) -> None:
+    """pixelwise.toml."""
+    root = _put(_tree("toml"), {"pixelwise.toml": data})
+    _read(root, format="toml")
+
+
+@target
+def yaml(data: bytes) -> None:
+    """data.yaml of YOLO."""
+    _read(_put(_tree("yolo"), {"data.yaml": data}), format="yolo")
+
+
+@target
+def yolo(data: bytes) -> None:
+    """The text file of an image."""
+    root = _put(_tree("yolo"), {"data.yaml": b"names: [one, two]\n", "labels/train/a.txt": data})
+    _read(root, format="yolo")
+
+
+@target
+def coco(data: bytes) -> None:
+    """The JSON of a split."""
+    _read(_put(_tree("coco"), {"annotations/instances_train.json": data}), format="coco")
+
+
+@target
+def labelme(data: bytes) -> None:
+    """The JSON of an image."""
+    _read(_put(_tree("labelme"), {"a.json": data}), format="labelme")
+
+
+@target
+def tar(data: bytes) -> None:
+    """An archive, every file of it read."""
+    path = _folder("tar") / "x.tar"
+    path.write_bytes(data)
+    with suppress(PixelwiseError), open_archive(path) as contents:
+        for name in contents.files:
+            with contents.open(name) as file:
+                while file.read(1 << 16):
+                    pass
+
+
+# -- packs ----------------------------------------------------------------------------------------------------
+
+
+@cache
+def _pack() -> tuple[Path, dict[str, Any]]:
+    root, table = _folder("pack") / "pack", pw.ClassTable(("one", "two"))
+    images = [np.full((*_SIZE, 3), k, np.uint8) for k in range(2)]
+    labels = [np.full(_SIZE, k, np.uint8) for k in range(2)]
+    pw.pack(pw.Split("train", table, pw.ArraySource(images, labels, ["a", "b"])), root)
+    return root, json.loads((root / MANIFEST).read_bytes())
+
+
+def _signed(fields: dict[str, Any]) -> bytes:
+    """A manifest with its checksum mended, so that what is behind it is reached."""
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return json.dumps({**fields, "crc32": checksum(text.encode())}).encode()
+
+
+@target
+def manifest(data: bytes) -> None:
+    """The manifest of a pack, as it is and with a right checksum."""
+    root, _ = _pack()
+    _read(_put(root, {MANIFEST: data}))
+    with suppress(ValueError, RecursionError):
+        fields = json.loads(data)
+        if isinstance(fields, dict):
+            fields.pop("crc32", None)
+            _read(_put(root, {MANIFEST: _signed(fields)}))
+
+
+@target
+def tables(data: bytes) -> None:
+    """The tables of a pack, with sizes and checksums that agree. The first byte says which."""
+    root, whole = _pack()
+    if not data:
+        return
+    fields = {k: v for k, v in json.loads(json.dumps(whole)).items() if k != "crc32"}
+    entry = fields["tables"][data[0] % len(fields["tables"])]
+    place = root / fields["data"] / entry["file"]
+    before = place.read_bytes()
+    try:
+        place.write_bytes(data[1:])
+        entry |= {"bytes": len(data) - 1, "crc32": checksum(data[1:])}
+        _read(_put(root, {MANIFEST: _signed(fields)}))
+    finally:
+        place.write_bytes(before)

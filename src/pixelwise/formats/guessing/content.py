@@ -1,0 +1,128 @@
+"""What a file looks like inside: a picture, a label, or something that is neither and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...codecs.decoding import UNCOMMON_KINDS, decode_image, decode_numbers, decode_stored, read_header
+from ...codecs.header import Header
+from ...errors import DataError, PixelwiseError
+from ...files import read_bytes
+from ..layers import inside_of
+
+_PIXELS: Final = 40_000
+"""Look at about this many pixels of a file, from all over it."""
+_MOST_COLORS: Final = 300
+"""A label with more values or colors is a picture, numbers such as depths, or was resized with blending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One file. what: "picture", "label", or "unfit" with the reason. colors: how many values or colors were seen.
+
+    mode: "values", "palette" or "colors". is_layer: at most one value besides 0. inside: the pixels that are not 0, of
+    a layer, for comparison with another one. kind: of file.
+    """
+
+    what: str
+    reason: str = ""
+    colors: int = 0
+    mode: str = ""
+    is_layer: bool = False
+    inside: NDArray[Any] | None = field(default=None, compare=False)
+    kind: str = ""
+    header: Header | None = None
+
+
+def look(root: Path, path: str) -> Look:
+    """A file of a dataset. Raises nothing: what is damaged is "unfit"."""
+    try:
+        header = read_header(root / path)
+    except PixelwiseError as error:
+        if not path.lower().endswith(".npy"):
+            return Look("unfit", error.message)
+        header = None
+    try:
+        data = read_bytes(root / path)
+        if header is not None and header.kind == "jpeg":
+            return _jpeg(data, path, header)
+        kind, numbers = decode_numbers(data, path, allow=UNCOMMON_KINDS)
+        return _numbers(data, path, kind, numbers, header)
+    except DataError as error:
+        # A lossy or many-banded file may be an image all the same.
+        is_picture = header is not None and (header.channels >= 3 or error.code == "lossy-label")
+        return Look("picture" if is_picture else "unfit", error.message, header=header)
+    except PixelwiseError as error:
+        return Look("unfit", error.message, header=header)
+
+
+def _jpeg(data: bytes, path: str, header: Header) -> Look:
+    pixels = decode_image(data, path)
+    colors, flat = _count(pixels)
+    # A mask that was saved as JPEG: nearly all pixels are close to a few values, and it has no colors.
+    near = np.abs(flat[:, None, :].astype(int) - _common(flat)[None]).max(axis=2).min(axis=1) <= 12
+    if near.mean() > 0.9:
+        return Look("unfit", f"a mask saved as JPEG: compression has made {colors} values of it", colors, kind="jpeg",
+                    header=header)  # fmt: skip
+    return Look("picture", "", colors, kind="jpeg", header=header)
+
+
+def _common(flat: NDArray[Any]) -> NDArray[Any]:
+    """The four most common colors of (n, 3)."""
+    found, counts = np.unique(flat, axis=0, return_counts=True)
+    return np.asarray(found[np.argsort(-counts)][:4].astype(int))
+
+
+def _numbers(data: bytes, path: str, kind: str, numbers: NDArray[Any], header: Header | None) -> Look:
+    bands = 1 if numbers.ndim == 2 else numbers.shape[2]
+    colors, flat = _count(numbers)
+    mode = "values" if bands <= 2 else "colors"
+    if bands > 4:
+        return Look("picture", f"{bands} bands", colors, mode, kind=kind, header=header)
+    many = colors > _MOST_COLORS or (colors > 64 and colors > len(flat) // 8)
+    if many:
+        if bands >= 3:
+            # Ids and object numbers in channels have many colors too, but each covers an area: few steps from one
+            # pixel to the next.
+            if _steps(numbers) < 0.2:
+                return Look("label", "", colors, mode, kind=kind, header=header)
+            return Look("picture", "", colors, mode, kind=kind, header=header)
+        if numbers.dtype.kind == "f":
+            what = f"{colors} different real numbers of {numbers.dtype}"
+        elif _steps(numbers) < 0.2 and numbers.dtype.itemsize > 1:
+            return Look("label", "", colors, mode, kind=kind, header=header)
+        else:
+            return Look("picture", f"{colors} different values", colors, mode, kind=kind, header=header)
+        return Look("unfit", what, colors, mode, kind=kind, header=header)
+    is_layer, inside = False, None
+    try:
+        if numbers.dtype.kind in "uib" and int(numbers.min()) >= 0:
+            stored = decode_stored(data, path, allow=UNCOMMON_KINDS)
+            if stored.palette is not None:
+                mode = "palette"
+            whole = inside_of(stored, path)
+            is_layer, inside = True, whole
+    except DataError:
+        pass
+    return Look("label", "", colors, mode, is_layer, inside, kind, header)
+
+
+def _count(pixels: NDArray[Any]) -> tuple[int, NDArray[Any]]:
+    """How many colors (n, channels) has, and some of the pixels as such."""
+    flat = pixels.reshape(-1, 1 if pixels.ndim == 2 else pixels.shape[2])
+    flat = flat[:: max(1, len(flat) // _PIXELS)]
+    return len(np.unique(flat, axis=0)), flat
+
+
+def _steps(pixels: NDArray[Any]) -> float:
+    """The share of neighbors along rows that differ: near 0 in labels, near 1 in photographs."""
+    if pixels.shape[1] < 2:
+        return 1.0
+    rows = pixels[:: max(1, pixels.shape[0] // 64)]
+    differ = rows[:, 1:] != rows[:, :-1]
+    return float((differ if differ.ndim == 2 else differ.any(axis=2)).mean())

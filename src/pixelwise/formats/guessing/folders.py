@@ -1,0 +1,75 @@
+"""Two plain folders, images and labels: what `open` makes of a tree in no known format, if exactly one reading fits.
+
+The reading is the pixelwise.toml that `init` would propose, without divided splits. So that opening stays quick and no
+label value goes unseen, it reads every label of at most `MOST_LABELS`; larger trees need the file that `init` writes.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from ...classes import ClassTable
+from ...dataset.dataset import Dataset
+from ...errors import FormatError, printable
+from ...types import Finding
+from ..format import Format
+from ..toml import FILE, described
+from .inventory import role_of, walk
+from .pairing import Survey, survey
+from .proposal import describe, nothing
+
+MOST_LABELS: Final = 1000
+"""Labels that `open` counts the values of; more take a file with the values in it."""
+_MOST_FILES: Final = 300_000
+_MOST_FOLDERS: Final = 20_000
+
+
+def _find(path: Path) -> Path | None:
+    """`path` if a folder in it is named as labels are, or files are: names only, nothing is opened."""
+    if not path.is_dir():
+        return None
+    for folders, (folder, subfolders, _) in enumerate(os.walk(path)):
+        subfolders[:] = sorted(s for s in subfolders if not s.startswith("."))
+        relative = os.path.relpath(folder, path)
+        if relative.count(os.sep) > 4 or folders > _MOST_FOLDERS:
+            subfolders.clear()
+        if any(role_of(s) == "labels" for s in subfolders):
+            return path
+    names = (n for found in walk(path, _MOST_FILES) for n in found.names[:64])
+    return path if any(role_of(n.rpartition(".")[0]) == "labels" for n in names) else None
+
+
+def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
+    """classes: the table; by default names beside the data, or neutral ones for the values of all labels."""
+    found = survey(root, _MOST_FILES)
+    if not found.readings:
+        raise nothing(found)
+    if len(found.rivals) > 1:
+        raise _several(found)
+    reading = found.readings[0]
+    count = sum(map(len, reading.labels.files.values()))
+    fix = f"write a {FILE} with: pixelwise init {root}"
+    if count > MOST_LABELS:
+        what = f"{reading}; {count:,} labels are too many to look for their values each time"
+        raise FormatError(what, code="no-dataset", where=root, fix=fix)
+    proposal = describe(found, reading, divide=False)
+    if proposal.doubts:
+        what = f"{reading}, but to be confirmed: {'; '.join(proposal.doubts)}"
+        raise FormatError(what, code="no-dataset", where=root, fix=fix)
+    dataset = described(proposal.text.encode(), root / FILE, "folders", classes)
+    notes = [Finding("guessed-layout", "note", str(root), printable(line), fix) for line in proposal.report]
+    return replace(dataset, notes=(*notes, *dataset.notes))
+
+
+def _several(found: Survey) -> FormatError:
+    shown = "; ".join(f"{k}. {r}" for k, r in enumerate(found.rivals[:4], 1))
+    more = f"; and {len(found.rivals) - 4} more" if len(found.rivals) > 4 else ""
+    best = found.rivals[0]
+    fix = f"choose: pixelwise init {found.root} --images {best.images.template!r} --labels {best.labels.template!r}"
+    return FormatError(f"several readings fit: {shown}{more}", code="ambiguous-layout", where=found.root, fix=fix)
+
+
+FORMAT = Format("folders", "two folders, such as images/ and masks/, with matching names", _find, _load)

@@ -1,0 +1,219 @@
+"""What image files a tree holds, in groups: the files of one folder (in all splits) and one kind."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from ...dataset.lists import IMAGE_SUFFIXES
+
+MOST_FILES = 2_000_000
+_WORD = r"(train(?:ing)?|valid(?:ation)?|val|testing|test|trainval)(?:20\d\d)?"
+_SPLIT = re.compile(rf"(?i)^(?:.*[_\-. ])?({_WORD})(?=$|[_\-. ]|annot|label|mask|image|img|gt|seg)")
+_NUMBERED = re.compile(r"(?i)[a-z0-9]{1,2}[.)] ?.*")
+_SAME_KIND = {".jpeg": ".jpg", ".tiff": ".tif"}
+_SKIPPED = frozenset({"__macosx", "@eadir", "thumbs", "thumbnails"})
+
+
+_ROLES = {
+    "instances": r"inst(?:ance)?s?|instanceids?|objects?|panoptic|segmentationobject",
+    "other": r"depth|disp(?:arity)?|flow|normals?|edges?|boundar(?:y|ies)|overlay|preview|vis|visuali[sz]ation|pred"
+    r"(?:iction)?s?|results?|heatmaps?|thumb(?:nail)?s?|blend(?:ed)?|confidence|uncertainty",
+    "labels": r"labels?|labelids?|labeltrainids?|masks?|annots?|annotations?|ann|anno|gts?|ground_?truths?|truths?|seg"
+    r"s?|semantics?|sem|segmentations?|segmentationclass(?:aug)?|segment|matte|classes|class|targets?|manual\d?|annotated"
+    r"|parsing|trimaps?|layers|matting|gtfine|gtcoarse|annot(?:ated)?|mask_png|masks_png",
+    "images": r"images?|imgs?|img_dir|jpegimages|photos?|pics?|pictures?|rgbs?|color_?images?|image_\d|frames?|inputs?|"
+    r"sat|leftimg8bit|raw|originals?|x|ortho|tiles?|scans?|stills?|data|color",
+}
+
+
+def role_of(text: str) -> str:
+    """What the words of a path say its files are: "labels", "instances", "other", "images", or "" for nothing."""
+    words = re.findall(r"[^\W\d_]+\d?|\d+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text.replace("{split}", " ")))
+    words = [w.lower() for w in words]
+    whole = {p.lower() for p in re.split(r"[/\s.]+", text)} | set(words)
+    whole |= {re.sub(r"(?i)^(train|val|test)", "", w) for w in whole} | {f"{a}_{b}" for a, b in pairwise(words)}
+    return next((role for role, pattern in _ROLES.items() if any(re.fullmatch(pattern, w) for w in whole)), "")
+
+
+class Entry(NamedTuple):
+    """A file: the split that its folders name, its text (from where the sample's name begins to the ending), its path
+    relative to the dataset.
+    """
+
+    split: str
+    text: str
+    path: str
+
+
+@dataclass(slots=True)
+class Group:
+    """Files of one kind in one folder, or in the same folder of every split or sample.
+
+    before: the template up to the sample's name. suffixes: the endings as they are spelled. deep: texts have folders,
+    those of {path}. own_folder: each sample has a folder, with which the texts begin.
+    """
+
+    before: str
+    kind: str
+    deep: bool = False
+    own_folder: bool = False
+    entries: list[Entry] = field(default_factory=list)
+    suffixes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def ending(self) -> str:
+        """The ending of the template."""
+        return next(iter(self.suffixes)) if len(self.suffixes) == 1 else ".{ext}"
+
+    @property
+    def shown(self) -> str:
+        """The group in words."""
+        folder = self.before or "./"
+        if self.own_folder:
+            folder += "{name}/"
+            inside = {e.text.partition("/")[2].rpartition("/")[0] for e in self.entries[:50]}
+            folder += f"{next(iter(inside))}/" if len(inside) == 1 and inside != {""} else ""
+        return f"{folder}*{self.kind or ' (several kinds)'}"
+
+    def some(self, count: int) -> list[str]:
+        """The paths of at most `count` files, evenly spread."""
+        paths = sorted(e.path for e in self.entries)
+        return [paths[k * len(paths) // count] for k in range(count)] if len(paths) > count else paths
+
+
+class Found(NamedTuple):
+    """A folder relative to the dataset, "" or ending with a slash, and the names of its image files."""
+
+    folder: str
+    names: list[str]
+
+
+def walk(root: Path, most: int = MOST_FILES) -> Iterator[Found]:
+    """Every folder with image files, sorted; at most `most` files in all."""
+    count = 0
+    for folder, subfolders, files in os.walk(root):
+        subfolders[:] = sorted(s for s in subfolders if not s.startswith(".") and s.lower() not in _SKIPPED)
+        relative = os.path.relpath(folder, root).replace(os.sep, "/")
+        names = sorted(n for n in files if not n.startswith(".") and n.lower().endswith(IMAGE_SUFFIXES))
+        if names:
+            yield Found("" if relative == "." else relative + "/", names)
+        count += len(files)
+        if count > most:
+            return
+
+
+def groups_of(found: Sequence[Found]) -> list[Group]:
+    """The files in groups; files in deeper folders are also in a group that counts their folders to their names."""
+    owned = _own_folders(found)
+    groups: dict[tuple[str, str, bool, str], Group] = {}
+
+    def add(before: str, entry: Entry, suffix: str, deep: bool, inside: str, kind: str) -> None:
+        key = before, kind, deep, inside
+        if key not in groups:
+            groups[key] = Group(before, kind, deep, bool(inside))
+        groups[key].entries.append(entry)
+        groups[key].suffixes[suffix] += 1
+
+    for folder, names in found:
+        split, template = templated(folder)
+        owner = next((o for o in owned if folder.startswith(o) and folder != o), None)
+        mixed = _are_mixed(names)
+        for name in names:
+            stem, dot, ending = name.rpartition(".")
+            suffix, path = dot + ending, folder + name
+            kind = "" if mixed else _SAME_KIND.get(suffix.lower(), suffix.lower())
+            if owner is not None:
+                above, rest = templated(owner)[1], folder[len(owner) :]
+                entry = Entry(templated(owner)[0], rest + stem, path)
+                add(above, entry, suffix, False, "/" + rest.partition("/")[2], kind)
+                continue
+            add(template, Entry(split, stem, path), suffix, False, "", kind)
+            top, deeper = _top(template)
+            if deeper:
+                add(top, Entry(split, deeper + stem, path), suffix, True, "", kind)
+    return [*groups.values(), *_sharded(groups.values())]
+
+
+def _sharded(groups: Iterable[Group]) -> Iterator[Group]:
+    """Folders that differ in a number only and share no name, such as 0/ to 14/, as one group."""
+    alike = defaultdict(list)
+    for group in groups:
+        above, name = re.fullmatch(r"(.*?)([^/]*)/?", group.before).groups()  # type: ignore[union-attr]
+        if re.search(r"\d", name) and not group.deep and not group.own_folder:
+            alike[above, re.sub(r"\d+", "", name), group.kind].append(group)
+    for (above, _, kind), own in alike.items():
+        entries = [e for group in own for e in group.entries]
+        if len(own) > 1 and len({(e.split, e.text) for e in entries}) == len(entries):
+            yield Group(above + "*/", kind, entries=entries, suffixes=sum((g.suffixes for g in own), Counter()))
+
+
+def _are_mixed(names: Sequence[str]) -> bool:
+    """Whether a folder holds one set of files in several kinds: no name comes with two endings."""
+    kinds = defaultdict(set)
+    for name in names:
+        stem, _, ending = name.rpartition(".")
+        kinds[_SAME_KIND.get("." + ending.lower(), "." + ending.lower())].add(stem)
+    if len(kinds) < 2:
+        return False
+    sets = [*kinds.values()]
+    union = set().union(*sets)
+    if len(union) < sum(map(len, sets)):
+        return False
+    # x.jpg and x_mask.png are two sets of files, however disjoint their names.
+    return not any(_is_longer(stem, other) for k, own in enumerate(sets) for j, other in enumerate(sets) if j != k
+                   for stem in sorted(own)[:20])  # fmt: skip
+
+
+def _is_longer(stem: str, others: set[str]) -> bool:
+    return any(stem[:k] in others for k in range(1, len(stem)) if not (stem[k].isalnum() and stem[k - 1].isalnum()))
+
+
+def _own_folders(found: Sequence[Found]) -> list[str]:
+    """The folders whose subfolders are samples: each holds a file of its own name, or all the same names of files."""
+    below: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for folder, names in found:
+        parts = folder.split("/")[:-1]
+        for k in range(len(parts)):
+            above, rest = "/".join(parts[:k]) + "/" * (k > 0), "/".join(parts[k + 1 :])
+            below[above][parts[k]] |= {rest + "/" + n.rpartition(".")[0] for n in names}
+    out = []
+    for above, inside in below.items():
+        if len(inside) < 2 or any(templated(name + "/")[0] for name in inside):
+            continue
+        named = sum(any(t.rpartition("/")[2] == name for t in texts) for name, texts in inside.items())
+        same = len(inside) > 2 and len({frozenset(texts) for texts in inside.values()}) == 1
+        texts = next(iter(inside.values()))
+        labels = sum(role_of(t) == "labels" for t in texts)
+        if named > len(inside) // 2 or (same and len(texts) <= 40 and 0 < labels < len(texts)):
+            out.append(above)
+    return sorted(out, key=len)
+
+
+def _top(template: str) -> tuple[str, str]:
+    """A folder's template up to the part with {split}, or its first part; and the rest."""
+    parts = template.split("/")
+    k = next((i for i, p in enumerate(parts) if "{split}" in p), 0) + 1
+    return "/".join(parts[:k]) + "/" * (k < len(parts)), "/".join(parts[k:])
+
+
+def templated(folder: str) -> tuple[str, str]:
+    """The split that a folder's path names, and the path with {split} for it, wherever it comes."""
+    parts = folder.split("/")
+    for k in range(len(parts) - 1, -1, -1):
+        if found := _SPLIT.match(parts[k]):
+            if _NUMBERED.fullmatch(parts[k]):  # "a. Training Set": the whole is the split's name
+                split = parts[k]
+                return split, "/".join("{split}" if p == split else p for p in parts)
+            split = found[1]
+            swapped = ((m, p) for p in parts for m in [_SPLIT.match(p)])
+            return split, "/".join(
+                p[: m.start(1)] + "{split}" + p[m.end(1) :] if m and m[1] == split else p for m, p in swapped
+            )
+    return "", folder
