@@ -127,6 +127,9 @@ def _instances(source: FileSource, index: int, at: Address, got: Reading) -> Non
 
 def _drawn(source: DrawnSource, index: int, at: Address, got: Reading) -> None:
     got.label_where = got.instances_where = at.where(source.drawn_from(index)[-1])
+    if faults := source.faults.get(index):
+        got.found += [Finding.from_error(error, got.label_where) for error in faults]
+        return
     size = None if got.image is None else (got.image.shape[0], got.image.shape[1])
     if size is None:  # what is wrong with the label does not wait until the image is mended, if its size is known
         with suppress(PixelwiseError):

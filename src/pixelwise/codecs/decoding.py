@@ -118,11 +118,11 @@ def decode_image(
     values beyond are clipped. TIFF with more than 8 bits needs it. bands: which three bands are red, green,
     blue, for TIFF that is not gray, RGB or RGBA. max_pixels: another limit than `header.pixel_limit`.
 
-    Raises FileError: `truncated`, `crc`, `corrupt`, `empty-file`, `not-an-image`, `git-lfs-pointer`,
-    `too-large`, `too-large-side`, `unsupported-format`, `value-range-needed`, `bands-needed`,
-    `not-finite`. Notes: `exif-orientation`, `exif-invalid`, `missing-eoi`, `missing-iend`, `extra-data`,
-    `trailing-data`, `chunk-order`, `animated`, `extension-mismatch`, `alpha-dropped`, `alpha-divided`,
-    `bad-metadata`, `white-is-zero`, `bands-unread`. Whatever a damaged file makes a decoder raise is `corrupt`, with the cause.
+    Raises FileError: `truncated`, `crc`, `corrupt`, `empty-file`, `not-an-image`, `git-lfs-pointer`, `too-large`,
+    `too-large-side`, `unsupported-format`, `value-range-needed`, `bands-needed`, `not-finite`. Notes:
+    `exif-orientation`, `exif-invalid`, `missing-eoi`, `missing-iend`, `extra-data`, `trailing-data`, `chunk-order`,
+    `animated`, `extension-mismatch`, `alpha-dropped`, `alpha-divided`, `bad-metadata`, `white-is-zero`, `bands-unread`.
+    Whatever a damaged file makes a decoder raise is `corrupt`, with the cause.
 
     >>> import numpy as np
     >>> from pixelwise.codecs.png import encode_png

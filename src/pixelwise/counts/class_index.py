@@ -26,7 +26,6 @@ from ..randomness import Draws
 from ..threads import in_order, with_progress
 from ..transforms.class_crop import ClassIndex
 from ..types import I64, Label, Progress
-from .per_sample import read_labels_only
 
 
 def class_index(

@@ -314,8 +314,8 @@ class ArraySource(Source):
     """Samples that are in memory already. images: (H, W, 3) uint8 each. labels: (H, W) class ids each, or None.
 
     names: default "0", "1", ... Arrays of every library and integer type are taken, see docs/api.md; those of uint8,
-    and labels of uint16, are not copied, and what is read are views of them. Masked pixels are refused: which id void has
-    is only known to the class table of a Split. UsageError `bad-array` for other shapes and for floats, PairError
+    and labels of uint16, are not copied, and what is read are views of them. Masked pixels are refused: which id void
+    has is only known to the class table of a Split. UsageError `bad-array` for other shapes and for floats, PairError
     `size-mismatch` if an image and its label differ in size. A Split holds each label against its class table when it
     is first read: LabelError `class-out-of-range`.
 
@@ -386,7 +386,7 @@ def _label(what: str, label: Any) -> Label:
     if found.ndim != 2 or not found.size:
         raise UsageError(f"{what} must be (H, W) integers, got {found.shape} {found.dtype}", code="bad-array")
     if found.dtype in (np.uint8, np.uint16):
-        return found  # type: ignore[no-any-return]
+        return found  # type: ignore[no-any-return, unused-ignore]
     low, high = int(found.min()), int(found.max())
     if low < 0 or high > 65_535:
         raise LabelError(f"{what} has values {low}..{high}, not class ids in 0..65535", code="class-out-of-range")

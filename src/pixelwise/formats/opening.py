@@ -18,14 +18,27 @@ from ..types import Progress
 from . import toml
 from .format import Format
 from .guessing import folders
-from .known import ade20k_full, aerial, coco, huggingface, labelme, medical, roboflow, scenes, street, voc, yolo
+from .known import (
+    ade20k_full,
+    aerial,
+    coco,
+    huggingface,
+    labelme,
+    medical,
+    rle_csv,
+    roboflow,
+    scenes,
+    street,
+    voc,
+    yolo,
+)  # fmt: skip
 
 _KNOWN = (
     voc.FORMAT, street.CITYSCAPES, street.CAMVID, street.BDD100K, street.MAPILLARY,
     scenes.ADE20K, scenes.COCO_STUFF, scenes.PASCAL_CONTEXT, scenes.NYU, scenes.DAVIS, scenes.LIP,
     aerial.LOVEDA, aerial.POTSDAM, aerial.VAIHINGEN, aerial.ISAID, medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE,
     labelme.EXPORT, roboflow.ROBOFLOW, ade20k_full.FORMAT, coco.INSTANCES, coco.PANOPTIC, labelme.LABELME,
-    huggingface.PARQUET, huggingface.IMAGEFOLDER, yolo.FORMAT,
+    huggingface.PARQUET, huggingface.IMAGEFOLDER, yolo.FORMAT, rle_csv.FORMAT,
 )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,8 +13,9 @@ import numpy as np
 from .. import kernels
 from ..classes import ClassTable
 from ..dataset.sources import FileSource, Source
-from ..errors import LabelError
-from ..types import F64, I64, Clock, Finding, Label, Origin, Sample, Size
+from ..errors import LabelError, PixelwiseError
+from ..labels import check_pair, count_values
+from ..types import F64, I64, U8, Clock, Finding, Label, Origin, Sample, Size
 
 Draw: TypeAlias = Callable[[int, Size, "list[Finding] | None"], "tuple[Label, Label | None]"]
 
@@ -32,18 +34,21 @@ class DrawnFrom:
 class DrawnSource(Source):
     """Image files whose labels `draw(index, size, notes)` makes: (H, W) class ids, and object numbers or None.
 
-    drawn_from: the files that the label of sample i is drawn from. how: what else it depends on. `draw` must be
-    thread-safe, and both must pickle: partials, not closures. Every sample has a label, if only background.
+    drawn_from: the files that the label of sample i is drawn from. how: what else it depends on. faults: what is wrong
+    with the annotations of some samples; reading such a sample raises the first of them. `draw` must be thread-safe,
+    and both must pickle: partials, not closures. Every sample has a label, if only background.
     """
 
     def __init__(
-        self, files: FileSource, draw: Draw, drawn_from: Callable[[int], Sequence[Path]], how: str = ""
-    ) -> None:
+        self, files: FileSource, draw: Draw, drawn_from: Callable[[int], Sequence[Path]], how: str = "",
+        faults: Mapping[int, Sequence[PixelwiseError]] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(files.names, has_labels=True)
         self.files = files
         self.draw = draw
         self.drawn_from = drawn_from
         self.how = how
+        self.faults = faults or {}
 
     def origin(self, index: int) -> Origin:
         """The image, the files that the label is drawn from, and how."""
@@ -63,6 +68,8 @@ class DrawnSource(Source):
         return str(self.drawn_from(index)[-1])
 
     def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
+        if faults := self.faults.get(index):
+            raise copy(faults[0])  # each reader gets one of its own: notes are added to it
         sample = self.files.read(index, clock=clock, notes=notes)
         label, numbers = self.draw(index, sample.size, notes)
         return Sample(sample.name, sample.image, label, numbers)
@@ -71,13 +78,16 @@ class DrawnSource(Source):
 @dataclass(frozen=True, slots=True)
 class Shape:
     """One object: the union of its polygons, (n, 2) float64 of (x, y) in pixels each; or runs, the lengths of a COCO
-    RLE, (n,) int64 or compressed. category: its class id. number: its pixels in `instances`.
+    RLE, (n,) int64 or compressed, of an image of `size`. category: its class id. number: its pixels in `instances`.
+    where: what messages call it.
     """
 
     category: int
     number: int
     polygons: tuple[F64, ...] = ()
     runs: I64 | bytes | None = None
+    size: Size | None = None
+    where: str = ""
 
 
 class LabelCanvas:
@@ -89,8 +99,15 @@ class LabelCanvas:
         self._mask = np.zeros(size, np.uint8)
         self._flips = np.zeros((size[0] + 1, size[1]), np.uint8)
 
-    def add(self, shape: Shape, where: object) -> None:
-        """Draw `shape` over what is there, pixel for pixel as pycocotools does. LabelError `bad-rle`."""
+    def add(self, shape: Shape, notes: list[Finding] | None = None) -> None:
+        """Draw `shape` over what is there, pixel for pixel as pycocotools does.
+
+        LabelError `bad-rle`, PairError `size-mismatch`. Notes `empty-region` if it has no pixel in the image, and
+        `region-outside` if a point is more than two pixels outside.
+        """
+        where = shape.where
+        if shape.size is not None:
+            check_pair(self.label.shape, shape.size, where)
         y0, y1, x0, x1 = 0, self.label.shape[0], 0, self.label.shape[1]
         if shape.runs is not None:
             runs = _lengths(shape.runs, self._mask.size, where)
@@ -106,9 +123,34 @@ class LabelCanvas:
                 kernels.polygon.outline(points, y0, x0, flips)
                 kernels.polygon.fill(flips, mask)
         mask = self._mask[y0:y1, x0:x1]
+        if notes is not None:
+            self._note(shape, mask, notes)
         kernels.polygon.paint(mask, self.label.dtype.type(shape.category), self.label[y0:y1, x0:x1])
         kernels.polygon.paint(mask, np.uint16(shape.number), self.instances[y0:y1, x0:x1])
         mask[:] = 0
+
+    def _note(self, shape: Shape, mask: U8, notes: list[Finding]) -> None:
+        height, width = self.label.shape
+        if not mask.any():
+            what = "it has no pixel in the image"
+            fix = "its coordinates lie outside, or it is thinner than a pixel"
+            notes.append(Finding("empty-region", "warning", shape.where, what, fix))
+        elif shape.polygons:
+            points = np.concatenate(shape.polygons)
+            low, high = points.min(axis=0), points.max(axis=0)
+            if min(low) < -2 or high[0] > width + 2 or high[1] > height + 2:
+                what = f"it reaches from x={low[0]:g}, y={low[1]:g} to x={high[0]:g}, y={high[1]:g} in an image of "
+                fix = "see that the coordinates are those of this image"
+                notes.append(Finding("region-outside", "warning", shape.where, f"{what}{width} x {height}", fix))
+
+    def covered(self, shapes: Sequence[Shape], notes: list[Finding]) -> None:
+        """Note `covered-region` for each of the shapes that others cover completely."""
+        seen = set(count_values(self.instances)[0].tolist())
+        empty = {f.where for f in notes if f.code == "empty-region"}
+        for shape in shapes:
+            if shape.number not in seen and shape.where not in empty:
+                what = "others cover it completely, so the label does not show it"
+                notes.append(Finding("covered-region", "warning", shape.where, what, "correct the order or the shapes"))
 
 
 def _bounds(polygons: Sequence[F64], size: Size) -> tuple[int, int, int, int]:
@@ -121,15 +163,23 @@ def _bounds(polygons: Sequence[F64], size: Size) -> tuple[int, int, int, int]:
 
 def polygon(values: Any, where: object) -> F64:
     """x1, y1, x2, y2, ... as (n, 2) float64. LabelError `bad-polygon` for fewer than three points, or not numbers."""
+    fix = "a polygon has at least three points x, y in pixels"
     try:
-        points = np.array(values, np.float64).reshape(-1, 2)
+        numbers = np.array(values, np.float64).reshape(-1)
     except (TypeError, ValueError):
-        points = np.zeros((0, 2))
-    if len(points) < 3 or not np.isfinite(points).all() or np.abs(points).max() > 1e6:
-        what = f"a polygon of {len(points)} points, or not of pairs of numbers"
-        fix = "a polygon has at least three points x, y in pixels"
+        raise LabelError("a polygon that is not a list of numbers", code="bad-polygon", where=where, fix=fix) from None
+    what = None
+    if len(numbers) == 4:
+        what, fix = "4 numbers: a box or a line, not a polygon", "leave the segmentation empty, or draw the region"
+    elif len(numbers) < 6:
+        what = f"{len(numbers)} numbers, a polygon has at least three points"
+    elif len(numbers) % 2:
+        what = f"{len(numbers)} numbers, expected pairs"
+    elif not np.isfinite(numbers).all() or np.abs(numbers).max() > 1e6:
+        what = "a coordinate that is not a finite number, or is over a million"
+    if what is not None:
         raise LabelError(what, code="bad-polygon", where=where, fix=fix)
-    return points
+    return numbers.reshape(-1, 2)
 
 
 def _lengths(runs: I64 | bytes, pixels: int, where: object) -> I64:
@@ -145,7 +195,7 @@ def _lengths(runs: I64 | bytes, pixels: int, where: object) -> I64:
 def area(shape: Shape) -> float:
     """The area in pixels, for the drawing order: of polygons by the shoelace formula, of runs by counting."""
     if shape.runs is not None:
-        return float(_lengths(shape.runs, 0, "")[1::2].sum())
+        return float(_lengths(shape.runs, 0, shape.where)[1::2].sum())
     total = 0.0
     for p in shape.polygons:
         x, y = p[:, 0], p[:, 1]

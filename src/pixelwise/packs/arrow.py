@@ -52,7 +52,9 @@ Column = Values | Strings | Lists
 
 
 def read_batches(data: U8) -> Iterator[dict[str, Column]]:
-    """The columns of each record batch of an Arrow file, by name, as views of its bytes. ValueError if it is not one."""
+    """The columns of each record batch of an Arrow file, by name, as views of its bytes. ValueError if it is not
+    one.
+    """
     try:
         footer = _footer(data)
         fields = _fields(footer)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,14 +24,16 @@ from ...dataset.dataset import Dataset
 from ...dataset.lists import LineOf
 from ...dataset.sources import FileSource
 from ...dataset.splits import Split, Splits
-from ...errors import FormatError, LabelError, MissingError, UsageError
+from ...errors import FormatError, LabelError, MissingError, PixelwiseError, UsageError
 from ...files import read_bytes
-from ...labels import check_pair
+from ...labels import check_pair, count_values
 from ...types import Finding, Label, Size
 from ..class_tables import rgb
 from ..format import Format
 from ..paths import check_inside, hidden_notes, visible
-from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Shape, area, polygon
+from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas
+from ..stated import no_regions, place_of, plain, shortened, without_parts
+from .coco_annotations import Annotations, check_stated, read_annotations
 
 _IMAGES = ("{}", "images/{}", "images", "input_images", ".")
 """Folders of a split's images, relative to the dataset: its own folder, or a common one."""
@@ -42,34 +45,62 @@ _PANOPTIC = ("annotations/panoptic_*.json", "panoptic_*.json")
 # -- what both have in common -------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A COCO JSON; FormatError `bad-json` for anything else."""
+def _read(path: Path, notes: list[Finding] | None = None) -> dict[str, Any]:
+    """A COCO JSON; FormatError `bad-json` for anything else. Images without id or file name are left out and noted."""
     try:
         data = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise FormatError(f"not a JSON: {error}", code="bad-json", where=path, fix="download it again") from None
     if not isinstance(data, dict) or not all(isinstance(data.get(k), list) for k in ("images", "categories")):
         raise FormatError("not COCO annotations: they need lists of images and categories", code="bad-json", where=path)
-    _look_at(data, "images", ("id", "file_name"), path)
+    found = [] if notes is None else notes
+    data["images"] = _once(_usable(data["images"], "images", ("id", "file_name"), path, found), path, found)
     return data
 
 
-def _look_at(data: Mapping[str, Any], key: str, needs: Sequence[str], path: Path) -> None:
-    """FormatError if an entry of a list lacks one of `needs`; ids are whole numbers."""
-    listed = data.get(key)
+def _once(images: list[dict[str, Any]], path: Path, notes: list[Finding]) -> list[dict[str, Any]]:
+    """The images without those that have the id or the file of an earlier one: whose annotations are they?"""
+    good: list[dict[str, Any]] = []
+    first: dict[tuple[str, Any], dict[str, Any]] = {}
+    for entry in images:
+        keys = (("id", int(entry["id"])), ("file", plain(entry["file_name"])))
+        twice = next((key for key in keys if key in first), None)
+        if twice is None:
+            good.append(entry)
+            first |= dict.fromkeys(keys, entry)
+            continue
+        what = f"{entry['file_name']} (id {entry['id']}) has the {twice[0]} of {first[twice]['file_name']}"
+        what += f" (id {first[twice]['id']}); it is left out"
+        notes.append(Finding("duplicate-id", "error", str(path), what, "export it again: ids and files occur once"))
+    return good
+
+
+def _usable(listed: Any, key: str, needs: Sequence[str], path: Path, notes: list[Finding]) -> list[dict[str, Any]]:
+    """The entries that have all of `needs`; an error is noted for each of the others. Ids are whole numbers."""
     if not isinstance(listed, list):
         raise FormatError(f"not COCO annotations: {key} is not a list", code="bad-json", where=path)
+    good = []
     for n, entry in enumerate(listed):
-        for name in needs:
-            value = entry.get(name) if isinstance(entry, dict) else None
-            if not isinstance(value, str) if name == "file_name" else not _is_whole(value):
-                what = "is not an entry" if not isinstance(entry, dict) else f"has the {name} {value!r}"
-                raise FormatError(f"{key}[{n}] {what}", code="bad-json", where=path, fix="download it again")
+        wrong = next((name for name in needs if not _fits(name, entry)), None)
+        if wrong is None:
+            good.append(entry)
+            continue
+        what = f"has the {wrong} {entry.get(wrong)!r}" if isinstance(entry, dict) else "is not an entry"
+        fix = "correct it, or export it again"
+        notes.append(Finding("bad-json", "error", f"{path} ({key}[{n}])", f"{key}[{n}] {what}; it is left out", fix))
+    return good
+
+
+def _fits(name: str, entry: Any) -> bool:
+    value = entry.get(name) if isinstance(entry, dict) else None
+    if name == "file_name":
+        return isinstance(value, str) and bool(plain(value)) and "\0" not in value
+    return _is_whole(value)
 
 
 def _is_whole(value: Any) -> bool:
     if isinstance(value, str):
-        return value.isascii() and value.isdigit()
+        return value.isascii() and value.isdigit() and len(value) < 20
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
@@ -88,16 +119,22 @@ def _categories(data: Mapping[str, Any], path: Path, background: bool) -> tuple[
         raise FormatError(f"bad categories: {error!r}", code="bad-json", where=path) from None
 
 
-def _image_folder(root: Path, split: str, data: Mapping[str, Any], path: Path, chosen: str | None) -> str:
-    """The folder of the split's images relative to the root: "" or a path that ends in /."""
-    listed = data["images"]
-    first = str(listed[0]["file_name"]) if listed else ""
+def _images(
+    root: Path, split: str, listed: Sequence[Mapping[str, Any]], path: Path, chosen: str | None,
+) -> tuple[list[str], tuple[Finding, ...]]:  # fmt: skip
+    """The path of each image relative to the root, and a note if they begin with folders that are not here."""
+    stated = [str(i["file_name"]) for i in listed]
     places = [chosen] if chosen is not None else [p.format(split) for p in _IMAGES]
-    for place in places:
-        if (root / place / first).exists():
-            return "" if place == "." else f"{place}/"
-    what = f"the images are not in {' or '.join(places)}: looked for {first}"
-    raise MissingError(what, code="missing-file", where=path, fix="choose their folder with images=...")
+    check_inside([plain(s).lstrip("/") for s in stated], path)
+    found = place_of(root, places, stated)
+    if found is None:
+        if not stated:
+            return [], ()
+        what = f"the images are not in {' or '.join(places)}: looked for {stated[0]}"
+        raise MissingError(what, code="missing-file", where=path, fix="choose their folder with images=...")
+    folder, skip = found
+    prefix = "" if folder == "." else f"{folder}/"
+    return [prefix + without_parts(s, skip) for s in stated], shortened(stated, skip, path)
 
 
 def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTable | None, make: Any) -> Dataset:
@@ -109,23 +146,25 @@ def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTab
     chosen = classes or table
 
     def split(split_name: str, path: Path) -> Split:
-        data = _read(path)
+        notes: list[Finding] = []
+        data = _read(path, notes)
         own, _ = _categories(data, path, name == "coco")
         if own != table:
             raise FormatError(f"its categories are not those of {smallest.name}", code="bad-json", where=path)
         made: Split = make(split_name, path, data, chosen)
-        return made
+        return replace(made, notes=(*notes, *made.notes))
 
     notes = hidden_notes(root, *(_PANOPTIC if name == "coco_panoptic" else (_NAMED, _BESIDE)))
     return Dataset(root, name, chosen, Splits({s: partial(split, s, p) for s, p in jsons.items()}), notes)
 
 
-def _files(root: Path, folder: str, listed: Sequence[Mapping[str, Any]], table: ClassTable, path: Path) -> FileSource:
-    names = [str(PurePosixPath(str(i["file_name"])).with_suffix("")) for i in listed]
-    if len(set(names)) < len(names):
-        raise FormatError("an image appears twice", code="bad-json", where=path)
-    check_inside(names, path)
-    return FileSource(root, names, table, [folder + str(i["file_name"]) for i in listed], listed=LineOf(path))
+def _files(
+    root: Path, paths: Sequence[str], listed: Sequence[Mapping[str, Any]], table: ClassTable, path: Path
+) -> FileSource:
+    names = [str(PurePosixPath(plain(i["file_name"]).lstrip("/")).with_suffix("")) for i in listed]
+    if len(set(names)) < len(names):  # a.jpg and a.png
+        names = [plain(i["file_name"]).lstrip("/") for i in listed]
+    return FileSource(root, names, table, paths, listed=LineOf(path))
 
 
 # -- instances ----------------------------------------------------------------------------------------------
@@ -154,62 +193,53 @@ def _load(root: Path, *, images: str | None = None, classes: ClassTable | None =
 
     def make(split: str, path: Path, data: Mapping[str, Any], table: ClassTable) -> Split:
         beside = "." if base == path.parent else path.parent.name
-        folder = _image_folder(base, split, data, path, images or (beside if path.stem.startswith("_") else None))
-        files = _files(base, folder, data["images"], table, path)
-        ids = [int(i["id"]) for i in data["images"]]
-        shapes = _shapes(data, path, crowd == "void")
-        draw = partial(_draw, table, ids, shapes, path)
-        return Split(split, table, DrawnSource(files, draw, DrawnFrom(common=[path]), f"crowd {crowd}"))
+        listed, folder = data["images"], images or (beside if path.stem.startswith("_") else None)
+        paths, notes = _images(base, split, listed, path, folder)
+        files = _files(base, paths, listed, table, path)
+        notes += _beside(path) if root.is_file() else ()
+        if "annotations" not in data:
+            return Split(split, table, files, notes=notes)
+        read = read_annotations(data, path, table, _categories(data, path, True)[1], crowd == "void")
+        draw = partial(_draw, table, listed, read, path)
+        source = DrawnSource(files, draw, DrawnFrom(common=[path]), f"crowd {crowd}", read.faults)
+        return Split(split, table, source, notes=(*notes, *read.notes))
 
     return _dataset(base, "coco", jsons, classes, make)
 
 
+def _beside(path: Path) -> tuple[Finding, ...]:
+    """The note that there are more annotation files than the one that was opened."""
+    others = [p.name for p in visible(path.parent, "*.json") if p != path and _is_annotations(p)]
+    if not others:
+        return ()
+    what = f"{len(others)} more annotation files are beside it: {', '.join(others[:5])}{', ...' * (len(others) > 5)}"
+    return (Finding("other-annotations", "note", str(path), what, "open each of them"),)
+
+
+def _is_annotations(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    return b'"images"' in head or b'"annotations"' in head or b'"categories"' in head
+
+
 def _draw(
-    table: ClassTable, ids: Sequence[int], shapes: Mapping[int, Sequence[Shape]], path: Path, index: int, size: Size,
+    table: ClassTable, listed: Sequence[Mapping[str, Any]], read: Annotations, path: Path, index: int, size: Size,
     notes: list[Finding] | None,
 ) -> tuple[Label, Label]:  # fmt: skip
+    entry = listed[index]
+    where = f"{path} (image {entry['id']}, {entry['file_name']})"
+    check_stated(size, entry, where)
     canvas = LabelCanvas(size, table, 0)
-    for shape in shapes[ids[index]]:
-        canvas.add(shape, f"{path} (image {ids[index]})")
+    shapes = read.shapes[index]
+    for shape in shapes:
+        canvas.add(shape, notes)
+    if notes is not None:
+        canvas.covered(shapes, notes)
+        if without := read.without[index]:
+            what = f"{len(without)} annotations have no region: {', '.join(map(str, without[:8]))}"
+            fix = "they are not drawn; draw them, or leave them out"
+            notes.append(Finding("no-region", "warning", where, what + ", ..." * (len(without) > 8), fix))
     return canvas.label, canvas.instances
-
-
-def _shapes(data: Mapping[str, Any], path: Path, void_crowds: bool) -> dict[int, list[Shape]]:
-    """The annotations of each image, as compact arrays: a JSON's lists of numbers take ten times the memory."""
-    table, ids = _categories(data, path, True)
-    out: dict[int, list[Shape]] = {int(i["id"]): [] for i in data["images"]}
-    entries = data.get("annotations", [])
-    if not isinstance(entries, list):
-        raise FormatError("annotations is not a list", code="bad-json", where=path)
-    for n, entry in enumerate(entries):
-        where = f"{path} (annotations[{n}])"
-        try:
-            own, category = out[int(entry["image_id"])], ids[int(entry["category_id"])]
-            segmentation, is_crowd = entry["segmentation"], bool(entry.get("iscrowd", 0))
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-            what = f"an annotation without image, category or segmentation: {error!r}"
-            raise FormatError(what, code="bad-json", where=where) from None
-        if segmentation == [] or segmentation is None:  # only a box: there is nothing to draw
-            continue
-        category = table.ignore_index or 0 if is_crowd and void_crowds else category
-        own.append(_shape(segmentation, category, len(own) + 1, where))
-    for own in out.values():
-        own.sort(key=area, reverse=True)
-    return out
-
-
-def _shape(segmentation: Any, category: int, number: int, where: str) -> Shape:
-    if isinstance(segmentation, dict):
-        counts = segmentation.get("counts")
-        if isinstance(counts, str):
-            return Shape(category, number, runs=counts.encode("utf-8", "replace"))
-        try:
-            return Shape(category, number, runs=np.array(counts, np.int64).reshape(-1))
-        except (TypeError, ValueError, OverflowError):
-            raise LabelError("damaged run lengths", code="bad-rle", where=where) from None
-    if not isinstance(segmentation, list):
-        raise LabelError("neither polygons nor run lengths", code="bad-polygon", where=where)
-    return Shape(category, number, tuple(polygon(p, where) for p in segmentation))
 
 
 # -- panoptic -----------------------------------------------------------------------------------------------
@@ -236,18 +266,31 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
     found = {split: (path, folder) for split, path, folder in _panoptic_jsons(root)}
 
     def make(split: str, path: Path, data: Mapping[str, Any], table: ClassTable) -> Split:
-        _look_at(data, "annotations", ("image_id", "file_name"), path)
-        of = {a["image_id"]: a for a in data["annotations"]}
+        notes: list[Finding] = []
+        annotations = _usable(data.get("annotations"), "annotations", ("image_id", "file_name"), path, notes)
+        of = {a["image_id"]: a for a in annotations}
         listed = [i for i in data["images"] if i["id"] in of]
-        files = _files(root, _image_folder(root, split, data, path, images), listed, table, path)
-        _, ids = _categories(data, path, False)
-        segments = [_segments(of[i["id"]], ids, table, path) for i in listed]
+        paths, said = _images(root, split, listed, path, images)
+        files = _files(root, paths, listed, table, path)
+        ids = _categories(data, path, False)[1]
+        segments: list[tuple[Any, Any]] = []
+        faults: dict[int, Sequence[PixelwiseError]] = {}
+        for k, image in enumerate(listed):
+            try:
+                segments.append(_segments(of[image["id"]], ids, table, path))
+            except FormatError as error:
+                segments.append((np.zeros(0, np.uint32), np.zeros(0, np.uint16)))
+                faults[k] = (error,)
+        if listed and not faults and all(len(s[0]) == 1 for s in segments):
+            raise no_regions(len(listed), "segments_info is empty in all annotations", path)
         pngs = [found[split][1] / str(of[i["id"]]["file_name"]) for i in listed]
         left = len(data["images"]) - len(listed)
-        what = f"{left} images have no annotation and are left out"
-        notes = (Finding("unannotated-images", "note", str(path), what),) if left else ()
-        source = DrawnSource(files, partial(_read_panoptic, table, pngs, segments), DrawnFrom(pngs, [path]))
-        return Split(split, table, source, notes=notes)
+        if left:
+            what = f"{left} images have no annotation and are left out"
+            notes.append(Finding("unannotated-images", "note", str(path), what))
+        draw = partial(_read_panoptic, table, pngs, segments, listed)
+        source = DrawnSource(files, draw, DrawnFrom(pngs, [path]), faults=faults)
+        return Split(split, table, source, notes=(*notes, *said))
 
     return _dataset(root, "coco_panoptic", {s: p for s, (p, _) in found.items()}, classes, make)
 
@@ -260,18 +303,20 @@ def _segments(entry: Mapping[str, Any], ids: Mapping[int, int], table: ClassTabl
         pairs.insert(0, (0, int(table.ignore_index or 0)))
         return np.array([p[0] for p in pairs], np.uint32), np.array([p[1] for p in pairs], np.uint16)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise FormatError(f"a damaged annotation: {error!r}", code="bad-json", where=path) from None
+        where = f"{path} (image {entry['image_id']}, {entry['file_name']})"
+        raise FormatError(f"a damaged annotation: {error!r}", code="bad-json", where=where) from None
 
 
 def _read_panoptic(
-    table: ClassTable, pngs: Sequence[Path], segments: Sequence[tuple[Any, Any]], index: int, size: Size,
-    notes: list[Finding] | None,
+    table: ClassTable, pngs: Sequence[Path], segments: Sequence[tuple[Any, Any]], listed: Sequence[Mapping[str, Any]],
+    index: int, size: Size, notes: list[Finding] | None,
 ) -> tuple[Label, Label]:  # fmt: skip
     path = pngs[index]
     pixels = decode_stored(read_bytes(path), path, notes).pixels
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise LabelError("a panoptic PNG is RGB with 8 bits", code="unsupported-label-mode", where=path)
     check_pair(size, pixels.shape[:2], path)  # first: the segments of another image's PNG are unknown too
+    check_stated(size, listed[index], path)
     label: Any = np.empty(size, table.dtype)
     numbers: Any = np.empty(size, np.uint32)
     flat = np.ascontiguousarray(pixels).reshape(-1, 3)
@@ -282,6 +327,11 @@ def _read_panoptic(
             f"segment {r + 256 * g + 65536 * b}, first at x={bad % size[1]}, y={bad // size[1]}, is not in the JSON",
             code="unknown-segment", where=path, fix="PNG and JSON are of different versions: download both again",
         )  # fmt: skip
+    if notes is not None:
+        absent = np.setdiff1d(segments[index][0], count_values(numbers)[0])
+        for number in absent[absent > 0].tolist():
+            what = f"segment {number} of the JSON has no pixel in the PNG"
+            notes.append(Finding("empty-region", "warning", str(path), what, "download both again"))
     return label, numbers
 
 

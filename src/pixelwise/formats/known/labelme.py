@@ -8,9 +8,13 @@ Shapes are drawn in the order of the file, later ones on top, by Pillow, as Labe
 from __future__ import annotations
 
 import json
+import os
+import re
 from base64 import b64decode
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +26,7 @@ from ...codecs.decoding import decode_stored
 from ...dataset.dataset import Dataset
 from ...dataset.sources import Decoding, FileSource
 from ...dataset.splits import Split, Splits
-from ...errors import FormatError, LabelError
+from ...errors import DataError, FormatError, LabelError, PixelwiseError
 from ...files import read_bytes
 from ...labels import check_pair
 from ...types import Finding, Label, Size
@@ -31,6 +35,7 @@ from ..format import Format
 from ..layout import Coding, Layout, laid_out
 from ..paths import hidden_notes, visible
 from ..rasterize import DrawnFrom, DrawnSource
+from ..stated import no_regions, plain, raise_first
 
 
 def _find(path: Path) -> Path | None:
@@ -59,7 +64,10 @@ def _classes(root: Path) -> ClassTable:
     named = classes_beside(root, also=(root.parent,))
     if named is not None:
         return _with_background(named.table)
-    names = {str(s["label"]) for path in _jsons(root) for s in _read(path)["shapes"]}
+    names: set[str] = set()
+    for path in _jsons(root):
+        with suppress(DataError):  # what is wrong with it is said when its sample is read
+            names |= {s["label"] for s in _read(path)["shapes"]}
     return ClassTable((BACKGROUND, *sorted(names - {BACKGROUND, IGNORE})))
 
 
@@ -75,8 +83,11 @@ def _background(table: ClassTable) -> int | None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(read_bytes(path))
-        if not isinstance(data["shapes"], list) or not all("label" in s and "points" in s for s in data["shapes"]):
-            raise ValueError("shapes need a label and points")
+        shapes = data["shapes"]
+        if not isinstance(shapes, list) or not all(isinstance(s, dict) for s in shapes):
+            raise ValueError("shapes is not a list of objects")
+        if not all(isinstance(s.get("label"), str) and isinstance(s.get("points"), list) for s in shapes):
+            raise ValueError("shapes need a label, which is a text, and points")
         return dict(data)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FormatError(f"not a JSON of LabelMe: {error!r}", code="bad-json", where=path) from None
@@ -84,9 +95,48 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _split(root: Path, table: ClassTable) -> Split:
     jsons = _jsons(root)
-    images = [str(_read(p).get("imagePath") or p.stem + ".jpg").replace("\\", "/").rpartition("/")[2] for p in jsons]
+    images: list[str] = []
+    faults: dict[int, tuple[DataError, ...]] = {}
+    notes: list[Finding] = []
+    drawn = False
+    for k, path in enumerate(jsons):
+        try:
+            data = _read(path)
+            drawn |= bool(data["shapes"])
+            image, note = _image(root, path, data.get("imagePath"))
+        except DataError as error:
+            faults[k] = (error,)
+            image, note = path.stem + ".jpg", ()
+        images.append(image)
+        notes += note
+    if jsons and not drawn and not faults:
+        raise no_regions(len(jsons), "no JSON has a shape", root)
     files = FileSource(root, [p.stem for p in jsons], table, images, listed=partial(_listed, jsons))
-    return Split("all", table, DrawnSource(files, partial(_draw, jsons, table), DrawnFrom(jsons)))
+    source = DrawnSource(files, partial(_draw, jsons, table), DrawnFrom(jsons), faults=faults)
+    return Split("all", table, source, notes=tuple(notes))
+
+
+def _image(root: Path, json_path: Path, stated: Any) -> tuple[str, tuple[Finding, ...]]:
+    """The image that a JSON names, relative to the dataset's folder, which it may leave for the folder above.
+
+    A file of the same name beside the JSON is taken only if the one that is named is not there, and noted.
+    """
+    if not isinstance(stated, str) or not plain(stated) or "\0" in stated:
+        return json_path.stem + ".jpg", ()
+    path = plain(stated)
+    named = normpath(str(json_path.parent / path))
+    above = str(root.parent) + os.sep
+    inside = named.startswith(above) and not path.startswith("/") and not re.match("[A-Za-z]:", stated)
+    if inside and os.path.isfile(named):
+        return os.path.relpath(named, root).replace(os.sep, "/"), ()
+    name = path.rpartition("/")[2]
+    if "/" in path and os.path.isfile(json_path.parent / name):
+        what = f"names the image {stated}, which is not there; {name} beside it is used"
+        return name, (Finding("other-image", "warning", str(json_path), what, "see that it is this image"),)
+    if not inside and "/" in path:
+        what = f"names the image {stated}, which is outside the dataset's folder"
+        raise FormatError(what, code="path-escapes-root", where=json_path, fix=f"put the image beside it as {name}")
+    return os.path.relpath(named, root).replace(os.sep, "/"), ()
 
 
 def _listed(jsons: Sequence[Path], index: int) -> str:
@@ -104,26 +154,39 @@ def _draw(
     label: Any = np.full(size, _background(table) or 0, table.dtype)
     instances = np.zeros(size, np.uint16)
     groups: dict[Any, int] = {}
+    errors: list[PixelwiseError] = []
     for n, shape in enumerate(data["shapes"]):
-        if shape.get("shape_type") == "mask":
-            inside = _mask(shape, size, f"{path} (shapes[{n}])")
-        else:
-            mask = Image.new("1", (size[1], size[0]))
-            _shape(ImageDraw.Draw(mask), shape, f"{path} (shapes[{n}])")
-            inside = np.asarray(mask)
+        where = f"{path} (shapes[{n}])"
+        try:
+            if shape.get("shape_type") == "mask":
+                inside = _mask(shape, size, where)
+            else:
+                mask = Image.new("1", (size[1], size[0]))
+                _shape(ImageDraw.Draw(mask), shape, size, where)
+                inside = np.asarray(mask)
+        except DataError as error:
+            errors.append(error)
+            continue
+        if notes is not None and not inside.any():
+            what, fix = "it has no pixel in the image", "its coordinates lie outside"
+            notes.append(Finding("empty-region", "warning", where, what, fix))
         name, group = str(shape["label"]), shape.get("group_id")
         number = len(groups) + 1 if group is None else groups.get((name, group), len(groups) + 1)
         groups[(name, group) if group is not None else n] = number
         label[inside] = table.ignore_index if name == IGNORE else table.index(name)
         instances[inside] = 0 if name == IGNORE else number
+    raise_first(errors, notes)
     return label, instances
 
 
-def _shape(draw: Any, shape: dict[str, Any], where: str) -> None:
+def _shape(draw: Any, shape: dict[str, Any], size: Size, where: str) -> None:
     """Draw one shape; what the types mean is LabelMe's labelme/utils/shape.py."""
-    kind = shape.get("shape_type") or "polygon"
+    kind = str(shape.get("shape_type") or "polygon")
     try:
         points = [(float(x), float(y)) for x, y in shape["points"]]
+        if not all(abs(v) <= 10 * sum(size) for point in points for v in point):
+            what = f"a coordinate far outside the image of {size[1]} x {size[0]}"
+            raise LabelError(what, code="bad-polygon", where=where, fix="see that the coordinates are pixels")
     except (TypeError, ValueError):
         raise LabelError("points are not pairs of numbers", code="bad-polygon", where=where) from None
     expected = {"polygon": 3, "rectangle": 2, "circle": 2, "line": 2, "linestrip": 2, "point": 1}.get(kind)

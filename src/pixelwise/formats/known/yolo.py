@@ -8,7 +8,7 @@ Polygons are drawn by the rule of COCO, the smaller on top of the larger, equal 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -25,6 +25,7 @@ from ..class_files import read_class_file
 from ..format import Format
 from ..paths import hidden_notes, matches, visible
 from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Shape, area, polygon
+from ..stated import no_regions, raise_first
 
 _FOLDERS = (("images/{}", "labels/{}"), ("{}/images", "{}/labels"))
 
@@ -52,8 +53,24 @@ def _folders(root: Path) -> dict[str, tuple[str, str]]:
 def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     """classes: another table, background first."""
     table = classes or _table(_yaml(root) or root / "data.yaml")
-    makers = {name: partial(_split, root, name, *folders, table) for name, folders in _folders(root).items()}
-    return Dataset(root, "yolo", table, Splits(makers), hidden_notes(root, "*.yaml"))
+    folders = _folders(root)
+    makers = {name: partial(_split, root, name, *pair, table) for name, pair in folders.items()}
+    notes = (*hidden_notes(root, "*.yaml"), *_declared(root, folders))
+    return Dataset(root, "yolo", table, Splits(makers), notes)
+
+
+def _declared(root: Path, folders: Mapping[str, tuple[str, str]]) -> Iterator[Finding]:
+    """`missing-folder`: what data.yaml declares and is not among the splits that were found."""
+    path = _yaml(root)
+    if path is None:
+        return
+    text = read_bytes(path).decode("utf-8-sig", "replace")
+    for key, value in re.findall(r"(?m)^(train|val|valid|test)[ \t]*:[ \t]*([^\s#][^\n#]{0,300})", text):
+        stated = value.strip().strip("'\"")
+        if ("val" if key == "valid" else key) not in folders and stated not in ("null", "~", "[]"):
+            what = f"{path.name} declares {key}: {stated}, and there is no such folder with its labels"
+            fix = "restore the folder (images/SPLIT with labels/SPLIT), or take the line out"
+            yield Finding("missing-folder", "warning", str(path), what, fix)
 
 
 def _table(path: Path) -> ClassTable:
@@ -69,6 +86,8 @@ def _split(root: Path, name: str, images: str, labels: str, table: ClassTable) -
     names = [m.name for m in found]
     files = FileSource(root, names, table, [m.path for m in found])
     texts = [root / labels / PurePosixPath(n).with_name(PurePosixPath(n).name + ".txt") for n in names]
+    if texts and not any(text.is_file() and text.stat().st_size for text in texts):
+        raise no_regions(len(texts), "every text file is empty or missing", root / labels)
     return Split(name, table, DrawnSource(files, partial(_draw, texts, table), DrawnFrom(texts)))
 
 
@@ -77,11 +96,21 @@ def _draw(
 ) -> tuple[Label, Label]:
     canvas = LabelCanvas(size, table, 0)
     path = texts[index]
-    if path.exists():
-        lines = read_bytes(path).decode("ascii", "replace").splitlines()
-        shapes = [_shape(line, n, size, table, path) for n, line in enumerate(lines, 1) if line.strip()]
-        for shape in sorted(shapes, key=area, reverse=True):
-            canvas.add(shape, path)
+    if not path.exists():
+        return canvas.label, canvas.instances
+    shapes, errors = [], []
+    for number, line in enumerate(read_bytes(path).decode("ascii", "replace").splitlines(), 1):
+        try:
+            if line.strip():
+                shapes.append(_shape(line, number, size, table, path))
+        except LabelError as error:
+            errors.append(error)
+    raise_first(errors, notes)
+    shapes.sort(key=area, reverse=True)
+    for shape in shapes:
+        canvas.add(shape, notes)
+    if notes is not None:
+        canvas.covered(shapes, notes)
     return canvas.label, canvas.instances
 
 
@@ -91,14 +120,20 @@ def _shape(line: str, number: int, size: Size, table: ClassTable, path: Path) ->
     if len(values) == 4:
         raise LabelError("a box, not a polygon", code="bad-polygon", where=where,
                          fix="this is a detection dataset: its labels cannot be drawn as regions")  # fmt: skip
-    if not re.fullmatch(r"\d+", category) or int(category) + 1 >= len(table):
-        what, fix = f"class {category} is none of 0..{len(table) - 2}", "correct it, or add the class to data.yaml"
+    if not re.fullmatch(r"\d{1,9}", category) or int(category) + 1 >= len(table):
+        what, fix = f"class {category:.20} is none of 0..{len(table) - 2}", "correct it, or add the class to data.yaml"
         raise LabelError(what, code="class-out-of-range", where=where, fix=fix)
-    if len(values) % 2:
-        raise LabelError(f"{len(values)} coordinates, expected pairs", code="bad-polygon", where=where)
-    points = polygon(values, where) * np.array([size[1], size[0]], np.float64)
-    return Shape(int(category) + 1, number, (points,))
+    points = polygon(values, where)
+    if points.min() < -TOLERANCE or points.max() > 1 + TOLERANCE:
+        worst = points.flat[int(np.argmax(np.abs(points - 0.5)))]
+        what = f"the coordinate {worst:g}, expected fractions of width and height in 0..1"
+        fix = "divide x by the width and y by the height, if these are pixels"
+        raise LabelError(what, code="bad-polygon", where=where, fix=fix)
+    points = points * np.array([size[1], size[0]], np.float64)
+    return Shape(int(category) + 1, number, (points,), where=where)
 
 
+TOLERANCE = 0.01
+"""How far a fraction may be outside 0..1: exports round, and draw a little over the edge."""
 _LOOKS_LIKE = "YOLO segmentation (data.yaml, images/SPLIT/ and labels/SPLIT/*.txt, or SPLIT/images/ and SPLIT/labels/)"
 FORMAT = Format("yolo", _LOOKS_LIKE, _find, _load, anywhere=True)

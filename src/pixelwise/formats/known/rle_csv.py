@@ -1,0 +1,225 @@
+"""Run lengths in a CSV, as competitions on Kaggle have them: an image, perhaps a class, and `start length start length
+...`.
+
+Pixels are counted from 1, down the columns (`order="row"`: along the rows). A row is an object; an empty one says that
+there is none. A later row is drawn over earlier ones. Classes have no names in such files, so they are called by
+their ids, unless a file of names is beside them; class 0 is background, what no run covers.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ...classes import ClassTable
+from ...dataset.dataset import Dataset
+from ...dataset.lists import IMAGE_SUFFIXES
+from ...dataset.sources import FileSource
+from ...dataset.splits import Split, Splits
+from ...errors import FormatError, LabelError, MissingError
+from ...files import read_bytes
+from ...types import Finding, Label, Size
+from ..class_files import classes_beside
+from ..format import Format
+from ..layout import rank
+from ..paths import visible
+from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Shape
+from ..stated import no_regions, raise_first
+
+_IMAGE = ("imageid", "imageid_classid", "image_label", "image_id", "image", "img", "id")
+_RUNS = ("encodedpixels", "rle_mask", "rle", "encoded_pixels")
+_CLASS = ("classid", "class_id", "class", "label")
+_BOTH = ("imageid_classid", "image_label")
+"""Columns that hold an image and, after the last underscore, a class."""
+
+
+class _Columns(NamedTuple):
+    """The places of the columns; `kind` is None for one class, and the image's if that column holds both."""
+
+    image: int
+    runs: int
+    kind: int | None
+
+
+class _Row(NamedTuple):
+    line: int
+    kind: str
+    runs: str
+
+
+def _columns(header: Sequence[str]) -> _Columns | None:
+    names = [name.strip().lower() for name in header]
+    image, runs, kind = (next((names.index(n) for n in known if n in names), None) for known in (_IMAGE, _RUNS, _CLASS))
+    if image is None or runs is None or len(names) > 8:
+        return None
+    return _Columns(image, runs, image if names[image] in _BOTH else kind)
+
+
+def _csvs(root: Path) -> dict[str, Path]:
+    """The files by the split that their names stand for. A sample of a submission is not one."""
+    found = {}
+    for path in visible(root, "*.csv")[:64]:
+        with path.open("rb") as file:
+            head = file.read(4096).decode("utf-8-sig", "replace").splitlines()
+        if head and _columns(head[0].split(",")) is not None and not re.search("(?i)sample|submission", path.stem):
+            found[re.sub(r"(?i)^(train|val|test).*", lambda m: m[1].lower(), path.stem)] = path
+    return found
+
+
+def _find(path: Path) -> Path | None:
+    """`path` if it contains such a CSV."""
+    return path if path.is_dir() and _csvs(path) else None
+
+
+def _load(
+    root: Path, *, order: Literal["column", "row"] = "column", images: str | None = None,
+    classes: ClassTable | None = None,
+) -> Dataset:  # fmt: skip
+    """order: which way pixels are counted. images: the folder of the images. classes: the table, background first."""
+    if order not in ("column", "row"):
+        raise FormatError(f"order is 'column' or 'row', got {order!r}", code="bad-argument", where=root)
+    csvs = _csvs(root)
+    read = {name: _read(path) for name, path in csvs.items()}
+    kinds = sorted({row.kind for rows in read.values() for of in rows.values() for row in of}, key=_natural)
+    table = classes or _table(root, kinds)
+    ids = {kind: k + 1 for k, kind in enumerate(kinds)}
+    makers = {n: partial(_split, root, n, csvs[n], read[n], table, ids, order, images) for n in sorted(csvs, key=rank)}
+    return Dataset(root, "rle_csv", table, Splits(makers))
+
+
+def _natural(kind: str) -> tuple[int, str]:
+    return (int(kind) if kind.isascii() and kind.isdigit() and len(kind) < 10 else 1 << 40, kind)
+
+
+def _table(root: Path, kinds: Sequence[str]) -> ClassTable:
+    named = classes_beside(root)
+    if named is not None:
+        names = named.table.names
+        if len(names) == len(kinds) + 1:
+            return ClassTable(names)
+        if len(names) == len(kinds) and "background" not in names:
+            return ClassTable(("background", *names))
+        what = f"{len(names)} names for {len(kinds)} classes"
+        raise FormatError(what, code="bad-class-table", where=named.path, fix="name each class, or background too")
+    return ClassTable(("background", *(kinds if kinds != [""] else ["foreground"])))
+
+
+def _read(path: Path) -> dict[str, list[_Row]]:
+    """The rows of each image, in the order of the file."""
+    csv.field_size_limit(1 << 30)
+    lines = csv.reader(read_bytes(path).decode("utf-8-sig", "replace").splitlines())
+    columns = _columns(next(lines, []))
+    assert columns is not None  # `_csvs` has seen its header
+    found: dict[str, list[_Row]] = {}
+    try:
+        for row in lines:
+            if not any(row):
+                continue
+            if len(row) <= max(v for v in columns if v is not None):
+                what, fix = f"{len(row)} fields, expected the columns of the first line", "export it again"
+                raise FormatError(what, code="bad-csv", where=f"{path}:{lines.line_num}", fix=fix)
+            image, kind = row[columns.image].strip(), ""
+            if columns.kind == columns.image:
+                image, _, kind = image.rpartition("_")
+            elif columns.kind is not None:
+                kind = row[columns.kind].strip()
+            found.setdefault(image, []).append(_Row(lines.line_num, kind, row[columns.runs].strip()))
+    except csv.Error as error:
+        raise FormatError(f"not a CSV: {error}", code="bad-csv", where=f"{path}:{lines.line_num}") from None
+    return found
+
+
+def _files(root: Path, split: str, ids: Sequence[str], path: Path, chosen: str | None) -> tuple[list[str], list[str]]:
+    """The path of each image relative to the root, and the images beside them that have no row."""
+    usual = [f"{split}_images", split, f"{split}_v2", f"images/{split}", "images", "."]
+    folders = [chosen] if chosen is not None else [f for f in usual if (root / f).is_dir()]
+    best: tuple[int, str, dict[str, str]] = (0, "", {})
+    for folder in folders:
+        names = [p.name for p in visible(root / folder, "*") if p.suffix.lower() in IMAGE_SUFFIXES]
+        known = {n.rpartition(".")[0]: n for n in names} | {n: n for n in names}
+        count = sum(i in known for i in ids)
+        if count > best[0]:
+            best = count, folder, known
+    count, folder, known = best
+    if not count:
+        what = f"the images are not in {', '.join(folders) or 'any usual folder'}: looked for {ids[0] if ids else 'any'}"
+        raise MissingError(what, code="missing-file", where=path, fix="choose their folder with images=...")
+    prefix = "" if folder == "." else f"{folder}/"
+    listed = {known.get(i, i) for i in ids}
+    return [prefix + known.get(i, i) for i in ids], sorted(set(known.values()) - listed)
+
+
+def _split(
+    root: Path, name: str, path: Path, rows: Mapping[str, Sequence[_Row]], table: ClassTable, ids: Mapping[str, int],
+    order: str, images: str | None,
+) -> Split:  # fmt: skip
+    listed = list(rows)
+    paths, others = _files(root, name, listed, path, images)
+    if rows and not any(row.runs for of in rows.values() for row in of):
+        raise no_regions(len(rows), "no row has run lengths", path)
+    notes = []
+    if others:
+        what = f"{len(others)} images have no row and are left out, such as {others[0]}"
+        notes.append(Finding("unannotated-images", "note", str(path), what))
+    names = [re.sub(r"(?i)\.(jpe?g|png|tiff?|bmp)$", "", i) for i in listed]
+    files = FileSource(root, names if len(set(names)) == len(names) else listed, table, paths)
+    draw = partial(_draw, [rows[i] for i in listed], table, ids, order == "row", path)
+    return Split(name, table, DrawnSource(files, draw, DrawnFrom(common=[path]), order), notes=tuple(notes))
+
+
+def _draw(
+    rows: Sequence[Sequence[_Row]], table: ClassTable, ids: Mapping[str, int], by_rows: bool, path: Path, index: int,
+    size: Size, notes: list[Finding] | None,
+) -> tuple[Label, Label]:  # fmt: skip
+    canvas = LabelCanvas(size[::-1] if by_rows else size, table, 0)
+    errors, shapes = [], []
+    for number, row in enumerate((row for row in rows[index] if row.runs), 1):
+        where = f"{path}:{row.line}"
+        try:
+            shapes.append(Shape(ids[row.kind], number, runs=_runs(row.runs, size[0] * size[1], where), where=where))
+            canvas.add(shapes[-1], notes)
+        except LabelError as error:
+            errors.append(error)
+    raise_first(errors, notes)
+    if notes is not None:
+        canvas.covered(shapes, notes)
+    made: Iterator[Label] = (np.ascontiguousarray(a.T) if by_rows else a for a in (canvas.label, canvas.instances))
+    return next(made), next(made)
+
+
+def _runs(text: str, pixels: int, where: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """`start length ...`, from 1, as lengths of runs that are outside and inside by turns. LabelError `bad-rle`."""
+    words = text.split()
+    what = None
+    if len(words) % 2 or not all(w.isascii() and w.isdigit() and len(w) < 13 for w in words):
+        what = f"{len(words)} words, expected pairs of whole numbers: start length"
+    else:
+        starts, lengths = np.array(words, np.int64).reshape(-1, 2).T
+        ends = starts - 1 + lengths
+        if starts.min() < 1 or lengths.min() < 1:
+            what = "a start or a length below 1"
+        elif (starts[1:] - 1 < ends[:-1]).any():
+            k = int(np.argmax(starts[1:] - 1 < ends[:-1]))
+            what = f"the run from {starts[k + 1]} on begins before the one from {starts[k]} ends"
+        elif ends[-1] > pixels:
+            what = f"a run ends at pixel {ends[-1]}, the image has {pixels}"
+    if what is not None:
+        fix = "the row belongs to an image of another size, or counts otherwise"
+        raise LabelError(what, code="bad-rle", where=where, fix=fix)
+    out = np.zeros(len(words) + 1, np.int64)
+    out[1::2] = lengths
+    out[0] = starts[0] - 1
+    out[2:-1:2] = starts[1:] - 1 - ends[:-1]
+    out[-1] = pixels - ends[-1]
+    return out
+
+
+FORMAT = Format(
+    "rle_csv", "run lengths in a CSV (a column of images, EncodedPixels or rle_mask, perhaps ClassId)", _find, _load
+)
