@@ -190,7 +190,7 @@ def _four_bands(root: Path) -> None:
 def _no_data(root: Path) -> None:
     for i in range(3):
         image(root / f"images/{i}.jpg", i)
-        save(root / f"masks/{i}.tif", np.where(IDS == 0, -9999, IDS).astype(np.int32))
+        save(root / f"masks/{i}.tif", np.where(IDS == 0, np.int32(-9999), IDS.astype(np.int32)))
 
 
 # -- colors ---------------------------------------------------------------------------------------------------
