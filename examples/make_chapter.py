@@ -74,7 +74,8 @@ d2l.show_images(list(views.values()), 1, len(views), titles=list(views), scale=2
 # ## Reading the dataset
 #
 # The lists of `ImageSets/` say which images belong to a set; images are in `JPEGImages/`, labels in
-# `SegmentationClass/`, under the same names. A label is a picture, too: its color at a pixel is the class of that pixel.
+# `SegmentationClass/`, under the same names. A label is a picture, too: its colors
+# are the classes of the pixels.
 # %%
 image_set = 'Segmentation/train.txt'
 images, _ = d2l.read_voc_images(voc_dir, [image_set])
