@@ -16,6 +16,7 @@ predicted before. This module: batches of tiles from several images through the 
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_count
+from ..arguments import as_array, check_count
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_split
@@ -37,7 +38,7 @@ from ..loading.render import Renderer, Slot
 from ..metrics.confusion import Confusion
 from ..results import Result, json_values
 from ..threads import default_threads, in_order, thread_count
-from ..transforms.color import Normalize
+from ..transforms.color import Normalize, as_normalize
 from ..transforms.plans import Plans
 from ..types import Label, Progress, Sample, Size
 from .prediction_files import check_labels, file_of, write_prediction
@@ -119,7 +120,8 @@ def predict(
     _check(model, split, out, confusion)
     check_count("batch_size", batch_size)
     tiling = tiling or Tiling()
-    mean_std = (normalize.mean, normalize.std) if isinstance(normalize, Normalize) else normalize
+    normalize = as_normalize(normalize)
+    mean_std = None if normalize is None else (normalize.mean, normalize.std)
     threads = min(default_threads(), 8) if threads is None else thread_count(threads)
     todo, replaced = list(range(len(split))), list[str]()
     folder = None if out is None else Path(out)
@@ -142,6 +144,10 @@ def predict(
 def _check(model: Any, split: Split, out: Any, confusion: Confusion | None) -> None:
     if not callable(model):
         raise UsageError(f"the model must be callable, got {type(model).__name__}", code="bad-model")
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(model, torch.nn.Module):
+        what = f"a torch module takes tensors, not arrays: {type(model).__name__}"
+        raise UsageError(what, code="bad-model", fix="pass pixelwise.torch.as_model(module)")
     if out is None and confusion is None:
         raise UsageError("predict() needs out=, confusion=, or both")
     if confusion is not None:
@@ -241,14 +247,13 @@ class _Run:
         return batch, inputs
 
     def _logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        found = self.model(inputs)
         try:
-            logits = np.asarray(found)
-        except (TypeError, RuntimeError) as error:
-            raise UsageError(
-                f"the model returned a {type(found).__name__}, not an array: {error}",
-                code="bad-model", fix="wrap a torch module with pixelwise.torch.as_model",
-            ) from None  # fmt: skip
+            logits = as_array("what the model returns", self.model(inputs))
+        except UsageError as error:
+            if error.code not in ("bad-array", "masked-array"):
+                raise
+            fix = "wrap a torch module with pixelwise.torch.as_model"
+            raise UsageError(error.message, code="bad-model", fix=fix) from None
         n, classes = len(inputs), len(self.split.classes)
         if logits.ndim != 4 or logits.shape[:2] != (n, classes) or logits.dtype.kind != "f" or not logits.size:
             raise UsageError(
