@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -12,7 +14,7 @@ from typer import Argument, Option
 from typer.models import OptionInfo
 
 from ..dataset.dataset import Dataset
-from ..errors import PixelwiseError
+from ..errors import PixelwiseError, PixelwiseWarning
 from ..formats.opening import open as open_dataset
 
 DatasetPath = Annotated[Path, Argument(metavar="DATASET", help="The dataset or pack: its folder, or one above it.")]
@@ -32,14 +34,23 @@ def opened(path: Path, labels: str | None, format: str | None) -> Dataset:
 
 
 def speaking(command: Callable[..., None]) -> Callable[..., None]:
-    """`command`, with errors that name its options (`--format voc`) instead of Python's keywords (`format='voc'`)."""
+    """`command`, with errors and warnings that name its options (`--format voc`) instead of Python's keywords
+    (`format='voc'`). A warning is one line.
+    """
     hints = get_type_hints(command, include_extras=True).items()
     options = {k: _option(k, info) for k, hint in hints for info in get_args(hint) if isinstance(info, OptionInfo)}
+
+    def say(message: Warning | str, kind: type[Warning], *place: Any) -> None:
+        ours = issubclass(kind, PixelwiseWarning)
+        text = _by_options(str(message), options) if ours else warnings.formatwarning(message, kind, *place[:2])
+        print(f"pixelwise: warning: {text.rstrip()}", file=sys.stderr)
 
     @wraps(command)
     def call(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
+            with warnings.catch_warnings():
+                warnings.showwarning = say
+                command(*args, **kwargs)
         except PixelwiseError as error:
             error.message = _by_options(error.message, options)
             error.fix = error.fix and _by_options(error.fix, options)

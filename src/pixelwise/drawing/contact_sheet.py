@@ -18,6 +18,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_dataset, as_split
+from ..loading.left_out import fitting
 from ..loading.render import render_one
 from ..randomness import Draws
 from ..transforms.color import IMAGENET_MEAN, IMAGENET_STD, as_normalize
@@ -107,8 +108,10 @@ def show_plans(
     check_transforms(transforms)
     check_count("draws", draws)
     split, name = _split_of(data, splits, options, "show_plans")
-    chosen = _positions(len(split), n, seed)
-    rows = (_planned(split, transforms, i, draws, seed or 0) for i in chosen)
+    chosen = np.array(_positions(len(split), n, seed))
+    kept = fitting(split.select(chosen), transforms, "warn")  # a Loader would not make anything of the others
+    chosen = chosen if kept is None else chosen[kept]
+    rows = (_planned(split, transforms, i, draws, seed or 0) for i in chosen.tolist())
     facts = f"{len(chosen):,} of {len(split):,} samples{SEPARATOR}{draws} draws of seed {seed or 0}"
     table = replace(split.classes, ignore_index=split.classes.padding_index)  # padding is drawn as void
     return plan_sheet(rows, table, title=title or name, subtitle=facts, width=width)

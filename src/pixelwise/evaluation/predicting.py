@@ -34,6 +34,7 @@ from ..arguments import as_array, check_count
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_split
+from ..loading.ranks import Shard, ranks_of
 from ..loading.render import Renderer, Slot
 from ..metrics.confusion import Confusion
 from ..results import Result, json_values
@@ -56,7 +57,7 @@ class Prediction(Result):
     """What `predict` did. predicted: number of images predicted now. kept: of images whose files were already complete.
 
     replaced: names of images whose files were damaged, and were predicted again. path: the folder of the files, or
-    None. confusion: the one that was given, or None.
+    None. confusion: the one that was given, or None. shard: (rank, world), whose share of the images this is.
     """
 
     predicted: int
@@ -64,10 +65,11 @@ class Prediction(Result):
     replaced: tuple[str, ...]
     path: Path | None
     confusion: Confusion | None
+    shard: tuple[int, int] = (0, 1)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, without the confusion, which has its own."""
-        return {name: json_values(getattr(self, name)) for name in ("predicted", "kept", "replaced", "path")}
+        return {name: json_values(getattr(self, name)) for name in ("predicted", "kept", "replaced", "path", "shard")}
 
     def __repr__(self) -> str:
         return f"Prediction({self})"
@@ -75,7 +77,8 @@ class Prediction(Result):
     def __str__(self) -> str:
         again = f", {len(self.replaced)} of them damaged before" if self.replaced else ""
         where = "" if self.path is None else f"{self.path}: "
-        return f"{where}{self.predicted} images predicted{again}, {self.kept} kept"
+        rank = "" if self.shard[1] == 1 else f", the share of rank {self.shard[0]} of {self.shard[1]}"
+        return f"{where}{self.predicted} images predicted{again}, {self.kept} kept{rank}"
 
 
 def predict(
@@ -91,6 +94,7 @@ def predict(
     tag: str = "",
     threads: int | None = None,
     progress: Progress | None = None,
+    shard: Shard = "auto",
     **options: Any,
 ) -> Prediction:
     """Predict every image of a split at its own size; write label PNGs, score them, or both in one pass.
@@ -104,7 +108,10 @@ def predict(
     tiling: windows, flips and scales; by default whole images once. Padding has the Loader's fill color. normalize: as
     in training: `Normalize`, `Loader.normalize`, (mean, std), or None for pixel / 255. batch_size: tiles per batch, of
     several images if they have the same size. threads: for reading and writing; default: one per core, at most 8.
-    progress: called with (images done, all images).
+    progress: called with (images done, all images). shard: (rank, world): only every world-th image, from number rank
+    on, is predicted and counted; "auto" as for a Loader, so that processes that work together share the images. Every
+    image belongs to one rank; they may share the folder `out`, which is complete when all are done, and
+    `pixelwise.torch.all_reduce` adds their confusions.
 
     If the folder was begun by an earlier call, this one continues it: complete files are kept (and scored), damaged
     ones predicted again. The folder remembers `tiling`, `normalize` and `tag`, which should name the model. Each file
@@ -123,12 +130,14 @@ def predict(
     normalize = as_normalize(normalize)
     mean_std = None if normalize is None else (normalize.mean, normalize.std)
     threads = min(default_threads(), 8) if threads is None else thread_count(threads)
-    todo, replaced = list(range(len(split))), list[str]()
+    ranks = ranks_of(shard)
+    share = range(ranks.rank, len(split), ranks.world)
+    todo, replaced = list(share), list[str]()
     folder = None if out is None else Path(out)
     if folder is not None:
         made_by = {"tag": tag, "tiling": repr(tiling), "normalize": repr(mean_std)}
-        todo, replaced = continue_folder(folder, split, made_by, confusion, threads, progress)
-    kept = len(split) - len(todo)
+        todo, replaced = continue_folder(folder, split, share, made_by, confusion, threads, progress)
+    kept = len(share) - len(todo)
     run = _Run(model, split, tiling, mean_std, batch_size, threads)
     with _Writer(threads) as writer:
         for done, (image, label) in enumerate(run.labels(todo), kept + 1):
@@ -137,8 +146,8 @@ def predict(
             if folder is not None:
                 writer.put(file_of(folder, image.name), label, split)
             if progress is not None:
-                progress(done, len(split))
-    return Prediction(len(todo), kept, tuple(replaced), folder, confusion)
+                progress(done, len(share))
+    return Prediction(len(todo), kept, tuple(replaced), folder, confusion, (ranks.rank, ranks.world))
 
 
 def _check(model: Any, split: Split, out: Any, confusion: Confusion | None) -> None:

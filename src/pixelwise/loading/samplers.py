@@ -148,6 +148,12 @@ class RareClassSampling:
         enough = [np.flatnonzero(column >= self.min_pixels) for column in self.counts.T]
         return [e if len(e) else np.flatnonzero(c) for e, c in zip(enough, self.counts.T, strict=True)]
 
+    @cached_property
+    def left_out(self) -> int:
+        """How many samples no draw can give: those with too few pixels of every class that others have enough of."""
+        drawn = [images for images, p in zip(self._images, self.class_probabilities, strict=True) if p > 0]
+        return len(self) - len(np.unique(np.concatenate(drawn)))
+
     def __len__(self) -> int:
         return len(self.counts)
 
