@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from math import degrees, inf, isfinite, pi
+from math import degrees, inf, isfinite
 from typing import Any, NamedTuple, TypeGuard, TypeVar
 
 import numpy as np

@@ -214,7 +214,8 @@ def load_data_voc_segmentation(
     def pairs(name: str, shuffle: bool) -> _Pairs:
         loader = Loader(
             voc[name], batch_size, [RandomCrop(height, width), Normalize()],
-            shuffle=shuffle, drop_last=True, small="drop", shard=(0, 1), seed=seed, label_dtype="int64", threads=get_dataloader_workers(),
+            shuffle=shuffle, drop_last=True, small="drop", shard=(0, 1), seed=seed, label_dtype="int64",
+            threads=get_dataloader_workers(),
         )  # fmt: skip
         print(f"read {len(voc[name]) - len(loader.dropped)} examples")
         return _Pairs(loader)

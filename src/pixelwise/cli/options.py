@@ -40,16 +40,16 @@ def speaking(command: Callable[..., None]) -> Callable[..., None]:
     hints = get_type_hints(command, include_extras=True).items()
     options = {k: _option(k, info) for k, hint in hints for info in get_args(hint) if isinstance(info, OptionInfo)}
 
-    def say(message: Warning | str, kind: type[Warning], *place: Any) -> None:
+    def say(message: Warning | str, kind: type[Warning], file: str, line: int, *_: Any) -> None:
         ours = issubclass(kind, PixelwiseWarning)
-        text = _by_options(str(message), options) if ours else warnings.formatwarning(message, kind, *place[:2])
+        text = _by_options(str(message), options) if ours else warnings.formatwarning(message, kind, file, line)
         print(f"pixelwise: warning: {text.rstrip()}", file=sys.stderr)
 
     @wraps(command)
     def call(*args: Any, **kwargs: Any) -> None:
         try:
             with warnings.catch_warnings():
-                warnings.showwarning = say
+                warnings.showwarning = say  # type: ignore[assignment]
                 command(*args, **kwargs)
         except PixelwiseError as error:
             error.message = _by_options(error.message, options)

@@ -34,7 +34,8 @@ def continue_folder(
 ) -> tuple[list[int], list[str]]:
     """The samples still to predict, and the names of those whose files are damaged. Counts those that are kept.
 
-    share: the samples of this process; others may work in the same folder at the same time. Creates the folder if it is missing. UsageError `other-prediction`, `not-empty`.
+    share: the samples of this process; others may work in the same folder at the same time. Creates the folder if it is
+    missing. UsageError `other-prediction`, `not-empty`.
     """
     _claim(folder, {"classes": list(split.classes.names), **made_by})
     damaged: list[str] = []

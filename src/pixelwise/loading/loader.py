@@ -186,8 +186,9 @@ class Loader:
         """Say how many samples an epoch skipped. before: how many had been skipped when it began."""
         if names := [name for name, _ in self.skipped[before:]]:
             shown = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
-            what = f"{len(names)} samples of {self.split.name!r} could not be read and were skipped: {shown}"
-            warn(what, code="samples-skipped", fix="Loader.skipped has the reasons")
+            of = f"{len(names)} of {self._order.n} samples of {self.split.name!r}"
+            what = f"{of} could not be read and were skipped: {shown}"
+            warn(what, code="samples-skipped", fix="`skipped` of the Loader has the reasons")
 
     # -- state ------------------------------------------------------------------------------------------------
 

@@ -49,8 +49,8 @@ def trimap(
     within `width` rows and columns (Kohli, Ladicky, Torr: Robust higher order potentials, IJCV 2009). around "void":
     keep pixels that have void within that square, which is what DeepLab plots on VOC, whose boundaries are marked by
     void (MyVOCevalsegBoundary.m dilates void by a square of `2 * width + 1`). truth: (H, W) integers, any array that
-    `Confusion.update` takes; masked pixels are void. ignore_index: a value that the dtype of the truth holds. UsageError
-    for other arrays (`bad-array`), for another `ignore_index` and for a width below 1.
+    `Confusion.update` takes; masked pixels are void. ignore_index: a value that the dtype of the truth holds.
+    UsageError for other arrays (`bad-array`), for another `ignore_index` and for a width below 1.
 
     >>> import numpy as np
     >>> import pixelwise as pw

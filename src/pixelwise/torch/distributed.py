@@ -33,7 +33,7 @@ def all_reduce(confusion: Confusion, group: Any = None) -> Confusion:
         raise ScoreError(f"{pixels} pixels are more than a 64-bit integer holds", code="too-many-pixels")
     counts = torch.from_numpy(confusion.counts).to(device)
     torch.distributed.all_reduce(counts, group=group)
-    images = [image for _, names, totals, _ in everyone for image in zip(names or [""] * len(totals), totals, strict=True)]
+    images = [image for _, n, totals, _ in everyone for image in zip(n or [""] * len(totals), totals, strict=True)]
     named = sorted(images, key=lambda image: image[0])
     if twice := [a for (a, _), (b, _) in pairwise(named) if a == b and a]:
         what = f"{len(twice)} images are counted in two processes, first {twice[0]!r}"

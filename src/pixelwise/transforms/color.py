@@ -339,7 +339,7 @@ class Normalize:
 
 
 def as_normalize(value: Any) -> Normalize | None:
-    """A Normalize from one, or from what has its mean and std, from (mean, std), or None. UsageError for anything else."""
+    """A Normalize from one or what has its mean and std, from (mean, std), or None. UsageError for anything else."""
     if value is None or isinstance(value, Normalize):
         return value
     if hasattr(value, "mean") and hasattr(value, "std"):
