@@ -19,6 +19,7 @@ from .drawing.contact_sheet import show_plans as show_plans
 from .drawing.page import Picture as Picture
 from .errors import DataError as DataError
 from .errors import PixelwiseError as PixelwiseError
+from .errors import PixelwiseWarning as PixelwiseWarning
 from .errors import SystemFault as SystemFault
 from .errors import UsageError as UsageError
 from .evaluation.predicting import Prediction as Prediction

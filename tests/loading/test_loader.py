@@ -144,7 +144,8 @@ def test_16_bit_labels() -> None:
 def test_small_images_are_dropped_and_counted() -> None:
     split = make_split(30)
     fits = [i for i, s in enumerate(split) if s.size[0] >= 5 and s.size[1] >= 7]
-    loader = pw.Loader(split, 4, [pw.RandomCrop(5, 7)])
+    with pytest.warns(pw.PixelwiseWarning, match="smaller than the crop"):
+        loader = pw.Loader(split, 4, [pw.RandomCrop(5, 7)])
     assert sorted(i for b in loader for i in b.indices.tolist()) == fits
     assert len(loader.dropped) == 30 - len(fits) > 0
     assert f"{len(fits)} of 30 samples" in repr(loader)
@@ -258,18 +259,13 @@ def test_a_state_after_the_last_batch_is_the_next_epoch() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"shuffle": True}, {"small": "pad"}, {"sampler": True}])
-def test_nothing_to_load_is_no_batches(options: dict[str, object]) -> None:
+def test_nothing_to_load_is_an_error(options: dict[str, object]) -> None:
     empty = make_split()[:0]
     if options.pop("sampler", None):
         options["sampler"] = pw.RepeatFactor(np.ones((0, 21), int))
-    assert list(pw.Loader(empty, 2, TRANSFORMS, **options)) == []  # type: ignore[arg-type]
-
-
-def test_where_every_sample_is_dropped_there_are_no_batches() -> None:
-    loader = pw.Loader(
-        make_split(), 2, [pw.RandomCrop(50, 5)], sampler=pw.RareClassSampling(np.ones((13, 21), int))
-    )
-    assert (len(loader), len(loader.dropped), list(loader)) == (0, 13, [])
+    with pytest.raises(pw.DataError, match="is empty") as caught:
+        pw.Loader(empty, 2, TRANSFORMS, **options)  # type: ignore[arg-type]
+    assert (caught.value.code, caught.value.exit_code) == ("no-batches", 1)
 
 
 @pytest.mark.parametrize("view", [np.s_[::-1], np.s_[:, ::-1], np.s_[::2, ::3]])
@@ -346,7 +342,8 @@ def test_an_error_keeps_its_type_and_names_the_sample(error: Exception) -> None:
 def test_damaged_samples_are_skipped_on_demand_and_named() -> None:
     error = FileError("cut off", code="truncated", where="x/7.jpg")
     loader = pw.Loader(Split("toy", pw.VOC, Faulty(make_split().source, 7, error)), 3, TRANSFORMS, on_error="skip")
-    real = np.concatenate([b.real for b in loader])
+    with pytest.warns(pw.PixelwiseWarning, match=r"1 of 13 samples of 'toy' could not be read and were skipped: '7'"):
+        real = np.concatenate([b.real for b in loader])
     assert np.flatnonzero(~real).tolist() == [7]
     assert [name for name, _ in loader.skipped] == ["7"]
     batch = list(loader)[2]

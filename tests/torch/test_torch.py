@@ -95,9 +95,36 @@ def test_map_dataset_without_epochs_still_draws_anew(split: pw.Split) -> None:
     assert not torch.equal(dataset[0][0], dataset[0][0])
 
 
-def test_map_dataset_names_what_does_not_fit(split: pw.Split) -> None:
-    with pytest.raises(pw.UsageError, match="smaller than the crop"):
-        as_map_dataset(split, [pw.RandomCrop(4000, 4000)])[0]
+def test_a_map_dataset_leaves_out_what_a_loader_leaves_out(split: pw.Split) -> None:
+    heights = split.sizes()[:, 0]
+    crop, fewer = [pw.RandomCrop(int(heights.max()), 60)], int((heights < heights.max()).sum())
+    with pytest.warns(pw.PixelwiseWarning, match=f"{fewer} of 12 samples") as said:
+        dataset = as_map_dataset(split, crop)
+    assert len(said) == 1
+    assert len(dataset) == 12 - fewer
+    assert dataset.dropped == pw.Loader(split, 2, crop, small="drop").dropped
+    assert {tuple(dataset[i][1].shape) for i in range(len(dataset))} == {(heights.max(), 60)}
+    assert len(as_map_dataset(split, crop, small="pad")) == 12
+    assert as_map_dataset(split, crop, small="pad")[int(np.argmin(heights))][0].shape == (3, heights.max(), 60)
+    with pytest.raises(pw.DataError, match="smaller than the crop") as caught:
+        as_map_dataset(split, crop, small="error")
+    assert caught.value.code == "image-too-small"
+    for nothing in (lambda: as_map_dataset(split, [pw.RandomCrop(4000, 4000)]), lambda: as_map_dataset(split[:0])):
+        with pytest.raises(pw.DataError) as caught:
+            nothing()
+        assert caught.value.code == "no-batches"
+
+
+def test_padding_of_many_classes_without_void_is_no_class() -> None:
+    table = pw.ClassTable(tuple(map(str, range(300))), ignore_index=None)
+    label = np.full((4, 5), 299, np.uint16)
+    one = pw.Split("one", table, pw.ArraySource([np.zeros((4, 5, 3), np.uint8)], [label]))
+    for transforms in ([pw.Pad(1)], [pw.Apply(lambda image, label: (image, label)), pw.Pad(1)]):
+        dataset, batch = as_map_dataset(one, transforms), next(iter(pw.Loader(one, 1, transforms)))
+        found = dataset[0][1].numpy()
+        assert (found[1:-1, 1:-1] == 299).all()
+        assert set(np.unique(found)) == {299, 65_535}
+        assert np.array_equal(found, batch.labels[0])
 
 
 def test_what_is_no_loader_split_or_type_is_refused(split: pw.Split) -> None:

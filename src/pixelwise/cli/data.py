@@ -46,7 +46,7 @@ def demo(
         say(f"Sample dataset of 96 painted scenes in {shown(root)} ({seconds:.1f} s).\n")
         _print_info(dataset)
         say("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalized:\n")
-    transforms: list[Transform] = [RandomCrop(320, 480), RandomHorizontalFlip(), Normalize()]
+    transforms: list[Transform] = [RandomCrop(320, 480, pad_if_needed=True), RandomHorizontalFlip(), Normalize()]
     result = _run(dataset["train"], transforms, batch_size=32, epochs=3, threads=None, output="float32")
     if not as_json:
         _print_run(result)
@@ -131,6 +131,7 @@ def load(
     batch_size: Annotated[int, Option(help="Images per batch.")] = 32,
     epochs: Annotated[int, Option(help="How often to go through the split.")] = 1,
     output: Annotated[str, Option(help="float32, float16, uint8 or uint8-hwc.")] = "float32",
+    small: Annotated[str, Option(help="Images smaller than the crop: warn, drop, pad or error.")] = "warn",
     threads: ThreadsOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -138,7 +139,7 @@ def load(
     crop: list[Transform] = [] if size == "whole" else [RandomCrop(parse_size(size))]
     chosen = as_split(opened(path, labels, format), split, verb="load", prefer=("train",))
     transforms = [*crop, RandomHorizontalFlip(), Normalize()]
-    result = _run(chosen, transforms, batch_size, epochs, threads, output)
+    result = _run(chosen, transforms, batch_size, epochs, threads, output, small)
     if as_json:
         print_json(result)
     else:
@@ -146,11 +147,12 @@ def load(
 
 
 def _run(
-    split: Split, transforms: Sequence[Transform], batch_size: int, epochs: int, threads: int | None, output: Any
+    split: Split, transforms: Sequence[Transform], batch_size: int, epochs: int, threads: int | None, output: Any,
+    small: Any = "warn",
 ) -> dict[str, Any]:
     check_count("epochs", epochs)
     started = perf_counter()
-    loader = Loader(split, batch_size, transforms, shuffle=True, threads=threads, output=output)
+    loader = Loader(split, batch_size, transforms, shuffle=True, threads=threads, output=output, small=small)
     first, rates, images = 0.0, [], 0
     shapes: dict[str, Any] = {}
     with progress("loading batches") as update:
@@ -182,9 +184,6 @@ def _print_run(result: dict[str, Any]) -> None:
     dropped = result["dropped_too_small"]
     small = f", {dropped} dropped because they are smaller than the crop" if dropped else ""
     say(f"read {result['samples'] - dropped} of {result['samples']} samples of {result['split']!r}{small}")
-    if not result["batches"]:
-        say("no batches")
-        return
     rows = Rows("", "", header=False)
     for name in ("images", "labels"):
         if name in result:

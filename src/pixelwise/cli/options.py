@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -12,7 +14,7 @@ from typer import Argument, Option
 from typer.models import OptionInfo
 
 from ..dataset.dataset import Dataset
-from ..errors import PixelwiseError
+from ..errors import PixelwiseError, PixelwiseWarning
 from ..formats.opening import open as open_dataset
 from .console import pipes
 
@@ -33,17 +35,22 @@ def opened(path: Path, labels: str | None, format: str | None) -> Dataset:
 
 
 def speaking(command: Callable[..., None]) -> Callable[..., None]:
-    """`command`, with errors that name its options (`--format voc`) instead of Python's keywords (`format='voc'`).
-
-    It exits quietly if its output is a pipe that was closed.
+    """`command`, with errors and warnings that name its options (`--format voc`) instead of Python's keywords
+    (`format='voc'`). A warning is one line. It exits quietly if its output is a pipe that was closed.
     """
     hints = get_type_hints(command, include_extras=True).items()
     options = {k: _option(k, info) for k, hint in hints for info in get_args(hint) if isinstance(info, OptionInfo)}
 
+    def say(message: Warning | str, kind: type[Warning], file: str, line: int, *_: Any) -> None:
+        ours = issubclass(kind, PixelwiseWarning)
+        text = _by_options(str(message), options) if ours else warnings.formatwarning(message, kind, file, line)
+        print(f"pixelwise: warning: {text.rstrip()}", file=sys.stderr)
+
     @wraps(command)
     def call(*args: Any, **kwargs: Any) -> None:
         try:
-            with pipes():
+            with pipes(), warnings.catch_warnings():
+                warnings.showwarning = say  # type: ignore[assignment]
                 command(*args, **kwargs)
         except PixelwiseError as error:
             error.message = _by_options(error.message, options)

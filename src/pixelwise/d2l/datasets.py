@@ -277,7 +277,7 @@ def _load(
     def pairs(name: str, shuffle: bool) -> _Pairs:
         loader = Loader(
             voc[name], batch_size, [RandomCrop(*size), Normalize()], small="drop", shuffle=shuffle, drop_last=True,
-            seed=seed, label_dtype=label_dtype, threads=get_dataloader_workers(),
+            shard=(0, 1), seed=seed, label_dtype=label_dtype, threads=get_dataloader_workers(),
         )  # fmt: skip
         print(f"read {len(voc[name]) - len(loader.dropped)} examples")
         return _Pairs(loader)

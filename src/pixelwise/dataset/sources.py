@@ -314,10 +314,10 @@ class ArraySource(Source):
     """Samples that are in memory already. images: (H, W, 3) uint8 each. labels: (H, W) class ids each, or None.
 
     names: default "0", "1", ... Arrays of every library and integer type are taken, see docs/api.md; those of uint8,
-    and labels of uint16, are not copied, and what is read are views of them. Masked pixels are refused: which id void
-    has is only known to the class table of a Split. UsageError `bad-array` for other shapes and for floats, PairError
-    `size-mismatch` if an image and its label differ in size. A Split holds each label against its class table when it
-    is first read: LabelError `class-out-of-range`.
+    and labels of uint16, are not copied, and what is read are views of them. Masked pixels are refused: only the class
+    table of a Split knows the id of void. A Split holds each label against its table when it is first read: LabelError
+    `class-out-of-range`. UsageError `bad-array` for other shapes and for floats, PairError `size-mismatch` if an image
+    and its label differ in size.
 
     >>> import pixelwise as pw
     >>> source = ArraySource([np.zeros((4, 6, 3), np.uint8)], [np.ones((4, 6), np.uint8)], names=["a"])
@@ -390,4 +390,4 @@ def _label(what: str, label: Any) -> Label:
     low, high = int(found.min()), int(found.max())
     if low < 0 or high > 65_535:
         raise LabelError(f"{what} has values {low}..{high}, not class ids in 0..65535", code="class-out-of-range")
-    return found.astype(np.uint8 if high <= 255 else np.uint16)
+    return found.astype(np.uint8) if high <= 255 else found.astype(np.uint16)

@@ -12,15 +12,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from ..arguments import check_count, check_seed
+from ..arguments import as_array, as_bytes, as_ids, check_count, check_seed
 from ..classes import ClassTable
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_dataset, as_split
+from ..loading.left_out import fitting
 from ..loading.render import render_one
 from ..randomness import Draws
-from ..transforms.color import IMAGENET_MEAN, IMAGENET_STD
+from ..transforms.color import IMAGENET_MEAN, IMAGENET_STD, as_normalize
 from ..transforms.plans import Transform, check_transforms, make_plans
 from ..types import U8, Batch, Label, Sample
 from .blocks import stack
@@ -69,9 +70,10 @@ def show(
     """
     style = Style(width)
     read, total, name, table = _shown(data, splits, normalize, options)
-    samples = (_checked(read(i)) for i in _positions(total, n, seed))
-    first = next(samples)
     table = table if classes is None else classes
+    void = None if table is None else table.ignore_index
+    samples = (_checked(read(i), void) for i in _positions(total, n, seed))
+    first = next(samples)
     if table is None and first.label is not None:
         message = f"a {type(data).__name__} has no class table"
         raise UsageError(message, code="no-class-table", fix="pass classes=dataset.classes")
@@ -106,8 +108,10 @@ def show_plans(
     check_transforms(transforms)
     check_count("draws", draws)
     split, name = _split_of(data, splits, options, "show_plans")
-    chosen = _positions(len(split), n, seed)
-    rows = (_planned(split, transforms, i, draws, seed or 0) for i in chosen)
+    chosen = np.array(_positions(len(split), n, seed))
+    kept = fitting(split.select(chosen), transforms, "warn")  # a Loader would not make anything of the others
+    chosen = chosen if kept is None else chosen[kept]
+    rows = (_planned(split, transforms, i, draws, seed or 0) for i in chosen.tolist())
     facts = f"{len(chosen):,} of {len(split):,} samples{SEPARATOR}{draws} draws of seed {seed or 0}"
     table = replace(split.classes, ignore_index=split.classes.padding_index)  # padding is drawn as void
     return plan_sheet(rows, table, title=title or name, subtitle=facts, width=width)
@@ -158,6 +162,8 @@ def _shown(data: Any, splits: SplitNames, normalize: Any, options: dict[str, Any
     if isinstance(data, Sample):
         return _Shown([data].__getitem__, 1, data.name, None)
     if isinstance(data, Batch):
+        labels = None if data.labels is None else as_ids("labels", data.labels)
+        data = replace(data, images=as_array("images", data.images), labels=labels)
         return _Shown(partial(_of_batch, data, _undoing(data, normalize)), len(data), "Batch", None)
     if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
         raise _not_samples(data)
@@ -165,16 +171,19 @@ def _shown(data: Any, splits: SplitNames, normalize: Any, options: dict[str, Any
     return _Shown(data.__getitem__, len(data), title, getattr(data, "classes", None))
 
 
-def _checked(sample: Any) -> Sample:
+def _checked(sample: Any, void: int | None) -> Sample:
     if not isinstance(sample, Sample):
         raise _not_samples(sample)
-    image = sample.image
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-        raise UsageError(f"an image must be (H, W, 3) uint8, got {image.shape} {image.dtype}", where=sample.name)
-    for other in (sample.label, sample.instances):
+    image = as_bytes("image", sample.image, "(H, W, 3)")
+    if image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        what = f"an image must be (H, W, 3) uint8, got {image.shape} {image.dtype}"
+        raise UsageError(what, code="bad-array", where=sample.name)
+    label = None if sample.label is None else as_ids("label", sample.label, void=void)
+    instances = None if sample.instances is None else as_ids("instances", sample.instances, void=0)  # 0: no object
+    for other in (label, instances):
         if other is not None:
             same_size(image, other, sample.name)
-    return sample
+    return replace(sample, image=image, label=label, instances=instances)
 
 
 def _not_samples(data: object) -> UsageError:
@@ -184,8 +193,9 @@ def _not_samples(data: object) -> UsageError:
 
 def _undoing(batch: Batch, normalize: Any) -> tuple[Any, Any]:
     """Mean and standard deviation that take the pixels of a float batch back to 0..1."""
-    if normalize is not None:
-        return (normalize.mean, normalize.std) if hasattr(normalize, "mean") else normalize
+    found = as_normalize(normalize)
+    if found is not None:
+        return found.mean, found.std
     if batch.images.dtype == np.uint8 or (batch.images.min() >= 0 and batch.images.max() <= 1):
         return (0, 0, 0), (1, 1, 1)
     return IMAGENET_MEAN, IMAGENET_STD

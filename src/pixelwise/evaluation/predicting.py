@@ -16,6 +16,7 @@ predicted before. This module: batches of tiles from several images through the 
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,15 +30,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_count
+from ..arguments import as_array, check_count
 from ..dataset.splits import Split
 from ..errors import UsageError, shown
 from ..formats.given import Data, SplitNames, as_split
+from ..loading.ranks import Shard, ranks_of
 from ..loading.render import Renderer, Slot
 from ..metrics.confusion import Confusion
 from ..results import Result, json_values
 from ..threads import default_threads, in_order, thread_count
-from ..transforms.color import Normalize
+from ..transforms.color import Normalize, as_normalize
 from ..transforms.plans import Plans
 from ..types import Label, Progress, Sample, Size
 from .prediction_files import check_labels, file_of, write_prediction
@@ -55,7 +57,7 @@ class Prediction(Result):
     """What `predict` did. predicted: number of images predicted now. kept: of images whose files were already complete.
 
     replaced: names of images whose files were damaged, and were predicted again. path: the folder of the files, or
-    None. confusion: the one that was given, or None.
+    None. confusion: the one that was given, or None. shard: (rank, world), whose share of the images this is.
     """
 
     predicted: int
@@ -63,10 +65,11 @@ class Prediction(Result):
     replaced: tuple[str, ...]
     path: Path | None
     confusion: Confusion | None
+    shard: tuple[int, int] = (0, 1)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, without the confusion, which has its own."""
-        return {name: json_values(getattr(self, name)) for name in ("predicted", "kept", "replaced", "path")}
+        return {name: json_values(getattr(self, name)) for name in ("predicted", "kept", "replaced", "path", "shard")}
 
     def __repr__(self) -> str:
         return f"Prediction({self})"
@@ -74,7 +77,8 @@ class Prediction(Result):
     def __str__(self) -> str:
         again = f", {len(self.replaced)} of them damaged before" if self.replaced else ""
         where = "" if self.path is None else f"{shown(self.path)}: "
-        return f"{where}{self.predicted} images predicted{again}, {self.kept} kept"
+        rank = "" if self.shard[1] == 1 else f", the share of rank {self.shard[0]} of {self.shard[1]}"
+        return f"{where}{self.predicted} images predicted{again}, {self.kept} kept{rank}"
 
 
 def predict(
@@ -90,6 +94,7 @@ def predict(
     tag: str = "",
     threads: int | None = None,
     progress: Progress | None = None,
+    shard: Shard = "auto",
     **options: Any,
 ) -> Prediction:
     """Predict every image of a split at its own size; write label PNGs, score them, or both in one pass.
@@ -103,7 +108,10 @@ def predict(
     tiling: windows, flips and scales; by default whole images once. Padding has the Loader's fill color. normalize: as
     in training: `Normalize`, `Loader.normalize`, (mean, std), or None for pixel / 255. batch_size: tiles per batch, of
     several images if they have the same size. threads: for reading and writing; default: one per core, at most 8.
-    progress: called with (images done, all images).
+    progress: called with (images done, all images). shard: (rank, world): only every world-th image, from number rank
+    on, is predicted and counted; "auto" as for a Loader, so that processes that work together share the images. Every
+    image belongs to one rank; they may share the folder `out`, which is complete when all are done, and
+    `pixelwise.torch.all_reduce` adds their confusions.
 
     If the folder was begun by an earlier call, this one continues it: complete files are kept (and scored), damaged
     ones predicted again. The folder remembers `tiling`, `normalize` and `tag`, which should name the model. Each file
@@ -119,14 +127,17 @@ def predict(
     _check(model, split, out, confusion)
     check_count("batch_size", batch_size)
     tiling = tiling or Tiling()
-    mean_std = (normalize.mean, normalize.std) if isinstance(normalize, Normalize) else normalize
+    normalize = as_normalize(normalize)
+    mean_std = None if normalize is None else (normalize.mean, normalize.std)
     threads = min(default_threads(), 8) if threads is None else thread_count(threads)
-    todo, replaced = list(range(len(split))), list[str]()
+    ranks = ranks_of(shard)
+    share = range(ranks.rank, len(split), ranks.world)
+    todo, replaced = list(share), list[str]()
     folder = None if out is None else Path(out).absolute()
     if folder is not None:
         made_by = {"tag": tag, "tiling": repr(tiling), "normalize": repr(mean_std)}
-        todo, replaced = continue_folder(folder, split, made_by, confusion, threads, progress)
-    kept = len(split) - len(todo)
+        todo, replaced = continue_folder(folder, split, share, made_by, confusion, threads, progress)
+    kept = len(share) - len(todo)
     run = _Run(model, split, tiling, mean_std, batch_size, threads)
     with _Writer(threads) as writer:
         for done, (image, label) in enumerate(run.labels(todo), kept + 1):
@@ -135,13 +146,17 @@ def predict(
             if folder is not None:
                 writer.put(file_of(folder, image.name), label, split)
             if progress is not None:
-                progress(done, len(split))
-    return Prediction(len(todo), kept, tuple(replaced), folder, confusion)
+                progress(done, len(share))
+    return Prediction(len(todo), kept, tuple(replaced), folder, confusion, (ranks.rank, ranks.world))
 
 
 def _check(model: Any, split: Split, out: Any, confusion: Confusion | None) -> None:
     if not callable(model):
         raise UsageError(f"the model must be callable, got {type(model).__name__}", code="bad-model")
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(model, torch.nn.Module):
+        what = f"a torch module takes tensors, not arrays: {type(model).__name__}"
+        raise UsageError(what, code="bad-model", fix="pass pixelwise.torch.as_model(module)")
     if out is None and confusion is None:
         raise UsageError("predict() needs out=, confusion=, or both")
     if confusion is not None:
@@ -241,14 +256,13 @@ class _Run:
         return batch, inputs
 
     def _logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        found = self.model(inputs)
         try:
-            logits = np.asarray(found)
-        except (TypeError, RuntimeError) as error:
-            raise UsageError(
-                f"the model returned a {type(found).__name__}, not an array: {error}",
-                code="bad-model", fix="wrap a torch module with pixelwise.torch.as_model",
-            ) from None  # fmt: skip
+            logits = as_array("what the model returns", self.model(inputs))
+        except UsageError as error:
+            if error.code not in ("bad-array", "masked-array"):
+                raise
+            fix = "wrap a torch module with pixelwise.torch.as_model"
+            raise UsageError(error.message, code="bad-model", fix=fix) from None
         n, classes = len(inputs), len(self.split.classes)
         if logits.ndim != 4 or logits.shape[:2] != (n, classes) or logits.dtype.kind != "f" or not logits.size:
             raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ _RECORD = ".pixelwise-prediction.json"  # what the files were made with; hidden,
 def continue_folder(
     folder: Path,
     split: Split,
+    share: Sequence[int],
     made_by: dict[str, str],
     confusion: Confusion | None,
     threads: int,
@@ -32,12 +34,13 @@ def continue_folder(
 ) -> tuple[list[int], list[str]]:
     """The samples still to predict, and the names of those whose files are damaged. Counts those that are kept.
 
-    Creates the folder if it is missing. UsageError `other-prediction`, `not-empty`.
+    share: the samples of this process; others may work in the same folder at the same time. Creates the folder if it is
+    missing. UsageError `other-prediction`, `not-empty`.
     """
     _claim(folder, {"classes": list(split.classes.names), **made_by})
     damaged: list[str] = []
     look = partial(_look, folder, split, confusion is not None)
-    existing = [i for i, name in enumerate(split.names) if file_of(folder, name).exists()]
+    existing = [i for i in share if file_of(folder, split.names[i]).exists()]
     kept: set[int] = set()
     for i, found in zip(existing, in_order(look, existing, threads), strict=True):
         if found is None:
@@ -47,8 +50,8 @@ def continue_folder(
         if confusion is not None:
             confusion.update(*found, split.names[i])
         if progress is not None:
-            progress(len(kept), len(split))
-    todo = [i for i in range(len(split)) if i not in kept]
+            progress(len(kept), len(share))
+    todo = [i for i in share if i not in kept]
     return todo, damaged
 
 
@@ -71,10 +74,12 @@ def _claim(folder: Path, made_by: dict[str, Any]) -> None:
         raise SystemFault(
             f"cannot be created: {error.strerror}", code="cannot-write", where=folder, fix="choose another folder"
         ) from error
+    # Another process may claim the folder at the same time; it writes its record before its first prediction.
+    strange = not (folder / _RECORD).exists() and any(p.suffix in SUFFIXES for p in folder.iterdir())
     try:
         before = json.loads(read_bytes(folder / _RECORD))
     except MissingError:
-        if any(p.suffix in SUFFIXES for p in folder.iterdir()):
+        if strange:
             raise UsageError(
                 "holds predictions that were not written by predict()",
                 code="not-empty", where=folder, fix="choose a new folder",

@@ -21,6 +21,7 @@ from ..counts.per_sample import read_labels_only
 from ..dataset.splits import Split
 from ..errors import DataError
 from ..formats.given import Data, SplitNames, as_split
+from ..loading.ranks import Shard, ranks_of
 from ..metrics.bootstrap import Bootstrap, bootstrap, paired_bootstrap
 from ..metrics.boundary import BoundaryConfusion
 from ..metrics.confusion import Confusion
@@ -142,6 +143,7 @@ def score(
     boundary: bool | float = False,
     threads: int | None = None,
     progress: Progress | None = None,
+    shard: Shard = (0, 1),
     **options: Any,
 ) -> Scoring:
     """Score a folder of predictions on all images of a split, each once and at its own size.
@@ -152,7 +154,9 @@ def score(
     `pixelwise.PROTOCOLS`. stored_values: the files hold the numbers that the dataset's own labels store (the label ids
     of Cityscapes) instead of class ids 0..C-1. boundary: also boundary IoU, with bands of 0.02 of the diagonal or of
     the share given; this takes several times as long. threads: default: one per core. progress: called with (done,
-    total).
+    total). shard: (rank, world), or "auto" as for a Loader: read and count only every world-th image, from number rank
+    on; `pixelwise.torch.all_reduce(scoring.confusion)` adds the shares. By default every process scores all images,
+    whatever its rank, since scores of a share are no scores of the split.
 
     Nothing is scored if anything is wrong. Raises ScoreError `missing-prediction` and `extra-prediction`; then, over
     all files, `wrong-size`, `prediction-out-of-range` (as the protocol demands), and what reading a file raises;
@@ -174,6 +178,9 @@ def score(
     check_labels(split)
     root = Path(predictions).absolute()
     files = tuple(find_files(root, split.names))
+    ranks = ranks_of(shard)
+    if ranks.world > 1:
+        split, files = split[ranks.rank :: ranks.world], files[ranks.rank :: ranks.world]
     share = 0.02 if boundary is True else float(boundary)
     total, bands = _empty(split, share)
     count = partial(_count, split, files, protocol, stored_values, share)

@@ -3,5 +3,6 @@
     loader    Loader, its state and timing        samplers  the order of an epoch, and choosing samples by class
     workers   threads that fill batches           buffers   batch memory, used again
     options   the Loader's arguments, checked     render    plans and pixels to batch arrays
-    reference `render_plain`: the same in NumPy   holes     samples whose size cannot be read
+    left_out  samples smaller than a crop         ranks     the share of this process
+    holes     samples whose size cannot be read   reference `render_plain`: the same in NumPy
 """

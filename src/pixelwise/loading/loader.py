@@ -21,14 +21,16 @@ from numpy.typing import NDArray
 
 from ..arguments import check_choice, check_count, check_seed
 from ..dataset.splits import Split
-from ..errors import DataError, PairError, SystemFault, UsageError
+from ..errors import DataError, SystemFault, UsageError, warn
 from ..randomness import Draws
 from ..threads import thread_count
 from ..transforms.plans import Plans, Transform, check_transforms, make_plans
-from ..types import F64, I64, U8, Batch, Clock, MappedSource
+from ..types import I64, U8, Batch, Clock, MappedSource
 from .buffers import Buffers
 from .holes import Holes
-from .options import check_fill, check_label_dtype, check_sampler, check_shard, check_state, check_timeout
+from .left_out import Small, check_batches, described, fitting, no_draws
+from .options import check_fill, check_label_dtype, check_sampler, check_state, check_timeout
+from .ranks import Shard, ranks_of, warn_of_other_ranks
 from .render import FILL, Output, Renderer, Slot
 from .samplers import Order, Sampler
 from .workers import Job, Workers
@@ -73,18 +75,23 @@ class Loader:
 
     - shuffle: another order in each epoch. sampler: chooses the samples, such as RareClassSampling; without one every
       sample comes once. drop_last: drop the last batch if it is not full. seed: 0..2^64-1.
-    - small: images smaller than a crop without padding are dropped ("drop", see `dropped`), padded with the fill color
-      and `ignore_index` ("pad"), or refused ("error"). After a random scale, its smallest factor counts. fill:
-      RGB color of padding.
+    - small: images smaller than a crop without padding are left out, which a PixelwiseWarning says once ("warn", see
+      `dropped`) or nothing does ("drop"), padded with the fill color and `ignore_index` ("pad"), or refused ("error").
+      After a random scale, its smallest factor counts. fill: RGB color of padding, three whole numbers in 0..255.
     - output: "float32" or "float16" (B, 3, H, W), in 0..1 or normalized; "uint8" (B, 3, H, W) or "uint8-hwc"
       (B, H, W, 3), with normalization left to the device.
     - label_dtype: None for the class table's own (uint8 up to 255 classes), or "int32", "int64".
     - threads: default: one per core. prefetch: batches in progress. timeout: seconds to wait for a batch; then
       SystemFault `timeout` names the sample whose reading or transform does not return. By default without end.
-    - shard: (rank, world); every rank gets the same number of batches.
+    - shard: (rank, world): this process gets its part of each global batch, every rank the same number of batches.
+      "auto": those of torch.distributed if it is initialized, else RANK and WORLD_SIZE of the environment, else (0, 1),
+      which is all samples. `repr` says which; a state does not depend on it.
     - on_error: "raise" stops at the first sample that cannot be read exactly; "skip" fills its place with
-      `ignore_index`, marks it not `real` and names it in `skipped`. That holds for a sample whose size cannot be read
-      either: it is planned with the size of another.
+      `ignore_index`, marks it not `real`, names it in `skipped`, and says at the end of an epoch how many there were.
+      That holds for a sample whose size cannot be read either: it is planned with the size of another.
+
+    Raises DataError `no-batches` if an epoch would have none: an empty split, all images smaller than the crop, or
+    fewer samples than a batch with `drop_last`.
 
     Iterating starts the next epoch, or continues where `load_state_dict` says. Threads may share an iterator: each
     batch goes to one of them. A process that was forked needs an iterator of its own (UsageError `forked-iterator`).
@@ -100,11 +107,11 @@ class Loader:
         shuffle: bool = False,
         drop_last: bool = False,
         seed: int = 0,
-        small: Literal["drop", "pad", "error"] = "drop",
+        small: Small = "warn",
         output: Output = "float32",
         label_dtype: str | None = None,
         threads: int | None = None,
-        shard: tuple[int, int] = (0, 1),
+        shard: Shard = "auto",
         on_error: Literal["raise", "skip"] = "raise",
         prefetch: int = 2,
         sampler: Sampler | None = None,
@@ -113,7 +120,6 @@ class Loader:
     ) -> None:
         if not isinstance(split, Split):
             raise UsageError(f"Loader() takes a Split, got {type(split).__name__}", fix='pass dataset["train"]')
-        check_choice("small", small, ("drop", "pad", "error"))
         check_choice("output", output, ("float32", "float16", "uint8", "uint8-hwc"))
         check_choice("on_error", on_error, ("raise", "skip"))
         check_count("batch_size", batch_size)
@@ -135,14 +141,17 @@ class Loader:
         source = split.source
         self._mapped = source if isinstance(source, MappedSource) and source.is_raw else None
         self._data: Split | Holes = Holes(split) if on_error == "skip" else split
-        self._kept = self._keep(small)
+        self._pad_small = small == "pad"
+        self._kept = fitting(self._data, self.transforms, small)
         n = len(split) if self._kept is None else len(self._kept)
         if not n:
             sampler = None  # nothing to choose from
         elif sampler is not None:
             sampler = sampler if self._kept is None else sampler.restrict(self._kept)
             n = len(sampler)
-        self._order = Order(n, batch_size, shuffle, drop_last, self.seed, *check_shard(shard), sampler)
+        self.ranks = ranks_of(shard)
+        self._order = Order(n, batch_size, shuffle, drop_last, self.seed, self.ranks.rank, self.ranks.world, sampler)
+        check_batches(split, self._order)
         self.epoch = 0
         self.batch = 0
         self._resume = True  # the next iteration starts at (epoch, batch) instead of at the next epoch
@@ -158,17 +167,20 @@ class Loader:
         return len(self._order)
 
     def __repr__(self) -> str:
-        dropped = f", {len(self.dropped)} dropped as too small" if self.dropped else ""
+        order, kept = self._order, len(self.split) if self._kept is None else len(self._kept)
+        small = f", {len(self.split) - kept} dropped as too small" if kept < len(self.split) else ""
+        drawn = "" if order.sampler is None else f"{order.n} draws by {type(order.sampler).__name__} from "
+        ranks = "" if order.world == 1 else f"; {self.ranks}"
         return (
-            f"Loader({self._order.n} of {len(self.split)} samples of {self.split.name!r}{dropped}; "
-            f"{len(self)} batches of {self.batch_size})"
+            f"Loader({drawn}{kept} of {len(self.split)} samples of {self.split.name!r}{small}; "
+            f"{len(self)} batches of {self.batch_size}{described(order)}{ranks})"
         )
 
     @property
     def normalize(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
         """(mean, std) of the Normalize in `transforms`: uint8 output leaves `(x / 255 - mean) / std` to the device."""
         one = np.ones((1, 2), np.int64)
-        return make_plans(self.transforms, one, _no_draws(1), np.zeros(1, np.int64)).normalize
+        return make_plans(self.transforms, one, no_draws(1), np.zeros(1, np.int64)).normalize
 
     @property
     def dropped(self) -> list[str]:
@@ -179,24 +191,13 @@ class Loader:
         names = self.split.names
         return [names[i] for i in dropped.tolist()]
 
-    def _keep(self, small: str) -> I64 | None:
-        self._pad_small = small == "pad"
-        if self._pad_small or not any(getattr(t, "pad_if_needed", True) is False for t in self.transforms):
-            return None
-        sizes = self._data.sizes()
-        too_small = make_plans(self.transforms, sizes, _no_draws(len(sizes)), np.arange(len(sizes))).small
-        if isinstance(self._data, Holes) and not too_small.all():
-            height, width = sizes[np.argmin(too_small)].tolist()
-            self._data.size = height, width
-            too_small[self._data.holes(np.arange(len(sizes)))] = False
-        if small == "error" and too_small.any():
-            k = int(np.argmax(too_small))
-            raise PairError(
-                f"{too_small.sum()} of {len(sizes)} images are smaller than the crop; the first is "
-                f"{sizes[k, 0]}x{sizes[k, 1]} (height x width)",
-                code="image-too-small", where=self.split.names[k], fix='use small="pad" or small="drop"',
-            )  # fmt: skip
-        return np.flatnonzero(~too_small) if too_small.any() else None
+    def _warn_of_skipped(self, before: int) -> None:
+        """Say how many samples an epoch skipped. before: how many had been skipped when it began."""
+        if names := [name for name, _ in self.skipped[before:]]:
+            shown = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
+            of = f"{len(names)} of {self._order.n} samples of {self.split.name!r}"
+            what = f"{of} could not be read and were skipped: {shown}"
+            warn(what, code="samples-skipped", fix="`skipped` of the Loader has the reasons")
 
     # -- state ------------------------------------------------------------------------------------------------
 
@@ -243,6 +244,7 @@ class Loader:
         return _Iteration(self, self.epoch, self.batch)
 
     def _begin(self) -> None:
+        warn_of_other_ranks(self.ranks)
         if not self._resume or self.batch >= len(self):
             self.epoch, self.batch = self.epoch + 1, 0
         self._resume = False
@@ -286,6 +288,7 @@ class _Iteration:
         self._loader = loader
         self._epoch = epoch
         self._next = self._planned = batch
+        self._skipped_before = len(loader.skipped)
         self._workers = Workers(loader.threads)
         self._lock = threading.Lock()
         loader._clocks = [c for c in loader._clocks if c.seconds] + self._workers.clocks
@@ -304,6 +307,8 @@ class _Iteration:
     def _next_batch(self) -> Batch:
         loader, workers = self._loader, self._workers
         if self._next >= len(loader) or not self._finalizer.alive:
+            if self._finalizer.alive:
+                loader._warn_of_skipped(self._skipped_before)
             self.close()
             raise StopIteration
         try:
@@ -354,10 +359,3 @@ class _Iteration:
     def close(self) -> None:
         """End the threads. Happens by itself when the iteration ends or is dropped."""
         self._finalizer()
-
-
-def _no_draws(n: int) -> Any:
-    def uniform(transform: int, draw: int) -> F64:
-        return np.zeros(n)
-
-    return uniform

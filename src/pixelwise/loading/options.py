@@ -12,13 +12,6 @@ from ..errors import UsageError
 from .samplers import Sampler
 
 
-def check_shard(shard: Any) -> tuple[int, int]:
-    """(rank, world)."""
-    if isinstance(shard, (tuple, list)) and len(shard) == 2 and all(map(is_whole, shard)) and 0 <= shard[0] < shard[1]:
-        return int(shard[0]), int(shard[1])
-    raise UsageError(f"shard must be (rank, world) with 0 <= rank < world, got {shard!r}")
-
-
 def check_fill(fill: Any) -> tuple[int, int, int]:
     """An RGB color."""
     values = tuple(fill) if isinstance(fill, (tuple, list, np.ndarray)) else ()

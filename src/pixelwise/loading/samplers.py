@@ -148,6 +148,12 @@ class RareClassSampling:
         enough = [np.flatnonzero(column >= self.min_pixels) for column in self.counts.T]
         return [e if len(e) else np.flatnonzero(c) for e, c in zip(enough, self.counts.T, strict=True)]
 
+    @cached_property
+    def left_out(self) -> int:
+        """How many samples no draw can give: those with too few pixels of every class that others have enough of."""
+        drawn = [images for images, p in zip(self._images, self.class_probabilities, strict=True) if p > 0]
+        return len(self) - len(np.unique(np.concatenate(drawn)))
+
     def __len__(self) -> int:
         return len(self.counts)
 
@@ -175,7 +181,8 @@ def _digest(counts: I64) -> str:
 
 def _check_counts(counts: Any) -> I64:
     found = as_array("counts", counts)
-    if found.ndim != 2 or found.dtype.kind not in "iu" or (found.size and not 0 <= found.min() <= found.max() < 1 << 63):
+    fits = not found.size or 0 <= found.min() <= found.max() < 1 << 63
+    if found.ndim != 2 or found.dtype.kind not in "iu" or not fits:
         raise UsageError(
             f"counts must be (samples, classes) whole numbers of pixels, 0 or more, got {found.shape} {found.dtype}",
             fix="pass count_classes(split)[:, :-1]",

@@ -23,15 +23,17 @@ def all_reduce(confusion: Confusion, group: Any = None) -> Confusion:
     mine: Any = confusion.images if confusion.per_image else ((), ())
     options = (confusion.num_classes, confusion.ignore_index, confusion.class_names, confusion.per_image)
     everyone: list[Any] = [None] * world
-    torch.distributed.all_gather_object(everyone, (options, *mine), group=group)
-    if any(theirs != options for theirs, _, _ in everyone):
-        seen = sorted({str(theirs) for theirs, _, _ in everyone})
+    torch.distributed.all_gather_object(everyone, (options, *mine, int(confusion.counts.sum())), group=group)
+    if any(theirs != options for theirs, *_ in everyone):
+        seen = sorted({str(theirs) for theirs, *_ in everyone})
         raise UsageError(f"the processes have different confusions: {seen}", code="confusions-differ")
     # NCCL transfers only GPU memory.
     device = "cuda" if torch.distributed.get_backend(group) == "nccl" else "cpu"
+    if (pixels := sum(theirs for _, _, _, theirs in everyone)) >= 1 << 63:
+        raise ScoreError(f"{pixels} pixels are more than a 64-bit integer holds", code="too-many-pixels")
     counts = torch.from_numpy(confusion.counts).to(device)
     torch.distributed.all_reduce(counts, group=group)
-    images = [image for _, names, totals in everyone for image in zip(names or [""] * len(totals), totals, strict=True)]
+    images = [image for _, n, totals, _ in everyone for image in zip(n or [""] * len(totals), totals, strict=True)]
     named = sorted(images, key=lambda image: image[0])
     if twice := [a for (a, _), (b, _) in pairwise(named) if a == b and a]:
         what = f"{len(twice)} images are counted in two processes, first {twice[0]!r}"

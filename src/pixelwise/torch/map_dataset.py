@@ -9,7 +9,8 @@ import torch
 
 from ..arguments import check_seed, check_whole
 from ..dataset.splits import Split
-from ..errors import UsageError
+from ..errors import DataError, UsageError
+from ..loading.left_out import Small, fitting
 from ..loading.render import render_one
 from ..randomness import Draws
 from ..transforms.plans import Transform, check_transforms, make_plans
@@ -18,18 +19,29 @@ from ..transforms.plans import Transform, check_transforms, make_plans
 class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is not followed by the type checker
     """A split as a map-style dataset, for torch's own DataLoader. Made by `as_map_dataset`."""
 
-    def __init__(self, split: Split, transforms: Sequence[Transform], seed: int) -> None:
+    def __init__(self, split: Split, transforms: Sequence[Transform], seed: int, small: Small) -> None:
         if not isinstance(split, Split):
             raise UsageError(f"as_map_dataset() takes a Split, got {type(split).__name__}")
-        self.split = split
         self.transforms = check_transforms(transforms)
         self.seed = check_seed(seed)
+        self._pad_small = small == "pad"
+        kept = fitting(split, self.transforms, small)
+        self._indices = np.arange(len(split)) if kept is None else kept
+        self.split = split
+        if not len(split):
+            raise DataError(f"the split {split.name!r} is empty", code="no-batches", fix="choose another split")
         # Shared memory, so that workers which outlive an epoch see `set_epoch` too. -1: never set.
         self._epoch = torch.full((1,), -1, dtype=torch.int64).share_memory_()
         self._reads: dict[int, int] = {}
 
     def __len__(self) -> int:
-        return len(self.split)
+        return len(self._indices)
+
+    @property
+    def dropped(self) -> list[str]:
+        """Names of the samples that are left out because they are smaller than a crop."""
+        names = self.split.names
+        return [names[i] for i in np.setdiff1d(np.arange(len(self.split)), self._indices).tolist()]
 
     def set_epoch(self, epoch: int) -> None:
         """Random draws are those of this epoch from now on, in this process and in all workers."""
@@ -38,12 +50,13 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         if not 0 <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
+        index = int(self._indices[index])
         at = np.array([index])
         draws = Draws(self.seed, self._draw_epoch(index), at)
         plans = make_plans(self.transforms, self.split.sizes(at), draws.uniform, at, self.split)
-        if plans.small[0]:
-            what = f"{self.split.names[index]!r} is smaller than the crop"
-            raise UsageError(what, code="image-too-small", fix="give the crop pad_if_needed=True")
+        if plans.small[0] and not self._pad_small:
+            what = "a crop without padding follows a random change of size, so it does not always fit"
+            raise UsageError(what, code="bad-transforms", fix="give the crop pad_if_needed=True")
         ignore = self.split.classes.padding_index
         image, label = render_one(self.split, index, plans, ignore, "float32", label_dtype=np.int64)
         if label is None:
@@ -59,11 +72,16 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
         return int(base + self._reads[index]) % (1 << 32)
 
 
-def as_map_dataset(split: Split, transforms: Sequence[Transform] = (), *, seed: int = 0) -> MapDataset:
+def as_map_dataset(
+    split: Split, transforms: Sequence[Transform] = (), *, seed: int = 0, small: Small = "warn"
+) -> MapDataset:
     """A split for torch's DataLoader: item i is (image (3, H, W) float32, label (H, W) int64).
+
+    small: what becomes of images that are smaller than a crop, as for a Loader: "warn" and "drop" leave them out, so
+    the items are fewer, see `dropped`. Processes do not share the items by themselves: use torch's DistributedSampler.
 
     For those who must use it; `TensorLoader` is faster. Randomness is addressed by (seed, epoch, sample), so workers
     never repeat each other's draws, under fork and spawn. Call `set_epoch` at each epoch, as for a
     DistributedSampler, to make runs repeatable; without it each read of a sample makes new random draws.
     """
-    return MapDataset(split, transforms, seed)
+    return MapDataset(split, transforms, seed, small)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..arguments import as_array
 from ..errors import UsageError
 
 
@@ -28,18 +29,22 @@ class TorchModel:
                 found = self.module(torch.from_numpy(images).to(self.device))
         finally:
             self.module.train(was_training)
-        logits: NDArray[np.float32] = _logits_of(found).to(torch.float32).cpu().numpy()
-        return logits
+        return as_array("what the module gives", _logits_of(found)).astype(np.float32, copy=False)
 
 
 def _logits_of(found: Any) -> torch.Tensor:
-    # torchvision gives {"out": ...}, Transformers an object with .logits.
+    # torchvision gives {"out": ...}; Transformers an object with .logits, which is an OrderedDict as well, or a tuple.
+    kind = type(found).__name__
+    if isinstance(found, dict):
+        found = found.get("out", found.get("logits", getattr(found, "logits", None)))
+    elif isinstance(found, tuple):
+        found = found[0] if found else None
+    elif not isinstance(found, torch.Tensor):
+        found = getattr(found, "logits", None)
     if isinstance(found, torch.Tensor):
         return found
-    logits = found.get("out") if isinstance(found, dict) else getattr(found, "logits", None)
-    if isinstance(logits, torch.Tensor):
-        return logits
-    what = f"the module gave a {type(found).__name__}, expected a tensor, a dict with 'out', or an object with .logits"
+    what = f"the module gave a {kind}, expected a tensor, a dict with 'out' or 'logits', a tuple that begins with one, "
+    what += "or an object with .logits"
     raise UsageError(what, code="bad-model", fix="wrap it so that it returns its logits")
 
 
@@ -47,8 +52,8 @@ def as_model(module: torch.nn.Module, device: Any = "cpu", dtype: torch.dtype | 
     """A torch module as a model for `pixelwise.predict`: from arrays to arrays, without gradients, in eval mode.
 
     device: where it runs; the module is moved there. dtype: of autocast, such as torch.bfloat16, or None for none.
-    Its training mode is as before after each call. UsageError `bad-model` unless it gives a tensor, a dict
-    with "out" or an object with `.logits`.
+    Its training mode is as before after each call. UsageError `bad-model` unless it gives a tensor, a dict with "out"
+    (torchvision) or "logits", a tuple that begins with the logits, or an object with `.logits` (Transformers).
     """
     device = torch.device(device)
     return TorchModel(module.to(device), device, dtype)

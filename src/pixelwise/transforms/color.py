@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import permutations
 from math import pi
+from typing import Any
 
 import numpy as np
 
@@ -335,6 +336,17 @@ class Normalize:
         if plans.normalize is not None:
             raise UsageError("Normalize is in the list twice", code="bad-transforms", fix="keep one")
         plans.normalize = (self.mean, self.std)
+
+
+def as_normalize(value: Any) -> Normalize | None:
+    """A Normalize from one or what has its mean and std, from (mean, std), or None. UsageError for anything else."""
+    if value is None or isinstance(value, Normalize):
+        return value
+    if hasattr(value, "mean") and hasattr(value, "std"):
+        value = value.mean, value.std
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise UsageError(f"normalize must be a Normalize, (mean, std) or None, got {value!r}")
+    return Normalize(*value)
 
 
 def _check_factors(name: str, value: float | Range) -> Range:

@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_probability
+from ..arguments import as_array, check_probability
 from ..errors import UsageError
 from ..labels import count_values
 from ..types import U8, Label
@@ -86,7 +86,11 @@ class Apply:
         name = self.name
         if not isinstance(got, tuple) or len(got) != 2:
             raise UsageError(f"{name} returned {type(got).__name__}, expected (image, label)", code="bad-plugin")
-        image, new = np.asarray(got[0]), None if got[1] is None else np.asarray(got[1])
+        try:
+            image = as_array("image", got[0])
+            new = None if got[1] is None else as_array("label", got[1], void=ignore_index)
+        except UsageError as error:
+            raise UsageError(f"{name} returned what is no array: {error.message}", code="bad-plugin") from None
         if image.shape != shape or image.dtype != np.uint8:
             what = f"{name} returned an image {image.shape} {image.dtype}, expected {shape} uint8"
             raise UsageError(what, code="bad-plugin", fix="change the size by transforms of pixelwise")
