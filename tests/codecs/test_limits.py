@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fuzz.cost import MOST_BYTES, MOST_LINES, cost
-from fuzz.seeds import tiff_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from support.png import header, join, write
 
+from fuzz.cost import MOST_BYTES, MOST_LINES, cost
+from fuzz.seeds import tiff_file
 from pixelwise.codecs import jpeg, png, tiff
 from pixelwise.codecs.decoding import UNCOMMON_KINDS, decode_image, decode_stored, parse_header, read_header
 from pixelwise.codecs.header import MAX_PIXELS, MAX_PIXELS_VARIABLE, pixel_limit
@@ -112,7 +112,9 @@ def test_scans_count_by_the_blocks_that_they_visit() -> None:
     assert decode_image(data, "x").shape == (1600, 2000, 3)
 
 
-@pytest.mark.parametrize("between", [b"\xff" * 500_000, b"\xff\xd3" * 250_000, b"\xff\xe5\0\2" * 125_000, b"junk" * 125_000])
+@pytest.mark.parametrize(
+    "between", [b"\xff" * 500_000, b"\xff\xd3" * 250_000, b"\xff\xe5\0\2" * 125_000, b"junk" * 125_000]
+)
 def test_half_a_megabyte_before_the_frame_is_passed_over(between: bytes, tmp_path: Path) -> None:
     whole = saved("JPEG")
     at = whole.index(b"\xff\xdb")
@@ -134,7 +136,14 @@ def test_half_a_megabyte_before_the_frame_is_passed_over(between: bytes, tmp_pat
 
 
 def tags(height: int, width: int, bands: int = 1, bits: int = 8, compression: int = 8, **more: list[int]) -> Tags:
-    values = {256: [width], 257: [height], 258: [bits] * bands, 259: [compression], 262: [2 if bands > 2 else 1], 277: [bands]}
+    values = {
+        256: [width],
+        257: [height],
+        258: [bits] * bands,
+        259: [compression],
+        262: [2 if bands > 2 else 1],
+        277: [bands],
+    }
     return {tag: (4, v) for tag, v in (values | {int(k[1:]): v for k, v in more.items()}).items()}
 
 
@@ -164,7 +173,9 @@ def test_tiles_that_share_a_stream_cost_what_the_image_does(inflated: list[int])
     """Twenty tiles of 16,384 x 16,384, of which the image has one row."""
     side, count = 16_384, 20
     stream = zlib.compress(bytes(1 << 24), 9)
-    data = tiff_file(tags(1, side * count, t322=[side], t323=[side], t324=[16] * count, t325=[len(stream)] * count), stream)
+    data = tiff_file(
+        tags(1, side * count, t322=[side], t323=[side], t324=[16] * count, t325=[len(stream)] * count), stream
+    )
     took = cost(lambda: decode_image(data, "x"))
     assert sum(inflated) <= count * (side + 1)
     assert took.peak < MOST_BYTES
@@ -181,7 +192,9 @@ def test_a_tile_of_a_one_pixel_image(bits: int, inflated: list[int]) -> None:
     assert refusal(wider, value_range=(0, 1)).code == "corrupt"
 
 
-def test_a_stream_of_nothing_is_cut_to_what_a_tile_may_take(inflated: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_of_nothing_is_cut_to_what_a_tile_may_take(
+    inflated: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Empty blocks of Deflate take time and give nothing; tiles that share a megabyte of them would take it each."""
     stream = b"\0\0\0\xff\xff" * 100_000 + zlib.compress(bytes(256))[2:]
     data = tiff_file(tags(16, 160, t322=[16], t323=[16], t324=[16] * 10, t325=[len(stream)] * 10), b"\x78\x9c" + stream)
@@ -211,7 +224,9 @@ def test_tags_are_read_as_far_as_they_are_needed(tmp_path: Path) -> None:
     assert [n.code for n in notes] == ["extra-data"]
     assert np.array_equal(decode_image(data, path)[..., 0], np.arange(48).reshape(6, 8))
     assert cost(lambda: read_header(path)).peak < 100_000
-    many = tiff_file({**{t: (4, [0] * 1000) for t in range(700, 1300)}, **tags(6, 8, compression=1, t273=[16], t279=[48])}, body)
+    many = tiff_file(
+        {**{t: (4, [0] * 1000) for t in range(700, 1300)}, **tags(6, 8, compression=1, t273=[16], t279=[48])}, body
+    )
     assert cost(lambda: decode_image(many, path)).peak < 500_000
 
 
@@ -246,7 +261,9 @@ def test_pillow_is_not_given_what_costs_too_much() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 30), st.sampled_from([1, 3]), st.sampled_from([8, 16]), st.integers(0, 2**32),
        st.integers(1, 400), st.booleans())  # fmt: skip
-def test_blocks_of_a_strip_are_the_strip(height: int, width: int, bands: int, bits: int, seed: int, block: int, lzw: bool) -> None:
+def test_blocks_of_a_strip_are_the_strip(
+    height: int, width: int, bands: int, bits: int, seed: int, block: int, lzw: bool
+) -> None:
     pixels = np.random.default_rng(seed).integers(0, 1 << bits, (height, width, bands)).astype(f"<u{bits // 8}")
     stream = zlib.compress(pixels.tobytes())
     data = tiff_file(tags(height, width, bands, bits, 8, t278=[height], t273=[16], t279=[len(stream)]), stream)
@@ -297,7 +314,12 @@ def test_a_large_png_takes_little_beyond_its_pixels(interlaced: bool) -> None:
 
 
 def test_a_chunk_takes_no_more_memory_than_is_there(tmp_path: Path) -> None:
-    parts = [(b"IHDR", header(2, 4)), (b"eXIf", b"II*\0" + bytes(40)), (b"IDAT", zlib.compress(bytes(12))), (b"IEND", b"")]
+    parts = [
+        (b"IHDR", header(2, 4)),
+        (b"eXIf", b"II*\0" + bytes(40)),
+        (b"IDAT", zlib.compress(bytes(12))),
+        (b"IEND", b""),
+    ]
     data = join(parts).replace(struct.pack(">I", 44) + b"eXIf", b"\xff\xff\xff\xf0eXIf")
     path = tmp_path / "x.png"
     path.write_bytes(data + bytes(3000))

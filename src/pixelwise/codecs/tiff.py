@@ -150,7 +150,7 @@ class TiffFile(EncodedFile):
         clear = opacity.dtype.kind == "u" and int(opacity.min()) < np.iinfo(opacity.dtype).max
         if alpha == _ASSOCIATED and clear and opacity.dtype in (np.uint8, np.uint16):
             self.warn("alpha-divided", "colors come multiplied by their alpha; they are divided by it")
-            return rgb.divide(pixels, opacity)
+            return rgb.undo_alpha(pixels, opacity)
         if clear:
             self.warn("alpha-dropped", "some pixels are transparent; their colors are used")
         return pixels
