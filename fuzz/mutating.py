@@ -5,7 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-_EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, (1 << 63) - 1, (1 << 64) - 1)
+_EDGES = (
+    0,
+    1,
+    0x7F,
+    0x80,
+    0xFF,
+    0x7FFF,
+    0x8000,
+    0xFFFF,
+    0x7FFFFFFF,
+    0x80000000,
+    0xFFFFFFFF,
+    (1 << 63) - 1,
+    (1 << 64) - 1,
+)
 _WORDS = (b"[", b"{", b"((", b'""', b"null", b"-1", b"1e999", b"NaN", b"9" * 400, b"../", b"\0", b"\n", b"\xff\xff\xff")
 
 

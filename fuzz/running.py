@@ -1,4 +1,4 @@
-"""Fuzz one target: `python -m fuzz.running png --seconds 60`. Exit 1 if an input raised, took too long or too much memory.
+"""Fuzz one target: `python -m fuzz.running png --seconds 60`. Exit 1 if an input raised, or took too much.
 
 With atheris (pixelwise[fuzz]) inputs are led by the branches that they take; without it, `mutating` damages the seeds.
 What fails is written to the folder of `--found` under the name of the target; put it into seeds.py once it is mended.

@@ -1,6 +1,7 @@
-"""Inputs to begin with: good ones of every variety, and the known kinds of bad ones. `python -m fuzz.seeds` writes corpus/.
+"""Inputs to begin with: good ones of every variety, and the known kinds of bad ones.
 
-The corpus is committed, so that a run does not depend on the versions of the libraries that write the files.
+`python -m fuzz.seeds` writes corpus/, which is committed, so that a run does not depend on the versions of the libraries
+that write the files.
 """
 
 from __future__ import annotations
@@ -72,10 +73,13 @@ def jpeg() -> Inputs:
     exif = Image.Exif()
     exif[0x0112] = 6
     yield from {
-        "plain": plain, "gray": saved("JPEG", "L", quality=20), "cmyk": saved("JPEG", "CMYK", quality=20),
-        "progressive": progressive, "exif": saved("JPEG", quality=20, exif=exif.tobytes()),
+        "plain": plain,
+        "gray": saved("JPEG", "L", quality=20),
+        "cmyk": saved("JPEG", "CMYK", quality=20),
+        "progressive": progressive,
+        "exif": saved("JPEG", quality=20, exif=exif.tobytes()),
         "restarts": saved("JPEG", quality=20, restart_marker_blocks=1),
-    }.items()  # fmt: skip
+    }.items()
     # A frame header that the end of the file cuts, behind a whole scan: at every length.
     frame = progressive[progressive.index(b"\xff\xc2") :][:19]
     for length in (3, 9, 11, 14):
@@ -92,15 +96,17 @@ def jpeg() -> Inputs:
     yield "many_scans", progressive[:-2] + progressive[scan:-2] * 20 + b"\xff\xd9"
 
 
-def tiff_file(tags: dict[int, tuple[int, list[int]]], body: bytes = b"", big: bool = False, at: int | None = None) -> bytes:
-    """A TIFF of these tags (number: type, values); `body` begins at byte 16. at: where the directory is claimed to be."""
+def tiff_file(
+    tags: dict[int, tuple[int, list[int]]], body: bytes = b"", big: bool = False, at: int | None = None
+) -> bytes:
+    """A TIFF of these tags (number: type, values); `body` begins at byte 16. at: where the directory is said to be."""
     word, inline = ("Q", 8) if big else ("I", 4)
     start = 16 + len(body)
     far_at = start + struct.calcsize(f"<{'Q' if big else 'H'}") + len(tags) * (20 if big else 12) + inline
     directory, far = struct.pack("<Q" if big else "<H", len(tags)), b""
     for tag in sorted(tags):
         kind, values = tags[tag]
-        data = struct.pack(f"<{len(values)}{ {3: 'H', 4: 'I', 16: 'Q'}[kind]}", *values)
+        data = struct.pack(f"<{len(values)}{ {3: 'H', 4: 'I', 16: 'Q'}[kind] }", *values)
         directory += struct.pack(f"<HH{word}", tag, kind, len(values))
         directory += data.ljust(inline, b"\0") if len(data) <= inline else struct.pack(f"<{word}", far_at + len(far))
         far += data if len(data) > inline else b""
@@ -111,7 +117,9 @@ def tiff_file(tags: dict[int, tuple[int, list[int]]], body: bytes = b"", big: bo
 
 def _tags(height: int, width: int, size: int, **more: list[int]) -> dict[int, tuple[int, list[int]]]:
     tags = {256: [width], 257: [height], 258: [8], 259: [1], 262: [1], 277: [1], 278: [height], 273: [16], 279: [size]}
-    return {tag: (4, values) for tag, values in (tags | {int(k[1:]): v for k, v in more.items()}).items() if values != [-1]}
+    return {
+        tag: (4, values) for tag, values in (tags | {int(k[1:]): v for k, v in more.items()}).items() if values != [-1]
+    }
 
 
 def tiff() -> Inputs:
@@ -131,34 +139,53 @@ def tiff() -> Inputs:
     tiles = {"t322": [16], "t323": [16], "t259": [8], "t273": [-1], "t279": [-1]}
     shared = _tags(32, 64, 0, **tiles, t324=[16] * 8, t325=[len(stream)] * 8)
     yield "shared_tiles", tiff_file(shared, stream)
-    yield "huge_tile", tiff_file(_tags(1, 1, 0, **tiles | {"t322": [1 << 14], "t323": [1 << 14]}, t324=[16],
-                                       t325=[len(stream)]), stream)  # fmt: skip
-    yield "huge_counts", tiff_file(_tags(6, 8, 48), body).replace(struct.pack("<HHI", 258, 4, 1),
-                                                                  struct.pack("<HHI", 258, 4, 1 << 26))  # fmt: skip
+    yield (
+        "huge_tile",
+        tiff_file(
+            _tags(1, 1, 0, **tiles | {"t322": [1 << 14], "t323": [1 << 14]}, t324=[16], t325=[len(stream)]), stream
+        ),
+    )
+    yield (
+        "huge_counts",
+        tiff_file(_tags(6, 8, 48), body).replace(struct.pack("<HHI", 258, 4, 1), struct.pack("<HHI", 258, 4, 1 << 26)),
+    )
     floats = np.linspace(-1, 1, 12, dtype="<f4").tobytes()
     yield "floats", tiff_file(_tags(3, 4, 48, t258=[32], t339=[3], t317=[3]), floats)
-    yield "planar", tiff_file(_tags(6, 8, 0, t258=[8] * 4, t277=[4], t284=[2], t262=[2], t338=[1], t273=[16] * 4,
-                                    t279=[48] * 4), body)  # fmt: skip
+    yield (
+        "planar",
+        tiff_file(
+            _tags(6, 8, 0, t258=[8] * 4, t277=[4], t284=[2], t262=[2], t338=[1], t273=[16] * 4, t279=[48] * 4), body
+        ),
+    )
 
 
 def npy() -> Inputs:
     """NPY."""
     for name, array in {
-        "u1": PIXELS[..., 0], "i8": PIXELS[..., 0].astype(np.int64), "fortran": np.asfortranarray(PIXELS[..., 0]),
-        "rgb": PIXELS, "bool": PIXELS[..., 0] > 9, "float": PIXELS[..., 0].astype(np.float32),
-        "record": np.zeros((2, 2), [("a", "u1")]), "empty": np.zeros((0, 3), np.uint8),
-    }.items():  # fmt: skip
+        "u1": PIXELS[..., 0],
+        "i8": PIXELS[..., 0].astype(np.int64),
+        "fortran": np.asfortranarray(PIXELS[..., 0]),
+        "rgb": PIXELS,
+        "bool": PIXELS[..., 0] > 9,
+        "float": PIXELS[..., 0].astype(np.float32),
+        "record": np.zeros((2, 2), [("a", "u1")]),
+        "empty": np.zeros((0, 3), np.uint8),
+    }.items():
         out = io.BytesIO()
         np.save(out, array)
         yield name, out.getvalue()
     for name, version, text in (
-        ("brackets", (1, 0), "(" * 90), ("deep", (1, 0), "[" * 9000), ("version_3_1", (3, 1), "{}"), ("version_9_9", (9, 9), "{}"),
+        ("brackets", (1, 0), "(" * 90),
+        ("deep", (1, 0), "[" * 9000),
+        ("version_3_1", (3, 1), "{}"),
+        ("version_9_9", (9, 9), "{}"),
         ("huge", (1, 0), "{'descr': '|u1', 'fortran_order': False, 'shape': (100000000000, 100000000000), }"),
         ("minus", (2, 0), "{'descr': '|u1', 'fortran_order': False, 'shape': (-3, 4), }"),
         ("dtype", (1, 0), "{'descr': '|u1, (3,)', 'fortran_order': False, 'shape': (3, 4), }"),
         ("object", (1, 0), "{'descr': '|O', 'fortran_order': False, 'shape': (3, 4), }"),
-        ("no_dict", (1, 0), "17"), ("not_closed", (1, 0), "{'descr': '| 50), }"),
-    ):  # fmt: skip
+        ("no_dict", (1, 0), "17"),
+        ("not_closed", (1, 0), "{'descr': '| 50), }"),
+    ):
         size = struct.pack("<H" if version[0] == 1 else "<I", len(text))
         yield name, b"\x93NUMPY" + bytes(version) + size + text.encode("latin-1")
 
@@ -168,16 +195,24 @@ def rare() -> Inputs:
     more = [Image.fromarray(np.roll(PIXELS, k, 0)) for k in (1, 2)]
     gif = saved("GIF", save_all=True, append_images=more)
     yield from {
-        "gif": saved("GIF", "P"), "gif_frames": gif, "bmp": saved("BMP"), "bmp_palette": saved("BMP", "P"),
-        "webp": saved("WEBP"), "webp_lossless": saved("WEBP", lossless=True), "webp_alpha": saved("WEBP", "RGBA"),
+        "gif": saved("GIF", "P"),
+        "gif_frames": gif,
+        "bmp": saved("BMP"),
+        "bmp_palette": saved("BMP", "P"),
+        "webp": saved("WEBP"),
+        "webp_lossless": saved("WEBP", lossless=True),
+        "webp_alpha": saved("WEBP", "RGBA"),
         "webp_frames": saved("WEBP", save_all=True, append_images=more),
-    }.items()  # fmt: skip
+    }.items()
     yield "gif_cut_at_once", b"GIF89a?"
     second = gif.index(b"\x21\xf9", gif.index(b"\x21\xf9") + 1)
     for length in (2, 5, 9, 14):
         yield f"gif_second_frame_{length}", gif[: second + length]
     yield "gif_damaged_second_frame", gif[: second + 8] + b"\x2c" + b"\xff" * 30
-    yield "bmp_lines", b"BM" + struct.pack("<IHHIIiiHHIIiiII", 0, 0, 0, 62, 40, 9, 9, 1, 8, 1, 0, 0, 0, 2, 0) + b"\xff\0" * 9
+    yield (
+        "bmp_lines",
+        b"BM" + struct.pack("<IHHIIiiHHIIiiII", 0, 0, 0, 62, 40, 9, 9, 1, 8, 1, 0, 0, 0, 2, 0) + b"\xff\0" * 9,
+    )
     yield "webp_small_chunks", b"RIFF\xff\xff\xff\xffWEBPVP8X" + struct.pack("<I", 10) + bytes(10) + b"EXIF\0\0\0\0" * 9
 
 
@@ -186,12 +221,19 @@ def rare() -> Inputs:
 
 def split_list() -> Inputs:
     """Lists."""
-    for name, data in {
-        "good": b"a\nb\n", "pairs": b"images/a.jpg labels/a.png\n", "utf16": "a\nb".encode("utf-16"), "up": b"../a\n",
-        "classes": b"a -1\nb  1\n", "control": b"a\x1b[31m\n", "nothing": b" \n\n", "twice": b"a\na\n", "latin": b"\xe9\n",
-        "endings": b"a\rb\r\nc\n", "long": b"x" * 5000,
-    }.items():  # fmt: skip
-        yield name, data
+    yield from {
+        "good": b"a\nb\n",
+        "pairs": b"images/a.jpg labels/a.png\n",
+        "utf16": "a\nb".encode("utf-16"),
+        "up": b"../a\n",
+        "classes": b"a -1\nb  1\n",
+        "control": b"a\x1b[31m\n",
+        "nothing": b" \n\n",
+        "twice": b"a\na\n",
+        "latin": b"\xe9\n",
+        "endings": b"a\rb\r\nc\n",
+        "long": b"x" * 5000,
+    }.items()
 
 
 def toml() -> Inputs:
@@ -200,15 +242,23 @@ def toml() -> Inputs:
     rest = "[labels]\npath = 'labels/{name}.png'\n[[class]]\nname = 'a'\n[[class]]\nname = 'b'\n"
     ratios = "[splits]\nratios = {train = 0.5, val = 0.5}\n"
     texts = {
-        "good": start + rest, "ratios": start + ratios + "group = '^[^_]+'\n" + rest,
-        "no_range": start + "value_range = []\n" + rest, "two_bands": start + "bands = [1, 2]\n" + rest,
-        "name_twice": start.replace("{name}", "{name}/{name}") + rest, "star_twice": start.replace("{name}", "*{name}*") + rest,
-        "name_list": start + "[[class]]\nname = [[3, 4]]\n", "class_text": start + "class = ['a']\n",
-        "group_that_repeats": start + ratios + f"group = '((a+)+)+$'\n{rest}", "bad_group": start + ratios + "group = '(?<=x)'\n" + rest,
-        "deep": "x = " + "[" * 3000, "numbers": start + "[[class]]\nname = 'a'\nvalues = [99999999999999999999]\n",
-        "colors": start + "[[class]]\nname = 'a'\ncolor = [256, 0, -1]\n", "path_number": "[images]\npath = 5\n",
-        "ratio_text": start + "[splits]\nratios = 'x'\n" + rest, "kinds": start + rest + "[labels.kinds]\nx = 1\n",
-    }  # fmt: skip
+        "good": start + rest,
+        "ratios": start + ratios + "group = '^[^_]+'\n" + rest,
+        "no_range": start + "value_range = []\n" + rest,
+        "two_bands": start + "bands = [1, 2]\n" + rest,
+        "name_twice": start.replace("{name}", "{name}/{name}") + rest,
+        "star_twice": start.replace("{name}", "*{name}*") + rest,
+        "name_list": start + "[[class]]\nname = [[3, 4]]\n",
+        "class_text": start + "class = ['a']\n",
+        "group_that_repeats": start + ratios + f"group = '((a+)+)+$'\n{rest}",
+        "bad_group": start + ratios + "group = '(?<=x)'\n" + rest,
+        "deep": "x = " + "[" * 3000,
+        "numbers": start + "[[class]]\nname = 'a'\nvalues = [99999999999999999999]\n",
+        "colors": start + "[[class]]\nname = 'a'\ncolor = [256, 0, -1]\n",
+        "path_number": "[images]\npath = 5\n",
+        "ratio_text": start + "[splits]\nratios = 'x'\n" + rest,
+        "kinds": start + rest + "[labels.kinds]\nx = 1\n",
+    }
     for name, text in texts.items():
         yield name, text.encode()
 
@@ -216,10 +266,16 @@ def toml() -> Inputs:
 def yaml() -> Inputs:
     """data.yaml."""
     texts = {
-        "inline": "names: [one, 'two']\n", "dashes": "names:\n- one\n- two  # second\n", "numbers": "names:\n  0: one\n  1: two\n",
-        "spaces": "names:\n- a" + " " * 300 + "b\n", "empty": "names:\n", "nothing": "path: .\n", "twice": "names: [a, a]\n",
-        "anchors": "names: &a [*a]\n", "tag": "names: !!python/object/apply:os.system [true]\n",
-    }  # fmt: skip
+        "inline": "names: [one, 'two']\n",
+        "dashes": "names:\n- one\n- two  # second\n",
+        "numbers": "names:\n  0: one\n  1: two\n",
+        "spaces": "names:\n- a" + " " * 300 + "b\n",
+        "empty": "names:\n",
+        "nothing": "path: .\n",
+        "twice": "names: [a, a]\n",
+        "anchors": "names: &a [*a]\n",
+        "tag": "names: !!python/object/apply:os.system [true]\n",
+    }
     for name, text in texts.items():
         yield name, text.encode()
 
@@ -227,10 +283,16 @@ def yaml() -> Inputs:
 def yolo() -> Inputs:
     """A text of polygons."""
     texts = {
-        "good": "0 0.1 0.1 0.9 0.1 0.5 0.9\n1 0 0 1 0 1 1 0 1\n", "box": "0 0.5 0.5 0.1 0.1\n", "odd": "0 0.1 0.1 0.9\n",
-        "digits": "9" * 5000 + " 0.1 0.1 0.9 0.1 0.5 0.9\n", "not_numbers": "0 nan nan inf -inf 1 1\n", "words": "zero a b c d e f\n",
-        "outside": "0 -5 -5 9 -5 5 9\n", "point": "0 0.5 0.5 0.5 0.5 0.5 0.5\n", "exponents": "0 1e-400 1e400 0 0 1 1\n",
-    }  # fmt: skip
+        "good": "0 0.1 0.1 0.9 0.1 0.5 0.9\n1 0 0 1 0 1 1 0 1\n",
+        "box": "0 0.5 0.5 0.1 0.1\n",
+        "odd": "0 0.1 0.1 0.9\n",
+        "digits": "9" * 5000 + " 0.1 0.1 0.9 0.1 0.5 0.9\n",
+        "not_numbers": "0 nan nan inf -inf 1 1\n",
+        "words": "zero a b c d e f\n",
+        "outside": "0 -5 -5 9 -5 5 9\n",
+        "point": "0 0.5 0.5 0.5 0.5 0.5 0.5\n",
+        "exponents": "0 1e-400 1e400 0 0 1 1\n",
+    }
     for name, text in texts.items():
         yield name, text.encode()
 
@@ -270,11 +332,17 @@ def labelme() -> Inputs:
     shape = {"label": "x", "points": [[0, 0], [7, 0], [7, 5]], "group_id": None, "shape_type": "polygon"}
     base = {"version": "5.0", "imagePath": "a.png", "imageHeight": 6, "imageWidth": 8, "shapes": [shape]}
     for name, changed in {
-        "good": {}, "group_list": {"group_id": [1, 2]}, "type_list": {"shape_type": ["polygon"]}, "no_label": {"label": None},
-        "circle": {"shape_type": "circle", "points": [[3, 3], [5, 3]]}, "line": {"shape_type": "line", "points": [[0, 0]]},
-        "not_finite": {"points": [[float("nan"), 0], [float("inf"), 1], [1e300, 3]]}, "points_text": {"points": "abc"},
-        "mask": {"shape_type": "mask", "points": [[0, 0], [2, 2]], "mask": "iVBORw0KGgo="}, "points_flat": {"points": [1, 2, 3]},
-    }.items():  # fmt: skip
+        "good": {},
+        "group_list": {"group_id": [1, 2]},
+        "type_list": {"shape_type": ["polygon"]},
+        "no_label": {"label": None},
+        "circle": {"shape_type": "circle", "points": [[3, 3], [5, 3]]},
+        "line": {"shape_type": "line", "points": [[0, 0]]},
+        "not_finite": {"points": [[float("nan"), 0], [float("inf"), 1], [1e300, 3]]},
+        "points_text": {"points": "abc"},
+        "mask": {"shape_type": "mask", "points": [[0, 0], [2, 2]], "mask": "iVBORw0KGgo="},
+        "points_flat": {"points": [1, 2, 3]},
+    }.items():
         yield name, json.dumps({**base, "shapes": [{**shape, **changed}]}).encode()
     yield "shapes_of_text", json.dumps({**base, "shapes": ["abc", "def"]}).encode()
     yield "shapes_object", json.dumps({**base, "shapes": {"a": 1}}).encode()
@@ -298,14 +366,22 @@ def tar() -> Inputs:
         return info.tobuf(tarfile.GNU_FORMAT)
 
     for name, data in {
-        "link": member(type=tarfile.SYMTYPE, linkname="/etc/passwd"), "device": member(type=tarfile.CHRTYPE),
-        "huge_header": member(type=tarfile.XHDTYPE, size=1 << 40), "huge_name": member(type=tarfile.GNUTYPE_LONGNAME, size=1 << 40),
-        "sparse": member(type=tarfile.GNUTYPE_SPARSE, size=1 << 40), "huge": member(size=1 << 60),
-    }.items():  # fmt: skip
+        "link": member(type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+        "device": member(type=tarfile.CHRTYPE),
+        "huge_header": member(type=tarfile.XHDTYPE, size=1 << 40),
+        "huge_name": member(type=tarfile.GNUTYPE_LONGNAME, size=1 << 40),
+        "sparse": member(type=tarfile.GNUTYPE_SPARSE, size=1 << 40),
+        "huge": member(size=1 << 60),
+    }.items():
         yield name, gzip.compress(data + bytes(1024), mtime=0)
     records = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
-    yield "sparse_map", member(type=tarfile.XHDTYPE, size=len(records)) + records.ljust(512, b"\0") + member(size=512) + \
-        b"999999999\n1\n1\n".ljust(512, b"1") + bytes(1024)  # fmt: skip
+    yield (
+        "sparse_map",
+        member(type=tarfile.XHDTYPE, size=len(records))
+        + records.ljust(512, b"\0")
+        + member(size=512)
+        + (b"999999999\n1\n1\n".ljust(512, b"1") + bytes(1024)),
+    )
 
 
 # -- packs ----------------------------------------------------------------------------------------------------
@@ -326,10 +402,15 @@ def manifest() -> Inputs:
     for name, changed in {
         "color_256": {"classes": {**fields["classes"], "colors": [[256, 0, 0], [0, 0, 0]]}},
         "color_huge": {"classes": {**fields["classes"], "colors": [[1 << 80, 0, 0], [0, 0, 0]]}},
-        "void_huge": {"classes": {**fields["classes"], "ignore_index": 1 << 80}}, "version_list": {"version": [1]},
-        "records_huge": {"records": 1 << 80}, "shards_none": {"shards": []}, "tables_twice": {"tables": fields["tables"] * 2},
-        "data_up": {"data": "../../etc"}, "splits_text": {"splits": "train"}, "format_other": {"format": None},
-    }.items():  # fmt: skip
+        "void_huge": {"classes": {**fields["classes"], "ignore_index": 1 << 80}},
+        "version_list": {"version": [1]},
+        "records_huge": {"records": 1 << 80},
+        "shards_none": {"shards": []},
+        "tables_twice": {"tables": fields["tables"] * 2},
+        "data_up": {"data": "../../etc"},
+        "splits_text": {"splits": "train"},
+        "format_other": {"format": None},
+    }.items():
         yield name, json.dumps({**fields, **changed}).encode()
     yield "deep", b'{"format": ' + b"[" * 5_000
     yield "list", b"[1]"

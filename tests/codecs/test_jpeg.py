@@ -122,3 +122,89 @@ def test_twelve_bits_and_too_many_scans_are_refused() -> None:
     with pytest.raises(FileError) as caught:
         decode_image(many, "x.jpg")
     assert caught.value.code == "too-large"
+
+
+# -- damage outside of the pixels -------------------------------------------------------------------------------
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body
+
+
+OUTSIDE = {
+    "a part of a color profile": segment(0xE2, b"ICC_PROFILE\0\3\2" + bytes(40)),
+    "a color profile twice": 2 * segment(0xE2, b"ICC_PROFILE\0\1\1" + bytes(40)),
+    "junk": b"junk",
+    "junk with a stuffed byte": b"\0\xff\0\1",
+    "a later JFIF": segment(0xE0, b"JFIF\0\7\1\0\0\1\0\1\0\0"),
+    "all of it": b"ab" + segment(0xE2, b"ICC_PROFILE\0\3\2" + bytes(40)) + b"c" + segment(0xFE, b"hello") + b"\0\0",
+}
+"""What libjpeg-turbo warns of, although no pixel depends on it."""
+
+
+@pytest.mark.parametrize("what", OUTSIDE)
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"mode": "L"}, {"mode": "CMYK"}])
+@pytest.mark.parametrize("end", [True, False])
+def test_damage_outside_of_the_pixels_is_a_note(what: str, options: dict[str, object], end: bool) -> None:
+    good = saved(photo(), **options)  # type: ignore[arg-type]
+    pixels, size = decode_image(good, "x.jpg"), len(good) - 2 * (not end)
+    markers = b"\xff\xdb", b"\xff\xc4", b"\xff\xda", b"\xff\xc0", b"\xff\xc2"
+    for at in (i for i in range(2, len(good)) if good[i : i + 2] in markers):
+        data = good[:at] + OUTSIDE[what] + good[at:size]
+        if what.startswith(("junk", "all")) and _is_after_a_scan(good, at):
+            continue  # there it could be what is left of damaged pixels
+        notes: list[Finding] = []
+        assert np.array_equal(decode_image(data, "x.jpg", notes), pixels)
+        codes = [n.code for n in notes]
+        assert codes == ["bad-metadata"] * ("bad-metadata" in codes) + ["missing-eoi"] * (not end)
+        assert np.array_equal(decode_image(data, "x.jpg"), pixels)
+        assert parse_header(data, "x.jpg") == parse_header(good, "x.jpg")
+        with Image.open(io.BytesIO(data)) as opened:
+            if what != "a later JFIF" and end:
+                assert np.abs(pixels.astype(int) - np.array(opened.convert("RGB")).astype(int)).max() <= 2
+
+
+def _is_after_a_scan(data: bytes, at: int) -> bool:
+    """Whether coefficients come right before byte `at`."""
+    scan = data.rfind(b"\xff\xda", 0, at)
+    return scan >= 0 and not any(scan < data.rfind(bytes([0xFF, m]), 0, at) for m in (0xC4, 0xDB, 0xFE, 0xE2))
+
+
+def test_the_notes_say_what_is_wrong() -> None:
+    good = saved(photo())
+    at = good.index(b"\xff\xdb")
+    for between, said in ((b"junk", "4 extraneous bytes"), (OUTSIDE["a part of a color profile"], "bad ICC marker")):
+        notes: list[Finding] = []
+        decode_image(good[:at] + between + good[at:], "x.jpg", notes)
+        assert [n.code for n in notes] == ["bad-metadata"]
+        assert said in notes[0].what
+
+
+def test_damage_to_the_pixels_is_still_refused_beside_damaged_metadata() -> None:
+    """Leaving metadata out never makes a damaged scan, or a table that is cut short, into pixels."""
+    good = saved(photo(), quality=90)
+    at = good.index(b"\xff\xdb")
+    noisy = good[:at] + OUTSIDE["a part of a color profile"] + good[at:]
+    scan = noisy.index(b"\xff\xda") + 14
+    refused = 0
+    for k in range(40):
+        flipped = bytearray(noisy)
+        flipped[scan + (len(noisy) - scan - 2) * k // 40] ^= 0x55
+        alone = bytearray(good)
+        alone[scan - (len(noisy) - len(good)) + (len(noisy) - scan - 2) * k // 40] ^= 0x55
+        outcomes = []
+        for data in (bytes(flipped), bytes(alone)):
+            try:
+                outcomes.append(decode_image(data, "x.jpg").tobytes())
+            except FileError as error:
+                outcomes.append(error.code)
+        assert outcomes[0] == outcomes[1]
+        refused += isinstance(outcomes[0], str)
+    assert refused > 5
+    table = good.index(b"\xff\xc4") + 2
+    short = good[:table] + bytes([good[table], good[table + 1] - 3]) + good[table + 2 :]
+    with pytest.raises(FileError):
+        decode_image(short, "x.jpg")
+    for length in range(at, len(noisy) - 2, 17):
+        with pytest.raises(FileError):
+            decode_image(noisy[:length], "x.jpg")

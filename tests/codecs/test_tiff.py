@@ -269,3 +269,58 @@ def test_limits_hold_before_memory_is_taken() -> None:
     tracemalloc.stop()
     assert caught.value.code == "too-large"  # 484 Mpx pass, 64 bytes a pixel do not
     assert peak < 1_000_000
+
+
+# -- lenient, with a note ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("gray", [False, True])
+def test_associated_alpha_is_divided(dtype: Any, gray: bool) -> None:
+    rng, top = np.random.default_rng(3), np.iinfo(dtype).max
+    alpha = rng.choice([0, 1, top // 3, top - 1, top], (9, 11, 1)).astype(dtype)
+    colors = (rng.integers(0, top + 1, (9, 11, 1 if gray else 3)) * (alpha / top)).astype(dtype)
+    pixels = np.dstack([colors, alpha])
+    data = build(pixels, photometric=1 if gray else 2, extra=(1,))
+    notes: list[Finding] = []
+    image = decode_image(data, "x.tif", notes, (0, top))
+    assert [n.code for n in notes] == ["alpha-divided"]
+    wanted = np.where(alpha == 0, 0, np.minimum(colors.astype(np.int64) * top // np.maximum(alpha, 1), top))
+    assert np.array_equal(image, np.broadcast_to((wanted * 255 / top + 0.5).astype(np.uint8), image.shape))
+    if dtype == np.uint8 and not gray:
+        with Image.open(io.BytesIO(data)) as opened:
+            assert np.array_equal(image, np.array(opened.convert("RGBA"))[..., :3])
+    opaque = build(np.dstack([colors, np.full_like(alpha, top)]), photometric=1 if gray else 2, extra=(1,))
+    notes.clear()
+    exact = np.broadcast_to((colors.astype(np.int64) * 255 / top + 0.5).astype(np.uint8), image.shape)
+    assert np.array_equal(decode_image(opaque, "x.tif", notes, (0, top)), exact)
+    assert not notes
+    assert np.array_equal(decode_image(data, "x.tif", None, (0, top), (0, 0, 0))[..., 0], exact[..., 0])  # as asked for
+
+
+def test_labels_where_zero_is_white_keep_their_values() -> None:
+    values = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
+    notes: list[Finding] = []
+    stored = decode_stored(build(values, photometric=0), "x.tif", notes, ALLOW)
+    assert np.array_equal(stored.pixels, values[..., 0])
+    assert [n.code for n in notes] == ["white-is-zero"]
+    notes.clear()
+    decode_stored(build(values), "x.tif", notes, ALLOW)
+    assert not notes
+
+
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+def test_more_offsets_than_tiles(tile: tuple[int, int] | None) -> None:
+    pixels = photo(40, 20, np.uint8)
+    good = build(pixels, photometric=2, rows=8, tile=tile)
+    count = 3 * 2 if tile else 5
+    # The image is cut to its first row of strips or tiles; the offsets stay as they are.
+    height = 16 if tile else 8
+    data = good.replace(struct.pack("<HHII", 257, 4, 1, 40), struct.pack("<HHII", 257, 4, 1, height))
+    notes: list[Finding] = []
+    assert np.array_equal(decode_image(data, "x.tif", notes), pixels[:height])
+    assert [n.code for n in notes] == ["extra-data"]
+    assert str(count) in notes[0].what
+    fewer = good.replace(struct.pack("<HHII", 257, 4, 1, 40), struct.pack("<HHII", 257, 4, 1, 400))
+    with pytest.raises(FileError):
+        decode_image(fewer, "x.tif")

@@ -9,6 +9,7 @@ import lzma
 import os
 import stat
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -206,3 +207,36 @@ def test_interruption_leaves_nothing_and_folders_are_replaced_whole(tmp_path: Pa
     with new_folder(place, replace=True) as folder:
         (folder / "new").write_bytes(b"2")
     assert tree(tmp_path) == {"out": None, "out/new": b"2"}
+
+
+def header(**fields: object) -> bytes:
+    info = tarfile.TarInfo("x")
+    for key, value in fields.items():
+        setattr(info, key, value)
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+SPARSE_MAP = b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
+ENDLESS = {
+    "pax header": header(type=tarfile.XHDTYPE, size=64 << 20) + bytes(64 << 20),
+    "global pax header": header(type=tarfile.XGLTYPE, size=64 << 20) + bytes(64 << 20),
+    "GNU name": header(type=tarfile.GNUTYPE_LONGNAME, size=64 << 20) + b"n" * (64 << 20),
+    "GNU link": header(type=tarfile.GNUTYPE_LONGLINK, size=64 << 20) + b"n" * (64 << 20),
+    "GNU sparse file": header(type=tarfile.GNUTYPE_SPARSE, size=1 << 40) + b"\1" * (64 << 20),
+    "map of a sparse file": header(type=tarfile.XHDTYPE, size=len(SPARSE_MAP)) + SPARSE_MAP.ljust(512, b"\0")
+    + header(size=64 << 20) + b"99999999\n" + b"1\n" * (32 << 20),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_headers_that_claim_too_much_are_not_read(what: str, tmp_path: Path) -> None:
+    """64 MB of a header from an archive of some kB: refused before they are in memory."""
+    path = tmp_path / "x.tar.gz"
+    data = gzip.compress(ENDLESS[what] + bytes(1024))
+    assert len(data) < 300_000
+    tracemalloc.start()
+    try:
+        assert refusal(path, data) in ("too-large", "corrupt-archive")
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from support.making import SIZE, colors, picture, save, values
 
@@ -17,6 +20,7 @@ from pixelwise.classes import ClassTable
 from pixelwise.errors import FileError, FormatError, LabelError
 from pixelwise.formats.guessing import proposal
 from pixelwise.formats.opening import open as open_dataset
+from pixelwise.formats.toml import _matches
 
 TOML = """
 [images]
@@ -33,6 +37,9 @@ name = "road"
 values = [3, 4]
 color = [1, 2, 3]
 """
+
+
+GROUPED = "[splits]\nratios = {train = 0.5, val = 0.5}\ngroup = 'GROUP'\n" + TOML
 
 
 def tree(root: Path, toml: str = TOML, count: int = 10) -> Any:
@@ -80,6 +87,26 @@ def test_ratios_with_a_seed_and_groups_that_stay_together(tmp_path: Path) -> Non
     assert len(open_dataset(tmp_path)["train"]) == 10  # all names begin with 00: one group
 
 
+PATTERNS = ["^[^_]+", "[0-9]+", "a|ab", "(a+)(b?)", "^", "$", "b$", "x*", "(?i)A.", ".*_", "_(.)", "[ab]{2,3}", "z"]
+
+
+@given(st.lists(st.text("ab_x09Z.é\n", min_size=1, max_size=9), min_size=1, max_size=9), st.sampled_from(PATTERNS))
+def test_groups_are_those_of_any_regular_expression(names: list[str], pattern: str) -> None:
+    """The text that Python's own engine finds, for what both know ($ is the end for RE2, also behind a last line)."""
+    found = [re.search(pattern.replace("$", r"\Z"), name) for name in names]
+    expected = [name if f is None else f[0] for f, name in zip(found, names, strict=True)]
+    assert _matches(pattern, names, Path("pixelwise.toml")) == expected
+
+
+def test_a_pattern_that_would_never_end_ends(tmp_path: Path) -> None:
+    """With Python's engine this takes longer than the universe lasts."""
+    name = "a" * 200 + "_"
+    save(tmp_path / f"photos/{name}.png", picture())
+    save(tmp_path / f"masks/{name}_m.png", values([0, 3]))
+    (tmp_path / "pixelwise.toml").write_text(GROUPED.replace("GROUP", "((a+)+)+$"))
+    assert sum(len(split) for split in open_dataset(tmp_path).splits.values()) == 1
+
+
 def test_lists_and_splits_without_labels(tmp_path: Path) -> None:
     tree(tmp_path, '[splits]\nlists = "{split}.lst"\nunlabeled = ["hidden"]\n' + TOML)
     (tmp_path / "fit.lst").write_text("003\n001\n")
@@ -106,6 +133,16 @@ def test_lists_and_splits_without_labels(tmp_path: Path) -> None:
         ("[splits]\nratios = {train = 0.7}\n" + TOML, "add up to 1"),
         ("[splits]\nratios = 3\n" + TOML, "wrong kind"),
         (TOML.replace("[0]", '["a"]'), "wrong kind"),
+        (TOML.replace("[labels]", "value_range = []\n[labels]"), r"value_range is a list of 2 numbers, got \[\]"),
+        (TOML.replace("[labels]", "value_range = 3\n[labels]"), "value_range is a list of 2 numbers, got 3"),
+        (TOML.replace("[labels]", "bands = [1, 2]\n[labels]"), r"bands is a list of 3 numbers, got \[1, 2\]"),
+        (TOML.replace("photos/{name}", "photos/{name}/{name}"), "{name} is there twice in 'photos/{name}/{name}"),
+        (TOML.replace("{name}_m", "*{name}*"), r"\* is there twice"),
+        (TOML.replace("{name}_m", "{name}_{name}"), "{name} is there twice"),
+        ("x = " + "[" * 5000, "not valid TOML"),
+        (GROUPED.replace("GROUP", "(?<=a)b"), "invalid perl operator.*write it in the syntax of RE2"),
+        (GROUPED.replace("GROUP", "("), "missing \\)"),
+        (GROUPED.replace("GROUP", "a)(b"), "unexpected \\)"),
     ],
 )
 def test_mistakes_are_told_with_the_file(tmp_path: Path, toml: str, message: str) -> None:

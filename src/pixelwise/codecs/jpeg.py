@@ -185,8 +185,9 @@ def _all_scans(data: bytes) -> bool:
     missing: dict[int, NDArray[Any]] = {}  # component -> (64,) int8: bits that each coefficient still lacks
     for found in _MARKER.finditer(data, 2):
         i, marker = found.start(), data[found.start() + 1]
-        if marker in _SOF and i + 10 <= len(data):
-            missing = {data[i + 10 + 3 * k]: np.full(64, 99, np.int8) for k in range(data[i + 9])}
+        if marker in _SOF:
+            parts = data[i + 10 : i + 10 + 3 * data[i + 9] : 3] if i + 10 <= len(data) else b""
+            missing = {part: np.full(64, 99, np.int8) for part in parts}
         elif marker == 0xDA and missing and i + 5 <= len(data):
             n = data[i + 4]
             if i + 8 + 2 * n > len(data):

@@ -30,7 +30,7 @@ _CHANNELS = {_GRAY: 1, _RGB: 3, _PALETTE: 1, _GRAY_ALPHA: 2, _RGBA: 4}
 _BITS = {_GRAY: (1, 2, 4, 8, 16), _RGB: (8, 16), _PALETTE: (1, 2, 4, 8), _GRAY_ALPHA: (8, 16), _RGBA: (8, 16)}
 _MOST_BYTES = 4
 """Most bytes per pixel at the largest image: RGBA of 8 bits."""
-_BLOCK = 1 << 24
+_BLOCK = 1 << 23
 """Bytes that are inflated at a time."""
 _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 """First row, first column, row step, column step of the seven interlace passes."""

@@ -32,7 +32,7 @@ def look_up(values: U8, palette: U8, file: EncodedFile) -> U8:
     return out
 
 
-def divide(pixels: NDArray[Any], opacity: NDArray[Any]) -> NDArray[Any]:
+def undo_alpha(pixels: NDArray[Any], opacity: NDArray[Any]) -> NDArray[Any]:
     """Colors (H, W, n) that come multiplied by their alpha (H, W), both uint8 or both uint16, without it.
 
     As Pillow divides: cut to whole numbers, at most the largest, and 0 where nothing of the color is left.
@@ -57,7 +57,7 @@ def scale(pixels: NDArray[Any], value_range: Range, file: EncodedFile) -> U8:
         raise file.error("not-finite", what, "fill in the missing pixels")
     levels = _to_bytes(np.arange(65_536), low, high) if pixels.dtype == np.uint16 else None
     out = np.empty(pixels.shape, np.uint8)
-    step = max(1, (1 << 20) // max(1, pixels[:1].size))  # rows at a time: float64 takes eight bytes a sample
+    step = max(1, (1 << 20) // max(1, pixels[:1].size))  # some rows at a time: float64 takes memory
     for y in range(0, len(pixels), step):
         part = pixels[y : y + step]
         out[y : y + step] = _to_bytes(part, low, high) if levels is None else np.take(levels, part)

@@ -36,7 +36,7 @@ _DEFLATE, _JPEG = (8, 32946), (6, 7)
 _MOST_BYTES: Final = 8
 """Most bytes per pixel at the largest image: four bands of 16 bits, or two of 32."""
 _MOST_BANDS: Final = 4096
-_BLOCK: Final = 1 << 24
+_BLOCK: Final = 1 << 23
 """Bytes that are unpacked at a time."""
 _PIECE: Final = 2048
 """Pixels per strip or tile below which they are refused, at the largest image: each costs some microseconds."""
@@ -155,7 +155,7 @@ class TiffFile(EncodedFile):
         clear = opacity.dtype.kind == "u" and int(opacity.min()) < np.iinfo(opacity.dtype).max
         if alpha == _ASSOCIATED and clear and opacity.dtype in (np.uint8, np.uint16):
             self.warn("alpha-divided", "colors come multiplied by their alpha; they are divided by it")
-            return rgb.divide(pixels, opacity)
+            return rgb.undo_alpha(pixels, opacity)
         if clear:
             self.warn("alpha-dropped", "some pixels are transparent; their colors are used")
         return pixels

@@ -75,7 +75,7 @@ def _bad(path: Path, what: str, fix: str | None = None) -> FormatError:
 def _read(text: bytes, path: Path) -> dict[str, Any]:
     try:
         data = tomllib.loads(text.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _bad(path, f"not valid TOML: {error}") from None
     for section, keys in _KEYS.items():
         part = data if section == "" else data.get(section, {})
