@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.two_splits import FORMATS, NAMES, SIZE, WRITERS, opened, picture, write
+from support.two_splits import FORMATS, NAMES, SIZE, WRITERS, dataset_of, opened, picture, write
 
 import pixelwise as pw
 from pixelwise.dataset.identity import Identity, keys
-from pixelwise.dataset.splits import Splits
 from pixelwise.types import Sample
 
 LEAKS = {"id-in-several-splits", "duplicate-image"}
@@ -48,7 +47,7 @@ def test_the_same_sample_in_two_splits_is_one_and_a_leak(name: str, tmp_path: Pa
     dataset = opened(name, tmp_path)
     train = dataset[next(iter(dataset.splits))]
     overlapping = {"train": train, "val": pw.Split("val", train.classes, train.source, np.array([0]))}
-    again = pw.Dataset(dataset.root, dataset.format, train.classes, Splits({k: lambda v=v: v for k, v in overlapping.items()}))  # type: ignore[misc]  # fmt: skip
+    again = dataset_of(dataset.root, overlapping)
     found = pw.check(again)
     assert found.samples == 3
     assert [f.code for f in found.errors] == ["id-in-several-splits"]
@@ -60,7 +59,7 @@ def test_the_same_pixels_in_two_files_are_a_leak_whatever_their_names(name: str,
     dataset = opened(name, tmp_path)
     train, val = (dataset[s] for s in dataset.splits)
     if name == "hf_parquet":
-        other = (tmp_path / "val-00000-of-00001.parquet")
+        other = tmp_path / "val-00000-of-00001.parquet"
         other.write_bytes((tmp_path / "train-00000-of-00001.parquet").read_bytes())
     else:
         images = [s.source.image_file(0) for s in (train, val)]
@@ -137,7 +136,7 @@ def test_a_source_that_does_not_say_what_it_reads_stands_for_itself(tmp_path: Pa
     one, other = Plain("train"), Plain("val")
     makers = {"train": one, "val": other, "more": one}
     splits = {k: pw.Split(k, classes, v) for k, v in makers.items()}  # type: ignore[arg-type]
-    dataset = pw.Dataset(tmp_path, "plain", classes, Splits({k: lambda v=v: v for k, v in splits.items()}))  # type: ignore[misc]
+    dataset = dataset_of(tmp_path, splits)
     assert pw.stats(dataset).samples == pw.check(dataset).samples == 6
     merged = dataset.merge_classes({"b": ["a", "b"]})
     assert pw.stats(merged).samples == pw.check(merged).samples == 6, "a view is of what it views"

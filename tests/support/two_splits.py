@@ -14,6 +14,7 @@ from support.making import save
 
 import pixelwise as pw
 from pixelwise.classes import VOC
+from pixelwise.dataset.splits import Splits
 from pixelwise.formats.class_tables import table
 
 SIZE = (24, 36)
@@ -219,9 +220,15 @@ def opened(name: str, root: Path) -> pw.Dataset:
         return source.remap({"road": "ground"}, ["ground", "more"])
     if name == "joined":
         return pw.concat([source])
-    made = {}
+    made: dict[str, pw.Split] = {}
     for split in ("train", "val"):
         samples = list(source[split])
         arrays = pw.ArraySource([s.image for s in samples], [s.label for s in samples], [s.name for s in samples])
         made[split] = pw.Split(split, source.classes, arrays)
-    return pw.Dataset(root, "arrays", source.classes, pw.dataset.splits.Splits({k: lambda v=v: v for k, v in made.items()}))
+    return dataset_of(root, made)
+
+
+def dataset_of(root: Path, splits: dict[str, pw.Split]) -> pw.Dataset:
+    """A dataset of these splits."""
+    classes = next(iter(splits.values())).classes
+    return pw.Dataset(root, "made", classes, Splits({k: lambda v=v: v for k, v in splits.items()}))  # type: ignore[misc]

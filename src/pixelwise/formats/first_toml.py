@@ -21,7 +21,7 @@ from ..labels import count_values
 from ..threads import in_order
 from ..types import Progress
 from .find_pairs import Pairing, find_pairing, pairing_of
-from .paths import Match, matches, split_names
+from .paths import Match, matches, split_names, visible
 from .toml import comment, text_of
 
 MOST_VALUES = 65_536
@@ -148,7 +148,7 @@ def _split_lines(root: Path, pairing: Pairing, images: Sequence[Match]) -> list[
         return []
     names = {m.name for m in images}
     lists = defaultdict(list)
-    for path in sorted(root.rglob("*.txt"))[:200]:
+    for path in visible(root, "**/*.txt")[:200]:
         try:
             listed = parse_list(read_bytes(path), path)
         except (DataError, ListError):

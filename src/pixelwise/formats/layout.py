@@ -198,10 +198,12 @@ class _Opened:
         self, split: str, samples: Sequence[Match], names: Sequence[str], images: PathRule | Sequence[str],
         labels: PathRule | Sequence[str] | None = None, listed: Callable[[int], str] | None = None,
     ) -> FileSource:  # fmt: skip
-        if not labels and split not in self.layout.unlabeled:
+        if not samples and self.coding.labels is not None:  # the labels of no samples are all there
+            labels = []
+        elif not labels and split not in self.layout.unlabeled:
             labels = self._paths(self.coding.labels, split, samples)
         numbers = self._paths(self.coding.instances, split, samples)
-        return FileSource(self.root, names, self.classes, images, labels or None, numbers, listed, self.coding.decoding)
+        return FileSource(self.root, names, self.classes, images, labels, numbers, listed, self.coding.decoding)
 
     def _paths(self, template: str | None, split: str, samples: Sequence[Match]) -> PathRule | Sequence[str] | None:
         """The samples' files by this template, or None if the split has none, such as the labels of a test split."""
