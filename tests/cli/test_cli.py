@@ -46,7 +46,7 @@ def test_a_broken_list_does_not_hide_the_other_splits(run, tmp_path: Path) -> No
     again = pw.sample(tmp_path / "s", count=4, seed=2)
     (again / "ImageSets/Segmentation/odd.txt").write_bytes(b"a\na\n")
     code, out, _ = run("info", again, "--format", "voc")
-    assert code == 0
+    assert code == 1, "it printed an error"
     assert "train" in out
     assert "duplicate-id" in out.replace("\n", "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from ..counts.published import PublishedComparison, compare_published, published
 from ..counts.stats import WEIGHTS, Stats
 from ..counts.stats import stats as count
 from ..drawing.charts import stats_plot
-from ..errors import UnknownNameError
+from ..errors import UnknownNameError, printable
 from .console import Cell, Rows, print_json, progress, say
 from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
 
@@ -80,7 +81,7 @@ def stats(
     split: SplitOption = None, threads: ThreadsOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Count a dataset: pixels and images by class, sizes, channels, class weights."""
+    """Count a dataset: pixels and images by class, sizes, channels, class weights. Exit 1 if a part cannot be read."""
     if weights is not None and weights not in WEIGHTS:  # before hours of counting
         fix = f"the formulas are: {', '.join(WEIGHTS)}"
         raise UnknownNameError(f"no weight formula named {weights!r}", code="unknown-formula", fix=fix)
@@ -89,7 +90,7 @@ def stats(
         published_counts(published, dataset.classes)
     comparison = None
     with progress("counting") as update:
-        counted = count(dataset, splits=split, threads=threads, progress=update)
+        counted = count(dataset, splits=split, on_error="skip", threads=threads, progress=update)
     if save is not None:
         counted.save(save)
     if plot is not None:
@@ -102,14 +103,25 @@ def stats(
             comparison = compare_published(dataset, published, threads=threads, progress=update)
     if as_json:
         print_json(_as_json(counted, comparison))
-        return
-    _print_stats(counted, weights)
-    if together:
-        _print_together(counted)
-    if comparison is not None:
-        _print_comparison(comparison)
-    if plot is not None:
-        say(f"\npicture: {plot}")
+    else:
+        _print_stats(counted, weights)
+        if together:
+            _print_together(counted)
+        if comparison is not None:
+            _print_comparison(comparison)
+        if plot is not None:
+            say(f"\npicture: {plot}")
+    if counted.skipped:
+        _report_skipped(counted)
+        raise Exit(1)
+
+
+def _report_skipped(counted: Stats) -> None:
+    """Say on stderr what is not in the counts."""
+    for name, reason in counted.skipped[:5]:
+        print(f"pixelwise: not counted: {printable(name)}: {reason}", file=sys.stderr)
+    if len(counted.skipped) > 5:
+        print(f"pixelwise: not counted: {len(counted.skipped) - 5:,} more; see pixelwise check", file=sys.stderr)
 
 
 def _as_json(counted: Stats, comparison: PublishedComparison | None) -> dict[str, Any]:

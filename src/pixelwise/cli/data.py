@@ -7,16 +7,16 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
-from typer import Argument, Option
+from typer import Argument, Exit, Option
 
 from ..arguments import check_count
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..downloads.getting import download as download_dataset
-from ..errors import DataError, UnknownNameError, shown
+from ..errors import PixelwiseError, UnknownNameError, shown
 from ..formats.given import as_dataset, as_split
 from ..formats.opening import open as open_dataset
 from ..loading.loader import Loader
@@ -29,6 +29,8 @@ from ..types import Batch
 from .console import Rows, answer, complain, parse_size, print_json, progress, say
 from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
 
+_ERRORS: Final = 5  # of a split, one by one; `check` lists all
+
 
 def demo(
     directory: Annotated[Path, Argument(metavar="[DIR]", help="Where to work.")] = Path("pixelwise-demo"),
@@ -40,11 +42,11 @@ def demo(
     started = perf_counter()
     with progress("painting the sample dataset") as update:
         root = sample(directory, count=96, seed=0, progress=update)
-    seconds = perf_counter() - started
+    seconds, short = perf_counter() - started, shown(root)
     dataset = open_dataset(root)
     if not as_json:
-        say(f"Sample dataset of 96 painted scenes in {shown(root)} ({seconds:.1f} s).\n")
-        _print_info(dataset)
+        say(f"Sample dataset of 96 painted scenes in {short} ({seconds:.1f} s).\n")
+        _print_info(dataset, [_SplitInfo.of(dataset, name) for name in dataset.splits])
         say("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalized:\n")
     transforms: list[Transform] = [RandomCrop(320, 480, pad_if_needed=True), RandomHorizontalFlip(), Normalize()]
     result = _run(dataset["train"], transforms, batch_size=32, epochs=3, threads=None, output="float32")
@@ -54,8 +56,9 @@ def demo(
     answer(
         as_json,
         {"path": str(root), "seconds_to_paint": round(seconds, 1), "load": result, "picture": str(picture)},
-        f"\nContact sheet: {picture}\n\nTry next:\n  pixelwise info {shown(root)}\n  pixelwise show {shown(root)} -n 8 -o sheet.png\n"
-        f"  pixelwise load {shown(root)} --split train --size 320x480 --batch-size 32 --epochs 3",
+        f"\nContact sheet: {picture}\n\nTry next:\n  pixelwise info {short}\n"
+        f"  pixelwise show {short} -n 8 -o sheet.png\n"
+        f"  pixelwise load {short} --split train --size 320x480 --batch-size 32 --epochs 3",
     )
 
 
@@ -63,28 +66,56 @@ def info(
     path: DatasetPath,
     split: SplitOption = None, labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Describe a dataset: format, classes, splits, counts, image sizes."""
+    """Describe a dataset: format, classes, splits, counts, image sizes. Exit 1 if a part of it cannot be read."""
     dataset = as_dataset(opened(path, labels, format), split, verb="info")
+    found = [_SplitInfo.of(dataset, name) for name in dataset.splits]
     if as_json:
-        print_json(_described(dataset))
+        print_json(_described(dataset, found))
     else:
-        _print_info(dataset)
+        _print_info(dataset, found)
+    if any(s.errors for s in found):
+        raise Exit(1)
 
 
-def _described(dataset: Dataset) -> dict[str, Any]:
-    splits, notes = {}, [note.to_dict() for note in dataset.notes]
-    for name in dataset.splits:
-        try:
+class _SplitInfo(NamedTuple):
+    """A split as far as it can be read: split is None if its list cannot be; sizes are those of the readable images."""
+
+    name: str
+    split: Split | None
+    sizes: list[tuple[int, int]]
+    errors: list[str]
+
+    @classmethod
+    def of(cls, dataset: Dataset, name: str) -> _SplitInfo:
+        try:  # one broken list must not hide the other splits
             split = dataset[name]
-            sizes = Counter(map(tuple, split.sizes().tolist()))
-            splits[name] = {
-                "samples": len(split),
-                "labels": split.has_labels,
-                "sizes": [{"height": h, "width": w, "images": n} for (h, w), n in sizes.most_common()],
-            }
-            notes += [note.to_dict() for note in split.notes]
-        except DataError as error:
-            splits[name] = {"error": str(error)}
+        except PixelwiseError as error:
+            return cls(name, None, [], [str(error)])
+        try:
+            sizes, errors = split.readable_sizes()
+        except PixelwiseError as error:  # the disk fails, not the data
+            return cls(name, split, [], [str(error)])
+        known = [(h, w) for h, w in sizes.tolist() if h]
+        return cls(name, split, known, [_with_notes(error) for error in errors.values()])
+
+
+def _with_notes(error: PixelwiseError) -> str:
+    return "; ".join([str(error), *getattr(error, "__notes__", [])])
+
+
+def _described(dataset: Dataset, found: Sequence[_SplitInfo]) -> dict[str, Any]:
+    splits: dict[str, Any] = {}
+    notes = [note.to_dict() for note in dataset.notes]
+    for name, split, sizes, errors in found:
+        if split is None:
+            splits[name] = {"error": errors[0]}
+            continue
+        common = Counter(sizes).most_common()
+        splits[name] = {
+            "samples": len(split), "labels": split.has_labels,
+            "sizes": [{"height": h, "width": w, "images": n} for (h, w), n in common],
+        } | ({"error": errors[0], "unreadable": len(errors)} if errors else {})  # fmt: skip
+        notes += [note.to_dict() for note in split.notes]
     return {
         "root": str(dataset.root), "format": dataset.format, "history": list(dataset.history),
         "classes": list(dataset.classes.names), "ignore_index": dataset.classes.ignore_index,
@@ -92,7 +123,7 @@ def _described(dataset: Dataset) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _print_info(dataset: Dataset) -> None:
+def _print_info(dataset: Dataset, found: Sequence[_SplitInfo]) -> None:
     classes = dataset.classes
     say(f"{dataset.format} dataset at {shown(dataset.root)}")
     for step in dataset.history:
@@ -101,27 +132,27 @@ def _print_info(dataset: Dataset) -> None:
     say(f"{len(classes)} classes ({void}): {', '.join(classes.names)}\n")
     rows = Rows("split", ">samples", "labels", "sizes (height x width)")
     notes = [f"note: {note}" for note in dataset.notes]
-    for name in dataset.splits:
-        try:
-            split = dataset[name]
-            rows.add(name, str(len(split)), "yes" if split.has_labels else "no", _sizes(split))
-            notes += [f"note: {note}" for note in split.notes]
-        except DataError as error:  # one broken list must not hide the other splits
+    for name, split, sizes, errors in found:
+        if split is None:
             rows.add(name, "?", "?", "")
-            notes.append(f"error: {error}")
+        else:
+            rows.add(name, str(len(split)), "yes" if split.has_labels else "no", _common_sizes(sizes))
+            notes += [f"note: {note}" for note in split.notes]
+        notes += [f"error: {error}" for error in errors[:_ERRORS]]
+        if len(errors) > _ERRORS:
+            notes.append(f"error: {len(errors) - _ERRORS:,} more images of {name} cannot be read; see pixelwise check")
     rows.print()
     for note in dict.fromkeys(notes):
         say(note)
 
 
-def _sizes(split: Split) -> str:
-    sizes = split.sizes()
-    if not len(sizes):
+def _common_sizes(sizes: Sequence[tuple[int, int]]) -> str:
+    if not sizes:
         return ""
-    common = Counter(map(tuple, sizes.tolist())).most_common(2)
-    low, high = sizes.min(axis=0), sizes.max(axis=0)
+    common = Counter(sizes).most_common(2)
+    (low_h, high_h), (low_w, high_w) = ((min(sides), max(sides)) for sides in zip(*sizes, strict=True))
     most = ", ".join(f"{h}x{w} ({100 * n / len(sizes):.0f} %)" for (h, w), n in common)
-    return most if len(common) == 1 else f"{most}; {low[0]}..{high[0]} x {low[1]}..{high[1]}"
+    return most if len(common) == 1 else f"{most}; {low_h}..{high_h} x {low_w}..{high_w}"
 
 
 def load(

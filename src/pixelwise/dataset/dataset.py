@@ -19,7 +19,7 @@ from .views import joined
 class Dataset:
     """A class table and named splits. `dataset["train"]` is a Split.
 
-    root: the folder (or pack) it was opened from, as an absolute path. format: what it was recognized as. notes: what
+    root: the absolute path of the folder (or pack) it was opened from. format: what it was recognized as. notes: what
     is odd about it. history: what was done to it since it was opened, one sentence per step.
 
     >>> import numpy as np, pixelwise as pw

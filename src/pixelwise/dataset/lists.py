@@ -44,7 +44,7 @@ def parse_list(data: bytes, where: object, notes: list[Finding] | None = None) -
     """Parse the bytes of a split list: UTF-8, any line end; blank lines, and blanks around names, are dropped.
 
     One column of names, or two of image and label paths (both with an image's extension; a leading `/` counts
-    from the dataset's root, as in DeepLab's lists). An empty list is no sample, and a note `empty-list`. Raises
+    from the dataset's root, as in DeepLab's lists). An empty list has no samples, and a note `empty-list`. Raises
     ListError: list-encoding, list-control-char, list-two-columns, duplicate-id, path-escapes-root.
     """
     text = _decode(data, where)

@@ -21,11 +21,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +40,8 @@ from ..results import Result, json_values
 from ..threads import default_threads, in_order, thread_count
 from ..transforms.color import Normalize, as_normalize
 from ..transforms.plans import Plans
-from ..types import Label, Progress, Sample, Size
-from .prediction_files import check_labels, file_of, write_prediction
+from ..types import U8, Label, Progress, Sample, Size
+from .prediction_files import check_labels, check_samples, file_of, write_prediction
 from .resuming import continue_folder
 from .tile_sums import TileSums
 from .tiles import Tile, Tiling
@@ -117,11 +116,11 @@ def predict(
     ones predicted again. The folder remembers `tiling`, `normalize` and `tag`, which should name the model. Each file
     is written completely or not at all.
 
-    Memory: the image, its ids, (window height / smallest scale) x image width x C float64 sums, and `threads` + 1
-    batches. At scale 1, a model that predicts each pixel independently gives exactly the same ids by any window,
-    overlap, blend and flips as by whole images. Raises ScoreError `nan-logits`, UsageError `bad-model` if the logits
-    have the wrong shape, `other-prediction` if the folder was made with other settings, `not-empty` if it holds other
-    predictions, `no-labels`, and what reading a sample raises.
+    Memory: the image, its ids, (window height / smallest scale) x image width x C float64 sums; `threads` images that
+    were read ahead, and `threads` + 1 batches. At scale 1, a model that predicts each pixel independently gives exactly
+    the same ids by any window, overlap, blend and flips as by whole images. Raises ScoreError `nan-logits`, UsageError
+    `bad-model` if the logits have the wrong shape, `other-prediction` if the folder was made with other settings,
+    `not-empty` if it holds other predictions, `no-labels`, `empty-split`, and what reading a sample raises.
     """
     split = as_split(data, splits, verb="predict", prefer=("val",), **options)
     _check(model, split, out, confusion)
@@ -157,6 +156,7 @@ def _check(model: Any, split: Split, out: Any, confusion: Confusion | None) -> N
     if torch is not None and isinstance(model, torch.nn.Module):
         what = f"a torch module takes tensors, not arrays: {type(model).__name__}"
         raise UsageError(what, code="bad-model", fix="pass pixelwise.torch.as_model(module)")
+    check_samples(split)
     if out is None and confusion is None:
         raise UsageError("predict() needs out=, confusion=, or both")
     if confusion is not None:
@@ -166,38 +166,29 @@ def _check(model: Any, split: Split, out: Any, confusion: Confusion | None) -> N
 
 
 class _Image:
-    """One image in progress: read by the first tile that needs it, its pixels released after the last."""
+    """One image in progress: the sums of its tiles' logits."""
 
-    def __init__(self, split: Split, index: int, size: Size, tiling: Tiling) -> None:
-        self.name = split.names[index]
-        self.size = size
-        self.truth: Label | None = None
-        self.tiles = tiling.tiles(size)
+    def __init__(self, sample: Sample, split: Split, tiling: Tiling) -> None:
+        self.name, self.size, self.truth = sample.name, sample.size, sample.label
+        self.tiles = tiling.tiles(self.size)
         self._average = tiling.average
-        self._split = split
-        self._index = index
-        self._lock = Lock()
-        self._unread = len(self.tiles)
-        self._sample: Sample | None = None
+        self._classes = split.classes
         self._sums: TileSums | None = None
-
-    def read(self) -> Sample:
-        """The sample; to be called once per tile."""
-        with self._lock:
-            sample = self._sample or self._split.read(self._index)
-            self._unread -= 1
-            self._sample, self.truth = (sample if self._unread else None), sample.label
-        return sample
 
     def add(self, tile: Tile, logits: NDArray[np.float32]) -> Label | None:
         """Take the logits of a tile; returns the label after the last tile."""
         if self._sums is None:
-            table = self._split.classes
+            table = self._classes
             self._sums = TileSums(self.name, self.size, len(table), self.tiles, self._average, table.dtype)
         return self._sums.label if self._sums.add(tile, logits) else None
 
 
-_Tiles = list[tuple[_Image, Tile]]  # of one size: a batch for the model
+class _Batch(NamedTuple):
+    """Tiles of one size, for the model, and of each its image and the pixels that it needs of it."""
+
+    tiles: list[Tile]
+    images: list[_Image]
+    pixels: list[U8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,49 +202,58 @@ class _Run:
 
     def labels(self, todo: Sequence[int]) -> Iterator[tuple[_Image, Label]]:
         """Each image with its predicted label, as it becomes complete."""
-        rendered: Any = in_order(self._render, self._batches(todo), self.threads, ahead=1)
-        with closing(rendered):
-            for batch, inputs in rendered:
-                for (image, tile), logits in zip(batch, self._logits(inputs), strict=True):
+        begun: deque[_Batch] = deque()
+        order = self._order(todo)
+        read: Any = in_order(partial(_read, self.split), [i for i, _ in order], self.threads, ahead=1)
+        work = partial(_render, self.normalize)
+        rendered: Any = in_order(work, self._jobs(order, read, begun), self.threads, ahead=1)
+        with closing(read), closing(rendered):
+            for inputs in rendered:
+                batch = begun.popleft()
+                for image, tile, logits in zip(batch.images, batch.tiles, self._logits(inputs), strict=True):
                     label = image.add(tile, logits)
                     if label is not None:
                         yield image, label
 
-    def _batches(self, todo: Sequence[int]) -> Iterator[_Tiles]:
-        sizes = self.split.sizes(np.array(todo, np.int64))
-        shapes = [(int(h), int(w)) for h, w in sizes.tolist()]
-        seen = [self.tiling.input_sizes(shape) for shape in shapes]
-        pending: dict[Size, _Tiles] = {}
+    def _order(self, todo: Sequence[int]) -> list[tuple[int, Size]]:
+        """The samples with their sizes; those that the model sees at the same sizes follow each other."""
+        sizes = [(int(h), int(w)) for h, w in self.split.sizes(np.array(todo, np.int64)).tolist()]
+        seen = [self.tiling.input_sizes(size) for size in sizes]
+        # stable: windows keep the split's order
+        return [(todo[k], sizes[k]) for k in sorted(range(len(todo)), key=lambda k: seen[k])]
+
+    def _jobs(
+        self, order: Sequence[tuple[int, Size]], read: Iterator[Sample], begun: deque[_Batch]
+    ) -> Iterator[_Job | Exception]:
+        """What `_render` takes, of each batch that is put into `begun`. An error comes after the batches before it."""
+        try:
+            for batch in self._batches(order, read):
+                begun.append(batch)
+                yield [image.size for image in batch.images], batch.tiles, batch.pixels
+        except Exception as error:
+            yield error
+
+    def _batches(self, order: Sequence[tuple[int, Size]], read: Iterator[Sample]) -> Iterator[_Batch]:
+        pending: dict[Size, _Batch] = {}
         last = None
-        for k in sorted(range(len(todo)), key=lambda k: seen[k]):  # stable: windows keep the split's order
-            if seen[k] != last:
+        for (_, size), sample in zip(order, _until_error(read), strict=False):
+            if isinstance(sample, Exception):
                 yield from pending.values()
-                pending, last = {}, seen[k]
-            image = _Image(self.split, todo[k], shapes[k], self.tiling)
+                raise sample
+            if sample.size != size:
+                raise UsageError(f"{sample.name!r} changed while it was being predicted", code="sample-changed")
+            if (seen := self.tiling.input_sizes(size)) != last:
+                yield from pending.values()
+                pending, last = {}, seen
+            image = _Image(sample, self.split, self.tiling)
             for tile in image.tiles:
-                batch = pending.setdefault(tile.size, [])
-                batch.append((image, tile))
-                if len(batch) == self.batch_size:
+                batch = pending.setdefault(tile.size, _Batch([], [], []))
+                batch.tiles.append(tile)
+                batch.images.append(image)
+                batch.pixels.append(_plans([size], [tile])[0].window.cut(sample.image))
+                if len(batch.tiles) == self.batch_size:
                     yield pending.pop(tile.size)
         yield from pending.values()
-
-    def _render(self, batch: _Tiles) -> tuple[_Tiles, NDArray[np.float32]]:
-        height, width = batch[0][1].size
-        plans = Plans(np.array([image.size for image, _ in batch], np.int64))
-        plans.matrix[:] = [_matrix(tile) for _, tile in batch]
-        plans.size[:] = height, width
-        if self.normalize is not None:
-            mean, std = self.normalize
-            plans.normalize = tuple(mean), tuple(std)
-        inputs = np.empty((len(batch), 3, height, width), np.float32)
-        renderer = Renderer(plans, Slot(inputs, None), "float32", 0)
-        for k, (image, _) in enumerate(batch):
-            y0, x0, y1, x1 = renderer.window(k)
-            sample = image.read()
-            if sample.size != image.size:
-                raise UsageError(f"{image.name!r} changed while it was being predicted", code="sample-changed")
-            renderer.write(k, Sample(image.name, sample.image[y0:y1, x0:x1], None))
-        return batch, inputs
 
     def _logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
@@ -271,6 +271,45 @@ class _Run:
                 code="bad-model", fix="return one plane per class of the split, in the order of its class table",
             )  # fmt: skip
         return np.asarray(logits, np.float32)
+
+
+_Job = tuple[list[Size], list[Tile], list[U8]]
+"""Of each tile of a batch: the size of its image, itself, and the pixels of its window."""
+
+
+def _read(split: Split, index: int) -> Sample:
+    return replace(split.read(index), instances=None)
+
+
+def _until_error(read: Iterator[Sample]) -> Iterator[Sample | Exception]:
+    """The samples; an error in the place of the first that cannot be read."""
+    try:
+        yield from read
+    except Exception as error:
+        yield error
+
+
+def _plans(sizes: Sequence[Size], tiles: Sequence[Tile]) -> Plans:
+    plans = Plans(np.array(sizes, np.int64))
+    plans.matrix[:] = [_matrix(tile) for tile in tiles]
+    plans.size[:] = tiles[0].size
+    return plans
+
+
+def _render(normalize: Any, job: _Job | Exception) -> NDArray[np.float32]:
+    """(B, 3, h, w): what the model sees of the tiles of a batch."""
+    if isinstance(job, Exception):
+        raise job
+    sizes, tiles, pixels = job
+    plans = _plans(sizes, tiles)
+    if normalize is not None:
+        mean, std = normalize
+        plans.normalize = tuple(mean), tuple(std)
+    inputs = np.empty((len(tiles), 3, *tiles[0].size), np.float32)
+    renderer = Renderer(plans, Slot(inputs, None), "float32", 0)
+    for k, window in enumerate(pixels):
+        renderer.write(k, Sample("", window, None))
+    return inputs
 
 
 def _matrix(tile: Tile) -> tuple[tuple[float, float, float], tuple[float, float, float]]:

@@ -152,6 +152,12 @@ def check_ids(ids: NDArray[Any], table: ClassTable, where: object, among: Any = 
     )  # fmt: skip
 
 
+def check_samples(split: Split) -> None:
+    """UsageError `empty-split` if there is nothing to predict, score or submit."""
+    if not len(split):
+        raise UsageError(f"the split {split.name!r} has no samples", code="empty-split", fix="choose another split")
+
+
 def check_labels(split: Split) -> None:
     """UsageError `no-labels` if there is nothing to score against."""
     if not split.has_labels:

@@ -31,7 +31,7 @@ from ..metrics.scores import Scores
 from ..results import Result, in_percent, json_values
 from ..threads import in_order
 from ..types import Progress
-from .prediction_files import check_ids, check_labels, find_files, read_prediction, refuse
+from .prediction_files import check_ids, check_labels, check_samples, find_files, read_prediction, refuse
 
 if TYPE_CHECKING:
     from ..drawing.page import Picture
@@ -160,7 +160,8 @@ def score(
 
     Nothing is scored if anything is wrong. Raises ScoreError `missing-prediction` and `extra-prediction`; then, over
     all files, `wrong-size`, `prediction-out-of-range` (as the protocol demands), and what reading a file raises;
-    several problems become one ScoreError whose notes name them. UsageError `no-labels` for a split without labels.
+    several problems become one ScoreError whose notes name them. UsageError `no-labels` for a split without labels,
+    `empty-split` for one without samples.
 
     >>> from pathlib import Path
     >>> import numpy as np
@@ -175,6 +176,7 @@ def score(
     """
     rule = protocol_named(protocol)
     split = as_split(data, splits, verb="score", prefer=("val",), **options)
+    check_samples(split)
     check_labels(split)
     root = Path(predictions).absolute()
     files = tuple(find_files(root, split.names))

@@ -104,7 +104,8 @@ class Submission(Result):
 
     def __str__(self) -> str:
         title = BENCHMARKS[self.benchmark].title
-        return f"{shown(self.path)}: {len(self.members)} predictions for {title}, {self.size / 1e6:.1f} MB, read back equal"
+        size = f"{self.size / 1e6:.1f} MB"
+        return f"{shown(self.path)}: {len(self.members)} predictions for {title}, {size}, read back equal"
 
 
 def submit(

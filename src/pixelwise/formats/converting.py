@@ -98,7 +98,7 @@ def convert(
     _check_target(root, source, jobs)
     _begin(root, _identity(source, jobs, to))
     done = _write_all(root, source.classes, jobs, plan, images, threads, progress)
-    for split in dict.fromkeys(job.split for job in jobs):
+    for split in source.splits:
         names = "".join(f"{job.name}\n" for job in jobs if job.split == split)
         _write(root / plan.lists.replace("{split}", split), names.encode("utf-8", "surrogatepass"))
     _write(root / toml.FILE, _description(source, plan, done).encode())

@@ -224,10 +224,12 @@ class _Opened:
             source = FileSource(self.root, names, self.classes, images, listed=listed, decoding=coding.decoding)
             drawing = LayerDrawing(self.root, images, files, names, coding.layers, self.classes, coding.decoding)
             return DrawnSource(source, drawing, drawing.paths, f"layers {coding.layers}")
-        if not labels and split not in self.layout.unlabeled and coding.layers is None:
+        if not samples and coding.labels is not None:  # the labels of no samples are all there
+            labels = []
+        elif not labels and split not in self.layout.unlabeled and coding.layers is None:
             labels = self._paths(coding.labels, split, samples)
         numbers = self._paths(coding.instances, split, samples)
-        return FileSource(self.root, names, self.classes, images, labels or None, numbers, listed, coding.decoding)
+        return FileSource(self.root, names, self.classes, images, labels, numbers, listed, coding.decoding)
 
     def _layers(
         self, split: str, samples: Sequence[Match], images: PathRule | Sequence[str], notes: list[Finding]

@@ -81,24 +81,32 @@ class RecordBatch(NamedTuple):
 
     arrow: Any
     values: dict[int, list[U8]]
+    made_of: tuple[Any, list[str], list[Record]]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return assembled, self.made_of  # addresses mean nothing in another process
 
 
 def make_batch(inventory: Inventory, rows: range) -> RecordBatch:
     """Read these records. Thread-safe."""
-    import pyarrow as pa
-
-    records = [fetch(inventory, r) for r in rows]
+    names = [inventory.name(r) for r in rows]
     try:
-        names = pa.array([inventory.name(r) for r in rows], pa.large_string())
+        return assembled(shard_schema(inventory), names, [fetch(inventory, r) for r in rows])
     except UnicodeEncodeError as error:
         what = f"the name {error.object!r} is not Unicode text"
         raise PackError(what, code="list-encoding", where=inventory.dataset.root, fix="rename it") from None
+
+
+def assembled(schema: Any, names: list[str], records: list[Record]) -> RecordBatch:
+    """These records, under these names, as a record batch."""
+    import pyarrow as pa
+
     values: dict[int, list[U8]] = {}
     sizes, *parts = zip(*records, strict=True)
-    columns = [names, *(pa.array(side, pa.int32()) for side in zip(*sizes, strict=True))]
+    columns = [pa.array(names, pa.large_string()), *(pa.array(side, pa.int32()) for side in zip(*sizes, strict=True))]
     columns += [_stand_in(column, values) for column in parts]
     columns.append(pa.array([r.crc32 for r in records], pa.uint32()))
-    return RecordBatch(pa.RecordBatch.from_arrays(columns, schema=shard_schema(inventory)), values)
+    return RecordBatch(pa.RecordBatch.from_arrays(columns, schema=schema), values, (schema, names, records))
 
 
 def _stand_in(parts: Sequence[Any], values: dict[int, list[U8]]) -> Any:
