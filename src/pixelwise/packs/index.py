@@ -14,7 +14,7 @@ from zlib_ng import zlib_ng
 from ..errors import MissingError, PackError
 from ..files import atomic_write, read_bytes
 from ..types import I64, Size
-from .arrow import Column, Lists, Values, read_batches
+from .arrow import Column, Lists, Strings, Values, read_batches
 
 PARTS: Final = ("image", "label", "instances")
 """The parts of a record, in the order in which its CRC covers them."""
@@ -22,6 +22,14 @@ PARTS: Final = ("image", "label", "instances")
 RECORD_PLACES: Final = [(f"{part}_{what}", np.int64) for part in PARTS for what in ("offset", "bytes")]
 INDEX: Final = np.dtype([("height", "i4"), ("width", "i4"), ("shard", "i4"), *RECORD_PLACES, ("crc", "u4")], align=True)
 """One row of the index per record, in the order of the shards; docs/pack.md describes its columns. 72 bytes."""
+
+
+_KINDS: Final[dict[str, dict[str, Any]]] = {
+    "index.arrow": {"name": Strings, **{name: INDEX[name] for name in INDEX.names or ()}},
+    "splits.arrow": {"name": Strings, "records": Lists},
+    "sources.arrow": {"path": Strings, "bytes": np.dtype(np.int64), "mtime_ns": np.dtype(np.int64)},
+}
+"""The columns that each table must have: their kinds, or the dtypes of numbers."""
 
 
 class FileEntry(NamedTuple):
@@ -113,6 +121,10 @@ def read_table(folder: Path, entry: FileEntry) -> dict[str, Any]:
         (batch,) = read_batches(np.frombuffer(data, np.uint8))
     except ValueError as error:
         raise damaged(f"is not an Arrow file as packs have it: {error}", path) from None
+    for name, kind in _KINDS[entry.file].items():
+        column = batch.get(name)
+        if column is None or kind not in (type(column), column[0].dtype):
+            raise damaged(f"the column {name!r} is missing or of another type", path)
     return {name: _in_memory(column) for name, column in batch.items()}
 
 
