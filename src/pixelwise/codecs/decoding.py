@@ -122,7 +122,8 @@ def decode_image(
     `too-large`, `too-large-side`, `unsupported-format`, `value-range-needed`, `bands-needed`,
     `not-finite`. Notes: `exif-orientation`, `exif-invalid`, `missing-eoi`, `missing-iend`, `extra-data`,
     `trailing-data`, `chunk-order`, `animated`, `extension-mismatch`, `alpha-dropped`, `alpha-divided`,
-    `bad-metadata`, `white-is-zero`, `bands-unread`. Whatever a damaged file makes a decoder raise is `corrupt`, with the cause.
+    `bad-metadata`, `white-is-zero`, `bands-unread`. Whatever a damaged file makes a decoder raise is `corrupt`,
+    with the cause.
 
     >>> import numpy as np
     >>> from pixelwise.codecs.png import encode_png
