@@ -93,7 +93,7 @@ def survey(root: Path, most: int = MOST_FILES) -> Survey:
     found = Survey(root, groups_of(list(walk(root, most))))
     candidates = [(n, group, _image_points(found, n, group)) for group in found.groups for n in named(group)]
     readings = []
-    for images, own, points in candidates:
+    for images, _, points in candidates:
         if points > 0:
             matched = [m for group in found.groups if (m := match(images, group)) is not None]
             readings += [*_readings(found, images, points, matched)]
