@@ -143,6 +143,81 @@ def test_gray_with_alpha() -> None:
             to_ids(Stored("png", pixels, None, bits), VOC, "x")
 
 
+# -- labels that are colors -----------------------------------------------------------------------------------
+
+GRAYS = ClassTable(
+    ("road", "background", "sky", "white"), colors=np.array([(128, 64, 128), (0, 0, 0), (85, 85, 85), (255, 255, 255)]),
+    values={},
+)  # fmt: skip
+BITS = [1, 2, 4, 8, 16]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 2**32), st.booleans())
+def test_one_label_in_every_kind_of_file_reads_equal_or_is_refused(seed: int, only_gray: bool) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 12))
+    grays = rng.choice([0, 17, 51, 85, 119, 170, 204, 255, *rng.integers(0, 256, 4).tolist()], n)
+    colors = np.where(rng.random((n, 1)) < (1.1 if only_gray else 0.5), grays[:, None], rng.integers(0, 256, (n, 3)))
+    colors = np.unique(colors, axis=0)
+    rng.shuffle(colors)
+    table = ClassTable(tuple(f"c{i}" for i in range(len(colors))), colors, values={})
+    ids = rng.integers(0, len(colors), (int(rng.integers(1, 9)), int(rng.integers(1, 9))))
+    rgb = table.colors[ids]
+
+    def read(data: bytes) -> list[list[int]]:
+        return np.asarray(Decoding().label(data, table, "x.png")).tolist()
+
+    assert read(encode_png(rgb)) == ids.tolist()
+    order = rng.permutation(len(colors))  # the indices say nothing
+    assert read(encode_png(np.argsort(order)[ids].astype(np.uint8), table.colors[order])) == ids.tolist()
+    gray = (rgb == rgb[..., :1]).all()
+    for bits in BITS:
+        values = rgb[..., 0].astype(np.uint32) * (2**bits - 1)
+        if gray and not (values % 255).any():
+            stored = Stored("png", (values // 255).astype(np.uint16 if bits == 16 else np.uint8), None, bits)
+            assert to_ids(stored, table, "x.png").tolist() == ids.tolist()
+    if len(colors) < 256:  # the same label as class numbers: read as the colors that it would be, or refused
+        stored = Stored("png", ids.astype(np.uint8), None, 8)
+        if all((v, v, v) in table.color_ids for v in np.unique(ids).tolist()):
+            assert (table.decode(to_ids(stored, table, "x.png")) == ids[..., None]).all()
+        else:
+            assert code_of(stored, table) == "unknown-color"
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_a_black_gray_label_is_the_class_of_black(bits: int) -> None:
+    black = gray(np.zeros((3, 4)), bits)
+    assert (to_ids(black, GRAYS, "x.png") == GRAYS.index("background")).all()
+    white = gray(np.full((3, 4), 2**bits - 1), bits)
+    assert (to_ids(white, GRAYS, "x.png") == GRAYS.index("white")).all()
+    if bits >= 8:
+        with_alpha = Stored("png", np.dstack([black.pixels, white.pixels]), None, bits)
+        assert (to_ids(with_alpha, GRAYS, "x.png") == GRAYS.index("background")).all()
+
+
+def test_class_numbers_among_colors_are_refused_with_the_reason() -> None:
+    with pytest.raises(LabelError) as caught:
+        to_ids(gray([[0, 1], [1, 3]]), GRAYS, "x.png")
+    assert caught.value.code == "unknown-color"
+    assert "the gray value 1 is (1, 1, 1), which is not a class: 2 pixels, first at x=1, y=0" in str(caught.value)
+    assert "2 such values in all, 3 pixels" in str(caught.value)
+    assert "values" in str(caught.value)
+    for wide in ([[0, 7]], [[255]], [[256]]):  # an 8-bit value in 16 bits is nearly black, and no color of 8 bits
+        assert code_of(gray(wide, 16), GRAYS) == "unknown-color"
+    beyond = with_palette([[0, 2]], np.array([(0, 0, 0), (128, 64, 128)], np.uint8))
+    assert code_of(beyond, GRAYS) == "unknown-color"
+
+
+def test_a_table_of_colors_survives_as_data() -> None:
+    again = ClassTable.from_dict(GRAYS.to_dict())
+    assert again == GRAYS
+    assert again.by_color
+    assert not ClassTable(("a",)).by_color
+    assert not CITY.by_color
+    assert notes_of(gray([[0, 1]], 1), GRAYS) == []
+
+
 # -- palettes -----------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,9 @@
 A palette index or a gray value is a value, whatever its color; RGB is a color of the class table. A value or color
 without a class is an error, never background. A palette is used only to find labels whose indices were renumbered by
 an image editor: they look right and are wrong.
+
+If a dataset's labels are colors (`ClassTable.by_color`), all of them are, however a file stores them: a palette index
+is its color, a gray value v is (v, v, v) at 8 bits, and neither is ever a class id.
 """
 
 from __future__ import annotations
@@ -46,6 +49,8 @@ def to_ids(
             fix = "save the label with 8 bits per channel, or as class indices"
             raise LabelError(what, code="unsupported-label-mode", where=where, fix=fix)
         ids = table.encode(pixels, where)
+    elif table.by_color:
+        ids = _colors_to_ids(stored, pixels, table, where)
     else:
         palette = stored.palette if check_palette else None
         if palette is not None:
@@ -115,6 +120,33 @@ def _values_to_ids(values: NDArray[Any], table: ClassTable) -> Label | None:
     return np.asarray(values.astype(table.dtype, copy=False))
 
 
+def _colors_to_ids(stored: Stored, values: NDArray[Any], table: ClassTable, where: object) -> Label:
+    """The class ids of palette indices or gray values, by their colors."""
+    if stored.palette is not None:
+        colors = dict(enumerate(map(tuple, stored.palette.tolist())))
+    else:
+        top = (1 << stored.bits) - 1
+        exact = (k for k in range(256) if k * top % 255 == 0)  # at 16 bits, only multiples of 257 are 8-bit grays
+        colors = {k * top // 255: (k, k, k) for k in exact}
+    ids = np.full(1 << 8 * values.itemsize, -1, np.int32)
+    for value, color in colors.items():
+        ids[value] = table.color_ids.get(color, -1)
+    out: NDArray[Any] = np.empty(values.shape, table.dtype)
+    if kernels.values.map_values(values.reshape(-1), ids, out.reshape(-1)):
+        return out
+    found, counts = count_values(values)
+    found, counts = found[ids[found] < 0], counts[ids[found] < 0]
+    value = int(found[np.argmax(counts)])
+    y, x = np.argwhere(values == value)[0].tolist()
+    kind = "the gray value" if stored.palette is None else "the palette index"
+    seen = f"is {colors[value]}, which is not a class" if value in colors else "is not a color of 8 bits"
+    message = f"labels are colors here, and {kind} {value} {seen}: {int(counts.max())} pixels, first at x={x}, y={y}"
+    if len(found) > 1:
+        message += f"; {len(found)} such values in all, {int(counts.sum())} pixels"
+    fix = "save the label in its colors; if its values are class numbers, use a table with values for its classes"
+    raise LabelError(message, code="unknown-color", where=where, fix=fix)
+
+
 def _no_class(values: NDArray[Any], palette: U8 | None, table: ClassTable, where: object) -> LabelError:
     """The error of a label with values that are not classes."""
     found, counts = count_values(values)
@@ -147,7 +179,7 @@ def _value_list(table: ClassTable) -> str:
 
 
 def _note_content(stored: Stored, ids: Label, table: ClassTable, where: object, notes: list[Finding]) -> None:
-    if stored.mode == "gray" and _looks_binary(stored, table):
+    if stored.mode == "gray" and not table.by_color and _looks_binary(stored, table):
         what = "a mask of two values, read with a table of more classes"
         fix = "declare a binary table, with values {0: 0, 255: 1} if the mask is stored as 0 and 255"
         _warn(notes, "binary-mask", where, what, fix)

@@ -29,7 +29,7 @@ ADE20K at most 0.016; VOC without void after bilinear scaling, rotating, or JPEG
 
 def interpolated(got: Reading) -> Iterator[Finding]:
     """`interpolated-label`: edges between two classes pass through the values of other classes."""
-    if got.stored is None or (pixels := got.stored.pixels).ndim != 2 or min(pixels.shape) < 3:
+    if got.stored is None or (pixels := got.stored.pixels).ndim != 2 or min(pixels.shape) < 3 or got.classes.by_color:
         return
     if len(got.values) < 3 or any(f.code == "palette-conflict" for f in got.found):
         return  # two values have none between them; the indices of another palette have no order

@@ -127,7 +127,7 @@ def off_by_one(survey: Survey) -> Found:
     values = [v for v in np.flatnonzero(table.value_ids >= 0).tolist() if table.value_ids[v] != table.ignore_index]
     void = -1 if table.ignore_index is None else int(table.id_values[table.ignore_index])
     seen = {v for v in np.flatnonzero(survey.seen_values).tolist() if v != void}
-    if seen and values[0] not in seen and values[-1] + 1 in seen and all(v - 1 in values for v in seen):
+    if seen and values and values[0] not in seen and values[-1] + 1 in seen and all(v - 1 in values for v in seen):
         what = (f"no label has {values[0]}, and some have {values[-1] + 1}: all values are one too high "
                 f"(classes are {values[0]}..{values[-1]})")  # fmt: skip
         fix = "subtract 1 from every label, or give the class table the values 1 to N"

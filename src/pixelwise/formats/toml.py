@@ -197,9 +197,11 @@ def _table(data: Mapping[str, Any], path: Path) -> ClassTable:
     extra |= dict.fromkeys(ignored[1:], index)
     if not pairs and values:
         values |= {i: i for i in range(len(entries)) if i not in values}
+    in_colors = not values and all("color" in e for e in entries)
+    are_ids = values == {i: i for i in (*range(len(entries)), index)}
     return ClassTable(
         tuple(str(e["name"]) for e in entries), np.array([_rgb(c, path) for c in colors], np.uint8), index,
-        ignored[0] if ignored else (224, 224, 192), values or None, extra,
+        ignored[0] if ignored else (224, 224, 192), None if are_ids or not (values or in_colors) else values, extra,
     )  # fmt: skip
 
 
@@ -264,7 +266,8 @@ def class_section(table: ClassTable) -> list[str]:
     """The [classes] and [[class]] lines of a table whose labels store the ids."""
     lines = ["[classes]"]
     if table.ignore_index is not None:
-        lines += [f"ignore_index = {table.ignore_index}", f"ignore_colors = [{text_of(list(table.ignore_color))}]"]
-    for name, color in zip(table.names, table.colors.tolist(), strict=True):
-        lines += ["", "[[class]]", f"name = {text_of(name)}", f"color = {text_of(color)}"]
+        lines += [f"ignore_index = {table.ignore_index}", f"ignore_values = [{table.ignore_index}]"]
+        lines += [f"ignore_colors = [{text_of(list(table.ignore_color))}]"]
+    for i, (name, color) in enumerate(zip(table.names, table.colors.tolist(), strict=True)):
+        lines += ["", "[[class]]", f"name = {text_of(name)}", f"values = [{i}]", f"color = {text_of(color)}"]
     return lines
