@@ -51,7 +51,9 @@ def image(path: Path, seed: int, size: tuple[int, int] = SIZE) -> None:
     save(path, picture(zlib.crc32(f"{seed}/{'/'.join(path.parts[-4:])}".encode()), size))
 
 
-def pairs(root: Path, of: str, label: str, names: Any = NAMES, stored: Any = None, palette: Any = None) -> dict[str, Any]:
+def pairs(
+    root: Path, of: str, label: str, names: Any = NAMES, stored: Any = None, palette: Any = None
+) -> dict[str, Any]:
     """Images and labels by patterns with {}."""
     out = {}
     for i, name in enumerate(names):
@@ -112,7 +114,9 @@ def splits_above(root: Path) -> Tree:
 
 
 def splits_below_and_a_test_without_labels(root: Path) -> Tree:
-    out: dict[str, Any] = {s: pairs(root, f"Photos/{s}/{{}}.JPG", f"Annotations/{s}/{{}}.png") for s in ("train", "val")}
+    out: dict[str, Any] = {
+        s: pairs(root, f"Photos/{s}/{{}}.JPG", f"Annotations/{s}/{{}}.png") for s in ("train", "val")
+    }
     image(root / "Photos/test/7.JPG", 7)
     return Tree(VALUES, {**out, "test": {"7": None}})
 
@@ -208,7 +212,9 @@ def real_numbers_with_a_nodata_tag(root: Path) -> Tree:
 
 def class_in_the_red_channel(root: Path) -> Tree:
     stored = np.array([(0, 0, 0), (7, 0, 0), (14, 0, 0)], np.uint8)
-    return Tree(["value 0", "value 7", "value 14"], {"all": pairs(root, "CameraRGB/{}.png", "CameraSeg/{}.png", stored=stored)})
+    return Tree(
+        ["value 0", "value 7", "value 14"], {"all": pairs(root, "CameraRGB/{}.png", "CameraSeg/{}.png", stored=stored)}
+    )
 
 
 def objects_in_the_other_channels(root: Path) -> Tree:
@@ -225,7 +231,10 @@ def sixteen_bits_per_channel(root: Path) -> Tree:
     out = {}
     for i, name in enumerate(NAMES):
         image(root / f"RGB/{name}.png", i)
-        png16(root / f"GT/LABELS/{name}.png", np.dstack([ids(i), ids(i) * 0, ids(i).astype(int) * 300 + i]).astype(np.uint16))
+        png16(
+            root / f"GT/LABELS/{name}.png",
+            np.dstack([ids(i), ids(i) * 0, ids(i).astype(int) * 300 + i]).astype(np.uint16),
+        )
         out[name] = ids(i)
     return Tree(VALUES, {"all": out}, objects=True)
 
@@ -369,7 +378,7 @@ def check(dataset: pw.Dataset, tree: Tree) -> None:
 def test_it_opens_at_once_or_asks(make: Callable[[Path], Tree], tmp_path: Path) -> None:
     tree = make(tmp_path)
     if tree.ask:
-        with pytest.raises(FormatError, match="to be confirmed.*pixelwise init"):
+        with pytest.raises(FormatError, match=r"to be confirmed.*pixelwise init"):
             pw.open(tmp_path)
         return
     dataset = pw.open(tmp_path)
@@ -393,3 +402,330 @@ def test_init_describes_it(make: Callable[[Path], Tree], tmp_path: Path) -> None
     assert all(f"# {line}" in text for line in found["report"])
     (tmp_path / "mine.toml").write_text(text.replace("ratios =", "# ratios =").replace("seed =", "# seed ="))
     check(pw.open(tmp_path / "mine.toml"), tree)
+
+
+# -- names of classes ---------------------------------------------------------------------------------------
+
+
+def named_colors(root: Path) -> Tree:
+    stored = np.array([(0, 0, 0), (128, 64, 128), (64, 64, 0)], np.uint8)
+    (root / "class_dict.csv").write_text("name,r,g,b\nvoid,0,0,0\nroad,128,64,128\nrare,1,2,3\npole,64,64,0\n")
+    return Tree(["void", "road", "pole"], {"all": pairs(root, "images/{}.png", "masks/{}.png", stored=stored)})
+
+
+def named_values(root: Path) -> Tree:
+    (root / "masks").mkdir()
+    (root / "masks/classes.txt").write_text("background\nbolt\nnut\nwasher\n")
+    return Tree(PARTS, {"all": pairs(root, "images/{}.png", "masks/{}.png")})
+
+
+def named_palette(root: Path) -> Tree:
+    (root / "labelmap.txt").write_text(
+        "# label:color_rgb:parts:actions\nnut:0,128,0::\nbackground:0,0,0::\nbolt:128,0,0::\n"
+    )
+    palette = [0, 0, 0, 128, 0, 0, 0, 128, 0]
+    return Tree(PARTS, {"all": pairs(root, "images/{}.png", "masks/{}.png", palette=palette)})
+
+
+@pytest.mark.parametrize(("make", "names"), [(named_colors, ("void", "road", "rare", "pole")),
+                                             (named_values, (*PARTS, "washer")),
+                                             (named_palette, ("nut", "background", "bolt"))])  # fmt: skip
+def test_names_beside_the_data_in_their_order(make: Any, names: Any, tmp_path: Path) -> None:
+    tree = make(tmp_path)
+    dataset = pw.open(tmp_path)
+    assert dataset.classes.names == names
+    check(dataset, tree)
+    assert any("class names from" in n.what for n in dataset.notes)
+
+
+def test_names_that_do_not_fit_are_not_taken(tmp_path: Path) -> None:
+    pairs(tmp_path, "images/{}.png", "masks/{}.png")
+    (tmp_path / "classes.txt").write_text("bolt\nnut\n")
+    with pytest.raises(
+        FormatError, match=r"classes.txt does not name 1 of the labels' values, such as 2.*pixelwise init"
+    ):
+        pw.open(tmp_path)
+
+
+# -- what does not fit --------------------------------------------------------------------------------------
+
+
+def test_two_sets_of_labels_are_shown_and_not_chosen_between(tmp_path: Path) -> None:
+    pairs(tmp_path, "images/{}.png", "masks_a/{}.png")
+    pairs(tmp_path, "images/{}.png", "masks_b/{}.png")
+    with pytest.raises(FormatError) as caught:
+        pw.open(tmp_path)
+    error = caught.value
+    assert error.code == "ambiguous-layout"
+    assert "1. images/{name}.png with masks_a/{name}.png (3 pairs, such as images/0.png with masks_a/0.png)" in str(
+        error
+    )
+    assert "2. images/{name}.png with masks_b/{name}.png (3 pairs" in str(error)
+    assert "pixelwise init" in str(error)
+    text = propose(tmp_path, "images/{name}.png", "masks_b/{name}.png").text
+    assert 'path = "masks_b/{name}.png"' in text
+    assert "# also fits: images/{name}.png with masks_a/{name}.png (3 pairs" in text
+
+
+def test_two_observers_are_not_layers_of_one_label(tmp_path: Path) -> None:
+    for i, name in enumerate(("eye_01", "eye_02")):
+        image(tmp_path / f"eyes/{name}.jpg", i)
+        for observer in ("1stHO", "2ndHO"):
+            save(tmp_path / f"eyes/{name}_{observer}.png", np.where(ids(i) == 1, 255, 0).astype(np.uint8))
+    with pytest.raises(FormatError, match=r"several readings fit.*1stHO.*2ndHO"):
+        pw.open(tmp_path)
+
+
+def test_masks_saved_as_jpeg_are_named_with_the_reason(tmp_path: Path) -> None:
+    for i, name in enumerate(NAMES):
+        image(tmp_path / f"images/{name}.jpg", i)
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        Image.fromarray(np.where(ids(i) == 1, 255, 0).astype(np.uint8)).save(tmp_path / f"masks/{name}.jpg", quality=75)
+    what = r"images/\{name\}.jpg and masks/\{name\}.jpg have 3 names in common .* cannot be read: a mask saved as JPEG"
+    with pytest.raises(FormatError, match=what) as caught:
+        pw.open(tmp_path)
+    assert caught.value.code == "no-dataset"
+    pairs(tmp_path, "images/{}.jpg", "labels/{}.png")
+    assert any("fits by name, cannot be read: images/{name}.jpg with masks/{name}.jpg (3 pairs" in line
+               for line in propose(tmp_path).report)  # fmt: skip
+
+
+def test_numbers_that_cannot_be_classes_are_named_with_the_reason(tmp_path: Path) -> None:
+    for i, name in enumerate(NAMES):
+        image(tmp_path / f"images/{name}.jpg", i)
+        (tmp_path / "labels").mkdir(exist_ok=True)
+        height = np.random.default_rng(i).random(SIZE, np.float32)
+        Image.fromarray(height).save(tmp_path / f"labels/{name}.tif")
+    with pytest.raises(FormatError, match=r"cannot be read: .* different real numbers of float32"):
+        pw.open(tmp_path)
+
+
+@pytest.mark.parametrize("files", [["a/x.jpg", "b/y.png"], ["a.jpg"], ["images/1.jpg", "masks/2.png"], ["masks/1.png"]])
+def test_nothing_fits_and_what_is_there_is_said(files: list[str], tmp_path: Path) -> None:
+    for i, path in enumerate(files):
+        image(tmp_path / path, i)
+    with pytest.raises(FormatError) as caught:
+        pw.open(tmp_path)
+    assert caught.value.code == "no-dataset"
+    assert "pixelwise init" in str(caught.value)
+    with pytest.raises(FormatError, match=r"no images and labels with matching names found; there is .*\(1\)"):
+        propose(tmp_path)
+
+
+def test_a_part_of_a_known_dataset_is_still_that(tmp_path: Path) -> None:
+    out = pairs(tmp_path, "JPEGImages/{}.jpg", "SegmentationClass/{}.png")
+    (tmp_path / "ImageSets/Segmentation").mkdir(parents=True)
+    (tmp_path / "ImageSets/Segmentation/train.txt").write_text("\n".join(out))
+    assert pw.open(tmp_path).format == "voc"
+    for part in ("JPEGImages", "SegmentationClass"):
+        with pytest.raises(FormatError, match="is a part of a voc dataset"):
+            pw.open(tmp_path / part)
+
+
+def test_patterns_that_match_nothing_or_nothing_in_common(tmp_path: Path) -> None:
+    pairs(tmp_path, "a/{}.jpg", "b/x{}.png")
+    for images, labels, message in (
+        ("c/{name}.jpg", "b/{name}.png", r"no file matches 'c/\{name\}.jpg'; there is a/\*.jpg \(3\), b/\*.png \(3\)"),
+        ("a/{name}.jpg", "b/{name}.png", "no name is the same, such as '0' and 'x0'"),
+        ("a/*.jpg", "b/{name}.png", r"no \{name\} in 'a/\*.jpg'"),
+    ):
+        with pytest.raises(FormatError, match=message):
+            propose(tmp_path, images, labels)
+    for labels in ("b/x{name}.png", "b/x{number}.png"):
+        assert propose(tmp_path, "a/{name}.jpg", labels).reading.pairs == 3
+
+
+def test_a_field_that_comes_again(tmp_path: Path) -> None:
+    pairs(tmp_path, "{}/images/{}.png", "{}/masks/{}_m.png", ("u", "v"))
+    image(tmp_path / "u/images/v.png", 3)  # not the image of u
+    arguments = ["init", str(tmp_path), "--images", "{name}/images/{name}.png", "--labels", "{name}/masks/{name}_m.png"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    (tmp_path / "pixelwise.toml").write_text((tmp_path / "pixelwise.toml").read_text().replace("ratios", "# ratios"))
+    assert pw.open(tmp_path)["all"].names == ["u", "v"]
+
+
+def test_a_dry_run_prints_and_writes_nothing(tmp_path: Path) -> None:
+    pairs(tmp_path, "images/{}.png", "masks/{}.png")
+    done = CliRunner().invoke(app, ["init", str(tmp_path), "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert "chosen: images/{name}.png with masks/{name}.png (3 pairs" in done.output
+    assert '[labels]\npath = "masks/{name}.png"' in done.output
+    assert not (tmp_path / "pixelwise.toml").exists()
+
+
+def test_what_is_left_out_is_named(tmp_path: Path) -> None:
+    pairs(tmp_path, "images/{}.png", "masks/{}.png")
+    for i, name in enumerate((*NAMES, "3")):
+        image(tmp_path / f"depth/{name}.png", i)
+        image(tmp_path / f"images/{name}.png", i)
+    image(tmp_path / "logo/logo.png", 9)
+    report = propose(tmp_path).report
+    assert "1 images have no label" in report
+    assert any(line.startswith("left out: logo/*.png (1 files, such as logo/logo.png)") for line in report)
+    assert any("depth/*.png" in line or "depth/{name}.png" in line for line in report)
+
+
+# -- layers -------------------------------------------------------------------------------------------------
+
+LAYERS = """
+[images]
+path = "images/{name}.png"
+[labels]
+path = "masks/{name}_{class}.png"
+rest = "background"
+RULE
+[[class]]
+name = "background"
+[[class]]
+name = "bolt"
+[[class]]
+name = "nut"
+layers = ["nut", "big nut"]
+"""
+
+
+def overlapping(root: Path, rule: str = "") -> Path:
+    """x: bolt in columns 0..9, nut in 5..14, big nut in 20..24; y: nothing."""
+    for name in ("x", "y"):
+        image(root / f"images/{name}.png", 0 if name == "x" else 1)
+    for layer, a, b in (("bolt", 0, 10), ("nut", 5, 15), ("big nut", 20, 25)):
+        mask = np.zeros(SIZE, np.uint8)
+        mask[:, a:b] = 255
+        save(root / f"masks/x_{layer}.png", mask)
+    (root / "pixelwise.toml").write_text(LAYERS.replace("RULE", rule))
+    return root
+
+
+@pytest.mark.parametrize(("rule", "middle"), [("", 2), ('overlap = "last"', 2), ('overlap = "first"', 1),
+                                              ('overlap = "void"', 255)])  # fmt: skip
+def test_the_rule_where_layers_overlap(rule: str, middle: int, tmp_path: Path) -> None:
+    dataset = pw.open(overlapping(tmp_path, rule))
+    row = np.zeros(SIZE[1], int)
+    row[:5], row[5:10], row[10:15], row[20:25] = 1, middle, 2, 2
+    notes: list[pw.Finding] = []
+    sample = dataset["all"].read(0, notes=notes)
+    assert sample.label is not None
+    assert (sample.label == row).all()
+    assert [n.code for n in notes] == ["layers-overlap"]
+    assert f"{5 * SIZE[0]} pixels" in notes[0].what
+    assert not dataset["all"][1].label.any()  # type: ignore[union-attr]
+    assert [n.code for n in dataset["all"].notes] == ["no-layers"]
+    assert {f.code for f in pw.check(dataset)} >= {"layers-overlap", "no-layers"}
+
+
+def test_overlaps_may_be_refused(tmp_path: Path) -> None:
+    dataset = pw.open(overlapping(tmp_path, 'overlap = "error"'))
+    with pytest.raises(
+        pw.PixelwiseError, match="120 pixels are in a layer of bolt and in one of nut, first at x=5, y=0"
+    ):
+        dataset["all"][0]
+
+
+def test_layers_that_are_none(tmp_path: Path) -> None:
+    overlapping(tmp_path)
+    save(tmp_path / "masks/x_washer.png", np.zeros(SIZE, np.uint8))
+    save(tmp_path / "masks/z_bolt.png", np.zeros(SIZE, np.uint8))
+    notes = {n.what for n in pw.open(tmp_path)["all"].notes}
+    assert "1 label files name none of the classes, such as ['masks/x_washer.png']" in notes
+    assert "1 names of labels have no image, such as ['z']" in notes
+    save(tmp_path / "masks/x_nut.png", values([0, 7, 9], size=SIZE))
+    with pytest.raises(pw.PixelwiseError, match=r"x_nut.png: a layer with 3 different values"):
+        pw.open(tmp_path)["all"][0]
+    save(tmp_path / "masks/x_nut.png", np.zeros((5, 5), np.uint8))
+    with pytest.raises(pw.PixelwiseError, match=r"x_nut.png: the label is 5 high and 5 wide, its image 24 high"):
+        pw.open(tmp_path)["all"][0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('rest = "background"', 'rest = "sky"', "no class named 'sky'"),
+        ("RULE", 'overlap = "top"', "overlap must be one of 'last', 'first', 'void', 'error'"),
+        ("RULE", 'instances = "i/{name}.png"', r"the instances of labels in layers come from \{object\}"),
+        ('"big nut"', '"bolt"', "the layer 'bolt' has two meanings"),
+        ("_{class}", "_{object}", r"has no \{class\}, but 3 classes have layers"),
+        ("_{class}", "", r"rest is for labels in layers; put \{class\} or \{object\} into"),
+        ("RULE", 'channel = "X"', "a channel is written as R, G, B, A or a sum"),
+        ("RULE", "scale = 0", "scale must be a whole number in 1..64"),
+        ("RULE", 'pair = "any"', "pair is 'name' or 'order', got 'any'"),
+    ],
+)
+def test_mistakes_in_a_description(old: str, new: str, message: str, tmp_path: Path) -> None:
+    overlapping(tmp_path)
+    (tmp_path / "pixelwise.toml").write_text(LAYERS.replace(old, new).replace("RULE", ""))
+    with pytest.raises(FormatError, match=message) as caught:
+        pw.open(tmp_path)
+    assert caught.value.code == "bad-description"
+
+
+def test_layers_convert_pack_and_count_like_one_label(tmp_path: Path) -> None:
+    a_file_per_class(tmp_path / "data")
+    dataset = pw.open(tmp_path / "data")
+    made = pw.convert(dataset, tmp_path / "made")
+    packed = pw.pack(dataset, tmp_path / "packed")
+    for other in (made, packed):
+        assert list(other["all"]) == list(dataset["all"])
+    assert np.array_equal(pw.count_classes(made["all"]), pw.count_classes(dataset["all"]))
+
+
+# -- numbers ------------------------------------------------------------------------------------------------
+
+
+def test_sums_of_channels(tmp_path: Path) -> None:
+    objects = np.arange(SIZE[0] * SIZE[1]).reshape(SIZE)
+    image(tmp_path / "i/x.png", 0)
+    save(tmp_path / "l/x.png", np.dstack([objects % 256, objects // 256, ids(1) * 10 + 3]).astype(np.uint8))
+    (tmp_path / "pixelwise.toml").write_text(
+        '[images]\npath = "i/{name}.png"\n[labels]\npath = "l/{name}.png"\nchannel = "B // 10"\n'
+        'instances = "l/{name}.png"\ninstance_channel = "R + 256*G"\n[[class]]\nname = "a"\n[[class]]\nname = "b"\n'
+        '[[class]]\nname = "c"\n'
+    )
+    sample = pw.open(tmp_path)["all"][0]
+    assert np.array_equal(sample.label, ids(1))  # type: ignore[arg-type]
+    assert np.array_equal(sample.instances, objects)  # type: ignore[arg-type]
+    save(tmp_path / "l/x.png", ids(1))
+    with pytest.raises(pw.PixelwiseError, match="the file has 1 channel, the number is made from B // 10"):
+        pw.open(tmp_path)["all"][0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.int64])
+def test_numbers_are_exact_or_refused(dtype: Any, tmp_path: Path) -> None:
+    among = np.array([3, -7, 70_000] if np.dtype(dtype).kind == "i" else [3, -0.25, np.nan]).astype(dtype)
+    image(tmp_path / "i/x.png", 0)
+    (tmp_path / "l").mkdir()
+    np.save(tmp_path / "l/x.npy", among[ids(0)])
+    listed = ", ".join(str(v) for v in among[1:].tolist())
+    text = (f'[images]\npath = "i/{{name}}.png"\n[labels]\npath = "l/{{name}}.npy"\nkinds = ["npy"]\n[classes]\n'
+            f'ignore_values = [{listed.split(", ")[1]}]\n[[class]]\nname = "a"\nvalues = [3]\n[[class]]\nname = "b"\n'
+            f'values = [{listed.split(", ")[0]}]\n')  # fmt: skip
+    (tmp_path / "pixelwise.toml").write_text(text)
+    assert np.array_equal(pw.open(tmp_path)["all"][0].label, np.array([0, 1, 255])[ids(0)])  # type: ignore[arg-type]
+    (tmp_path / "pixelwise.toml").write_text(text.replace("values = [3]", "values = [4]"))
+    with pytest.raises(pw.PixelwiseError, match=r"value 3(.0)? is not a class"):
+        pw.open(tmp_path)["all"][0]
+
+
+def test_images_of_twelve_bits_get_their_range(tmp_path: Path) -> None:
+    for i, name in enumerate(NAMES):
+        gray = np.random.default_rng(i).integers(0, 3000, SIZE).astype(np.uint16)
+        gray[0, 0] = 3000
+        save(tmp_path / f"images/{name}.{'tif' if i == 1 else 'png'}", gray)
+        save(tmp_path / f"labels/{name}.png", ids(i))
+    dataset = pw.open(tmp_path)
+    assert any("4095 is white" in n.what for n in dataset.notes)
+    assert all(s.image.max() == round(3000 * 255 / 4095) for s in dataset["all"])
+
+
+def test_more_than_four_bands_are_asked_for(tmp_path: Path) -> None:
+    for i, name in enumerate(NAMES):
+        save(tmp_path / f"images/{name}.tif", np.dstack([picture(i, SIZE), picture(i + 9, SIZE)[..., 0]]))
+        save(tmp_path / f"labels/{name}.png", ids(i))
+    dataset = pw.open(tmp_path)
+    assert any("4 bands, 3 read; choose with bands" in n.what for n in dataset.notes)
+    assert "bands-unread" in {f.code for f in pw.check(dataset)}
+    text = propose(tmp_path).text.replace("# bands = [0, 1, 2]", "bands = [3, 1, 0]").replace("ratios", "# ratios")
+    (tmp_path / "pixelwise.toml").write_text(text)
+    chosen = pw.open(tmp_path)
+    assert np.array_equal(chosen["all"][0].image, np.dstack([picture(9, SIZE)[..., 0], picture(0, SIZE)[..., 1::-1]]))
+    assert "bands-unread" not in {f.code for f in pw.check(chosen)}

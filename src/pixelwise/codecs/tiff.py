@@ -371,4 +371,4 @@ def _may_be_alpha(pixels: NDArray[Any], opacity: NDArray[Any], alpha: int) -> bo
     if alpha == _ASSOCIATED:
         return bool((pixels <= opacity[..., None]).all())
     between = float(((opacity > 0) & (opacity < np.iinfo(opacity.dtype).max)).mean())
-    return between <= 0.5 or len(np.unique(opacity)) <= 16
+    return between <= 0.5 or len(np.unique(opacity)) <= 4

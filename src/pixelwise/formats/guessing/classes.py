@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
+from ..class_files import Named
 from ..toml import comment, text_of
 from .counting import LayerCounts, Values, natural_classes
 from .pairing import Reading
@@ -34,25 +34,65 @@ def layer_lines(reading: Reading, layers: LayerCounts) -> list[str]:
     return lines
 
 
-def class_lines(root: Path, seen: Values, doubts: list[str]) -> list[str]:
-    """The lines of labels that hold values or colors."""
+def class_lines(seen: Values, named: Named | None, doubts: list[str]) -> list[str]:
+    """The lines of labels that hold values or colors. named: what a file beside the data calls the classes."""
     values = sorted(seen.pixels, key=lambda v: (v != v, v))
     void = [] if seen.mode == "colors" else _void(seen, values)
     binary = _binary(seen, [v for v in values if v not in void])
+    rows = [(binary.get(v, ""), [v]) for v in values if not any(v is o or v == o for o in void)]
+    if named is not None:
+        rows, void = _by_file(seen, named, values, void, doubts)
     lines = ["[classes]"]
-    if len(values) - len(void) > 255:
+    if len(rows) > 255:
         lines.append("ignore_index = 65535")
     if void:
-        shares = "; ".join(f"{_shown(v)}: {_share(seen, v)}" for v in void)
-        lines.append(f"ignore_values = [{', '.join(map(_shown, void))}]  # {_reason(seen, void)}? {shares}")
+        shares = "; ".join(f"{_shown(v)}: {_share(seen, v)}" for v in void if v in seen.pixels)
+        key, shown = ("ignore_colors", list(void)) if seen.mode == "colors" else ("ignore_values", void)
+        lines.append(f"{key} = [{', '.join(map(_shown, shown))}]  # {_reason(seen, void)}? {shares}")
     elif seen.mode == "values":
         lines.append("# ignore_values = [255]  # values without a class")
     else:
         lines.append("# ignore_colors = [[0, 0, 0]]  # colors without a class")
-    for value in values:
-        if not any(value is v or value == v for v in void):
-            lines += ["", "[[class]]", *_one(value, seen, binary.get(value)), f"# {_share(seen, value)}"]
+    for name, own in rows:
+        lines += ["", "[[class]]", *_one(own, seen, name), *(f"# {_share(seen, v)}" for v in own if v in seen.pixels)]
+        lines += ["# in no label"] if not any(v in seen.pixels for v in own) else []
     return lines
+
+
+def _by_file(
+    seen: Values, named: Named, values: Sequence[Any], void: list[Any], doubts: list[str]
+) -> tuple[list[tuple[str, list[Any]]], list[Any]]:
+    """A row for each class that the file names, in its order, then for values that it does not name; and the void."""
+    table, where = named.table, named.path.name
+    ids = {v: i for v in values if (i := _id_of(v, seen, named)) is not None}
+    stored: dict[int, list[Any]] = {i: [v for v in values if ids.get(v) == i] for i in range(len(table))}
+    unnamed = [v for v in values if v not in ids and not any(v is o or v == o for o in void)]
+    if not any(stored.values()) or (seen.mode == "colors" and not named.colored):
+        doubts.append(f"{where} names {len(table)} classes, but none of the labels' {seen.mode}")
+        return [("", [v]) for v in values if not any(v is o or v == o for o in void)], void
+    if unnamed:
+        doubts.append(f"{where} does not name {len(unnamed)} of the labels' {seen.mode}, such as {_shown(unnamed[0])}")
+    colors = [(r, g, b) for r, g, b in table.colors.tolist()]
+    own = {i: next((v for v, k in (table.values or {i: i}).items() if k == i), i) for i in range(len(table))}
+    rows = [(name, stored[i] or [colors[i] if seen.mode == "colors" else own[i]]) for i, name in enumerate(table.names)]
+    ignored = [v for v, i in ids.items() if i == table.ignore_index]
+    return [*rows, *(("", [v]) for v in unnamed)], [*ignored, *(v for v in void if v not in ids)]
+
+
+def _id_of(value: Any, seen: Values, named: Named) -> int | None:
+    """The class id of a stored value or color by the file's table, or None."""
+    table = named.table
+    if seen.mode == "colors":
+        return table.color_ids.get(value) if named.colored else None
+    if value != value or value != int(value) or not 0 <= value <= 65_535:
+        return None
+    if not named.by_color:
+        found = int(table.value_ids[int(value)])
+        # 255 is void in most datasets, whether or not a list of names says so.
+        return None if found < 0 or found == table.ignore_index else found
+    palette = seen.palettes.get(value)
+    color = next(iter(palette)) if palette and len(palette) == 1 else (int(value),) * 3
+    return table.color_ids.get(color)
 
 
 def _void(seen: Values, values: Sequence[Any]) -> list[Any]:
@@ -76,17 +116,19 @@ def _binary(seen: Values, values: Sequence[Any]) -> dict[Any, str]:
     return {}
 
 
-def _one(value: Any, seen: Values, name: str | None) -> list[str]:
+def _one(own: Sequence[Any], seen: Values, name: str) -> list[str]:
     if seen.mode == "colors":
-        color = list(value)
+        color = list(own[0])
         return [f"name = {text_of(name or 'color ' + ' '.join(map(str, color)))}", f"color = {text_of(color)}"]
-    out = [f"name = {text_of(name or f'value {_shown(value)}')}", f"values = [{_shown(value)}]"]
-    if (known := seen.palettes.get(value)) and all(len(c) == 1 for c in seen.palettes.values()):
+    out = [f"name = {text_of(name or f'value {_shown(own[0])}')}", f"values = [{', '.join(map(_shown, own))}]"]
+    if (known := seen.palettes.get(own[0])) and all(len(c) == 1 for c in seen.palettes.values()):
         out.append(f"color = {text_of(list(next(iter(known))))}")
     return out
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return text_of(list(value))
     return "nan" if value != value else repr(value)
 
 

@@ -287,7 +287,7 @@ def channel_of_classes(seen: Values) -> tuple[str, str | None, str] | None:
     best = min(single, key=lambda k: (len(sets[k]), k)) if single else None
     if best is None or not (seen.wide or (seen.files > 1 and own > 0.6 * len(seen.pixels))):
         return None
-    if 2 * len(sets[best]) > len(seen.pixels) and not seen.wide:
+    if len(sets[best]) > 128 or (2 * len(sets[best]) > len(seen.pixels) and not seen.wide):
         return None
     others = [k for k in range(3) if k != best and len(sets[k]) > 1]
     factor = 65_536 if seen.wide else 256

@@ -6,7 +6,6 @@ label value goes unseen, it reads every label of at most `MOST_LABELS`; larger t
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -17,29 +16,18 @@ from ...errors import FormatError, printable
 from ...types import Finding
 from ..format import Format
 from ..toml import FILE, described
-from .inventory import role_of, walk
+from .inventory import walk
 from .pairing import Survey, survey
 from .proposal import describe, nothing
 
 MOST_LABELS: Final = 1000
 """Labels that `open` counts the values of; more take a file with the values in it."""
 _MOST_FILES: Final = 300_000
-_MOST_FOLDERS: Final = 20_000
 
 
 def _find(path: Path) -> Path | None:
-    """`path` if a folder in it is named as labels are, or files are: names only, nothing is opened."""
-    if not path.is_dir():
-        return None
-    for folders, (folder, subfolders, _) in enumerate(os.walk(path)):
-        subfolders[:] = sorted(s for s in subfolders if not s.startswith("."))
-        relative = os.path.relpath(folder, path)
-        if relative.count(os.sep) > 4 or folders > _MOST_FOLDERS:
-            subfolders.clear()
-        if any(role_of(s) == "labels" for s in subfolders):
-            return path
-    names = (n for found in walk(path, _MOST_FILES) for n in found.names[:64])
-    return path if any(role_of(n.rpartition(".")[0]) == "labels" for n in names) else None
+    """`path` if there is an image file in it."""
+    return path if path.is_dir() and next(walk(path, _MOST_FILES), None) is not None else None
 
 
 def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:

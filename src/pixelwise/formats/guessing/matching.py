@@ -16,7 +16,7 @@ _TAIL = re.compile(r"[_\-. ]([^\W\d_]+)$")
 _TOKENS = re.compile(r"[^\W_]+|[\W_]")
 
 
-class Named(NamedTuple):
+class ImageSet(NamedTuple):
     """A group read as images: the template, and the path of each sample."""
 
     template: str
@@ -47,7 +47,7 @@ class Matched:
 # -- images -------------------------------------------------------------------------------------------------
 
 
-def named(group: Group) -> Iterator[Named]:
+def named(group: Group) -> Iterator[ImageSet]:
     """The ways of reading a group as images: by whole names, without what all names share, by tails such as _img."""
     field_ = "{path}" if group.deep else "{name}"
     if group.own_folder:
@@ -55,14 +55,14 @@ def named(group: Group) -> Iterator[Named]:
         return
     paths = {(e.split, e.text): e.path for e in group.entries}
     plain = {key: path for key, path in paths.items() if not _has_tail(key, paths)}
-    yield Named(f"{group.before}{field_}{group.ending}", plain)
+    yield ImageSet(f"{group.before}{field_}{group.ending}", plain)
     tails: dict[str, dict[Key, str]] = defaultdict(dict)
     for entry in group.entries:
         if found := _TAIL.search(entry.text):
             tails[found[0]][entry.split, entry.text[: found.start()]] = entry.path
     for tail, own in sorted(tails.items()):
         if len(own) > 1 or len(group.entries) <= 4:
-            yield Named(f"{group.before}{field_}{tail}{group.ending}", own)
+            yield ImageSet(f"{group.before}{field_}{tail}{group.ending}", own)
     if group.deep or len(group.entries) < 2:
         return
     first, last = common(e.text for e in group.entries)
@@ -70,16 +70,16 @@ def named(group: Group) -> Iterator[Named]:
         own = {(e.split, e.text[len(first) : len(e.text) - len(last)]): e.path for e in group.entries}
         if len(own) == len(group.entries):
             if first:
-                yield Named(f"{group.before}{first}{{name}}{last}{group.ending}", own)
+                yield ImageSet(f"{group.before}{first}{{name}}{last}{group.ending}", own)
             if last:
                 kept = {(e.split, e.text[: len(e.text) - len(last)]): e.path for e in group.entries}
-                yield Named(f"{group.before}{{name}}{last}{group.ending}", kept)
+                yield ImageSet(f"{group.before}{{name}}{last}{group.ending}", kept)
     numbers = {(e.split, _number(e.text)): e.path for e in group.entries}
     if len(numbers) == len(group.entries) and all(n for _, n in numbers):
         texts = {re.sub(r"\d+(?=\D*$)", "{number}", e.text) for e in group.entries}
         template = texts.pop() if len(texts) == 1 else _with_star(texts)
         if template is not None:
-            yield Named(f"{group.before}{template}{group.ending}", numbers, True)
+            yield ImageSet(f"{group.before}{template}{group.ending}", numbers, True)
 
 
 def _has_tail(key: Key, known: dict[Key, str]) -> bool:
@@ -101,14 +101,14 @@ def _number(text: str) -> str:
     return str(int(found[-1])) if found else ""
 
 
-def _named_by_folder(group: Group) -> Iterator[Named]:
+def _named_by_folder(group: Group) -> Iterator[ImageSet]:
     rests: dict[str, dict[Key, str]] = defaultdict(dict)
     for e in group.entries:
         name, _, rest = e.text.partition("/")
         rests[rest.replace(name, "{name}") if rest.rpartition("/")[2] == name else rest][e.split, name] = e.path
     for rest, own in sorted(rests.items()):
         if len(own) > 1:
-            yield Named(f"{group.before}{{name}}/{rest}{group.ending}", own)
+            yield ImageSet(f"{group.before}{{name}}/{rest}{group.ending}", own)
 
 
 def common(texts: Iterable[str]) -> tuple[str, str]:
@@ -136,7 +136,7 @@ def _beginning(texts: Sequence[str]) -> str:
 # -- labels -------------------------------------------------------------------------------------------------
 
 
-def match(images: Named, group: Group) -> Matched | None:
+def match(images: ImageSet, group: Group) -> Matched | None:
     """The files of a group whose names hold those of images; None if there are none."""
     known, own = images.paths, set(images.paths.values())
     entries = [e for e in group.entries if e.path not in own]

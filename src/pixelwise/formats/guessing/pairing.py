@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from ...types import Bool
 from .content import Look, look
 from .inventory import MOST_FILES, Group, groups_of, role_of, walk
-from .matching import Key, Matched, Named, Parts, match, named, parts_of
+from .matching import ImageSet, Key, Matched, Parts, match, named, parts_of
 
 CLEAR: Final = 100
 """A reading that is better than the next by less than this is not clear."""
@@ -37,7 +37,7 @@ class Labels(NamedTuple):
 class Reading:
     """Images and their labels. points: how well it fits; more is better. problem: why the labels cannot be read."""
 
-    images: Named
+    images: ImageSet
     labels: Labels
     points: float
     look: Look
@@ -93,10 +93,10 @@ def survey(root: Path, most: int = MOST_FILES) -> Survey:
     found = Survey(root, groups_of(list(walk(root, most))))
     candidates = [(n, group, _image_points(found, n, group)) for group in found.groups for n in named(group)]
     readings = []
-    for images, own, points in candidates:
+    for images, _, points in candidates:
         if points > 0:
             matched = [m for group in found.groups if (m := match(images, group)) is not None]
-            readings += [*_readings(found, images, points, matched, own)]
+            readings += [*_readings(found, images, points, matched)]
     if not any(not r.problem for r in readings):
         readings += [r for images, own, points in candidates if points > 0
                      for r in _by_order(found, images, points, own)]  # fmt: skip
@@ -118,7 +118,7 @@ def _is_part(reading: Reading, other: Reading, files: dict[int, set[str]]) -> bo
     return files[id(reading)] < files[id(other)] and images <= others and not other.problem
 
 
-def _image_points(found: Survey, images: Named, group: Group) -> float:
+def _image_points(found: Survey, images: ImageSet, group: Group) -> float:
     """How much a group looks like images: 0 or less if it does not."""
     paths = sorted(images.paths.values())
     seen = [found.look(p) for p in (paths[0], paths[len(paths) // 2])]
@@ -146,7 +146,7 @@ def _label_points(found: Survey, paths: Sequence[str], template: str) -> tuple[f
 # -- readings of one group of images ------------------------------------------------------------------------
 
 
-def _readings(found: Survey, images: Named, points: float, matched: Sequence[Matched], own: Group) -> Iterator[Reading]:
+def _readings(found: Survey, images: ImageSet, points: float, matched: Sequence[Matched]) -> Iterator[Reading]:
     singles: list[tuple[Matched, str]] = []
     for m in matched:
         if len(m.rests) == 1:
@@ -163,7 +163,7 @@ def _readings(found: Survey, images: Named, points: float, matched: Sequence[Mat
         yield _reading(found, images, points, Labels(_template(images, m, rest), files), m.strays)
 
 
-def _template(images: Named, m: Matched, rest: str) -> str:
+def _template(images: ImageSet, m: Matched, rest: str) -> str:
     name = "{number}" if m.number else "{path}" if "{path}" in images.template else "{name}"
     if m.group.own_folder:
         rest = re.sub(r"(?<=/)[^/]*$", rest.rpartition("/")[2], rest)
@@ -171,7 +171,7 @@ def _template(images: Named, m: Matched, rest: str) -> str:
 
 
 def _reading(
-    found: Survey, images: Named, points: float, labels: Labels, strays: int = 0, by_order: bool = False
+    found: Survey, images: ImageSet, points: float, labels: Labels, strays: int = 0, by_order: bool = False
 ) -> Reading:
     paths = sorted(p for files in labels.files.values() for p in files)
     some = [paths[k * (len(paths) - 1) // 3] for k in range(4)] if len(paths) > 4 else paths
@@ -182,7 +182,7 @@ def _reading(
     return Reading(images, labels, points + own, seen, problem, by_order, strays)
 
 
-def _layered(found: Survey, images: Named, points: float, m: Matched, parts: Parts) -> Iterator[Reading]:
+def _layered(found: Survey, images: ImageSet, points: float, m: Matched, parts: Parts) -> Iterator[Reading]:
     files: dict[Key, list[str]] = defaultdict(list)
     for rest in sorted(parts.texts):
         for key, path in m.rests[rest].items():
@@ -221,7 +221,9 @@ def _are_alike(a: Bool, b: Bool) -> bool:
     return bool((a & b).sum() > _SAME_LAYER * (a | b).sum())
 
 
-def _in_folders(found: Survey, images: Named, points: float, singles: list[tuple[Matched, str]]) -> Iterator[Reading]:
+def _in_folders(
+    found: Survey, images: ImageSet, points: float, singles: list[tuple[Matched, str]]
+) -> Iterator[Reading]:  # fmt: skip
     """Readings of folders side by side, one a class: masks/bolt/7.png, masks/nut/7.png. They leave `singles`."""
     beside: dict[tuple[str, str, str, str], list[tuple[Matched, str]]] = defaultdict(list)
     for m, rest in singles:
@@ -253,10 +255,10 @@ def _star(rests: set[str]) -> str:
     return re.sub(r"\{class\}|\{object\}", "*", parts_of({r: {("", ""): ""} for r in rests}).template)
 
 
-def _by_order(found: Survey, images: Named, points: float, own: Group) -> Iterator[Reading]:
+def _by_order(found: Survey, images: ImageSet, points: float, own: Group) -> Iterator[Reading]:
     """Labels that are as many as the images, numbered, and have nothing else in common with their names."""
     for group in found.groups:
-        if group is own or group.deep or group.own_folder or images.number:
+        if group is own or group.deep or group.own_folder or images.number or len(images.paths) < 2:
             continue
         split = [(e, n) for e in group.entries if (n := re.fullmatch(r"(\D*)0*(\d+)(.*)", e.text))]
         keys = {(e.split, n[2]) for e, n in split}
@@ -275,5 +277,6 @@ def _by_order(found: Survey, images: Named, points: float, own: Group) -> Iterat
             labels = Labels(_template(images, m, rest), {key: [path] for key, path in paths.items()})
             made = [_reading(found, images, points - 200, labels)]
         for reading in made:
-            reading.by_order = True
-            yield reading
+            if not reading.problem:
+                reading.by_order = True
+                yield reading

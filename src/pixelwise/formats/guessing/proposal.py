@@ -14,13 +14,23 @@ from ...dataset.lists import parse_list
 from ...errors import DataError, FormatError, ListError, PixelwiseError
 from ...files import read_bytes
 from ...types import Progress
+from ..class_files import Named, classes_beside
 from ..paths import SAMPLE_FIELDS, matches
 from ..toml import comment, text_of
 from .classes import class_lines, layer_lines
 from .content import look
-from .counting import LayerCounts, Values, by_channel, channel_of_classes, count_labels, count_layers, value_span
+from .counting import (
+    MOST_COLORS,
+    LayerCounts,
+    Values,
+    by_channel,
+    channel_of_classes,
+    count_labels,
+    count_layers,
+    value_span,
+)
 from .inventory import MOST_FILES, role_of
-from .matching import Key, Named
+from .matching import ImageSet, Key
 from .pairing import Labels, Reading, Survey, survey
 
 _IMAGES_FOR_RANGE: Final = 64
@@ -88,7 +98,7 @@ def given(found: Survey, images: str, labels: str) -> Reading:
                           code="no-dataset", where=found.root, fix="{name} must be the same text in both")  # fmt: skip
     layered = "{class}" in labels or "{object}" in labels
     seen = found.look(next(iter(files.values()))[0])
-    return Reading(Named(images, paths), Labels(labels, dict(files), layered, tuple(sorted(texts - {""}))), 0, seen)
+    return Reading(ImageSet(images, paths), Labels(labels, dict(files), layered, tuple(sorted(texts - {""}))), 0, seen)
 
 
 def nothing(found: Survey) -> FormatError:
@@ -129,17 +139,18 @@ def describe(
         label_lines += _layer_keys(reading, layers, made)
         classes, counted, failed = layer_lines(reading, layers), layers.images, layers.failed
     else:
+        named = _names_beside(root, reading, made)
         seen = count_labels(root, paths, threads, progress)
         seen, keys = _value_keys(root, reading, seen, made)
         label_lines += keys
         if not any(k.startswith("instances") for k in keys):
             label_lines += _instance_lines(found, reading)
-        classes, counted, failed = class_lines(root, seen, made.doubts), seen.files, seen.failed
+        classes, counted, failed = class_lines(seen, named, made.doubts), seen.files, seen.failed
     label_lines += _scale_line(root, reading)
     if reading.by_order:
         label_lines.append('pair = "order"  # ASSUMED: the names agree in nothing; compare some before you train')
         made.doubts.append(f"{reading.images.template} and {reading.labels.template} agree in their order only")
-    made.report = [*_report(found, reading, missing), *(f"not read: {f}" for f in failed[:5])]
+    made.report = [*_report(found, reading, missing), *made.report, *(f"not read: {f}" for f in failed[:5])]
     lines = [
         "# Written by `pixelwise init`: what the files are and every value of the labels, counted. Name the classes,",
         "# say which values are void, and check the splits. All keys: docs/formats.md.",
@@ -157,6 +168,21 @@ def describe(
     ]
     made.text = "\n".join(lines) + "\n"
     return made
+
+
+def _names_beside(root: Path, reading: Reading, made: Proposal) -> Named | None:
+    """What a file beside the data, or in the folder of the labels or images, calls the classes."""
+    folders = [_fixed_folder(t) for t in (reading.labels.template, reading.images.template)]
+    named = classes_beside(root, also=[root / f for above in folders for f in (above, above.rpartition("/")[0])])
+    if named is not None:
+        made.report.append(f"class names from {named.path.relative_to(root).as_posix()}")
+        made.report += [str(note) for note in named.notes]
+    return named
+
+
+def _fixed_folder(template: str) -> str:
+    """The folder of a template up to its first field."""
+    return re.split(r"[{*]", template)[0].rpartition("/")[0]
 
 
 def _unlabeled(reading: Reading) -> list[str]:
@@ -206,6 +232,10 @@ def _value_keys(root: Path, reading: Reading, seen: Values, made: Proposal) -> t
             if not seen.wide:  # colors of classes have 8 bits
                 made.doubts.append(f"the labels are colors of classes, or a class in channel {name}: {why}")
         seen = by_channel(seen, name)
+    elif seen.mode == "colors" and len(seen.pixels) > MOST_COLORS:
+        what = f"more than {MOST_COLORS} different colors in {seen.files} labels"
+        fix = "these are pictures, or labels that were resized or compressed"
+        raise FormatError(what, code="no-labels", where=root, fix=fix)
     elif seen.wide:
         what, fix = "colors with 16 bits per channel", "say which channel is the class: channel = 'R' in pixelwise.toml"
         raise FormatError(f"the labels hold {what}", code="no-labels", where=root, fix=fix)
