@@ -56,12 +56,30 @@ def test_load_prints_and_gives_json(run, root: Path) -> None:  # type: ignore[no
     assert code == 0
     assert "8 x 3 x 200 x 240 float32" in out
     assert "training waits for:" in out
-    code, out, _ = run("load", root, "--size", "320x480", "--batch-size", 4, "--json", "--output", "uint8-hwc")
+    code, out, err = run("load", root, "--size", "320x480", "--batch-size", 4, "--json", "--output", "uint8-hwc")
     result = json.loads(out)
+    assert err.startswith(f"pixelwise: warning: {result['dropped_too_small']} of 30 samples of 'train' are smaller")
+    assert err.count("\n") == 1
+    assert "--small pad" in err
     assert result["images"] == [4, 320, 480, 3]
     assert result["samples"] == 30
     assert 0 < result["dropped_too_small"] < 30
     assert result["images_per_second"][0] > 0
+
+
+def test_load_without_a_batch_is_an_error_of_one_line(run, root: Path) -> None:  # type: ignore[no-untyped-def]
+    for arguments in (("--size", "2000x2000"), ("--size", "2000x2000", "--small", "drop")):
+        code, out, err = run("load", root, *arguments)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert "no-batches" in err
+        assert "2000x2000 (height x width)" in err
+    code, out, err = run("load", root, "--size", "480x320", "--batch-size", 1)
+    assert (code, err.count("\n")) == (0, 1)
+    assert "with height and width swapped, 320x480 (height x width), it would be 5" in err
+    assert run("load", root, "--size", "480x320", "--batch-size", 1, "--small", "drop")[::2] == (0, "")
+    assert run("load", root, "--size", "480x320", "--small", "pad")[::2] == (0, "")
+    assert run("load", root, "--size", "480x320", "--small", "error")[0] == 1
+    assert run("load", root, "--small", "few")[0] == 2
 
 
 def test_load_takes_the_first_split_where_there_is_no_train(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -50,6 +50,7 @@ def speaking(command: Callable[..., None]) -> Callable[..., None]:
     def call(*args: Any, **kwargs: Any) -> None:
         try:
             with pipes(), warnings.catch_warnings():
+                warnings.simplefilter("always", PixelwiseWarning)
                 warnings.showwarning = say  # type: ignore[assignment]
                 command(*args, **kwargs)
         except PixelwiseError as error:
