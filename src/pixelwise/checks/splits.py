@@ -121,6 +121,23 @@ def near_duplicates(survey: Survey) -> Found:
         yield Finding("near-duplicate", severity, survey.image_where(other), what, fix), survey.pair(other, first)
 
 
+def mixed_label_kinds(survey: Survey) -> Found:
+    """`mixed-label-kinds`: labels of one dataset are stored in different ways: they may not mean the same.
+
+    Only a note if all are values of up to 8 bits, with a palette or without.
+    """
+    if len(survey.kinds) < 2:
+        return
+    most = sorted(survey.kinds.items(), key=lambda kind: -kind[1][0])
+    shown = ", ".join(f"{count:,} {kind} (such as {survey.label_where(item)})" for kind, (count, item) in most)
+    alike = all(kind in ("gray", "palette") for kind in survey.kinds)
+    fix = "" if alike else "see that they follow one coding, and store all of them in one way"
+    item = most[-1][1][1]
+    what = f"labels are stored in {len(most)} ways: {shown}"
+    severity: Severity = "note" if alike else "warning"
+    yield Finding("mixed-label-kinds", severity, survey.label_where(item), what, fix), survey.subject(item)
+
+
 def off_by_one(survey: Survey) -> Found:
     """`off-by-one`: no label has the lowest value, and some have one more than the highest: all are shifted."""
     table = survey.classes
@@ -154,5 +171,6 @@ def inverted_masks(survey: Survey) -> Found:
 
 
 CHECKS = (
-    ids_in_several_splits, class_absent, exact_duplicates, near_duplicates, off_by_one, inverted_masks,
+    ids_in_several_splits, class_absent, exact_duplicates, near_duplicates, mixed_label_kinds, off_by_one,
+    inverted_masks,
 )  # fmt: skip

@@ -63,9 +63,10 @@ class Survey:
     members: (n, S) bool.
 
     Filled by the pass: exact, coarse: (n,) uint64, and fine: (n, 4), the hashes of the images; has_image: (n,) bool,
-    whether one was read and is not blank. label_hash: (n,) uint64, 0 without a label. seen_values: (65536,) bool,
-    the values stored in any label. classes_in: (S, C) bool. ones: (n, 2) float32 for a table of two classes, the share
-    of class 1 in the label and on its frame, NaN without a label; else (0, 2).
+    whether one was read and is not blank. label_hash: (n,) uint64, 0 without a label. seen_values: (65536,) bool, the
+    values stored in any label. classes_in: (S, C) bool. ones: (n, 2) float32 for a table of two classes, the share of
+    class 1 in the label and on its frame, NaN without a label; else (0, 2). kinds: for each way of storing a label, how
+    many there are, and the sample that has it first.
     """
 
     def __init__(self, dataset: Dataset, splits: list[Split], image_keys: list[U64], items: list[I64], at: I64) -> None:
@@ -85,6 +86,7 @@ class Survey:
         self.seen_values = np.zeros(65_536, bool)
         self.classes_in = np.zeros((len(splits), classes), bool)
         self.ones = np.full((n if classes == 2 else 0, 2), np.nan, np.float32)
+        self.kinds: dict[str, list[int]] = {}
 
     def __len__(self) -> int:
         return len(self.at)
@@ -161,6 +163,7 @@ class Examined(NamedTuple):
     values: I64
     classes: I64
     ones: tuple[float, float] | None
+    kind: str
 
 
 def _examine(places: Places, at: tuple[int, int]) -> Examined:
@@ -210,5 +213,7 @@ def _remember(survey: Survey, item: int, sample: Examined) -> None:
     survey.seen_values[sample.values] = True
     known = sample.classes[sample.classes < len(survey.classes)]
     survey.classes_in[np.ix_(survey.members[item], known)] = True
+    if sample.kind:
+        survey.kinds.setdefault(sample.kind, [0, item])[0] += 1
     if sample.ones is not None and len(survey.ones):
         survey.ones[item] = sample.ones
