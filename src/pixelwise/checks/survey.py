@@ -179,7 +179,7 @@ def examined(got: Reading) -> Examined:
     image_hashes = None if got.image is None else hashes(got.image)
     if (label := got.label) is None:
         return Examined(
-            found, got.missing, got.subject, image_hashes, blank, 0, got.values, np.zeros(0, np.int64), None
+            found, got.missing, got.subject, image_hashes, blank, 0, got.values, np.zeros(0, np.int64), None, _kind(got)
         )
     unchanged = got.stored is not None and np.may_share_memory(label, got.stored.pixels)
     ids = got.values if unchanged else count_values(label)[0]
@@ -189,7 +189,14 @@ def examined(got: Reading) -> Examined:
         frame = np.concatenate([one[0], one[-1], one[1:-1, 0], one[1:-1, -1]])
         ones = (float(one.mean()), float(frame.mean()))
     label_hash = xxh3_64_intdigest(np.ascontiguousarray(label).data)
-    return Examined(found, got.missing, got.subject, image_hashes, blank, label_hash, got.values, ids, ones)
+    return Examined(found, got.missing, got.subject, image_hashes, blank, label_hash, got.values, ids, ones, _kind(got))
+
+
+def _kind(got: Reading) -> str:
+    """How the label is stored, in words; "" if it could not be read."""
+    if (stored := got.stored) is None:
+        return ""
+    return ("" if stored.bits <= 8 else f"{stored.bits}-bit ") + stored.mode
 
 
 def run(survey: Survey, collect: Collector, threads: int | None, progress: Progress | None) -> None:
