@@ -194,7 +194,7 @@ def atomic_write(path: str | os.PathLike[str], *, alone: bool = True) -> Iterato
 
 def _locked_file(part: Path) -> BinaryIO:
     while True:
-        file = open(part, "xb")
+        file = open(part, "xb")  # noqa: SIM115
         if _lock(file.fileno()) is not False and os.fstat(file.fileno()).st_nlink:
             return file
         file.close()  # taken for dead between the two calls, and removed

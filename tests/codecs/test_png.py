@@ -206,7 +206,8 @@ def test_the_pngs_of_every_format_equal_pillow(trees: Path) -> None:
 @pytest.mark.parametrize("most", [1, 255, 1023, 4095])
 def test_twelve_bits_in_sixteen_ask_for_their_range(most: int) -> None:
     data = encode_png(np.linspace(0, most, 90).astype(np.uint16).reshape(9, 10))
-    with pytest.raises(FileError, match=f"no value above {most}.*nearly black; say what is white: value_range") as caught:
+    said = f"no value above {most}.*nearly black; say what is white: value_range"
+    with pytest.raises(FileError, match=said) as caught:
         decode_image(data, "x.png")
     assert caught.value.code == "value-range-needed"
     assert decode_image(data, "x.png", value_range=(0, most)).max() == 255

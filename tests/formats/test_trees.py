@@ -188,7 +188,7 @@ def test_every_table_has_colors_and_values_of_its_own(trees: Path) -> None:
     for place, _, options, _, _ in TREES:
         classes = open_dataset(trees / place, **options).classes
         assert len(set(classes.names)) == len(classes)
-        ids = classes.value_ids
+        ids = np.array([*classes.color_ids.values()]) if classes.by_color else classes.value_ids
         assert set(ids[ids >= 0].tolist()) >= set(range(len(classes)))
 
 

@@ -1,4 +1,4 @@
-"""Packs that are wrong inside, cut or unreadable while they are used: always an error, never a wrong label, no crash."""
+"""Packs that are wrong inside, cut or unreadable while they are used: an error, never a wrong label, no crash."""
 
 from __future__ import annotations
 

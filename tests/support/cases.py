@@ -245,5 +245,5 @@ CASES: dict[str, Callable[[Path], None]] = {
 Rectlabel-support#268, (r08) labelme#1725, (r08b) supervision#2581, (r10) Severstal's train.csv, (r11) anomalib#3058,
 (r15) Carvana and DRIVE, (r17) CARLA, (r19) SYNTHIA, (r21) cocoapi#348, (r23) tensorpack#1041, (r25) supervision#205,
 (r26) label-studio#5898, (r27) coco-annotator#359, (r30) datumaro#59, (r36) Pytorch-UNet#226, (r37) trees unpacked on
-macOS, (r40) segmentation_models.pytorch#22, (r41) rasterio#1927, (r55) ultralytics#22330 and the CamVid of Kaggle, (r58)
-a real copy of CamVid, (r59) an example of Keras."""
+macOS, (r40) segmentation_models.pytorch#22, (r41) rasterio#1927, (r55) ultralytics#22330 and Kaggle's CamVid,
+(r58) a real copy of CamVid, (r59) an example of Keras."""

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from ..classes import ClassTable
-from ..codecs.decoding import read_header
 from ..dataset.dataset import Dataset
 from ..dataset.lists import LineOf, SplitList, parse_list
 from ..dataset.sources import Decoding, FileSource, PathRule, Source
 from ..dataset.splits import Split, Splits
-from ..errors import DataError, FormatError, MissingError, UnknownNameError
+from ..errors import FormatError, MissingError, UnknownNameError
 from ..files import read_bytes
 from ..types import Finding
 from .class_tables import table
 from .format import Format
 from .layers import LayerDrawing, LayerFile, Layers, find_layers, layer_notes, natural
-from .paths import SAMPLE_FIELDS, Match, fill, first, glob_of, hidden_notes, matches, rule, split_names
+from .naming import any_in_colors, by_color, name_classes
+from .paths import SAMPLE_FIELDS, Match, fill, first, glob_of, hidden_notes, matches, rule, split_names, spread
 from .rasterize import DrawnSource
 
 SPLIT_NAMES = re.compile(r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|trainval|test-?(dev|std))(20\d\d)?")
@@ -38,11 +38,12 @@ _ORDER = ("train", "val", "trainval", "test")
 class Coding:
     """One way in which a dataset's labels are stored.
 
-    labels: the template of the label files, or None if there are none. classes: a table, the name of one in
-    `tables/`, or a function of the dataset's folder. instances: the template of the object numbers. channels: 3 if
-    labels are colors, 1 if they are values; None if that does not distinguish this coding from others. layers: how
-    several label files per image become one label, if `labels` has {class} or {object}. by_order: the names of labels
-    and images have nothing in common; sorted by their numbers, the first belongs to the first.
+    labels: the template of the label files, or None if there are none. classes: a table, the name of one in `tables/`,
+    or a function of the dataset's folder. instances: the template of the object numbers. channels: 3 if labels are
+    colors, 1 if they are values; None if that does not distinguish this coding from others. layers: how several label
+    files per image become one label, if `labels` has {class} or {object}. by_order: the names of labels and images have
+    nothing in common; sorted by their numbers, the first belongs to the first. beside: whether a file of class names
+    beside the data goes before `classes`.
     """
 
     labels: str | None
@@ -52,6 +53,7 @@ class Coding:
     decoding: Decoding = Decoding()  # noqa: RUF009
     layers: Layers | None = None
     by_order: bool = False
+    beside: bool = True
 
     def table(self, root: Path) -> ClassTable:
         """The class table, for the dataset at `root`."""
@@ -114,19 +116,17 @@ class Layout:
     def _has(self, root: Path, coding: Coding) -> bool:
         if coding.labels is None:
             return True
-        for split in self.split_names(root, coding.labels):
-            found = first(root, fill(coding.labels, split=split, star="*"))
-            if found is not None and (coding.channels is None or _channels(root / found.path) in (coding.channels, 0)):
-                return True
-        return False
+        if coding.channels is not None:
+            some = self.some_labels(root, coding)
+            return bool(some) and any_in_colors(some) == (coding.channels == 3)
+        names = self.split_names(root, coding.labels)
+        return any(first(root, fill(coding.labels, split=name, star="*")) is not None for name in names)
 
-
-def _channels(path: Path) -> int:
-    """1 for values, 3 for colors, 0 if the file does not say."""
-    try:
-        return 3 if read_header(path).channels >= 3 else 1
-    except DataError:  # reported when the label is read
-        return 0
+    def some_labels(self, root: Path, coding: Coding) -> list[Path]:
+        """Up to eight label files of each split, spread over the first of them."""
+        names = [] if coding.labels is None else self.split_names(root, coding.labels)
+        found = (spread(root, fill(coding.labels or "", split=name, star="*")) for name in names)
+        return [root / m.path for split in found for m in split]
 
 
 def load(
@@ -338,4 +338,15 @@ def _load(
     layout = next((la for la in layouts if labels in la.codings and la.fits(root)), None) or _fitting(layouts, root)
     if layout is None:
         raise FormatError(f"not {looks_like}", code="no-dataset", where=root)
-    return load(root, name, layout, labels=labels, classes=classes)
+    coding = layout.codings.get(labels or layout.coding(root) or "")
+    if coding is None:
+        return load(root, name, layout, labels=labels)  # raises
+    in_colors = any_in_colors(layout.some_labels(root, coding))
+    notes: tuple[Finding, ...] = ()
+    if classes is not None:
+        table = by_color(classes) if in_colors and classes.values is None else classes
+    elif coding.beside:
+        table, notes = name_classes(root, name, coding.table(root), in_colors)
+    else:
+        table = by_color(coding.table(root)) if in_colors else coding.table(root)
+    return replace(load(root, name, layout, labels=labels, classes=table), notes=notes)

@@ -18,6 +18,7 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -165,6 +166,12 @@ def first(root: Path, template: str, names: re.Pattern[str] | None = None) -> Ma
         if n == 64:  # a folder of other names: do not read all of them
             return None
     return None
+
+
+def spread(root: Path, template: str, most: int = 8) -> list[Match]:
+    """`most` of the first 512 files that `template` describes, as far apart as they can be."""
+    found = list(islice(matches(root, template), 512))
+    return [found[k * len(found) // most] for k in range(most)] if len(found) > most else found
 
 
 def split_names(root: Path, template: str) -> list[str]:

@@ -332,7 +332,8 @@ class _Iteration:
         while not job.done.wait(0.5 if end is None else min(0.5, max(0.0, end - monotonic()))):
             if end is not None and monotonic() >= end:
                 stuck, seconds = job.slowest()
-                names = ", ".join(repr(self._loader.split.names[i]) for i in stuck[:3]) or "a sample that waits for others"
+                all_names = self._loader.split.names
+                names = ", ".join(repr(all_names[i]) for i in stuck[:3]) or "a sample that waits for others"
                 more = f" and {len(stuck) - 3} more" if len(stuck) > 3 else ""
                 self._workers.abandon()  # the thread that hangs cannot be ended
                 what = f"no batch within {timeout:g} s: reading or transforming {names}{more} has taken {seconds:.1f} s"

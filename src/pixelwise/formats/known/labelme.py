@@ -229,20 +229,15 @@ def _exported(root: Path) -> ClassTable:
     return read_class_file(root / "class_names.txt").table
 
 
-def _exported_values(root: Path) -> ClassTable:  # 255 stands for -1
-    plain = _exported(root)
-    return ClassTable(plain.names, plain.colors, values={**{i: i for i in range(len(plain))}, 255: 255})
-
-
 EXPORT = laid_out(
     "labelme_voc",
     "LabelMe's export (class_names.txt, JPEGImages/ and SegmentationClass/ or SegmentationClassNpy/)",
     Layout(
         "JPEGImages/{name}.jpg",
         {
-            "png": Coding("SegmentationClass/{name}.png", _exported, "SegmentationObject/{name}.png"),
-            "npy": Coding("SegmentationClassNpy/{name}.npy", _exported_values, "SegmentationObject/{name}.png",
-                          decoding=Decoding(frozenset({"npy"}), minus_one=255)),
+            "png": Coding("SegmentationClass/{name}.png", _exported, "SegmentationObject/{name}.png", beside=False),
+            "npy": Coding("SegmentationClassNpy/{name}.npy", _exported, "SegmentationObject/{name}.png",
+                          decoding=Decoding(frozenset({"npy"}), minus_one=255), beside=False),
         },
         needs=("class_names.txt",),
     ),

@@ -148,7 +148,8 @@ def _files(root: Path, split: str, ids: Sequence[str], path: Path, chosen: str |
             best = count, folder, known
     count, folder, known = best
     if not count:
-        what = f"the images are not in {', '.join(folders) or 'any usual folder'}: looked for {ids[0] if ids else 'any'}"
+        looked = ", ".join(folders) or "any usual folder"
+        what = f"the images are not in {looked}: looked for {ids[0] if ids else 'any'}"
         raise MissingError(what, code="missing-file", where=path, fix="choose their folder with images=...")
     prefix = "" if folder == "." else f"{folder}/"
     listed = {known.get(i, i) for i in ids}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from ...classes import ClassTable
@@ -20,10 +21,11 @@ def _classes(root: Path) -> ClassTable:
     return tables[0]
 
 
+_masks = partial(Coding, classes=_classes, beside=False)
 ROBOFLOW = laid_out(
     "roboflow",
     "Roboflow's semantic masks (SPLIT/*.jpg, SPLIT/*_mask.png and SPLIT/_classes.csv)",
-    Layout("{split}/{name}.jpg", {"masks": Coding("{split}/{name}_mask.png", _classes)}, needs=("train/_classes.csv",)),
-    Layout("{name}.jpg", {"masks": Coding("{name}_mask.png", _classes)}, needs=("_classes.csv",)),
+    Layout("{split}/{name}.jpg", {"masks": _masks("{split}/{name}_mask.png")}, needs=("train/_classes.csv",)),
+    Layout("{name}.jpg", {"masks": _masks("{name}_mask.png")}, needs=("_classes.csv",)),
 )
 """https://docs.roboflow.com : the value of a class is written in _classes.csv."""

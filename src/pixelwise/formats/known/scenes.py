@@ -19,14 +19,14 @@ ADE20K = laid_out(
 )
 """http://sceneparsing.csail.mit.edu : 0 is everything outside the 150 classes, stored k is class k - 1."""
 
-_STUFF = {"171": Coding("stuffthingmaps/{split}/{name}.png", "cocostuff")}
+# The labels.txt of the dataset numbers from 1 what the labels store from 0.
+_stuff = partial(Coding, classes="cocostuff", beside=False)
+_STUFF = {"171": _stuff("stuffthingmaps/{split}/{name}.png")}
 COCO_STUFF = laid_out(
     "coco_stuff",
     "COCO-Stuff pixel maps (SPLIT/*.jpg with stuffthingmaps/SPLIT/*.png, or images/ and annotations/)",
     Layout("{split}/{name}.jpg", _STUFF, names=r"\d{12}"),
-    Layout(
-        "images/{split}/{name}.jpg", {"171": Coding("annotations/{split}/{name}.png", "cocostuff")}, names=r"\d{12}"
-    ),
+    Layout("images/{split}/{name}.jpg", {"171": _stuff("annotations/{split}/{name}.png")}, names=r"\d{12}"),
     Layout("images/{split}/{name}.jpg", _STUFF, names=r"\d{12}"),
 )
 """https://github.com/nightrome/cocostuff , the 164K release: stored value = id - 1, 255 is unlabeled."""
