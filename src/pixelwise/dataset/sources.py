@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_128_hexdigest
 
-from ..arguments import as_bytes, as_ids, stray_id
+from ..arguments import as_array, as_bytes, as_ids, stray_id
 from ..classes import ClassTable
 from ..codecs.decoding import decode_image, decode_numbers, decode_stored
 from ..codecs.jpeg_windows import JpegWindows
@@ -369,9 +369,13 @@ def _digest(array: NDArray[Any]) -> str:
 
 
 def _each(what: str, arrays: Any) -> Sequence[Any]:
-    if isinstance(arrays, (str, bytes, dict)) or not (hasattr(arrays, "__len__") and hasattr(arrays, "__getitem__")):
+    # A sequence of arrays of their own sizes, which may make them when asked, or one array of all.
+    if isinstance(arrays, Sequence) and not isinstance(arrays, (str, bytes, memoryview)):
+        return arrays
+    found = as_array(what, arrays)
+    if not found.ndim:
         raise UsageError(f"{what} must be a list of arrays, got {type(arrays).__name__}", code="bad-array")
-    return [arrays[i] for i in range(len(arrays))]
+    return list(found)
 
 
 def _image(what: str, image: Any) -> U8:

@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import as_array, check_probability
+from ..arguments import as_array, as_bytes, check_probability
 from ..errors import UsageError
 from ..labels import count_values
 from ..types import U8, Label
@@ -86,13 +86,15 @@ class Apply:
         name = self.name
         if not isinstance(got, tuple) or len(got) != 2:
             raise UsageError(f"{name} returned {type(got).__name__}, expected (image, label)", code="bad-plugin")
+        what = "an image"
         try:
-            image = as_array("image", got[0])
+            image = as_bytes("image", got[0], f"{shape}")
+            what = "a label"
             new = None if got[1] is None else as_array("label", got[1], void=ignore_index)
         except UsageError as error:
-            raise UsageError(f"{name} returned what is no array: {error.message}", code="bad-plugin") from None
-        if image.shape != shape or image.dtype != np.uint8:
-            what = f"{name} returned an image {image.shape} {image.dtype}, expected {shape} uint8"
+            raise UsageError(f"{name} returned {what}: {error.message}", code="bad-plugin", fix=error.fix) from None
+        if image.shape != shape:
+            what = f"{name} returned an image {image.shape}, expected {shape}"
             raise UsageError(what, code="bad-plugin", fix="change the size by transforms of pixelwise")
         if label is None or before is None:
             return image, None
