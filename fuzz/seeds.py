@@ -1,7 +1,7 @@
 """Inputs to begin with: good ones of every variety, and the known kinds of bad ones.
 
-`python -m fuzz.seeds` writes corpus/, which is committed, so that a run does not depend on the versions of the libraries
-that write the files.
+`python -m fuzz.seeds` writes corpus/, which is committed, so that a run does not depend on the versions of the
+libraries that write the files.
 """
 
 from __future__ import annotations
