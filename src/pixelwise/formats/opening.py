@@ -19,6 +19,7 @@ from . import toml
 from .format import Format
 from .guessing import folders
 from .known import ade20k_full, aerial, coco, huggingface, labelme, medical, roboflow, scenes, street, voc, yolo
+from .paths import folders_read_once
 
 _KNOWN = (
     voc.FORMAT, street.CITYSCAPES, street.CAMVID, street.BDD100K, street.MAPILLARY,
@@ -105,7 +106,8 @@ def open(
     root = Path(path).absolute()  # a program may go elsewhere before it reads
     if not root.exists():
         raise MissingError("no such file or folder", code="missing-file", where=root, fix="check the path")
-    found, at = _recognize(root, format)
+    with folders_read_once():
+        found, at = _recognize(root, format)
     dataset = _load(found, at, options)
     if cache is False:
         return dataset
