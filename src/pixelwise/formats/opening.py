@@ -32,6 +32,7 @@ from .known import (
     voc,
     yolo,
 )  # fmt: skip
+from .paths import folders_read_once
 
 _KNOWN = (
     voc.FORMAT, street.CITYSCAPES, street.CAMVID, street.BDD100K, street.MAPILLARY,
@@ -118,7 +119,8 @@ def open(
     root = Path(path).absolute()  # a program may go elsewhere before it reads
     if not root.exists():
         raise MissingError("no such file or folder", code="missing-file", where=root, fix="check the path")
-    found, at = _recognize(root, format)
+    with folders_read_once():
+        found, at = _recognize(root, format)
     dataset = _load(found, at, options)
     if cache is False:
         return dataset

@@ -16,6 +16,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import islice
@@ -148,7 +150,29 @@ def glob_of(template: str) -> str:
     return re.sub(r"\{\w+\}", "*", template)
 
 
+_LISTED: ContextVar[dict[str, list[tuple[str, bool]]] | None] = ContextVar("listed", default=None)
+
+
+@contextmanager
+def folders_read_once() -> Iterator[None]:
+    """Inside, each folder is listed once: thirty formats look at the same folders to recognize one of them."""
+    token = _LISTED.set({})
+    try:
+        yield
+    finally:
+        _LISTED.reset(token)
+
+
 def _entries(folder: str) -> list[tuple[str, bool]]:
+    listed = _LISTED.get()
+    if listed is None:
+        return _list(folder)
+    if folder not in listed:
+        listed[folder] = _list(folder)
+    return listed[folder]
+
+
+def _list(folder: str) -> list[tuple[str, bool]]:
     try:
         with os.scandir(folder or ".") as found:
             return sorted((e.name, e.is_dir()) for e in found if not e.name.startswith("."))

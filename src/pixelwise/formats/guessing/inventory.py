@@ -190,8 +190,8 @@ def _own_folders(found: Sequence[Found]) -> list[str]:
         named = sum(any(t.rpartition("/")[2] == name for t in texts) for name, texts in inside.items())
         same = len(inside) > 2 and len({frozenset(texts) for texts in inside.values()}) == 1
         texts = next(iter(inside.values()))
-        labels = sum(role_of(t) == "labels" for t in texts)
-        if named > len(inside) // 2 or (same and len(texts) <= 40 and 0 < labels < len(texts)):
+        labels = sum(role_of(t) == "labels" for t in texts) if same and len(texts) <= 40 else 0
+        if named > len(inside) // 2 or 0 < labels < len(texts):
             out.append(above)
     return sorted(out, key=len)
 

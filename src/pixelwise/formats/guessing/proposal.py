@@ -213,8 +213,7 @@ def _layer_keys(reading: Reading, layers: LayerCounts, made: Proposal) -> list[s
     out.append('rest = "background"  # the class of pixels in no layer')
     what = f"{layers.twice:,} pixels are in layers of several classes"
     out.append(f'overlap = "last"  # {what}; the class listed last is on top. Or "first", "void", "error"')
-    if layers.twice:
-        made.report.append(f"{what}: the class listed last is on top")
+    made.report.append(f"layers: {what}; there the class listed last is used, and background where no layer is")
     return out
 
 
