@@ -138,7 +138,8 @@ class PngFile(EncodedFile):
         """All chunks of the file, each with its checksum checked."""
         header = self._read_ihdr()
         self.check_size(header.height, header.width)
-        self.check_bytes(header.height * header.width * header.channels * header.bits // 8, _MOST_BYTES)
+        if (deep := header.channels * header.bits // 8) > _MOST_BYTES:
+            self.check_bytes(header.height * header.width * deep, _MOST_BYTES)
         self._palette, self._transparent, self._stream = None, False, []
         view, end, at, last = memoryview(self.data), len(self.data), 33, b"IHDR"
         while last != b"IEND":
