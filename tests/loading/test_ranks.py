@@ -170,7 +170,7 @@ def test_every_process_scores_all_images_unless_it_is_told(monkeypatch: pytest.M
     total = shares[0].confusion + shares[1].confusion + shares[2].confusion
     assert np.array_equal(total.counts, whole.counts)
     assert sorted(total.images.names) == sorted(whole.images.names)
-    assert [w.name for w in shares[1].worst(2)][0] in split.names[1::3]
+    assert shares[1].worst(2)[0].name in split.names[1::3]
     assert len(pw.score(tmp_path / "p", split, shard="auto").split) == 5
     (tmp_path / "p" / "0.png").unlink()  # of another rank: nothing is scored if anything is missing
     with pytest.raises(pw.DataError):
@@ -203,7 +203,8 @@ done = pw.predict(model, split, f"{meet}/shared", confusion=part, tiling=pw.Tili
 dist.barrier()
 total = all_reduce(part)
 scored = pw.score(f"{meet}/shared", split).confusion
-print(len(said), repr(loader).partition("; rank ")[2], done.predicted, "|".join(seen), np.array_equal(total.counts, scored.counts), sep=";")
+same = np.array_equal(total.counts, scored.counts)
+print(len(said), repr(loader).partition("; rank ")[2], done.predicted, "|".join(seen), same, sep=";")
 dist.barrier()
 dist.destroy_process_group()
 """
