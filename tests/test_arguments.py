@@ -232,8 +232,8 @@ INTEGERS: dict[str, Callable[[np.ndarray], Any]] = {
 NOT_ARRAYS: dict[str, Callable[[np.ndarray], Any]] = {
     "None": lambda a: None, "text": lambda a: "21", "bytes": lambda a: b"21", "dict": lambda a: {0: a},
     "set": lambda a: {1, 2}, "generator": lambda a: (r for r in a), "object": lambda a: object(),
-    "class": lambda a: int,
-    "objects": lambda a: a.astype(object), "texts": lambda a: a.astype(str), "complex": lambda a: a.astype(complex),
+    "class": lambda a: int, "objects": lambda a: a.astype(object), "texts": lambda a: a.astype(str),
+    "complex": lambda a: a.astype(complex),
     "dates": lambda a: a.astype("datetime64[s]"), "fields": lambda a: np.zeros(a.shape, "u1,u1"),
     "ragged": lambda a: [[1, 2], [3]], "itself": lambda a: itself(), "list of None": lambda a: [None],
     "large": lambda a: [[2**70]], "nan": lambda a: a * np.nan, "masked": lambda a: masked(a, a == a.max()),
@@ -274,8 +274,8 @@ DOORS: dict[str, tuple[np.ndarray, Callable[[Any], Any]]] = {
     "shown label": (TRUTH, lambda a: np.asarray(pw.show(pw.Sample("x", IMAGE, a), classes=TABLE).image)),
     "decode": (TRUTH, TABLE.decode),
     "encode": (TABLE.decode(TRUTH), TABLE.encode),
-    "plug-in image": (IMAGE, lambda a: next(iter(loader(transforms=[pw.Apply(lambda i, label: (a, label))]))).images),
-    "plug-in label": (TRUTH, lambda a: next(iter(loader(transforms=[pw.Apply(lambda i, label: (i, a))]))).labels),
+    "plug-in image": (IMAGE, lambda a: next(iter(loader(transforms=[pw.Apply(lambda _, label: (a, label))]))).images),
+    "plug-in label": (TRUTH, lambda a: next(iter(loader(transforms=[pw.Apply(lambda image, _: (image, a))]))).labels),
     "counts of a sampler": (np.arange(6).reshape(2, 3), lambda a: pw.RareClassSampling(a).class_probabilities),
     "colors of classes": (TABLE.colors, lambda a: pw.ClassTable(TABLE.names, a).colors),
 }  # fmt: skip

@@ -3,7 +3,8 @@
     import pixelwise as pw
 
     voc = pw.open("VOCdevkit/VOC2012")
-    loader = pw.Loader(voc["train"], batch_size=32, shuffle=True, transforms=[pw.RandomCrop(320, 480), pw.Normalize()])
+    crop = pw.RandomCrop(320, 480, pad_if_needed=True)
+    loader = pw.Loader(voc["train"], batch_size=32, shuffle=True, transforms=[crop, pw.Normalize()])
     for batch in loader: ...
 
 The public names are listed in `__init__.pyi`. A module is loaded when one of its names is first used, so importing

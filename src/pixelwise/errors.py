@@ -183,7 +183,9 @@ def warn(message: str, *, code: str, fix: str | None = None) -> None:
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("pixelwise."):
         frame, level = frame.f_back, level + 1
-    warnings.warn(PixelwiseWarning(message, code, fix), stacklevel=level - 1)
+    warnings.warn(PixelwiseWarning(message, code, fix), stacklevel=level)
+
+
 @contextmanager
 def only_ours(
     where: object, kind: type[DataError] = FileError, code: str = "corrupt", what: str = "damaged"

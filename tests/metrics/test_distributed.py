@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import OrderedDict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -114,7 +116,23 @@ class Net(torch.nn.Module):  # type: ignore[misc]
     def forward(self, x: torch.Tensor) -> object:
         """Logits in the wrapping asked for."""
         out = self.norm(self.conv(x))
-        return {"tensor": out, "dict": {"out": out, "aux": out}, "list": [out]}[self.wrap]
+        return {
+            "tensor": out, "dict": {"aux": out + 1, "out": out}, "list": [out], "tuple": (out, out + 1), "none": (),
+            "logits": {"loss": 0, "logits": out}, "both": {"logits": out + 1, "out": out},
+            "ModelOutput": ModelOutput(loss=torch.zeros(()), logits=out), "other dict": {"masks": out},
+            "object": SimpleNamespace(logits=out), "bfloat16": out.to(torch.bfloat16), "meta": out.to("meta"),
+        }[self.wrap]  # fmt: skip
+
+
+class ModelOutput(OrderedDict):  # type: ignore[type-arg]
+    """As transformers' class of this name: an ordered dictionary whose items are attributes, too."""
+
+    def __getattr__(self, name: str) -> object:
+        """The item of that name."""
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
 
 def test_a_module_as_model() -> None:
@@ -126,15 +144,29 @@ def test_a_module_as_model() -> None:
     assert (logits.dtype, logits.shape) == (np.float32, (2, 4, 5, 6))
     with torch.no_grad():
         assert np.array_equal(logits, net.eval()(torch.from_numpy(images)).numpy())
-    net.wrap = "dict"
-    assert np.array_equal(as_model(net)(images), logits)
+    for net.wrap in ("dict", "tuple", "logits", "both", "ModelOutput", "object"):
+        assert np.array_equal(as_model(net)(images), logits)
+    net.wrap = "bfloat16"
+    assert np.allclose(as_model(net)(images), logits, atol=0.1)
     half = as_model(net, dtype=torch.bfloat16)(images)
     assert half.dtype == np.float32
     assert not np.array_equal(half, logits)
     assert np.allclose(half, logits, atol=0.1)
-    net.wrap = "list"
-    with pytest.raises(UsageError, match="logits"):
+    for net.wrap in ("list", "none", "other dict"):
+        with pytest.raises(UsageError, match="logits") as caught:
+            as_model(net)(images)
+        assert caught.value.code == "bad-model"
+    net.wrap = "meta"
+    with pytest.raises(UsageError, match="meta"):
         as_model(net)(images)
+
+
+def test_a_model_of_transformers() -> None:
+    transformers = pytest.importorskip("transformers", reason="its models give a ModelOutput")
+    sizes = {"hidden_sizes": [8, 16, 24, 32], "depths": [1] * 4, "num_attention_heads": [1] * 4}
+    config = transformers.SegformerConfig(num_labels=21, decoder_hidden_size=16, **sizes)
+    net = transformers.SegformerForSemanticSegmentation(config)
+    assert as_model(net)(np.zeros((1, 3, 64, 64), np.float32)).shape == (1, 21, 16, 16)
 
 
 def test_a_module_predicts_a_split() -> None:
@@ -145,6 +177,9 @@ def test_a_module_predicts_a_split() -> None:
     total = pw.Confusion(4)
     from pixelwise.evaluation.predicting import predict
 
+    with pytest.raises(UsageError, match="as_model") as caught:
+        predict(Net(), split, confusion=total)
+    assert caught.value.code == "bad-model"
     predict(as_model(Net()), split, confusion=total, tiling=pw.Tiling(window=(16, 16)))
     assert total.counts.sum() == sum(i[..., 0].size for i in images)
     assert json.dumps(total.scores("mmseg").to_dict())

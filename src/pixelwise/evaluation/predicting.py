@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -108,9 +108,8 @@ def predict(
     in training: `Normalize`, `Loader.normalize`, (mean, std), or None for pixel / 255. batch_size: tiles per batch, of
     several images if they have the same size. threads: for reading and writing; default: one per core, at most 8.
     progress: called with (images done, all images). shard: (rank, world): only every world-th image, from number rank
-    on, is predicted and counted; "auto" as for a Loader, so that processes that work together share the images. Every
-    image belongs to one rank; they may share the folder `out`, which is complete when all are done, and
-    `pixelwise.torch.all_reduce` adds their confusions.
+    on; "auto" as for a Loader, so that processes that work together share the images. They may share the folder `out`,
+    which is complete when all are done; `pixelwise.torch.all_reduce` adds their confusions.
 
     If the folder was begun by an earlier call, this one continues it: complete files are kept (and scored), damaged
     ones predicted again. The folder remembers `tiling`, `normalize` and `tag`, which should name the model. Each file
@@ -126,8 +125,8 @@ def predict(
     _check(model, split, out, confusion)
     check_count("batch_size", batch_size)
     tiling = tiling or Tiling()
-    normalize = as_normalize(normalize)
-    mean_std = None if normalize is None else (normalize.mean, normalize.std)
+    scaling = as_normalize(normalize)
+    mean_std = None if scaling is None else (scaling.mean, scaling.std)
     threads = min(default_threads(), 8) if threads is None else thread_count(threads)
     ranks = ranks_of(shard)
     share = range(ranks.rank, len(split), ranks.world)
@@ -138,12 +137,8 @@ def predict(
         todo, replaced = continue_folder(folder, split, share, made_by, confusion, threads, progress)
     kept = len(share) - len(todo)
     run = _Run(model, split, tiling, mean_std, batch_size, threads)
-    with _Writer(threads) as writer:
-        for done, (image, label) in enumerate(run.labels(todo), kept + 1):
-            if confusion is not None:
-                confusion.update(label, image.truth, image.name)
-            if folder is not None:
-                writer.put(file_of(folder, image.name), label, split)
+    with closing(run.finish(todo, folder, confusion)) as finished:
+        for done, _ in enumerate(finished, kept + 1):
             if progress is not None:
                 progress(done, len(share))
     return Prediction(len(todo), kept, tuple(replaced), folder, confusion, (ranks.rank, ranks.world))
@@ -199,6 +194,18 @@ class _Run:
     normalize: Any
     batch_size: int
     threads: int
+
+    def finish(
+        self, todo: Sequence[int], folder: Path | None, confusion: Confusion | None
+    ) -> Generator[None, None, None]:
+        """Predict each image, write its file and count it; one step per image."""
+        with _Writer(self.threads) as writer:
+            for image, label in self.labels(todo):
+                if confusion is not None:
+                    confusion.update(label, image.truth, image.name)
+                if folder is not None:
+                    writer.put(file_of(folder, image.name), label, self.split)
+                yield
 
     def labels(self, todo: Sequence[int]) -> Iterator[tuple[_Image, Label]]:
         """Each image with its predicted label, as it becomes complete."""

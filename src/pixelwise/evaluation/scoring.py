@@ -155,8 +155,7 @@ def score(
     of Cityscapes) instead of class ids 0..C-1. boundary: also boundary IoU, with bands of 0.02 of the diagonal or of
     the share given; this takes several times as long. threads: default: one per core. progress: called with (done,
     total). shard: (rank, world), or "auto" as for a Loader: read and count only every world-th image, from number rank
-    on; `pixelwise.torch.all_reduce(scoring.confusion)` adds the shares. By default every process scores all images,
-    whatever its rank, since scores of a share are no scores of the split.
+    on; `pixelwise.torch.all_reduce(scoring.confusion)` adds the shares. By default every process scores all images.
 
     Nothing is scored if anything is wrong. Raises ScoreError `missing-prediction` and `extra-prediction`; then, over
     all files, `wrong-size`, `prediction-out-of-range` (as the protocol demands), and what reading a file raises;
@@ -179,10 +178,8 @@ def score(
     check_samples(split)
     check_labels(split)
     root = Path(predictions).absolute()
-    files = tuple(find_files(root, split.names))
-    ranks = ranks_of(shard)
-    if ranks.world > 1:
-        split, files = split[ranks.rank :: ranks.world], files[ranks.rank :: ranks.world]
+    files, (rank, world, _) = tuple(find_files(root, split.names)), ranks_of(shard)
+    split, files = (split, files) if world == 1 else (split[rank::world], files[rank::world])
     share = 0.02 if boundary is True else float(boundary)
     total, bands = _empty(split, share)
     count = partial(_count, split, files, protocol, stored_values, share)

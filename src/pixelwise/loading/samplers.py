@@ -151,7 +151,8 @@ class RareClassSampling:
     @cached_property
     def left_out(self) -> int:
         """How many samples no draw can give: those with too few pixels of every class that others have enough of."""
-        drawn = [images for images, p in zip(self._images, self.class_probabilities, strict=True) if p > 0]
+        finest = 2.0**-53  # of the uniform numbers that choose a class
+        drawn = [images for images, p in zip(self._images, self.class_probabilities, strict=True) if p >= finest]
         return len(self) - len(np.unique(np.concatenate(drawn)))
 
     def __len__(self) -> int:
