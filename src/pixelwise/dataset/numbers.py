@@ -19,19 +19,19 @@ _TERM = re.compile(r"(?:(\d+)\s*\*\s*)?([RGBA])(?:\s*//\s*(\d+))?(?:\s*\*\s*(\d+
 
 
 @dataclass(frozen=True, slots=True)
-class Channels:
+class ChannelSum:
     """One number per pixel from the channels of a file: the sum of `channel // divisor * factor`.
 
     terms: (channel 0..3, divisor, factor) each. `str()` is the expression.
 
-    >>> Channels.parse("R // 10 * 256 + G")
-    Channels(terms=((0, 10, 256), (1, 1, 1)))
+    >>> ChannelSum.parse("R // 10 * 256 + G")
+    ChannelSum(terms=((0, 10, 256), (1, 1, 1)))
     """
 
     terms: tuple[tuple[int, int, int], ...]
 
     @classmethod
-    def parse(cls, text: object) -> Channels:
+    def parse(cls, text: object) -> ChannelSum:
         """From text such as "R", "R + 256*G" or "R // 10 * 256 + G". UsageError for anything else."""
         terms = []
         for part in str(text).split("+"):

@@ -27,7 +27,7 @@ from ..files import read_bytes
 from ..labels import check_pair, to_ids
 from ..types import I64, NO_CLOCK, U8, Clock, Finding, Label, Origin, Sample, Size, Window
 from .image_sizes import HeaderSizes, Paths
-from .numbers import Channels, Codes, from_numbers, object_numbers
+from .numbers import ChannelSum, Codes, from_numbers, object_numbers
 
 
 class Source(ABC):
@@ -144,8 +144,8 @@ class Decoding:
     minus_one: int | None = None
     value_range: tuple[float, float] | None = None
     bands: tuple[int, int, int] | None = None
-    channels: Channels | None = None
-    objects: Channels | None = None
+    channels: ChannelSum | None = None
+    objects: ChannelSum | None = None
     codes: Codes | None = None
     scale: int = 1
 

@@ -17,7 +17,7 @@ import numpy as np
 from ..arguments import check_choice, check_whole
 from ..classes import ClassTable, usual_void, voc_colormap
 from ..dataset.dataset import Dataset
-from ..dataset.numbers import Channels, code_of, codes_for
+from ..dataset.numbers import ChannelSum, code_of, codes_for
 from ..dataset.sources import Decoding
 from ..errors import FormatError, UsageError
 from ..files import read_bytes
@@ -128,7 +128,7 @@ def _decoding(data: Mapping[str, Any], path: Path) -> Decoding:
     images, stored = data["images"], data.get("labels", {})
     span, bands = _listed(images, "value_range", 2, path), _listed(images, "bands", 3, path)
     channel, objects = (
-        None if key not in stored else Channels.parse(stored[key]) for key in ("channel", "instance_channel")
+        None if key not in stored else ChannelSum.parse(stored[key]) for key in ("channel", "instance_channel")
     )
     values, kinds = _listed_values(data), frozenset(stored.get("kinds", ()))
     codes = codes_for(values)

@@ -8,13 +8,13 @@ from typing import Any, Final
 from ..class_files import Named
 from ..toml import comment, text_of
 from .counting import LayerCounts, Values, natural_classes
-from .pairing import Reading
+from .pairing import TreeReading
 
 _NO_DATA: Final = (-9999, -99999, -32768, -2147483648, -999, -99)
 """What geographic files usually hold where there is no data."""
 
 
-def layer_lines(reading: Reading, layers: LayerCounts) -> list[str]:
+def layer_lines(reading: TreeReading, layers: LayerCounts) -> list[str]:
     """The lines of labels in layers: background first, then a class per text of {class}."""
     texts = reading.labels.texts
     names = natural_classes(texts)

@@ -22,11 +22,11 @@ from ...threads import in_order, with_progress
 from ...types import Progress
 from ..layers import inside_of
 from ..paths import template_regex
-from .pairing import Reading
+from .pairing import TreeReading
 
 MOST_VALUES: Final = 65_536
 MOST_COLORS: Final = 1024
-"""Labels with more colors than this are pictures, were blended, or hold numbers of objects in their channels."""
+"""LabelSet with more colors than this are pictures, were blended, or hold numbers of objects in their channels."""
 
 
 class Share(NamedTuple):
@@ -202,7 +202,7 @@ class _LayerShare(NamedTuple):
 
 
 def count_layers(
-    root: Path, reading: Reading, threads: int | None = None, progress: Progress | None = None
+    root: Path, reading: TreeReading, threads: int | None = None, progress: Progress | None = None
 ) -> LayerCounts:  # fmt: skip
     """The layers of all images."""
     found = sorted(reading.labels.files.items())
@@ -223,7 +223,7 @@ def count_layers(
     return out
 
 
-def _class_text(reading: Reading, name: str, path: str) -> str:
+def _class_text(reading: TreeReading, name: str, path: str) -> str:
     """What {class} stands for in the path of a sample's label."""
     template, texts = reading.labels.template, reading.labels.texts
     found = [m for short in (True, False) if (m := template_regex(template, texts, short).fullmatch(path))]

@@ -17,11 +17,11 @@ from ...types import Finding
 from ..format import Format
 from ..toml import FILE, described
 from .inventory import walk
-from .pairing import Survey, survey
+from .pairing import TreeSurvey, survey
 from .proposal import describe, nothing
 
 MOST_LABELS: Final = 1000
-"""Labels that `open` counts the values of; more take a file with the values in it."""
+"""LabelSet that `open` counts the values of; more take a file with the values in it."""
 _MOST_FILES: Final = 300_000
 
 
@@ -52,7 +52,7 @@ def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     return replace(dataset, notes=(*notes, *dataset.notes))
 
 
-def _several(found: Survey) -> FormatError:
+def _several(found: TreeSurvey) -> FormatError:
     shown = "; ".join(f"{k}. {r}" for k, r in enumerate(found.rivals[:4], 1))
     more = f"; and {len(found.rivals) - 4} more" if len(found.rivals) > 4 else ""
     best = found.rivals[0]

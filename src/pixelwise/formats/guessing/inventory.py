@@ -42,7 +42,7 @@ def role_of(text: str) -> str:
     return next((role for role, pattern in _ROLES.items() if any(re.fullmatch(pattern, w) for w in whole)), "")
 
 
-class Entry(NamedTuple):
+class GroupedFile(NamedTuple):
     """A file: the split that its folders name, its text (from where the sample's name begins to the ending), its path
     relative to the dataset.
     """
@@ -53,7 +53,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(slots=True)
-class Group:
+class FileGroup:
     """Files of one kind in one folder, or in the same folder of every split or sample.
 
     before: the template up to the sample's name. suffixes: the endings as they are spelled. deep: texts have folders,
@@ -64,7 +64,7 @@ class Group:
     kind: str
     deep: bool = False
     own_folder: bool = False
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[GroupedFile] = field(default_factory=list)
     suffixes: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -88,14 +88,14 @@ class Group:
         return [paths[k * len(paths) // count] for k in range(count)] if len(paths) > count else paths
 
 
-class Found(NamedTuple):
+class FolderFiles(NamedTuple):
     """A folder relative to the dataset, "" or ending with a slash, and the names of its image files."""
 
     folder: str
     names: list[str]
 
 
-def walk(root: Path, most: int = MOST_FILES) -> Iterator[Found]:
+def walk(root: Path, most: int = MOST_FILES) -> Iterator[FolderFiles]:
     """Every folder with image files, sorted; at most `most` files in all."""
     count = 0
     for folder, subfolders, files in os.walk(root):
@@ -103,21 +103,21 @@ def walk(root: Path, most: int = MOST_FILES) -> Iterator[Found]:
         relative = os.path.relpath(folder, root).replace(os.sep, "/")
         names = sorted(n for n in files if not n.startswith(".") and n.lower().endswith(IMAGE_SUFFIXES))
         if names:
-            yield Found("" if relative == "." else relative + "/", names)
+            yield FolderFiles("" if relative == "." else relative + "/", names)
         count += len(files)
         if count > most:
             return
 
 
-def groups_of(found: Sequence[Found]) -> list[Group]:
+def groups_of(found: Sequence[FolderFiles]) -> list[FileGroup]:
     """The files in groups; files in deeper folders are also in a group that counts their folders to their names."""
     owned = _own_folders(found)
-    groups: dict[tuple[str, str, bool, str], Group] = {}
+    groups: dict[tuple[str, str, bool, str], FileGroup] = {}
 
-    def add(before: str, entry: Entry, suffix: str, deep: bool, inside: str, kind: str) -> None:
+    def add(before: str, entry: GroupedFile, suffix: str, deep: bool, inside: str, kind: str) -> None:
         key = before, kind, deep, inside
         if key not in groups:
-            groups[key] = Group(before, kind, deep, bool(inside))
+            groups[key] = FileGroup(before, kind, deep, bool(inside))
         groups[key].entries.append(entry)
         groups[key].suffixes[suffix] += 1
 
@@ -131,17 +131,17 @@ def groups_of(found: Sequence[Found]) -> list[Group]:
             kind = "" if mixed else _SAME_KIND.get(suffix.lower(), suffix.lower())
             if owner is not None:
                 above, rest = templated(owner)[1], folder[len(owner) :]
-                entry = Entry(templated(owner)[0], rest + stem, path)
+                entry = GroupedFile(templated(owner)[0], rest + stem, path)
                 add(above, entry, suffix, False, "/" + rest.partition("/")[2], kind)
                 continue
-            add(template, Entry(split, stem, path), suffix, False, "", kind)
+            add(template, GroupedFile(split, stem, path), suffix, False, "", kind)
             top, deeper = _top(template)
             if deeper:
-                add(top, Entry(split, deeper + stem, path), suffix, True, "", kind)
+                add(top, GroupedFile(split, deeper + stem, path), suffix, True, "", kind)
     return [*groups.values(), *_sharded(groups.values())]
 
 
-def _sharded(groups: Iterable[Group]) -> Iterator[Group]:
+def _sharded(groups: Iterable[FileGroup]) -> Iterator[FileGroup]:
     """Folders that differ in a number only and share no name, such as 0/ to 14/, as one group."""
     alike = defaultdict(list)
     for group in groups:
@@ -151,7 +151,7 @@ def _sharded(groups: Iterable[Group]) -> Iterator[Group]:
     for (above, _, kind), own in alike.items():
         entries = [e for group in own for e in group.entries]
         if len(own) > 1 and len({(e.split, e.text) for e in entries}) == len(entries):
-            yield Group(above + "*/", kind, entries=entries, suffixes=sum((g.suffixes for g in own), Counter()))
+            yield FileGroup(above + "*/", kind, entries=entries, suffixes=sum((g.suffixes for g in own), Counter()))
 
 
 def _are_mixed(names: Sequence[str]) -> bool:
@@ -175,7 +175,7 @@ def _is_longer(stem: str, others: set[str]) -> bool:
     return any(stem[:k] in others for k in range(1, len(stem)) if not (stem[k].isalnum() and stem[k - 1].isalnum()))
 
 
-def _own_folders(found: Sequence[Found]) -> list[str]:
+def _own_folders(found: Sequence[FolderFiles]) -> list[str]:
     """The folders whose subfolders are samples: each holds a file of its own name, or all the same names of files."""
     below: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for folder, names in found:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .inventory import Entry, Group
+from .inventory import FileGroup, GroupedFile
 
 Key = tuple[str, str]
 """The split and the name of a sample."""
@@ -32,7 +32,7 @@ class Matched:
     without an image. number: names agree as numbers only.
     """
 
-    group: Group
+    group: FileGroup
     before: str
     rests: dict[str, dict[Key, str]] = field(default_factory=lambda: defaultdict(dict))
     strays: int = 0
@@ -47,7 +47,7 @@ class Matched:
 # -- images -------------------------------------------------------------------------------------------------
 
 
-def named(group: Group) -> Iterator[ImageSet]:
+def named(group: FileGroup) -> Iterator[ImageSet]:
     """The ways of reading a group as images: by whole names, without what all names share, by tails such as _img."""
     field_ = "{path}" if group.deep else "{name}"
     if group.own_folder:
@@ -101,7 +101,7 @@ def _number(text: str) -> str:
     return str(int(found[-1])) if found else ""
 
 
-def _named_by_folder(group: Group) -> Iterator[ImageSet]:
+def _named_by_folder(group: FileGroup) -> Iterator[ImageSet]:
     rests: dict[str, dict[Key, str]] = defaultdict(dict)
     for e in group.entries:
         name, _, rest = e.text.partition("/")
@@ -136,7 +136,7 @@ def _beginning(texts: Sequence[str]) -> str:
 # -- labels -------------------------------------------------------------------------------------------------
 
 
-def match(images: ImageSet, group: Group) -> Matched | None:
+def match(images: ImageSet, group: FileGroup) -> Matched | None:
     """The files of a group whose names hold those of images; None if there are none."""
     known, own = images.paths, set(images.paths.values())
     entries = [e for e in group.entries if e.path not in own]
@@ -162,7 +162,7 @@ def match(images: ImageSet, group: Group) -> Matched | None:
     return best
 
 
-def _prefixes(entries: Sequence[Entry], known: dict[Key, str]) -> list[str]:
+def _prefixes(entries: Sequence[GroupedFile], known: dict[Key, str]) -> list[str]:
     """Beginnings of label names that end where an image's name begins: mask_ of mask_7."""
     out = []
     for e in (entries[0], entries[-1]):
@@ -172,7 +172,7 @@ def _prefixes(entries: Sequence[Entry], known: dict[Key, str]) -> list[str]:
 
 
 def _split_at(
-    e: Entry, prefix: str, known: dict[Key, str], number: bool
+    e: GroupedFile, prefix: str, known: dict[Key, str], number: bool
 ) -> tuple[Key, str] | None:  # fmt: skip
     """The sample that a label's name begins with, after `prefix`, and the rest: the longest name that ends a word."""
     if not e.text.startswith(prefix):

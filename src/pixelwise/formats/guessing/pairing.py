@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from ...types import Bool
 from .content import Look, look
-from .inventory import MOST_FILES, Group, groups_of, role_of, walk
+from .inventory import MOST_FILES, FileGroup, groups_of, role_of, walk
 from .matching import ImageSet, Key, Matched, Parts, match, named, parts_of
 
 CLEAR: Final = 100
@@ -21,7 +21,7 @@ _SAME_LAYER: Final = 0.5
 """Masks that share more than this of their pixels (intersection over union) are versions of one mask, not layers."""
 
 
-class Labels(NamedTuple):
+class LabelSet(NamedTuple):
     """The labels of a reading: their template, their files of each sample, and what {class} stands for, if anything.
 
     layers: whether several files make one label. texts: of {class}, sorted.
@@ -34,11 +34,11 @@ class Labels(NamedTuple):
 
 
 @dataclass(slots=True)
-class Reading:
+class TreeReading:
     """Images and their labels. points: how well it fits; more is better. problem: why the labels cannot be read."""
 
     images: ImageSet
-    labels: Labels
+    labels: LabelSet
     points: float
     look: Look
     problem: str = ""
@@ -67,13 +67,13 @@ class Reading:
 
 
 @dataclass(slots=True)
-class Survey:
+class TreeSurvey:
     """What a tree holds. readings: the best first; groups: all groups of files; others: the readable rest."""
 
     root: Path
-    groups: list[Group]
-    readings: list[Reading] = field(default_factory=list)
-    problems: list[Reading] = field(default_factory=list)
+    groups: list[FileGroup]
+    readings: list[TreeReading] = field(default_factory=list)
+    problems: list[TreeReading] = field(default_factory=list)
     looks: dict[str, Look] = field(default_factory=dict)
 
     def look(self, path: str) -> Look:
@@ -83,14 +83,14 @@ class Survey:
         return self.looks[path]
 
     @property
-    def rivals(self) -> list[Reading]:
+    def rivals(self) -> list[TreeReading]:
         """The readings that fit about as well as the best, the best included."""
         return [r for r in self.readings if r.points > self.readings[0].points - CLEAR]
 
 
-def survey(root: Path, most: int = MOST_FILES) -> Survey:
+def survey(root: Path, most: int = MOST_FILES) -> TreeSurvey:
     """The readings of the tree at `root`."""
-    found = Survey(root, groups_of(list(walk(root, most))))
+    found = TreeSurvey(root, groups_of(list(walk(root, most))))
     candidates = [(n, group, _image_points(found, n, group)) for group in found.groups for n in named(group)]
     readings = []
     for images, _, points in candidates:
@@ -101,7 +101,7 @@ def survey(root: Path, most: int = MOST_FILES) -> Survey:
         readings += [r for images, own, points in candidates if points > 0
                      for r in _by_order(found, images, points, own)]  # fmt: skip
     readings.sort(key=lambda r: (-r.points, r.images.template, r.labels.template))
-    kept: list[Reading] = []
+    kept: list[TreeReading] = []
     files = {id(r): {p for paths in r.labels.files.values() for p in paths} for r in readings}
     for k, r in enumerate(readings):
         same = any(files[id(r)] <= files[id(other)] and bool(r.problem) >= bool(other.problem) for other in kept)
@@ -112,13 +112,13 @@ def survey(root: Path, most: int = MOST_FILES) -> Survey:
     return found
 
 
-def _is_part(reading: Reading, other: Reading, files: dict[int, set[str]]) -> bool:
+def _is_part(reading: TreeReading, other: TreeReading, files: dict[int, set[str]]) -> bool:
     """Whether another reading has all of a reading's files and more."""
     images, others = (set(r.images.paths.values()) for r in (reading, other))
     return files[id(reading)] < files[id(other)] and images <= others and not other.problem
 
 
-def _image_points(found: Survey, images: ImageSet, group: Group) -> float:
+def _image_points(found: TreeSurvey, images: ImageSet, group: FileGroup) -> float:
     """How much a group looks like images: 0 or less if it does not."""
     paths = sorted(images.paths.values())
     seen = [found.look(p) for p in (paths[0], paths[len(paths) // 2])]
@@ -130,7 +130,7 @@ def _image_points(found: Survey, images: ImageSet, group: Group) -> float:
     return points
 
 
-def _label_points(found: Survey, paths: Sequence[str], template: str) -> tuple[float, Look, str]:
+def _label_points(found: TreeSurvey, paths: Sequence[str], template: str) -> tuple[float, Look, str]:
     """How much files look like labels, what one of them looks like, and why they cannot be read."""
     looks = [found.look(p) for p in paths]
     seen = next((s for s in looks if s.what != "label"), looks[0])
@@ -146,7 +146,7 @@ def _label_points(found: Survey, paths: Sequence[str], template: str) -> tuple[f
 # -- readings of one group of images ------------------------------------------------------------------------
 
 
-def _readings(found: Survey, images: ImageSet, points: float, matched: Sequence[Matched]) -> Iterator[Reading]:
+def _readings(found: TreeSurvey, images: ImageSet, points: float, matched: Sequence[Matched]) -> Iterator[TreeReading]:
     singles: list[tuple[Matched, str]] = []
     for m in matched:
         if len(m.rests) == 1:
@@ -160,7 +160,7 @@ def _readings(found: Survey, images: ImageSet, points: float, matched: Sequence[
     yield from _in_folders(found, images, points, singles)
     for m, rest in singles:
         files = {key: [path] for key, path in m.rests[rest].items()}
-        yield _reading(found, images, points, Labels(_template(images, m, rest), files), m.strays)
+        yield _reading(found, images, points, LabelSet(_template(images, m, rest), files), m.strays)
 
 
 def _template(images: ImageSet, m: Matched, rest: str) -> str:
@@ -171,18 +171,18 @@ def _template(images: ImageSet, m: Matched, rest: str) -> str:
 
 
 def _reading(
-    found: Survey, images: ImageSet, points: float, labels: Labels, strays: int = 0, by_order: bool = False
-) -> Reading:
+    found: TreeSurvey, images: ImageSet, points: float, labels: LabelSet, strays: int = 0, by_order: bool = False
+) -> TreeReading:
     paths = sorted(p for files in labels.files.values() for p in files)
     some = [paths[k * (len(paths) - 1) // 3] for k in range(4)] if len(paths) > 4 else paths
     own, seen, problem = _label_points(found, some, labels.template)
     share = len(labels.files) / max(1, len(images.paths))
     covered = sum(map(len, labels.files.values()))
     own += 400 * min(1.0, share) + 200 * covered / (covered + strays)
-    return Reading(images, labels, points + own, seen, problem, by_order, strays)
+    return TreeReading(images, labels, points + own, seen, problem, by_order, strays)
 
 
-def _layered(found: Survey, images: ImageSet, points: float, m: Matched, parts: Parts) -> Iterator[Reading]:
+def _layered(found: TreeSurvey, images: ImageSet, points: float, m: Matched, parts: Parts) -> Iterator[TreeReading]:
     files: dict[Key, list[str]] = defaultdict(list)
     for rest in sorted(parts.texts):
         for key, path in m.rests[rest].items():
@@ -190,10 +190,10 @@ def _layered(found: Survey, images: ImageSet, points: float, m: Matched, parts: 
     strays = m.strays + sum(len(own) for rest, own in m.rests.items() if rest not in parts.texts)
     texts = tuple(sorted(set(parts.texts.values()) - {""}))
     template = _template(images, m, parts.template)
-    yield _reading(found, images, points, Labels(template, dict(files), True, texts), strays)
+    yield _reading(found, images, points, LabelSet(template, dict(files), True, texts), strays)
 
 
-def _are_layers(found: Survey, m: Matched, parts: Parts) -> bool:
+def _are_layers(found: TreeSurvey, m: Matched, parts: Parts) -> bool:
     """Whether the files of a sample are masks of one value that do not show the same."""
     if "{class}" not in parts.template and "{object}" not in parts.template:
         return False
@@ -205,7 +205,7 @@ def _are_layers(found: Survey, m: Matched, parts: Parts) -> bool:
     return _show_layers(found, [of[key][:12] for key in most])
 
 
-def _show_layers(found: Survey, sets: Sequence[Sequence[str]]) -> bool:
+def _show_layers(found: TreeSurvey, sets: Sequence[Sequence[str]]) -> bool:
     """Whether each set of files, those of one sample, holds masks of one value that differ from each other."""
     for paths in sets:
         looks = [found.look(p) for p in paths]
@@ -222,9 +222,9 @@ def _are_alike(a: Bool, b: Bool) -> bool:
 
 
 def _in_folders(
-    found: Survey, images: ImageSet, points: float, singles: list[tuple[Matched, str]]
-) -> Iterator[Reading]:  # fmt: skip
-    """Readings of folders side by side, one a class: masks/bolt/7.png, masks/nut/7.png. They leave `singles`."""
+    found: TreeSurvey, images: ImageSet, points: float, singles: list[tuple[Matched, str]]
+) -> Iterator[TreeReading]:  # fmt: skip
+    """Readings of folders side by side, one per class: masks/bolt/7.png, masks/nut/7.png. They leave `singles`."""
     beside: dict[tuple[str, str, str, str], list[tuple[Matched, str]]] = defaultdict(list)
     for m, rest in singles:
         above, folder = re.fullmatch(r"(.*?)([^/]*)/?", m.group.before).groups()  # type: ignore[union-attr]
@@ -248,15 +248,15 @@ def _in_folders(
         strays = sum(m.strays for m, _ in own)
         for single in own:
             singles.remove(single)
-        yield _reading(found, images, points, Labels(template, dict(of), True, texts), strays)
+        yield _reading(found, images, points, LabelSet(template, dict(of), True, texts), strays)
 
 
 def _star(rests: set[str]) -> str:
     return re.sub(r"\{class\}|\{object\}", "*", parts_of({r: {("", ""): ""} for r in rests}).template)
 
 
-def _by_order(found: Survey, images: ImageSet, points: float, own: Group) -> Iterator[Reading]:
-    """Labels that are as many as the images, numbered, and have nothing else in common with their names."""
+def _by_order(found: TreeSurvey, images: ImageSet, points: float, own: FileGroup) -> Iterator[TreeReading]:
+    """LabelSet that are as many as the images, numbered, and have nothing else in common with their names."""
     for group in found.groups:
         if group is own or group.deep or group.own_folder or images.number or len(images.paths) < 2:
             continue
@@ -274,7 +274,7 @@ def _by_order(found: Survey, images: ImageSet, points: float, own: Group) -> Ite
             made = list(_layered(found, images, points - 200, m, parts))
         else:
             ((rest, paths),) = m.rests.items()
-            labels = Labels(_template(images, m, rest), {key: [path] for key, path in paths.items()})
+            labels = LabelSet(_template(images, m, rest), {key: [path] for key, path in paths.items()})
             made = [_reading(found, images, points - 200, labels)]
         for reading in made:
             if not reading.problem:

@@ -31,7 +31,7 @@ from .counting import (
 )
 from .inventory import MOST_FILES, role_of
 from .matching import ImageSet, Key
-from .pairing import Labels, Reading, Survey, survey
+from .pairing import LabelSet, TreeReading, TreeSurvey, survey
 
 _IMAGES_FOR_RANGE: Final = 64
 """How many images are read for the range of their values."""
@@ -44,7 +44,7 @@ class Proposal:
     """
 
     text: str
-    reading: Reading
+    reading: TreeReading
     report: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
@@ -63,7 +63,7 @@ def propose(
     return describe(found, reading, threads, progress, divide=True)
 
 
-def chosen(found: Survey, images: str | None = None, labels: str | None = None) -> Reading:
+def chosen(found: TreeSurvey, images: str | None = None, labels: str | None = None) -> TreeReading:
     """The best reading, or that of the given templates. FormatError `no-dataset`."""
     if images and labels:
         return given(found, images, labels)
@@ -72,7 +72,7 @@ def chosen(found: Survey, images: str | None = None, labels: str | None = None) 
     return found.readings[0]
 
 
-def given(found: Survey, images: str, labels: str) -> Reading:
+def given(found: TreeSurvey, images: str, labels: str) -> TreeReading:
     """The reading of two templates. FormatError `no-dataset` for one that no file matches."""
     for template in (images, labels):
         if not any(f in template for f in SAMPLE_FIELDS):
@@ -98,10 +98,12 @@ def given(found: Survey, images: str, labels: str) -> Reading:
                           code="no-dataset", where=found.root, fix="{name} must be the same text in both")  # fmt: skip
     layered = "{class}" in labels or "{object}" in labels
     seen = found.look(next(iter(files.values()))[0])
-    return Reading(ImageSet(images, paths), Labels(labels, dict(files), layered, tuple(sorted(texts - {""}))), 0, seen)
+    return TreeReading(
+        ImageSet(images, paths), LabelSet(labels, dict(files), layered, tuple(sorted(texts - {""}))), 0, seen
+    )
 
 
-def nothing(found: Survey) -> FormatError:
+def nothing(found: TreeSurvey) -> FormatError:
     """The error of a tree without a reading: the nearest miss, what is there, what to do."""
     fix = "say where they are: pixelwise init FOLDER --images 'photos/{name}.jpg' --labels 'masks/{name}.png'"
     if found.problems:
@@ -114,7 +116,7 @@ def nothing(found: Survey) -> FormatError:
     return FormatError(f"{what}; there is {_there(found)}", code="no-dataset", where=found.root, fix=fix)
 
 
-def _there(found: Survey) -> str:
+def _there(found: TreeSurvey) -> str:
     groups = [g for g in found.groups if not g.deep]
     listed = [f"{g.shown} ({len(g.entries):,})" for g in sorted(groups, key=lambda g: -len(g.entries))[:6]]
     more = f" and {len(groups) - 6} more groups" if len(groups) > 6 else ""
@@ -125,7 +127,7 @@ def _there(found: Survey) -> str:
 
 
 def describe(
-    found: Survey, reading: Reading, threads: int | None = None, progress: Progress | None = None, *, divide: bool
+    found: TreeSurvey, reading: TreeReading, threads: int | None = None, progress: Progress | None = None, *, divide: bool
 ) -> Proposal:  # fmt: skip
     """The description of a reading. divide: whether one split is divided by ratios if nothing else makes splits."""
     root, made = found.root, Proposal("", reading)
@@ -170,7 +172,7 @@ def describe(
     return made
 
 
-def _names_beside(root: Path, reading: Reading, made: Proposal) -> Named | None:
+def _names_beside(root: Path, reading: TreeReading, made: Proposal) -> Named | None:
     """What a file beside the data, or in the folder of the labels or images, calls the classes."""
     folders = [_fixed_folder(t) for t in (reading.labels.template, reading.images.template)]
     named = classes_beside(root, also=[root / f for above in folders for f in (above, above.rpartition("/")[0])])
@@ -185,14 +187,14 @@ def _fixed_folder(template: str) -> str:
     return re.split(r"[{*]", template)[0].rpartition("/")[0]
 
 
-def _unlabeled(reading: Reading) -> list[str]:
+def _unlabeled(reading: TreeReading) -> list[str]:
     """The splits without any label."""
     splits = {split for split, _ in reading.images.paths}
     labeled = {split for split, _ in reading.labels.files}
     return sorted(splits - labeled) if "{split}" in reading.images.template else []
 
 
-def _scale_line(root: Path, reading: Reading) -> list[str]:
+def _scale_line(root: Path, reading: TreeReading) -> list[str]:
     """`scale`, if the first image is larger than its label by a whole factor."""
     images = reading.images.paths
     pairs = [(images[key], files[0]) for key, files in sorted(reading.labels.files.items()) if key in images]
@@ -206,7 +208,7 @@ def _scale_line(root: Path, reading: Reading) -> list[str]:
     return [f"scale = {factor}  # a pixel of a label stands for {factor} x {factor} pixels of its image"]
 
 
-def _layer_keys(reading: Reading, layers: LayerCounts, made: Proposal) -> list[str]:
+def _layer_keys(reading: TreeReading, layers: LayerCounts, made: Proposal) -> list[str]:
     out = []
     if uncommon := sorted(layers.kinds - {"png"}):
         out.append(f"kinds = {text_of(uncommon)}")
@@ -217,7 +219,7 @@ def _layer_keys(reading: Reading, layers: LayerCounts, made: Proposal) -> list[s
     return out
 
 
-def _value_keys(root: Path, reading: Reading, seen: Values, made: Proposal) -> tuple[Values, list[str]]:
+def _value_keys(root: Path, reading: TreeReading, seen: Values, made: Proposal) -> tuple[Values, list[str]]:
     out = []
     if uncommon := sorted(seen.kinds - {"png"}):
         out.append(f"kinds = {text_of(uncommon)}")
@@ -243,7 +245,7 @@ def _value_keys(root: Path, reading: Reading, seen: Values, made: Proposal) -> t
     return seen, out
 
 
-def _instance_lines(found: Survey, reading: Reading) -> list[str]:
+def _instance_lines(found: TreeSurvey, reading: TreeReading) -> list[str]:
     """`instances`, if objects are numbered in files of their own."""
     others = [r for r in found.readings if r is not reading and role_of(r.labels.template) == "instances"
               and r.images.template == reading.images.template and not r.labels.layers]  # fmt: skip
@@ -293,7 +295,7 @@ def _range_line(root: Path, paths: Sequence[str], bits: int, made: Proposal) -> 
 # -- splits -------------------------------------------------------------------------------------------------
 
 
-def _split_lines(root: Path, reading: Reading, unlabeled: Sequence[str], divide: bool) -> list[str]:
+def _split_lines(root: Path, reading: TreeReading, unlabeled: Sequence[str], divide: bool) -> list[str]:
     if "{split}" in reading.images.template:
         return ["[splits]", f"unlabeled = {text_of(list(unlabeled))}", ""] if unlabeled else []
     names = {name for _, name in reading.images.paths}
@@ -315,18 +317,19 @@ def _split_lines(root: Path, reading: Reading, unlabeled: Sequence[str], divide:
 
 
 def _group_line(names: Sequence[str]) -> list[str]:
-    """`group`, if the names are those of frames or slices: few beginnings, each with many numbers."""
-    begins = {re.sub(r"[_\-. ]?[^\W\d_]*\d+$", "", n) for n in names}
-    if len(names) < 8 or not 2 <= len(begins) <= len(names) // 4:
-        return []
-    what = f"{len(begins)} beginnings of names, such as {min(begins)}: frames of one film belong into one split"
-    return [f"# group = {text_of(r'^.*(?=[_. -]?[a-zA-Z]*[0-9]+$)')}  {comment(what)}"]
+    """`group`, if the names are those of frames or slices: few beginnings, each with many names."""
+    for pattern in ("^.*[_. -]", "^[^0-9]+"):
+        begins = {found[0] for n in names if (found := re.match(pattern, n))}
+        if len(names) >= 8 and 2 <= len(begins) <= len(names) // 4 and all(re.match(pattern, n) for n in names):
+            what = f"{len(begins)} beginnings of names, such as {min(begins)}: frames of a film belong into one split"
+            return [f"# group = {text_of(pattern)}  {comment(what)}"]
+    return []
 
 
 # -- why ----------------------------------------------------------------------------------------------------
 
 
-def _report(found: Survey, reading: Reading, missing: int) -> list[str]:
+def _report(found: TreeSurvey, reading: TreeReading, missing: int) -> list[str]:
     """What was chosen, what else would fit, and what was left out."""
     out = [f"chosen: {reading}"]
     if missing:
