@@ -394,4 +394,5 @@ def _label(what: str, label: Any) -> Label:
     low, high = int(found.min()), int(found.max())
     if low < 0 or high > 65_535:
         raise LabelError(f"{what} has values {low}..{high}, not class ids in 0..65535", code="class-out-of-range")
-    return found.astype(np.uint8) if high <= 255 else found.astype(np.uint16)
+    made: Label = found.astype(np.uint8) if high <= 255 else found.astype(np.uint16)
+    return made

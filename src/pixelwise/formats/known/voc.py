@@ -16,7 +16,7 @@ from ...classes import VOC, ClassTable, Color, usual_void
 from ...codecs.decoding import decode_stored, read_header
 from ...dataset.dataset import Dataset
 from ...dataset.lists import IMAGE_SUFFIXES, LineOf, SplitList, parse_list
-from ...dataset.numbers import Channels
+from ...dataset.numbers import ChannelSum
 from ...dataset.sources import Decoding, FileSource, PathRule
 from ...dataset.splits import Split, Splits
 from ...errors import DataError, FormatError, MissingError
@@ -177,7 +177,7 @@ def _images(root: Path, names: Sequence[str]) -> PathRule | list[str]:
     return [f"JPEGImages/{there.get(n, n + '.jpg')}" for n in names] if there else rule
 
 
-_OBJECT_COLORS = Decoding(objects=Channels.parse("65536*R + 256*G + B"))
+_OBJECT_COLORS = Decoding(objects=ChannelSum.parse("65536*R + 256*G + B"))
 """CVAT writes objects in colors: each color of an image is an object."""
 
 
