@@ -15,7 +15,7 @@
     └── SystemFault(OSError)            exit 3: disk, permission, network
         └── DownloadError               no mirror could deliver the file
 
-    PixelwiseWarning(UserWarning)       the call goes on, but not with all that was given
+    PixelwiseWarning(UserWarning)       the call continues, but not with all that was given
 
 `code` is the stable, machine-readable name of the problem ("truncated", "unknown-color"); a `Finding` of
 `pixelwise check` carries the same codes.
@@ -163,7 +163,7 @@ class DownloadError(SystemFault):
 
 
 class PixelwiseWarning(UserWarning):
-    """What a caller must know although the call goes on: data that is left out. `str(warning)` is one line.
+    """What a caller must know although the call continues: data that is left out. `str(warning)` is one line.
 
     code: its stable name. fix: what the user can do.
     """

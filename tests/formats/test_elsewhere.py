@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pixelwise.formats.first_toml import propose
+from pixelwise.formats.guessing.proposal import propose
 from support.pools import Pickling, Processes
 from support.two_splits import FORMATS, WRITERS, opened, write
 

