@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pixelwise.formats.guessing.proposal import propose
 from support.pools import Pickling, Processes
 from support.two_splits import FORMATS, WRITERS, opened, write
 
 import pixelwise as pw
+from pixelwise.formats.guessing.proposal import propose
 from pixelwise.threads import in_order, run_in
 
 PICKLED = pickle.HIGHEST_PROTOCOL
