@@ -6,6 +6,6 @@
     class_tables  class tables of known datasets, as text      rasterize   labels drawn from polygons
     converting    `convert`: a dataset as a clean one          given       what a verb is given, as a dataset or a split
     class_files   class names in files beside the data         yaml_names  the names of a data.yaml
-    naming        which class table a dataset gets
+    naming        which class table a dataset gets             stated      what annotation files state of images
     format        Format: what a format is to `open`           known/      one page per format or family
 """

@@ -74,7 +74,7 @@ def check_batches(split: Split, order: Order) -> None:
     )  # fmt: skip
 
 
-def described(order: Order) -> str:
+def said_of(order: Order) -> str:
     """What an epoch leaves out or repeats besides small samples, for `repr`."""
     size = order.batch_size * order.world
     rest = order.n % size

@@ -28,7 +28,7 @@ from ..transforms.plans import Plans, Transform, check_transforms, make_plans
 from ..types import I64, U8, Batch, Clock, MappedSource
 from .buffers import Buffers
 from .holes import Holes
-from .left_out import Small, check_batches, described, fitting, no_draws
+from .left_out import Small, check_batches, fitting, no_draws, said_of
 from .options import check_fill, check_label_dtype, check_sampler, check_state, check_timeout
 from .ranks import Shard, ranks_of, warn_of_other_ranks
 from .render import FILL, Output, Renderer, Slot
@@ -173,7 +173,7 @@ class Loader:
         ranks = "" if order.world == 1 else f"; {self.ranks}"
         return (
             f"Loader({drawn}{kept} of {len(self.split)} samples of {self.split.name!r}{small}; "
-            f"{len(self)} batches of {self.batch_size}{described(order)}{ranks})"
+            f"{len(self)} batches of {self.batch_size}{said_of(order)}{ranks})"
         )
 
     @property

@@ -23,7 +23,7 @@ _DTYPES: Final = {(8 * size, signed): np.dtype(f"<{'ui'[signed]}{size}") for siz
 _MOST_FIELDS: Final = 64
 
 
-class Values(NamedTuple):
+class Numbers(NamedTuple):
     """A column of numbers. values: (n,)."""
 
     values: NDArray[Any]
@@ -48,10 +48,10 @@ class Lists(NamedTuple):
     values: NDArray[Any]
 
 
-Column = Values | Strings | Lists
+ArrowColumn = Numbers | Strings | Lists
 
 
-def read_batches(data: U8) -> Iterator[dict[str, Column]]:
+def read_batches(data: U8) -> Iterator[dict[str, ArrowColumn]]:
     """The columns of each record batch of an Arrow file, by name, as views of its bytes. ValueError if it is not
     one.
     """
@@ -178,7 +178,7 @@ def _fields(footer: _Table) -> list[_Field]:
     return found
 
 
-def _batch(data: U8, fields: list[_Field], offset: int, metadata: int, body: int) -> dict[str, Column]:
+def _batch(data: U8, fields: list[_Field], offset: int, metadata: int, body: int) -> dict[str, ArrowColumn]:
     size = len(data)
     if not (8 <= offset <= size and 8 <= metadata <= size - offset and 0 <= body <= size - offset - metadata):
         raise ValueError("a record batch leads out of the file")
@@ -209,13 +209,13 @@ class _Body:
         if next(self._nodes, None) is not None or next(self._buffers, None) is not None:
             raise ValueError("a record batch has more columns than the schema")
 
-    def column(self, field: _Field, length: int) -> Column:
+    def column(self, field: _Field, length: int) -> ArrowColumn:
         """The next column, of `length` rows."""
         present = self._node(length)
         if field.kind == _INT:
             if not present.all():
                 raise ValueError(f"the column {field.name!r} lacks values")
-            return Values(self._numbers(field.dtype, length))
+            return Numbers(self._numbers(field.dtype, length))
         ends = self._ends(field, length)
         if field.kind == _LIST:
             if not present.all():

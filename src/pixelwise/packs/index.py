@@ -14,7 +14,7 @@ from zlib_ng import zlib_ng
 from ..errors import MissingError, PackError
 from ..files import atomic_write, read_bytes
 from ..types import I64, Size
-from .arrow import Column, Lists, Strings, Values, read_batches
+from .arrow import ArrowColumn, Lists, Numbers, Strings, read_batches
 
 PARTS: Final = ("image", "label", "instances")
 """The parts of a record, in the order in which its CRC covers them."""
@@ -128,8 +128,8 @@ def read_table(folder: Path, entry: FileEntry) -> dict[str, Any]:
     return {name: _in_memory(column) for name, column in batch.items()}
 
 
-def _in_memory(column: Column) -> Any:
-    if isinstance(column, Values):
+def _in_memory(column: ArrowColumn) -> Any:
+    if isinstance(column, Numbers):
         return column.values
     if isinstance(column, Lists):
         return [column.values[a:b] for a, b in itertools.pairwise(column.ends.tolist())]

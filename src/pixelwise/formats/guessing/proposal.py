@@ -15,7 +15,7 @@ from ...errors import DataError, FormatError, ListError, PixelwiseError
 from ...files import read_bytes
 from ...types import Progress
 from ..class_files import Named, classes_beside
-from ..paths import SAMPLE_FIELDS, matches
+from ..paths import SAMPLE_FIELDS, matches, visible
 from ..toml import comment, text_of
 from .classes import class_lines, layer_lines
 from .content import look
@@ -301,7 +301,7 @@ def _split_lines(root: Path, reading: TreeReading, unlabeled: Sequence[str], div
         return ["[splits]", f"unlabeled = {text_of(list(unlabeled))}", ""] if unlabeled else []
     names = {name for _, name in reading.images.paths}
     lists = defaultdict(list)
-    for path in sorted(p for p in root.rglob("*.txt") if not p.name.startswith("."))[:200]:
+    for path in visible(root, "**/*.txt")[:200]:
         try:
             listed = parse_list(read_bytes(path), path)
         except (DataError, ListError):
