@@ -111,20 +111,45 @@ def test_it_equals_pycocotools(tmp_path: Path) -> None:
         assert (sample.instances[own] == k + 1).all()
 
 
+GOOD = {"image_id": 9, "category_id": 1, "segmentation": [BOX]}
+
+
 @pytest.mark.parametrize(
-    ("annotation", "error", "message"),
+    ("annotation", "code", "message"),
     [
-        ({"category_id": 5, "segmentation": [BOX]}, FormatError, "KeyError"),
-        ({"category_id": 1}, FormatError, "segmentation"),
-        ({"category_id": 1, "segmentation": [[1, 2, 3, 4]]}, LabelError, "polygon of 2 points"),
-        ({"category_id": 1, "segmentation": {"counts": [5, 5]}}, LabelError, "10 pixels, the image has"),
-        ({"category_id": 1, "image_id": 8, "segmentation": [BOX]}, FormatError, "KeyError"),
+        ({"category_id": 5, "segmentation": [BOX]}, "unknown-class", "category_id 5 is none of"),
+        ({"category_id": 1}, "bad-json", "no segmentation"),
+        ({"category_id": 1, "segmentation": 3}, "bad-polygon", "neither polygons nor run lengths"),
+        ({"category_id": 1, "segmentation": [[1, 2, 3, 4]]}, "bad-polygon", "a box or a line"),
+        ({"category_id": 1, "segmentation": [1, 2, 3, 4, 5, 6]}, "bad-polygon", "expected a list of polygons"),
+        ({"category_id": 1, "segmentation": {"counts": [5, 5]}}, "bad-rle", "size is None"),
+        ({"category_id": 1, "segmentation": {"counts": [5, 5], "size": list(SIZE)}}, "bad-rle", "10 pixels"),
+        ({"category_id": 1, "segmentation": {"counts": 1e300, "size": list(SIZE)}}, "bad-rle", "damaged run lengths"),
     ],
 )
-def test_damaged_annotations_are_refused(tmp_path: Path, annotation: Any, error: Any, message: str) -> None:
-    write_coco(tmp_path, [annotation])
-    with pytest.raises(error, match=message):
-        open_dataset(tmp_path)["val2017"][0]
+def test_a_damaged_annotation_is_a_fault_of_its_image(tmp_path: Path, annotation: Any, code: str, message: str) -> None:
+    write_coco(tmp_path, [annotation, GOOD])
+    split = open_dataset(tmp_path)["val2017"]
+    with pytest.raises(LabelError, match=message) as caught:
+        split[0]
+    assert caught.value.code == code
+    assert "instances_val2017.json (annotation 0 of 000000000007.jpg)" in str(caught.value.where)
+    assert np.array_equal(split[1].label, square(BOX) * 1)
+    assert [f.code for f in pw.check(tmp_path).errors] == [code]
+    with pytest.warns(pw.PixelwiseWarning, match="'000000000007'"):
+        (batch,) = pw.Loader(split, 2, on_error="skip")
+    assert batch.real.tolist() == [False, True]
+
+
+def test_an_annotation_of_no_image_is_an_error_of_the_split(tmp_path: Path) -> None:
+    write_coco(tmp_path, [{"category_id": 1, "image_id": 8, "segmentation": [BOX]}, GOOD])
+    (error,) = pw.check(tmp_path).errors
+    assert error.code == "unknown-image"
+    assert "annotation 0" in error.where
+    write_coco(tmp_path, [{"category_id": 1, "image_id": 8, "segmentation": [BOX]}])
+    with pytest.raises(LabelError, match="of 1 annotations, 0 are boxes alone, 1 belong to no image") as caught:
+        open_dataset(tmp_path)["val2017"]
+    assert caught.value.code == "no-regions"
 
 
 def test_one_json_can_be_opened_and_images_be_elsewhere(tmp_path: Path) -> None:
@@ -176,12 +201,8 @@ def test_panoptic_and_its_detection_form_hold_the_same(trees: Path) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("images", [3]), ("images", [{"id": 7}]), ("images", [{"id": None, "file_name": "a.jpg"}]),
-     ("images", [{"id": float("nan"), "file_name": "a.jpg"}]), ("images", [{"id": "x", "file_name": "a.jpg"}]),
-     ("annotations", 3), ("annotations", [3]), ("annotations", [{"image_id": 7, "category_id": 18, "segmentation": 3}]),
-     ("annotations", [{"image_id": 7, "category_id": 18, "segmentation": {"counts": 1e300}}]),
-     ("categories", [{"id": 18, "name": "dog", "color": [10**30, 0, 0]}])],
-)  # fmt: skip
+    [("images", 3), ("annotations", 3), ("categories", [{"id": 18, "name": "dog", "color": [10**30, 0, 0]}])],
+)
 def test_a_json_with_a_value_of_another_kind_is_refused_by_name(tmp_path: Path, key: str, value: Any) -> None:
     path = write_coco(tmp_path, [])
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
@@ -189,13 +210,45 @@ def test_a_json_with_a_value_of_another_kind_is_refused_by_name(tmp_path: Path, 
         open_dataset(tmp_path)["val2017"][0]
 
 
-@pytest.mark.parametrize("entry", [3, {"image_id": 7}, {"image_id": [], "file_name": "a.png"},
-                                   {"image_id": 7, "file_name": "../a.png", "segments_info": []}])  # fmt: skip
-def test_a_damaged_panoptic_json_is_refused_by_name(tmp_path: Path, entry: Any) -> None:
-    path = write_coco(tmp_path, [], "annotations/panoptic_val2017.json")
+def check_left_out(path: Path, key: str, entry: Any, where: str) -> None:
+    """A bad entry at the front of the list of a JSON is an error of the split, which has the other samples."""
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps(data | {key: [entry, *data[key]]}))
+    found = pw.check(path.parents[1])
+    assert [(f.code, f.where) for f in found.errors] == [("bad-json", f"annotations/{path.name} ({where})")]
+    assert "left out" in found.errors[0].what
+    assert dict(found.splits) == {"val2017": len(data[key])}
+
+
+@pytest.mark.parametrize("entry", [3, {"id": 5}, {"id": None, "file_name": "a.jpg"},
+                                   {"id": float("nan"), "file_name": "a.jpg"}, {"id": "x", "file_name": "a.jpg"},
+                                   {"id": 5, "file_name": ""}, {"id": 5, "file_name": 3}])  # fmt: skip
+def test_a_damaged_entry_of_an_image_is_left_out_and_named(tmp_path: Path, entry: Any) -> None:
+    check_left_out(write_coco(tmp_path, [GOOD]), "images", entry, "images[0]")
+
+
+def write_panoptic(root: Path) -> Path:
+    path = write_coco(root, [], "annotations/panoptic_val2017.json")
     path.with_suffix("").mkdir()
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"annotations": [entry]}))
-    with pytest.raises(FormatError, match=r"panoptic_val2017\.json"):
+    entries = [{"image_id": k, "file_name": f"{k:012d}.png", "segments_info": [{"id": 5, "category_id": 18}]}
+               for k in (7, 9)]  # fmt: skip
+    for entry in entries:
+        save(path.with_suffix("") / str(entry["file_name"]), np.full((*SIZE, 3), (5, 0, 0), np.uint8))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"annotations": entries}))
+    return path
+
+
+@pytest.mark.parametrize("entry", [3, {"image_id": 7}, {"image_id": [], "file_name": "a.png"}])
+def test_a_damaged_entry_of_a_panoptic_json_is_left_out_and_named(tmp_path: Path, entry: Any) -> None:
+    check_left_out(write_panoptic(tmp_path), "annotations", entry, "annotations[0]")
+
+
+def test_a_panoptic_file_is_not_looked_for_outside(tmp_path: Path) -> None:
+    path = write_panoptic(tmp_path)
+    data = json.loads(path.read_text())
+    data["annotations"][0]["file_name"] = "../a.png"
+    path.write_text(json.dumps(data))
+    with pytest.raises(FormatError, match=r"panoptic_val2017\.json.*leads out"):
         open_dataset(tmp_path)["val2017"][0]
 
 
@@ -276,14 +329,14 @@ def test_labelme_refuses_what_it_cannot_draw(tmp_path: Path) -> None:
             open_dataset(tmp_path)["all"][0]
         assert what in str(error.value)
     labelme(tmp_path, [{"label": "x", "shape_type": "oriented", "points": [[0, 0], [3, 3]]}])
-    with pytest.raises(LabelError, match="a oriented of 2 points"):
+    with pytest.raises(LabelError, match="a shape of type 'oriented' with 2 points"):
         open_dataset(tmp_path)["all"][0]
-    labelme(tmp_path, [], imageHeight=5, imageWidth=5)
+    labelme(tmp_path, [{"label": "x", "points": [[0, 0], [3, 3], [0, 3]]}], imageHeight=5, imageWidth=5)
     with pytest.raises(PairError):
         open_dataset(tmp_path)["all"][0]
     (tmp_path / "a.json").write_text('{"version": "5.0", "flags": {}, "shapes": 3}')
     with pytest.raises(FormatError, match="not a JSON of LabelMe"):
-        open_dataset(tmp_path)
+        open_dataset(tmp_path)["all"][0]
 
 
 # -- YOLO ---------------------------------------------------------------------------------------------------
@@ -324,8 +377,9 @@ def test_yolo_names_as_tools_write_them(tmp_path: Path, names: str) -> None:
     [
         ("0 0.5 0.5 0.2 0.2", "a box, not a polygon"),
         ("2 0.1 0.1 0.2 0.1 0.2 0.2", "class 2 is none of 0..1"),
-        ("0 0.1 0.1 0.2 0.1 0.2", "expected pairs"),
-        ("0 0.1 0.1 0.2 x 0.3 0.3", "not of pairs of numbers"),
+        ("0 0.1 0.1 0.2 0.1 0.2", "5 numbers, expected three points or more"),
+        ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.3", "7 numbers, expected pairs"),
+        ("0 0.1 0.1 0.2 x 0.3 0.3", "something else than numbers"),
     ],
 )
 def test_yolo_lines_that_are_none(tmp_path: Path, text: str, message: str) -> None:

@@ -122,10 +122,8 @@ def predict(
     `not-empty` if it holds other predictions, `no-labels`, `empty-split`, and what reading a sample raises.
     """
     split = as_split(data, splits, verb="predict", prefer=("val",), **options)
-    _check(model, split, out, confusion)
-    check_count("batch_size", batch_size)
-    tiling = tiling or Tiling()
-    scaling = as_normalize(normalize)
+    _check(model, split, out, confusion, batch_size)
+    tiling, scaling = tiling or Tiling(), as_normalize(normalize)
     mean_std = None if scaling is None else (scaling.mean, scaling.std)
     threads = min(default_threads(), 8) if threads is None else thread_count(threads)
     ranks = ranks_of(shard)
@@ -144,7 +142,8 @@ def predict(
     return Prediction(len(todo), kept, tuple(replaced), folder, confusion, (ranks.rank, ranks.world))
 
 
-def _check(model: Any, split: Split, out: Any, confusion: Confusion | None) -> None:
+def _check(model: Any, split: Split, out: Any, confusion: Confusion | None, batch_size: int) -> None:
+    check_count("batch_size", batch_size)
     if not callable(model):
         raise UsageError(f"the model must be callable, got {type(model).__name__}", code="bad-model")
     torch = sys.modules.get("torch")

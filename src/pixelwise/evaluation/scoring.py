@@ -188,9 +188,7 @@ def score(
         if isinstance(found, DataError):
             problems.append(found)
         elif not problems:
-            total += found[0]
-            if bands is not None and found[1] is not None:
-                bands += found[1]
+            _add(total, bands, found)
         if progress is not None:
             progress(done, len(split))
     refuse(problems, f"{len(split)} predictions", root)
@@ -204,6 +202,12 @@ def _empty(split: Split, share: float) -> _Counts:
     classes, ignore, names = len(split.classes), split.classes.ignore_index, split.classes.names
     bands = BoundaryConfusion(classes, ignore, class_names=names, dilation_ratio=share) if share else None
     return Confusion(classes, ignore, class_names=names, per_image=True), bands
+
+
+def _add(total: Confusion, bands: BoundaryConfusion | None, found: _Counts) -> None:
+    total += found[0]
+    if bands is not None and found[1] is not None:
+        bands += found[1]
 
 
 def _count(

@@ -23,7 +23,7 @@ from ..types import Finding
 from .class_tables import table
 from .format import Format
 from .layers import LayerDrawing, LayerFile, Layers, find_layers, layer_notes, natural
-from .naming import any_in_colors, by_color, name_classes
+from .naming import any_in_colors, are_colors, by_color, name_classes
 from .paths import SAMPLE_FIELDS, Match, fill, first, glob_of, hidden_notes, matches, rule, split_names, spread
 from .rasterize import DrawnSource
 
@@ -341,7 +341,7 @@ def _load(
     coding = layout.codings.get(labels or layout.coding(root) or "")
     if coding is None:
         return load(root, name, layout, labels=labels)  # raises
-    in_colors = any_in_colors(layout.some_labels(root, coding))
+    in_colors = coding.channels == 3 or are_colors(layout.some_labels(root, coding))
     notes: tuple[Finding, ...] = ()
     if classes is not None:
         table = by_color(classes) if in_colors and classes.values is None else classes

@@ -1,11 +1,12 @@
 """Which class table a dataset gets: the format's own, or that of a file of class names beside the data.
 
 A tree that is laid out like a known dataset need not be that dataset. So names beside the data go before the format's,
-unless they are the same; and labels of which some store colors are all read by color.
+unless they are the same; and labels of which half store colors are all read by color.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from ..errors import DataError, FormatError
 from ..types import Finding
 from .class_files import Named, classes_beside
 
-_VOIDS = frozenset({"void", "ignore", "ignored", "unlabeled", "unlabel" + "led"})
+_VOID = re.compile(r"void|ignored?|unlabell?ed")
 """What lists of a known dataset's names call its void."""
 
 
@@ -25,7 +26,7 @@ def name_classes(
 ) -> tuple[ClassTable, tuple[Finding, ...]]:
     """The class table of the dataset at `root`, and what is odd about the files of class names there.
 
-    format, own: the format's name and table. in_colors: whether some label stores colors. also: further folders in
+    format, own: the format's name and table. in_colors: whether the labels are colors. also: further folders in
     which to look. FormatError `bad-class-table` for a class file that cannot be read exactly.
     """
     named = classes_beside(root, also=also)
@@ -60,6 +61,16 @@ def any_in_colors(paths: Iterable[Path]) -> bool:
     return any(channels_of(path) >= 3 for path in paths)
 
 
+def are_colors(paths: Iterable[Path]) -> bool:
+    """Whether these label files are colors: at least half of them have three channels or more.
+
+    A few colored ones among ids are refused when they are read, and do not change what the others mean. Damaged files
+    are left to those who read them.
+    """
+    known = [n for n in map(channels_of, paths) if n]
+    return bool(known) and 2 * sum(n >= 3 for n in known) >= len(known)
+
+
 def channels_of(path: Path) -> int:
     """The channels of an image file, or 0 if its header cannot be read."""
     try:
@@ -77,7 +88,7 @@ def _is(named: Named, own: ClassTable, in_colors: bool) -> bool:
     for name, color in zip(named.table.names, named.table.colors.tolist(), strict=True):
         index = known.get(_plain(name))
         if index is None:
-            if _plain(name) not in _VOIDS and not (named.colored and tuple(color) in void):
+            if not _VOID.fullmatch(_plain(name)) and not (named.colored and tuple(color) in void):
                 return False
         elif in_colors and named.colored and own.color_ids.get(tuple(color)) != index:
             return False

@@ -163,18 +163,18 @@ def _bounds(polygons: Sequence[F64], size: Size) -> tuple[int, int, int, int]:
 
 def polygon(values: Any, where: object) -> F64:
     """x1, y1, x2, y2, ... as (n, 2) float64. LabelError `bad-polygon` for fewer than three points, or not numbers."""
-    fix = "a polygon has at least three points x, y in pixels"
+    fix = "write x1, y1, x2, y2, x3, y3, ..."
     try:
         numbers = np.array(values, np.float64).reshape(-1)
     except (TypeError, ValueError):
-        raise LabelError("a polygon that is not a list of numbers", code="bad-polygon", where=where, fix=fix) from None
+        raise LabelError("a polygon of something else than numbers", code="bad-polygon", where=where, fix=fix) from None
     what = None
     if len(numbers) == 4:
         what, fix = "4 numbers: a box or a line, not a polygon", "leave the segmentation empty, or draw the region"
     elif len(numbers) < 6:
-        what = f"{len(numbers)} numbers, a polygon has at least three points"
+        what = f"a polygon of {len(numbers)} numbers, expected three points or more"
     elif len(numbers) % 2:
-        what = f"{len(numbers)} numbers, expected pairs"
+        what = f"a polygon of {len(numbers)} numbers, expected pairs"
     elif not np.isfinite(numbers).all() or np.abs(numbers).max() > 1e6:
         what = "a coordinate that is not a finite number, or is over a million"
     if what is not None:

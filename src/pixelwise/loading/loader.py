@@ -143,12 +143,7 @@ class Loader:
         self._data: Split | Holes = Holes(split) if on_error == "skip" else split
         self._pad_small = small == "pad"
         self._kept = fitting(self._data, self.transforms, small)
-        n = len(split) if self._kept is None else len(self._kept)
-        if not n:
-            sampler = None  # nothing to choose from
-        elif sampler is not None:
-            sampler = sampler if self._kept is None else sampler.restrict(self._kept)
-            n = len(sampler)
+        n, sampler = _choice(len(split), self._kept, sampler)
         self.ranks = ranks_of(shard)
         self._order = Order(n, batch_size, shuffle, drop_last, self.seed, self.ranks.rank, self.ranks.world, sampler)
         check_batches(split, self._order)
@@ -279,6 +274,15 @@ class Loader:
         labels = self._buffers.array((n, height, width), self.label_dtype) if self.split.has_labels else None
         renderer = Renderer(plans, Slot(images, labels), self.output, self.ignore_index, self.fill)
         return Job(self._data, self._mapped, indices, renderer, real, self.on_error == "skip")
+
+
+def _choice(n: int, kept: NDArray[np.int64] | None, sampler: Sampler | None) -> tuple[int, Sampler | None]:
+    """How many samples an epoch has, and the sampler among those kept: none where nothing is left to choose from."""
+    n = n if kept is None else len(kept)
+    if sampler is None or not n:
+        return n, None
+    sampler = sampler if kept is None else sampler.restrict(kept)
+    return len(sampler), sampler
 
 
 class _Iteration:

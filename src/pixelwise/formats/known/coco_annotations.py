@@ -69,8 +69,8 @@ def read_annotations(
         else:
             read.shapes[index].append(shape)
     if entries and not any(read.shapes) and not faults:
-        boxes = sum(bool(isinstance(e, dict) and e.get("bbox")) for e in entries)
-        what = f"{len(entries)} annotations, {boxes} of them boxes, and no segmentation"
+        boxes = sum(isinstance(e, dict) and bool(e.get("bbox")) and not e.get("segmentation") for e in entries)
+        what = f"of {len(entries)} annotations, {boxes} are boxes alone, {len(notes)} belong to no image"
         raise no_regions(len(images), what, path)
     for own in read.shapes:
         own.sort(key=area, reverse=True)
@@ -133,6 +133,6 @@ def _runs(counts: Any, where: str) -> Any:
 
 def _size(stated: Any, where: str) -> Size:
     if not isinstance(stated, list) or len(stated) != 2 or not all(_whole(v) > 0 for v in stated):
-        what = f"run lengths of the size {stated!r:.80}"
-        raise LabelError(what, code="bad-rle", where=where, fix="write [height, width]")
+        what = f"run lengths whose size is {stated!r:.80}, expected [height, width]"
+        raise LabelError(what, code="bad-rle", where=where, fix="export it again")
     return _whole(stated[0]), _whole(stated[1])

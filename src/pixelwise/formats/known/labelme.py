@@ -192,7 +192,7 @@ def _shape(draw: Any, shape: dict[str, Any], size: Size, where: str) -> None:
     expected = {"polygon": 3, "rectangle": 2, "circle": 2, "line": 2, "linestrip": 2, "point": 1}.get(kind)
     if expected is None or len(points) < expected:
         fix = "polygons, rectangles, circles, lines, line strips, points and masks can be drawn"
-        raise LabelError(f"a {kind} of {len(points)} points", code="bad-polygon", where=where, fix=fix)
+        raise LabelError(f"a shape of type {kind!r} with {len(points)} points", code="bad-polygon", where=where, fix=fix)
     if kind == "polygon":
         draw.polygon(points, outline=1, fill=1)
     elif kind == "rectangle":
@@ -212,8 +212,8 @@ def _mask(shape: dict[str, Any], size: Size, where: str) -> NDArray[np.bool_]:
         (x0, y0), (x1, y1) = ((int(x), int(y)) for x, y in shape["points"])
         data = b64decode(shape["mask"], validate=True)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise LabelError(f"not a mask of LabelMe: {error!r}", code="bad-mask", where=where,
-                         fix="a mask has two points and a PNG in base64") from None  # fmt: skip
+        fix = "it has two points, and a PNG in base64"
+        raise LabelError("not a mask of LabelMe", code="bad-mask", where=where, fix=fix) from error
     patch = decode_stored(data, where).pixels != 0
     if patch.shape != (y1 - y0 + 1, x1 - x0 + 1):
         raise LabelError(f"the mask is {patch.shape}, its points span {(y1 - y0 + 1, x1 - x0 + 1)} (height, width)",

@@ -95,27 +95,35 @@ def _some(root: Path, folder: str, most: int) -> list[Path]:
 
 
 def _unlike_voc(root: Path, folder: str) -> str | None:
-    """Why the labels are not Pascal VOC's, or None if they are: palettes, colors, values and names of objects."""
-    for path in _some(root, folder, _LOOKED_AT):
-        try:
-            stored = decode_stored(read_bytes(path), path)
-        except DataError:
-            continue  # what is wrong with it is said when it is read
-        where = path.relative_to(root)
-        if stored.pixels.ndim == 3:
-            colors = {tuple(c) for c in np.unique(stored.pixels[..., :3].reshape(-1, 3), axis=0).tolist()}
-            if stray := sorted(colors - set(VOC.color_ids)):
-                return f"{where} has the color {stray[0]}"
-            continue
-        if stored.palette is None and not _OWN_NAMES.fullmatch(path.stem):
-            return f"{where} has no palette"
-        values = count_values(stored.pixels)[0]
-        if stray := values[VOC.value_ids[values] < 0].tolist():
-            return f"{where} has the value {stray[0]}"
-        used = values[values < (0 if stored.palette is None else len(stored.palette))]
-        if stored.palette is not None and (stored.palette[used] != VOC.palette[used]).any():
-            return f"{where} has another palette"
-    return _other_objects(root)
+    """Why the labels are not Pascal VOC's, or None if they are: palettes, colors, values and names of objects.
+
+    Most labels decide. A few odd ones among labels of VOC are damaged or strayed in, and are errors when they are read.
+    """
+    seen = [_oddity(root, path) for path in _some(root, folder, _LOOKED_AT)]
+    odd = [reason for reason in seen if reason is not None]
+    return odd[0] if len(odd) > len(seen) / 2 else _other_objects(root)
+
+
+def _oddity(root: Path, path: Path) -> str | None:
+    """Why this label is not Pascal VOC's, or None if it may be."""
+    try:
+        stored = decode_stored(read_bytes(path), path)
+    except DataError:
+        return None  # what is wrong with it is said when it is read
+    where = path.relative_to(root)
+    if stored.pixels.ndim == 3:
+        colors = {tuple(c) for c in np.unique(stored.pixels[..., :3].reshape(-1, 3), axis=0).tolist()}
+        stray = sorted(colors - set(VOC.color_ids))
+        return f"{where} has the color {stray[0]}" if stray else None
+    if stored.palette is None and not _OWN_NAMES.fullmatch(path.stem):
+        return f"{where} has no palette"
+    values = count_values(stored.pixels)[0]
+    if strange := values[VOC.value_ids[values] < 0].tolist():
+        return f"{where} has the value {strange[0]}"
+    used = values[values < (0 if stored.palette is None else len(stored.palette))]
+    if stored.palette is not None and (stored.palette[used] != VOC.palette[used]).any():
+        return f"{where} has another palette"
+    return None
 
 
 def _other_objects(root: Path) -> str | None:
