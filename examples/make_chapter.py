@@ -182,10 +182,11 @@ for X, Y in train_iter:
 # ## The same in six lines
 #
 # Void stays void (255), files are read as they are needed, the order repeats with the seed, and a broken file is an
-# error that names it. `pad_if_needed=True` would also keep the images that are smaller than the crop.
+# error that names it. `small="drop"` leaves out the images that are smaller than the crop, as the chapter does; without
+# it a warning says how many they are, and `small="pad"` keeps them.
 # %%
 voc = pw.open(voc_dir)
-loader = pw.Loader(voc["train"], batch_size=10, shuffle=True, drop_last=True, seed=0,
+loader = pw.Loader(voc["train"], batch_size=10, shuffle=True, drop_last=True, seed=0, small="drop",
                    transforms=[pw.RandomCrop(320, 480), pw.Normalize()])
 for batch in loader:
     print(batch.images.shape, batch.labels.shape)

@@ -41,9 +41,13 @@ def tree(tmp_path: Path) -> Tree:
 
 
 def only(found: Findings, code: str, severity: str) -> Finding:
-    """The one finding there is, which must have this code and severity."""
-    assert [(f.code, f.severity) for f in found] == [(code, severity)], str(found)
-    return next(iter(found))
+    """The one finding there is, which must have this code and severity.
+
+    That a label is stored in another way than the rest is noted, too, and is not what these tests are about.
+    """
+    others = [f for f in found if f.code != "mixed-label-kinds"]
+    assert [(f.code, f.severity) for f in others] == [(code, severity)], str(found)
+    return others[0]
 
 
 def of_code(found: Findings, code: str) -> list[Finding]:
@@ -349,15 +353,16 @@ def test_mixed_pixels_agree_with_the_kernel() -> None:
 def test_inverted_values(tree: Tree) -> None:
     tree.label("s00", encode_png(255 - np.where(mask(1, 15) == 255, 0, mask(1, 15)).astype(np.uint8)))
     found = check(tree.root)
-    assert {f.code for f in found} == {"inverted-label", "class-out-of-range"}
+    assert {f.code for f in found} == {"inverted-label", "class-out-of-range", "mixed-label-kinds"}
 
 
 def test_off_by_one(tree: Tree) -> None:
     for name in tree.names:
         tree.label(name, encode_png(np.where(mask(1, 20) == 255, 255, mask(1, 20) + 1).astype(np.uint8)))
-    found = check(tree.root)
+    found = check(tree.root, classes=VOC)  # gray labels of these values would else get classes of their own
     assert of_code(found, "off-by-one")[0].severity == "error"
     assert len(of_code(found, "class-out-of-range")) == 9
+    assert of_code(check(tree.root), "neutral-names")
 
 
 def binary(tree: Tree) -> Findings:
@@ -486,7 +491,7 @@ def test_near_duplicate_within_a_split_is_a_note(tree: Tree) -> None:
 def test_all_problems_worst_first(tree: Tree) -> None:
     tree.image("s00", b"")
     tree.image("s01", b"")
-    tree.label("s02", encode_png(np.full((48, 64), 40, np.uint8)))
+    tree.label("s02", np.full((48, 64), 40, np.uint8))
     tree.label("s03", np.full((48, 64), 255, np.uint8))
     (tree.root / "JPEGImages/x.txt").write_bytes(b"")
     found = check(tree.root)

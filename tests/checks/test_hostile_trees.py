@@ -11,6 +11,7 @@ from support import hostile as collection
 
 from pixelwise.checks.checking import check
 from pixelwise.checks.findings import Findings
+from pixelwise.classes import VOC
 from pixelwise.codecs.decoding import decode_image
 from pixelwise.codecs.png import encode_png
 from pixelwise.errors import DataError
@@ -65,7 +66,7 @@ def test_images(good: Path, hostile: Path) -> None:
             height, width = 37, 50
         ids = np.zeros((height, width), np.uint8)
         ids.reshape(-1)[-1] = 15
-        (good / label).write_bytes(encode_png(ids if ids.size > 1 else ids + 1))
+        (good / label).write_bytes(encode_png(ids if ids.size > 1 else ids + 1, VOC.palette))
         lines.append(f"{image} {label}")
         names[image] = row
     (good / "ImageSets/Segmentation/train.txt").write_text("\n".join(lines))

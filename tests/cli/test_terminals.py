@@ -48,13 +48,13 @@ def test_no_command_fails_for_its_characters(root: Path, tmp_path: Path, encodin
 
 
 def test_a_closed_pipe_is_not_a_failure(root: Path) -> None:
-    stats = subprocess.Popen([sys.executable, "-m", "pixelwise", "stats", str(root)], stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE)  # fmt: skip
-    assert stats.stdout is not None
-    assert stats.stderr is not None
-    stats.stdout.close()
-    assert stats.stderr.read() == b""
-    assert stats.wait() == 141
+    command = [sys.executable, "-m", "pixelwise", "stats", str(root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as stats:
+        assert stats.stdout is not None
+        assert stats.stderr is not None
+        stats.stdout.close()
+        assert stats.stderr.read() == b""
+        assert stats.wait() == 141
 
 
 def test_nothing_is_cut_in_a_pipe(root: Path, tmp_path: Path) -> None:
@@ -75,4 +75,4 @@ def test_columns_go_before_numbers_are_cut(
     text = capsys.readouterr().out
     assert all(f"{n:,}" in text for n in numbers)
     assert ("█" in text) == (width >= 80)
-    assert ("left out at this width" in text.replace("\n", " ")) == (width < 80)
+    assert ("left out at this width" in " ".join(text.split())) == (width < 80)

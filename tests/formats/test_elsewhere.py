@@ -120,7 +120,7 @@ def test_sizes_sample_init_and_submit_in_a_pool_that_pickles(tmp_path: Path, mon
     with run_in(pool):
         pw.submit(folder, voc, tmp_path / "b.tar", splits="val")
     assert made.path.read_bytes() == (tmp_path / "b.tar").read_bytes()
-    assert {"_write_sample", "_look", "_read", "_encode"} <= pool.works
+    assert {"_write_sample", "_look", "_share", "_encode"} <= pool.works
 
 
 @pytest.mark.parametrize("name", ["voc", "yolo", "hf_imagefolder", "coco"])

@@ -6,6 +6,7 @@ are stored (class table, kinds of files). No format has reading code of its own.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -306,7 +307,7 @@ def _relative(root: Path, listed: SplitList) -> SplitList:
     if not listed.images or not listed.labels:
         return listed
     parts = listed.images[0].split("/")
-    skip = next((k for k in range(len(parts)) if (root / Path(*parts[k:])).exists()), 0)
+    skip = next((k for k in range(len(parts)) if os.path.exists(root / Path(*parts[k:]))), 0)
     images, labels = (["/".join(p.split("/")[skip:]) for p in paths] for paths in (listed.images, listed.labels))
     return SplitList(listed.names, listed.lines, images, labels)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from os.path import normpath
@@ -29,7 +30,7 @@ def place_of(root: Path, folders: Sequence[str], stated: Sequence[str]) -> tuple
     best: tuple[int, int, int] | None = None
     for skip in range(max(map(len, some), default=0)):
         for k, folder in enumerate(folders):
-            found = sum((root / folder / "/".join(parts[skip:])).is_file() for parts in some if len(parts) > skip)
+            found = sum(os.path.isfile(root / folder / "/".join(parts[skip:])) for parts in some if len(parts) > skip)
             if found and (best is None or found > best[0]):
                 best = found, k, skip
     return None if best is None else (folders[best[1]], best[2])

@@ -221,7 +221,7 @@ def _find_folder(path: Path) -> Path | None:
     for found in _metadata(path).values() if path.is_dir() else ():
         rows = _rows(found)
         keys = _keys(rows[0]) if rows else None
-        if keys is not None and (found.parent / str(rows[0][keys[1]])).is_file():
+        if keys is not None and os.path.isfile(found.parent / str(rows[0][keys[1]])):
             return path
     return None
 

@@ -192,7 +192,8 @@ def _shape(draw: Any, shape: dict[str, Any], size: Size, where: str) -> None:
     expected = {"polygon": 3, "rectangle": 2, "circle": 2, "line": 2, "linestrip": 2, "point": 1}.get(kind)
     if expected is None or len(points) < expected:
         fix = "polygons, rectangles, circles, lines, line strips, points and masks can be drawn"
-        raise LabelError(f"a shape of type {kind!r} with {len(points)} points", code="bad-polygon", where=where, fix=fix)
+        what = f"a shape of type {kind!r} with {len(points)} points"
+        raise LabelError(what, code="bad-polygon", where=where, fix=fix)
     if kind == "polygon":
         draw.polygon(points, outline=1, fill=1)
     elif kind == "rectangle":

@@ -5,6 +5,7 @@ http://host.robots.ox.ac.uk/pascal/VOC/ ; labels are 8-bit palette PNGs whose in
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from functools import partial
@@ -179,7 +180,7 @@ def _split(root: Path, name: str, path: Path, labels: str, classes: ClassTable) 
 def _images(root: Path, names: Sequence[str]) -> PathRule | list[str]:
     """JPEGImages/NAME.jpg, or with another ending if the first of the names has one."""
     rule = PathRule(names, "JPEGImages/{}.jpg")
-    if not names or (root / rule[0]).is_file():
+    if not names or os.path.isfile(root / rule[0]):
         return rule
     there = {p.stem: p.name for p in visible(root / "JPEGImages", "*") if p.suffix.lower() in IMAGE_SUFFIXES}
     return [f"JPEGImages/{there.get(n, n + '.jpg')}" for n in names] if there else rule
@@ -200,7 +201,7 @@ def _are_colored(root: Path) -> bool:
 def _labels(root: Path, name: str, listed: SplitList, folder: str) -> PathRule | None:
     # The test images of VOC come without labels. Any other split has them all.
     rule = PathRule(listed.names, folder + "/{}.png")
-    if name == "test" and not any((root / rule[i]).exists() for i in range(min(len(rule), 8))):
+    if name == "test" and not any(os.path.exists(root / rule[i]) for i in range(min(len(rule), 8))):
         return None
     return rule
 
