@@ -82,7 +82,7 @@ class Values:
 def count_labels(
     root: Path, paths: Sequence[str], threads: int | None = None, progress: Progress | None = None
 ) -> Values:  # fmt: skip
-    """The values of all labels. FormatError `mixed-labels`, `no-labels`, `no-dataset` if none can be read."""
+    """The values of all labels. FormatError `no-labels`, `no-dataset` if none can be read."""
     failed: list[str] = []
     parts: dict[str, Values] = defaultdict(Values)
     for share in with_progress(in_order(partial(_share, root), paths, threads), len(paths), progress):
@@ -98,24 +98,29 @@ def count_labels(
     if not parts:
         what = f"none of {len(paths)} labels can be read: {failed[0] if failed else 'there are none'}"
         raise FormatError(what, code="no-dataset", where=root)
-    seen = parts["colors"] if len(parts) == 2 else next(iter(parts.values()))
-    if len(parts) == 2:
-        _join_gray(seen, parts["values"], root)
+    if len(parts) == 1:
+        (seen,) = parts.values()
+    else:
+        seen = _majority(parts["colors"], parts["values"], failed)
     seen.failed = failed
     return seen
 
 
-def _join_gray(colors: Values, gray: Values, root: Path) -> None:
-    """Gray labels beside color labels: v is the color (v, v, v), if the others have that color."""
-    if gray.palettes or any((v, v, v) not in colors.pixels for v in gray.pixels):
-        what = f"{colors.files} labels hold colors, {gray.files} hold values"
-        raise FormatError(what, code="mixed-labels", where=root,
-                          fix="open them as two datasets, or write all labels in one way")  # fmt: skip
-    colors.files += gray.files
-    colors.kinds |= gray.kinds
-    for v, count in gray.pixels.items():
-        colors.pixels[v, v, v] += count
-        colors.where[v, v, v] += gray.where[v]
+def _majority(colors: Values, values: Values, failed: list[str]) -> Values:
+    """What most labels hold, colors or values. The others are told by `failed`, if they are not the same colors."""
+    if colors.files < values.files:
+        failed.insert(0, f"labels that hold colors ({colors.files}), where most hold values ({values.files})")
+        return values
+    shown: dict[int, set[Color]] = {v: values.palettes[v] if values.palettes else {(v, v, v)} for v in values.pixels}
+    if any(len(each) != 1 or not each <= colors.pixels.keys() for each in shown.values()):
+        failed.insert(0, f"labels that hold values ({values.files}), where others hold colors ({colors.files})")
+        return colors
+    colors.files += values.files
+    colors.kinds |= values.kinds
+    for v, (color,) in shown.items():
+        colors.pixels[color] += values.pixels[v]
+        colors.where[color] += values.where[v]
+    return colors
 
 
 def _share(root: Path, path: str) -> Share | str:

@@ -56,7 +56,7 @@ def propose(
     """A description of the tree at `root`, whose every stored value, color or layer was counted over all labels.
 
     images, labels: path templates, if the files cannot be found by their names. Raises FormatError `no-dataset` if no
-    images with labels are found, with what is there, `mixed-labels`, `no-labels`.
+    images with labels are found, with what is there, `no-labels`.
     """
     found = survey(root, MOST_FILES)
     reading = chosen(found, images, labels)

@@ -27,6 +27,7 @@ from ...types import Finding
 from ..class_files import classes_beside
 from ..format import Format
 from ..layout import rank
+from ..naming import are_colors, by_color, colored
 from ..paths import hidden_notes, visible
 
 _LISTS = "ImageSets/Segmentation"
@@ -61,9 +62,10 @@ def _load(root: Path, *, labels: str = "SegmentationClass", classes: ClassTable 
     if not lists:
         raise FormatError("no lists of samples (*.txt)", code="no-dataset", where=root / _LISTS)
     notes = list(hidden_notes(root / _LISTS, "*.txt"))
+    in_colors = are_colors(_some(root, labels, _LOOKED_AT))
     if classes is None:
         named = classes_beside(root)
-        classes = VOC if named is None else named.table
+        classes = VOC if named is None else colored(named) if in_colors and named.colored else named.table
         if named is not None:
             notes += named.notes
         elif (reason := _unlike_voc(root, labels)) is not None:
@@ -71,6 +73,8 @@ def _load(root: Path, *, labels: str = "SegmentationClass", classes: ClassTable 
             what = f"the labels are not those of Pascal VOC: {reason}; the classes are called {_called(classes)}"
             fix = "name them: class_names.txt or labelmap.txt beside the folders, a pixelwise.toml, or classes="
             notes.append(Finding("neutral-names", "warning", str(root / labels), what, fix))
+    if in_colors and classes.values is None:
+        classes = by_color(classes)
     made = {name: partial(_split, root, name, lists[name], labels, classes) for name in sorted(lists, key=rank)}
     return Dataset(root, "voc", classes, Splits(made), tuple(notes))
 
