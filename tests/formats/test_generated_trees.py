@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from support.making import colors, picture, save, values
 
+import pixelwise as pw
 from pixelwise.classes import ClassTable
 from pixelwise.errors import FormatError, MissingError, UnknownNameError, UsageError
 from pixelwise.formats.class_tables import table
@@ -154,6 +155,24 @@ def test_loveda_with_cities_of_two_kinds(tmp_path: Path) -> None:
     }  # fmt: skip
     assert np.array_equal(dataset["train"][1].label, (stored.astype(int) - 1) % 256)
     assert dataset["test"][0].label is None
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [("img_dir/train/{}.png", "ann_dir/train/{}.png"), ("img_dir/{}.png", "ann_dir/{}.png"),
+     ("train_images/{}.jpg", "train_segmentations/{}.png")],
+)  # fmt: skip
+def test_whose_names_are_assumed_is_said_where_any_data_may_look_like_this(
+    tmp_path: Path, images: str, labels: str
+) -> None:
+    for k in (1, 2):
+        save(tmp_path / images.format(k), picture())
+        save(tmp_path / labels.format(k), values([0, 1, 2]))
+    assert "assumed-names" in [f.code for f in pw.check(tmp_path).notes]
+    (tmp_path / "class_names.txt").write_text("ground\nmelon\nplum\n")
+    dataset = open_dataset(tmp_path)
+    assert dataset.classes.names == ("ground", "melon", "plum")
+    assert "assumed-names" not in [f.code for f in pw.check(dataset)]
 
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate"])

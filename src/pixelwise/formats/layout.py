@@ -71,7 +71,8 @@ class Layout:
     found is the default. lists: the template of the split lists; without it, {split} in `images` makes the splits, and
     without that there is one split, `only`. names: a pattern of the samples' base names, if the folders' names are
     common. needs: further files or folders that must exist. unlabeled: splits that have no labels. splits: whether a
-    name found for {split} is that of a split.
+    name found for {split} is that of a split. common: whether folders and names are so common that other data may have
+    them, too; a note says then whose class names they got.
     """
 
     images: str
@@ -82,6 +83,7 @@ class Layout:
     only: str = "all"
     unlabeled: Sequence[str] = ()
     splits: Callable[[str], bool] = field(default=lambda name: SPLIT_NAMES.fullmatch(name) is not None)
+    common: bool = False
 
     @property
     def pattern(self) -> re.Pattern[str] | None:
@@ -312,10 +314,12 @@ def _relative(root: Path, listed: SplitList) -> SplitList:
     return SplitList(listed.names, listed.lines, images, labels)
 
 
-def with_or_without_splits(images: str, labels: str, kind: str, classes: ClassTable | str, names: str) -> list[Layout]:
+def with_or_without_splits(
+    images: str, labels: str, kind: str, classes: ClassTable | str, names: str, common: bool = False
+) -> list[Layout]:
     """Two layouts with the one coding `kind`: with these templates, and without {split}/ for a single folder."""
     templates = ((images, labels), (images.replace("{split}/", ""), labels.replace("{split}/", "")))
-    return [Layout(i, {kind: Coding(la, classes)}, names=names) for i, la in templates]
+    return [Layout(i, {kind: Coding(la, classes)}, names=names, common=common) for i, la in templates]
 
 
 def laid_out(name: str, looks_like: str, *layouts: Layout) -> Format:
@@ -350,4 +354,8 @@ def _load(
         table, notes = name_classes(root, name, coding.table(root), in_colors)
     else:
         table = by_color(coding.table(root)) if in_colors else coding.table(root)
+    if layout.common and classes is None and not any(note.code == "class-file" for note in notes):
+        what = f"the class names are those of {name}, which the names of folders and files alone suggest"
+        fix = "if these are other data, name their classes: class_names.txt here, a pixelwise.toml, or classes="
+        notes = (*notes, Finding("assumed-names", "note", str(root), what, fix))
     return replace(load(root, name, layout, labels=labels, classes=table), notes=notes)

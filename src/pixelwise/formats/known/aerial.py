@@ -13,7 +13,9 @@ LOVEDA = laid_out(
     "loveda",
     "LoveDA (Train/Rural/images_png/*.png and masks_png/, or mmsegmentation's img_dir/ and ann_dir/ of bare numbers)",
     Layout("{split}/*/images_png/{name}.png", {"7": Coding("{split}/*/masks_png/{name}.png", "loveda")}),
-    *with_or_without_splits("img_dir/{split}/{name}.png", "ann_dir/{split}/{name}.png", "7", "loveda", r"\d{1,4}"),
+    *with_or_without_splits(
+        "img_dir/{split}/{name}.png", "ann_dir/{split}/{name}.png", "7", "loveda", r"\d{1,4}", common=True
+    ),
 )
 """https://github.com/Junjue-Wang/LoveDA : 0 means no data, stored k is class k - 1."""
 

@@ -90,7 +90,8 @@ LIP = laid_out(
     "Look into Person (train_images/ and train_segmentations/, or the folders TrainVal_images/ and "
     "TrainVal_parsing_annotations/)",
     *(
-        Layout(images + "{split}_images/{name}.jpg", {"20": Coding(labels + "{split}_segmentations/{name}.png", "lip")})
+        Layout(images + "{split}_images/{name}.jpg", {"20": Coding(labels + "{split}_segmentations/{name}.png", "lip")},
+               common=not images)
         for images, labels in (("", ""), ("TrainVal_images/", _PARSING), ("TrainVal_images/" * 2, _PARSING * 2))
     ),
 )
