@@ -107,7 +107,7 @@ def count_labels(
 
 
 def _majority(colors: Values, values: Values, failed: list[str]) -> Values:
-    """What most labels hold, colors or values. The others are told by `failed`, if they are not the same colors."""
+    """What most labels hold, colors or values. If the others are not the same colors, `failed` says so."""
     if colors.files < values.files:
         failed.insert(0, f"labels that hold colors ({colors.files}), where most hold values ({values.files})")
         return values
