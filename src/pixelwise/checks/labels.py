@@ -6,7 +6,9 @@ What decoding finds (unknown colors, values out of range, alpha, palettes, binar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -121,4 +123,27 @@ def sizes_agree(got: Reading) -> Iterator[Finding]:
             yield Finding.from_error(error)
 
 
-CHECKS = (sizes_agree, interpolated, inverted_values, instances_agree)
+_SIZE = re.compile(rb"<size>(.{0,400}?)</size>", re.DOTALL)
+_SIDE = rb"<%s>\s*(\d{1,9})\s*</%s>"
+
+
+def annotation_agrees(got: Reading) -> Iterator[Finding]:
+    """`size-mismatch`: VOC's `Annotations/NAME.xml` states another size than the image has."""
+    if got.format != "voc" or got.image is None or got.subject.image is None:
+        return
+    image = Path(got.subject.image)
+    path = image.parents[1] / "Annotations" / f"{image.stem}.xml"
+    try:
+        found = _SIZE.search(path.read_bytes()[:65_536])
+    except OSError:  # most datasets have no such files
+        return
+    sides = [] if found is None else [re.search(_SIDE % (k, k), found[1]) for k in (b"height", b"width")]
+    stated = tuple(int(side[1]) for side in sides if side is not None)
+    if len(stated) == 2 and min(stated) > 0 and stated != got.image.shape[:2]:
+        height, width = got.image.shape[:2]
+        what = f"it states {stated[0]} high and {stated[1]} wide, the image is {height} high and {width} wide"
+        fix = "the annotation belongs to another version of the image: so may its label"
+        yield Finding("size-mismatch", "warning", f"Annotations/{path.name}", what, fix)
+
+
+CHECKS = (sizes_agree, annotation_agrees, interpolated, inverted_values, instances_agree)

@@ -77,6 +77,20 @@ def class_absent(survey: Survey) -> Found:
             yield Finding("class-absent", "warning", survey.splits[k].name, what, fix), Subject()
 
 
+def nothing_drawn(survey: Survey) -> Found:
+    """`no-regions`: annotations have regions, and none of them is in any label of the split."""
+    for k in np.flatnonzero(survey.undrawn):
+        if survey.classes_in[k].sum() <= 1:
+            what = f"every label is {_only_class(survey, k)}: the regions of {survey.undrawn[k]} images are not in them"
+            fix = "see that images and annotations belong together, and that coordinates are in their unit"
+            yield Finding("no-regions", "error", survey.splits[k].name, what, fix), Subject()
+
+
+def _only_class(survey: Survey, split: int) -> str:
+    names = [survey.classes.names[i] for i in np.flatnonzero(survey.classes_in[split])]
+    return names[0] if names else "void"
+
+
 def exact_duplicates(survey: Survey) -> Found:
     """`duplicate-image`: the decoded pixels of two files are the same. An error if one is for training and the other
     for validation or test.
@@ -171,6 +185,6 @@ def inverted_masks(survey: Survey) -> Found:
 
 
 CHECKS = (
-    ids_in_several_splits, class_absent, exact_duplicates, near_duplicates, mixed_label_kinds, off_by_one,
+    ids_in_several_splits, class_absent, nothing_drawn, exact_duplicates, near_duplicates, mixed_label_kinds, off_by_one,
     inverted_masks,
 )  # fmt: skip

@@ -32,6 +32,8 @@ from .similar import Hashes, hashes
 SAMPLE_CHECKS = (*labels.CHECKS, *images.CHECKS)
 
 
+UNDRAWN: Final = frozenset({"no-region", "empty-region", "covered-region"})
+"""Findings of regions that the label does not show."""
 HINTS: Final = 200
 """Look for the nearest name of this many missing files; each time a folder is listed, which may be large."""
 
@@ -66,7 +68,8 @@ class Survey:
     whether one was read and is not blank. label_hash: (n,) uint64, 0 without a label. seen_values: (65536,) bool, the
     values stored in any label. classes_in: (S, C) bool. ones: (n, 2) float32 for a table of two classes, the share of
     class 1 in the label and on its frame, NaN without a label; else (0, 2). kinds: for each way of storing a label, how
-    many there are, and the sample that has it first.
+    many there are, and the sample that has it first. undrawn: (S,) int64, how many samples have regions that the label
+    does not show.
     """
 
     def __init__(self, dataset: Dataset, splits: list[Split], image_keys: list[U64], items: list[I64], at: I64) -> None:
@@ -87,6 +90,7 @@ class Survey:
         self.classes_in = np.zeros((len(splits), classes), bool)
         self.ones = np.full((n if classes == 2 else 0, 2), np.nan, np.float32)
         self.kinds: dict[str, list[int]] = {}
+        self.undrawn = np.zeros(len(splits), np.int64)
 
     def __len__(self) -> int:
         return len(self.at)
@@ -220,6 +224,8 @@ def _remember(survey: Survey, item: int, sample: Examined) -> None:
     survey.seen_values[sample.values] = True
     known = sample.classes[sample.classes < len(survey.classes)]
     survey.classes_in[np.ix_(survey.members[item], known)] = True
+    if any(finding.code in UNDRAWN for finding in sample.found):
+        survey.undrawn[survey.members[item]] += 1
     if sample.kind:
         survey.kinds.setdefault(sample.kind, [0, item])[0] += 1
     if sample.ones is not None and len(survey.ones):

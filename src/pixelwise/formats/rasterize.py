@@ -136,21 +136,33 @@ class LabelCanvas:
             fix = "its coordinates lie outside, or it is thinner than a pixel"
             notes.append(Finding("empty-region", "warning", shape.where, what, fix))
         elif shape.polygons:
-            points = np.concatenate(shape.polygons)
-            low, high = points.min(axis=0), points.max(axis=0)
-            if min(low) < -2 or high[0] > width + 2 or high[1] > height + 2:
-                what = f"it reaches from x={low[0]:g}, y={low[1]:g} to x={high[0]:g}, y={high[1]:g} in an image of "
-                fix = "see that the coordinates are those of this image"
-                notes.append(Finding("region-outside", "warning", shape.where, f"{what}{width} x {height}", fix))
+            note_outside(np.concatenate(shape.polygons), (height, width), shape.where, notes)
 
     def covered(self, shapes: Sequence[Shape], notes: list[Finding]) -> None:
         """Note `covered-region` for each of the shapes that others cover completely."""
-        seen = set(count_values(self.instances)[0].tolist())
-        empty = {f.where for f in notes if f.code == "empty-region"}
-        for shape in shapes:
-            if shape.number not in seen and shape.where not in empty:
-                what = "others cover it completely, so the label does not show it"
-                notes.append(Finding("covered-region", "warning", shape.where, what, "correct the order or the shapes"))
+        note_covered(self.instances, {shape.where: shape.number for shape in shapes}, notes)
+
+
+def note_outside(points: F64, size: Size, where: str, notes: list[Finding]) -> None:
+    """Note `region-outside` if one of the points, (n, 2) of (x, y), is more than two pixels outside the image."""
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    if min(left, top) < -2 or right > size[1] + 2 or bottom > size[0] + 2:
+        what = f"it reaches from x={left:g}, y={top:g} to x={right:g}, y={bottom:g}; the image is {size[1]} x {size[0]}"
+        fix = "see that the coordinates are those of this image"
+        notes.append(Finding("region-outside", "warning", where, what, fix))
+
+
+def note_covered(instances: Label, numbers: Mapping[str, int], notes: list[Finding]) -> None:
+    """Note `covered-region` for each region whose number is not in `instances`, and that is not known to be empty.
+
+    numbers: of each region by its place.
+    """
+    seen = set(count_values(instances)[0].tolist())
+    empty = {f.where for f in notes if f.code == "empty-region"}
+    for where, number in numbers.items():
+        if number not in seen and where not in empty:
+            what = "others cover it completely, so the label does not show it"
+            notes.append(Finding("covered-region", "warning", where, what, "correct the order or the shapes"))
 
 
 def _bounds(polygons: Sequence[F64], size: Size) -> tuple[int, int, int, int]:

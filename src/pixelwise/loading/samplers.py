@@ -182,8 +182,8 @@ def _digest(counts: I64) -> str:
 
 def _check_counts(counts: Any) -> I64:
     found = as_array("counts", counts)
-    fits = not found.size or 0 <= found.min() <= found.max() < 1 << 63
-    if found.ndim != 2 or found.dtype.kind not in "iu" or not fits:
+    fits = found.dtype.kind in "iu" and (not found.size or 0 <= int(found.min()) <= int(found.max()) < 1 << 63)
+    if found.ndim != 2 or not fits:
         raise UsageError(
             f"counts must be (samples, classes) whole numbers of pixels, 0 or more, got {found.shape} {found.dtype}",
             fix="pass count_classes(split)[:, :-1]",

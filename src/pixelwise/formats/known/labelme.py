@@ -34,7 +34,7 @@ from ..class_files import BACKGROUND, IGNORE, classes_beside, read_class_file
 from ..format import Format
 from ..layout import Coding, Layout, laid_out
 from ..paths import hidden_notes, visible
-from ..rasterize import DrawnFrom, DrawnSource
+from ..rasterize import DrawnFrom, DrawnSource, note_covered, note_outside
 from ..stated import no_regions, plain, raise_first
 
 
@@ -154,6 +154,7 @@ def _draw(
     label: Any = np.full(size, _background(table) or 0, table.dtype)
     instances = np.zeros(size, np.uint16)
     groups: dict[Any, int] = {}
+    drawn: dict[str, int] = {}
     errors: list[PixelwiseError] = []
     for n, shape in enumerate(data["shapes"]):
         where = f"{path} (shapes[{n}])"
@@ -167,16 +168,26 @@ def _draw(
         except DataError as error:
             errors.append(error)
             continue
-        if notes is not None and not inside.any():
-            what, fix = "it has no pixel in the image", "its coordinates lie outside"
-            notes.append(Finding("empty-region", "warning", where, what, fix))
+        if notes is not None:
+            _note(shape, inside, where, notes)
         name, group = str(shape["label"]), shape.get("group_id")
         number = len(groups) + 1 if group is None else groups.get((name, group), len(groups) + 1)
         groups[(name, group) if group is not None else n] = number
         label[inside] = table.ignore_index if name == IGNORE else table.index(name)
         instances[inside] = 0 if name == IGNORE else number
+        drawn[where] = 0 if name == IGNORE else number
+    if notes is not None:
+        note_covered(instances, drawn, notes)
     raise_first(errors, notes)
     return label, instances
+
+
+def _note(shape: dict[str, Any], inside: NDArray[np.bool_], where: str, notes: list[Finding]) -> None:
+    if not inside.any():
+        what, fix = "it has no pixel in the image", "its coordinates lie outside"
+        notes.append(Finding("empty-region", "warning", where, what, fix))
+    else:
+        note_outside(np.array(shape["points"], np.float64), inside.shape, where, notes)
 
 
 def _shape(draw: Any, shape: dict[str, Any], size: Size, where: str) -> None:
