@@ -79,7 +79,7 @@ def class_absent(survey: Survey) -> Found:
 
 def nothing_drawn(survey: Survey) -> Found:
     """`no-regions`: annotations have regions, and none of them is in any label of the split."""
-    for k in np.flatnonzero(survey.undrawn):
+    for k in np.flatnonzero(survey.undrawn).tolist():
         if survey.classes_in[k].sum() <= 1:
             what = f"every label is {_only_class(survey, k)}: the regions of {survey.undrawn[k]} images are not in them"
             fix = "see that images and annotations belong together, and that coordinates are in their unit"
@@ -185,6 +185,6 @@ def inverted_masks(survey: Survey) -> Found:
 
 
 CHECKS = (
-    ids_in_several_splits, class_absent, nothing_drawn, exact_duplicates, near_duplicates, mixed_label_kinds, off_by_one,
-    inverted_masks,
+    ids_in_several_splits, class_absent, nothing_drawn, exact_duplicates, near_duplicates, mixed_label_kinds,
+    off_by_one, inverted_masks,
 )  # fmt: skip
