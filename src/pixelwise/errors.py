@@ -178,6 +178,11 @@ class PixelwiseWarning(UserWarning):
         return f"{self.message}{f'; {self.fix}' if self.fix else ''} [{self.code}]"
 
 
+def reason(error: Exception) -> str:
+    """What an exception of Python says, for a message: a missing key is "no 'key'"."""
+    return f"no {error.args[0]!r}" if isinstance(error, KeyError) and error.args else str(error) or type(error).__name__
+
+
 def warn(message: str, *, code: str, fix: str | None = None) -> None:
     """Warn the caller of pixelwise: the warning names the line that called it, not one of pixelwise."""
     frame, level = sys._getframe(1), 2

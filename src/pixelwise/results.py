@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from .errors import DataError
+from .errors import DataError, reason
 from .files import atomic_write, read_bytes
 
 
@@ -66,7 +66,7 @@ class SavedResult(Result, ABC):
 
     @classmethod
     def _not_one(cls, error: Exception, where: object) -> DataError:
-        return cls._error(f"not {cls._kind}: {error!r}", code=cls._code, where=where)
+        return cls._error(f"not {cls._kind}: {reason(error)}", code=cls._code, where=where)
 
 
 def json_values(value: Any) -> Any:

@@ -24,13 +24,13 @@ from ...dataset.dataset import Dataset
 from ...dataset.lists import LineOf
 from ...dataset.sources import FileSource
 from ...dataset.splits import Split, Splits
-from ...errors import FormatError, LabelError, MissingError, PixelwiseError, UsageError
+from ...errors import FormatError, LabelError, MissingError, PixelwiseError, UsageError, reason
 from ...files import read_bytes
 from ...labels import check_pair, count_values
 from ...types import Finding, Label, Size
 from ..class_tables import rgb
 from ..format import Format
-from ..paths import check_inside, hidden_notes, visible
+from ..paths import hidden_notes, visible
 from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas
 from ..stated import no_regions, place_of, plain, shortened, without_parts
 from .coco_annotations import Annotations, check_stated, read_annotations
@@ -85,7 +85,9 @@ def _usable(listed: Any, key: str, needs: Sequence[str], path: Path, notes: list
         if wrong is None:
             good.append(entry)
             continue
-        what = f"has the {wrong} {entry.get(wrong)!r}" if isinstance(entry, dict) else "is not an entry"
+        what = f"has the {wrong} {entry.get(wrong)!r:.300}" if isinstance(entry, dict) else "is not an entry"
+        if wrong == "file_name" and isinstance(entry, dict) and _leads_out(str(entry.get(wrong, ""))):
+            what += ", which leads out of the dataset's folder"
         fix = "correct it, or export it again"
         notes.append(Finding("bad-json", "error", f"{path} ({key}[{n}])", f"{key}[{n}] {what}; it is left out", fix))
     return good
@@ -94,8 +96,12 @@ def _usable(listed: Any, key: str, needs: Sequence[str], path: Path, notes: list
 def _fits(name: str, entry: Any) -> bool:
     value = entry.get(name) if isinstance(entry, dict) else None
     if name == "file_name":
-        return isinstance(value, str) and bool(plain(value)) and "\0" not in value
+        return isinstance(value, str) and bool(plain(value)) and "\0" not in value and not _leads_out(value)
     return _is_whole(value)
+
+
+def _leads_out(path: str) -> bool:
+    return plain(path).lstrip("/").split("/")[0] == ".."
 
 
 def _is_whole(value: Any) -> bool:
@@ -116,7 +122,7 @@ def _categories(data: Mapping[str, Any], path: Path, background: bool) -> tuple[
             raise ValueError("a category id appears twice")
         return ClassTable(tuple(names), colors=rgb(colors), ignore_index=usual_void(len(names))), ids
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise FormatError(f"bad categories: {error!r}", code="bad-json", where=path) from None
+        raise FormatError(f"bad categories: {reason(error)}", code="bad-json", where=path) from None
 
 
 def _images(
@@ -125,7 +131,6 @@ def _images(
     """The path of each image relative to the root, and a note if they begin with folders that are not here."""
     stated = [str(i["file_name"]) for i in listed]
     places = [chosen] if chosen is not None else [p.format(split) for p in _IMAGES]
-    check_inside([plain(s).lstrip("/") for s in stated], path)
     found = place_of(root, places, stated)
     if found is None:
         if not stated:
@@ -297,14 +302,13 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
 
 def _segments(entry: Mapping[str, Any], ids: Mapping[int, int], table: ClassTable, path: Path) -> tuple[Any, Any]:
     """A PNG's segments' ids ascending, and their classes. Id 0 is void."""
-    check_inside([entry["file_name"]], path)
     try:
         pairs = sorted((int(s["id"]), ids[int(s["category_id"])]) for s in entry["segments_info"])
         pairs.insert(0, (0, int(table.ignore_index or 0)))
         return np.array([p[0] for p in pairs], np.uint32), np.array([p[1] for p in pairs], np.uint16)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         where = f"{path} (image {entry['image_id']}, {entry['file_name']})"
-        raise FormatError(f"a damaged annotation: {error!r}", code="bad-json", where=where) from None
+        raise FormatError(f"a damaged annotation: {reason(error)}", code="bad-json", where=where) from None
 
 
 def _read_panoptic(

@@ -26,7 +26,7 @@ from ...codecs.decoding import decode_stored
 from ...dataset.dataset import Dataset
 from ...dataset.sources import Decoding, FileSource
 from ...dataset.splits import Split, Splits
-from ...errors import DataError, FormatError, LabelError, PixelwiseError
+from ...errors import DataError, FormatError, LabelError, PixelwiseError, reason
 from ...files import read_bytes
 from ...labels import check_pair
 from ...types import Finding, Label, Size
@@ -90,7 +90,7 @@ def _read(path: Path) -> dict[str, Any]:
             raise ValueError("shapes need a label, which is a text, and points")
         return dict(data)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise FormatError(f"not a JSON of LabelMe: {error!r}", code="bad-json", where=path) from None
+        raise FormatError(f"not a JSON of LabelMe: {reason(error)}", code="bad-json", where=path) from None
 
 
 def _split(root: Path, table: ClassTable) -> Split:
