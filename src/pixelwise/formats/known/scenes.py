@@ -85,14 +85,16 @@ DAVIS = laid_out(
 """https://davischallenge.org : 2016 stores 0 and 255, 2017 the number of the object (instances); 255 is void there."""
 
 _PARSING = "TrainVal_parsing_annotations/"
+_PEOPLE = partial(Layout, "{split}_images/{name}.jpg", {"20": Coding("{split}_segmentations/{name}.png", "lip")})
 LIP = laid_out(
     "lip",
     "Look into Person (train_images/ and train_segmentations/, or the folders TrainVal_images/ and "
     "TrainVal_parsing_annotations/)",
+    _PEOPLE(names=r"\d+_\d+"),
+    _PEOPLE(common=True),
     *(
-        Layout(images + "{split}_images/{name}.jpg", {"20": Coding(labels + "{split}_segmentations/{name}.png", "lip")},
-               common=not images)
-        for images, labels in (("", ""), ("TrainVal_images/", _PARSING), ("TrainVal_images/" * 2, _PARSING * 2))
+        Layout(images + "{split}_images/{name}.jpg", {"20": Coding(labels + "{split}_segmentations/{name}.png", "lip")})
+        for images, labels in (("TrainVal_images/", _PARSING), ("TrainVal_images/" * 2, _PARSING * 2))
     ),
 )
 """http://sysu-hcp.net/lip : the values are the class ids."""
