@@ -76,6 +76,16 @@ def open_error(path: str | os.PathLike[str], error: OSError | ValueError, where:
     return SystemFault(f"cannot be opened: {error}", code="unreadable", where=where)
 
 
+def check_exists(path: Path) -> None:
+    """MissingError if there is nothing at `path`, SystemFault `unreadable` if it may not be looked at."""
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM):
+            raise open_error(path, error) from None
+        raise MissingError("no such file or folder", code="missing-file", where=path, fix="check the path") from None
+
+
 _TOO_MANY = (errno.EMFILE, errno.ENFILE)
 
 
@@ -267,6 +277,14 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pixelwise"
 
 
+def memory_bytes() -> float:
+    """The memory of this machine, infinite if the system does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+        return float("inf")
+
+
 # -- mapped ---------------------------------------------------------------------------------------------------
 
 _threads: list[int] = []  # free places in the table of `kernels.bus_error`
@@ -299,6 +317,13 @@ class MappedFile:
             _table[place : place + 2] = self.address, self.address + size
             self._place = place
             weakref.finalize(self._map, _forget, place, text).atexit = False
+
+    def will_need(self, start: int, size: int) -> None:
+        """Have the system read these bytes ahead, where it can: it returns at once."""
+        if size > 0 and hasattr(mmap, "MADV_WILLNEED"):
+            first = start // mmap.PAGESIZE * mmap.PAGESIZE
+            with suppress(OSError):  # only speed depends on it
+                self._map.madvise(mmap.MADV_WILLNEED, first, start + size - first)
 
     def is_whole(self) -> bool:
         """Whether the file still has its size, and no byte was ever missing."""

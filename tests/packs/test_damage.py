@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,14 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("pack") / "a.pack"
     pack(small(8), out, shard_bytes=6000)
     return out
+
+
+@pytest.fixture
+def open_to_all(packed: Path) -> Iterator[Path]:
+    """A copy in a folder that every user may enter, as those of pytest may not be."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(shutil.copytree(packed, Path(folder) / "copy.pack"))
 
 
 @pytest.fixture
@@ -297,7 +306,8 @@ print(sample.image.sum())
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs to give up permissions")
-def test_what_may_not_be_read_is_an_error_with_a_code_and_verify_lists_all(copy: Path) -> None:
+def test_what_may_not_be_read_is_an_error_with_a_code_and_verify_lists_all(open_to_all: Path) -> None:
+    copy = open_to_all
     data = copy / read_manifest(copy).data
     code = f"""
 import os, sys
@@ -321,16 +331,32 @@ except pw.PixelwiseError as error:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    for folder in (copy, *copy.parents):
-        if folder == Path("/tmp"):
-            break
-        folder.chmod(0o755)
     (data / "shard-00000.arrow").chmod(0)
     (data / "shard-00002.arrow").chmod(0)
     flip(copy, 3, "image")
     assert run() == "unreadable record-crc unreadable;", "a shard is opened when it is first read"
     (copy / "manifest.json").chmod(0)
     assert run() == "unreadable;unreadable"
+    copy.parent.chmod(0o700)
+    assert "may not be read" in run_refused(copy)
+
+
+def run_refused(path: Path) -> str:
+    """What `verify` and `open` say of a path that nobody may look at."""
+    code = f"""
+import os
+import pixelwise as pw, pixelwise.packs.verifying, pixelwise.formats.opening
+os.setgid({NOBODY}); os.setuid({NOBODY})
+for look in (pw.verify, pw.open):
+    try:
+        look({str(path)!r})
+    except pw.PixelwiseError as error:
+        assert error.code == "unreadable", error
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n") == 2
+    return done.stdout
 
 
 def test_dtype_of_labels_decides_how_they_are_checked(tmp_path: Path) -> None:

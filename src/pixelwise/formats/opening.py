@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split, Splits
-from ..errors import FormatError, MissingError, UnknownNameError, UsageError, only_ours, printable
+from ..errors import FormatError, UnknownNameError, UsageError, only_ours, printable
+from ..files import check_exists
 from ..types import Progress
 from . import toml
 from .format import Format
@@ -117,8 +118,7 @@ def open(
 
         path = get(str(path), Path(str(path) if download is True else download))
     root = Path(path).absolute()  # a program may go elsewhere before it reads
-    if not root.exists():
-        raise MissingError("no such file or folder", code="missing-file", where=root, fix="check the path")
+    check_exists(root)
     with folders_read_once():
         found, at = _recognize(root, format)
     dataset = _load(found, at, options)

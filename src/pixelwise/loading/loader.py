@@ -140,6 +140,7 @@ class Loader:
         self.label_dtype = check_label_dtype(label_dtype, split.classes)
         source = split.source
         self._mapped = source if isinstance(source, MappedSource) and source.is_raw else None
+        self._will_need = getattr(source, "will_need", None)
         self._data: Split | Holes = Holes(split) if on_error == "skip" else split
         self._pad_small = small == "pad"
         self._kept = fitting(self._data, self.transforms, small)
@@ -273,6 +274,8 @@ class Loader:
         images = self._buffers.array(shape, np.uint8 if self.output.startswith("uint8") else self.output)
         labels = self._buffers.array((n, height, width), self.label_dtype) if self.split.has_labels else None
         renderer = Renderer(plans, Slot(images, labels), self.output, self.ignore_index, self.fill)
+        if self._will_need is not None:
+            self._will_need(self._data.positions(indices), renderer.windows)
         return Job(self._data, self._mapped, indices, renderer, real, self.on_error == "skip")
 
 

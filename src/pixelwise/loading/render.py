@@ -124,6 +124,11 @@ class Renderer:
         kernels.place.place(plans.matrix, plans.size, jobs)
         return jobs
 
+    @property
+    def windows(self) -> list[list[int]]:
+        """Of each sample, the pixels that it needs: (y0, x0, y1, x1)."""
+        return self._windows
+
     def window(self, k: int) -> Window:
         """The pixels that sample k needs."""
         return Window(*self._windows[k])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,10 @@ class PackSource(Source):
         A shard that is cut after the check is noticed where it is read, in a block of `files.guarded`.
         """
         self.volume.check()
+
+    def will_need(self, indices: I64, windows: Sequence[Sequence[int]]) -> None:
+        """Have the system read ahead what windows (y0, x0, y1, x1) of the samples at `indices` need; does not wait."""
+        self.volume.will_need(self.rows(indices), windows)
 
     def unchecked(self, indices: I64) -> I64:
         """Of the samples at `indices`, the positions (0 .. n-1) of those whose records were not checked yet."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, FormatError, MissingError, PackError, SystemFault, shown
-from ..files import READ_FLAGS, open_error
+from ..errors import DataError, FormatError, PackError, SystemFault, shown
+from ..files import READ_FLAGS, check_exists, open_error
 from ..results import Result
 from ..threads import in_order, thread_count
 from ..types import U8, Finding, Progress
@@ -73,8 +73,7 @@ def verify(
     read.
     """
     root = Path(path).absolute()
-    if not root.exists():
-        raise MissingError("no such file or folder", code="missing-file", where=root, fix="check the path")
+    check_exists(root)
     if opening.find(root) is None:
         raise FormatError("is not a pack", code="no-dataset", where=root, fix="give a folder that pixelwise pack wrote")
     records, threads = 0, thread_count(threads)

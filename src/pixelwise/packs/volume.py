@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..codecs.header import MAX_SIDE
 from ..errors import PackError, PixelwiseError
-from ..files import MappedFile, open_error
+from ..files import MappedFile, memory_bytes, open_error
 from ..types import I64, U8, Finding, Sample, Window
 from .class_ids import check_class_ids
 from .index import INDEX, PARTS, Record, damaged, read_table, record_at
@@ -40,6 +40,7 @@ class Volume:
         self._maps: list[MappedFile | None] = [None] * len(manifest.shards)
         self.verify = verify
         self._unchecked = np.full(len(index), verify)  # one byte each, so that threads may write beside each other
+        self._asked = np.zeros(len(index), bool)  # whether a record was read ahead
         self._bases = np.zeros(len(self._maps), np.uint64)
         self._lock = threading.Lock()
 
@@ -77,6 +78,34 @@ class Volume:
             label = record.label.view(self.label_dtype)
             check_class_ids(label.reshape(record.size), self.manifest.classes, RecordName(self, row))
         self._unchecked[row] = False
+
+    def will_need(self, rows: I64, windows: Sequence[Sequence[int]]) -> None:
+        """Have the system read ahead what is to be read of these records: whole ones the first time, for their CRC.
+
+        Later nothing, as the system's cache has them, unless the pack is larger than the memory: then the rows of the
+        windows (y0, x0, y1, x1), or whole records if pixels are encoded.
+        """
+        new = ~self._asked[rows]
+        if not new.any() and not self._exceeds_memory:
+            return
+        index: Any = self.index
+        for row, first, (y0, _, y1, _) in zip(rows.tolist(), new.tolist(), windows, strict=True):
+            if not first and not self._exceeds_memory:
+                continue
+            entry = index[row]
+            mapped = self._maps[entry["shard"]] or self._map(entry["shard"])
+            part = (0.0, 1.0)
+            if not first and self.manifest.encoding.is_raw and y1 > y0:
+                part = (y0 / int(entry["height"]), y1 / int(entry["height"]))
+            for name in ("image", "label"):
+                start, size = int(entry[f"{name}_offset"]), int(entry[f"{name}_bytes"])
+                if start >= 0:
+                    mapped.will_need(start + int(size * part[0]), int(size * (part[1] - part[0])) + 1)
+        self._asked[rows] = True
+
+    @cached_property
+    def _exceeds_memory(self) -> bool:
+        return sum(shard.bytes for shard in self.manifest.shards) > memory_bytes() / 2
 
     def decode(
         self, row: int, record: Record, window: Window | None = None, notes: list[Finding] | None = None
