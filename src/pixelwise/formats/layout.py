@@ -7,7 +7,7 @@ are stored (class table, kinds of files). No format has reading code of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -171,11 +171,11 @@ class _Opened:
         layout = self.layout
         if layout.lists is not None:
             lists = layout.list_paths(self.root)
-            return {_plain(n, lists): partial(self.listed, _plain(n, lists), n, path) for n, path in lists.items()}
+            return {(s := plain_split(n, lists)): partial(self.listed, s, n, path) for n, path in lists.items()}
         names = layout.split_names(self.root, layout.images)
         if names == [""]:
             return {layout.only: partial(self.found, layout.only, "")}
-        return {_plain(n, names): partial(self.found, _plain(n, names), n) for n in names}
+        return {(s := plain_split(n, names)): partial(self.found, s, n) for n in names}
 
     def found(self, name: str, on_disk: str) -> Split:
         """A split of all images in its folders."""
@@ -275,7 +275,7 @@ class _Opened:
         return [p.replace("{}", s.name) for p, s in zip(patterns, samples, strict=True)]
 
 
-def _plain(name: str, others: Sequence[str] | Mapping[str, str]) -> str:
+def plain_split(name: str, others: Iterable[str]) -> str:
     """The usual name of a split, unless another split has it."""
     plain = _word(name)
     return plain if [_word(o) for o in others].count(plain) == 1 else name

@@ -22,13 +22,19 @@ from .known import (
     ade20k_full,
     aerial,
     coco,
+    cvat,
+    datumaro,
     huggingface,
+    label_studio,
     labelme,
     medical,
     rle_csv,
     roboflow,
     scenes,
+    segment_anything,
     street,
+    supervisely,
+    via,
     voc,
     yolo,
 )  # fmt: skip
@@ -40,6 +46,7 @@ _KNOWN = (
     aerial.LOVEDA, aerial.POTSDAM, aerial.VAIHINGEN, aerial.ISAID, medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE,
     labelme.EXPORT, roboflow.ROBOFLOW, ade20k_full.FORMAT, coco.INSTANCES, coco.PANOPTIC, labelme.LABELME,
     huggingface.PARQUET, huggingface.IMAGEFOLDER, yolo.FORMAT, rle_csv.FORMAT,
+    cvat.FORMAT, datumaro.FORMAT, label_studio.FORMAT, supervisely.FORMAT, via.FORMAT, segment_anything.FORMAT,
 )  # fmt: skip
 
 

@@ -6,5 +6,8 @@
     coco         instances and panoptic, by their JSON          yolo     text polygons
     labelme      JSON shapes, and its export                    roboflow masks and a table of classes
     huggingface  Parquet, and folders with metadata             rle_csv  run lengths in a CSV
+    cvat         its XML of images                              datumaro its own JSON
+    label_studio brushes and polygons of its JSON               via      JSON or CSV of regions
+    supervisely  bitmaps and polygons, a JSON for each image    segment_anything  masks without classes
     coco_annotations  what the entries of a COCO JSON draw
 """
