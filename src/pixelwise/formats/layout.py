@@ -68,7 +68,8 @@ class Layout:
 
     images: the template of the image files. codings: the ways of storing labels by name; the first whose files are
     found is the default. lists: the template of the split lists; without it, {split} in `images` makes the splits, and
-    without that there is one split, `only`. names: a pattern of the samples' base names, if the folders' names are
+    without that there is one split, `only`. columns: whether names in the lists are followed by more, and `#`
+    begins a comment. names: a pattern of the samples' base names, if the folders' names are
     common. needs: further files or folders that must exist. unlabeled: splits that have no labels. splits: whether a
     name found for {split} is that of a split.
     """
@@ -77,6 +78,7 @@ class Layout:
     codings: Mapping[str, Coding]
     lists: str | None = None
     names: str | None = None
+    columns: bool = False
     needs: Sequence[str] = ()
     only: str = "all"
     unlabeled: Sequence[str] = ()
@@ -204,7 +206,9 @@ class _Opened:
         """A split that a list names."""
         notes: list[Finding] = []
         where = self.root / path
-        listed = _relative(self.root, parse_list(read_bytes(where), where, notes))
+        data = read_bytes(where)
+        data = _names_alone(data) if self.layout.columns else data
+        listed = _relative(self.root, parse_list(data, where, notes))
         template = fill(self.layout.images, split=on_disk, star="*")
         exact, names = rule(template), listed.names
         images = listed.images or (PathRule(names, exact) if exact else _by_name(self.root, template, names))
@@ -281,6 +285,12 @@ def plain_split(name: str, others: Iterable[str]) -> str:
     return plain if [_word(o) for o in others].count(plain) == 1 else name
 
 
+def _names_alone(data: bytes) -> bytes:
+    """A list without what follows the name in each line, and without comments."""
+    lines = (line.split(b"#", 1)[0].split() for line in data.splitlines())
+    return b"\n".join(words[0] if words else b"" for words in lines)
+
+
 def _word(name: str) -> str:
     found = _NUMBERED.fullmatch(name.lower())
     word = found[1] if found else name.lower()
@@ -341,7 +351,7 @@ def _load(
     coding = layout.codings.get(labels or layout.coding(root) or "")
     if coding is None:
         return load(root, name, layout, labels=labels)  # raises
-    in_colors = any_in_colors(layout.some_labels(root, coding))
+    in_colors = coding.decoding.channels is None and any_in_colors(layout.some_labels(root, coding))
     notes: tuple[Finding, ...] = ()
     if classes is not None:
         table = by_color(classes) if in_colors and classes.values is None else classes
