@@ -497,3 +497,34 @@ def test_splits_pickle(tmp_path: Path) -> None:
     via(tmp_path)
     split = pw.open(tmp_path)["all"]
     assert np.array_equal(pickle.loads(pickle.dumps(split))[0].label, via_expected())
+
+
+# -- LabelMe ------------------------------------------------------------------------------------------------------
+
+
+def test_labelme_reads_the_image_in_the_json_if_it_is_not_a_file(tmp_path: Path) -> None:
+    shape = {"label": "bolt", "points": [[2, 2], [9, 2], [9, 8]], "shape_type": "polygon"}
+    out = io.BytesIO()
+    Image.fromarray(picture(1)).save(out, "PNG")
+    embedded = base64.b64encode(out.getvalue()).decode()
+    for name, data in (("a", None), ("b", embedded), ("c", embedded[:100]), ("d", "?"), ("e", embedded)):
+        content = {"version": "5.4.1", "flags": {}, "shapes": [shape], "imagePath": f"{name}.png", "imageData": data}
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    save(tmp_path / "a.png", picture(2))
+    save(tmp_path / "e.png", picture(3))
+    split = pw.open(tmp_path)["all"]
+    assert split.names == ["a", "b", "c", "d", "e"]
+    for k, seed in ((0, 2), (1, 1), (4, 3)):
+        assert np.array_equal(split[k].image, picture(seed))
+        assert split[k].label.sum() == split[0].label.sum() > 0
+    for k in (2, 3):
+        with pytest.raises(pw.PixelwiseError, match=r"[cd]\.json"):
+            split[k]
+    good = split.select(np.array([0, 1, 4]))
+    assert good.sizes().tolist() == [list(SIZE)] * 3
+    assert sorted(f.where for f in pw.check(tmp_path).errors) == ["c.json", "d.json"]
+    for encoding in ("raw", "original"):
+        packed = pw.pack(good, tmp_path.parent / f"{tmp_path.name}-{encoding}", encoding=encoding)
+        assert np.array_equal(packed["all"][1].image, picture(1))
+    written = pw.convert(good, tmp_path.parent / f"{tmp_path.name}-converted")
+    assert np.array_equal(written["all"][1].image, picture(1))
