@@ -262,6 +262,16 @@ def test_label_studio_brushes_and_polygons(tmp_path: Path) -> None:
     assert np.array_equal(sample.instances, objects)
 
 
+def test_images_of_label_studio_by_their_folders(tmp_path: Path) -> None:
+    label_studio(tmp_path, result(points=[[0, 0], [90, 0], [50, 50]]))
+    for k, folder in enumerate(("left", "right")):
+        save(tmp_path / f"images/{folder}/a.png", picture(7 + k))
+    with pytest.raises(pw.PixelwiseError, match=r"a\.png\): its image may be"):
+        pw.open(tmp_path)["all"][0]
+    assert pw.open(tmp_path)["all"][1].name == "b b"
+    assert np.array_equal(pw.open(tmp_path, images="images/right")["all"][0].image, picture(8))
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_brushes_that_are_cut_or_changed_end_in_an_error_or_a_mask(seed: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(seed)
@@ -431,6 +441,16 @@ def test_via_regions(kind: str, tmp_path: Path) -> None:
     sample, empty = dataset["all"]
     assert np.array_equal(sample.label, via_expected())
     assert not empty.label.any()
+
+
+def test_a_bad_row_of_a_csv_of_via_is_a_fault_of_its_image(tmp_path: Path) -> None:
+    via(tmp_path, kind="csv")
+    path = tmp_path / "via_export_csv.csv"
+    path.write_text(path.read_text().replace('b.png,9,"{}",0,0,"{}","{}"', 'b.png,9,"{}",1,0,"{""name"":","{}"'))
+    split = pw.open(tmp_path)["all"]
+    assert np.array_equal(split[0].label, via_expected())
+    with pytest.raises(pw.PixelwiseError, match=r"csv \(b.png, regions\[0\]\)"):
+        split[1]
 
 
 def test_via_in_folders_of_splits_and_the_attribute_of_the_class(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from ..types import Finding, Label, Size
 from .class_files import classes_beside
 from .class_tables import rgb
 from .forms import Form
-from .paths import leads_out
+from .paths import leads_out, matches
 from .rasterize import DrawnFrom, DrawnSource, LabelCanvas
 from .stated import no_regions, place_of, plain, raise_first, shortened, without_parts
 
@@ -109,6 +110,15 @@ def read_json(path: Path, tool: str) -> Any:
     except (ValueError, RecursionError) as error:
         fix = "export it again"
         raise FormatError(f"not a JSON of {tool}: {error}", code="bad-json", where=path, fix=fix) from None
+
+
+def some_files(root: Path, folder: str, ending: str, most: int = 8) -> list[Path]:
+    """The first files with this ending in a folder below `root`, or in `root` itself if that is "".
+
+    For recognition: a folder of a hundred thousand images is listed once for all formats.
+    """
+    prefix = f"{folder}/" if folder else ""
+    return [root / m.path for m in islice(matches(root, f"{prefix}{{name}}.{ending}"), most)]
 
 
 def head_of(path: Path, most: int = 1 << 14) -> bytes:

@@ -173,7 +173,7 @@ def _bits(data: Any, at: int, count: int) -> int:
     value = np.int64(0)
     for k in range(at, at + count):
         value = value << 1 | (data[k >> 3] >> (7 - (k & 7))) & 1
-    return value
+    return int(value)
 
 
 @jit

@@ -21,9 +21,19 @@ from ...errors import FormatError, LabelError
 from ..format import Format
 from ..forms import Ellipse, Form, Polygons, real, runs_of, stated_size, whole
 from ..layout import plain_split, rank
-from ..paths import hidden_notes, visible
+from ..paths import hidden_notes
 from ..rasterize import polygon
-from ..regions import Annotated, Region, RegionClasses, annotated_split, classes_of, head_of, path_text, read_json
+from ..regions import (
+    Annotated,
+    Region,
+    RegionClasses,
+    annotated_split,
+    classes_of,
+    head_of,
+    path_text,
+    read_json,
+    some_files,
+)
 
 _FILES = "annotations/*.json"
 _TOOL = "Datumaro"
@@ -33,7 +43,7 @@ _REGIONS = ("polygon", "mask", "ellipse")
 def _jsons(root: Path) -> list[Path]:
     """In those of COCO, categories are a list."""
     # The categories come first, then the items, which may be far behind.
-    return [p for p in visible(root, _FILES)[:16] if re.search(rb'"categories"\s*:\s*\{', head_of(p))]
+    return [p for p in some_files(root, "annotations", "json", 16) if re.search(rb'"categories"\s*:\s*\{', head_of(p))]
 
 
 def _find(path: Path) -> Path | None:

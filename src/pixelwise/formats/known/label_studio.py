@@ -25,11 +25,24 @@ from ...types import Finding
 from ..format import Format
 from ..forms import Brush, Ellipse, Form, Polygons, points_of, real, stated_size
 from ..layout import SPLIT_NAMES
-from ..paths import matches, visible
-from ..regions import Annotated, Region, RegionClasses, annotated_split, classes_in, classes_of, head_of, read_json
+from ..paths import matches
+from ..regions import (
+    Annotated,
+    Region,
+    RegionClasses,
+    annotated_split,
+    classes_in,
+    classes_of,
+    head_of,
+    read_json,
+    some_files,
+)
 
 _TOOL = "Label Studio"
-_TASK = re.compile(rb'^\s*\[\s*\{.*"(annotations|completions|annotation_id)"\s*:', re.DOTALL)
+_TASK = re.compile(
+    rb'\s*\[\s*\{.*?"(original_width|was_cancel\w+|completed_by|annotation_id|result|file_upload|inner_id)"', re.DOTALL
+)
+"""A list of objects, of which one has a key that other tools' lists do not have."""
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")
 """What an upload is called: eight hexadecimal digits before the file's own name."""
 _CANCELED = "was_cancel" + "led"
@@ -37,7 +50,7 @@ _REGIONS = ("polygon", "brush", "ellipse")
 
 
 def _jsons(root: Path) -> list[Path]:
-    return [p for p in visible(root, "*.json")[:8] if _TASK.match(head_of(p, 1 << 16))]
+    return [p for p in some_files(root, "", "json") if _TASK.match(head_of(p, 1 << 16))]
 
 
 def _find(path: Path) -> Path | None:
@@ -67,8 +80,7 @@ def _split(
     images: str | None,
 ) -> Split:  # fmt: skip
     files = _Images.below(root, images)
-    paths = [files.place(e.image, path) for e in entries]
-    placed = [replace(e, image=p, name=PurePosixPath(p).stem) for e, p in zip(entries, paths, strict=True)]
+    placed = [files.placed(e) for e in entries]
     if entries and not any((root / e.image).is_file() for e in placed):
         what = f"the images are not here: looked for {entries[0].image}"
         raise MissingError(what, code="missing-file", where=path, fix="choose their folder with images=...")
@@ -93,24 +105,25 @@ class _Images(NamedTuple):
                 found.setdefault(PurePosixPath(m.path).name, []).append(m.path)
         return cls(found)
 
-    def place(self, stated: str, where: Path) -> str:
-        """The path of the image of a task, relative to the root; its name if it is not here.
+    def placed(self, entry: Annotated) -> Annotated:
+        """The entry with the path of its image relative to the root; its name if it is not here.
 
-        FormatError `ambiguous-image` if several files have its name.
+        A fault `ambiguous-image` if several files have its name.
         """
+        stated = entry.image
         name = PurePosixPath(stated).name
         uploaded = _UPLOADED.fullmatch(name)
         for known in (name, uploaded[1] if uploaded else name):
             found = self.by_name.get(known, ())
             if len(found) > 1:  # those in the folders that the path names
                 found = [p for p in found if f"/{stated}".endswith(f"/{p}")] or found
+            faults = list(entry.faults)
             if len(found) > 1:
-                what = f"{stated} may be {found[0]} or {found[1]}"
-                fix = "choose their folder with images=..."
-                raise FormatError(what, code="ambiguous-image", where=where, fix=fix)
+                what, fix = f"its image may be {found[0]} or {found[1]}", "choose their folder with images=..."
+                faults.insert(0, FormatError(what, code="ambiguous-image", where=entry.where, fix=fix))
             if found:
-                return found[0]
-        return name
+                return replace(entry, image=found[0], name=PurePosixPath(found[0]).stem, faults=faults)
+        return replace(entry, image=name, name=PurePosixPath(name).stem)
 
 
 # -- the JSON -----------------------------------------------------------------------------------------------------

@@ -26,9 +26,19 @@ from ..class_files import classes_beside
 from ..format import Format
 from ..forms import Ellipse, Form, Polygons, real
 from ..layout import SPLIT_NAMES, plain_split, rank
-from ..paths import visible
+from ..paths import split_names
 from ..rasterize import polygon
-from ..regions import Annotated, Region, RegionClasses, annotated_split, classes_of, head_of, path_text, read_json
+from ..regions import (
+    Annotated,
+    Region,
+    RegionClasses,
+    annotated_split,
+    classes_of,
+    head_of,
+    path_text,
+    read_json,
+    some_files,
+)
 
 _KNOWN = re.compile(rb'"(_via_img_metadata|shape_attributes|file_attributes)"|region_shape_attributes')
 _USUAL = ("class", "label", "name", "type", "category", "object")
@@ -38,20 +48,20 @@ _OBJECT = "object"
 _REGIONS = ("polygon", "rect", "circle", "ellipse")
 
 
-def _file(folder: Path) -> Path | None:
+def _file(root: Path, folder: str) -> Path | None:
     """The file of annotations in a folder: a saved project first, then JSON, then CSV."""
-    found = [p for ending in ("json", "csv") for p in visible(folder, f"*.{ending}")[:4]]
+    found = [p for ending in ("json", "csv") for p in some_files(root, folder, ending, 4)]
     known = [p for p in found if _KNOWN.search(head_of(p))]
     return min(known, key=lambda p: (b"_via_img_metadata" not in head_of(p), found.index(p)), default=None)
 
 
 def _files(root: Path) -> dict[str, Path]:
     """The files by the folder that they and their images are in: "" for the root itself, else that of a split."""
-    at = _file(root)
+    at = _file(root, "")
     if at is not None:
         return {"": at}
-    folders = [p for p in visible(root, "*") if p.is_dir() and SPLIT_NAMES.fullmatch(p.name)]
-    return {p.name: file for p in folders if (file := _file(p)) is not None}
+    folders = [name for name in split_names(root, "{split}/via") if SPLIT_NAMES.fullmatch(name)]
+    return {name: file for name in folders if (file := _file(root, name)) is not None}
 
 
 def _find(path: Path) -> Path | None:
@@ -142,14 +152,23 @@ def _from_csv(path: Path) -> _Records:
         for row in reader:
             if not row or row[0].startswith("#"):
                 continue
-            name, shape, attributes = (row[k] for k in at)
+            name, shape, attributes = (row[k] if k < len(row) else "" for k in at)
             regions = found.setdefault(name, [])
-            if (stated := json.loads(shape or "{}")) or json.loads(attributes or "{}"):
-                regions.append({"shape_attributes": stated, "region_attributes": json.loads(attributes or "{}")})
-    except (csv.Error, ValueError, IndexError, RecursionError) as error:
+            stated, of = _cell(shape), _cell(attributes)
+            if stated != {} or of != {}:
+                regions.append({"shape_attributes": stated, "region_attributes": of})
+    except (csv.Error, ValueError) as error:
         where, fix = f"{path}:{reader.line_num}", "export the annotations as CSV"
         raise FormatError(f"not a CSV of VIA: {error}", code="bad-csv", where=where, fix=fix) from None
     return list(found.items()), {}
+
+
+def _cell(text: str) -> Any:
+    """The object in a cell; None for what is not JSON, which is a fault of its region."""
+    try:
+        return json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return None
 
 
 def _attribute(regions: Sequence[Any], chosen: str | None, root: Path) -> str:
