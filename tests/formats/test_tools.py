@@ -548,3 +548,26 @@ def test_labelme_reads_the_image_in_the_json_if_it_is_not_a_file(tmp_path: Path)
         assert np.array_equal(packed["all"][1].image, picture(1))
     written = pw.convert(good, tmp_path.parent / f"{tmp_path.name}-converted")
     assert np.array_equal(written["all"][1].image, picture(1))
+
+
+# -- whose files they are -----------------------------------------------------------------------------------------
+
+SHAPE = {"label": "a", "points": [[1, 1], [9, 1], [9, 8]]}
+OTHERS = {
+    "a.json": {"version": "5.0", "flags": {}, "shapes": [SHAPE], "imagePath": "a.png"},
+    "_annotations.createml.json": [{"image": "a.png", "annotations": [{"label": "a", "coordinates": {"x": 1}}]}],
+    "annotations/instances_train.json": {"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}]},
+    "annotations/train.json": {"info": {}, "categories": [{"id": 1, "name": "a"}], "items": []},
+    "meta.json": {"classes": [{"title": "a", "color": "#ff0000"}]},
+}
+
+
+@pytest.mark.parametrize("path", OTHERS)
+def test_files_of_other_tools_are_not_taken(path: str, tmp_path: Path) -> None:
+    from pixelwise.formats.opening import known_formats
+
+    save(tmp_path / "a.png", picture())
+    (tmp_path / path).parent.mkdir(exist_ok=True)
+    (tmp_path / path).write_text(json.dumps(OTHERS[path]))
+    mine = ("cvat", "datumaro", "label_studio", "supervisely", "via", "segment_anything")
+    assert [name for name in mine if known_formats()[name].find(tmp_path) is not None] == []

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ...classes import ClassTable
@@ -37,6 +37,7 @@ from ..regions import (
     read_json,
     some_files,
 )
+from ..stated import place_of, plain, without_parts
 
 _TOOL = "Label Studio"
 _TASK = re.compile(
@@ -47,6 +48,7 @@ _UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")
 """What an upload is called: eight hexadecimal digits before the file's own name."""
 _CANCELED = "was_cancel" + "led"
 _REGIONS = ("polygon", "brush", "ellipse")
+_FOLDERS = ("images", "media", "upload", "data")
 
 
 def _jsons(root: Path) -> list[Path]:
@@ -79,8 +81,7 @@ def _split(
     root: Path, name: str, path: Path, entries: Sequence[Annotated], notes: Sequence[Finding], known: RegionClasses,
     images: str | None,
 ) -> Split:  # fmt: skip
-    files = _Images.below(root, images)
-    placed = [files.placed(e) for e in entries]
+    placed = _placed(root, entries, [images] if images is not None else [".", *_FOLDERS])
     if entries and not any((root / e.image).is_file() for e in placed):
         what = f"the images are not here: looked for {entries[0].image}"
         raise MissingError(what, code="missing-file", where=path, fix="choose their folder with images=...")
@@ -88,42 +89,33 @@ def _split(
     return replace(split, notes=(*notes, *split.notes))
 
 
-class _Images(NamedTuple):
-    """The images below a folder by their names."""
+def _placed(root: Path, entries: Sequence[Annotated], folders: Sequence[str]) -> list[Annotated]:
+    """The entries with the paths of their images relative to the root.
 
-    by_name: Mapping[str, Sequence[str]]
+    Either all stated paths end in paths that are here, or the names alone count, without what an upload put before
+    them: then, a fault `ambiguous-image` if several files have the name.
+    """
+    place = place_of(root, folders, [e.image for e in entries])
+    if place is not None:
+        folder, skip = place
+        paths = [plain(f"{folder}/{without_parts(e.image, skip)}") for e in entries]
+        return [replace(e, image=p, name=PurePosixPath(p).stem) for e, p in zip(entries, paths, strict=True)]
+    by_name: dict[str, list[str]] = {}
+    for folder in folders:
+        for m in matches(root, "{name}.{ext}" if folder == "." else folder + "/{path}.{ext}"):
+            by_name.setdefault(PurePosixPath(m.path).name, []).append(m.path)
+    return [_by_name(entry, by_name) for entry in entries]
 
-    @classmethod
-    def below(cls, root: Path, folder: str | None) -> _Images:
-        usual = ("images", "media", "upload", "data") if folder is None else (folder,)
-        templates = ["{name}.{ext}"] * (folder is None) + [
-            f"{f}/{{path}}.{{ext}}" for f in usual if (root / f).is_dir()
-        ]
-        found: dict[str, list[str]] = {}
-        for template in templates:
-            for m in matches(root, template):
-                found.setdefault(PurePosixPath(m.path).name, []).append(m.path)
-        return cls(found)
 
-    def placed(self, entry: Annotated) -> Annotated:
-        """The entry with the path of its image relative to the root; its name if it is not here.
-
-        A fault `ambiguous-image` if several files have its name.
-        """
-        stated = entry.image
-        name = PurePosixPath(stated).name
-        uploaded = _UPLOADED.fullmatch(name)
-        for known in (name, uploaded[1] if uploaded else name):
-            found = self.by_name.get(known, ())
-            if len(found) > 1:  # those in the folders that the path names
-                found = [p for p in found if f"/{stated}".endswith(f"/{p}")] or found
-            faults = list(entry.faults)
-            if len(found) > 1:
-                what, fix = f"its image may be {found[0]} or {found[1]}", "choose their folder with images=..."
-                faults.insert(0, FormatError(what, code="ambiguous-image", where=entry.where, fix=fix))
-            if found:
-                return replace(entry, image=found[0], name=PurePosixPath(found[0]).stem, faults=faults)
-        return replace(entry, image=name, name=PurePosixPath(name).stem)
+def _by_name(entry: Annotated, by_name: Mapping[str, Sequence[str]]) -> Annotated:
+    name = PurePosixPath(entry.image).name
+    uploaded = _UPLOADED.fullmatch(name)
+    found = by_name.get(name) or by_name.get(uploaded[1] if uploaded else name) or [name]
+    faults = list(entry.faults)
+    if len(found) > 1:
+        what, fix = f"its image may be {found[0]} or {found[1]}", "choose their folder with images=..."
+        faults.insert(0, FormatError(what, code="ambiguous-image", where=entry.where, fix=fix))
+    return replace(entry, image=found[0], name=PurePosixPath(found[0]).stem, faults=faults)
 
 
 # -- the JSON -----------------------------------------------------------------------------------------------------
