@@ -239,6 +239,9 @@ HIDDEN: dict[str, tuple[str, ...]] = {
     "coco beside": ("train/.__annotations.coco.json",),
     "coco_panoptic": ("annotations/._panoptic_train.json",),
     "yolo": ("._data.yaml",),
+    "datumaro": ("annotations/._train.json",),
+    "label_studio": ("._train.json",),
+    "via": ("train/._via_region_data.json",),
     "hf_parquet": ("._train-00000-of-00001.parquet",),
     "hf_imagefolder": ("train/._metadata.jsonl",),
 }

@@ -25,7 +25,7 @@ from ...types import Finding
 from ..format import Format
 from ..forms import Brush, Ellipse, Form, Polygons, points_of, real, stated_size
 from ..layout import SPLIT_NAMES
-from ..paths import matches
+from ..paths import hidden_notes, matches
 from ..regions import (
     Annotated,
     Region,
@@ -69,7 +69,7 @@ def _load(root: Path, *, images: str | None = None, classes: ClassTable | None =
         classes_in(root, entries) if classes is None else RegionClasses(classes, classes_of(classes.names).background)
     )
     makers = {name: partial(_split, root, name, *of, known, images) for name, of in read.items()}
-    return Dataset(root, "label_studio", known.table, Splits(makers))
+    return Dataset(root, "label_studio", known.table, Splits(makers), hidden_notes(root, "*.json"))
 
 
 def _name(path: Path, jsons: Sequence[Path]) -> str:

@@ -26,7 +26,7 @@ from ..class_files import classes_beside
 from ..format import Format
 from ..forms import Ellipse, Form, Polygons, real
 from ..layout import SPLIT_NAMES, plain_split, rank
-from ..paths import split_names
+from ..paths import hidden_notes, split_names
 from ..rasterize import polygon
 from ..regions import (
     Annotated,
@@ -84,7 +84,9 @@ def _load(
     for folder, of in entries.items():
         name = plain_split(folder, files) if folder else "all"
         makers[name] = partial(_split, root, name, folder, of, known, files[folder], images)
-    return Dataset(root, "via", known.table, Splits({n: makers[n] for n in sorted(makers, key=rank)}))
+    below = {f"{folder}/" if folder else "" for folder in files}
+    notes = hidden_notes(root, *(f"{f}*.{ending}" for f in sorted(below) for ending in ("json", "csv")))
+    return Dataset(root, "via", known.table, Splits({n: makers[n] for n in sorted(makers, key=rank)}), notes)
 
 
 def _split(
