@@ -6,6 +6,7 @@ libraries that write the files.
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -350,6 +351,183 @@ def labelme() -> Inputs:
     yield "path_number", json.dumps({**base, "imagePath": 7}).encode()
 
 
+def cvat() -> Inputs:
+    """The XML of CVAT."""
+    labels = "<meta><labels><label><name>one</name><color>#ff0000</color></label></labels></meta>"
+    polygon = '<polygon label="one" points="0,0;7,0;7,5" z_order="1"/>'
+    mask = '<mask label="one" rle="2, 3, 4" left="1" top="1" width="3" height="3" z_order="0"/>'
+    ellipse = '<ellipse label="one" cx="4" cy="3" rx="2" ry="1" rotation="30"/>'
+    for name, inside in {
+        "good": polygon + mask + ellipse,
+        "box": '<box label="one" xtl="0" ytl="0" xbr="3" ybr="3"/>',
+        "points_not_finite": polygon.replace("7,0", "nan,1e400"),
+        "points_none": polygon.replace("0,0;7,0;7,5", ""),
+        "order_text": polygon.replace('"1"', '"x"'),
+        "other_label": polygon.replace("one", "two"),
+        "runs_huge": mask.replace("2, 3, 4", "9" * 400),
+        "mask_huge": mask.replace('"3"', '"99999999"'),
+        "mask_outside": mask.replace('left="1"', 'left="-9"'),
+        "ellipse_huge": ellipse.replace('rx="2"', 'rx="1e300"'),
+        "many": polygon * 300,
+    }.items():
+        image = f'<image id="0" name="a.png" width="8" height="6">{inside}</image>'
+        yield name, f"<annotations>{labels}{image}</annotations>".encode()
+    yield "no_name", f'<annotations>{labels}<image width="x"/></annotations>'.encode()
+    yield "entities", b'<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><annotations>&b;</annotations>'
+    yield "track", b"<annotations><track/></annotations>"
+    yield "deep", b"<annotations>" * 3_000
+
+
+def datumaro() -> Inputs:
+    """A JSON of Datumaro."""
+    polygon = {"id": 0, "type": "polygon", "label_id": 0, "points": [0, 0, 7, 0, 7, 5], "z_order": 1, "group": 1}
+    mask = {"id": 1, "type": "mask", "label_id": 1, "rle": {"counts": [8, 20, 20], "size": [6, 8]}, "z_order": 0}
+    base = {"categories": {"label": {"labels": [{"name": "one"}, {"name": "two"}]}}}
+    for name, drawn in {
+        "good": [polygon, mask],
+        "ellipse": [{**polygon, "type": "ellipse", "points": [1, 1, 5, 4]}],
+        "box": [{**polygon, "type": "bbox", "bbox": [0, 0, 3, 3]}],
+        "label_text": [{**polygon, "label_id": "one"}],
+        "label_beyond": [{**polygon, "label_id": 1 << 80}],
+        "order_text": [{**polygon, "z_order": "x"}],
+        "group_list": [{**polygon, "group": [1]}],
+        "not_finite": [{**polygon, "points": [float("nan"), 0, float("inf"), 0, 1e300, 5]}],
+        "runs_huge": [{**mask, "rle": {"counts": [1 << 80], "size": [1 << 40, 1 << 40]}}],
+        "runs_damaged": [{**mask, "rle": {"counts": "0\x7f~~~~", "size": [6, 8]}}],
+        "not_a_list": 7,
+    }.items():
+        item = {"id": "a", "image": {"path": "a.png", "size": [6, 8]}, "annotations": drawn}
+        yield name, json.dumps({**base, "items": [item]}).encode()
+    yield "items_odd", json.dumps({**base, "items": [7, {}, {"id": "../a"}, {"image": {"path": [1]}}]}).encode()
+    yield "labels_odd", json.dumps({"categories": {"label": [7]}, "items": []}).encode()
+    yield "deep", b'{"categories": {"label": ' + b"[" * 5_000
+
+
+def label_studio() -> Inputs:
+    """The JSON of Label Studio."""
+    size = {"original_height": 6, "original_width": 8, "image_rotation": 0}
+    area: dict[str, Any] = {"points": [[0, 0], [90, 0], [90, 90]], "polygonlabels": ["one"]}
+    polygon = {"type": "polygonlabels", "value": area}
+    oval = {"x": 50, "y": 50, "radiusX": 20, "radiusY": 9, "ellipselabels": ["two"]}
+    ellipse = {"type": "ellipselabels", "value": oval}
+    painted = {"type": "brushlabels", "value": {"rle": [0, 0, 0, 192, 57, 27, 223], "brushlabels": ["one"]}}
+    for name, result in {
+        "good": [{**polygon, **size}, {**ellipse, **size}],
+        "brush": [{**painted, **size}],
+        "brush_text": [{**painted, **size, "value": {"rle": "abc", "brushlabels": ["one"]}}],
+        "brush_numbers": [{**painted, **size, "value": {"rle": [1e9, -3], "brushlabels": ["one"]}}],
+        "size_huge": [{**painted, **size, "original_height": 1 << 40}],
+        "not_finite": [{**polygon, "value": {**area, "points": [[float("nan"), 1e400], [0, 0], [1, 1]]}}],
+        "points_flat": [{**polygon, "value": {**area, "points": [1, 2, 3]}}],
+        "labels_odd": [{**polygon, "value": {**area, "polygonlabels": [[1], {}]}}],
+        "turned": [{**polygon, **size, "image_rotation": 90}],
+        "rectangle": [{"type": "rectanglelabels", "value": {"x": 1, "y": 1, "width": 9, "height": 9}}],
+        "results_odd": [7, None, [], {"value": 3}],
+    }.items():
+        task = {"id": 1, "annotations": [{"result": result}], "data": {"image": "/data/upload/1/0a1b2c3d-a.png"}}
+        yield name, json.dumps([task]).encode()
+    yield "min", json.dumps([{"image": "b.png", "annotation_id": 3, "tag": [{**area, **size}]}]).encode()
+    yield "tasks_odd", json.dumps([{"annotations": [3], "data": 5}, 7, {"data": {"image": "http://[x/a.png"}}]).encode()
+    yield "deep", b'[{"annotations": ' + b"[" * 5_000
+
+
+def brush() -> Inputs:
+    """Packed run lengths of RGBA, 6 x 8."""
+
+    def packed(*tokens: str, total: int = 192, word: int = 7) -> bytes:
+        bits = f"{total:032b}{word:05b}" + "".join(f"{s - 1:04b}" for s in (3, 4, 8, 16)) + "".join(tokens)
+        bits += "0" * (-len(bits) % 8)
+        return int(bits, 2).to_bytes(len(bits) // 8, "big")
+
+    run, white, clear = f"110{99:08b}", f"{255:08b}", f"{0:08b}"
+    rest = f"110{91:08b}"
+    yield "good", packed(run, white, rest, clear)
+    yield "single_words", packed(run, white, f"010{91:08b}", *[white, clear] * 46)
+    yield "longest", packed(f"111{191:016b}", white)
+    yield "beyond", packed(f"111{65535:016b}", white)
+    yield "too_short", packed(run)
+    yield "cut_in_words", packed(run, white, f"010{91:08b}", white)
+    yield "other_total", packed(run, white, total=(1 << 32) - 1)
+    yield "other_word", packed(run, white, word=31)
+    yield "header_only", packed()[:6]
+    yield "nothing", b""
+
+
+def supervisely() -> Inputs:
+    """A JSON of Supervisely."""
+    points = {"exterior": [[0, 0], [7, 0], [7, 5]], "interior": [[[3, 1], [5, 1], [5, 3]]]}
+    polygon = {"classTitle": "one", "geometryType": "polygon", "points": points}
+    png = base64.b64encode(zlib.compress(saved("PNG", "L"))).decode()
+    bitmap = {"classTitle": "one", "geometryType": "bitmap", "bitmap": {"data": png, "origin": [1, 1]}}
+    zeros = base64.b64encode(zlib.compress(bytes(1 << 20))).decode()
+    for name, objects in {
+        "good": [polygon, bitmap],
+        "line": [{**polygon, "geometryType": "line"}],
+        "no_title": [{**polygon, "classTitle": None}],
+        "points_list": [{**polygon, "points": [[0, 0], [7, 0], [7, 5]]}],
+        "hole_odd": [{**polygon, "points": {**points, "interior": [7]}}],
+        "not_finite": [{**polygon, "points": {"exterior": [[float("nan"), 0], [1e400, 0], [7, 5]]}}],
+        "bitmap_far": [{**bitmap, "bitmap": {"data": png, "origin": [-99999999, 99999999]}}],
+        "bitmap_odd": [{**bitmap, "bitmap": {"data": "AAAA", "origin": [0, 0]}}],
+        "bitmap_bomb": [{**bitmap, "bitmap": {"data": zeros, "origin": [0, 0]}}],
+        "bitmap_list": [{**bitmap, "bitmap": [1]}],
+        "objects_odd": [7, None, []],
+    }.items():
+        yield name, json.dumps({"size": {"height": 6, "width": 8}, "objects": objects}).encode()
+    yield "size_text", json.dumps({"size": "6x8", "objects": []}).encode()
+    yield "deep", b'{"objects": ' + b"[" * 5_000
+
+
+def via() -> Inputs:
+    """A JSON or CSV of VIA."""
+    polygon = {"name": "polygon", "all_points_x": [0, 7, 7], "all_points_y": [0, 0, 5]}
+    circle = {"name": "circle", "cx": 4, "cy": 3, "r": 2}
+
+    def whole(*shapes: Any, **attributes: Any) -> dict[str, Any]:
+        of = attributes or {"class": "one"}
+        regions = [{"shape_attributes": s, "region_attributes": of} for s in shapes]
+        return {"a.png1": {"filename": "a.png", "size": 1, "regions": regions, "file_attributes": {}}}
+
+    for name, data in {
+        "good": whole(polygon, circle),
+        "rectangle": whole({"name": "rect", "x": 1, "y": 1, "width": 3, "height": 3}),
+        "ellipse": whole({"name": "ellipse", "cx": 4, "cy": 3, "rx": 3, "ry": 1, "theta": 0.5}),
+        "not_finite": whole({**circle, "r": float("nan")}, {**circle, "cx": 1e300}),
+        "points_odd": whole({**polygon, "all_points_x": [1, [2], None]}),
+        "points_fewer": whole({**polygon, "all_points_x": [1]}),
+        "boxes": whole(polygon, **{"class": {"one": True, "two": True}}),
+        "attributes": whole(polygon, a="1", b="2"),
+        "project": {"_via_img_metadata": whole(polygon), "_via_attributes": {"region": {"class": {"options": [1]}}}},
+        "project_odd": {"_via_img_metadata": 7, "_via_attributes": 7},
+        "regions_odd": {"a": {"filename": "a.png", "regions": [7, {}, {"shape_attributes": 3}]}, "b": 7},
+    }.items():
+        yield name, json.dumps(data).encode()
+    header = "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes\n"
+    row = 'a.png,1,"{}",1,0,"{""name"":""circle"",""cx"":4,""cy"":3,""r"":2}","{""class"":""one""}"\n'
+    yield "csv", (header + row).encode()
+    yield "csv_cut", (header + row[:40]).encode()
+    yield "csv_deep", (header + f'a.png,1,"{{}}",1,0,{"[" * 5_000},"{{}}"\n').encode()
+    yield "deep", b'{"_via_img_metadata": ' + b"[" * 5_000
+
+
+def segment_anything() -> Inputs:
+    """A JSON of SA-1B."""
+    mask = {"id": 1, "segmentation": {"size": [6, 8], "counts": [8, 20, 20]}}
+    for name, listed in {
+        "good": [mask, {"segmentation": {"size": [6, 8], "counts": "8d0d0"}}],
+        "damaged": [{"segmentation": {"size": [6, 8], "counts": "0\x7f~~"}}],
+        "huge": [{"segmentation": {"size": [1 << 40, 1], "counts": [1 << 80]}}],
+        "longer": [{"segmentation": {"size": [6, 8], "counts": [1 << 39, 1 << 39]}}],
+        "other_size": [{"segmentation": {"size": [3, 3], "counts": [9]}}],
+        "none": [{}],
+        "odd": [7, None],
+        "many": [mask] * 200,
+    }.items():
+        yield name, json.dumps({"image": {"height": 6, "width": 8}, "annotations": listed}).encode()
+    yield "no_size", json.dumps({"image": 7, "annotations": [mask]}).encode()
+    yield "deep", b'{"image": ' + b"[" * 5_000
+
+
 def tar() -> Inputs:
     """Tar archives."""
     good = make_tar({"a/b.txt": b"hello", "c.txt": bytes(600)})
@@ -427,8 +605,11 @@ def tables() -> Inputs:
 
 MAKERS: dict[str, Callable[[], Inputs]] = {
     f.__name__: f
-    for f in (png, jpeg, tiff, npy, rare, split_list, toml, yaml, yolo, coco, labelme, tar, manifest, tables)
-}
+    for f in (
+        png, jpeg, tiff, npy, rare, split_list, toml, yaml, yolo, coco, labelme, cvat, datumaro, label_studio, brush,
+        supervisely, via, segment_anything, tar, manifest, tables,
+    )
+}  # fmt: skip
 
 
 def main() -> None:

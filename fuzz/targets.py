@@ -183,6 +183,61 @@ def labelme(data: bytes) -> None:
     _read(_put(_tree("labelme"), {"a.json": data}), format="labelme")
 
 
+def _tool(name: str, path: str, data: bytes, *images: str, **files: bytes) -> None:
+    """Read the export of a labeling tool. path: of the file that is fuzzed."""
+    root = _folder(name)
+    if not (root / images[0]).exists():
+        _put(root, {image: _png(9 - k) for k, image in enumerate(images)} | files)
+    _read(_put(root, {path: data}), format=name)
+
+
+@target
+def cvat(data: bytes) -> None:
+    """The XML of CVAT."""
+    _tool("cvat", "annotations.xml", data, "images/a.png", "images/b.png")
+
+
+@target
+def datumaro(data: bytes) -> None:
+    """A JSON of Datumaro."""
+    _tool("datumaro", "annotations/train.json", data, "images/train/a.png", "images/train/b.png")
+
+
+@target
+def label_studio(data: bytes) -> None:
+    """The JSON of Label Studio."""
+    _tool("label_studio", "tasks.json", data, "images/a.png", "images/b.png")
+
+
+@target
+def brush(data: bytes) -> None:
+    """The run lengths of a brush of Label Studio."""
+    value = {"rle": list(data), "format": "rle", "brushlabels": ["one"]}
+    result = {"type": "brushlabels", "original_height": _SIZE[0], "original_width": _SIZE[1], "value": value}
+    label_studio(json.dumps([{"data": {"image": "a.png"}, "annotations": [{"result": [result]}]}]).encode())
+
+
+@target
+def supervisely(data: bytes) -> None:
+    """The JSON of an image of Supervisely."""
+    meta = json.dumps({"classes": [{"title": "one", "color": "#ff0000"}]}).encode()
+    _tool("supervisely", "train/ann/a.png.json", data, "train/img/a.png", **{"meta.json": meta})
+
+
+@target
+def via(data: bytes) -> None:
+    """A JSON of VIA, or a CSV."""
+    root = _folder("via")
+    (root / ("via.csv" if data[:1] == b"{" else "via.json")).unlink(missing_ok=True)
+    _tool("via", "via.json" if data[:1] == b"{" else "via.csv", data, "a.png", "b.png")
+
+
+@target
+def segment_anything(data: bytes) -> None:
+    """A JSON of SA-1B."""
+    _tool("segment_anything", "sa_1.json", data, "sa_1.jpg")
+
+
 @target
 def tar(data: bytes) -> None:
     """An archive, every file of it read."""

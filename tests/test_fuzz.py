@@ -26,7 +26,7 @@ from fuzz.targets import MAX_PIXELS, TARGETS
 
 MUTANTS = 150
 UNSAFE = {"tables": "Arrow reads these; damage is tried in a process of its own, by .ci/fuzz"}
-KERNELS = ("png", "tiff", "yolo", "coco", "labelme")
+KERNELS = ("png", "tiff", "yolo", "coco", "labelme", "datumaro", "brush")
 """The targets whose bytes reach a kernel."""
 
 

@@ -15,7 +15,8 @@ from pixelwise.formats.toml import _KEYS
 
 PAGE = REPOSITORY / "docs/formats.md"
 COUNTS = {"cityscapes": 19, "ade20k": 150, "camvid": 31, "cocostuff": 171, "mapillary_v1.2": 65, "mapillary_v2.0": 123,
-          "loveda": 7, "isaid": 16, "nyuv2": 40, "lip": 20, "pascal_context": 59}  # fmt: skip
+          "loveda": 7, "isaid": 16, "nyuv2": 40, "lip": 20, "pascal_context": 59,
+          "foodseg103": 104, "synthia": 22}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", known_formats())

@@ -14,7 +14,7 @@ from support.making import colors, picture, save, values
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
-from pixelwise.errors import FormatError, MissingError, UnknownNameError, UsageError
+from pixelwise.errors import FormatError, LabelError, MissingError, UnknownNameError, UsageError
 from pixelwise.formats.class_tables import table
 from pixelwise.formats.opening import known_formats
 from pixelwise.formats.opening import open as open_dataset
@@ -238,6 +238,121 @@ def test_roboflow_masks_and_their_csv(tmp_path: Path) -> None:
     (tmp_path / "valid/_classes.csv").write_text("Pixel Value, Class\n0, other\n1, crack\n3, spall\n")
     with pytest.raises(FormatError, match="its classes are not those of"):
         open_dataset(tmp_path)
+
+
+def test_kitti_semantics_and_road(tmp_path: Path) -> None:
+    stored = values(range(34))
+    semantics, road = tmp_path / "semantics", tmp_path / "road"
+    for split in ("training", "testing"):
+        save(semantics / f"{split}/image_2/000000_10.png", picture())
+    save(semantics / "training/semantic/000000_10.png", stored)
+    save(semantics / "training/instance/000000_10.png", stored.astype(np.uint16) * 256 + 1)
+    dataset = open_dataset(semantics)
+    assert (dataset.format, list(dataset.splits)) == ("kitti", ["train", "test"])
+    city = np.full(34, 255)
+    city[[7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33]] = range(19)
+    sample = dataset["train"][0]
+    assert np.array_equal(sample.label, city[stored])
+    assert np.array_equal(sample.instances, stored.astype(int) * 256 + 1)
+    assert dataset["test"][0].label is None
+    pixels, which = colors([(255, 0, 0), (255, 0, 255), (0, 0, 0)])
+    for kind in ("um", "uu"):
+        save(road / f"training/image_2/{kind}_000000.png", picture())
+        save(road / f"training/gt_image_2/{kind}_road_000000.png", pixels)
+    save(road / "training/gt_image_2/um_lane_000000.png", pixels[::-1])
+    dataset = open_dataset(road)
+    assert (dataset.format, dataset["train"].names) == ("kitti_road", ["um/000000", "uu/000000"])
+    assert np.array_equal(dataset["train"][0].label, np.where(which < 2, which, 255))
+    save(road / "training/gt_image_2/uu_road_000000.png", np.full_like(pixels, 7))
+    with pytest.raises(LabelError, match="7"):
+        open_dataset(road)["train"][1]
+
+
+def test_synthia_has_classes_and_objects_in_channels_of_sixteen_bits(tmp_path: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    classes, objects = values(range(23), dtype=np.uint16), values(range(900), 1, dtype=np.uint16)
+    save(tmp_path / "RGB/0000000.png", picture())
+    (tmp_path / "GT/LABELS").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "GT/LABELS/0000000.png"), np.dstack([objects * 0, objects, classes]))  # BGR
+    dataset = open_dataset(tmp_path)
+    assert (dataset.format, dataset.classes.names[2], dataset.classes.names[21]) == ("synthia", "road", "lane marking")
+    sample = dataset["all"][0]
+    assert np.array_equal(sample.label, np.where(classes == 0, 255, classes - 1))
+    assert np.array_equal(sample.instances, objects)
+
+
+@pytest.mark.parametrize("folders", [("uavid_train", "uavid_val"), ("train", "valid")])
+def test_uavid_colors(folders: tuple[str, str], tmp_path: Path) -> None:
+    eight = [(0, 0, 0), (128, 0, 0), (128, 64, 128), (192, 0, 192), (0, 128, 0), (128, 128, 0), (64, 64, 0)]
+    eight.append((64, 0, 128))
+    pixels, which = colors(eight)
+    for folder in folders:
+        for sequence in ("seq1", "seq2"):
+            save(tmp_path / f"{folder}/{sequence}/Images/000000.png", picture())
+            save(tmp_path / f"{folder}/{sequence}/Labels/000000.png", pixels)
+    dataset = open_dataset(tmp_path)
+    assert (dataset.format, list(dataset.splits)) == ("uavid", ["train", "val"])
+    assert dataset["val"].names == ["seq1/000000", "seq2/000000"]
+    assert np.array_equal(dataset["val"][1].label, which)
+
+
+def test_deepglobe_land_cover_and_roads(tmp_path: Path) -> None:
+    land = [(0, 255, 255), (255, 255, 0), (255, 0, 255), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)]
+    for place, among in (("land", land), ("roads", [(0, 0, 0), (255, 255, 255)])):
+        pixels, which = colors(among)
+        save(tmp_path / f"{place}/train/119_sat.jpg", picture())
+        save(tmp_path / f"{place}/train/119_mask.png", pixels)
+        save(tmp_path / f"{place}/valid/7_sat.jpg", picture())
+        dataset = open_dataset(tmp_path / place)
+        assert dataset.format == "deepglobe"
+        assert np.array_equal(dataset["train"][0].label, np.where(which == 6, 255, which))
+        assert dataset["val"][0].label is None
+    assert dataset.classes.names == ("background", "road")
+
+
+def test_oxford_pet_lists_have_more_columns(tmp_path: Path) -> None:
+    stored = values([1, 2, 3])
+    for name in ("Abyssinian_100", "yorkshire_terrier_9"):
+        save(tmp_path / f"images/{name}.jpg", picture())
+        save(tmp_path / f"annotations/trimaps/{name}.png", stored)
+    (tmp_path / "annotations/list.txt").write_text("#Image CLASS-ID SPECIES BREED ID\nAbyssinian_100 1 1 1\n")
+    (tmp_path / "annotations/trainval.txt").write_text("Abyssinian_100 1 1 1\n")
+    (tmp_path / "annotations/test.txt").write_text("yorkshire_terrier_9 37 2 25\n")
+    dataset = open_dataset(tmp_path)
+    assert (dataset.format, list(dataset.splits)) == ("oxford_pet", ["trainval", "test"])
+    assert dataset["test"].names == ["yorkshire_terrier_9"]
+    assert np.array_equal(dataset["test"][0].label, through(stored, {1: 1, 2: 0, 3: 255}))
+    assert np.array_equal(open_dataset(tmp_path, labels="3")["test"][0].label, through(stored, {1: 1, 2: 0, 3: 2}))
+
+
+def test_carvana_and_drive_have_gifs(tmp_path: Path) -> None:
+    stored = values([0, 1])
+    car, eye = tmp_path / "car", tmp_path / "eye"
+    for split in ("train", "test"):
+        save(car / f"{split}/0cdf5b5d0ce1_01.jpg", picture())
+    save(car / "train_masks/0cdf5b5d0ce1_01_mask.gif", stored, [0, 0, 0, 255, 255, 255])
+    dataset = open_dataset(car)
+    assert (dataset.format, dataset["train"].names) == ("carvana", ["0cdf5b5d0ce1_01"])
+    assert np.array_equal(dataset["train"][0].label, stored)
+    assert dataset["test"][0].label is None
+    for split, name in (("training", "21_training"), ("test", "01_test")):
+        save(eye / f"{split}/images/{name}.tif", picture())
+        save(eye / f"{split}/mask/{name}_mask.gif", stored * 0)
+        save(eye / f"{split}/1st_manual/{name[:2]}_manual1.gif", stored * 255)
+    save(eye / "test/2nd_manual/01_manual2.gif", 255 - stored * 255)
+    dataset = open_dataset(eye)
+    assert (dataset.format, dataset["train"].names, dataset["test"].names) == ("drive", ["21"], ["01"])
+    assert np.array_equal(dataset["train"][0].label, stored)
+    assert np.array_equal(open_dataset(eye, labels="second")["test"][0].label, 1 - stored)
+
+
+def test_foodseg103_values(tmp_path: Path) -> None:
+    stored = values(range(104))
+    save(tmp_path / "Images/img_dir/train/00000048.jpg", picture())
+    save(tmp_path / "Images/ann_dir/train/00000048.png", stored)
+    dataset = open_dataset(tmp_path)
+    assert (dataset.format, dataset.classes.names[103]) == ("foodseg103", "other ingredients")
+    assert np.array_equal(dataset["train"][0].label, stored)
 
 
 def test_another_class_table_for_any_layout(tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ from pixelwise.cli import app
 
 FILES = [name for name in WRITERS if name != "hf_parquet"]
 """Formats whose images are files."""
-LISTED = ["voc", "coco", "coco beside", "coco_panoptic", "hf_imagefolder"]
+TOOLS = ["cvat", "datumaro", "label_studio", "supervisely", "via"]
+"""Formats whose labels are drawn from annotations."""
+LISTED = ["voc", "coco", "coco beside", "coco_panoptic", "hf_imagefolder", "cvat", "datumaro", "label_studio", "via"]
 """Formats in which something names the images, so that one can be missing."""
 
 Bad = Callable[[Path], Any]
@@ -93,7 +95,7 @@ def test_one_bad_image(name: str, bad: str, tmp_path: Path) -> None:
             list(pw.Loader(split, 3, transforms))
 
 
-LABELED = [n for n in FILES if n not in ("coco", "coco beside", "yolo", "yolo by split")]
+LABELED = [n for n in FILES if n not in ("coco", "coco beside", "yolo", "yolo by split", *TOOLS)]
 
 
 @pytest.mark.parametrize("bad", ["missing", "cut"])
@@ -205,7 +207,7 @@ def _no_images(root: Path, name: str) -> None:
             Path(path).unlink()
 
 
-EMPTIED = [n for n in WRITERS if not n.startswith("coco") or n == "coco_stuff"]
+EMPTIED = [n for n in WRITERS if (not n.startswith("coco") or n == "coco_stuff") and n not in TOOLS]
 EMPTIED.remove("hf_imagefolder")  # an empty list there is no list of that format
 
 
@@ -246,6 +248,9 @@ HIDDEN: dict[str, tuple[str, ...]] = {
     "coco beside": ("train/.__annotations.coco.json",),
     "coco_panoptic": ("annotations/._panoptic_train.json",),
     "yolo": ("._data.yaml",),
+    "datumaro": ("annotations/._train.json",),
+    "label_studio": ("._train.json",),
+    "via": ("train/._via_region_data.json",),
     "hf_parquet": ("._train-00000-of-00001.parquet",),
     "hf_imagefolder": ("train/._metadata.jsonl",),
 }

@@ -130,6 +130,69 @@ def _yolo(images: str, labels: str) -> Writer:
     return write
 
 
+def _cvat(root: Path) -> None:
+    images = ""
+    for split in ("Train", "Validation"):
+        for k, name in enumerate(NAMES):
+            short = "train" if split == "Train" else "val"
+            save(root / f"images/{split}/{name}.png", picture(short, k))
+            pairs = np.array(_square(short, k)).reshape(-1, 2).tolist()
+            points = ";".join(f"{x},{y}" for x, y in pairs)
+            images += f'<image id="{k}" name="{name}.png" subset="{split}" width="{SIZE[1]}" height="{SIZE[0]}">'
+            images += f'<polygon label="bolt" points="{points}" z_order="0"/></image>'
+    (root / "annotations.xml").write_text(f"<annotations><version>1.1</version>{images}</annotations>")
+
+
+def _datumaro(root: Path) -> None:
+    (root / "annotations").mkdir(parents=True)
+    for split in ("train", "val"):
+        items = []
+        for k, name in enumerate(NAMES):
+            save(root / f"images/{split}/{name}.png", picture(split, k))
+            polygon = {"id": k, "type": "polygon", "label_id": 0, "points": _square(split, k), "z_order": 0, "group": 0}
+            image = {"path": f"{name}.png", "size": list(SIZE)}
+            items.append({"id": name, "image": image, "annotations": [polygon]})
+        data = {"categories": {"label": {"labels": [{"name": "bolt"}]}}, "items": items}
+        (root / f"annotations/{split}.json").write_text(json.dumps(data))
+
+
+def _label_studio(root: Path) -> None:
+    for split in ("train", "val"):
+        tasks = []
+        for k, name in enumerate(NAMES):
+            save(root / f"images/{split}/{name}.png", picture(split, k))
+            points = (np.array(_square(split, k)).reshape(-1, 2) / SIZE[::-1] * 100).tolist()
+            drawn = {"type": "polygonlabels", "value": {"points": points, "polygonlabels": ["bolt"]}}
+            results = [{**drawn, "original_height": SIZE[0], "original_width": SIZE[1], "image_rotation": 0}]
+            address = f"/data/local-files/?d=some/images/{split}/{name}.png"
+            tasks.append({"annotations": [{"result": results}], "data": {"image": address}})
+        (root / f"{split}.json").write_text(json.dumps(tasks))
+
+
+def _supervisely(root: Path) -> None:
+    for split in ("train", "val"):
+        (root / split / "ann").mkdir(parents=True)
+        for k, name in enumerate(NAMES):
+            save(root / f"{split}/img/{name}.png", picture(split, k))
+            points = {"exterior": np.array(_square(split, k)).reshape(-1, 2).tolist(), "interior": []}
+            objects = [{"classTitle": "bolt", "geometryType": "polygon", "points": points}]
+            data = {"size": {"height": SIZE[0], "width": SIZE[1]}, "objects": objects}
+            (root / split / f"ann/{name}.png.json").write_text(json.dumps(data))
+    (root / "meta.json").write_text(json.dumps({"classes": [{"title": "bolt", "color": "#ff0000"}]}))
+
+
+def _via(root: Path) -> None:
+    for split in ("train", "val"):
+        found = {}
+        for k, name in enumerate(NAMES):
+            save(root / f"{split}/{name}.png", picture(split, k))
+            x, y = np.array(_square(split, k)).reshape(-1, 2).T.tolist()
+            shape = {"name": "polygon", "all_points_x": x, "all_points_y": y}
+            regions = [{"shape_attributes": shape, "region_attributes": {"kind": "bolt"}}]
+            found[f"{name}.png9"] = {"filename": f"{name}.png", "size": 9, "regions": regions, "file_attributes": {}}
+        (root / split / "via_region_data.json").write_text(json.dumps(found))
+
+
 def _encoded(pixels: Any, kind: str) -> bytes:
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, kind)
@@ -196,6 +259,14 @@ WRITERS: dict[str, Writer] = {
     "coco_panoptic": _panoptic,
     "yolo": _yolo("images/{split}", "labels/{split}"),
     "yolo by split": _yolo("{split}/images", "{split}/labels"),
+    "cvat": _cvat,
+    "datumaro": _datumaro,
+    "label_studio": _label_studio,
+    "supervisely": _supervisely,
+    "via": _via,
+    "kitti": _folders("{split}/image_2/{name}.png", "{split}/semantic/{name}.png", (7, 8), ("training", "validation"),
+                      ("000000_10", "000001_10", "000002_10")),
+    "uavid": _folders("uavid_{split}/seq1/Images/00000{name}.png", "uavid_{split}/seq1/Labels/00000{name}.png"),
     "hf_parquet": _parquet,
     "hf_imagefolder": _imagefolder,
 }  # fmt: skip

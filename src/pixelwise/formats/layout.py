@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -69,7 +69,8 @@ class Layout:
 
     images: the template of the image files. codings: the ways of storing labels by name; the first whose files are
     found is the default. lists: the template of the split lists; without it, {split} in `images` makes the splits, and
-    without that there is one split, `only`. names: a pattern of the samples' base names, if the folders' names are
+    without that there is one split, `only`. columns: whether names in the lists are followed by more, and `#`
+    begins a comment. names: a pattern of the samples' base names, if the folders' names are
     common. needs: further files or folders that must exist. unlabeled: splits that have no labels. splits: whether a
     name found for {split} is that of a split. common: whether folders and names are so common that other data may have
     them, too; a note says then whose class names they got.
@@ -79,6 +80,7 @@ class Layout:
     codings: Mapping[str, Coding]
     lists: str | None = None
     names: str | None = None
+    columns: bool = False
     needs: Sequence[str] = ()
     only: str = "all"
     unlabeled: Sequence[str] = ()
@@ -174,11 +176,11 @@ class _Opened:
         layout = self.layout
         if layout.lists is not None:
             lists = layout.list_paths(self.root)
-            return {_plain(n, lists): partial(self.listed, _plain(n, lists), n, path) for n, path in lists.items()}
+            return {(s := plain_split(n, lists)): partial(self.listed, s, n, path) for n, path in lists.items()}
         names = layout.split_names(self.root, layout.images)
         if names == [""]:
             return {layout.only: partial(self.found, layout.only, "")}
-        return {_plain(n, names): partial(self.found, _plain(n, names), n) for n in names}
+        return {(s := plain_split(n, names)): partial(self.found, s, n) for n in names}
 
     def found(self, name: str, on_disk: str) -> Split:
         """A split of all images in its folders."""
@@ -207,7 +209,9 @@ class _Opened:
         """A split that a list names."""
         notes: list[Finding] = []
         where = self.root / path
-        listed = _relative(self.root, parse_list(read_bytes(where), where, notes))
+        data = read_bytes(where)
+        data = _names_alone(data) if self.layout.columns else data
+        listed = _relative(self.root, parse_list(data, where, notes))
         template = fill(self.layout.images, split=on_disk, star="*")
         exact, names = rule(template), listed.names
         images = listed.images or (PathRule(names, exact) if exact else _by_name(self.root, template, names))
@@ -278,10 +282,16 @@ class _Opened:
         return [p.replace("{}", s.name) for p, s in zip(patterns, samples, strict=True)]
 
 
-def _plain(name: str, others: Sequence[str] | Mapping[str, str]) -> str:
+def plain_split(name: str, others: Iterable[str]) -> str:
     """The usual name of a split, unless another split has it."""
     plain = _word(name)
     return plain if [_word(o) for o in others].count(plain) == 1 else name
+
+
+def _names_alone(data: bytes) -> bytes:
+    """A list without what follows the name in each line, and without comments."""
+    lines = (line.split(b"#", 1)[0].split() for line in data.splitlines())
+    return b"\n".join(words[0] if words else b"" for words in lines)
 
 
 def _word(name: str) -> str:
@@ -346,7 +356,8 @@ def _load(
     coding = layout.codings.get(labels or layout.coding(root) or "")
     if coding is None:
         return load(root, name, layout, labels=labels)  # raises
-    in_colors = coding.channels == 3 or are_colors(layout.some_labels(root, coding))
+    by_values = coding.decoding.channels is not None
+    in_colors = not by_values and (coding.channels == 3 or are_colors(layout.some_labels(root, coding)))
     notes: tuple[Finding, ...] = ()
     if classes is not None:
         table = by_color(classes) if in_colors and classes.values is None else classes

@@ -23,13 +23,19 @@ from .known import (
     ade20k_full,
     aerial,
     coco,
+    cvat,
+    datumaro,
     huggingface,
+    label_studio,
     labelme,
     medical,
     rle_csv,
     roboflow,
     scenes,
+    segment_anything,
     street,
+    supervisely,
+    via,
     voc,
     yolo,
 )  # fmt: skip
@@ -37,10 +43,13 @@ from .paths import folders_read_once
 
 _KNOWN = (
     voc.FORMAT, street.CITYSCAPES, street.CAMVID, street.BDD100K, street.MAPILLARY,
+    street.KITTI, street.KITTI_ROAD, street.SYNTHIA, scenes.OXFORD_PET, scenes.CARVANA, scenes.FOODSEG103,
+    aerial.UAVID, aerial.DEEPGLOBE, medical.DRIVE,
     scenes.ADE20K, scenes.COCO_STUFF, scenes.PASCAL_CONTEXT, scenes.NYU, scenes.DAVIS, scenes.LIP,
     aerial.LOVEDA, aerial.POTSDAM, aerial.VAIHINGEN, aerial.ISAID, medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE,
     labelme.EXPORT, roboflow.ROBOFLOW, ade20k_full.FORMAT, coco.INSTANCES, coco.PANOPTIC, labelme.LABELME,
     huggingface.PARQUET, huggingface.IMAGEFOLDER, yolo.FORMAT, rle_csv.FORMAT,
+    cvat.FORMAT, datumaro.FORMAT, label_studio.FORMAT, supervisely.FORMAT, via.FORMAT, segment_anything.FORMAT,
 )  # fmt: skip
 
 

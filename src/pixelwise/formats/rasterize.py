@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -75,11 +75,19 @@ class DrawnSource(Source):
         return Sample(sample.name, sample.image, label, numbers)
 
 
+class Patch(NamedTuple):
+    """(H, W) uint8 whose pixel (0, 0) is at (top, left) of the image, which it may leave; not 0 is inside."""
+
+    top: int
+    left: int
+    mask: U8
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One object: the union of its polygons, (n, 2) float64 of (x, y) in pixels each; or runs, the lengths of a COCO
-    RLE, (n,) int64 or compressed, of an image of `size`. category: its class id. number: its pixels in `instances`.
-    where: what messages call it.
+    """One object: the union of its polygons, (n, 2) float64 of (x, y) in pixels each, without what `holes` cover; or
+    runs, the lengths of a COCO RLE, (n,) int64 or compressed, of an image of `size`; or a patch. category: its class
+    id. number: its pixels in `instances`. where: what messages call it.
     """
 
     category: int
@@ -88,6 +96,8 @@ class Shape:
     runs: I64 | bytes | None = None
     size: Size | None = None
     where: str = ""
+    holes: tuple[F64, ...] = ()
+    patch: Patch | None = None
 
 
 class LabelCanvas:
@@ -115,13 +125,19 @@ class LabelCanvas:
                 what = f"run lengths of {int(runs.sum())} pixels, the image has {self._mask.size}"
                 fix = "the annotation belongs to an image of another size"
                 raise LabelError(what, code="bad-rle", where=where, fix=fix)
+        elif shape.patch is not None:
+            top, left, patch = shape.patch
+            y0, y1 = min(max(top, 0), y1), max(min(top + patch.shape[0], y1), 0)
+            x0, x1 = min(max(left, 0), x1), max(min(left + patch.shape[1], x1), 0)
+            self._mask[y0:y1, x0:x1] = patch[y0 - top : max(y1 - top, 0), x0 - left : max(x1 - left, 0)] != 0
         else:
             y0, y1, x0, x1 = _bounds(shape.polygons, (y1, x1))
-            for points in shape.polygons:
-                # One row and column more than the bounds: the flips of a column end in the row below it.
-                flips, mask = self._flips[y0 : y1 + 1, x0:x1], self._mask[y0:y1, x0:x1]
-                kernels.polygon.outline(points, y0, x0, flips)
-                kernels.polygon.fill(flips, mask)
+            window = self._mask[y0:y1, x0:x1]
+            self._fill(shape.polygons, y0, x0, window)
+            if shape.holes:
+                hole = np.zeros_like(window)
+                self._fill(shape.holes, y0, x0, hole)
+                window[hole != 0] = 0
         mask = self._mask[y0:y1, x0:x1]
         if notes is not None:
             self._note(shape, mask, notes)
@@ -129,14 +145,22 @@ class LabelCanvas:
         kernels.polygon.paint(mask, np.uint16(shape.number), self.instances[y0:y1, x0:x1])
         mask[:] = 0
 
+    def _fill(self, polygons: Sequence[F64], top: int, left: int, mask: U8) -> None:
+        # One row more than the mask: the flips of a column end in the row below it.
+        flips = self._flips[top : top + mask.shape[0] + 1, left : left + mask.shape[1]]
+        for points in polygons:
+            kernels.polygon.outline(points, top, left, flips)
+            kernels.polygon.fill(flips, mask)
+
     def _note(self, shape: Shape, mask: U8, notes: list[Finding]) -> None:
         height, width = self.label.shape
         if not mask.any():
             what = "it has no pixel in the image"
             fix = "its coordinates lie outside, or it is thinner than a pixel"
             notes.append(Finding("empty-region", "warning", shape.where, what, fix))
-        elif shape.polygons:
-            note_outside(np.concatenate(shape.polygons), (height, width), shape.where, notes)
+        elif shape.polygons or shape.patch is not None:
+            points = np.concatenate(shape.polygons or [_corners(shape.patch)])
+            note_outside(points, (height, width), shape.where, notes)
 
     def covered(self, shapes: Sequence[Shape], notes: list[Finding]) -> None:
         """Note `covered-region` for each of the shapes that others cover completely."""
@@ -165,6 +189,12 @@ def note_covered(instances: Label, numbers: Mapping[str, int], notes: list[Findi
             notes.append(Finding("covered-region", "warning", where, what, "correct the order or the shapes"))
 
 
+def _corners(patch: Patch | None) -> F64:
+    assert patch is not None
+    top, left, mask = patch
+    return np.array([(left, top), (left + mask.shape[1], top + mask.shape[0])], np.float64)
+
+
 def _bounds(polygons: Sequence[F64], size: Size) -> tuple[int, int, int, int]:
     """Rows and columns that the polygons can touch: y0, y1, x0, x1, half open."""
     low = np.floor(np.min([p.min(axis=0) for p in polygons], axis=0)).astype(int) - 1
@@ -178,7 +208,7 @@ def polygon(values: Any, where: object) -> F64:
     fix = "write x1, y1, x2, y2, x3, y3, ..."
     try:
         numbers = np.array(values, np.float64).reshape(-1)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise LabelError("a polygon of something else than numbers", code="bad-polygon", where=where, fix=fix) from None
     what = None
     if len(numbers) == 4:
@@ -208,6 +238,8 @@ def area(shape: Shape) -> float:
     """The area in pixels, for the drawing order: of polygons by the shoelace formula, of runs by counting."""
     if shape.runs is not None:
         return float(_lengths(shape.runs, 0, shape.where)[1::2].sum())
+    if shape.patch is not None:
+        return float(np.count_nonzero(shape.patch.mask))
     total = 0.0
     for p in shape.polygons:
         x, y = p[:, 0], p[:, 1]

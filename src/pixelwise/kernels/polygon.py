@@ -163,3 +163,66 @@ def look_up_ids(pixels: Any, ids: Any, classes: Any, out: Any, numbers: Any) -> 
         out[i] = current
         numbers[i] = key
     return -1
+
+
+@part
+def _bits(data: Any, at: int, count: int) -> int:
+    """`count` bits of the (n,) uint8 from bit `at` on, the highest first; -1 beyond the end."""
+    if at + count > 8 * data.shape[0]:
+        return -1
+    value = np.int64(0)
+    for k in range(at, at + count):
+        value = value << 1 | (data[k >> 3] >> (7 - (k & 7))) & 1
+    return int(value)
+
+
+@jit
+def fill_packed(data: Any, mask: Any) -> int:
+    """mask |= where alpha is not 0, of RGBA packed as @thi.ng/rle-pack packs bytes; 0, or what is wrong with it.
+
+    data: (n,) uint8 bits, the highest first: 32 of the number of bytes, 5 of the word's size, 4 of each of the four
+    sizes of a run's length (all less one); then tokens: 1 bit, 2 which size, the length less one, and one word that is
+    repeated if the bit is 1, else a word for each. mask: (H, W) uint8. 1: it ends too early, 2: not 8 bits per word,
+    3: not 4 H W bytes, 4: a run beyond the end.
+    """
+    total = 4 * mask.size
+    width = mask.shape[1]
+    sizes = np.zeros(4, np.int64)
+    for k in range(4):
+        sizes[k] = _bits(data, 37 + 4 * k, 4) + 1
+    if 8 * data.shape[0] < 53:
+        return 1
+    if _bits(data, 32, 5) != 7:
+        return 2
+    if _bits(data, 0, 32) != total:
+        return 3
+    at, i = 53, 0
+    while i < total:
+        kind, which = _bits(data, at, 1), _bits(data, at + 1, 2)
+        if which < 0:
+            return 1
+        length = _bits(data, at + 3, sizes[which])
+        at += 3 + sizes[which]
+        end = i + length + 1
+        if length < 0:
+            return 1
+        if end > total:
+            return 4
+        if kind == 1:
+            word = _bits(data, at, 8)
+            at += 8
+            if word < 0:
+                return 1
+            if word > 0:
+                for k in range(i | 3, end, 4):
+                    mask[(k >> 2) // width, (k >> 2) % width] = 1
+            i = end
+            continue
+        if at + 8 * (end - i) > 8 * data.shape[0]:
+            return 1
+        for k in range(i, end):
+            if k & 3 == 3 and _bits(data, at, 8) > 0:
+                mask[(k >> 2) // width, (k >> 2) % width] = 1
+            at += 8
+        i = end
+    return 0

@@ -1,13 +1,19 @@
-"""From above: LoveDA, ISPRS Potsdam and Vaihingen, iSAID."""
+"""From above: LoveDA, ISPRS Potsdam and Vaihingen, iSAID, UAVid, DeepGlobe."""
 
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
+from pathlib import Path
 
 from ...classes import ClassTable
+from ...codecs.decoding import decode_stored
 from ...dataset.sources import Decoding
+from ...errors import DataError
+from ...files import read_bytes
 from ..class_tables import rgb
 from ..layout import Coding, Layout, laid_out, with_or_without_splits
+from ..paths import matches
 
 LOVEDA = laid_out(
     "loveda",
@@ -77,3 +83,54 @@ ISAID = laid_out(
     ),
 )
 """https://captain-whu.github.io/iSAID : colors of the 15 classes and background, or their indices."""
+
+_UAVID_TABLE = ClassTable(
+    ("clutter", "building", "road", "static car", "tree", "low vegetation", "human", "moving car"),
+    colors=rgb([
+        (0, 0, 0), (128, 0, 0), (128, 64, 128), (192, 0, 192), (0, 128, 0), (128, 128, 0), (64, 64, 0), (64, 0, 128),
+    ]),
+)  # fmt: skip
+"""The order and the colors of github.com/YeLyuUT/UAVidToolKit (colorTransformer.py)."""
+UAVID = laid_out(
+    "uavid",
+    "UAVid (uavid_train/seq*/Images/*.png and seq*/Labels/*.png, or train/, valid/ and test/ instead)",
+    *(
+        Layout(
+            folder + "/*/Images/{name}.png",
+            {"8": Coding(folder + "/*/Labels/{name}.png", _UAVID_TABLE)},
+            names=r"\d{6}",
+        )
+        for folder in ("uavid_{split}", "{split}")
+    ),
+)
+"""https://uavid.nl : eight colors; clutter, black, is a class."""
+
+_LAND = ClassTable(
+    ("urban land", "agriculture land", "rangeland", "forest land", "water", "barren land"),
+    colors=rgb([(0, 255, 255), (255, 255, 0), (255, 0, 255), (0, 255, 0), (0, 0, 255), (255, 255, 255)]),
+    ignore_color=(0, 0, 0), values={}, aliases={"agricultural land": "agriculture land"},
+)  # fmt: skip
+_ROADS = ClassTable(("background", "road"), colors=rgb([(0, 0, 0), (255, 255, 255)]), values={0: 0, 255: 1})
+_DEEPGLOBE_MASKS = "{split}/{name}_mask.png"
+_LOOKED_AT = 8
+"""Masks that are opened to see whether there are other colors than black and white."""
+
+
+def _deepglobe(root: Path) -> ClassTable:
+    """That of the land cover, or of the roads: their files have the same names."""
+    for found in islice(matches(root, _DEEPGLOBE_MASKS), _LOOKED_AT):
+        try:
+            pixels = decode_stored(read_bytes(root / found.path), found.path).pixels
+        except DataError:
+            continue  # what is wrong with it is said when it is read
+        if pixels.ndim == 3 and (pixels[..., :3] != pixels[..., :1]).any():
+            return _LAND
+    return _ROADS
+
+
+DEEPGLOBE = laid_out(
+    "deepglobe",
+    "DeepGlobe land cover or roads (train/*_sat.jpg and train/*_mask.png)",
+    Layout("{split}/{name}_sat.jpg", {"masks": Coding(_DEEPGLOBE_MASKS, _deepglobe)}, names=r"\d+"),
+)
+"""http://deepglobe.org/challenge.html : seven colors of land, of which black, unknown, is void; or black and white."""

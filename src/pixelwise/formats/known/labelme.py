@@ -2,7 +2,8 @@
 
 https://github.com/wkentaro/labelme . Classes are listed once for the whole dataset: in labels.txt (beside the images
 or above them), else the sorted names of all shapes. `__ignore__` is void, and what no shape covers is background.
-Shapes are drawn in the order of the file, later ones on top, by Pillow, as LabelMe draws them.
+Shapes are drawn in the order of the file, later ones on top, by Pillow, as LabelMe draws them. An image that is not
+there is read from its JSON, if that holds it (`imageData`).
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...classes import ClassTable
-from ...codecs.decoding import decode_stored
+from ...codecs.decoding import decode_image, decode_stored, parse_header
 from ...dataset.dataset import Dataset
-from ...dataset.sources import Decoding, FileSource
+from ...dataset.sources import Decoding, FileSource, Source
 from ...dataset.splits import Split, Splits
-from ...errors import DataError, FormatError, LabelError, PixelwiseError, reason
+from ...errors import DataError, FileError, FormatError, LabelError, PixelwiseError, reason
 from ...files import read_bytes
 from ...labels import check_pair
-from ...types import Finding, Label, Size
+from ...types import I64, Clock, Finding, Label, Origin, Sample, Size, Window
 from ..class_files import BACKGROUND, IGNORE, classes_beside, read_class_file
 from ..format import Format
 from ..layout import Coding, Layout, laid_out
@@ -99,21 +100,86 @@ def _split(root: Path, table: ClassTable) -> Split:
     faults: dict[int, tuple[DataError, ...]] = {}
     notes: list[Finding] = []
     drawn = False
+    embedded = set()
     for k, path in enumerate(jsons):
+        data: dict[str, Any] = {}
         try:
             data = _read(path)
             drawn |= bool(data["shapes"])
             image, note = _image(root, path, data.get("imagePath"))
         except DataError as error:
-            faults[k] = (error,)
             image, note = path.stem + ".jpg", ()
+            if not data.get("imageData"):
+                faults[k] = (error,)
+        if data.get("imageData") and not (root / image).is_file():
+            embedded.add(k)
         images.append(image)
         notes += note
     if jsons and not drawn and not faults:
         raise no_regions(len(jsons), "no JSON has a shape", root)
     files = FileSource(root, [p.stem for p in jsons], table, images, listed=partial(_listed, jsons))
     source = DrawnSource(files, partial(_draw, jsons, table), DrawnFrom(jsons), faults=faults)
+    if embedded:
+        return Split("all", table, _EmbeddedSource(source, jsons, frozenset(embedded)), notes=tuple(notes))
     return Split("all", table, source, notes=tuple(notes))
+
+
+class _EmbeddedSource(Source):
+    """The samples of a DrawnSource, of which some have their image in the JSON. Thread-safe."""
+
+    def __init__(self, drawn: DrawnSource, jsons: Sequence[Path], embedded: frozenset[int]) -> None:
+        super().__init__(drawn.names, has_labels=True)
+        self.drawn = drawn
+        self.jsons = jsons
+        self.embedded = embedded
+
+    def origin(self, index: int) -> Origin:
+        """The JSON alone for an image that is in it."""
+        if index not in self.embedded:
+            return self.drawn.origin(index)
+        path = str(self.jsons[index])
+        return Origin(path, (path,), f"imageData {self.drawn.origin(index).how}")
+
+    def image_file(self, index: int) -> tuple[FileSource, int] | None:
+        """None for an image that is in its JSON."""
+        return None if index in self.embedded else self.drawn.image_file(index)
+
+    def sizes(self, indices: I64 | None = None) -> I64:
+        """(n, 2) int64 (height, width) from the headers of the images."""
+        wanted = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)
+        inside = np.array([i in self.embedded for i in wanted.tolist()], bool)
+        out = np.zeros((len(wanted), 2), np.int64)
+        out[~inside] = self.drawn.sizes(wanted[~inside])
+        for k in np.flatnonzero(inside).tolist():
+            path = self.jsons[wanted[k]]
+            header = parse_header(_image_data(path), path)
+            out[k] = header.height, header.width
+        return out
+
+    def _where(self, index: int) -> str:
+        return str(self.jsons[index])
+
+    def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
+        if index not in self.embedded:
+            return self.drawn.read(index, window, clock=clock, notes=notes)
+        return super()._load(index, window, clock, notes)
+
+    def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
+        path = self.jsons[index]
+        image = decode_image(_image_data(path), path, notes)
+        clock.lap("decoding")
+        label, numbers = self.drawn.draw(index, (image.shape[0], image.shape[1]), notes)
+        return Sample(self.names[index], image, label, numbers)
+
+
+def _image_data(path: Path) -> bytes:
+    """The file in a JSON. FileError `not-an-image`."""
+    data = _read(path).get("imageData")
+    try:
+        return b64decode(str(data), validate=True)
+    except ValueError as error:
+        what, fix = f"its imageData is not base64: {error}", f"put the image beside it as {path.stem}.jpg"
+        raise FileError(what, code="not-an-image", where=path, fix=fix) from None
 
 
 def _image(root: Path, json_path: Path, stated: Any) -> tuple[str, tuple[Finding, ...]]:

@@ -1,8 +1,9 @@
-"""Medicine: CHASE DB1, Synapse multi-organ, REFUGE."""
+"""Medicine: CHASE DB1, DRIVE, Synapse multi-organ, REFUGE."""
 
 from __future__ import annotations
 
 from ...classes import ClassTable
+from ...dataset.sources import Decoding
 from ..class_tables import rgb
 from ..layout import Coding, Layout, laid_out, with_or_without_splits
 
@@ -18,6 +19,22 @@ CHASE_DB1 = laid_out(
     ),
 )
 """https://blogs.kingston.ac.uk/retinal/chasedb1 : 1-bit masks by two observers."""
+
+_WHITE_VESSEL = ClassTable(_VESSEL.names, colors=_VESSEL.colors, values={0: 0, 1: 1, 255: 1})
+_GIF = Decoding(frozenset({"gif"}), check_palette=False)
+DRIVE = laid_out(
+    "drive",
+    "DRIVE (training/images/21_training.tif and training/1st_manual/21_manual1.gif, test/ likewise)",
+    Layout(
+        "{split}/images/{name}_*.tif",
+        {
+            "first": Coding("{split}/1st_manual/{name}_manual1.gif", _WHITE_VESSEL, decoding=_GIF),
+            "second": Coding("{split}/2nd_manual/{name}_manual2.gif", _WHITE_VESSEL, decoding=_GIF),
+        },
+        names=r"\d\d",
+    ),
+)
+"""https://drive.grand-challenge.org : GIFs of 0 and 255, or of two indices."""
 
 _ORGANS = ClassTable(
     ("background", "aorta", "gallbladder", "left kidney", "right kidney", "liver", "pancreas", "spleen", "stomach"),

@@ -1,4 +1,6 @@
-"""Scenes and objects: ADE20K scene parsing, COCO-Stuff, Pascal Context, NYU Depth v2, DAVIS, LIP."""
+"""Scenes and objects: ADE20K scene parsing, COCO-Stuff, Pascal Context, NYU Depth v2, DAVIS, LIP, Oxford-IIIT Pet,
+Carvana, FoodSeg103.
+"""
 
 from __future__ import annotations
 
@@ -98,3 +100,48 @@ LIP = laid_out(
     ),
 )
 """http://sysu-hcp.net/lip : the values are the class ids."""
+
+_PETS = ClassTable(("background", "pet"), values={1: 1, 2: 0, 3: 255})
+_TRIMAP = ClassTable(("background", "pet", "boundary"), values={1: 1, 2: 0, 3: 2})
+OXFORD_PET = laid_out(
+    "oxford_pet",
+    "Oxford-IIIT Pet (images/*.jpg, annotations/trimaps/*.png, annotations/trainval.txt and test.txt)",
+    Layout(
+        "images/{name}.jpg",
+        {
+            "2": Coding("annotations/trimaps/{name}.png", _PETS, decoding=_ANY_PALETTE, beside=False),
+            "3": Coding("annotations/trimaps/{name}.png", _TRIMAP, decoding=_ANY_PALETTE, beside=False),
+        },
+        lists="annotations/{split}.txt",
+        columns=True,
+        needs=("annotations/trimaps",),
+    ),
+)
+"""https://www.robots.ox.ac.uk/~vgg/data/pets : 1 is the pet, 2 the background, 3 not classified (its README)."""
+
+_CAR = ClassTable(("background", "car"), values={0: 0, 1: 1, 255: 1})
+CARVANA = laid_out(
+    "carvana",
+    "Carvana (train/0cdf5b5d0ce1_01.jpg and train_masks/0cdf5b5d0ce1_01_mask.gif)",
+    Layout(
+        "{split}/{name}.jpg",
+        {
+            "masks": Coding(
+                "{split}_masks/{name}_mask.gif", _CAR, decoding=Decoding(frozenset({"gif"}), check_palette=False)
+            )
+        },
+        names=r"[0-9a-f]{12}_\d\d",
+    ),
+)
+"""https://www.kaggle.com/c/carvana-image-masking-challenge : GIFs of two indices, or of 0 and 255."""
+
+FOODSEG103 = laid_out(
+    "foodseg103",
+    "FoodSeg103 (Images/img_dir/SPLIT/*.jpg and Images/ann_dir/SPLIT/*.png)",
+    Layout(
+        "Images/img_dir/{split}/{name}.jpg",
+        {"104": Coding("Images/ann_dir/{split}/{name}.png", "foodseg103", decoding=_ANY_PALETTE, beside=False)},
+        names=r"\d{8}",
+    ),
+)
+"""https://xiongweiwu.github.io/foodseg103.html : the values are the class ids."""

@@ -1,4 +1,4 @@
-"""Streets: Cityscapes, CamVid, BDD100K, Mapillary Vistas."""
+"""Streets: Cityscapes, CamVid, BDD100K, Mapillary Vistas, KITTI, SYNTHIA."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...classes import ClassTable
+from ...dataset.numbers import ChannelSum
+from ...dataset.sources import Decoding
 from ...errors import FormatError
 from ...files import read_bytes
 from ..class_tables import rgb, table
@@ -149,3 +151,46 @@ MAPILLARY = laid_out(
     Layout("images/{name}.jpg", {v: Coding(v + "/{name}.png", _vistas(v)) for v in ("v1.2", "v2.0")}),
 )
 """https://www.mapillary.com/dataset/vistas ; instance maps hold class * 256 + number."""
+
+KITTI = laid_out(
+    "kitti",
+    "KITTI semantics (training/image_2/*.png and training/semantic/*.png)",
+    Layout(
+        "{split}/image_2/{name}.png",
+        {"ids": Coding("{split}/semantic/{name}.png", "cityscapes", "{split}/instance/{name}.png")},
+        names=r"\d{6}_\d\d",
+    ),
+)
+"""https://www.cvlibs.net/datasets/kitti/eval_semseg.php : ids of Cityscapes; instance maps hold id * 256 + number."""
+
+_ROAD = ClassTable(
+    ("other", "road"), colors=rgb([(255, 0, 0), (255, 0, 255)]), ignore_color=(0, 0, 0), values={}
+)  # fmt: skip
+KITTI_ROAD = laid_out(
+    "kitti_road",
+    "KITTI road (training/image_2/um_*.png and training/gt_image_2/um_road_*.png)",
+    Layout(
+        "{split}/image_2/*_{name}.png",
+        {"road": Coding("{split}/gt_image_2/*_road_{name}.png", _ROAD, beside=False)},
+        names=r"\d{6}",
+    ),
+)
+"""https://www.cvlibs.net/datasets/kitti/eval_road.php : blue says road, red says that the pixel counts (its devkit)."""
+
+SYNTHIA = laid_out(
+    "synthia",
+    "SYNTHIA-RAND-CITYSCAPES (RGB/*.png and GT/LABELS/*.png)",
+    Layout(
+        "RGB/{name}.png",
+        {
+            "23": Coding(
+                "GT/LABELS/{name}.png", "synthia", "GT/LABELS/{name}.png",
+                decoding=Decoding(channels=ChannelSum.parse("R"), objects=ChannelSum.parse("G")), beside=False,
+            )
+        },
+        names=r"\d{7}",
+    ),
+)  # fmt: skip
+"""http://synthia-dataset.net/downloads : the class is in the first of three channels of 16 bits, the object in the
+second.
+"""
