@@ -10,6 +10,7 @@ import errno
 import mmap
 import os
 import re
+import shutil
 import stat
 import sys
 import threading
@@ -200,14 +201,17 @@ def _locked_file(part: Path) -> BinaryIO:
         file.close()  # taken for dead between the two calls, and removed
 
 
-def _lock(fd: int) -> bool | None:
-    """Lock an open file, which ends with the process. False if another process has it, None if that cannot be known."""
+def _lock(fd: int, shared: bool = False) -> bool | None:
+    """Lock an open file or folder, which ends with the process. shared: together with others that say so, too.
+
+    False if another process has it, None if that cannot be known.
+    """
     if sys.platform == "win32":
         return None  # its open files cannot be removed anyway
     import fcntl
 
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:  # or a file system without locks
         return False if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES) else None
     return True
@@ -218,17 +222,58 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
+@contextmanager
+def temporary_folder(place: Path) -> Iterator[Path]:
+    """A folder beside `place` to fill and to rename to it, with a temporary name; removed at the end if it still is."""
+    made = place.with_name(f".{place.name[:_SHOWN]}.{uuid.uuid4().hex}.part")
+    with folder_in_use(made):
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
+def folder_in_use(folder: Path) -> Iterator[None]:
+    """Make `folder`, if it is not there, and hold it, so that `remove_unused` lets it be. Several may hold it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.name != "posix":
+        yield
+        return
+    while (fd := _held(folder)) is None:  # taken for dead before it was held
+        time.sleep(0.01)
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+def _held(folder: Path) -> int | None:
+    try:
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            if _lock(fd, shared=True) is not False and os.path.samestat(os.fstat(fd), os.stat(folder)):
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+    except FileNotFoundError:
+        pass
+    return None
+
+
 def remove_temporaries(folder: str | os.PathLike[str], *, of: str | None = None, below: bool = False) -> None:
-    """Remove the temporary files in `folder` whose writers were killed. Those of living writers stay.
+    """Remove the temporary files and folders in `folder` whose writers were killed. Those of living writers stay.
 
     of: only those of the file of this name. below: in all folders below it too.
     """
-    for place, _, names in os.walk(folder) if below else ((folder, (), _names_in(folder)),):
-        for name in names:
+    for place, folders, names in os.walk(folder) if below else ((folder, (), _names_in(folder)),):
+        for name in (*names, *folders):
             known = _TEMPORARY.fullmatch(name)
             if known and (of is None or known[1] == of[:_SHOWN]):
-                with suppress(OSError):  # gone meanwhile, or in use on Windows
-                    _remove_dead(os.path.join(place, name))
+                remove_unused(os.path.join(place, name))
 
 
 def _names_in(folder: str | os.PathLike[str]) -> list[str]:
@@ -238,14 +283,30 @@ def _names_in(folder: str | os.PathLike[str]) -> list[str]:
         return []
 
 
-def _remove_dead(path: str) -> None:
-    fd = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
-    try:
-        lock = _lock(fd)
-        if lock or (lock is None and time.time() - os.fstat(fd).st_mtime > _ABANDONED):
-            os.unlink(path)
-    finally:
-        os.close(fd)
+def remove_unused(path: str | os.PathLike[str], unless: Callable[[], bool] = lambda: False) -> None:
+    """Remove a temporary file, or a folder, unless a living process holds it, or `unless()`, which is asked last.
+
+    Where nothing can be locked, what was not changed for an hour counts as dead.
+    """
+    folder = os.path.isdir(path) and not os.path.islink(path)
+    with suppress(OSError):  # gone meanwhile, or in use on Windows
+        fd = None if folder and os.name == "nt" else os.open(path, READ_FLAGS if folder else READ_FLAGS | os.O_RDWR)
+        try:
+            lock = None if fd is None else _lock(fd)
+            if not (lock or (lock is None and time.time() - _last_change(path) > _ABANDONED)) or unless():
+                return
+            if folder:
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                os.unlink(path)
+        finally:
+            if fd is not None:
+                os.close(fd)
+
+
+def _last_change(path: str | os.PathLike[str]) -> float:
+    below = [os.path.join(place, name) for place, _, names in os.walk(path) for name in names]
+    return max(os.stat(p).st_mtime for p in (path, *below))
 
 
 def sync_folder(folder: Path) -> None:
