@@ -8,4 +8,5 @@
     class_files   class names in files beside the data         yaml_names  the names of a data.yaml
     naming        which class table a dataset gets             stated      what annotation files state of images
     format        Format: what a format is to `open`           known/      one page per format or family
+    unfinished    marks of work that was begun and stopped
 """
