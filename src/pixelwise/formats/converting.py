@@ -267,19 +267,18 @@ def _write_nth(
 
 
 def _write_one(root: Path, table: ClassTable, job: _Job, plan: _Plan, images: ImageFiles) -> tuple[str, bool, bool]:
-    """Write a sample's files, the label last: if it exists and is not older than the source, the others do too."""
+    """Write a sample's files, the label last, or the image if there is none: if that is there, the others are, too."""
     suffix = _suffix(job)
     image_path, label_path, instance_path = places = _places(root, plan, job, suffix)
     if _is_done(places, job):
         return suffix, job.of.has_labels, instance_path.exists()
     sample = job.of[job.index]
+    numbers = sample.instances if _storable(sample.instances) else None
+    if numbers is not None:
+        _write(instance_path, encode_png(numbers if numbers.itemsize <= 2 else numbers.astype(np.uint16)))
     for path in (image_path, label_path):
         path.parent.mkdir(parents=True, exist_ok=True)
     _place_image(image_path, sample, job, images)
-    numbers = sample.instances if _storable(sample.instances) else None
-    if numbers is not None:
-        instance_path.parent.mkdir(parents=True, exist_ok=True)
-        _write(instance_path, encode_png(numbers if numbers.itemsize <= 2 else numbers.astype(np.uint16)))
     if sample.label is not None:
         palette = table.palette if plan.palette and sample.label.dtype == np.uint8 else None
         _write(label_path, encode_png(sample.label, palette))
