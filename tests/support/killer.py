@@ -1,6 +1,6 @@
 """Do something over and over in a child that is killed; say what each kill left, and finish it. Prints JSON.
 
-    python killer.py pack|replace|convert|predict|unpack|download|sample FOLDER STEPS INSTANTS SEED
+    python killer.py WORK FOLDER STEPS INSTANTS SEED
 
 Kills come at steps (before the file is opened, written, synced or renamed, before a folder is made or anything is
 removed, or with half of a write on the disk): at STEPS of them, evenly spread, or at each if 0. Then INSTANTS more at
@@ -44,6 +44,7 @@ from pixelwise.downloads.getting import download
 from pixelwise.errors import DataError
 from pixelwise.files import is_temporary
 
+WORKS = ("pack", "replace", "convert", "predict", "download", "unpack", "sample")
 COUNT, SHARD_BYTES = 8, 10_000
 
 
