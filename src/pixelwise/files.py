@@ -1,4 +1,4 @@
-"""Files, whole: read with a clear error, written under another name and renamed when complete; or mapped.
+"""Whole files: read with a clear error, written under another name and renamed when complete.
 
 A file that is being written has a temporary name, and is locked by its writer on systems that can. So whoever finds an
 unlocked one knows that its writer is dead: `remove_temporaries` removes those, and never a living one.
@@ -7,26 +7,20 @@ unlocked one knows that its writer is dead: `remove_temporaries` removes those, 
 from __future__ import annotations
 
 import errno
-import mmap
 import os
 import re
+import shutil
 import stat
 import sys
-import threading
 import time
 import unicodedata
 import uuid
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import numpy as np
-
-from . import kernels
 from .errors import FileError, MissingError, PixelwiseError, SystemFault
-from .types import U8
 
 # O_NONBLOCK: opening a FIFO among the images must not hang. O_BINARY: Windows would translate bytes.
 READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -210,14 +204,17 @@ def _locked_file(part: Path) -> BinaryIO:
         file.close()  # taken for dead between the two calls, and removed
 
 
-def _lock(fd: int) -> bool | None:
-    """Lock an open file, which ends with the process. False if another process has it, None if that cannot be known."""
+def _lock(fd: int, shared: bool = False) -> bool | None:
+    """Lock an open file or folder, which ends with the process. shared: together with others that say so, too.
+
+    False if another process has it, None if that cannot be known.
+    """
     if sys.platform == "win32":
         return None  # its open files cannot be removed anyway
     import fcntl
 
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:  # or a file system without locks
         return False if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES) else None
     return True
@@ -228,17 +225,58 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
+@contextmanager
+def temporary_folder(place: Path) -> Iterator[Path]:
+    """A folder beside `place` to fill and to rename to it, with a temporary name; removed at the end if it still is."""
+    made = place.with_name(f".{place.name[:_SHOWN]}.{uuid.uuid4().hex}.part")
+    with folder_in_use(made):
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
+def folder_in_use(folder: Path) -> Iterator[None]:
+    """Make `folder`, if it is not there, and hold it, so that `remove_unused` lets it be. Several may hold it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.name != "posix":
+        yield
+        return
+    while (fd := _held(folder)) is None:  # taken for dead before it was held
+        time.sleep(0.01)
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+def _held(folder: Path) -> int | None:
+    try:
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            if _lock(fd, shared=True) is not False and os.path.samestat(os.fstat(fd), os.stat(folder)):
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+    except FileNotFoundError:
+        pass
+    return None
+
+
 def remove_temporaries(folder: str | os.PathLike[str], *, of: str | None = None, below: bool = False) -> None:
-    """Remove the temporary files in `folder` whose writers were killed. Those of living writers stay.
+    """Remove the temporary files and folders in `folder` whose writers were killed. Those of living writers stay.
 
     of: only those of the file of this name. below: in all folders below it too.
     """
-    for place, _, names in os.walk(folder) if below else ((folder, (), _names_in(folder)),):
-        for name in names:
+    for place, folders, names in os.walk(folder) if below else ((folder, (), _names_in(folder)),):
+        for name in (*names, *folders):
             known = _TEMPORARY.fullmatch(name)
             if known and (of is None or known[1] == of[:_SHOWN]):
-                with suppress(OSError):  # gone meanwhile, or in use on Windows
-                    _remove_dead(os.path.join(place, name))
+                remove_unused(os.path.join(place, name))
 
 
 def _names_in(folder: str | os.PathLike[str]) -> list[str]:
@@ -248,14 +286,30 @@ def _names_in(folder: str | os.PathLike[str]) -> list[str]:
         return []
 
 
-def _remove_dead(path: str) -> None:
-    fd = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
-    try:
-        lock = _lock(fd)
-        if lock or (lock is None and time.time() - os.fstat(fd).st_mtime > _ABANDONED):
-            os.unlink(path)
-    finally:
-        os.close(fd)
+def remove_unused(path: str | os.PathLike[str], unless: Callable[[], bool] = lambda: False) -> None:
+    """Remove a temporary file, or a folder, unless a living process holds it, or `unless()`, which is asked last.
+
+    Where nothing can be locked, what was not changed for an hour counts as dead.
+    """
+    folder = os.path.isdir(path) and not os.path.islink(path)
+    with suppress(OSError):  # gone meanwhile, or in use on Windows
+        fd = None if folder and os.name == "nt" else os.open(path, READ_FLAGS if folder else READ_FLAGS | os.O_RDWR)
+        try:
+            lock = None if fd is None else _lock(fd)
+            if not (lock or (lock is None and time.time() - _last_change(path) > _ABANDONED)) or unless():
+                return
+            if folder:
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                os.unlink(path)
+        finally:
+            if fd is not None:
+                os.close(fd)
+
+
+def _last_change(path: str | os.PathLike[str]) -> float:
+    below = [os.path.join(place, name) for place, _, names in os.walk(path) for name in names]
+    return max(os.stat(p).st_mtime for p in (path, *below))
 
 
 def sync_folder(folder: Path) -> None:
@@ -275,105 +329,3 @@ def cache_dir() -> Path:
     if os.name == "nt":
         return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "pixelwise"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pixelwise"
-
-
-def memory_bytes() -> float:
-    """The memory of this machine, infinite if the system does not say."""
-    try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
-        return float("inf")
-
-
-# -- mapped ---------------------------------------------------------------------------------------------------
-
-_threads: list[int] = []  # free places in the table of `kernels.bus_error`
-_ranges: list[int] = []
-_owners: dict[int, Callable[[], PixelwiseError]] = {}
-_table: Any = None
-_setting_up = threading.Lock()
-
-
-class MappedFile:
-    """An open file mapped for reading, of `size` bytes. data: (size,) uint8; arrays into it keep the map alive.
-
-    If the file is cut while it is mapped, or the disk fails, touching `data` in a `guarded` block gives zeros, and the
-    block raises `error()`. Elsewhere it ends the process (SIGBUS), on Linux with a line that names `path`. `size` is to
-    be checked before.
-    """
-
-    def __init__(self, fd: int, size: int, path: Path, error: Callable[[], PixelwiseError]) -> None:
-        self._map = mmap.mmap(fd, size, access=mmap.ACCESS_READ)
-        self._place: int | None = None
-        self.data: U8 = np.frombuffer(self._map, np.uint8)
-        self.address = int(self.data.__array_interface__["data"][0])
-        if _set_up() and _ranges:
-            bus, place = kernels.bus_error, _ranges.pop()
-            said = f"pixelwise: {path} was cut, or cannot be read, while its pixels were in use\n"
-            text = np.frombuffer(said.encode("utf-8", "backslashreplace"), np.uint8)
-            first = text.__array_interface__["data"][0]
-            _owners[place] = error
-            _table[place + bus.TOUCHED : place + bus.RANGE_WORDS] = 0, first, len(text)
-            _table[place : place + 2] = self.address, self.address + size
-            self._place = place
-            weakref.finalize(self._map, _forget, place, text).atexit = False
-
-    def will_need(self, start: int, size: int) -> None:
-        """Have the system read these bytes ahead, where it can: it returns at once."""
-        if size > 0 and hasattr(mmap, "MADV_WILLNEED"):
-            first = start // mmap.PAGESIZE * mmap.PAGESIZE
-            with suppress(OSError):  # only speed depends on it
-                self._map.madvise(mmap.MADV_WILLNEED, first, start + size - first)
-
-    def is_whole(self) -> bool:
-        """Whether the file still has its size, and no byte was ever missing."""
-        touched = self._place is not None and _table[self._place + kernels.bus_error.TOUCHED]
-        return not touched and self._map.size() == len(self.data)
-
-
-def _forget(place: int, text: U8) -> None:
-    _table[place : place + kernels.bus_error.RANGE_WORDS] = 0
-    _owners.pop(place, None)
-    _ranges.append(place)
-
-
-def _set_up() -> bool:
-    global _table
-    with _setting_up:
-        bus = kernels.bus_error
-        if not bus.possible():
-            return False
-        if _table is None:
-            made = np.zeros(bus.WORDS, np.uint64)
-            bus.install(made)
-            _threads.extend(range(bus.THREADS, bus.THREADS + bus.MOST_THREADS))
-            _ranges.extend(range(bus.RANGES, bus.WORDS, bus.RANGE_WORDS)[::-1])
-            _table = made
-        else:
-            bus.install(_table)  # again, if another library has put its own handler there
-        return True
-
-
-@contextmanager
-def guarded() -> Iterator[None]:
-    """A block in which this thread may touch the data of mapped files: bytes that are gone are an error, not a crash.
-
-    Raises the error of the file, instead of any other, if such bytes were touched by any thread meanwhile.
-    """
-    if _table is None:
-        yield
-        return
-    place, before = (_threads.pop() if _threads else None), int(_table[0])
-    if place is not None:
-        _table[place] = threading.get_ident()
-    try:
-        yield
-    finally:
-        if place is not None:
-            _table[place] = 0
-            _threads.append(place)
-        if int(_table[0]) != before:
-            touched = kernels.bus_error.TOUCHED
-            for at, error in list(_owners.items()):
-                if _table[at + touched]:
-                    raise error()

@@ -262,12 +262,33 @@ def test_a_stopped_run_continues(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="power"):
         predict(fails, split, tmp_path / "p", batch_size=1, tag="net")
     assert len(list((tmp_path / "p").glob("*.png"))) == 3
+    with pytest.raises(pw.PixelwiseError) as caught:
+        pw.open(tmp_path / "p")
+    assert caught.value.code == "unfinished-predictions"
     whole, continued = confusion(), confusion()
     predict(per_pixel, split, confusion=whole)
     done = predict(per_pixel, split, tmp_path / "p", batch_size=1, tag="net", confusion=continued)
     assert (done.predicted, done.kept) == (5, 3)
     assert np.array_equal(continued.counts, whole.counts)
     assert not list((tmp_path / "p").glob(".*.part"))
+    with pytest.raises(pw.PixelwiseError) as caught:
+        pw.open(tmp_path / "p")
+    assert caught.value.code == "no-dataset", "finished, and no dataset"
+
+
+def test_a_folder_is_finished_when_all_ranks_are(tmp_path: Path) -> None:
+    split, folder = split_of(*[(20, 20)] * 5), tmp_path / "p"
+    predict(per_pixel, split, folder, shard=(1, 2))
+    with pytest.raises(pw.PixelwiseError, match="predict again") as caught:
+        pw.open(folder)
+    assert caught.value.code == "unfinished-predictions"
+    with pytest.raises(pw.PixelwiseError, match="run it again"):
+        score(folder, split)
+    predict(per_pixel, split, folder, shard=(0, 2))
+    predict(per_pixel, split, folder, shard=(1, 2))  # the first one again, which finds all its files
+    with pytest.raises(pw.PixelwiseError) as caught:
+        pw.open(folder)
+    assert caught.value.code == "no-dataset", "finished, and no dataset"
 
 
 def test_damaged_files_are_predicted_again(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -18,9 +19,11 @@ from pixelwise.dataset.dataset import Dataset, concat
 from pixelwise.dataset.sources import ArraySource
 from pixelwise.dataset.splits import Split, Splits
 from pixelwise.errors import DataError, FormatError, UsageError
+from pixelwise.files import atomic_write
 from pixelwise.formats import converting
 from pixelwise.formats.converting import convert
 from pixelwise.formats.opening import open as open_dataset
+from pixelwise.formats.unfinished import CONVERSION
 
 TARGETS = ("index", "voc", "cityscapes")
 TREES = (
@@ -56,9 +59,10 @@ def test_trees_read_back_equal(trees: Path, tmp_path: Path, tree: str, to: Any) 
 
 
 def arrays(
-    splits: dict[str, list[str]], classes: int = 4, labeled: tuple[str, ...] = ("train", "val"), size: int = 5
-) -> Dataset:
-    rng = np.random.default_rng(1)
+    splits: dict[str, list[str]], classes: int = 4, labeled: tuple[str, ...] = ("train", "val"), size: int = 5,
+    seed: int = 1,
+) -> Dataset:  # fmt: skip
+    rng = np.random.default_rng(seed)
     table = ClassTable(tuple(f"c{i}" for i in range(classes)), ignore_index=255 if classes <= 255 else 65_535)
     out = {}
     for split, names in splits.items():
@@ -145,8 +149,15 @@ def test_nothing_is_overwritten_and_nothing_goes_into_the_source(trees: Path, tm
     convert(tree, tmp_path / "out")
     for out, code in ((tmp_path / "out", "not-empty"), (tree / "new", "inside-source"), (tree, "inside-source")):
         with pytest.raises(UsageError) as caught:
-            convert(tree, out)
+            convert(tree, out, "voc")
         assert caught.value.code == code
+    made, states = tree_hash(tmp_path / "out"), {p: p.stat() for p in (tmp_path / "out").rglob("*")}
+    same(open_dataset(tree), convert(tree, tmp_path / "out"))
+    assert tree_hash(tmp_path / "out") == made
+    assert {p: p.stat().st_mtime_ns for p in states} == {p: s.st_mtime_ns for p, s in states.items()}
+    os.utime(next((tree / "JPEGImages").iterdir()), (2e9, 2e9))
+    with pytest.raises(UsageError, match="not empty"):
+        convert(tree, tmp_path / "out")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine.txt").write_text("x")
     with pytest.raises(UsageError, match="not empty"):
@@ -155,11 +166,66 @@ def test_nothing_is_overwritten_and_nothing_goes_into_the_source(trees: Path, tm
     assert tree_hash(tree) == before
 
 
+@pytest.mark.parametrize("to", TARGETS)
+def test_a_begun_folder_is_refused_wherever_it_stopped(trees: Path, tmp_path: Path, to: Any) -> None:
+    """Only the mark and what is complete so far are there: for `voc`, all that a VOC dataset has."""
+    source, out = trees / "davis_binary", tmp_path / "out"
+    whole = tree_hash(convert(source, out, to).root)
+    signed = (out / "pixelwise.toml").read_text().split("# conversion ")[1].split()[0]
+    (out / CONVERSION).write_text(json.dumps({"conversion": signed, "from": str(source), "to": to}))
+    command = f"pixelwise convert {source} {out} --to {to}"
+    for place in (out, out / "pixelwise.toml", tmp_path):
+        with pytest.raises(FormatError, match=command) as caught:
+            open_dataset(place)
+        assert caught.value.code == "unfinished-conversion"
+    (out / "pixelwise.toml").unlink()
+    for format in (None, "voc", "toml"):
+        with pytest.raises(FormatError, match=command):
+            open_dataset(out, format=format)
+    shutil.rmtree(next(out / name for name in ("SegmentationClass", "labels", "gtFine") if (out / name).exists()))
+    with pytest.raises(FormatError, match=command):
+        open_dataset(out)
+    same(open_dataset(source), convert(source, out, to))
+    assert tree_hash(out) == whole
+
+
+def test_other_labels_of_the_same_names_are_another_conversion(tmp_path: Path) -> None:
+    names, out = {"train": ["a", "b"]}, tmp_path / "out"
+    convert(arrays(names), out)
+    with pytest.raises(UsageError, match="not empty"):
+        convert(arrays(names, seed=2), out)
+    same(arrays(names), convert(arrays(names), out))
+
+
+def test_temporary_files_are_not_in_the_way_and_go(tmp_path: Path) -> None:
+    """What a conversion that was killed in its first moment left, and a file of one that lives."""
+    source = arrays({"train": ["a", "b"]})
+    dead = tmp_path / f"out/.{CONVERSION}.{32 * '0'}.part"
+    dead.parent.mkdir()
+    dead.write_text("{")
+    with atomic_write(tmp_path / "out/other.png") as living:
+        convert(source, tmp_path / "out")
+        assert not dead.exists()
+        living.write(b"x")
+    assert (tmp_path / "out/other.png").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\rb", "caf\udce9", " a", "a\x1bb", "\ud800", "a.jpg", "a\x85b", "a\0"])
+@pytest.mark.parametrize("to", TARGETS)
+def test_names_that_no_list_holds_are_refused_before_anything_is_written(tmp_path: Path, to: Any, name: str) -> None:
+    source = arrays({"train": ["good", name]})
+    with pytest.raises(UsageError) as caught:
+        convert(source, tmp_path / "out", to)
+    assert caught.value.code == "bad-name"
+    assert str(caught.value).isprintable()
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_begun_folder_takes_no_other_conversion(trees: Path, tmp_path: Path) -> None:
     source = open_dataset(trees / "davis_binary")
     convert(source, tmp_path / "out")
     (tmp_path / "out/pixelwise.toml").unlink()
-    (tmp_path / "out" / converting.STATE).write_text('{"conversion": "other"}')
+    (tmp_path / "out" / CONVERSION).write_text('{"conversion": "other"}')
     with pytest.raises(UsageError, match="another conversion was begun"):
         convert(source, tmp_path / "out")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import errno
 import itertools
-import json
 import os
 import subprocess
 import sys
@@ -24,7 +23,6 @@ from pixelwise import files
 from pixelwise.errors import DataError, SystemFault
 
 SHARD_BYTES = 20_000
-KILLS = 200 if os.environ.get("PIXELWISE_LONG") else 30
 
 
 class Disk:
@@ -141,18 +139,6 @@ def test_a_fault_at_every_step(tmp_path: Path, old: bool, stays: bool) -> None:
             assert not pw.verify(out)
         pack(out, 2, Disk(None, False))
         assert tree(out).items() >= tree(tmp_path / "count.pack").items()
-
-
-def test_kills_at_random_instants(tmp_path: Path) -> None:
-    killer = REPOSITORY / "tests/support/pack_killer.py"
-    done = subprocess.run(
-        [sys.executable, str(killer), str(tmp_path), str(KILLS), "1"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    result = json.loads(done.stdout)
-    assert result["kills"] >= KILLS
-    assert any("killed, unfinished" in what for what in result["left"]), "some kills must strike in the middle"
-    assert any("replacing, killed, 1" in what for what in result["left"])
 
 
 def test_memory_while_packing_large_images(tmp_path: Path) -> None:

@@ -262,8 +262,10 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, there: bool) -> None:
 
 
 def test_what_a_killed_call_left_is_in_nobodys_way(tmp_path: Path) -> None:
-    (tmp_path / ".sample-partial-abc" / "VOC2012").mkdir(parents=True)
+    left = tmp_path / f".VOCdevkit.{32 * '0'}.part"
+    (left / "VOC2012").mkdir(parents=True)
     assert sample(tmp_path, 1).is_dir()
+    assert not left.exists()
 
 
 def test_progress_counts_up(tmp_path: Path) -> None:

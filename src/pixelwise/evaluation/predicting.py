@@ -42,7 +42,7 @@ from ..transforms.color import Normalize, as_normalize
 from ..transforms.plans import Plans
 from ..types import U8, Label, Progress, Sample, Size
 from .prediction_files import check_labels, check_samples, file_of, write_prediction
-from .resuming import continue_folder
+from .resuming import continue_folder, finish_folder
 from .tile_sums import TileSums
 from .tiles import Tile, Tiling
 
@@ -81,21 +81,11 @@ class Prediction(Result):
 
 
 def predict(
-    model: Model,
-    data: Data,
-    out: str | os.PathLike[str] | None = None,
-    *,
-    splits: SplitNames = None,
-    tiling: Tiling | None = None,
-    confusion: Confusion | None = None,
-    normalize: Normalize | tuple[Channels, Channels] | None = None,
-    batch_size: int = 8,
-    tag: str = "",
-    threads: int | None = None,
-    progress: Progress | None = None,
-    shard: Shard = "auto",
-    **options: Any,
-) -> Prediction:
+    model: Model, data: Data, out: str | os.PathLike[str] | None = None, *, splits: SplitNames = None,
+    tiling: Tiling | None = None, confusion: Confusion | None = None,
+    normalize: Normalize | tuple[Channels, Channels] | None = None, batch_size: int = 8, tag: str = "",
+    threads: int | None = None, progress: Progress | None = None, shard: Shard = "auto", **options: Any,
+) -> Prediction:  # fmt: skip
     """Predict every image of a split at its own size; write label PNGs, score them, or both in one pass.
 
     model: any callable from (B, 3, H, W) float32 to (B, C, h, w) logits, called in this thread;
@@ -113,7 +103,7 @@ def predict(
 
     If the folder was begun by an earlier call, this one continues it: complete files are kept (and scored), damaged
     ones predicted again. The folder remembers `tiling`, `normalize` and `tag`, which should name the model. Each file
-    is written completely or not at all.
+    is written completely or not at all; `open` refuses the folder until all are there (`unfinished-predictions`).
 
     Memory: the image, its ids, (window height / smallest scale) x image width x C float64 sums; `threads` images that
     were read ahead, and `threads` + 1 batches. At scale 1, a model that predicts each pixel independently gives exactly
@@ -130,8 +120,8 @@ def predict(
     share = range(ranks.rank, len(split), ranks.world)
     todo, replaced = list(share), list[str]()
     folder = None if out is None else Path(out).absolute()
+    made_by = {"tag": tag, "tiling": repr(tiling), "normalize": repr(mean_std)}
     if folder is not None:
-        made_by = {"tag": tag, "tiling": repr(tiling), "normalize": repr(mean_std)}
         todo, replaced = continue_folder(folder, split, share, made_by, confusion, threads, progress)
     kept = len(share) - len(todo)
     run = _Run(model, split, tiling, mean_std, batch_size, threads)
@@ -139,6 +129,8 @@ def predict(
         for done, _ in enumerate(finished, kept + 1):
             if progress is not None:
                 progress(done, len(share))
+    if folder is not None:
+        finish_folder(folder, split, made_by)
     return Prediction(len(todo), kept, tuple(replaced), folder, confusion, (ranks.rank, ranks.world))
 
 

@@ -21,6 +21,7 @@ from ..codecs.png import encode_png
 from ..dataset.splits import Split
 from ..errors import DataError, LabelError, MissingError, ScoreError, UsageError
 from ..files import atomic_write, read_bytes, similar_name
+from ..formats.unfinished import PREDICTION, read_mark
 from ..labels import to_ids
 from ..types import Label, Size
 
@@ -49,6 +50,8 @@ def find_files(root: Path, names: Sequence[str]) -> list[Path]:
     """
     if not root.is_dir():
         raise MissingError("no such folder of predictions", code="missing-file", where=root, fix="check the path")
+    unfinished = (read_mark(root / PREDICTION) or {}).get("complete") is False
+    rest = "predict was stopped here: run it again" if unfinished else "predict all samples of the split"
     found: dict[str, Path] = {}
     problems: list[DataError] = []
     for path in _walk(root):
@@ -62,7 +65,7 @@ def find_files(root: Path, names: Sequence[str]) -> list[Path]:
     for name in names:
         if name not in found:
             path = file_of(root, name)
-            fix = similar_name(path) or "predict all samples of the split"
+            fix = similar_name(path) or rest
             problems.append(ScoreError("no such prediction", code="missing-prediction", where=path, fix=fix))
     for stem in sorted(found.keys() - set(names)):
         what = "no sample of the split has this name"
@@ -167,5 +170,5 @@ def check_labels(split: Split) -> None:
 def write_prediction(path: Path, ids: Label, table: ClassTable) -> None:
     """Write class ids as a PNG in the table's colors (16-bit gray beyond 256 ids), completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as file:
+    with atomic_write(path, alone=False) as file:
         file.write(encode_png(ids, table.palette if ids.dtype == np.uint8 else None))

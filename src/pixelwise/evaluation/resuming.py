@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from ..counts.per_sample import read_labels_only
 from ..dataset.splits import Split
-from ..errors import DataError, MissingError, SystemFault, UsageError
-from ..files import atomic_write, read_bytes
+from ..errors import DataError, SystemFault, UsageError
+from ..files import atomic_write, remove_temporaries
+from ..formats.unfinished import PREDICTION, read_mark
 from ..metrics.confusion import Confusion
 from ..threads import in_order
 from ..types import Progress
 from .prediction_files import SUFFIXES, check_ids, file_of, read_prediction
-
-_RECORD = ".pixelwise-prediction.json"  # what the files were made with; hidden, so it is not read as a prediction
 
 
 def continue_folder(
@@ -35,7 +34,7 @@ def continue_folder(
     """The samples still to predict, and the names of those whose files are damaged. Counts those that are kept.
 
     share: the samples of this process; others may work in the same folder at the same time. Creates the folder if it is
-    missing. UsageError `other-prediction`, `not-empty`.
+    missing, and marks it as unfinished. UsageError `other-prediction`, `not-empty`.
     """
     _claim(folder, {"classes": list(split.classes.names), **made_by})
     damaged: list[str] = []
@@ -74,26 +73,33 @@ def _claim(folder: Path, made_by: dict[str, Any]) -> None:
         raise SystemFault(
             f"cannot be created: {error.strerror}", code="cannot-write", where=folder, fix="choose another folder"
         ) from error
-    # Another process may claim the folder at the same time; it writes its record before its first prediction.
-    strange = not (folder / _RECORD).exists() and any(p.suffix in SUFFIXES for p in folder.iterdir())
-    try:
-        before = json.loads(read_bytes(folder / _RECORD))
-    except MissingError:
+    # Another process may claim the folder at the same time; it writes its mark before its first prediction.
+    strange = not (folder / PREDICTION).exists() and any(p.suffix in SUFFIXES for p in folder.iterdir())
+    before = read_mark(folder / PREDICTION)
+    if before is None:
         if strange:
             raise UsageError(
                 "holds predictions that were not written by predict()",
                 code="not-empty", where=folder, fix="choose a new folder",
-            ) from None  # fmt: skip
+            )  # fmt: skip
         before = made_by
-    except ValueError:
-        before = {}
-    if not isinstance(before, dict):
-        before = {}
+    before = {k: v for k, v in before.items() if k != "complete"}
     if before != made_by:
         differs = ", ".join(k for k in made_by if before.get(k) != made_by[k])
         raise UsageError(
             f"holds predictions made with a different {differs}", code="other-prediction", where=folder,
             fix="choose a new folder, or remove this one",
         )  # fmt: skip
-    with atomic_write(folder / _RECORD) as file:
-        file.write(json.dumps(made_by, indent=1).encode())
+    remove_temporaries(folder, below=True)
+    _mark(folder, made_by, complete=False)
+
+
+def finish_folder(folder: Path, split: Split, made_by: dict[str, str]) -> None:
+    """Mark the folder as complete if it is: other processes may not have finished their share."""
+    if all(file_of(folder, name).exists() for name in split.names):
+        _mark(folder, {"classes": list(split.classes.names), **made_by}, complete=True)
+
+
+def _mark(folder: Path, made_by: dict[str, Any], complete: bool) -> None:
+    with atomic_write(folder / PREDICTION) as file:
+        file.write(json.dumps({**made_by, "complete": complete}, indent=1).encode())

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,22 +21,22 @@ from ..codecs.decoding import read_header
 from ..codecs.png import encode_png
 from ..dataset.dataset import Dataset
 from ..dataset.identity import Identity
+from ..dataset.lists import parse_list
 from ..dataset.sources import Source, image_file_of
 from ..dataset.splits import Split
-from ..errors import SystemFault, UsageError
-from ..files import atomic_write, read_bytes
+from ..errors import ListError, SystemFault, UsageError
+from ..files import atomic_write, is_temporary, read_bytes, remove_temporaries
 from ..threads import in_order
-from ..types import Progress, Sample
+from ..types import Origin, Progress, Sample
 from . import toml
 from .given import Data, SplitNames, as_dataset
 from .opening import open as open_dataset
 from .paths import leads_out
 from .toml import class_section, comment, text_of
+from .unfinished import CONVERSION, read_mark
 
 Target = Literal["voc", "index", "cityscapes"]
 ImageFiles = Literal["copy", "symlink", "hardlink"]
-
-STATE = ".pixelwise-convert.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,13 @@ def convert(
 
     Lossless: the new dataset has the same splits, names, order and labels, and instances if they fit in 16 bits.
     Different samples of the same name get the split's name in front: `train/0001`. Interrupted and called again, it
-    resumes: files appear only when they are complete, and pixelwise.toml comes last.
+    resumes: files appear only when they are complete, and until all are there, `open` refuses the folder
+    (`unfinished-conversion`). If this very conversion is there already, and newer than the source's files, nothing is
+    written.
 
-    Raises UsageError `not-empty` if `out` holds anything else, `inside-source` if it would write into the source;
-    SystemFault if it cannot write; and what reading a sample raises.
+    Raises UsageError `not-empty` if `out` holds anything else, `inside-source` if it would write into the source,
+    `bad-name` for a sample name that a list cannot hold; SystemFault if it cannot write; and what reading a sample
+    raises.
     """
     plan = _PLANS[check_choice("to", to, tuple(_PLANS))]
     check_choice("images", images, get_args(ImageFiles))
@@ -96,13 +100,17 @@ def convert(
     root = Path(out).absolute()
     jobs = _jobs(source, plan)
     _check_target(root, source, jobs)
-    _begin(root, _identity(source, jobs, to))
+    _check_names(root, jobs)
+    identity = _identity(jobs, source.classes, to)
+    if _is_there(root, identity, jobs, plan):
+        return open_dataset(root)
+    _begin(root, {"conversion": identity, "from": _given(data), "to": to})
     done = _write_all(root, source.classes, jobs, plan, images, threads, progress)
     for split in source.splits:
-        names = "".join(f"{job.name}\n" for job in jobs if job.split == split)
-        _write(root / plan.lists.replace("{split}", split), names.encode("utf-8", "surrogatepass"))
-    _write(root / toml.FILE, _description(source, plan, done).encode())
-    (root / STATE).unlink(missing_ok=True)
+        names = _list_of(job.name for job in jobs if job.split == split)
+        _write(root / plan.lists.replace("{split}", split), names)
+    _write(root / toml.FILE, _description(source, plan, done, identity).encode())
+    (root / CONVERSION).unlink(missing_ok=True)
     return open_dataset(root)
 
 
@@ -121,6 +129,7 @@ class _Job:
     name: str
     file: Path | None
     first: bool  # False if the same files are written for another split
+    origin: Origin
 
 
 def _jobs(dataset: Dataset, plan: _Plan) -> list[_Job]:
@@ -134,10 +143,11 @@ def _jobs(dataset: Dataset, plan: _Plan) -> list[_Job]:
     known: dict[str, object] = {}
     clash = any(known.setdefault(name, origin) != origin for name, origin in zip(names, found, strict=True))
     jobs, written = [], set()
-    for (split, of, i), name in zip(rows, names, strict=True):
+    for (split, of, i), name, origin in zip(rows, names, found, strict=True):
         unique = f"{split}/{name}" if clash and "{split}" not in plan.images else name
         place = (split if "{split}" in plan.images else "", unique)
-        jobs.append(_Job(of, i, split, unique, _plain_file(of.source, of.position(i)), place not in written))
+        file = _plain_file(of.source, of.position(i))
+        jobs.append(_Job(of, i, split, unique, file, place not in written, origin))
         written.add(place)
     return jobs
 
@@ -148,10 +158,18 @@ def _plain_file(source: Source, index: int) -> Path | None:
     return Path(of[0].path(of[0].images, of[1])) if of is not None and of[0].decoding.plain_images else None
 
 
-def _identity(dataset: Dataset, jobs: Sequence[_Job], to: str) -> str:
-    digest = hashlib.sha256(f"{dataset.root.absolute()}\0{to}\0{dataset.classes.to_dict()}".encode())
+def _identity(jobs: Sequence[_Job], classes: ClassTable, to: str) -> str:
+    """What is converted to what; of a sample whose origin is not known, the pixels."""
+    digest = hashlib.sha256(f"{to}\0{classes.to_dict()}".encode())
     for job in jobs:
-        digest.update(f"{job.split}\0{job.name}\n".encode("utf-8", "surrogatepass"))
+        known = job.of.origin(job.index) is not None
+        text = f"{job.split}\0{job.name}\0{job.origin if known else ''}\n"
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        if not known and job.first:
+            sample = job.of[job.index]
+            for pixels in (sample.image, sample.label, sample.instances):
+                if pixels is not None:
+                    digest.update(f"{pixels.shape} {pixels.dtype}\n".encode() + pixels.tobytes())
     return digest.hexdigest()
 
 
@@ -166,20 +184,52 @@ def _check_target(root: Path, source: Dataset, jobs: Sequence[_Job]) -> None:
         raise UsageError(f"the sample name {hostile!r} leads out of the folder", code="path-escapes-root", where=root)
 
 
-def _begin(root: Path, identity: str) -> None:
-    """Refuse a folder that is neither empty nor one in which this very conversion was begun."""
+def _check_names(root: Path, jobs: Sequence[_Job]) -> None:
+    """UsageError `bad-name` for names that would not come back from the lists."""
+    for split in dict.fromkeys(job.split for job in jobs):
+        own = [job.name for job in jobs if job.split == split]
+        try:
+            back = parse_list(_list_of(own), f"the list {split}").names
+            wrong = next((repr(a) for a, b in zip_longest(own, back) if a != b), None)
+        except ListError as error:
+            wrong = f"{error.where}: {error.message}"
+        if wrong is not None:
+            what = f"a sample of the split {split} has a name that no list can hold: {wrong}"
+            raise UsageError(what, code="bad-name", where=root, fix="rename its files")
+
+
+def _list_of(names: Iterable[str]) -> bytes:
+    return "".join(f"{name}\n" for name in names).encode("utf-8", "surrogatepass")
+
+
+def _is_there(root: Path, identity: str, jobs: Sequence[_Job], plan: _Plan) -> bool:
+    """Whether this very conversion is complete, and no file of the source is newer."""
+    if (root / CONVERSION).exists() or not (root / toml.FILE).is_file():
+        return False
+    if _SIGNED + identity not in read_bytes(root / toml.FILE).decode("utf-8", "replace").splitlines():
+        return False
+    return all(_is_done(_places(root, plan, job, _suffix(job)), job) for job in jobs if job.first)
+
+
+def _given(data: Data) -> str | None:
+    return str(Path(data).absolute()) if isinstance(data, (str, os.PathLike)) else None
+
+
+def _begin(root: Path, mark: dict[str, Any]) -> None:
+    """Refuse a folder that is neither empty nor one in which this very conversion was begun; mark it as begun."""
     try:
         root.mkdir(parents=True, exist_ok=True)
-        entries = os.listdir(root)
+        entries = [e for e in os.listdir(root) if not is_temporary(e)]
     except OSError as error:
         raise SystemFault(f"cannot be created: {error.strerror}", code="cannot-write", where=root) from None
-    if not entries:
-        _write(root / STATE, json.dumps({"conversion": identity}).encode())
-        return
-    begun = json.loads(read_bytes(root / STATE)) if STATE in entries else {}
-    if begun.get("conversion") != identity:
+    begun = read_mark(root / CONVERSION)
+    if begun is None and not entries:
+        _write(root / CONVERSION, json.dumps(mark).encode())
+        begun = read_mark(root / CONVERSION)  # perhaps of another that begins at the same time
+    if (begun or {}).get("conversion") != mark["conversion"]:
         what = "another conversion was begun in this folder" if begun else "the folder is not empty"
         raise UsageError(what, code="not-empty", where=root, fix="choose a new folder, or empty this one")
+    remove_temporaries(root, below=True)
 
 
 # -- writing ------------------------------------------------------------------------------------------------
@@ -217,29 +267,32 @@ def _write_nth(
 
 
 def _write_one(root: Path, table: ClassTable, job: _Job, plan: _Plan, images: ImageFiles) -> tuple[str, bool, bool]:
-    """Write a sample's files, the label last: if it exists and is not older than the source, the others do too."""
+    """Write a sample's files, the label last, or the image if there is none: if that is there, the others are, too."""
     suffix = _suffix(job)
+    image_path, label_path, instance_path = places = _places(root, plan, job, suffix)
+    if _is_done(places, job):
+        return suffix, job.of.has_labels, instance_path.exists()
+    sample = job.of[job.index]
+    numbers = sample.instances if _storable(sample.instances) else None
+    if numbers is not None:
+        _write(instance_path, encode_png(numbers if numbers.itemsize <= 2 else numbers.astype(np.uint16)))
+    for path in (image_path, label_path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    _place_image(image_path, sample, job, images)
+    if sample.label is not None:
+        palette = table.palette if plan.palette and sample.label.dtype == np.uint8 else None
+        _write(label_path, encode_png(sample.label, palette))
+    return suffix, sample.label is not None, numbers is not None
+
+
+def _places(root: Path, plan: _Plan, job: _Job, suffix: str) -> tuple[Path, Path, Path]:
+    """The files of a job: image, label, instances."""
 
     def at(template: str) -> Path:
         filled = template.replace("{split}", job.split).replace("{ext}", suffix)
         return root / filled.replace("{path}", job.name)
 
-    image_path, label_path, instance_path = (at(t) for t in (plan.images, plan.labels, plan.instances))
-    labeled = job.of.has_labels
-    if _is_done(label_path if labeled else image_path, job):
-        return suffix, labeled, instance_path.exists()
-    sample = job.of[job.index]
-    for path in (image_path, label_path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    _place_image(image_path, sample, job, images)
-    numbers = sample.instances if _storable(sample.instances) else None
-    if numbers is not None:
-        instance_path.parent.mkdir(parents=True, exist_ok=True)
-        _write(instance_path, encode_png(numbers if numbers.itemsize <= 2 else numbers.astype(np.uint16)))
-    if sample.label is not None:
-        palette = table.palette if plan.palette and sample.label.dtype == np.uint8 else None
-        _write(label_path, encode_png(sample.label, palette))
-    return suffix, sample.label is not None, numbers is not None
+    return at(plan.images), at(plan.labels), at(plan.instances)
 
 
 def _suffix(job: _Job) -> str:
@@ -251,10 +304,12 @@ def _suffix(job: _Job) -> str:
     return suffix if suffix.lower() in ("jpg", "jpeg", "png", "bmp", "webp") else "png"
 
 
-def _is_done(path: Path, job: _Job) -> bool:
+def _is_done(places: tuple[Path, Path, Path], job: _Job) -> bool:
+    """Whether a sample's files are there, the last of them newer than all that it is made from."""
+    image, label, _ = places
     try:
-        made = path.stat().st_mtime_ns
-        return job.file is None or made >= job.file.stat().st_mtime_ns
+        made = (label if job.of.has_labels else image).stat().st_mtime_ns
+        return image.exists() and all(made >= os.stat(f).st_mtime_ns for f in job.origin.files if os.path.exists(f))
     except FileNotFoundError:
         return False
 
@@ -267,7 +322,7 @@ def _place_image(path: Path, sample: Sample, job: _Job, images: ImageFiles) -> N
     if job.file is None or path.suffix != job.file.suffix:
         _write(path, encode_png(sample.image))
     elif images == "copy":
-        with atomic_write(path) as new, open(job.file, "rb") as old:
+        with atomic_write(path, alone=False) as new, open(job.file, "rb") as old:
             shutil.copyfileobj(old, new, 1 << 20)
     else:
         path.unlink(missing_ok=True)
@@ -281,15 +336,19 @@ def _place_image(path: Path, sample: Sample, job: _Job, images: ImageFiles) -> N
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path) as file:
+    with atomic_write(path, alone=False) as file:
         file.write(data)
 
 
-def _description(source: Dataset, plan: _Plan, done: _Written) -> str:
+_SIGNED = "# conversion "
+
+
+def _description(source: Dataset, plan: _Plan, done: _Written, identity: str) -> str:
     suffix = next(iter(done.suffixes)) if len(done.suffixes) == 1 else "{ext}"
     lines = [
         comment(f"Converted from {source.root} ({source.format}) by pixelwise."),
         *map(comment, source.history),
+        _SIGNED + identity,
         "",
         "[images]",
         f"path = {text_of(plan.images.replace('{ext}', suffix))}",

@@ -40,6 +40,7 @@ from .known import (
     yolo,
 )  # fmt: skip
 from .paths import folders_read_once
+from .unfinished import check_download, check_finished
 
 _KNOWN = (
     voc.FORMAT, street.CITYSCAPES, street.CAMVID, street.BDD100K, street.MAPILLARY,
@@ -127,9 +128,13 @@ def open(
 
         path = get(str(path), Path(str(path) if download is True else download))
     root = Path(path).absolute()  # a program may go elsewhere before it reads
+    if not os.path.exists(root):
+        check_download(root)
     check_exists(root)
+    check_finished(root)
     with folders_read_once():
         found, at = _recognize(root, format)
+    check_finished(at)
     dataset = _load(found, at, options)
     if cache is False:
         return dataset
@@ -222,6 +227,7 @@ def _check_part(root: Path, formats: list[Format]) -> None:
 
 
 def _nothing(root: Path, formats: list[Format]) -> NoReturn:
+    check_download(root)
     there = f"there is {_listing(root)}"
     if len(formats) == 1:
         what = f"no dataset found; looked for {formats[0].looks_like}; {there}"

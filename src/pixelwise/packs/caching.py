@@ -15,7 +15,7 @@ from ..types import Progress
 from . import opening
 from .inventory import take_inventory
 from .manifest import read_manifest
-from .writing import SHARD_BYTES, write_pack
+from .writing import SHARD_BYTES, remove_leftovers, write_pack
 
 ENCODING = "raw"
 
@@ -38,6 +38,7 @@ def cached(
     inventory = take_inventory(dataset, ENCODING, SHARD_BYTES)
     try:
         if read_manifest(folder).fingerprint == inventory.fingerprint:
+            remove_leftovers(folder)
             return opening.load(folder)
     except PackError:  # not there yet, unfinished or damaged: packing repairs all of these
         pass

@@ -10,9 +10,8 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,8 +21,9 @@ from numpy.typing import NDArray
 
 from ..dataset.dataset import Dataset
 from ..errors import PackError, SystemFault, UsageError
-from ..files import atomic_write, bytes_text, guarded, is_temporary, remove_temporaries
+from ..files import atomic_write, bytes_text, folder_in_use, is_temporary, remove_temporaries, remove_unused
 from ..formats.given import Data, SplitNames, as_dataset
+from ..mapping import guarded
 from ..threads import in_order, thread_count
 from ..types import Progress
 from . import opening
@@ -37,9 +37,6 @@ Finished: TypeAlias = tuple[ShardEntry, list[str], NDArray[np.void]]
 
 SHARD_BYTES = 256 << 20
 """About the size of an Arrow file: large enough that packs have few shards, small enough to be written again."""
-
-LEFTOVER_SECONDS = 3600
-"""Folders of other, unfinished packs are removed if nothing in them has changed for this long."""
 
 
 def pack(
@@ -75,10 +72,10 @@ def pack(
     """
     root = Path(out).absolute()
     _check_target(root)
-    remove_temporaries(root, below=True)
     inventory = take_inventory(as_dataset(data, splits, verb="pack", **options), encoding, shard_bytes)
     if not overwrite and (before := _manifest_at(root)) is not None:
         if before.fingerprint == inventory.fingerprint:
+            remove_leftovers(root)
             return opening.load(root)
         fix = "choose another name, or overwrite it"
         raise UsageError("another pack is already there", code="pack-exists", where=root, fix=fix)
@@ -89,15 +86,16 @@ def write_pack(inventory: Inventory, root: Path, threads: int | None, progress: 
     """Write what `inventory` lists as the pack at `root`, replacing any other pack there, and open it."""
     before = _manifest_at(root)
     folder = root / inventory.fingerprint[:16]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        what, fix = f"cannot be created: {error.strerror}", "check space and permissions"
-        raise SystemFault(what, code="cannot-write", where=folder, fix=fix) from None
-    _remove_leftovers(root, {folder.name, *([] if before is None else [before.data])})
-    manifest = _write_all(inventory, folder, thread_count(threads), progress)
-    with atomic_write(root / MANIFEST, alone=False) as file:
-        file.write(manifest.to_bytes())
+    with ExitStack() as held:
+        try:
+            held.enter_context(folder_in_use(folder))
+        except OSError as error:
+            what, fix = f"cannot be created: {error.strerror}", "check space and permissions"
+            raise SystemFault(what, code="cannot-write", where=folder, fix=fix) from None
+        remove_leftovers(root)
+        manifest = _write_all(inventory, folder, thread_count(threads), progress)
+        with atomic_write(root / MANIFEST, alone=False) as file:
+            file.write(manifest.to_bytes())
     if before is not None and before.data != folder.name:
         shutil.rmtree(root / before.data, ignore_errors=True)
     return opening.load(root)
@@ -127,13 +125,19 @@ def _manifest_at(root: Path) -> Manifest | None:
         raise
 
 
-def _remove_leftovers(root: Path, wanted: set[str]) -> None:
-    long_ago = time.time() - LEFTOVER_SECONDS
+def remove_leftovers(root: Path) -> None:
+    """Remove what killed packers left at `root`: temporary files, and the folders of packs that are not there.
+
+    Folders that a packer is writing stay.
+    """
+    remove_temporaries(root, below=True)
+
+    def is_the_pack(name: str) -> bool:  # asked once the folder is locked: its packer may just have finished
+        manifest = _manifest_at(root)
+        return manifest is not None and manifest.data == name
+
     for folder in [e for e in root.iterdir() if is_data_folder(e.name)]:
-        with suppress(FileNotFoundError):  # another packer may remove the same
-            times = [f.stat().st_mtime for f in (folder, *folder.iterdir())]
-            if folder.name not in wanted and max(times) < long_ago:
-                shutil.rmtree(folder)
+        remove_unused(folder, unless=partial(is_the_pack, folder.name))
 
 
 def _write_all(inventory: Inventory, folder: Path, threads: int, progress: Progress | None) -> Manifest:

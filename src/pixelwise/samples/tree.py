@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -18,6 +16,7 @@ from ..arguments import check_count, check_seed
 from ..classes import VOC
 from ..codecs.png import encode_png
 from ..errors import SystemFault, UsageError
+from ..files import is_temporary, remove_temporaries, temporary_folder
 from ..threads import in_order, with_progress
 from ..types import Progress, Size
 from .scenes import CASTS, VARIANTS, Composition, compose
@@ -29,7 +28,6 @@ MANIFEST = "pixelwise-sample.json"
 FOLDERS = ("JPEGImages", "SegmentationClass", "SegmentationObject", "Annotations", "ImageSets/Segmentation")
 COMMON_SIZES: tuple[Size, ...] = ((375, 500),) * 12 + ((333, 500),) * 3 + ((334, 500), (332, 500), (335, 500))
 SMALL_SIZES: tuple[Size, ...] = ((281, 500), (300, 400), (318, 480), (240, 320))
-_PARTIAL = ".sample-partial-"
 
 
 def sample(path: str | os.PathLike[str], count: int = 64, seed: int = 0, *, progress: Progress | None = None) -> Path:
@@ -75,24 +73,22 @@ def _complete(target: Path, manifest: dict[str, Any]) -> bool:
 def _write(root: Path, manifest: dict[str, Any], progress: Progress | None) -> None:
     if root.exists() and not root.is_dir():
         raise UsageError("is a file, not a folder", code="not-a-folder", where=root, fix="name a new or empty folder")
-    # What a killed call left behind does not count.
-    if root.exists() and any(not name.startswith(_PARTIAL) for name in os.listdir(root)):
+    remove_temporaries(root)
+    if root.exists() and not all(map(is_temporary, os.listdir(root))):  # of another call at the same time
         message = "the folder is not empty, and it does not hold this very sample (count, seed and version)"
         fix = "name a new or empty folder, or delete this one"
         raise UsageError(message, code="not-empty", where=root, fix=fix)
     made = [folder for folder in (root, *root.parents) if not folder.exists()]
     root.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=root))
     try:
-        voc = unfinished / "VOC2012"
-        for folder in FOLDERS:
-            (voc / folder).mkdir(parents=True)
-        _paint_all(voc, manifest["count"], manifest["seed"], progress)
-        (voc / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
-        unfinished.chmod(0o755)  # mkdtemp makes it private
-        os.rename(unfinished, root / "VOCdevkit")
+        with temporary_folder(root / "VOCdevkit") as unfinished:
+            voc = unfinished / "VOC2012"
+            for folder in FOLDERS:
+                (voc / folder).mkdir(parents=True)
+            _paint_all(voc, manifest["count"], manifest["seed"], progress)
+            (voc / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+            os.rename(unfinished, root / "VOCdevkit")
     except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
         for empty in made:
             with suppress(OSError):  # someone else has put something there
                 empty.rmdir()
