@@ -38,7 +38,7 @@ def bytes_read() -> int:
 def load(pack: Path, ahead: bool, batch_size: int) -> None:
     """One epoch; prints images per second, and bytes read over bytes of the records."""
     import pixelwise as pw
-    from pixelwise.mapping import MappedFile
+    from pixelwise.files.mapping import MappedFile
 
     if not ahead:
         MappedFile.will_need = lambda *_: None  # type: ignore[method-assign]

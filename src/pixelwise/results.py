@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from .errors import DataError, reason
-from .files import atomic_write, read_bytes
+from .files.reading import read_bytes
+from .files.writing import atomic_write
 
 
 class Result:

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Final, Protocol, TypeVar
 
 from .arguments import check_count
-from .mapping import guarded
+from .files.mapping import guarded
 from .types import Progress
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
 
     Memory is bounded by `threads * ahead` results. An error is raised at its place; closing the iterator, an error
     or Ctrl-C drops what has not begun and waits for what has. threads: by default one per core. Work may touch mapped
-    files: see `mapping.guarded`. Inside `run_in`, the pool decides about all this but the order.
+    files: see `files.mapping.guarded`. Inside `run_in`, the pool decides about all this but the order.
     """
     threads = thread_count(threads)
     pool = _POOL.get()

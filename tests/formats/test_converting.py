@@ -19,7 +19,7 @@ from pixelwise.dataset.dataset import Dataset, concat
 from pixelwise.dataset.sources import ArraySource
 from pixelwise.dataset.splits import Split, Splits
 from pixelwise.errors import DataError, FormatError, UsageError
-from pixelwise.files import atomic_write
+from pixelwise.files.writing import atomic_write
 from pixelwise.formats import converting
 from pixelwise.formats.converting import convert
 from pixelwise.formats.opening import open as open_dataset

@@ -19,8 +19,8 @@ from support.packing import assert_equal, small, tree
 from support.places import REPOSITORY
 
 import pixelwise as pw
-from pixelwise import files
 from pixelwise.errors import DataError, SystemFault
+from pixelwise.files import writing
 
 SHARD_BYTES = 20_000
 
@@ -85,7 +85,7 @@ def faulty(disk: Disk) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in real:
             patch.setattr(os, name, wrap(name))
-        patch.setattr(files, "open", open_file, raising=False)
+        patch.setattr(writing, "open", open_file, raising=False)
         yield
 
 

@@ -21,7 +21,7 @@ from support.packing import ArraySource, assert_equal, dataset_of, random_sample
 import pixelwise as pw
 from pixelwise.dataset.dataset import concat
 from pixelwise.errors import DataError, PackError, SystemFault, UsageError
-from pixelwise.files import folder_in_use
+from pixelwise.files.writing import folder_in_use
 from pixelwise.formats.given import as_dataset
 from pixelwise.packs import writing
 from pixelwise.packs.caching import cached

@@ -10,7 +10,7 @@ import pytest
 from support.packing import small
 
 import pixelwise as pw
-from pixelwise.mapping import MappedFile
+from pixelwise.files.mapping import MappedFile
 from pixelwise.packs.volume import Volume
 from pixelwise.packs.writing import pack
 

@@ -37,12 +37,12 @@ from support.packing import small, tree, voc_tree
 from support.tars import make_tar
 
 import pixelwise as pw
-from pixelwise import files
 from pixelwise.downloads import http, unpack
 from pixelwise.downloads.archives import Archive
 from pixelwise.downloads.getting import download
 from pixelwise.errors import DataError
-from pixelwise.files import is_temporary
+from pixelwise.files import writing
+from pixelwise.files.writing import is_temporary
 
 WORKS = ("pack", "replace", "convert", "predict", "download", "unpack", "sample")
 COUNT, SHARD_BYTES = 8, 10_000
@@ -111,7 +111,7 @@ class Steps:
             sync(fd)
 
         os.fsync = fsync
-        for module in (files, http, unpack):
+        for module in (writing, http, unpack):
             vars(module)["open"] = self.open
 
     def is_last(self) -> bool:

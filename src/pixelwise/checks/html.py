@@ -22,7 +22,8 @@ from ..codecs.decoding import UNCOMMON_KINDS, decode_image, decode_stored
 from ..codecs.stored import Stored
 from ..drawing.pixels import blend, colorize, fit, scaled_image, scaled_label
 from ..errors import PixelwiseError, printable, shown
-from ..files import atomic_write, read_bytes
+from ..files.reading import read_bytes
+from ..files.writing import atomic_write
 from ..types import U8, Bool, Finding, Size
 from .findings import SEVERITIES, Findings, Group, Subject, plural
 from .labels import contradictions, mixed_pixels

@@ -14,7 +14,7 @@ from ..classes import ClassTable
 from ..codecs.stored import Stored
 from ..dataset.sources import ArraySource, FileSource, Source, image_file_of
 from ..errors import PixelwiseError, only_ours
-from ..files import read_bytes
+from ..files.reading import read_bytes
 from ..formats.rasterize import DrawnSource
 from ..labels import count_values, to_ids
 from ..types import I64, U8, Finding, Label

@@ -19,7 +19,7 @@ from ..dataset.identity import keys
 from ..dataset.sources import FileSource, image_file_of
 from ..dataset.splits import Split
 from ..dataset.views import JoinedSource
-from ..files import nearest_hint
+from ..files.reading import nearest_hint
 from ..formats.rasterize import DrawnSource
 from ..labels import count_values
 from ..threads import in_order, with_progress

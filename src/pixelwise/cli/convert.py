@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from typer import Argument, Exit, Option
 
 from ..errors import MissingError, UsageError, printable
-from ..files import atomic_write
+from ..files.writing import atomic_write
 from ..formats.converting import convert as convert_dataset
 from ..formats.guessing.proposal import propose
 from ..formats.toml import FILE, text_of

@@ -11,7 +11,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from ..errors import FileError, SystemFault, only_ours
-from ..files import READ_FLAGS, open_error
+from ..files.reading import READ_FLAGS, open_error
 from ..types import U8, Finding, Range
 from .encoded import EncodedFile
 from .header import Header

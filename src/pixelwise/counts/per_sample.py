@@ -10,7 +10,7 @@ import numpy as np
 from ..dataset.sources import FileSource
 from ..dataset.splits import Split
 from ..errors import UsageError
-from ..files import read_bytes
+from ..files.reading import read_bytes
 from ..formats.given import Data, SplitNames, as_split
 from ..labels import count_values
 from ..threads import in_order, with_progress

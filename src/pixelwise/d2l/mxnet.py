@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..arguments import check_size, check_whole
 from ..codecs.decoding import decode_image
 from ..errors import UsageError
-from ..files import read_bytes
+from ..files.reading import read_bytes
 from ..types import U8
 from .datasets import DataLoader, random_window
 

@@ -20,7 +20,7 @@ from ..dataset.lists import parse_list
 from ..dataset.sources import FileSource, PathRule
 from ..dataset.splits import Split
 from ..errors import FileError, UsageError
-from ..files import read_bytes
+from ..files.reading import read_bytes
 from ..formats.opening import open as open_dataset
 from ..threads import in_order
 from ..types import U8, Sample

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ..codecs.decoding import read_header
 from ..errors import FileError, PixelwiseError, SystemFault
-from ..files import atomic_write, cache_dir, read_bytes
+from ..files.reading import read_bytes
+from ..files.writing import atomic_write, cache_dir
 from ..threads import default_threads, in_order
 from ..types import I64
 

@@ -23,7 +23,7 @@ from ..codecs.jpeg_windows import JpegWindows
 from ..codecs.npy import NpyFile
 from ..codecs.stored import Stored
 from ..errors import FileError, LabelError, UsageError, only_ours
-from ..files import read_bytes
+from ..files.reading import read_bytes
 from ..labels import check_pair, to_ids
 from ..types import I64, NO_CLOCK, U8, Clock, Finding, Label, Origin, Sample, Size, Window
 from .image_sizes import HeaderSizes, Paths

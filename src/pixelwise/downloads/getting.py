@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import FileError, MissingError, PixelwiseError, SystemFault, UnknownNameError
-from ..files import disk_error, nearest_hint
+from ..files.reading import disk_error, nearest_hint
 from ..types import Progress
 from .archives import ARCHIVES, Archive
 from .unpack import Contents, discard, new_folder, open_archive

@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ..errors import FileError, PixelwiseError, printable
-from ..files import sync_folder
+from ..files.writing import sync_folder
 from ..types import Progress
 
 _CHUNK = 1 << 20

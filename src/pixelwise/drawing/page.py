@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import UsageError
-from ..files import atomic_write
+from ..files.writing import atomic_write
 from ..types import Size
 from .blocks import blank, stack, text
 from .typesetting import BODY, INK, LINE, QUIET, SMALL, TITLE, Style

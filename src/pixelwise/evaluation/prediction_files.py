@@ -20,7 +20,8 @@ from ..codecs.decoding import decode_stored
 from ..codecs.png import encode_png
 from ..dataset.splits import Split
 from ..errors import DataError, LabelError, MissingError, ScoreError, UsageError
-from ..files import atomic_write, read_bytes, similar_name
+from ..files.reading import read_bytes, similar_name
+from ..files.writing import atomic_write
 from ..formats.unfinished import PREDICTION, read_mark
 from ..labels import to_ids
 from ..types import Label, Size

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..counts.per_sample import read_labels_only
 from ..dataset.splits import Split
 from ..errors import DataError, SystemFault, UsageError
-from ..files import atomic_write, remove_temporaries
+from ..files.writing import atomic_write, remove_temporaries
 from ..formats.unfinished import PREDICTION, read_mark
 from ..metrics.confusion import Confusion
 from ..threads import in_order

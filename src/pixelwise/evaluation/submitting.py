@@ -28,7 +28,7 @@ from ..codecs.decoding import decode_stored
 from ..codecs.png import encode_png
 from ..dataset.splits import Split
 from ..errors import DataError, ScoreError, UnknownNameError, UsageError, shown
-from ..files import atomic_write
+from ..files.writing import atomic_write
 from ..formats.given import Data, SplitNames, as_split
 from ..metrics.protocols import CITYSCAPES_CLASSES
 from ..results import Result

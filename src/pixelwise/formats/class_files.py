@@ -25,7 +25,7 @@ from typing import Any
 from ..classes import ClassTable, Color, usual_void
 from ..dataset.lists import IMAGE_SUFFIXES
 from ..errors import FormatError
-from ..files import read_bytes
+from ..files.reading import read_bytes
 from ..types import Finding
 from .class_tables import rgb
 from .yaml_names import YamlError, yaml_names

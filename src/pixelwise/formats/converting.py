@@ -25,7 +25,8 @@ from ..dataset.lists import parse_list
 from ..dataset.sources import Source, image_file_of
 from ..dataset.splits import Split
 from ..errors import ListError, SystemFault, UsageError
-from ..files import atomic_write, is_temporary, read_bytes, remove_temporaries
+from ..files.reading import read_bytes
+from ..files.writing import atomic_write, is_temporary, remove_temporaries
 from ..threads import in_order
 from ..types import Origin, Progress, Sample
 from . import toml

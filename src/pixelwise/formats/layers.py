@@ -16,7 +16,7 @@ from ..codecs.stored import Stored
 from ..dataset.image_sizes import Paths
 from ..dataset.sources import Decoding
 from ..errors import LabelError
-from ..files import read_bytes
+from ..files.reading import read_bytes
 from ..labels import check_pair
 from ..types import Bool, Finding, Label, Size
 from .paths import matches

@@ -19,7 +19,7 @@ from ..dataset.lists import LineOf, SplitList, parse_list
 from ..dataset.sources import Decoding, FileSource, PathRule, Source
 from ..dataset.splits import Split, Splits
 from ..errors import FormatError, MissingError, UnknownNameError
-from ..files import read_bytes
+from ..files.reading import read_bytes
 from ..types import Finding
 from .class_tables import table
 from .format import Format

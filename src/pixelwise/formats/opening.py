@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split, Splits
 from ..errors import FormatError, UnknownNameError, UsageError, only_ours, printable
-from ..files import check_exists
+from ..files.reading import check_exists
 from ..types import Progress
 from . import toml
 from .format import Format

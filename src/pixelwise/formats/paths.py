@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from ..dataset.lists import IMAGE_SUFFIXES
 from ..errors import FormatError
-from ..files import open_error
+from ..files.reading import open_error
 from ..types import Finding
 
 _PIECES = {

@@ -19,7 +19,7 @@ from ..dataset.lists import LineOf
 from ..dataset.sources import FileSource
 from ..dataset.splits import Split
 from ..errors import FormatError, LabelError, MissingError, PixelwiseError
-from ..files import read_bytes
+from ..files.reading import read_bytes
 from ..labels import check_pair
 from ..types import Finding, Label, Size
 from .class_files import classes_beside

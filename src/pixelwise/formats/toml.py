@@ -20,7 +20,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.numbers import ChannelSum, code_of, codes_for
 from ..dataset.sources import Decoding
 from ..errors import FormatError, UsageError
-from ..files import read_bytes
+from ..files.reading import read_bytes
 from .format import Format
 from .layers import Layers, Overlap
 from .layout import SPLIT_NAMES, Coding, Layout, load

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..dataset.splits import Split
 from ..errors import DataError
-from ..mapping import guarded
+from ..files.mapping import guarded
 from ..types import I64, Clock, MappedSource
 from .holes import Holes
 from .render import Renderer

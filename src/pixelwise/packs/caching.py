@@ -10,7 +10,7 @@ from typing import Literal
 
 from ..dataset.dataset import Dataset
 from ..errors import PackError
-from ..files import cache_dir
+from ..files.writing import cache_dir
 from ..types import Progress
 from . import opening
 from .inventory import take_inventory

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
 from ..errors import MissingError, PackError
-from ..files import atomic_write, read_bytes
+from ..files.reading import read_bytes
+from ..files.writing import atomic_write
 from ..types import I64, Size
 from .arrow import ArrowColumn, Lists, Numbers, Strings, read_batches
 

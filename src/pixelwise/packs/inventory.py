@@ -21,7 +21,7 @@ from ..dataset.identity import Identity
 from ..dataset.sources import Source, origin_of
 from ..dataset.splits import Split
 from ..errors import PackError, UsageError
-from ..files import open_error
+from ..files.reading import open_error
 from ..types import I64
 from .encodings.encoding import Encoding
 from .encodings.table import ENCODINGS

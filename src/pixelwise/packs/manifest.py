@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from ..classes import ClassTable
 from ..errors import MissingError, PackError, UsageError
-from ..files import read_bytes
+from ..files.reading import read_bytes
 from ..types import Finding
 from .encodings.encoding import Encoding
 from .encodings.table import ENCODINGS

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split, Splits
 from ..errors import PackError
-from ..files import is_temporary
+from ..files.writing import is_temporary
 from ..formats.format import Format
 from .index import read_table
 from .inventory import FileState

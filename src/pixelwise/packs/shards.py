@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ..dataset.sources import FileSource
 from ..errors import LabelError, PackError, PairError, SystemFault
-from ..files import atomic_write
-from ..mapping import MappedFile, guarded
+from ..files.mapping import MappedFile, guarded
+from ..files.writing import atomic_write
 from ..types import U8, Sample
 from .arrow import read_batches
 from .class_ids import check_class_ids

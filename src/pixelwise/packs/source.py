@@ -80,7 +80,7 @@ class PackSource(Source):
     def check(self) -> None:
         """PackError `pack-size` if a shard in use was cut. One `fstat` per shard.
 
-        A shard that is cut after the check is noticed where it is read, in a block of `mapping.guarded`.
+        A shard that is cut after the check is noticed where it is read, in a block of `files.mapping.guarded`.
         """
         self.volume.check()
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, FormatError, PackError, SystemFault, shown
-from ..files import READ_FLAGS, check_exists, open_error
+from ..files.reading import READ_FLAGS, check_exists, open_error
 from ..results import Result
 from ..threads import in_order, thread_count
 from ..types import U8, Finding, Progress

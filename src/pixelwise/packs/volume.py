@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ..codecs.header import MAX_SIDE
 from ..errors import PackError, PixelwiseError
-from ..files import open_error
-from ..mapping import MappedFile, memory_bytes
+from ..files.mapping import MappedFile, memory_bytes
+from ..files.reading import open_error
 from ..types import I64, U8, Finding, Sample, Window
 from .class_ids import check_class_ids
 from .index import INDEX, PARTS, Record, damaged, read_table, record_at

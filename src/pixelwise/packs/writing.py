@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from ..dataset.dataset import Dataset
 from ..errors import PackError, SystemFault, UsageError
-from ..files import atomic_write, bytes_text, folder_in_use, is_temporary, remove_temporaries, remove_unused
+from ..files.mapping import guarded
+from ..files.reading import bytes_text
+from ..files.writing import atomic_write, folder_in_use, is_temporary, remove_temporaries, remove_unused
 from ..formats.given import Data, SplitNames, as_dataset
-from ..mapping import guarded
 from ..threads import in_order, thread_count
 from ..types import Progress
 from . import opening

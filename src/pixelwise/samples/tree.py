@@ -16,7 +16,7 @@ from ..arguments import check_count, check_seed
 from ..classes import VOC
 from ..codecs.png import encode_png
 from ..errors import SystemFault, UsageError
-from ..files import is_temporary, remove_temporaries, temporary_folder
+from ..files.writing import is_temporary, remove_temporaries, temporary_folder
 from ..threads import in_order, with_progress
 from ..types import Progress, Size
 from .scenes import CASTS, VARIANTS, Composition, compose

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ..arguments import check_probability, check_several, check_size, is_whole
 from ..errors import FileError, UsageError
-from ..files import atomic_write, read_bytes
+from ..files.reading import read_bytes
+from ..files.writing import atomic_write
 from ..types import F64, I64, Bool, Size
 from .geometry import place
 from .plans import Plans, Uniform, draw_integer, settle

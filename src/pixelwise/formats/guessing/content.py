@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...codecs.decoding import UNCOMMON_KINDS, decode_image, decode_numbers, decode_stored, read_header
 from ...codecs.header import Header
 from ...errors import DataError, PixelwiseError
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ..layers import inside_of
 
 _PIXELS: Final = 40_000

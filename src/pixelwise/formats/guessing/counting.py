@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...classes import Color
 from ...codecs.decoding import UNCOMMON_KINDS, decode_numbers, decode_stored
 from ...errors import DataError, FormatError
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ...labels import count_values
 from ...threads import in_order, with_progress
 from ...types import Progress

@@ -12,7 +12,7 @@ from typing import Final
 from ...codecs.decoding import read_header
 from ...dataset.lists import parse_list
 from ...errors import DataError, FormatError, ListError, PixelwiseError
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ...types import Progress
 from ..class_files import Named, classes_beside
 from ..paths import SAMPLE_FIELDS, matches, visible

@@ -21,7 +21,7 @@ from ...dataset.dataset import Dataset
 from ...dataset.sources import FileSource, PathRule
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ...labels import check_pair
 from ...types import Finding, Label, Size
 from ..format import Format

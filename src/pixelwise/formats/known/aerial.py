@@ -10,7 +10,7 @@ from ...classes import ClassTable
 from ...codecs.decoding import decode_stored
 from ...dataset.sources import Decoding
 from ...errors import DataError
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ..class_tables import rgb
 from ..layout import Coding, Layout, laid_out, with_or_without_splits
 from ..paths import matches

@@ -25,7 +25,7 @@ from ...dataset.lists import LineOf
 from ...dataset.sources import FileSource
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError, MissingError, PixelwiseError, UsageError, reason
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ...labels import check_pair, count_values
 from ...types import Finding, Label, Size
 from ..class_tables import rgb

@@ -21,7 +21,7 @@ from ...classes import ClassTable, Color
 from ...dataset.dataset import Dataset
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ..format import Format
 from ..forms import BoxRuns, Ellipse, Form, Polygons, real, stated_size, whole
 from ..layout import plain_split, rank

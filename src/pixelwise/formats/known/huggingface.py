@@ -28,7 +28,7 @@ from ...dataset.lists import LineOf
 from ...dataset.sources import Decoding, FileSource, Source
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ...types import I64, Clock, Finding, Origin, Sample
 from ..class_files import classes_beside
 from ..format import Format

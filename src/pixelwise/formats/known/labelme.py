@@ -28,7 +28,7 @@ from ...dataset.dataset import Dataset
 from ...dataset.sources import Decoding, FileSource, Source
 from ...dataset.splits import Split, Splits
 from ...errors import DataError, FileError, FormatError, LabelError, PixelwiseError, reason
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ...labels import check_pair
 from ...types import I64, Clock, Finding, Label, Origin, Sample, Size, Window
 from ..class_files import BACKGROUND, IGNORE, classes_beside, read_class_file

@@ -23,7 +23,7 @@ from ...dataset.lists import IMAGE_SUFFIXES
 from ...dataset.sources import FileSource
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError, MissingError
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ...types import Finding, Label, Size
 from ..class_files import classes_beside
 from ..format import Format

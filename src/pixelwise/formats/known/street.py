@@ -10,7 +10,7 @@ from ...classes import ClassTable
 from ...dataset.numbers import ChannelSum
 from ...dataset.sources import Decoding
 from ...errors import FormatError
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ..class_tables import rgb, table
 from ..layout import Coding, Layout, laid_out
 

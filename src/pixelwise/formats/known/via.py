@@ -21,7 +21,7 @@ from ...classes import ClassTable
 from ...dataset.dataset import Dataset
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError, UsageError
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ..class_files import classes_beside
 from ..format import Format
 from ..forms import Ellipse, Form, Polygons, real

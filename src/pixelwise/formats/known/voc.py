@@ -21,7 +21,7 @@ from ...dataset.numbers import ChannelSum
 from ...dataset.sources import Decoding, FileSource, PathRule
 from ...dataset.splits import Split, Splits
 from ...errors import DataError, FormatError, MissingError
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ...labels import count_values
 from ...types import Finding
 from ..class_files import classes_beside

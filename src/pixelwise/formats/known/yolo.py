@@ -19,7 +19,7 @@ from ...dataset.dataset import Dataset
 from ...dataset.sources import FileSource
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ...types import Finding, Label, Size
 from ..class_files import read_class_file
 from ..format import Format

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...codecs.decoding import decode_image, parse_header
 from ...codecs.png import encode_png
-from ...files import read_bytes
+from ...files.reading import read_bytes
 from ...types import U8, Finding, Size
 from .encoding import Encoding
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from . import kernels
-from .errors import PixelwiseError
-from .types import U8
+from .. import kernels
+from ..errors import PixelwiseError
+from ..types import U8
 
 
 def memory_bytes() -> float:

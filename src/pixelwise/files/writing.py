@@ -1,4 +1,4 @@
-"""Whole files: read with a clear error, written under another name and renamed when complete.
+"""Files and folders written under another name, and renamed when complete.
 
 A file that is being written has a temporary name, and is locked by its writer on systems that can. So whoever finds an
 unlocked one knows that its writer is dead: `remove_temporaries` removes those, and never a living one.
@@ -10,148 +10,16 @@ import errno
 import os
 import re
 import shutil
-import stat
 import sys
 import time
-import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import FileError, MissingError, PixelwiseError, SystemFault
-
-# O_NONBLOCK: opening a FIFO among the images must not hang. O_BINARY: Windows would translate bytes.
-READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-
-
-def read_bytes(path: str | os.PathLike[str], where: object = None) -> bytes:
-    """The whole file. MissingError, FileError or SystemFault, naming `where` (default: the path), otherwise."""
-    try:
-        fd = os.open(path, READ_FLAGS)
-    except (OSError, ValueError) as error:
-        raise open_error(path, error, where) from None
-    try:
-        info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode):
-            kind = "a folder" if stat.S_ISDIR(info.st_mode) else "not a regular file"
-            raise FileError(f"is {kind}", code="not-a-file", where=where or path)
-        data = os.read(fd, info.st_size)
-        while len(data) < info.st_size and (more := os.read(fd, info.st_size - len(data))):
-            data += more
-        return data
-    except OSError as error:
-        if isinstance(error, PixelwiseError):
-            raise
-        raise SystemFault(
-            f"cannot be read: {error.strerror}", code="unreadable", where=where or path, fix="check the disk"
-        ) from None
-    finally:
-        os.close(fd)
-
-
-def open_error(path: str | os.PathLike[str], error: OSError | ValueError, where: object = None) -> PixelwiseError:
-    """The pixelwise error for a failed `open` of `path`: missing (with the nearest name), forbidden, or broken."""
-    where = where or path
-    number = error.errno if isinstance(error, OSError) else errno.EINVAL
-    if number in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL):
-        what = "no such file" if number != errno.ENAMETOOLONG else "no such file: the name is too long"
-        if number == errno.ENOENT and os.path.islink(path):
-            what = f"is a link to {os.readlink(path)!r}, which is missing"
-            return MissingError(what, code="missing-file", where=where, fix="restore what it leads to")
-        return MissingError(what, code="missing-file", where=where, fix=nearest_hint(path))
-    if number in _TOO_MANY:
-        return _too_many(error, where)
-    if number in (errno.EACCES, errno.EPERM):
-        return SystemFault("may not be read", code="unreadable", where=where, fix="change its permissions")
-    if number == errno.EISDIR:
-        return FileError("is a folder", code="not-a-file", where=where)
-    return SystemFault(f"cannot be opened: {error}", code="unreadable", where=where)
-
-
-def check_exists(path: Path) -> None:
-    """MissingError if there is nothing at `path`, SystemFault `unreadable` if it may not be looked at."""
-    try:
-        os.stat(path)
-    except (OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM):
-            raise open_error(path, error) from None
-        raise MissingError("no such file or folder", code="missing-file", where=path, fix="check the path") from None
-
-
-_TOO_MANY = (errno.EMFILE, errno.ENFILE)
-
-
-def _too_many(error: OSError | ValueError, where: object) -> SystemFault:
-    fix = "raise the limit of this shell (ulimit -n 4096), or use fewer threads"
-    what = "too many open files" + (" in the whole system" if getattr(error, "errno", 0) == errno.ENFILE else "")
-    return SystemFault(what, code="too-many-files", where=where, fix=fix)
-
-
-def disk_error(error: OSError, where: object, doing: str) -> SystemFault:
-    """The pixelwise error for a failed write: `disk-full`, `permission-denied`, `too-many-files` or `io-error`."""
-    if error.errno in _TOO_MANY:
-        return _too_many(error, where)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        code, fix = "disk-full", "free some space or choose another folder; what is complete so far is kept"
-    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        code, fix = "permission-denied", "choose a folder that you may write to"
-    else:
-        code, fix = "io-error", "check the disk, then try again"
-    return SystemFault(f"{doing} failed: {error.strerror or error}", code=code, where=where, fix=fix)
-
-
-def similar_name(path: str | os.PathLike[str]) -> str | None:
-    """A file in the folder of the missing `path` whose name differs only in case, form or extension, as a sentence."""
-    target = Path(path)
-    try:
-        entries = os.listdir(target.parent)
-    except (OSError, ValueError):
-        return None
-
-    def form(name: str) -> str:
-        return unicodedata.normalize("NFC", name)
-
-    def folded(name: str) -> str:
-        return form(name).casefold()
-
-    def stem(name: str) -> str:
-        return name.rpartition(".")[0] or name
-
-    for key, how in ((form, "unicode form"), (folded, "case"), (stem, "extension")):
-        for entry in entries:
-            if entry != target.name and key(entry) == key(target.name):
-                return f"found {entry!r}, which differs in {how}"
-    return None
-
-
-def nearest_hint(path: str | os.PathLike[str]) -> str | None:
-    """What to do about a missing file, or about the list that names it."""
-    target = Path(path)
-    try:
-        if not target.parent.is_dir():
-            return f"the folder {target.parent.name} is missing too"
-    except (OSError, ValueError):  # a name that no file can have
-        return None
-    if near := similar_name(path):
-        return near
-    if target.name.startswith("#"):
-        return "lists have no comments: remove the line"
-    if "\\" in str(path):
-        return "separate folders by / instead of \\"
-    return "restore the file, or take it off the list"
-
-
-def bytes_text(size: float) -> str:
-    """A number of bytes for people: "812 bytes", "6.3 MB", "12.40 GB"."""
-    for unit, one, digits in (("GB", 1e9, 2), ("MB", 1e6, 1)):
-        if size >= one:
-            return f"{size / one:,.{digits}f} {unit}"
-    return f"{size:,.0f} bytes"
-
-
-# -- written whole --------------------------------------------------------------------------------------------
+from ..errors import PixelwiseError, SystemFault
+from .reading import READ_FLAGS, TOO_MANY, too_many
 
 _TEMPORARY = re.compile(r"\.(.*)\.[0-9a-f]{32}\.part", re.DOTALL)
 _SHOWN = 100  # letters of the name in the temporary name: file systems allow 255 bytes
@@ -183,8 +51,8 @@ def atomic_write(path: str | os.PathLike[str], *, alone: bool = True) -> Iterato
     except OSError as error:
         if isinstance(error, PixelwiseError):
             raise
-        if error.errno in _TOO_MANY:
-            raise _too_many(error, target) from error
+        if error.errno in TOO_MANY:
+            raise too_many(error, target) from error
         raise SystemFault(
             f"cannot be written: {error.strerror or error}",
             code="cannot-write",
