@@ -48,7 +48,8 @@ class Region(NamedTuple):
 @dataclass(slots=True)
 class Annotated:
     """An image as a file of annotations states it. name: the sample's, by default by its path. without: what is
-    annotated without being a region, in words.
+    annotated without being a region, in words. relative: whether coordinates are parts of the width and height, so that
+    an image that was scaled since still fits.
     """
 
     image: str
@@ -58,6 +59,7 @@ class Annotated:
     without: list[str] = field(default_factory=list)
     faults: list[PixelwiseError] = field(default_factory=list)
     name: str = ""
+    relative: bool = False
 
     def add(self, read: Callable[[str], Region | None], what: str) -> None:
         """Read a region. read(where): it, or None if `what` is not one; what it raises is a fault of this image."""
@@ -209,11 +211,16 @@ def _draw_entry(
     return draw_regions(entries[index], classes, size, notes)
 
 
+def _same_shape(a: Size, b: Size) -> bool:
+    """Whether two sizes are the same but for a factor, and rounding to pixels."""
+    return abs(a[0] * b[1] - a[1] * b[0]) <= max(*a, *b)
+
+
 def draw_regions(
     entry: Annotated, classes: RegionClasses, size: Size, notes: list[Finding] | None
 ) -> tuple[Label, Label]:
     """The label and the object numbers, 1, 2, ... in the order of the file. Raises the first fault of the image."""
-    if entry.size is not None:
+    if entry.size is not None and not (entry.relative and _same_shape(size, entry.size)):
         check_pair(size, entry.size, entry.where)
     canvas = LabelCanvas(size, classes.table, classes.background)
     errors, shapes = list(entry.faults), []

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -20,7 +21,7 @@ from ...classes import ClassTable
 from ...dataset.dataset import Dataset
 from ...dataset.lists import IMAGE_SUFFIXES
 from ...dataset.splits import Split, Splits
-from ...errors import FormatError, LabelError, MissingError
+from ...errors import FormatError, LabelError, MissingError, PixelwiseError
 from ...types import Finding
 from ..format import Format
 from ..forms import Brush, Ellipse, Form, Polygons, points_of, real, stated_size
@@ -182,13 +183,16 @@ def _of(result: Any) -> dict[str, Any]:
 
 
 def _entry(image: str, results: Any, path: Path) -> Annotated:
-    entry = Annotated(image, f"{path} ({image})")
+    entry = Annotated(image, f"{path} ({image})", relative=True)
     listed = results if isinstance(results, list) else [results]
     for n, result in enumerate(listed):
         if isinstance(result, dict) and result.get("type") in ("labels", "choices", "textarea", "relation", "rating"):
             continue  # labels are found beside the shape that has their id
         labels = _labels(result) or [n for r in listed if _key(r) == _key(result) is not None for n in _labels(r)]
         entry.add(partial(_region, result, labels), f"result[{n}]")
+        if entry.size is None and isinstance(result, dict) and "original_height" in result:
+            with suppress(PixelwiseError):  # some exports state 0
+                entry.size = stated_size(result["original_height"], result.get("original_width"), entry.where)
     return entry
 
 

@@ -26,6 +26,7 @@ from ..layout import plain_split, rank
 from ..paths import matches, visible
 from ..rasterize import DrawnFrom, DrawnSource
 from ..regions import Annotated, Region, RegionClasses, classes_of, draw_regions, read_json
+from ..stated import no_regions
 
 
 def _datasets(root: Path) -> dict[str, tuple[str, str]]:
@@ -67,8 +68,18 @@ def _split(root: Path, name: str, images: str, annotations: str, known: RegionCl
     names = stems if len(set(stems)) == len(stems) else [Path(image).name for image, _ in there]
     files = FileSource(root, names, known.table, [image for image, _ in there])
     jsons = [path for _, path in there]
+    if jsons and not any(map(_has_region, jsons)):
+        raise no_regions(len(jsons), "no JSON has a bitmap or a polygon", root / annotations)
     source = DrawnSource(files, partial(_draw, jsons, known), DrawnFrom(jsons))
     return Split(name, known.table, source, notes=tuple(notes))
+
+
+def _has_region(path: Path) -> bool:
+    try:
+        entry = _read(path)
+    except PixelwiseError:  # said when its sample is read
+        return True
+    return bool(entry.regions or entry.faults)
 
 
 def _draw(
