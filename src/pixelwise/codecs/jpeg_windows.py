@@ -55,21 +55,25 @@ class JpegWindows:
     def __reduce__(self) -> tuple[type[JpegWindows], tuple[int]]:
         return JpegWindows, (self._limit,)
 
-    def read(self, number: int, data: bytes, where: object, window: Window) -> tuple[U8, Size] | None:
+    def read(
+        self, number: int, data: bytes | U8, where: object, window: Window, digest: int | None = None
+    ) -> tuple[U8, Size] | None:
         """The window of file `number`, (h, w, 3) uint8 RGB, and the (height, width) of the whole image.
 
-        None if another decoder is to read the file: it is not a JPEG that the kernels take, or it is damaged. FileError
-        `too-large`, `too-large-side` and those of a damaged header.
+        digest: a number that changes with the bytes, if one is known; by default their hash. None if another decoder is
+        to read the file: it is not a JPEG that the kernels take, or it is damaged. FileError `too-large`,
+        `too-large-side` and those of a damaged header.
         """
-        if not data.startswith(b"\xff\xd8\xff") or (reader := _READERS.borrow()) is None:
+        if bytes(data[:3]) != b"\xff\xd8\xff" or (reader := _READERS.borrow()) is None:
             return None
         try:
-            digest = xxh3_64_intdigest(data)
+            seen: Any = data
+            digest = xxh3_64_intdigest(seen) if digest is None else digest
             found = self._known.get(number)
             if found is not None and found[0] == digest:
                 pixels = reader.read(data, window, found[1])
             else:
-                pixels = self._first_sight(reader, number, digest, JpegFile(data, where), window)
+                pixels = self._first_sight(reader, number, digest, JpegFile(bytes(data), where), window)
             return None if pixels is None else (pixels, reader.size)
         finally:
             _READERS.give_back(reader)
@@ -114,7 +118,9 @@ class JpegReader:
         facts: Any = self._memory[0]
         return int(facts[kernels.jpeg_header.HEIGHT]), int(facts[kernels.jpeg_header.WIDTH])
 
-    def read(self, data: bytes, window: Window, index: JpegIndex | None = None, *, to_end: bool = False) -> U8 | None:
+    def read(
+        self, data: bytes | U8, window: Window, index: JpegIndex | None = None, *, to_end: bool = False
+    ) -> U8 | None:
         """The window of the file as (h, w, 3) uint8 RGB, or None if the file is to be decoded by another decoder.
 
         index: of this very file; then only the window is read. to_end: read the scan to its end, so that no damage
@@ -137,10 +143,10 @@ class JpegReader:
         used = np.s_[:rows, : -(-wide // kernels.jpeg.EVERY)]
         return pixels, JpegIndex(room.positions[used].copy(), room.levels[used].copy())
 
-    def _read(self, data: bytes, window: Window, mode: int, index: JpegIndex) -> U8 | None:
+    def _read(self, data: bytes | U8, window: Window, mode: int, index: JpegIndex) -> U8 | None:
         y0, x0, y1, x1 = window
         h, w = y1 - y0, x1 - x0
-        source = np.frombuffer(data, np.uint8)
+        source = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data
         self._make_room(len(source), h, w)
         out = np.empty((h, w, 3), np.uint8)
         fault = kernels.jpeg.read_window(

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codecs.header import MAX_SIDE
+from ..codecs.jpeg_windows import JpegWindows
 from ..errors import PackError, PixelwiseError
 from ..files.mapping import MappedFile, memory_bytes
 from ..files.reading import open_error
@@ -44,6 +45,7 @@ class Volume:
         self._asked = np.zeros(len(index), bool)  # whether a record was read ahead
         self._bases = np.zeros(len(self._maps), np.uint64)
         self._lock = threading.Lock()
+        self._windows = JpegWindows()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reopened, (self.root, self.manifest.fingerprint, self.verify)
@@ -112,8 +114,11 @@ class Volume:
         self, row: int, record: Record, window: Window | None = None, notes: list[Finding] | None = None
     ) -> Sample:
         """The sample of a record, or a window of it. DataError if its bytes do not decode."""
-        where = RecordName(self, row)
-        return self.manifest.encoding.decode(record, self.names[row], self.label_dtype, where, window, notes)
+        where, encoding, part = RecordName(self, row), self.manifest.encoding, None
+        if window is not None and notes is None and encoding.has_jpegs:
+            found = self._windows.read(row, record.image, where, window, int(self.index["crc"][row]))
+            part = None if found is None or found[1] != record.size else found[0]
+        return encoding.decode(record, self.names[row], self.label_dtype, where, window, notes, part)
 
     def bytes_of(self, shard: int) -> U8:
         """All bytes of a shard, mapped, read-only. PackError if the file is gone or its size has changed."""

@@ -23,6 +23,7 @@ class Encoding:
     that any reader decodes to these pixels, or None. size: (H, W). notes: collects what is odd but not wrong.
     encode_label(label), decode_label(data, size, dtype, where): (H, W) class ids of the class table's dtype.
     encode_instances(numbers, where), decode_instances(data, size, where): (H, W) uint8, uint16 or uint32.
+    has_jpegs: image files are stored as they are, so that windows of JPEG files can be decoded alone.
     is_raw: the bytes are the pixels, row by row without gaps, so that windows are views of the mapped shard.
     """
 
@@ -35,6 +36,7 @@ class Encoding:
     encode_instances: Callable[[Any, object], Any] = png.encode_instances
     decode_instances: Callable[[U8, Size, object], Any] = png.decode_instances
     is_raw: bool = False
+    has_jpegs: bool = False
 
     def encode(self, sample: Sample, file: str | None) -> Record:
         """The sample's bytes. Its arrays are C-contiguous; file: see `encode_image`."""
@@ -48,14 +50,15 @@ class Encoding:
 
     def decode(
         self, record: Record, name: str, dtype: Any, where: object,
-        window: Window | None = None, notes: list[Finding] | None = None,
+        window: Window | None = None, notes: list[Finding] | None = None, part: U8 | None = None,
     ) -> Sample:  # fmt: skip
-        """The sample of a record, or a window of it without instances. dtype: of labels. where: for messages.
+        """The sample of a record, or a window of it without instances. dtype: of labels. where: for messages. part: the
+        window of the image, if it is decoded already.
 
         PackError `size-mismatch` if it does not decode to the record's size.
         """
         size = record.size
-        image = self.decode_image(record.image, size, where, notes)
+        image: Any = self.decode_image(record.image, size, where, notes) if part is None else None
         label: Any = None if record.label is None else self.decode_label(record.label, size, dtype, where)
         instances: Any = None
         if record.instances is not None and window is None:
@@ -66,4 +69,4 @@ class Encoding:
                 raise damaged(what, where, "size-mismatch")
         if window is None:
             return Sample(name, image, label, instances)
-        return Sample(name, window.cut(image), None if label is None else window.cut(label))
+        return Sample(name, window.cut(image) if part is None else part, None if label is None else window.cut(label))

@@ -22,4 +22,6 @@ def _decode_image(data: U8, size: Size, where: object, notes: list[Finding] | No
     return decode_image(data.tobytes(), where, notes)
 
 
-ORIGINAL = Encoding("original", "image files as they are and labels as PNG, smallest", _encode_image, _decode_image)
+ORIGINAL = Encoding(
+    "original", "image files as they are and labels as PNG, smallest", _encode_image, _decode_image, has_jpegs=True
+)
