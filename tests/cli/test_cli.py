@@ -126,6 +126,19 @@ def test_demo_does_everything(run, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert again[0] == 0
 
 
+def test_warmup_compiles_and_leaves_nothing(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, out, err = run("warmup", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["seconds"] > 0
+    assert list(tmp_path.iterdir()) == []
+    kernels = Path(pw.__file__).parent / "kernels"
+    if os.access(kernels, os.W_OK) and "NUMBA_CACHE_DIR" not in os.environ:
+        kept = {path.name.split("-")[0] for path in (kernels / "__pycache__").glob("*.nbc")}
+        assert {"copy.render_colored", "jpeg.read_window", "polygon.outline", "count.argmax"} <= kept
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -212,3 +212,8 @@ class _Readers:
 
 
 _READERS = _Readers()
+
+
+def prepare_kernels() -> None:
+    """Load the kernels now, compiling them if this machine has not yet, instead of in the background later."""
+    _READERS.prepare()
