@@ -14,8 +14,8 @@ from typing import NamedTuple
 from ...dataset.lists import IMAGE_SUFFIXES
 
 MOST_FILES = 2_000_000
-_WORD = r"(train(?:ing)?|valid(?:ation)?|val|testing|test|trainval)(?:20\d\d)?"
-_SPLIT = re.compile(rf"(?i)^(?:.*[_\-. ])?({_WORD})(?=$|[_\-. ]|annot|label|mask|image|img|gt|seg)")
+_WORD = r"(train[_-]?val|train(?:ing)?|valid(?:ation)?|val|testing|test)(?:20\d\d)?"
+_SPLIT = re.compile(rf"(?i)^(?:.*?[_\-. ])??({_WORD})(?=$|[_\-. ]|annot|label|mask|image|img|gt|seg)")
 _NUMBERED = re.compile(r"(?i)[a-z0-9]{1,2}[.)] ?.*")
 _SAME_KIND = {".jpeg": ".jpg", ".tiff": ".tif"}
 _SKIPPED = frozenset({"__macosx", "@eadir", "thumbs", "thumbnails"})
