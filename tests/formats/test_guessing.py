@@ -113,6 +113,11 @@ def splits_above(root: Path) -> Tree:
                          for s, d in (("train", "training"), ("val", "validation"))})  # fmt: skip
 
 
+def a_split_of_two_words(root: Path) -> Tree:
+    return Tree(VALUES, {s: pairs(root, f"{d}/images/{{}}.jpg", f"{d}/masks/{{}}.bmp", (s + "1", s + "2"))
+                         for s, d in (("trainval", "train_val"), ("test", "TEST"))})  # fmt: skip
+
+
 def splits_below_and_a_test_without_labels(root: Path) -> Tree:
     out: dict[str, Any] = {
         s: pairs(root, f"Photos/{s}/{{}}.JPG", f"Annotations/{s}/{{}}.png") for s in ("train", "val")
@@ -343,8 +348,8 @@ TREES = {
     f.__name__: f
     for f in (
         imgs_and_gts, voc_folders_without_lists, mask_beside_photo, label_beside_image_of_the_same_kind,
-        two_tails_in_one_folder, splits_above, splits_below_and_a_test_without_labels, masks_named_after_the_split,
-        endings_of_all_spellings, gif_masks, prefixes, cities, a_folder_per_sample, labelme_export,
+        two_tails_in_one_folder, splits_above, a_split_of_two_words, splits_below_and_a_test_without_labels,
+        masks_named_after_the_split, endings_of_all_spellings, gif_masks, prefixes, cities, a_folder_per_sample, labelme_export,
         semantic_beside_instance_depth_and_preview, masks_of_0_and_255, colors, with_void, negative_numbers,
         real_numbers_with_a_nodata_tag, class_in_the_red_channel, objects_in_the_other_channels,
         sixteen_bits_per_channel, labels_of_half_the_size, a_file_per_class, a_folder_per_class, lesions, nuclei,
