@@ -350,9 +350,8 @@ TREES = {
         imgs_and_gts, voc_folders_without_lists, mask_beside_photo, label_beside_image_of_the_same_kind,
         two_tails_in_one_folder, splits_above, a_split_of_two_words, splits_below_and_a_test_without_labels,
         masks_named_after_the_split, endings_of_all_spellings, gif_masks, prefixes, cities, a_folder_per_sample,
-        labelme_export,
-        semantic_beside_instance_depth_and_preview, masks_of_0_and_255, colors, with_void, negative_numbers,
-        real_numbers_with_a_nodata_tag, class_in_the_red_channel, objects_in_the_other_channels,
+        labelme_export, semantic_beside_instance_depth_and_preview, masks_of_0_and_255, colors, with_void,
+        negative_numbers, real_numbers_with_a_nodata_tag, class_in_the_red_channel, objects_in_the_other_channels,
         sixteen_bits_per_channel, labels_of_half_the_size, a_file_per_class, a_folder_per_class, lesions, nuclei,
         objects_numbered_in_a_folder_per_image, faces, label_studio, label_studio_of_other_numbers,
     )

@@ -28,7 +28,9 @@ from .naming import any_in_colors, are_colors, by_color, name_classes
 from .paths import SAMPLE_FIELDS, Match, fill, first, glob_of, hidden_notes, matches, rule, split_names, spread
 from .rasterize import DrawnSource
 
-SPLIT_NAMES = re.compile(r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|train[_-]?val|test-?(dev|std))(20\d\d)?")
+SPLIT_NAMES = re.compile(
+    r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|train[_-]?val|test-?(dev|std))(20\d\d)?"
+)
 """What splits are called on disk. The years of COCO's splits belong to their names."""
 _PLAIN = {"training": "train", "validation": "val", "valid": "val", "testing": "test", "train_val": "trainval"}
 _NUMBERED = re.compile(r"[a-z0-9]{1,2}[.)] *(\w+?)( set| data)?")  # "a. Training Set"
