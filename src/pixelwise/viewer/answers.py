@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from ..dataset.dataset import Dataset
 from ..dataset.sources import image_file_of
 from ..errors import PixelwiseError, printable, shown
 from ..files import bytes_text, read_bytes
-from .entries import Entries
+from .entries import Entries, Entry
 from .measures import Measures
-from .pictures import stored_label
+from .pictures import label_path, stored_label
 from .runs import Run
 
 
@@ -98,37 +99,35 @@ class Shown:
         out: dict[str, Any] = self.rows([number])[0] | {"labels": split.has_labels, "image": {}, "label": {}}
         if (found := image_file_of(split.source, split.position(index))) is not None:
             path = found[0].path(found[0].images, found[1])
-            out["image"] = _stated(lambda: _image_facts(path), path)
-        if split.has_labels:
-            out["label"] = _stated(lambda: _label_facts(self, number))
+            out["image"] = self._stated(path, partial(_image_facts, path))
+        entry = self.entries.entry(number)
+        if (label := label_path(entry)) is not None:
+            out["label"] = self._stated(label, partial(_label_facts, entry, label))
         return out
 
-
-def _stated(find: Callable[[], dict[str, Any]], path: str | None = None) -> dict[str, Any]:
-    try:
-        return find()
-    except PixelwiseError as error:
-        return {"error": str(error)} | ({} if path is None else {"path": shown(path)})
+    def _stated(self, path: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        place = Path(path)
+        root = self.dataset.root
+        short = place.relative_to(root) if root != Path() and place.is_relative_to(root) else shown(place)
+        try:
+            return {"path": printable(short)} | find()
+        except PixelwiseError as error:
+            return {"path": printable(short), "error": str(error)}
 
 
 def _image_facts(path: str) -> dict[str, Any]:
     data = read_bytes(path)
     header = parse_header(data, path)
     return {
-        "path": shown(path), "kind": header.kind, "bytes": bytes_text(len(data)), "height": header.height,
-        "width": header.width, "channels": header.channels, "bits": header.bits, "orientation": header.orientation,
+        "kind": header.kind, "bytes": bytes_text(len(data)), "height": header.height, "width": header.width,
+        "channels": header.channels, "bits": header.bits, "orientation": header.orientation,
     }  # fmt: skip
 
 
-def _label_facts(shown_: Shown, number: int) -> dict[str, Any]:
-    found = stored_label(shown_.entries.entry(number))
-    if found is None:
-        return {}
-    stored, path = found
-    return {
-        "path": shown(path), "kind": stored.kind, "mode": stored.mode, "bits": stored.bits,
-        "palette": None if stored.palette is None else len(stored.palette),
-    }  # fmt: skip
+def _label_facts(entry: Entry, path: str) -> dict[str, Any]:
+    stored = stored_label(entry, path)
+    palette = None if stored.palette is None else len(stored.palette)
+    return {"kind": stored.kind, "mode": stored.mode, "bits": stored.bits, "palette": palette}
 
 
 def class_list(table: ClassTable) -> list[dict[str, Any]]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from itertools import chain, islice
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..classes import ClassTable
 from ..dataset.splits import Split
-from ..types import I64, Bool
+from ..types import Bool
+
+_SHORT: Final = 64
+"""Names up to so many bytes are sorted as rows of an array."""
 
 
 class Entry(NamedTuple):
@@ -24,7 +29,7 @@ class Entries:
     """The samples of several splits, one split after the other. An entry is known by its number alone.
 
     classes: the class table that the splits share. Memory: none for the entries; 30 bytes or so for each once names
-    were searched, 8 once they were ordered.
+    were searched, 4 once they were ordered.
     """
 
     def __init__(self, splits: Sequence[Split], classes: ClassTable) -> None:
@@ -62,38 +67,58 @@ class Entries:
 
     def named(self, text: str, within: range) -> Bool:
         """(n,) bool: which entries of the range have `text` in their name, whatever its case."""
-        found = np.zeros(len(self), bool)
-        found[self._names.holding(text)] = True
-        return found[within.start : within.stop]
+        return self._names.holding(text)[within.start : within.stop]
 
     @cached_property
-    def by_name(self) -> I64:
-        """(n,) int64: the place of each entry when all are ordered by name; equal names keep their order."""
-        names = [name for split in self.splits for name in split.names]
-        ranks = np.empty(len(names), np.int64)
-        ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-        return ranks
+    def by_name(self) -> NDArray[np.uint32]:
+        """(n,) uint32: the place of each entry if all are ordered by name, whatever its case; equal ones by number."""
+        return self._names.ranks()
 
     @cached_property
     def _names(self) -> _Names:
-        return _Names([name for split in self.splits for name in split.names])
+        return _Names(chain.from_iterable(split.names for split in self.splits))
 
 
 class _Names:
-    """All names in one array of bytes: a search looks at a byte of all of them at once."""
+    """All names as bytes in one array, in lower case: a search looks at one byte of all of them at once."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        joined = "\n".join(name.replace("\n", " ") if "\n" in name else name for name in names)
-        self._bytes = np.frombuffer(joined.lower().encode("utf-8", "surrogatepass"), np.uint8)
-        self._ends = np.flatnonzero(self._bytes == ord("\n"))
+    def __init__(self, names: Iterable[str]) -> None:
+        parts = bytearray()
+        each = iter(names)
+        while some := list(islice(each, 65_536)):  # the names of a large split need not exist all at once
+            joined = "\n".join(name.replace("\n", " ") if "\n" in name else name for name in some)
+            parts += joined.lower().encode("utf-8", "surrogatepass") + b"\n"
+        self._bytes = np.frombuffer(parts, np.uint8)
+        ends = np.flatnonzero(self._bytes == ord("\n"))
+        self._starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64)
+        self._lengths = ends - self._starts
 
-    def holding(self, text: str) -> I64:
-        """(k,) int64: the numbers of the names that hold `text`, ascending."""
-        wanted = text.lower().replace("\n", " ").encode("utf-8", "surrogatepass")
-        last = len(self._bytes) - len(wanted)
-        if last < 0 or not wanted:
-            return np.arange(len(self._ends) + 1 if not wanted else 0)
-        at = np.flatnonzero(self._bytes[: last + 1] == wanted[0])
-        for k, byte in enumerate(wanted[1:], 1):
-            at = at[self._bytes[at + k] == byte]
-        return np.unique(np.searchsorted(self._ends, at))
+    def holding(self, text: str) -> Bool:
+        """(n,) bool: which names hold `text`."""
+        found = np.ones(len(self._bytes), bool)
+        for k, byte in enumerate(text.lower().replace("\n", " ").encode("utf-8", "surrogatepass")):
+            found[: len(found) - k] &= self._bytes[k:] == byte
+            found[len(found) - k :] = False
+        return np.asarray(np.logical_or.reduceat(found, self._starts))
+
+    def ranks(self) -> NDArray[np.uint32]:
+        """(n,) uint32: the place of each name in their order."""
+        width, n = int(self._lengths.max()), len(self._starts)
+        out = np.empty(n, np.uint32)
+        if width <= _SHORT:
+            column = np.arange(width)
+            rows = np.zeros((n, width), np.uint8)
+            for first in range(0, n, 65_536):
+                part = slice(first, first + 65_536)
+                at = np.minimum(self._starts[part, None] + column, len(self._bytes) - 1)
+                rows[part] = np.where(column < self._lengths[part, None], self._bytes[at], 0)
+            words = rows.view(f"S{width}").reshape(n)
+            # Most splits are in order, and need not be sorted.
+            order = np.arange(n) if (words[:-1] <= words[1:]).all() else np.argsort(words, kind="stable")
+        else:
+            data = self._bytes.tobytes()
+            ends = self._starts + self._lengths
+            names = [data[a:b] for a, b in zip(self._starts.tolist(), ends.tolist(), strict=True)]
+            order = np.array(sorted(range(n), key=names.__getitem__))
+        out[order] = np.arange(n, dtype=np.uint32)
+        return out

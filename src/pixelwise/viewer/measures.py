@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -17,6 +19,7 @@ from .entries import Entries
 
 _SIZES, _LABELS = 4096, 256
 """How many entries are measured before what was found is handed over."""
+_PAUSE: Final = 0.002
 _KEPT: Final = 10_000
 """Keep at most this many texts of errors."""
 
@@ -51,6 +54,7 @@ class Measures:
         self._parts = [ClassCounts(np.zeros(0, np.uint32), np.zeros(0, np.uint16), np.zeros(0, np.uint32))]
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._asked = 0  # answers that are being made
         self._thread = threading.Thread(target=self._run, name="pixelwise-view-measures", daemon=True)
 
     def start(self) -> None:
@@ -78,6 +82,17 @@ class Measures:
                 self._parts = [ClassCounts(*joined)]
             return self._parts[0]
 
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Inside the block, nothing is measured beyond the entry at hand: what the page waits for comes first."""
+        with self._lock:
+            self._asked += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._asked -= 1
+
     def fail(self, number: int, error: PixelwiseError) -> None:
         """Remember that an entry cannot be read."""
         self.broken[number] = True
@@ -85,6 +100,7 @@ class Measures:
             self.errors[number] = str(error)
 
     def _run(self) -> None:
+        self._entries.named("", range(0))  # so that the first search does not wait
         for k, split in enumerate(self._entries.splits):
             for first in range(0, len(split), _SIZES):
                 if self._stop.is_set():
@@ -95,6 +111,8 @@ class Measures:
             rows: list[tuple[int, int, int]] = []
             numbers = range(first, min(first + _LABELS, len(self._entries)))
             for number in numbers:
+                while self._asked and not self._stop.wait(_PAUSE):
+                    pass
                 if self._stop.is_set():
                     return
                 rows += self._count(number)

@@ -25,7 +25,7 @@ from ..labels import check_pair
 from ..types import U8, Label, Size
 from .entries import Entry
 
-THUMBNAIL: Final = 208
+THUMBNAIL: Final = 224
 """The longer side of a thumbnail, in pixels: what the page's cells show."""
 _QUALITY: Final = 82
 RIGHT, WRONG_CLASS, NO_TRUTH, NO_CLASS = range(4)
@@ -103,23 +103,31 @@ def instance_numbers(entry: Entry) -> Label:
     return found
 
 
-def stored_label(entry: Entry) -> tuple[Stored, str] | None:
-    """What the label's file stores, and its path; None if labels are not files of their own."""
-    split, index = entry
-    source = split.source
+def label_path(entry: Entry) -> str | None:
+    """The file of the label, as the dataset's own format reads it; None if labels are not files of their own."""
+    source = entry.split.source
     if not isinstance(source, FileSource) or source.labels is None:
         return None
-    path = source.path(source.labels, split.position(index))
-    return source.decoding.stored(read_bytes(path), path), path
+    return source.path(source.labels, entry.split.position(entry.at))
+
+
+def stored_label(entry: Entry, path: str) -> Stored:
+    """What the label's file stores. Raises as reading it does."""
+    source = entry.split.source
+    assert isinstance(source, FileSource)
+    return source.decoding.stored(read_bytes(path), path)
 
 
 def stored_picture(entry: Entry) -> Encoded:
-    """The values that the label's file stores, as PNG: as `ids_picture`, or RGB for a label in colors."""
-    found = stored_label(entry)
-    if found is None:
+    """The values that the label's file stores, as PNG: as `ids_picture`, or RGB for a label in colors.
+
+    UsageError `no-label-file` if labels are not files of their own, and what reading it raises.
+    """
+    path = label_path(entry)
+    if path is None:
         name = entry.split.names[entry.at]
         raise UsageError("the label is not a file of its own", code="no-label-file", where=name)
-    pixels: NDArray[Any] = found[0].pixels
+    pixels: NDArray[Any] = stored_label(entry, path).pixels
     if pixels.ndim == 3 and pixels.shape[2] == 2:
         pixels = pixels[..., 0]
     if pixels.ndim == 2:

@@ -44,7 +44,7 @@ def page_files() -> dict[str, Encoded]:
 def application(shown: Shown) -> Starlette:
     """The ASGI application; Guard stands before it."""
     pool = ThreadPoolExecutor(default_threads() + 2, thread_name_prefix="pixelwise-view")
-    answer = partial(_answering, pool)
+    answer = partial(_answering, shown, pool)
 
     def runs(request: Request) -> Response:
         return JSONResponse([run.to_dict() for run in shown.runs])
@@ -66,12 +66,12 @@ def application(shown: Shown) -> Starlette:
     )
 
 
-def _answering(pool: ThreadPoolExecutor, make: Callable[[Request], Response]) -> Answer:
+def _answering(shown: Shown, pool: ThreadPoolExecutor, make: Callable[[Request], Response]) -> Answer:
     """Make answers on the threads of `pool`. An error of ours is an answer: what is wrong, in one line."""
 
     def work(request: Request) -> Response:
         try:
-            with guarded():
+            with shown.measures.waiting(), guarded():
                 return make(request)
         except UsageError as error:
             return JSONResponse({"error": str(error)}, 400)

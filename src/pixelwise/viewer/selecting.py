@@ -44,7 +44,7 @@ class Query:
         """The query of an address. UsageError `bad-query` for a value that is none."""
         order = values.get("sort", "number") or "number"
         query = cls(
-            values.get("split") or None, values.get("text", "")[:200],
+            values.get("split") or None, values.get("text", "")[:80],
             tuple(int(_number("class", v)) for v in values.get("class", "").split(",")[:64] if v),
             _number("share", values.get("share", "")), int(_number("low", values.get("low", ""))),
             int(_number("high", values.get("high", ""))), values.get("broken", "") == "1", order.removeprefix("-"),
@@ -135,8 +135,10 @@ def _ordered(query: Query, numbers: I64, entries: Entries, measures: Measures, r
     keys = _keys(query, entries, measures, runs)
     if keys is None:
         return numbers[::-1] if query.descending else numbers
-    chosen = keys[numbers].astype(np.float64)
-    return numbers[np.argsort(-chosen if query.descending else chosen, kind="stable")]  # NaN comes last both ways
+    chosen = keys[numbers]
+    if query.descending:
+        chosen = -chosen.astype(np.float64)
+    return numbers[np.argsort(chosen, kind="stable")]  # NaN comes last both ways
 
 
 def _keys(query: Query, entries: Entries, measures: Measures, runs: tuple[Run, ...]) -> NDArray[Any] | None:

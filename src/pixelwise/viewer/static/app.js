@@ -32,7 +32,7 @@ let shares = null;
 
 const colors = new Colors(classes);
 const errorColors = new Colors(ERRORS);
-errorColors.seeThrough = false;
+errorColors.off.add(0); // what is right is left as it is
 
 const grid = new Grid(part("grid"), part("space"), part("cells"), (at) => change({ sample: entries.at(at) }, true), noteOf);
 const sample = new SampleView(part("stage"), part("world"), part("divider"), part("problem"), pointed);
@@ -59,12 +59,12 @@ let dressed = "";
 
 async function render() {
   colors.off = new Set(state.off);
-  colors.seeThrough = errorColors.seeThrough = state.opacity < 1;
-  errorColors.seeThrough = false;
+  colors.seeThrough = state.opacity < 1;
   const layer = state.opacity === 0 && !state.outlines ? "" : layers().some(([name]) => name === state.layer) ? state.layer : "";
   const now = JSON.stringify([layer, state.off, colors.seeThrough, state.outlines]);
   if (now !== dressed) {
     dressed = now;
+    queueMicrotask(fillScores);
     look = { layer, colors: layer.startsWith("errors") ? errorColors : colors, lines: state.outlines };
     grid.dress(look);
     if (state.sample !== null && sample.number === state.sample) sample.dress(look);
@@ -130,6 +130,7 @@ async function showSample(number) {
   if (state.sample !== number) return;
   part("name").textContent = `${found.name ?? ""} · ${(position + 1).toLocaleString("en")} of ${entries.length.toLocaleString("en")}`;
   fillFacts(found);
+  sample.inColors = String(found.label?.mode).startsWith("rgb");
   await shown;
   const label = found.labels ? await sample.values("label") : null;
   if (state.sample !== number) return;
@@ -157,9 +158,9 @@ function layers() {
 
 /** @param {data.Row} row */
 function noteOf(row) {
-  const words = [row.size ? `${row.size[0]} × ${row.size[1]}` : ""];
-  for (const score of row.scores) if (score !== null) words.push(`IoU ${(100 * score).toFixed(0)} %`);
-  if (state.split === EVERY) words.push(row.split);
+  const scores = row.scores.filter((score) => score !== null).map((score) => `${(100 * score).toFixed(0)} %`);
+  const words = [scores.length ? `IoU ${scores.join(" / ")}` : "", row.size ? `${row.size[0]} × ${row.size[1]}` : ""];
+  if (state.split === EVERY) words.unshift(row.split);
   return words.filter(Boolean).join(" · ");
 }
 
@@ -185,8 +186,8 @@ function controls() {
 }
 
 function fillLegend() {
-  const heads = shares ? ["share here"] : ["samples"];
-  for (const run of runs) if (run.scores) heads.push(runs.length > 1 ? `IoU ${run.name}` : "IoU %");
+  const heads = shares ? ["share"] : ["samples"];
+  for (const run of runs) if (run.scores) heads.push(runs.length > 1 ? run.name : "IoU %");
   part("heads").replaceChildren(...heads.map((text) => Object.assign(document.createElement("span"), { textContent: text, title: text })));
   part("side").style.setProperty("--columns", String(heads.length));
   legend.fill((id) => {
@@ -244,13 +245,8 @@ async function pointed(at) {
     if (typeof id !== "number" || !layer) continue;
     const set = layer.startsWith("errors") ? errorColors : colors;
     const one = set.known.get(id);
-    const chip = document.createElement("span");
-    chip.className = "chip";
-    chip.style.setProperty("--color", `rgb(${set.of(id).join(" ")})`);
-    chip.textContent = `${layer === "label" ? "" : layer.split("-")[0] + ": "}${one ? one.name : "not a class"} (${id})`;
-    chip.dataset.layer = layer;
-    chip.dataset.id = String(id);
-    parts.push(chip);
+    const name = one ? one.name : "not a class";
+    parts.push(chip(layer, id, layer.startsWith("errors") ? name : `${layer === "label" ? "" : "predicted "}${name} (${id})`));
   }
   const { stored, image } = found;
   if (stored !== undefined) parts.push(quiet(`stored ${Array.isArray(stored) ? stored.join(", ") : stored}`));
@@ -287,6 +283,17 @@ async function progress() {
   if (counting || runs.some((run) => !run.scores && !run.error)) timer = setTimeout(progress, 1000);
 }
 
+/** @param {string} layer @param {number} id @param {string} text */
+function chip(layer, id, text) {
+  const made = document.createElement("span");
+  made.className = "chip";
+  made.style.setProperty("--color", `rgb(${(layer.startsWith("errors") ? errorColors : colors).of(id).join(" ")})`);
+  made.textContent = text;
+  made.dataset.layer = layer;
+  made.dataset.id = String(id);
+  return made;
+}
+
 function fillScores() {
   part("scores").hidden = !runs.length;
   const lines = runs.map((run) => {
@@ -296,7 +303,9 @@ function fillScores() {
     line.append(name, Object.assign(document.createElement("span"), { textContent: " " + text, className: run.error ? "bad" : "" }));
     return line;
   });
-  part("scores").replaceChildren(...lines);
+  const key = Object.assign(document.createElement("p"), { className: "key" });
+  if (look.layer.startsWith("errors")) key.append(...ERRORS.slice(1).map((one) => chip(look.layer, one.id, one.name)));
+  part("scores").replaceChildren(...lines, key);
 }
 
 // -- what the user does -----------------------------------------------------------------------------------------
@@ -423,9 +432,9 @@ const splits = known.splits.map((/** @type {any} */ s) => [s.name, `${s.name} ($
 if (splits.length > 1) splits.push([EVERY, "all splits"]);
 fill(choice("split"), splits);
 /** @type {[string, string][]} */
-const orders = [["number", "as listed"], ["name", "name"], ["size", "size"], ["classes", "number of classes"], ["share", "share of the class"]];
-for (const [k, run] of known.runs.entries()) orders.push([`score-${k}`, known.runs.length > 1 ? `IoU: ${run.name}` : "IoU"]);
-if (known.runs.length > 1) orders.push(["change", `IoU: ${known.runs[1].name} less ${known.runs[0].name}`]);
+const orders = [["number", "as listed"], ["name", "by name"], ["size", "by size"], ["classes", "by number of classes"], ["share", "by share of the class"]];
+for (const [k, run] of known.runs.entries()) orders.push([`score-${k}`, known.runs.length > 1 ? `by IoU: ${run.name}` : "by IoU"]);
+if (known.runs.length > 1) orders.push(["change", `by gain: ${known.runs[1].name} over ${known.runs[0].name}`]);
 fill(choice("sort"), orders);
 fill(choice("layer"), layers());
 part("layer-field").hidden = layers().length < 2;

@@ -28,6 +28,7 @@ export class SampleView {
     this.fitted = true;
     this.wiped = false;
     this.share = 0.5;
+    this.inColors = false; // whether the label's file stores colors
     /** @type {import("./grid.js").Look | null} */
     this.look = null;
     /** Values of what is shown, by name: read when they are first pointed at. @type {Map<string, Promise<import("./png.js").Values | null>>} */
@@ -117,7 +118,7 @@ export class SampleView {
       if (!found || i < 0) continue;
       const color = /** @type {[number, number, number]} */ ([...found.data.subarray(4 * i, 4 * i + 3)]);
       out[what] = what === "image" ? color : found.ids[i];
-      if (what === "stored" && color[2]) out.stored = color; // a label in colors
+      if (what === "stored" && this.inColors) out.stored = color;
     }
     return out;
   }
