@@ -17,7 +17,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.sources import image_file_of
 from ..errors import PixelwiseError, printable, shown
 from ..files import bytes_text, read_bytes
-from .entries import Entries, Entry
+from .entries import Entries, Item
 from .measures import Measures
 from .pictures import label_path, stored_label
 from .runs import Run
@@ -124,7 +124,7 @@ def _image_facts(path: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _label_facts(entry: Entry, path: str) -> dict[str, Any]:
+def _label_facts(entry: Item, path: str) -> dict[str, Any]:
     stored = stored_label(entry, path)
     palette = None if stored.palette is None else len(stored.palette)
     return {"kind": stored.kind, "mode": stored.mode, "bits": stored.bits, "palette": palette}

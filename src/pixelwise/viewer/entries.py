@@ -18,7 +18,7 @@ _SHORT: Final = 64
 """Names up to so many bytes are sorted as rows of an array."""
 
 
-class Entry(NamedTuple):
+class Item(NamedTuple):
     """Where an entry is: its split, and its number there."""
 
     split: Split
@@ -46,10 +46,10 @@ class Entries:
             raise IndexError(f"entry {number} of {len(self)}")
         return int(np.searchsorted(self.starts, number, side="right")) - 1
 
-    def entry(self, number: int) -> Entry:
+    def entry(self, number: int) -> Item:
         """The split of entry `number`, and its number there. IndexError if there is no such entry."""
         part = self.part(number)
-        return Entry(self.splits[part], number - self.starts[part])
+        return Item(self.splits[part], number - self.starts[part])
 
     def name(self, number: int) -> str:
         """The name of entry `number`."""

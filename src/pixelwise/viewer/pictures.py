@@ -23,7 +23,7 @@ from ..errors import UsageError
 from ..files import read_bytes
 from ..labels import check_pair
 from ..types import U8, Label, Size
-from .entries import Entry
+from .entries import Item
 
 THUMBNAIL: Final = 224
 """The longer side of a thumbnail, in pixels: what the page's cells show."""
@@ -39,7 +39,7 @@ class Encoded(NamedTuple):
     type: str
 
 
-def thumbnail(entry: Entry) -> Encoded:
+def thumbnail(entry: Item) -> Encoded:
     """The image, small, as JPEG. Raises as reading it does."""
     image = image_pixels(entry, THUMBNAIL)
     small = np.ascontiguousarray(scaled_image(image, small_size(image.shape[:2])))
@@ -47,7 +47,7 @@ def thumbnail(entry: Entry) -> Encoded:
     return Encoded(data, "image/jpeg")
 
 
-def whole_image(entry: Entry) -> Encoded:
+def exact_image(entry: Item) -> Encoded:
     """The image, exact, as PNG. Raises as reading it does."""
     return Encoded(encode_png(image_pixels(entry), level=1), "image/png")
 
@@ -71,7 +71,7 @@ def small_size(size: Size) -> Size:
 # -- pixels ---------------------------------------------------------------------------------------------------
 
 
-def image_pixels(entry: Entry, side: int | None = None) -> U8:
+def image_pixels(entry: Item, side: int | None = None) -> U8:
     """(H, W, 3) uint8 RGB. side: a smaller one is enough, see `decode_preview`. Reads no label if files are apart."""
     split, index = entry
     found = image_file_of(split.source, split.position(index))
@@ -85,7 +85,7 @@ def image_pixels(entry: Entry, side: int | None = None) -> U8:
     return source.decoding.image(data, path)
 
 
-def label_ids(entry: Entry) -> Label:
+def label_ids(entry: Item) -> Label:
     """(H, W) class ids. Raises as reading it does, PairError `size-mismatch` if the image has another size."""
     split, index = entry
     label = read_labels_only(split, index)
@@ -94,7 +94,7 @@ def label_ids(entry: Entry) -> Label:
     return label
 
 
-def instance_numbers(entry: Entry) -> Label:
+def instance_numbers(entry: Item) -> Label:
     """(H, W) object numbers. UsageError `no-instances` if the sample has none."""
     split, index = entry
     found = split.read(index).instances
@@ -103,7 +103,7 @@ def instance_numbers(entry: Entry) -> Label:
     return found
 
 
-def label_path(entry: Entry) -> str | None:
+def label_path(entry: Item) -> str | None:
     """The file of the label, as the dataset's own format reads it; None if labels are not files of their own."""
     source = entry.split.source
     if not isinstance(source, FileSource) or source.labels is None:
@@ -111,14 +111,14 @@ def label_path(entry: Entry) -> str | None:
     return source.path(source.labels, entry.split.position(entry.at))
 
 
-def stored_label(entry: Entry, path: str) -> Stored:
+def stored_label(entry: Item, path: str) -> Stored:
     """What the label's file stores. Raises as reading it does."""
     source = entry.split.source
     assert isinstance(source, FileSource)
     return source.decoding.stored(read_bytes(path), path)
 
 
-def stored_picture(entry: Entry) -> Encoded:
+def stored_picture(entry: Item) -> Encoded:
     """The values that the label's file stores, as PNG: as `ids_picture`, or RGB for a label in colors.
 
     UsageError `no-label-file` if labels are not files of their own, and what reading it raises.

@@ -21,7 +21,7 @@ from ..files import guarded
 from ..threads import default_threads
 from . import pictures
 from .answers import Shown
-from .entries import Entry
+from .entries import Item
 from .pictures import Encoded
 from .selecting import Query, select
 
@@ -30,7 +30,7 @@ _TYPES: Final = {".html": "text/html", ".js": "text/javascript", ".css": "text/c
 _BYTES: Final = "application/octet-stream"
 _MOST_ROWS: Final = 500
 _KEEP: Final = {"cache-control": "private, max-age=3600"}
-"""For pictures: their addresses hold a number that each server draws anew."""
+"""For pictures: their addresses hold a number that is another one for each server."""
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -134,11 +134,13 @@ def _picture(shown: Shown, small: bool, request: Request) -> Response:
     try:
         found = make(shown.entries.entry(number))
     except PixelwiseError as error:
+        if what in ("image", "label"):
+            shown.measures.fail(number, error)
         return JSONResponse({"error": str(error), "code": error.code})
     return Response(found.data, media_type=found.type, headers=_KEEP)
 
 
-def _maker(shown: Shown, what: str, small: bool) -> Callable[[Entry], Encoded] | None:
+def _maker(shown: Shown, what: str, small: bool) -> Callable[[Item], Encoded] | None:
     kind, _, run = what.partition("-")
     if kind in ("prediction", "errors") and re.fullmatch(r"\d", run) and int(run) < len(shown.runs):
         read: Any = getattr(shown.runs[int(run)], kind)
@@ -151,9 +153,9 @@ def _in_range(ids: Any) -> Any:
     return ids if ids.dtype == np.uint8 else np.where((ids < 0) | (ids > 65_535), 65_535, ids).astype(np.uint16)
 
 
-_MAKERS: Final[dict[tuple[str, bool], Callable[[Entry], Encoded]]] = {
+_MAKERS: Final[dict[tuple[str, bool], Callable[[Item], Encoded]]] = {
     ("image", True): pictures.thumbnail,
-    ("image", False): pictures.whole_image,
+    ("image", False): pictures.exact_image,
     ("label", True): lambda entry: pictures.ids_picture(pictures.label_ids(entry), small=True),
     ("label", False): lambda entry: pictures.ids_picture(pictures.label_ids(entry)),
     ("instances", False): lambda entry: pictures.ids_picture(pictures.instance_numbers(entry)),

@@ -15,7 +15,7 @@ from ..evaluation.prediction_files import SUFFIXES, file_of, read_prediction
 from ..evaluation.scoring import Scoring, score
 from ..results import json_values
 from ..types import F64, U8, Size
-from .entries import Entries, Entry
+from .entries import Entries, Item
 from .pictures import label_ids, marked_errors
 
 
@@ -39,19 +39,19 @@ class Run:
         starts = self._entries.starts
         return bool(starts[self.part] <= number < starts[self.part + 1])
 
-    def prediction(self, entry: Entry) -> NDArray[Any]:
+    def prediction(self, entry: Item) -> NDArray[Any]:
         """(H, W) class ids; a pixel that is not a class keeps another number. Raises as `read_prediction`."""
         split, index = entry
         height, width = split.sizes(np.array([index]))[0].tolist()
         return self._read(entry, (height, width))
 
-    def errors(self, entry: Entry) -> U8:
+    def errors(self, entry: Item) -> U8:
         """(H, W) uint8: see `pictures.marked_errors`."""
         truth, classes = label_ids(entry), entry.split.classes
         ids = self._read(entry, (truth.shape[0], truth.shape[1]))
         return marked_errors(ids, truth, len(classes), classes.ignore_index)
 
-    def _read(self, entry: Entry, size: Size) -> NDArray[Any]:
+    def _read(self, entry: Item, size: Size) -> NDArray[Any]:
         path = file_of(self.root, entry.split.names[entry.at])
         found = next((p for suffix in SUFFIXES if (p := path.with_name(path.name[:-4] + suffix)).exists()), None)
         if found is None:

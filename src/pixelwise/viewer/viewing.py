@@ -186,7 +186,7 @@ def _bound(port: int) -> socket.socket:
     for wanted in range(port, min(port + _TRIED, 65_536)):
         made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         with suppress(OSError):
-            # Without this a port stays taken for a minute after its last use; it does not share one that listens.
+            # A port can be used again at once after its last server; one that listens is not shared by this.
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.bind(("127.0.0.1", wanted))
             made.listen(256)
