@@ -383,3 +383,49 @@ def test_every_control_has_a_name(browser: Any, viewer: pw.Viewer) -> None:
                 "e => (e.textContent || e.ariaLabel || [...(e.labels ?? [])].map(l => l.textContent).join('')).trim()"
             )
             assert named, control.evaluate("e => e.outerHTML")
+
+
+# -- findings and files ---------------------------------------------------------------------------------------
+
+
+def test_findings(browser: Any, root: Path) -> None:
+    with pw.view(root, findings=pw.check(root), port=0) as viewer, page_of(browser, viewer) as page:
+        page.locator("#tab-findings").click()
+        page.locator("section[data-code='class-out-of-range'] .problem").click()
+        expect(page.locator("#grid")).to_have_attribute("data-total", "2")  # in train and in trainval
+        page.locator(".finding:visible").first.click()
+        page.locator("#stage[data-state=shown][data-layer='faulty-class-out-of-range']").wait_for()
+        seen = pixels(page, "#world .fill")
+        assert (seen == (255, 0, 90, 255)).all()
+        expect(page.locator("#facts")).to_contain_text("value 77 is not a class")
+        page.keyboard.press("Escape")
+        page.keyboard.press("c")
+        expect(page.locator("#grid")).to_have_attribute("data-total", "48")
+
+
+def test_an_exported_page_opens_from_its_file(browser: Any, root: Path, tmp_path: Path) -> None:
+    with pw.view(root, port=0) as viewer:
+        viewer.export(tmp_path / "page.html", "split=train", n=4)
+    said: list[str] = []
+    asked: list[str] = []
+    page = browser.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((tmp_path / "page.html").as_uri() + "#opacity=1")
+    page.locator("body[data-ready=yes]").wait_for()
+    assert cells(page) == [0, 1, 2, 3]
+    expect(page.locator(".cell[data-number='1'] .why")).to_contain_text("truncated")
+    page.locator("#legend li[data-id='0'] .class").click()
+    expect(page.locator("#grid")).to_have_attribute("data-total", "3")  # the label of one cannot be read
+    page.locator(".cell[data-number='3']").click()
+    page.locator("#stage[data-state=shown]").wait_for()
+    label = pw.open(root)["train"][3].label
+    assert np.array_equal(pixels(page, "#world .fill")[..., :3], pw.VOC.decode(label))
+    page.keyboard.press("Escape")
+    page.keyboard.press("c")
+    page.locator("#text").fill("000002")
+    expect(page.locator("#grid")).to_have_attribute("data-total", "1")
+    assert not said
+    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == [(tmp_path / "page.html").as_uri()]
+    page.close()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -389,3 +394,73 @@ def test_a_notebook_shows_it_in_a_frame(root: Path) -> None:
             "frame-ancestors http://127.0.0.1:* http://localhost:*"
             in httpx.get(viewer.url).headers["content-security-policy"]
         )
+
+
+# -- findings and files ---------------------------------------------------------------------------------------
+
+
+def test_findings_by_entry_with_their_pixels(root: Path, tmp_path: Path) -> None:
+    found = pw.check(root)
+    found.save(tmp_path / "found.json")
+    with (
+        pw.view(root, findings=tmp_path / "found.json", port=0) as viewer,
+        httpx.Client(base_url=base(viewer)) as client,
+    ):
+        client.get(viewer.url)
+        groups = {group["code"]: group for group in client.get("/api/findings").json()}
+        assert {code: group["count"] for code, group in groups.items()} == {g.code: g.count for g in found.groups}
+        assert groups["truncated"]["findings"][0]["entry"] == 3
+        assert groups["truncated"]["text"] == str(next(f for f in found if f.code == "truncated"))
+        split = client.get("/api/dataset").json()["splits"][2]
+        assert numbers(client.get("/api/select?code=class-out-of-range")) == [4, split["start"] + 4]
+        assert client.get("/api/select?code=nothing").status_code == 400
+        assert [f["code"] for f in client.get("/api/facts/3").json()["findings"]] == ["truncated"]
+        marked = decode_stored(client.get("/whole/4/faulty-class-out-of-range").content, "mask").pixels
+        assert marked.shape == (281, 500)
+        assert marked.all()
+        assert client.get("/whole/3/faulty-truncated").headers["content-type"] == "image/png"
+
+
+def test_an_exported_page_holds_what_was_chosen_and_no_path(root: Path, tmp_path: Path) -> None:
+    counts = pw.count_classes(root, splits="val")
+    with pw.view(root, port=0) as viewer:
+        assert viewer.export(tmp_path / "page.html", "split=val&class=8&sort=-share", n=2) == 2
+        with pytest.raises(pw.UsageError, match="cannot sort by 'color'"):
+            viewer.export(tmp_path / "other.html", "sort=color")
+    text = (tmp_path / "page.html").read_text("utf-8")
+    content = json.loads(text.partition('id="content">')[2].partition("</script>")[0])
+    order = np.argsort(-counts[:, 8] / counts.sum(axis=1), kind="stable")[:2]
+    assert [s["name"] for s in content["samples"]] == [pw.open(root)["val"].names[i] for i in order]
+    for i, sample in zip(order, content["samples"], strict=True):
+        label = decode_stored(base64.b64decode(sample["pictures"]["label"]["data"]), "label").pixels
+        assert np.array_equal(label, pw.open(root)["val"][int(i)].label)
+    assert str(root.parent) not in text
+    assert "http:" not in text.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_name_cannot_leave_its_script(tmp_path: Path) -> None:
+    name = "</script><script>alert(1)</script>"
+    source = pw.ArraySource([picture(0, (8, 8))], [np.zeros((8, 8), np.uint8)], names=[name])
+    with pw.view(pw.Split("all", pw.VOC, source), port=0) as viewer:
+        viewer.export(tmp_path / "page.html")
+    assert "<script>alert" not in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_the_command(root: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pixelwise", "view", str(root), "--split", "val"]
+    done = subprocess.run([*command, "--export", tmp_path / "page.html", "-n", "3"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"3 samples: {tmp_path / 'page.html'}\n")
+    with subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        lines = iter(running.stdout.readline, "")
+        url = next(line.strip() for line in lines if "token=" in line)
+        assert httpx.get(url).status_code == 200
+        started = monotonic()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(10) == 0
+        assert monotonic() - started < 5  # 2 s on an idle machine
+
+
+def test_each_answer_is_sent_at_once(viewer: pw.Viewer) -> None:
+    # asyncio sets TCP_NODELAY only on sockets that say they are TCP; without it each answer takes 40 ms.
+    assert viewer._socket.proto == socket.IPPROTO_TCP

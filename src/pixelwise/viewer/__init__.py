@@ -4,7 +4,8 @@
     routes     addresses to answers                               answers    what the answers say, as JSON values
     entries    all samples by number, and their names             selecting  filters and orders
     measures   sizes and counts, found in the background          pictures   thumbnails and whole pictures as bytes
-    runs       predictions and their scores                       export     the chosen samples as one HTML page
+    runs       predictions and their scores                       problems  the findings of `check` by entry
+    exporting  the chosen samples as one HTML file
 
 `static/` is the page itself: ES modules and CSS as they are, without a build step.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from ..files import bytes_text, read_bytes
 from .entries import Entries, Item
 from .measures import Measures
 from .pictures import label_path, stored_label
+from .problems import Problems
 from .runs import Run
 
 
@@ -31,6 +33,7 @@ class Shown:
     entries: Entries
     measures: Measures
     runs: tuple[Run, ...] = ()
+    problems: Problems | None = None
     failed: dict[str, str] = field(default_factory=dict)
     version: str = field(default_factory=lambda: secrets.token_hex(4))
     """Part of the addresses of pictures: what a browser keeps of one server is not shown by the next."""
@@ -39,6 +42,11 @@ class Shown:
     def title(self) -> str:
         """What the page is called."""
         return printable(self.dataset.root.name or self.dataset.format)
+
+    def said(self, error: object) -> str:
+        """An error as the page writes it: paths within the dataset's folder without that folder."""
+        root = self.dataset.root
+        return shown(error) if root == Path() else str(error).replace(f"{root}{os.sep}", "")
 
     def overview(self) -> dict[str, Any]:
         """The dataset: its splits, its classes with their colors, the runs."""
@@ -49,19 +57,20 @@ class Shown:
         return {
             "title": self.title, "format": self.dataset.format, "root": shown(self.dataset.root),
             "history": list(self.dataset.history), "entries": len(self.entries), "splits": splits,
-            "failed": [{"name": name, "error": error} for name, error in self.failed.items()],
+            "failed": [{"name": name, "error": self.said(error)} for name, error in self.failed.items()],
             "classes": class_list(self.entries.classes), "void": void_of(self.entries.classes),
             "runs": [{"name": run.name, "split": self.entries.splits[run.part].name} for run in self.runs],
+            "findings": self.problems is not None and len(self.problems.findings) > 0,
             "notes": [str(note) for note in self.dataset.notes], "version": self.version,
         }  # fmt: skip
 
     def rows(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
         """What the grid writes under the pictures of these entries."""
-        scores = [run.scores() for run in self.runs]
+        scores, errors = [run.scores() for run in self.runs], self.measures.errors
         return [
             {
                 "number": i, "name": printable(self.entries.name(i)), "split": self.entries.entry(i).split.name,
-                "size": self._size(i), "error": self.measures.errors.get(i),
+                "size": self._size(i), "error": self.said(errors[i]) if i in errors else None,
                 "scores": [None if np.isnan(s[i]) else float(s[i]) for s in scores],
             }
             for i in numbers
@@ -97,6 +106,7 @@ class Shown:
         """What the files of one entry state: paths, sizes, modes. A file that cannot be read says why."""
         split, index = self.entries.entry(number)
         out: dict[str, Any] = self.rows([number])[0] | {"labels": split.has_labels, "image": {}, "label": {}}
+        out["findings"] = [] if self.problems is None else self.problems.of(number)
         if (found := image_file_of(split.source, split.position(index))) is not None:
             path = found[0].path(found[0].images, found[1])
             out["image"] = self._stated(path, partial(_image_facts, path))
@@ -106,13 +116,10 @@ class Shown:
         return out
 
     def _stated(self, path: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        place = Path(path)
-        root = self.dataset.root
-        short = place.relative_to(root) if root != Path() and place.is_relative_to(root) else shown(place)
         try:
-            return {"path": printable(short)} | find()
+            return {"path": printable(self.said(path))} | find()
         except PixelwiseError as error:
-            return {"path": printable(short), "error": str(error)}
+            return {"path": printable(self.said(path)), "error": self.said(error)}
 
 
 def _image_facts(path: str) -> dict[str, Any]:

@@ -63,6 +63,11 @@ class Measures:
             if self._thread.ident is None:
                 self._thread.start()
 
+    def complete(self) -> None:
+        """Return when all is known."""
+        self.start()
+        self._thread.join()
+
     def stop(self, seconds: float = 1.0) -> None:
         """End after the entry at hand, and wait for that, at most so long."""
         self._stop.set()

@@ -58,6 +58,7 @@ def application(shown: Shown) -> Starlette:
             Route("/api/rows", answer(partial(_rows, shown)), methods=["GET"]),
             Route("/api/select", answer(partial(_selection, shown)), methods=["GET"]),
             Route("/api/runs", answer(runs), methods=["GET"]),
+            Route("/api/findings", answer(partial(_findings, shown)), methods=["GET"]),
             Route("/api/facts/{number:int}", answer(partial(_facts, shown)), methods=["GET"]),
             Route("/small/{number:int}/{what}", answer(partial(_picture, shown, True)), methods=["GET"]),
             Route("/whole/{number:int}/{what}", answer(partial(_picture, shown, False)), methods=["GET"]),
@@ -113,11 +114,16 @@ def _legend(shown: Shown, request: Request) -> Response:
 
 def _selection(shown: Shown, request: Request) -> Response:
     """The numbers of the selected entries, uint32 little-endian; a range without a gap is a header, not a list."""
-    found = select(Query.of(request.query_params), shown.entries, shown.measures, shown.runs)
+    coded = None if shown.problems is None else shown.problems.numbers
+    found = select(Query.of(request.query_params), shown.entries, shown.measures, shown.runs, coded)
     numbers = found.numbers
     if isinstance(numbers, range):
         return Response(media_type=_BYTES, headers={"x-range": f"{numbers.start}-{numbers.stop}"})
     return Response(numbers.astype("<u4").tobytes(), media_type=_BYTES)
+
+
+def _findings(shown: Shown, request: Request) -> Response:
+    return JSONResponse([] if shown.problems is None else shown.problems.to_list())
 
 
 def _facts(shown: Shown, request: Request) -> Response:
@@ -128,7 +134,7 @@ def _facts(shown: Shown, request: Request) -> Response:
 def _picture(shown: Shown, small: bool, request: Request) -> Response:
     """A picture, or, with status 200 as well, the error of what cannot be read: it stands where the picture would."""
     number, what = request.path_params["number"], request.path_params["what"]
-    make = _maker(shown, what, small)
+    make = picture_maker(shown, number, what, small)
     if number >= len(shown.entries) or make is None:
         return _missing("no such picture")
     try:
@@ -136,15 +142,19 @@ def _picture(shown: Shown, small: bool, request: Request) -> Response:
     except PixelwiseError as error:
         if what in ("image", "label"):
             shown.measures.fail(number, error)
-        return JSONResponse({"error": str(error), "code": error.code})
+        return JSONResponse({"error": shown.said(error), "code": error.code})
     return Response(found.data, media_type=found.type, headers=_KEEP)
 
 
-def _maker(shown: Shown, what: str, small: bool) -> Callable[[Item], Encoded] | None:
+def picture_maker(shown: Shown, number: int, what: str, small: bool) -> Callable[[Item], Encoded] | None:
+    """What makes a picture of an entry, by its name; None if there is no such picture."""
     kind, _, run = what.partition("-")
     if kind in ("prediction", "errors") and re.fullmatch(r"\d", run) and int(run) < len(shown.runs):
         read: Any = getattr(shown.runs[int(run)], kind)
         return lambda entry: pictures.ids_picture(_in_range(read(entry)), small=small)
+    problems = shown.problems
+    if kind == "faulty" and problems is not None:
+        return lambda item: pictures.ids_picture(problems.faulty(item, number, run, small=small))
     return _MAKERS.get((what, small))
 
 

@@ -11,6 +11,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ..arguments import check_count
+from ..checks.findings import Findings
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import PixelwiseError, SystemFault, UsageError
@@ -19,6 +21,7 @@ from ..metrics.protocols import protocol_named
 from .answers import Shown
 from .entries import Entries
 from .measures import Measures
+from .problems import Problems
 from .runs import Run, run_names
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ def view(
     predictions: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     protocol: str = "voc",
     stored_values: bool = False,
+    findings: Findings | str | os.PathLike[str] | None = None,
     port: int = PORT,
     **options: Any,
 ) -> Viewer:
@@ -48,7 +52,8 @@ def view(
     data: a Dataset, a Split or the path of one (`options` are those of `pixelwise.open`). splits: the name or names of
     the splits to show, by default all that can be read. predictions: a folder of predictions, or several to compare;
     they are of the one split that is shown, else of "val", else of the first, and are scored by `protocol`.
-    stored_values: as in `score`. port: where to listen; the next free one if it is taken.
+    stored_values: as in `score`. findings: of `check`, or the file that they were saved in: they become a filter, and
+    their pixels are marked. port: where to listen; the next free one if it is taken.
 
     Listens on 127.0.0.1 only, and answers only whoever has opened `url`, which holds a secret. Never writes into the
     dataset. Names are known at once, sizes and counts are found in the background. Raises UsageError `missing-extra`
@@ -57,8 +62,8 @@ def view(
     _need_packages()
     protocol_named(protocol)
     dataset = as_dataset(data, splits, verb="view", **options)
-    shown = _shown(dataset, _paths(predictions), protocol, stored_values)
-    return Viewer(shown, port)
+    found = findings if findings is None or isinstance(findings, Findings) else Findings.load(findings)
+    return Viewer(_shown(dataset, _paths(predictions), protocol, stored_values, found), port)
 
 
 class Viewer:
@@ -100,6 +105,18 @@ class Viewer:
     def _score(self) -> None:
         for run in self._shown.runs:
             run.find_scores()
+
+    def export(self, path: str | os.PathLike[str], state: str = "", *, n: int = 50) -> int:
+        """Write the page as one HTML file with the first `n` of the samples that `state` chooses; how many there are.
+
+        state: what the address of the page says after "#": `viewer.export("dogs.html", "class=12&sort=-share")`.
+        It needs no server and asks for nothing. Images become JPEG, all else is exact. Waits until all is counted and
+        scored. UsageError `bad-query` for a state that is none, SystemFault if the file cannot be written.
+        """
+        from .exporting import export_page
+
+        self._scoring.join()
+        return export_page(self._shown, path, state, check_count("n", n))
 
     def wait(self) -> None:
         """Return when the server has ended."""
@@ -159,7 +176,7 @@ def _paths(predictions: str | os.PathLike[str] | Iterable[str | os.PathLike[str]
     return roots
 
 
-def _shown(dataset: Dataset, roots: list[Path], protocol: str, stored_values: bool) -> Shown:
+def _shown(dataset: Dataset, roots: list[Path], protocol: str, stored_values: bool, found: Findings | None) -> Shown:
     splits: list[Split] = []
     failed: dict[str, str] = {}
     for name in dataset.splits:
@@ -176,7 +193,8 @@ def _shown(dataset: Dataset, roots: list[Path], protocol: str, stored_values: bo
         what = f"the split {splits[part].name!r} has no labels to hold predictions against"
         raise UsageError(what, code="no-labels", fix="choose a split with labels")
     runs = [Run(r, n, entries, part, protocol, stored_values) for r, n in zip(roots, run_names(roots), strict=True)]
-    return Shown(dataset, entries, Measures(entries), tuple(runs), failed)
+    problems = None if found is None else Problems(found, entries)
+    return Shown(dataset, entries, Measures(entries), tuple(runs), problems, failed)
 
 
 def _bound(port: int) -> socket.socket:
@@ -184,7 +202,8 @@ def _bound(port: int) -> socket.socket:
     if not 0 <= port < 65_536:
         raise UsageError(f"port must be in 0..65535, got {port}", fix="leave it out for the usual one")
     for wanted in range(port, min(port + _TRIED, 65_536)):
-        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Only for a socket that says TCP does asyncio set TCP_NODELAY; without it each answer takes 40 ms.
+        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         with suppress(OSError):
             # A port can be used again at once after its last server; one that listens is not shared by this.
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

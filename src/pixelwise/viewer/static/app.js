@@ -1,9 +1,11 @@
 // The page: state, what shows it, and what changes it.
-import { Colors, ERRORS } from "./colors.js";
+import { Colors, ERRORS, FAULTS } from "./colors.js";
 import * as data from "./data.js";
+import { FindingsList } from "./findings.js";
 import { Grid } from "./grid.js";
 import { fillKeys } from "./keys.js";
 import { Legend, percent } from "./legend.js";
+import { isOffline } from "./offline.js";
 import { SampleView, tally } from "./sample.js";
 import { isFiltered, query, read, unfiltered, write } from "./state.js";
 
@@ -34,9 +36,15 @@ const colors = new Colors(classes);
 const errorColors = new Colors(ERRORS);
 errorColors.off.add(0); // what is right is left as it is
 
+const faultColors = new Colors(FAULTS);
+faultColors.off.add(0);
+
 const grid = new Grid(part("grid"), part("space"), part("cells"), (at) => change({ sample: entries.at(at) }, true), noteOf);
 const sample = new SampleView(part("stage"), part("world"), part("divider"), part("problem"), pointed);
 const legend = new Legend(part("legend"), classes, toggleClass, toggleColor);
+
+/** @type {FindingsList | null} */
+let problems = null;
 
 // -- state ----------------------------------------------------------------------------------------------------
 
@@ -47,6 +55,11 @@ function change(changes, step = false) {
   if (step) history.pushState(null, "", address);
   else history.replaceState(null, "", address);
   render();
+}
+
+/** @param {string} layer */
+function colorsOf(layer) {
+  return layer.startsWith("errors") ? errorColors : layer.startsWith("faulty") ? faultColors : colors;
 }
 
 function splitName() {
@@ -60,12 +73,15 @@ let dressed = "";
 async function render() {
   colors.off = new Set(state.off);
   colors.seeThrough = state.opacity < 1;
-  const layer = state.opacity === 0 && !state.outlines ? "" : layers().some(([name]) => name === state.layer) ? state.layer : "";
+  fill(choice("layer"), layers());
+  part("layer-field").hidden = layers().length < 2;
+  const offered = layers().some(([name]) => name === state.layer) ? state.layer : "";
+  const layer = state.opacity === 0 && !state.outlines ? "" : offered === "faulty" ? `faulty-${state.code}` : offered;
   const now = JSON.stringify([layer, state.off, colors.seeThrough, state.outlines]);
   if (now !== dressed) {
     dressed = now;
     queueMicrotask(fillScores);
-    look = { layer, colors: layer.startsWith("errors") ? errorColors : colors, lines: state.outlines };
+    look = { layer, colors: colorsOf(layer), lines: state.outlines };
     grid.dress(look);
     if (state.sample !== null && sample.number === state.sample) sample.dress(look);
   }
@@ -153,6 +169,7 @@ function layers() {
   /** @type {[string, string][]} */
   const out = known.splits.some((/** @type {any} */ s) => s.labels) ? [["label", "label"]] : [];
   for (const [k, run] of known.runs.entries()) out.push([`prediction-${k}`, `prediction: ${run.name}`], [`errors-${k}`, `errors: ${run.name}`]);
+  if (state.code) out.push(["faulty", "what is faulty"]);
   return out;
 }
 
@@ -183,6 +200,7 @@ function controls() {
   input("opacity").value = String(state.opacity);
   part("outlines").setAttribute("aria-pressed", String(state.outlines));
   legend.mark(state.class, colors.off);
+  problems?.mark(state.code);
 }
 
 function fillLegend() {
@@ -209,16 +227,19 @@ function fillFacts(found) {
   /** @type {[string, string][]} */
   const facts = [];
   const { image = {}, label = {} } = found;
-  if (found.error) facts.push(["error", found.error]);
+  const findings = found.findings ?? [];
+  const told = findings.length || image.error || label.error;
+  if (found.error && !told) facts.push(["error", found.error]);
   if (found.split) facts.push(["split", `${found.split}, entry ${found.number}`]);
   if (found.size) facts.push(["size", `${found.size[0]} × ${found.size[1]} (height × width)`]);
   if (image.path) facts.push(["image", image.path]);
   if (image.kind) facts.push(["", `${image.kind.toUpperCase()}, ${image.channels} × ${image.bits} bits, ${image.bytes}`]);
   if (image.orientation && image.orientation !== 1) facts.push(["", `EXIF orientation ${image.orientation}, not applied`]);
-  if (image.error) facts.push(["error", image.error]);
+  for (const one of findings) facts.push([one.severity, `${one.what}${one.fix ? "; " + one.fix : ""} [${one.code}]`]);
+  if (image.error && !findings.length) facts.push(["error", image.error]);
   if (label.path) facts.push(["label", label.path]);
   if (label.kind) facts.push(["", `${label.kind.toUpperCase()}, ${label.mode}, ${label.bits} bits` + (label.palette ? `, ${label.palette} colors` : "")]);
-  if (label.error) facts.push(["error", label.error]);
+  if (label.error && !findings.length) facts.push(["error", label.error]);
   for (const [k, run] of known.runs.entries()) {
     const score = found.scores?.[k];
     if (score != null) facts.push([run.name, `mean IoU ${(100 * score).toFixed(2)} %`]);
@@ -226,7 +247,7 @@ function fillFacts(found) {
   const list = document.createElement("dl");
   for (const [term, text] of facts) {
     const value = Object.assign(document.createElement("dd"), { textContent: text });
-    if (term === "error") value.className = "bad";
+    if (term === "error" || term === "warning") value.className = "bad";
     list.append(Object.assign(document.createElement("dt"), { textContent: term }), value);
   }
   part("facts").replaceChildren(list);
@@ -243,14 +264,13 @@ async function pointed(at) {
   for (const layer of new Set(["label", look.layer])) {
     const id = found[layer];
     if (typeof id !== "number" || !layer) continue;
-    const set = layer.startsWith("errors") ? errorColors : colors;
-    const one = set.known.get(id);
+    const one = colorsOf(layer).known.get(id);
     const name = one ? one.name : "not a class";
-    parts.push(chip(layer, id, layer.startsWith("errors") ? name : `${layer === "label" ? "" : "predicted "}${name} (${id})`));
+    parts.push(chip(layer, id, layer.startsWith("errors") || layer.startsWith("faulty") ? name : `${layer === "label" ? "" : "predicted "}${name} (${id})`));
   }
   const { stored, image } = found;
   if (stored !== undefined) parts.push(quiet(`stored ${Array.isArray(stored) ? stored.join(", ") : stored}`));
-  if (Array.isArray(image)) parts.push(quiet(`image ${image.join(", ")}`));
+  if (Array.isArray(image) && !isOffline) parts.push(quiet(`image ${image.join(", ")}`));
   line.dataset.at = `${at.x},${at.y}`;
   line.dataset.stored = String(stored ?? "");
   line.replaceChildren(...parts);
@@ -287,7 +307,7 @@ async function progress() {
 function chip(layer, id, text) {
   const made = document.createElement("span");
   made.className = "chip";
-  made.style.setProperty("--color", `rgb(${(layer.startsWith("errors") ? errorColors : colors).of(id).join(" ")})`);
+  made.style.setProperty("--color", `rgb(${colorsOf(layer).of(id).join(" ")})`);
   made.textContent = text;
   made.dataset.layer = layer;
   made.dataset.id = String(id);
@@ -345,7 +365,7 @@ function fade(by) {
 }
 
 function clearFilters() {
-  change(unfiltered(state), true);
+  change({ ...unfiltered(state), layer: state.layer === "faulty" ? "label" : state.layer }, true);
 }
 
 /** @type {Record<string, () => void>} */
@@ -436,8 +456,23 @@ const orders = [["number", "as listed"], ["name", "by name"], ["size", "by size"
 for (const [k, run] of known.runs.entries()) orders.push([`score-${k}`, known.runs.length > 1 ? `by IoU: ${run.name}` : "by IoU"]);
 if (known.runs.length > 1) orders.push(["change", `by gain: ${known.runs[1].name} over ${known.runs[0].name}`]);
 fill(choice("sort"), orders);
-fill(choice("layer"), layers());
-part("layer-field").hidden = layers().length < 2;
+if (known.findings) {
+  part("tabs").hidden = false;
+  const groups = await data.json("api/findings");
+  const choose = (/** @type {string} */ code) => {
+    const again = state.code === code;
+    change({ code: again ? "" : code, layer: again ? "label" : "faulty", split: EVERY, sample: null }, true);
+  };
+  problems = new FindingsList(part("findings"), groups, choose, (entry) => change({ sample: entry }, true));
+  const tab = (/** @type {boolean} */ findings) => {
+    for (const [id, on] of /** @type {[string, boolean][]} */ ([["findings", findings], ["legend", !findings], ["heads", !findings]])) part(id).hidden = !on;
+    part("tab-findings").setAttribute("aria-pressed", String(findings));
+    part("tab-classes").setAttribute("aria-pressed", String(!findings));
+  };
+  part("tab-findings").addEventListener("click", () => tab(true));
+  part("tab-classes").addEventListener("click", () => tab(false));
+  tab(state.code !== "");
+}
 fillKeys(part("keys"));
 listen();
 await render();

@@ -12,6 +12,11 @@ export const ERRORS = [
   { id: 2, name: "void in the truth", color: [150, 150, 150] },
   { id: 3, name: "not a class", color: [255, 0, 144] },
 ];
+/** Of the pixels that a finding is about. @type {Class[]} */
+export const FAULTS = [
+  { id: 0, name: "not concerned", color: [0, 0, 0] },
+  { id: 1, name: "what the finding is about", color: [255, 0, 90] },
+];
 
 export class Colors {
   /** @param {Class[]} classes void included */

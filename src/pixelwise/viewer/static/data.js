@@ -1,4 +1,5 @@
 // What the server knows, asked for once and kept for a while.
+import * as offline from "./offline.js";
 import { values } from "./png.js";
 
 /** @typedef {{number: number, name: string, split: string, size: [number, number] | null, error: string | null, scores: (number | null)[]}} Row */
@@ -20,6 +21,7 @@ async function ask(path) {
 
 /** @param {string} path @returns {Promise<any>} */
 export async function json(path) {
+  if (offline.isOffline) return offline.answer(path);
   return (await ask(path)).json();
 }
 
@@ -31,6 +33,10 @@ export async function dataset() {
 
 /** The numbers of the chosen entries, or a range. @param {string} query @returns {Promise<Entries>} */
 export async function select(query) {
+  if (offline.isOffline) {
+    const chosen = Uint32Array.from(offline.choose(query));
+    return new Entries(chosen, 0, chosen.length);
+  }
   const answer = await ask("api/select?" + query);
   const range = /^(\d+)-(\d+)$/.exec(answer.headers.get("x-range") ?? "");
   if (range) return new Entries(null, Number(range[1]), Number(range[2]) - Number(range[1]));
@@ -94,6 +100,10 @@ async function fetchRows() {
 
 /** The address of a picture. @param {number} number @param {string} what @param {"small" | "whole"} size */
 export function address(number, what, size) {
+  if (offline.isOffline) {
+    const { type, data } = offline.picture(number, what);
+    return data ? `data:${type};base64,${data}` : `data:none,${number}/${what}`;
+  }
   return `${size}/${number}/${what}?v=${version}`;
 }
 
@@ -106,7 +116,7 @@ export function ids(number, what, size) {
   const path = address(number, what, size);
   let found = pictures.get(path);
   if (!found) {
-    found = fetchIds(path);
+    found = offline.isOffline ? decoded(number, what) : fetchIds(path);
     found.catch(() => pictures.delete(path));
     pictures.set(path, found);
     if (pictures.size > KEPT) pictures.delete(/** @type {string} */ (pictures.keys().next().value));
@@ -121,8 +131,17 @@ async function fetchIds(path) {
   return new Uint8Array(await answer.arrayBuffer());
 }
 
+/** @param {number} number @param {string} what */
+async function decoded(number, what) {
+  const { data, error } = offline.picture(number, what);
+  if (data === undefined) throw new Unreadable(error);
+  return Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+}
+
 /** Why a picture cannot be shown. @param {string} path */
 export async function reason(path) {
+  const [, number, what] = /^data:none,(\d+)\/(.*)$/.exec(path) ?? [];
+  if (number) return offline.picture(Number(number), what).error ?? "it cannot be shown";
   try {
     return (await json(path)).error ?? "it cannot be shown";
   } catch {
