@@ -355,6 +355,24 @@ def test_predictions_and_their_errors(browser: Any, root: Path, tmp_path: Path) 
         expect(page.locator("#layer")).to_have_value("label")
 
 
+def test_the_windows_of_a_recipe(browser: Any, viewer: pw.Viewer) -> None:
+    with page_of(browser, viewer, "#sample=0") as page:
+        page.locator("#stage[data-state=shown]").wait_for()
+        page.locator("#recipe").select_option("deeplab-voc")
+        expect(page.locator(".windows polygon")).to_have_count(16)
+        expect(page.locator(".draw")).to_have_count(16)
+        before = page.locator(".windows polygon").first.get_attribute("points")
+        page.locator(".draw").nth(3).hover()
+        expect(page.locator(".windows polygon[data-on]")).to_have_count(1)
+        page.locator("#seed").fill("5")
+        expect(page.locator(".windows polygon").first).not_to_have_attribute("points", before)
+        assert "recipe=deeplab-voc" in page.url
+        page.locator("#seed").blur()
+        page.keyboard.press("ArrowRight")  # the next sample cannot be read
+        expect(page.locator("#problem")).to_contain_text("truncated")
+        expect(page.locator(".windows polygon")).to_have_count(0)
+
+
 # -- looks ----------------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from support.voc import paint_voc
 import pixelwise as pw
 from pixelwise.codecs.decoding import decode_image, decode_stored
 from pixelwise.codecs.png import encode_png
+from pixelwise.drawing.pixels import scaled_label
 from pixelwise.viewer.routes import page_files
 
 pytest.importorskip("starlette", reason="needs pixelwise[view]")
@@ -459,6 +460,26 @@ def test_the_command(root: Path, tmp_path: Path) -> None:
         running.send_signal(signal.SIGINT)
         assert running.wait(10) == 0
         assert monotonic() - started < 5  # 2 s on an idle machine
+
+
+def test_plans_are_those_of_a_loader(known: httpx.Client, root: Path) -> None:
+    split = pw.open(root)["val"]
+    for epoch in (0, 15):
+        loader = pw.Loader(split, 8, pw.RECIPES["deeplab-voc"](), seed=7, output="uint8-hwc")
+        loader.load_state_dict(loader.state_dict() | {"epoch": epoch, "batch": 0})
+        batch = next(iter(loader))
+        label = decode_stored(known.get(f"/plan/10/{epoch}/label?recipe=deeplab-voc&seed=7").content, "label").pixels
+        assert np.array_equal(label, scaled_label(batch.labels[2], (224, 224)))
+        assert known.get(f"/plan/10/{epoch}/image?recipe=deeplab-voc&seed=7").headers["content-type"] == "image/jpeg"
+    draws = known.get("/api/plans/10?recipe=center-crop").json()["draws"]
+    assert len(draws) == 16
+    assert draws[0]["size"] == [512, 512]
+    assert "to 512x512, padded" in draws[0]["text"]
+    assert "truncated" in known.get("/api/plans/3?recipe=deeplab-voc").json()["error"]
+    assert known.get("/plan/3/0/image?recipe=deeplab-voc").json()["code"] == "truncated"
+    assert known.get("/api/plans/0?recipe=none").status_code == 400
+    assert known.get("/api/plans/0?recipe=ade20k&seed=-1").status_code == 400
+    assert known.get("/plan/0/16/image?recipe=ade20k").status_code == 404
 
 
 def test_each_answer_is_sent_at_once(viewer: pw.Viewer) -> None:

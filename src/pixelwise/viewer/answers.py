@@ -18,6 +18,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.sources import image_file_of
 from ..errors import PixelwiseError, printable, shown
 from ..files import bytes_text, read_bytes
+from ..transforms.recipes import RECIPES
 from .entries import Entries, Item
 from .measures import Measures
 from .pictures import label_path, stored_label
@@ -61,6 +62,7 @@ class Shown:
             "classes": class_list(self.entries.classes), "void": void_of(self.entries.classes),
             "runs": [{"name": run.name, "split": self.entries.splits[run.part].name} for run in self.runs],
             "findings": self.problems is not None and len(self.problems.findings) > 0,
+            "recipes": list(RECIPES),
             "notes": [str(note) for note in self.dataset.notes], "version": self.version,
         }  # fmt: skip
 

@@ -78,7 +78,7 @@ def _content(shown: Shown, numbers: list[int]) -> dict[str, Any]:
             | {"pictures": {kind: _picture(shown, number, kind) for kind in _kinds_of(shown, number, kinds)}}
         )
     return {
-        "dataset": overview | {"splits": splits, "root": shown.title, "findings": False, "failed": []},
+        "dataset": overview | {"splits": splits, "root": shown.title, "findings": False, "recipes": [], "failed": []},
         "runs": [run.to_dict() for run in shown.runs],
         "samples": samples,
     }

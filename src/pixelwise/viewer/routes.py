@@ -16,13 +16,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..errors import PixelwiseError, UsageError
+from ..errors import DataError, PixelwiseError, UsageError
 from ..files import guarded
 from ..threads import default_threads
 from . import pictures
 from .answers import Shown
 from .entries import Item
 from .pictures import Encoded
+from .previews import DRAWS, Preview
 from .selecting import Query, select
 
 _STATIC: Final = Path(__file__).with_name("static")
@@ -60,6 +61,8 @@ def application(shown: Shown) -> Starlette:
             Route("/api/runs", answer(runs), methods=["GET"]),
             Route("/api/findings", answer(partial(_findings, shown)), methods=["GET"]),
             Route("/api/facts/{number:int}", answer(partial(_facts, shown)), methods=["GET"]),
+            Route("/api/plans/{number:int}", answer(partial(_plans, shown)), methods=["GET"]),
+            Route("/plan/{number:int}/{draw:int}/{what}", answer(partial(_plan, shown)), methods=["GET"]),
             Route("/small/{number:int}/{what}", answer(partial(_picture, shown, True)), methods=["GET"]),
             Route("/whole/{number:int}/{what}", answer(partial(_picture, shown, False)), methods=["GET"]),
         ],
@@ -129,6 +132,30 @@ def _findings(shown: Shown, request: Request) -> Response:
 def _facts(shown: Shown, request: Request) -> Response:
     number = request.path_params["number"]
     return _missing("no such entry") if number >= len(shown.entries) else JSONResponse(shown.facts(number))
+
+
+def _plans(shown: Shown, request: Request) -> Response:
+    number, preview = request.path_params["number"], Preview.of(request.query_params)
+    if number >= len(shown.entries):
+        return _missing("no such entry")
+    try:
+        return JSONResponse({"draws": preview.windows(shown.entries.entry(number))})
+    except DataError as error:
+        return JSONResponse({"error": shown.said(error)})
+
+
+def _plan(shown: Shown, request: Request) -> Response:
+    """What a draw of a recipe is rendered to, or its error."""
+    number, draw, what = (request.path_params[key] for key in ("number", "draw", "what"))
+    preview = Preview.of(request.query_params)
+    make = {"image": preview.image, "label": preview.label}.get(what)
+    if number >= len(shown.entries) or draw >= DRAWS or make is None:
+        return _missing("no such picture")
+    try:
+        found = make(shown.entries.entry(number), draw)
+    except PixelwiseError as error:
+        return JSONResponse({"error": shown.said(error), "code": error.code})
+    return Response(found.data, media_type=found.type, headers=_KEEP)
 
 
 def _picture(shown: Shown, small: bool, request: Request) -> Response:

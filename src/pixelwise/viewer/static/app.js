@@ -6,6 +6,7 @@ import { Grid } from "./grid.js";
 import { fillKeys } from "./keys.js";
 import { Legend, percent } from "./legend.js";
 import { isOffline } from "./offline.js";
+import { Plans } from "./plans.js";
 import { SampleView, tally } from "./sample.js";
 import { isFiltered, query, read, unfiltered, write } from "./state.js";
 
@@ -41,6 +42,7 @@ faultColors.off.add(0);
 
 const grid = new Grid(part("grid"), part("space"), part("cells"), (at) => change({ sample: entries.at(at) }, true), noteOf);
 const sample = new SampleView(part("stage"), part("world"), part("divider"), part("problem"), pointed);
+const plans = new Plans(part("world"), part("draws"), part("problem"));
 const legend = new Legend(part("legend"), classes, toggleClass, toggleColor);
 
 /** @type {FindingsList | null} */
@@ -89,6 +91,14 @@ async function render() {
   controls();
   await choose();
   await showMode();
+  await showPlans();
+}
+
+async function showPlans() {
+  const { sample: number, recipe, seed } = state;
+  const known = number !== null && recipe && part("stage").dataset.state === "shown" && sample.number === number;
+  if (!known) return plans.clear();
+  await plans.show(number, recipe, seed, [sample.height, sample.width], colors);
 }
 
 async function choose() {
@@ -150,6 +160,7 @@ async function showSample(number) {
   await shown;
   const label = found.labels ? await sample.values("label") : null;
   if (state.sample !== number) return;
+  showPlans();
   shares = label ? new Map([...tally(label)].map(([id, n]) => [id, n / label.ids.length])) : new Map();
   fillLegend();
 }
@@ -197,6 +208,9 @@ function controls() {
   input("broken").checked = state.broken;
   part("more").toggleAttribute("data-on", isFiltered({ ...state, text: "", class: [] }));
   choice("layer").value = state.layer;
+  choice("recipe").value = state.recipe;
+  if (document.activeElement !== part("seed")) input("seed").value = String(state.seed);
+  part("seed-field").hidden = !state.recipe;
   input("opacity").value = String(state.opacity);
   part("outlines").setAttribute("aria-pressed", String(state.outlines));
   legend.mark(state.class, colors.off);
@@ -432,6 +446,8 @@ function listen() {
   part("clear").addEventListener("click", clearFilters);
   choice("layer").addEventListener("change", () => change({ layer: choice("layer").value }));
   input("opacity").addEventListener("input", () => change({ opacity: Number(input("opacity").value) }));
+  choice("recipe").addEventListener("change", () => change({ recipe: choice("recipe").value }));
+  input("seed").addEventListener("input", () => change({ seed: Math.max(0, Math.floor(Number(input("seed").value) || 0)) }));
   for (const [id, key] of Object.entries({ outlines: "o", theme: "t", help: "?" })) part(id).addEventListener("click", EVERYWHERE[key]);
   for (const [id, key] of Object.entries({ back: "Escape", previous: "ArrowLeft", next: "ArrowRight", fit: "0", wipe: "w" })) part(id).addEventListener("click", IN_SAMPLE[key]);
   part("classes").addEventListener("click", () => {
@@ -456,6 +472,8 @@ const orders = [["number", "as listed"], ["name", "by name"], ["size", "by size"
 for (const [k, run] of known.runs.entries()) orders.push([`score-${k}`, known.runs.length > 1 ? `by IoU: ${run.name}` : "by IoU"]);
 if (known.runs.length > 1) orders.push(["change", `by gain: ${known.runs[1].name} over ${known.runs[0].name}`]);
 fill(choice("sort"), orders);
+fill(choice("recipe"), [["", "no recipe"], ...known.recipes.map((/** @type {string} */ name) => [name, name])]);
+part("recipe-field").hidden = !known.recipes.length;
 if (known.findings) {
   part("tabs").hidden = false;
   const groups = await data.json("api/findings");

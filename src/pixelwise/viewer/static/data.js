@@ -138,6 +138,16 @@ async function decoded(number, what) {
   return Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
 }
 
+/** What a draw of a recipe is rendered to. @param {number} number @param {number} draw @param {string} what @param {URLSearchParams} query */
+export function planAddress(number, draw, what, query) {
+  return `plan/${number}/${draw}/${what}?${query}&v=${version}`;
+}
+
+/** The class ids of a draw. @param {number} number @param {number} draw @param {URLSearchParams} query */
+export function planIds(number, draw, query) {
+  return fetchIds(planAddress(number, draw, "label", query));
+}
+
 /** Why a picture cannot be shown. @param {string} path */
 export async function reason(path) {
   const [, number, what] = /^data:none,(\d+)\/(.*)$/.exec(path) ?? [];

@@ -24,6 +24,9 @@ export class Grid {
     /** @type {Look | null} */
     this.look = null;
     this.current = 0;
+    this.columns = 1;
+    this.rows = this.cell = this.box = this.row = this.full = 0; // pixels, and rows in all
+    this.scale = 1; // pixels of all rows for one of the scroll bar
     this.top = 0; // of the window, in rows of pixels
     this.last = 0; // scrollTop when `top` was set
     this.settling = 0;
@@ -99,20 +102,20 @@ export class Grid {
 
   /** Scroll as far as needed for the current cell to be seen. */
   reveal() {
-    const y = Math.floor(this.current / (this.columns ?? 1)) * (this.row ?? 1);
-    const low = y + (this.row ?? 0) + GAP - this.root.clientHeight;
+    const y = Math.floor(this.current / this.columns) * this.row;
+    const low = y + this.row + GAP - this.root.clientHeight;
     if (this.top > y) this.top = y;
     else if (this.top < low) this.top = low;
-    this.top = Math.max(0, Math.min(this.top, this.full ?? 0));
+    this.top = Math.max(0, Math.min(this.top, this.full));
     this.settle();
     for (const [position, cell] of this.live) cell.toggleAttribute("data-current", position === this.current);
   }
 
   draw() {
     this.frame = 0;
-    if (!this.row || !this.columns) return;
+    if (!this.row) return;
     const first = Math.max(0, Math.floor(this.top / this.row) - 1);
-    const last = Math.min(this.rows ?? 0, Math.ceil((this.top + this.root.clientHeight) / this.row) + 1);
+    const last = Math.min(this.rows, Math.ceil((this.top + this.root.clientHeight) / this.row) + 1);
     const from = first * this.columns;
     const to = Math.min(last * this.columns, this.entries.length);
     for (const [position, cell] of this.live) {
@@ -129,7 +132,7 @@ export class Grid {
         this.cells.append(cell);
       }
       const y = Math.floor(position / this.columns) * this.row + GAP - this.top + this.root.scrollTop;
-      const x = (position % this.columns) * ((this.cell ?? 0) + GAP) + GAP;
+      const x = (position % this.columns) * (this.cell + GAP) + GAP;
       cell.style.transform = `translate(${x}px, ${y}px)`;
     }
     this.root.dataset.first = String(from);
@@ -154,7 +157,7 @@ export class Grid {
     image.addEventListener("load", () => {
       // The label has the image's shape, so both are as large as the image is in the box.
       const fit = /** @type {HTMLElement} */ (image.parentElement);
-      const [wide, high] = [this.cell ?? 0, this.box ?? 0];
+      const [wide, high] = [this.cell, this.box];
       const factor = Math.min(wide / image.naturalWidth, high / image.naturalHeight);
       fit.style.width = `${Math.round(image.naturalWidth * factor)}px`;
       fit.style.height = `${Math.round(image.naturalHeight * factor)}px`;
@@ -212,10 +215,10 @@ export class Grid {
   /** @param {KeyboardEvent} event */
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const page = (this.columns ?? 1) * Math.max(1, Math.floor(this.root.clientHeight / (this.row ?? 1)));
+    const page = this.columns * Math.max(1, Math.floor(this.root.clientHeight / this.row));
     const steps = /** @type {Record<string, number>} */ ({
-      ArrowLeft: -1, h: -1, ArrowRight: 1, l: 1, ArrowUp: -(this.columns ?? 1), k: -(this.columns ?? 1),
-      ArrowDown: this.columns ?? 1, j: this.columns ?? 1, PageUp: -page, PageDown: page,
+      ArrowLeft: -1, h: -1, ArrowRight: 1, l: 1, ArrowUp: -this.columns, k: -this.columns,
+      ArrowDown: this.columns, j: this.columns, PageUp: -page, PageDown: page,
       Home: -this.entries.length, End: this.entries.length,
     });
     const step = steps[event.key];

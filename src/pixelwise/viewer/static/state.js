@@ -3,14 +3,15 @@
 /**
  * @typedef {{
  *   split: string, text: string, class: number[], share: number, low: number, high: number, broken: boolean, code: string,
- *   sort: string, run: number, layer: string, off: number[], opacity: number, outlines: boolean, sample: number | null,
+ *   sort: string, run: number, layer: string, off: number[], opacity: number, outlines: boolean, sample: number | null, recipe: string,
+ *   seed: number,
  * }} State
  */
 
 /** @type {State} */
 export const DEFAULTS = {
   split: "", text: "", class: [], share: 0, low: 0, high: 0, broken: false, code: "",
-  sort: "number", run: 0, layer: "label", off: [], opacity: 0.6, outlines: false, sample: null,
+  sort: "number", run: 0, layer: "label", off: [], opacity: 0.6, outlines: false, sample: null, recipe: "", seed: 0,
 };
 const FILTERS = /** @type {const} */ (["text", "class", "share", "low", "high", "broken", "code"]);
 const QUERY = ["split", ...FILTERS, "sort", "run"];
