@@ -204,6 +204,22 @@ def test_the_legend_counts_and_filters(browser: Any, viewer: pw.Viewer, root: Pa
         expect(page.locator("#grid")).to_have_attribute("data-total", "12")
 
 
+def test_charts_open_what_they_count(browser: Any, viewer: pw.Viewer, root: Path) -> None:
+    counts = pw.count_classes(root, splits="val")
+    both = np.flatnonzero((counts[:, 1] > 0) & (counts[:, 8] > 0))
+    assert len(both)
+    sizes = pw.open(root)["val"].sizes().min(axis=1)
+    with page_of(browser, viewer, "#split=val") as page:
+        expect(page.locator("body")).to_have_attribute("data-counted", "12")
+        page.locator("#tab-charts").click()
+        page.get_by_label(f"aeroplane and cat: {len(both)} samples").first.click()
+        expect(page.locator("#grid")).to_have_attribute("data-total", str(len(both)))
+        assert cells(page) == [12 + i for i in both]
+        page.locator(".bars button", has_text=re.compile("^281")).click()
+        expect(page.locator("#grid")).to_have_attribute("data-total", str(np.count_nonzero(sizes == 281)))
+        assert "low=281" in page.url
+
+
 def test_search_and_the_address(browser: Any, viewer: pw.Viewer) -> None:
     with page_of(browser, viewer) as page:
         expect(page.locator("#grid")).to_have_attribute("data-total", "12")

@@ -220,6 +220,19 @@ def test_the_legend_has_the_numbers_of_count_classes(known: httpx.Client, root: 
     assert [c["share"] for c in found["classes"]] == pytest.approx((counts.sum(axis=0) / counts.sum()).tolist())
 
 
+def test_the_charts_have_the_numbers_of_stats(known: httpx.Client, root: Path) -> None:
+    counted(known)
+    found = known.get("/api/charts", params={"split": "val"}).json()
+    stats = pw.stats(root, splits="val")
+    assert found["share"] == pytest.approx(stats.share.tolist())
+    assert found["together"] == stats.together[np.ix_(found["ids"], found["ids"])].tolist()
+    assert found["ids"] == np.flatnonzero(stats.images[:-1]).tolist()
+    sides = [min(size) for size, n in stats.sizes.items() for _ in range(n)]
+    assert found["sides"] == [[v, v, sides.count(v)] for v in sorted(set(sides))]
+    classes = np.count_nonzero(pw.count_classes(root, splits="val")[:, :-1], axis=1).tolist()
+    assert found["per_sample"] == [[n, classes.count(n)] for n in sorted(set(classes))]
+
+
 def test_pictures_are_what_the_dataset_reads(known: httpx.Client, root: Path) -> None:
     sample = pw.open(root)["val"][0]
     image = known.get("/whole/8/image")

@@ -6,6 +6,7 @@
     measures   sizes and counts, found in the background          pictures   thumbnails and whole pictures as bytes
     runs       predictions and their scores                       problems  the findings of `check` by entry
     exporting  the chosen samples as one HTML file                previews  what a recipe makes of an entry
+    charts     what the page draws of the counts
 
 `static/` is the page itself: ES modules and CSS as they are, without a build step.
 """

@@ -27,6 +27,8 @@ from .routes import page_files, picture_maker
 from .selecting import Query, select
 
 _QUALITY: Final = 90
+_WITHOUT: Final = {"findings": False, "recipes": [], "charts": False, "failed": []}
+"""What needs a server."""
 _POLICY: Final = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:; "
     "base-uri 'none'; form-action 'none'"
@@ -78,7 +80,7 @@ def _content(shown: Shown, numbers: list[int]) -> dict[str, Any]:
             | {"pictures": {kind: _picture(shown, number, kind) for kind in _kinds_of(shown, number, kinds)}}
         )
     return {
-        "dataset": overview | {"splits": splits, "root": shown.title, "findings": False, "recipes": [], "failed": []},
+        "dataset": overview | {"splits": splits, "root": shown.title} | _WITHOUT,
         "runs": [run.to_dict() for run in shown.runs],
         "samples": samples,
     }

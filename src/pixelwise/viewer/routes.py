@@ -21,6 +21,7 @@ from ..files import guarded
 from ..threads import default_threads
 from . import pictures
 from .answers import Shown
+from .charts import chart_values
 from .entries import Item
 from .pictures import Encoded
 from .previews import DRAWS, Preview
@@ -56,6 +57,7 @@ def application(shown: Shown) -> Starlette:
             Route("/static/{name}", answer(lambda request: _file(request.path_params["name"])), methods=["GET"]),
             Route("/api/dataset", answer(lambda request: JSONResponse(shown.overview())), methods=["GET"]),
             Route("/api/legend", answer(partial(_legend, shown)), methods=["GET"]),
+            Route("/api/charts", answer(partial(_charts, shown)), methods=["GET"]),
             Route("/api/rows", answer(partial(_rows, shown)), methods=["GET"]),
             Route("/api/select", answer(partial(_selection, shown)), methods=["GET"]),
             Route("/api/runs", answer(runs), methods=["GET"]),
@@ -109,10 +111,18 @@ def _rows(shown: Shown, request: Request) -> Response:
 
 
 def _legend(shown: Shown, request: Request) -> Response:
+    return _of_split(shown, request, shown.legend)
+
+
+def _charts(shown: Shown, request: Request) -> Response:
+    return _of_split(shown, request, partial(chart_values, shown.entries, shown.measures))
+
+
+def _of_split(shown: Shown, request: Request, find: Callable[[str | None], dict[str, Any]]) -> Response:
     name = request.query_params.get("split") or None
     if name is not None and all(name != split.name for split in shown.entries.splits):
         return _missing("no split of that name is shown")
-    return JSONResponse(shown.legend(name))
+    return JSONResponse(find(name))
 
 
 def _selection(shown: Shown, request: Request) -> Response:

@@ -1,4 +1,5 @@
 // The page: state, what shows it, and what changes it.
+import { drawCharts } from "./charts.js";
 import { Colors, ERRORS, FAULTS } from "./colors.js";
 import * as data from "./data.js";
 import { FindingsList } from "./findings.js";
@@ -290,6 +291,22 @@ async function pointed(at) {
   line.replaceChildren(...parts);
 }
 
+const TABS = ["classes", "charts", "findings"];
+let tab = "classes";
+
+/** @param {string} name */
+function openTab(name) {
+  tab = name;
+  for (const one of TABS) part(`tab-${one}`).setAttribute("aria-pressed", String(one === name));
+  for (const [id, owner] of [["legend", "classes"], ["heads", "classes"], ["charts", "charts"], ["findings", "findings"]]) part(id).hidden = owner !== name;
+  if (name === "charts") fillCharts();
+}
+
+async function fillCharts() {
+  const found = await data.json("api/charts?" + new URLSearchParams({ split: splitName() })).catch(() => null);
+  if (found) drawCharts(part("charts"), found, colors, (changes) => change({ ...unfiltered(state), ...changes, sample: null }, true));
+}
+
 // -- what is found in the background ----------------------------------------------------------------------------
 
 let timer = 0;
@@ -307,6 +324,7 @@ async function progress() {
   if (known.runs.length) runs = await data.json("api/runs").catch(() => runs);
   fillLegend();
   fillScores();
+  if (tab === "charts") fillCharts();
   const shown = `${entries.length.toLocaleString("en")} ${isFiltered(state) ? `of ${found.total.toLocaleString("en")} ` : ""}samples`;
   const counting = found.counted < found.total;
   const rest = counting ? ` · counted ${found.counted.toLocaleString("en")} so far` : "";
@@ -475,22 +493,18 @@ fill(choice("sort"), orders);
 fill(choice("recipe"), [["", "no recipe"], ...known.recipes.map((/** @type {string} */ name) => [name, name])]);
 part("recipe-field").hidden = !known.recipes.length;
 if (known.findings) {
-  part("tabs").hidden = false;
   const groups = await data.json("api/findings");
   const choose = (/** @type {string} */ code) => {
     const again = state.code === code;
     change({ code: again ? "" : code, layer: again ? "label" : "faulty", split: EVERY, sample: null }, true);
   };
   problems = new FindingsList(part("findings"), groups, choose, (entry) => change({ sample: entry }, true));
-  const tab = (/** @type {boolean} */ findings) => {
-    for (const [id, on] of /** @type {[string, boolean][]} */ ([["findings", findings], ["legend", !findings], ["heads", !findings]])) part(id).hidden = !on;
-    part("tab-findings").setAttribute("aria-pressed", String(findings));
-    part("tab-classes").setAttribute("aria-pressed", String(!findings));
-  };
-  part("tab-findings").addEventListener("click", () => tab(true));
-  part("tab-classes").addEventListener("click", () => tab(false));
-  tab(state.code !== "");
+  part("tab-findings").hidden = false;
 }
+part("tabs").hidden = !known.findings && !known.charts;
+part("tab-charts").hidden = !known.charts;
+for (const name of TABS) part(`tab-${name}`).addEventListener("click", () => openTab(name));
+openTab(state.code ? "findings" : "classes");
 fillKeys(part("keys"));
 listen();
 await render();
