@@ -85,12 +85,8 @@ class Shown:
     def legend(self, split: str | None) -> dict[str, Any]:
         """For each class: how many entries of the split hold it, and its pixels, as far as they were counted."""
         within = self.entries.range_of(split)
-        found = self.measures.counts()
-        chosen = (found.entry >= within.start) & (found.entry < within.stop)
-        ids, pixels = found.id[chosen], found.pixels[chosen]
-        size = 65_536 if len(self.entries.classes) > 256 else 256
-        images = np.bincount(ids, minlength=size)
-        area = np.bincount(ids, weights=pixels, minlength=size)
+        parts = [k for k, found in enumerate(self.entries.splits) if split in (None, found.name)]
+        images, area = self.measures.images[parts].sum(axis=0), self.measures.area[parts].sum(axis=0)
         void = self.entries.classes.ignore_index
         wanted = [*range(len(self.entries.classes)), *([] if void is None else [void])]
         total = float(area.sum())
