@@ -172,6 +172,16 @@ def test_a_palette_shows_the_colors_of_the_classes(browser: Any, viewer: pw.View
         assert np.array_equal(pixels(page, "#world .fill")[..., 3] == 0, (label == 255) | (label == 0))
 
 
+def test_objects_have_colors_of_their_own(browser: Any, viewer: pw.Viewer, root: Path) -> None:
+    objects = pw.open(root)["train"][0].instances
+    with page_of(browser, viewer, "#sample=0&layer=instances") as page:
+        page.locator("#stage[data-state=shown][data-layer=instances]").wait_for()
+        seen = pixels(page, "#world .fill")
+        assert np.array_equal(seen[..., 3] == 0, objects == 0)
+        colors = {tuple(seen[objects == value][0]) for value in (1, 2, 255)}
+        assert len(colors) == 3
+
+
 def test_outlines_are_the_borders_between_classes(browser: Any, viewer: pw.Viewer, root: Path) -> None:
     label = pw.open(root)["train"][0].label
     with page_of(browser, viewer, "#sample=0&outlines=1") as page:

@@ -116,6 +116,13 @@ def test_the_token_opens_only_the_page_and_is_not_the_cookie(viewer: pw.Viewer) 
     assert given.startswith(f"pixelwise-{viewer.port}=")
 
 
+def test_cookies_of_other_servers_do_no_harm(viewer: pw.Viewer, known: httpx.Client) -> None:
+    own = "; ".join(f"{name}={value}" for name, value in known.cookies.items())
+    for odd in ('a{b}:"c=d', "=", "x", "_xsrf=2|1:0|é", f"pixelwise-{viewer.port}=old"):
+        header = {"cookie": f"{odd}; {own}".encode()}
+        assert httpx.get(base(viewer) + "/api/dataset", headers=header).status_code == 200
+
+
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
 def test_only_get_is_allowed(viewer: pw.Viewer, known: httpx.Client, method: str) -> None:
     for path in ("/", "/api/dataset", f"/?token={viewer.url.partition('token=')[2]}"):

@@ -62,6 +62,7 @@ class Shown:
             "classes": class_list(self.entries.classes), "void": void_of(self.entries.classes),
             "runs": [{"name": run.name, "split": self.entries.splits[run.part].name} for run in self.runs],
             "findings": self.problems is not None and len(self.problems.findings) > 0,
+            "objects": any(getattr(s.source, "instances", None) is not None for s in self.entries.splits),
             "recipes": list(RECIPES), "charts": any(split.has_labels for split in self.entries.splits),
             "notes": [str(note) for note in self.dataset.notes], "version": self.version,
         }  # fmt: skip

@@ -27,7 +27,7 @@ from .routes import page_files, picture_maker
 from .selecting import Query, select
 
 _QUALITY: Final = 90
-_WITHOUT: Final = {"findings": False, "recipes": [], "charts": False, "failed": []}
+_WITHOUT: Final = {"findings": False, "recipes": [], "objects": False, "charts": False, "failed": []}
 """What needs a server."""
 _POLICY: Final = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:; "

@@ -11,7 +11,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from hmac import compare_digest
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -80,12 +79,10 @@ class Guard:
         return len(given) == 1 and compare_digest(given[0].encode(), self.token.encode())
 
     def _has_cookie(self, headers: Headers) -> bool:
-        try:
-            cookies = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            return False
-        found = cookies.get(self._cookie)
-        return found is not None and compare_digest(found.value.encode(), self._session.encode())
+        # By hand: http.cookies stops at the first odd cookie, and other servers of this machine may have set such.
+        parts = (part.strip().partition("=") for header in headers.getlist("cookie") for part in header.split(";"))
+        given = [value for name, _, value in parts if name == self._cookie]
+        return any(compare_digest(value.encode(), self._session.encode()) for value in given)
 
     def _add_headers(self, headers: MutableHeaders, entering: bool) -> None:
         frames = " ".join(f"http://{name}:*" for name in _LOCAL) if self._framed() else "'none'"

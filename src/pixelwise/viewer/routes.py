@@ -205,6 +205,7 @@ _MAKERS: Final[dict[tuple[str, bool], Callable[[Item], Encoded]]] = {
     ("image", False): pictures.exact_image,
     ("label", True): lambda entry: pictures.ids_picture(pictures.label_ids(entry), small=True),
     ("label", False): lambda entry: pictures.ids_picture(pictures.label_ids(entry)),
+    ("instances", True): lambda item: pictures.ids_picture(pictures.instance_numbers(item), small=True),
     ("instances", False): lambda entry: pictures.ids_picture(pictures.instance_numbers(entry)),
     ("stored", False): pictures.stored_picture,
 }

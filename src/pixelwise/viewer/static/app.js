@@ -1,6 +1,6 @@
 // The page: state, what shows it, and what changes it.
 import { drawCharts } from "./charts.js";
-import { Colors, ERRORS, FAULTS } from "./colors.js";
+import { Colors, ERRORS, FAULTS, ObjectColors } from "./colors.js";
 import * as data from "./data.js";
 import { FindingsList } from "./findings.js";
 import { Grid } from "./grid.js";
@@ -40,6 +40,7 @@ errorColors.off.add(0); // what is right is left as it is
 
 const faultColors = new Colors(FAULTS);
 faultColors.off.add(0);
+const objectColors = new ObjectColors();
 
 const grid = new Grid(part("grid"), part("space"), part("cells"), (at) => change({ sample: entries.at(at) }, true), noteOf);
 const sample = new SampleView(part("stage"), part("world"), part("divider"), part("problem"), pointed);
@@ -62,6 +63,7 @@ function change(changes, step = false) {
 
 /** @param {string} layer */
 function colorsOf(layer) {
+  if (layer === "instances") return objectColors;
   return layer.startsWith("errors") ? errorColors : layer.startsWith("faulty") ? faultColors : colors;
 }
 
@@ -180,6 +182,7 @@ function step(by) {
 function layers() {
   /** @type {[string, string][]} */
   const out = known.splits.some((/** @type {any} */ s) => s.labels) ? [["label", "label"]] : [];
+  if (known.objects) out.push(["instances", "objects"]);
   for (const [k, run] of known.runs.entries()) out.push([`prediction-${k}`, `prediction: ${run.name}`], [`errors-${k}`, `errors: ${run.name}`]);
   if (state.code) out.push(["faulty", "what is faulty"]);
   return out;
@@ -219,7 +222,7 @@ function controls() {
 }
 
 function fillLegend() {
-  const heads = shares ? ["share"] : ["samples"];
+  const heads = shares ? ["share"] : ["images"];
   for (const run of runs) if (run.scores) heads.push(runs.length > 1 ? run.name : "IoU %");
   part("heads").replaceChildren(...heads.map((text) => Object.assign(document.createElement("span"), { textContent: text, title: text })));
   part("side").style.setProperty("--columns", String(heads.length));
@@ -281,7 +284,7 @@ async function pointed(at) {
     if (typeof id !== "number" || !layer) continue;
     const one = colorsOf(layer).known.get(id);
     const name = one ? one.name : "not a class";
-    parts.push(chip(layer, id, layer.startsWith("errors") || layer.startsWith("faulty") ? name : `${layer === "label" ? "" : "predicted "}${name} (${id})`));
+    parts.push(chip(layer, id, layer.startsWith("errors") || layer.startsWith("faulty") ? name : layer === "instances" ? `object ${id}` : `${layer === "label" ? "" : "predicted "}${name} (${id})`));
   }
   const { stored, image } = found;
   if (stored !== undefined) parts.push(quiet(`stored ${Array.isArray(stored) ? stored.join(", ") : stored}`));

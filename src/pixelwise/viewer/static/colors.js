@@ -71,6 +71,22 @@ export class Colors {
   }
 }
 
+/** Colors of objects by their numbers; neighbors in number are far apart in hue. 0 is not an object. */
+export class ObjectColors extends Colors {
+  constructor() {
+    super([]);
+    this.seeThrough = false;
+    this.off.add(0);
+  }
+
+  /** @param {number} id @returns {Color} */
+  of(id) {
+    const hue = (0.58 + id * 0.381966) % 1;
+    const level = (/** @type {number} */ shift) => Math.round(255 * (0.5 + 0.42 * Math.cos(2 * Math.PI * (hue - shift))));
+    return [level(0), level(1 / 3), level(2 / 3)];
+  }
+}
+
 /**
  * The borders between different values as a picture: two pixels wide, white inside black where they can be seen on any
  * image. Classes that are switched off have none.
