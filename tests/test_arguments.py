@@ -163,7 +163,10 @@ TRUTH = np.array([[0, 1, 2, 255, 0], [2, 2, 1, 0, 1], [1, 0, 0, 2, 255]], np.uin
 IDS = np.where(TRUTH == 255, 1, TRUTH)[::-1].copy()
 IMAGE = np.random.default_rng(0).integers(0, 256, (*TRUTH.shape, 3), np.uint8)
 DATASET = pw.Dataset(  # for what is refused before anything is read
-    ".", "arrays", TABLE, {"all": pw.Split("all", TABLE, pw.ArraySource([IMAGE], [TRUTH]))}  # type: ignore[arg-type]
+    ".",
+    "arrays",
+    TABLE,
+    {"all": pw.Split("all", TABLE, pw.ArraySource([IMAGE], [TRUTH]))},  # type: ignore[arg-type]
 )
 
 

@@ -37,9 +37,7 @@ def bench() -> Iterator[Any]:
     import report
     import verify
 
-    yield SimpleNamespace(
-        harness=harness, jobs=jobs, verify=verify, report=report, race=race, geometry=peers.geometry
-    )
+    yield SimpleNamespace(harness=harness, jobs=jobs, verify=verify, report=report, race=race, geometry=peers.geometry)
     sys.path.remove(str(BENCHMARKS))
     for name in set(sys.modules) - set(before):
         file = getattr(sys.modules[name], "__file__", None)
@@ -233,9 +231,7 @@ def test_a_right_augmented_batch_is_right(bench: Any, ramp: Any) -> None:
     ],
     ids=["only-label-flipped", "label-down", "label-right", "padding-as-class", "upside-down", "never-drawn"],
 )
-def test_wrong_augmented_batches_are_found(
-    bench: Any, ramp: Any, change: Callable[..., Batch], complaint: str
-) -> None:
+def test_wrong_augmented_batches_are_found(bench: Any, ramp: Any, change: Callable[..., Batch], complaint: str) -> None:
     import re
 
     job, levels, classes = ramp

@@ -89,5 +89,7 @@ from .types import Finding as Finding
 from .types import Plan as Plan
 from .types import Sample as Sample
 from .types import Window as Window
+from .viewer.viewing import Viewer as Viewer
+from .viewer.viewing import view as view
 
 __version__: str

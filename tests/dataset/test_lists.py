@@ -31,9 +31,7 @@ def _tree(hostile: Path, tmp_path: Path) -> Path:
     return root
 
 
-def test_every_hostile_list_has_its_outcome(
-    hostile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_hostile_list_has_its_outcome(hostile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = _tree(hostile, tmp_path)
     cases = rows(hostile, "lists")
     wrong = []

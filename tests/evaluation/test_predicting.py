@@ -151,9 +151,7 @@ def test_the_strip_gives_what_the_whole_sum_gives(image: Any, window: Any, strid
                                                   blend: Any, seed: int) -> None:  # fmt: skip
     rng = np.random.default_rng(seed)
     parts = Tiling(window, 0.4, blend, flips, scales).tiles(image)
-    logits = [
-        rng.normal(size=(3, -(-t.size[0] // stride), -(-t.size[1] // stride))).astype(np.float32) for t in parts
-    ]
+    logits = [rng.normal(size=(3, -(-t.size[0] // stride), -(-t.size[1] // stride))).astype(np.float32) for t in parts]
     sums = TileSums("x", image, 3, parts, "logits", np.uint8)
     ended = [sums.add(tile, values) for tile, values in zip(parts, logits, strict=True)]
     assert ended == [False] * (len(parts) - 1) + [True]

@@ -251,9 +251,7 @@ def test_a_renumbered_palette_is_refused(val: pw.Split, folder: Path) -> None:
 def test_stored_values(tmp_path: Path) -> None:
     table = ClassTable(("road", "car"), values={7: 0, 26: 1, 0: 255})
     truth = np.array([[0, 1, 255], [1, 1, 0]], np.uint8)
-    split = pw.Split(
-        "val", table, pw.ArraySource([np.zeros((2, 3, 3), np.uint8)], [truth], names=["city/a"])
-    )
+    split = pw.Split("val", table, pw.ArraySource([np.zeros((2, 3, 3), np.uint8)], [truth], names=["city/a"]))
     (tmp_path / "city").mkdir()
     ids = np.array([[0, 1, 1], [1, 0, 0]], np.uint8)
     Image.fromarray(ids).save(tmp_path / "city" / "a.png")

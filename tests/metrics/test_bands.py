@@ -170,9 +170,7 @@ def model(labels: list[np.ndarray], by: int, order: Any = None, names: bool = Tr
     return confusion
 
 
-def resample_plainly(
-    labels: list[np.ndarray], by: int, resamples: int, seed: int, protocol: str
-) -> list[float]:
+def resample_plainly(labels: list[np.ndarray], by: int, resamples: int, seed: int, protocol: str) -> list[float]:
     """mIoU of each resample, one at a time: draw images, add their confusions, score."""
     alone = [Confusion(21).update(shifted(t, by), t) for t in labels]
     out = []

@@ -61,9 +61,7 @@ def test_parts_make_the_whole(case: tuple[int, np.ndarray, np.ndarray], data: st
 
 @settings(max_examples=60, deadline=None)
 @given(label_pairs(), st.data())
-def test_permuted_classes_permute_the_scores(
-    case: tuple[int, np.ndarray, np.ndarray], data: st.DataObject
-) -> None:
+def test_permuted_classes_permute_the_scores(case: tuple[int, np.ndarray, np.ndarray], data: st.DataObject) -> None:
     classes, prediction, truth = case
     order = np.array(data.draw(st.permutations(range(classes))))
     renamed = np.concatenate([order, np.arange(classes, 256)]).astype(np.uint8)

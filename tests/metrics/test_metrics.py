@@ -52,9 +52,7 @@ def distort(truth: np.ndarray, how: str, seed: int) -> np.ndarray:
         out[: len(out) // 2] = (out[: len(out) // 2] + 1) % C
         return out
     if how == "noise":
-        return np.where(rng.random(truth.shape) < 0.2, rng.integers(0, C, truth.shape), filled).astype(
-            np.uint8
-        )
+        return np.where(rng.random(truth.shape) < 0.2, rng.integers(0, C, truth.shape), filled).astype(np.uint8)
     if how == "background":
         return np.zeros_like(filled)
     if how == "absent":  # six classes never predicted, and one predicted that no image has
@@ -91,9 +89,7 @@ def joined(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
 
 def test_all_background_on_the_published_training_counts() -> None:
     confusion = Confusion(C, class_names=VOC_NAMES)
-    for index, pixels in enumerate(
-        PUBLISHED_TRAIN
-    ):  # rows of real size, counted in pieces that a test can hold
+    for index, pixels in enumerate(PUBLISHED_TRAIN):  # rows of real size, counted in pieces that a test can hold
         piece = np.full(100_000, index, np.uint8)
         data = confusion.to_dict()
         data["counts"][index][0] = pixels - len(piece)
@@ -118,9 +114,7 @@ def test_scikit_learn_confusion_matrix(pairs: Pairs) -> None:
     scores = confusion.scores("mmseg")
     options = {"labels": range(C), "average": None, "zero_division": np.nan}
     with np.errstate(invalid="ignore"):
-        assert np.allclose(
-            scores.precision, metrics.precision_score(truth, prediction, **options), equal_nan=True
-        )
+        assert np.allclose(scores.precision, metrics.precision_score(truth, prediction, **options), equal_nan=True)
         assert np.allclose(scores.recall, metrics.recall_score(truth, prediction, **options), equal_nan=True)
         assert np.allclose(scores.dice, metrics.f1_score(truth, prediction, **options), equal_nan=True)
         jaccard = metrics.jaccard_score(truth, prediction, labels=range(C), average=None, zero_division=0)
@@ -139,9 +133,7 @@ def test_torchmetrics(pairs: Pairs) -> None:
     accuracy = classification.MulticlassAccuracy(average="macro", **options)
     for prediction, truth in pairs:
         for metric in (macro, micro, matrix, accuracy):
-            metric.update(
-                torch.from_numpy(prediction.astype(np.int64)), torch.from_numpy(truth.astype(np.int64))
-            )
+            metric.update(torch.from_numpy(prediction.astype(np.int64)), torch.from_numpy(truth.astype(np.int64)))
     confusion = counted(pairs)
     assert np.array_equal(confusion.matrix[:, :C], matrix.compute().numpy())
     # torchmetrics divides in float32: it agrees to about 7 digits, not exactly.
@@ -272,9 +264,7 @@ def test_evaluate_drops_truth_out_of_range_in_silence_and_we_refuse() -> None:
     truth = np.array([[0, 1, 30], [1, 1, 0]], np.uint8)
     prediction = np.array([[0, 1, 1], [1, 1, 0]], np.uint8)
     silent = mean_iou_of_evaluate([(prediction, truth)], 2)
-    assert silent["iou"].tolist() == [1.0, 0.75], (
-        "the pixel of truth 30 is a false positive, and not a truth at all"
-    )
+    assert silent["iou"].tolist() == [1.0, 0.75], "the pixel of truth 30 is a false positive, and not a truth at all"
     with pytest.raises(LabelError, match=r"truth value 30 at x=2, y=0 is not a class \(0\.\.1\)"):
         Confusion(2).update(prediction, truth)
 
@@ -407,9 +397,7 @@ def test_compare_protocols_says_who_refuses_and_why() -> None:
 
 def test_scores_as_table_and_as_dict() -> None:
     truth = np.array([[0, 0, 1, 255]], np.uint8)
-    scores = (
-        Confusion(3, class_names=("sky", "sea", "none")).update(np.array([[0, 1, 1, 2]], np.uint8), truth).scores()
-    )
+    scores = Confusion(3, class_names=("sky", "sea", "none")).update(np.array([[0, 1, 1, 2]], np.uint8), truth).scores()
     lines = str(scores).splitlines()
     assert lines[1].split() == ["sky", "50.00", "50.00", "█" * 10]
     assert lines[2].split() == ["sea", "50.00", "100.00", "█" * 10]
@@ -438,9 +426,7 @@ def test_every_integer_type(truth_dtype: Any, prediction_dtype: Any, truths: lis
 
 
 def test_bool_masks() -> None:
-    confusion = Confusion(2, ignore_index=None).update(
-        np.array([True, False, True]), np.array([True, True, False])
-    )
+    confusion = Confusion(2, ignore_index=None).update(np.array([True, False, True]), np.array([True, True, False]))
     assert confusion.matrix.tolist() == [[0, 1, 0], [1, 1, 0]]
 
 

@@ -64,6 +64,10 @@ class EncodedFile:
         """(H, W, 3) uint8 RGB; see `decoding.decode_image`."""
         raise self.unsupported(f"{self.kind.upper()} is not an image format", "convert it to PNG")
 
+    def preview(self, side: int) -> U8:
+        """The image, perhaps smaller; see `decoding.decode_preview`."""
+        return self.image()
+
     def stored(self) -> Stored:
         """The values as stored; see `decoding.decode_stored`."""
         raise self.lossy_label(self.kind.upper())

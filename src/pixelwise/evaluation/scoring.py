@@ -30,7 +30,7 @@ from ..metrics.rates import ratio
 from ..metrics.scores import Scores
 from ..results import Result, in_percent, json_values
 from ..threads import in_order
-from ..types import Progress
+from ..types import F64, Progress
 from .prediction_files import check_ids, check_labels, check_samples, find_files, read_prediction, refuse
 
 if TYPE_CHECKING:
@@ -70,12 +70,16 @@ class Scoring(Result):
 
         Worst first; equal ones in the order of the split. Images whose truth is all void are left out.
         """
-        names, totals = self.confusion.images
-        agreed, truth, predicted, _ = np.moveaxis(totals, 1, 0)
+        names, mean = self.confusion.images.names, self.image_miou()
+        order = [int(i) for i in np.argsort(mean, kind="stable") if not np.isnan(mean[i])]
+        return [Worst(names[i], float(mean[i]), i) for i in order[:n]]
+
+    def image_miou(self) -> F64:
+        """(n,) float64: the mean IoU (0..1) of each image, as in `worst`; NaN for one whose truth is all void."""
+        agreed, truth, predicted, _ = np.moveaxis(self.confusion.images.totals, 1, 0)
         union = truth + predicted - agreed
         mean = ratio(agreed, union, 0.0).sum(axis=1) / np.maximum((union > 0).sum(axis=1), 1)
-        order = [int(i) for i in np.argsort(mean, kind="stable") if truth[i].any()]
-        return [Worst(names[i], float(mean[i]), i) for i in order[:n]]
+        return np.where(truth.any(axis=1), mean, np.nan)
 
     def worst_sheet(self, n: int = 20) -> Picture:
         """The worst images, one per row: image, truth, prediction, and its errors."""

@@ -1,0 +1,180 @@
+"""The viewer: first page and memory at a million entries, filters, frames while scrolling, thumbnails per second.
+
+    python benchmarks/bench_view.py [--root VOC2012] [--entries 1000000] [--browser /usr/bin/chromium]
+
+Needs pixelwise[view] and playwright. The million repeats 8 small samples in memory under a million names; thumbnails
+are of real files, asked for over six connections as browsers do. Server and browser share the machine's cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Browser, Page, sync_playwright
+from race import find_root
+
+import pixelwise as pw
+
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+SERVER = """
+import sys; sys.path.insert(0, sys.argv[1])
+import pixelwise as pw
+data = __import__("support.many").many.many(int(sys.argv[3])) if sys.argv[2] == "many" else sys.argv[2]
+viewer = pw.view(data, port=0); print(viewer.url, flush=True); viewer.wait()
+"""
+FRAMES = """async () => {
+  const grid = document.getElementById("grid"), gaps = [], tasks = [];
+  const watch = new PerformanceObserver(list => tasks.push(...list.getEntries().map(e => e.duration)));
+  watch.observe({entryTypes: ["longtask"]});
+  let last = performance.now();
+  for (let i = 0; i < 120; i++) {
+    grid.scrollTop += 60;
+    await new Promise(requestAnimationFrame);
+    gaps.push(performance.now() - last); last = performance.now();
+  }
+  return [gaps, tasks];
+}"""
+RECOLOR = """async (number) => {
+  const {recolor, values} = await import("/static/png.js");
+  const png = new Uint8Array(await (await fetch(`/whole/${number}/label`)).arrayBuffer());
+  const times = [];
+  for (let i = 0; i < 20; i++) {
+    const began = performance.now();
+    recolor(png, new Uint8Array(768).fill(i), new Uint8Array(256).fill(255));
+    times.push(performance.now() - began);
+  }
+  return [png.length, times];
+}"""
+
+
+class Server:
+    """`view` in a process of its own. data: a path, or "many" for a source of `entries` names."""
+
+    def __init__(self, data: str, entries: int = 0) -> None:
+        began = time.perf_counter()
+        command = [sys.executable, "-c", SERVER, str(TESTS), data, str(entries)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip()
+        self.seconds = time.perf_counter() - began
+
+    def memory(self) -> float:
+        """Resident megabytes now."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def opened(browser: Browser, url: str) -> tuple[Page, float]:
+    """The page, once the first row of labels is on it, and the seconds that took."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    began = time.perf_counter()
+    page.goto(url)
+    page.locator(".cell[data-position='3'][data-covered][data-loaded]").wait_for()
+    return page, time.perf_counter() - began
+
+
+def filtered(page: Page, query: str) -> float:
+    """Milliseconds from asking the server to having the list."""
+    page.goto(page.url.split("#")[0] + "#" + query)
+    page.wait_for_timeout(1500)
+    return float(page.locator("body").get_attribute("data-select-ms") or "nan")
+
+
+def thumbnails(url: str, what: str, count: int, connections: int = 6) -> float:
+    """Thumbnails per second."""
+    host, _, token = url.removeprefix("http://").partition("/?token=")
+    first = http.client.HTTPConnection(host)
+    first.request("GET", "/?token=" + token)
+    cookie = str(first.getresponse().getheader("set-cookie")).split(";")[0]
+
+    def ask(start: int) -> None:
+        connection = http.client.HTTPConnection(host)
+        for i in range(start, count, connections):
+            connection.request("GET", f"/small/{i % 200}/{what}", headers={"Cookie": cookie})
+            connection.getresponse().read()
+
+    began = time.perf_counter()
+    threads = [threading.Thread(target=ask, args=(k,)) for k in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return count / (time.perf_counter() - began)
+
+
+def of_a_million(browser: Browser, entries: int) -> None:
+    server = Server("many", entries)
+    page, seconds = opened(browser, server.url)
+    print(f"{entries:,} entries: address after {server.seconds:.2f} s with starting Python, first page {seconds:.2f} s")
+    print(f"memory with the first page: {server.memory():.0f} MB")
+    gaps, tasks = page.evaluate(FRAMES)
+    print(f"scrolling: {1000 / np.mean(gaps):.0f} frames/s, worst {max(gaps):.0f} ms, tasks over 50 ms: {len(tasks)}")
+    for query in ("text=99999", "class=8", "low=100", "sort=-name"):
+        print(f"filter {query}: {filtered(page, query):.0f} ms")
+    page.goto(server.url)
+    page.locator(f"body[data-counted='{entries}']").wait_for(timeout=300_000)
+    print(f"memory when all are counted: {server.memory():.0f} MB")
+    print(f"filter class=8,0, sort=-share: {filtered(page, 'class=8,0&sort=-share'):.0f} ms")
+    page.close()
+    server.close()
+
+
+def of_files(root: Path) -> None:
+    server = Server(str(root))
+    time.sleep(3)  # until it has counted
+    for what in ("image", "label"):
+        cpu, rate = server.cpu(), thumbnails(server.url, what, 1200)
+        cpu = (server.cpu() - cpu) / 1200
+        print(f"{what} thumbnails: {rate:.0f}/s, server {1000 * cpu:.2f} ms of CPU each, HTTP included")
+    server.close()
+
+
+def of_a_large_label(browser: Browser) -> None:
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 19, (64, 128)).astype(np.uint8).repeat(16, axis=0).repeat(16, axis=1)
+    source: Any = pw.ArraySource([np.zeros((1024, 2048, 3), np.uint8)], [label])
+    with pw.view(pw.Split("one", pw.VOC, source), port=0) as viewer:
+        page = browser.new_page()
+        page.goto(viewer.url)
+        size, times = page.evaluate(RECOLOR, 0)
+        print(f"colors of a label of 2048 x 1024 ({size:,} bytes): {np.median(times):.2f} ms by its palette")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path)
+    parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--browser", default=which("chromium"))
+    given = parser.parse_args()
+    print("load:", *os.getloadavg())
+    with tempfile.TemporaryDirectory() as folder:
+        of_files(find_root(given.root, Path(folder)))
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=given.browser, args=["--no-sandbox"])
+        of_a_million(browser, given.entries)
+        of_a_large_label(browser)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""view: a dataset in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from ..metrics.protocols import PROTOCOLS
+from ..viewer.viewing import PORT
+from ..viewer.viewing import view as serve
+from .console import say
+from .evaluate import StoredValues
+from .options import DatasetPath, FormatOption, LabelsOption, SplitOption, opened
+
+
+def view(
+    path: DatasetPath,
+    predictions: Annotated[
+        list[Path] | None, Option(help="A folder of predictions; repeat to compare.")
+    ] = None,
+    protocol: Annotated[str, Option(help=f"Of their scores: {', '.join(PROTOCOLS)}.")] = "voc",
+    findings: Annotated[Path | None, Option(help="Findings to look at: the file of check --save.")] = None,
+    export: Annotated[Path | None, Option(help="Write the chosen samples to this .html and end.")] = None,
+    choose: Annotated[str, Option(help="With --export: what the page's address says after #.")] = "",
+    n: Annotated[int, Option("-n", help="With --export: how many samples at most.")] = 50,
+    port: Annotated[int, Option(help="Where to listen; the next free port if it is taken.")] = PORT,
+    stored_values: StoredValues = False,
+    split: SplitOption = None, labels: LabelsOption = None, format: FormatOption = None,
+) -> None:  # fmt: skip
+    """Show a dataset in the browser: all samples, one in full, predictions. On this machine only, until Ctrl-C."""
+    dataset = opened(path, labels, format)
+    with serve(
+        dataset,
+        splits=split,
+        predictions=predictions or (),
+        protocol=protocol,
+        stored_values=stored_values,
+        findings=findings,
+        port=port,
+    ) as viewer:
+        if export is not None:
+            say(f"{viewer.export(export, choose, n=n):,} samples: {export}")
+            return
+        say(f"{viewer.count:,} samples of {viewer.title}. Open this address; Ctrl-C ends.\n\n  {viewer.url}\n")
+        try:
+            viewer.wait()
+        except KeyboardInterrupt:
+            say("closed")
+
+
+COMMANDS = (view,)

@@ -1,0 +1,12 @@
+"""`view`: a dataset in the browser, served on this machine only.
+
+    viewing    `view`, Viewer: the server in a thread of its own   guard      who may ask, and for what
+    routes     addresses to answers                               answers    what the answers say, as JSON values
+    entries    all samples by number, and their names             selecting  filters and orders
+    measures   sizes and counts, found in the background          pictures   thumbnails and whole pictures as bytes
+    runs       predictions and their scores                       problems  the findings of `check` by entry
+    exporting  the chosen samples as one HTML file                previews  what a recipe makes of an entry
+    charts     what the page draws of the counts
+
+`static/` is the page itself: ES modules and CSS as they are, without a build step.
+"""

@@ -1,0 +1,165 @@
+"""Measures: sizes of all entries and pixels of their classes, found in the background while the page is in use."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..counts.per_sample import read_labels_only
+from ..errors import PixelwiseError
+from ..files.mapping import guarded
+from ..labels import count_values
+from ..types import I64, Bool
+from .entries import Entries
+
+_SIZES, _LABELS = 4096, 256
+"""How many entries are measured before what was found is handed over."""
+_PAUSE: Final = 0.002
+_KEPT: Final = 10_000
+"""Keep at most this many texts of errors."""
+
+
+class ClassCounts(NamedTuple):
+    """A row for each class in each entry: (k,) entry uint32, class id uint16, number of pixels uint32."""
+
+    entry: NDArray[np.uint32]
+    id: NDArray[np.uint16]
+    pixels: NDArray[np.uint32]
+
+    def of(self, id: int) -> tuple[I64, I64]:
+        """The entries that hold a class, ascending, and how many pixels of it each has: two (k,) int64 arrays."""
+        rows = np.flatnonzero(self.id == id)
+        return self.entry[rows].astype(np.int64), self.pixels[rows].astype(np.int64)
+
+
+class Measures:
+    """What is known of the entries so far. One thread finds it, from the first entry to the last; any may read it.
+
+    sizes: (n, 2) int32 (height, width), 0 where it is not known. counted: entries whose labels were looked at. images,
+    area: (splits, ids) int64: in how many entries of each split each class is, and how many pixels of it there are.
+    broken: (n,) bool: entries found to be unreadable so far. errors: the first of their errors, by number. Memory: 9
+    bytes per entry, and 10 for each class in it.
+    """
+
+    def __init__(self, entries: Entries) -> None:
+        self._entries = entries
+        self.sizes = np.zeros((len(entries), 2), np.int32)
+        self.broken: Bool = np.zeros(len(entries), bool)
+        self.errors: dict[int, str] = {}
+        self.sized = self.counted = 0
+        ids = max(len(entries.classes), entries.classes.padding_index) + 1
+        self.images, self.area = (np.zeros((len(entries.splits), ids), np.int64) for _ in range(2))
+        self._parts = [ClassCounts(np.zeros(0, np.uint32), np.zeros(0, np.uint16), np.zeros(0, np.uint32))]
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._asked = 0  # answers that are being made
+        self._thread = threading.Thread(target=self._run, name="pixelwise-view-measures", daemon=True)
+
+    def start(self) -> None:
+        """Begin, unless that was done before."""
+        with self._lock:
+            if self._thread.ident is None:
+                self._thread.start()
+
+    def complete(self) -> None:
+        """Return when all is known."""
+        self.start()
+        self._thread.join()
+
+    def stop(self, seconds: float = 1.0) -> None:
+        """End after the entry at hand, and wait for that, at most so long."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+
+    @property
+    def done(self) -> bool:
+        """Whether all is known."""
+        return self.counted == len(self._entries)
+
+    def counts(self) -> ClassCounts:
+        """The classes of all entries that were counted so far."""
+        with self._lock:
+            if len(self._parts) > 1:
+                joined = [np.concatenate(column) for column in zip(*self._parts, strict=True)]
+                self._parts = [ClassCounts(*joined)]
+            return self._parts[0]
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Inside the block, nothing is measured beyond the entry at hand: what the page waits for comes first."""
+        with self._lock:
+            self._asked += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._asked -= 1
+
+    def fail(self, number: int, error: PixelwiseError) -> None:
+        """Remember that an entry cannot be read."""
+        self.broken[number] = True
+        if len(self.errors) < _KEPT:
+            self.errors[number] = str(error)
+
+    def _run(self) -> None:
+        self._entries.named("", range(0))  # so that the first search does not wait
+        for k, split in enumerate(self._entries.splits):
+            for first in range(0, len(split), _SIZES):
+                if self._stop.is_set():
+                    return
+                part = np.arange(first, min(first + _SIZES, len(split)))
+                self._find_sizes(k, part)
+        for first in range(0, len(self._entries), _LABELS):
+            rows: list[tuple[int, int, int]] = []
+            numbers = range(first, min(first + _LABELS, len(self._entries)))
+            for number in numbers:
+                while self._asked and not self._stop.wait(_PAUSE):
+                    pass
+                if self._stop.is_set():
+                    return
+                rows += self._count(number)
+            self._hand_over(rows)
+            self.counted = numbers.stop
+
+    def _find_sizes(self, k: int, part: I64) -> None:
+        split, start = self._entries.splits[k], self._entries.starts[k]
+        try:
+            sizes, errors = split.readable_sizes(part)
+        except PixelwiseError:  # the disk fails: each picture says so itself
+            return
+        self.sizes[start + part] = sizes
+        for index, error in errors.items():
+            self.fail(start + index, error)
+        self.sized += len(part)
+
+    def _count(self, number: int) -> list[tuple[int, int, int]]:
+        split, index = self._entries.entry(number)
+        if not split.has_labels:
+            return []
+        try:
+            with guarded():
+                label = read_labels_only(split, index)
+        except PixelwiseError as error:
+            self.fail(number, error)
+            return []
+        if not self.sizes[number].any():
+            self.sizes[number] = label.shape
+        ids, pixels = count_values(label)
+        return [(number, id, count) for id, count in zip(ids.tolist(), pixels.tolist(), strict=True)]
+
+    def _hand_over(self, rows: list[tuple[int, int, int]]) -> None:
+        if not rows:
+            return
+        entry, id, pixels = zip(*rows, strict=True)
+        part = ClassCounts(np.array(entry, np.uint32), np.array(id, np.uint16), np.array(pixels, np.uint32))
+        split = np.searchsorted(self._entries.starts, part.entry, side="right") - 1
+        np.add.at(self.images, (split, part.id), 1)
+        np.add.at(self.area, (split, part.id), part.pixels)
+        with self._lock:
+            self._parts.append(part)

@@ -1,0 +1,113 @@
+"""Runs: folders of predictions, scored in the background exactly as `score` does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import MissingError, PixelwiseError
+from ..evaluation.prediction_files import SUFFIXES, file_of, read_prediction
+from ..evaluation.scoring import Scoring, score
+from ..results import json_values
+from ..types import F64, U8, Size
+from .entries import Entries, Item
+from .pictures import label_ids, marked_errors
+
+
+class Run:
+    """One folder of predictions of one split. Thread-safe.
+
+    name: what the page calls it. root: the folder. part: the number of the split. protocol: of the scores. The scores
+    are those of `score`, or there are none and `error` says why.
+    """
+
+    def __init__(self, root: Path, name: str, entries: Entries, part: int, protocol: str, stored_values: bool) -> None:
+        self.root, self.name, self.part, self.protocol = root, name, part, protocol
+        self.done, self.error = 0, ""
+        self.scoring: Scoring | None = None
+        self._entries = entries
+        self._stored_values = stored_values
+        self._stop = threading.Event()
+
+    def covers(self, number: int) -> bool:
+        """Whether entry `number` is in the split of this run."""
+        starts = self._entries.starts
+        return bool(starts[self.part] <= number < starts[self.part + 1])
+
+    def prediction(self, entry: Item) -> NDArray[Any]:
+        """(H, W) class ids; a pixel that is not a class keeps another number. Raises as `read_prediction`."""
+        split, index = entry
+        height, width = split.sizes(np.array([index]))[0].tolist()
+        return self._read(entry, (height, width))
+
+    def errors(self, entry: Item) -> U8:
+        """(H, W) uint8: see `pictures.marked_errors`."""
+        truth, classes = label_ids(entry), entry.split.classes
+        ids = self._read(entry, (truth.shape[0], truth.shape[1]))
+        return marked_errors(ids, truth, len(classes), classes.ignore_index)
+
+    def _read(self, entry: Item, size: Size) -> NDArray[Any]:
+        path = file_of(self.root, entry.split.names[entry.at])
+        found = next((p for suffix in SUFFIXES if (p := path.with_name(path.name[:-4] + suffix)).exists()), None)
+        if found is None:
+            fix = "predict all samples of the split"
+            raise MissingError("no such prediction", code="missing-prediction", where=path, fix=fix)
+        return read_prediction(found, entry.split.classes, size, self._stored_values)
+
+    # -- scores -----------------------------------------------------------------------------------------------
+
+    def find_scores(self) -> None:
+        """Score the run, in the thread that calls this; `stop` ends it."""
+        split = self._entries.splits[self.part]
+        try:
+            self.scoring = score(
+                self.root, split, self.protocol, stored_values=self._stored_values, threads=1, progress=self._count
+            )
+        except PixelwiseError as error:
+            notes: list[str] = getattr(error, "__notes__", [])
+            self.error = "\n".join([str(error), *notes])
+        except _StoppedError:
+            pass
+
+    def stop(self) -> None:
+        """End `find_scores` at the next image."""
+        self._stop.set()
+
+    def _count(self, done: int, total: int | None) -> None:
+        self.done = done
+        if self._stop.is_set():
+            raise _StoppedError
+
+    def scores(self) -> F64:
+        """(n,) float64 mean IoU (0..1) of each entry over the classes in its truth or prediction; NaN if unknown."""
+        out = np.full(len(self._entries), np.nan)
+        if self.scoring is not None:
+            start = self._entries.starts[self.part]
+            out[start : start + len(self._entries.splits[self.part])] = self.scoring.image_miou()
+        return out
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the page shows of the run: progress, then the scores by class, the numbers of `score`."""
+        split = self._entries.splits[self.part]
+        found = None if self.scoring is None else json_values(self.scoring.scores.to_dict())
+        return {
+            "name": self.name, "split": split.name, "protocol": self.protocol, "error": self.error,
+            "done": self.done, "total": len(split), "scores": found,
+        }  # fmt: skip
+
+
+class _StoppedError(Exception):
+    pass
+
+
+def run_names(roots: Sequence[Path]) -> Iterator[str]:
+    """A name for each folder: its own, or, where two share that, as much of their paths as tells them apart."""
+    for root in roots:
+        others = [r for r in roots if r != root]
+        parts = next((k for k in range(1, len(root.parts)) if all(r.parts[-k:] != root.parts[-k:] for r in others)), 1)
+        yield "/".join(root.parts[-parts:])

@@ -1,0 +1,164 @@
+"""Which entries the grid shows, and in which order: a Query, read from an address, and the numbers it selects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnknownNameError, UsageError
+from ..types import I64, Bool
+from .entries import Entries
+from .measures import Measures
+from .runs import Run
+
+ORDERS: Final = ("number", "name", "size", "classes", "share", "score", "change")
+"""What entries can be ordered by; with "-" in front, the largest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to show. split: the name of one, or None. text: in the name. classes: ids that must all occur; share: of the
+    pixels, at least that of each. low, high: of the shorter side, in pixels. broken: only what cannot be read. order:
+    one of ORDERS, by `run` for scores and by `classes[0]` for shares; descending: the largest first. code: only what
+    has a finding of that code.
+    """
+
+    split: str | None = None
+    text: str = ""
+    classes: tuple[int, ...] = ()
+    share: float = 0.0
+    low: int = 0
+    high: int = 0
+    broken: bool = False
+    order: str = "number"
+    descending: bool = False
+    run: int = 0
+    code: str = ""
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> Query:
+        """The query of an address. UsageError `bad-query` for a value that is none."""
+        order = values.get("sort", "number") or "number"
+        query = cls(
+            values.get("split") or None, values.get("text", "")[:80],
+            tuple(int(_number("class", v)) for v in values.get("class", "").split(",")[:64] if v),
+            _number("share", values.get("share", "")), int(_number("low", values.get("low", ""))),
+            int(_number("high", values.get("high", ""))), values.get("broken", "") == "1", order.removeprefix("-"),
+            order.startswith("-"), int(_number("run", values.get("run", ""))), values.get("code", ""),
+        )  # fmt: skip
+        if query.order not in ORDERS:
+            what, fix = f"cannot sort by {query.order!r}", f"sort by one of {', '.join(ORDERS)}"
+            raise UsageError(what, code="bad-query", fix=fix)
+        return query
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text or 0)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 2**53:  # NaN as well
+        raise UsageError(f"{name} must be a number from 0 on, got {text!r}", code="bad-query")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The numbers of entries that a query selects: (k,) int64 in their order, or a range without a gap."""
+
+    numbers: I64 | range
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+def select(
+    query: Query, entries: Entries, measures: Measures, runs: tuple[Run, ...] = (),
+    coded: Callable[[str], I64] | None = None,
+) -> Selection:  # fmt: skip
+    """The entries of a query, by what is known so far. coded: the entries that have a finding of that code.
+
+    UnknownNameError `unknown-split` for a split that is not shown, UsageError `bad-query` for a run that is not there.
+    """
+    try:
+        within = entries.range_of(query.split)
+    except KeyError:
+        fix = f"the splits are: {', '.join(s.name for s in entries.splits)}"
+        raise UnknownNameError(f"no split named {query.split!r} is shown", code="unknown-split", fix=fix) from None
+    keep = _kept(query, entries, measures, within)
+    if query.code and coded is not None:
+        marked = np.zeros(len(entries), bool)
+        marked[coded(query.code)] = True
+        marked = marked[within.start : within.stop]
+        keep = marked if keep is None else keep & marked
+    if keep is None and query.order == "number":
+        return Selection(range(within.start, within.stop) if not query.descending else np.arange(*_reversed(within)))
+    numbers = np.arange(within.start, within.stop) if keep is None else within.start + np.flatnonzero(keep)
+    return Selection(_ordered(query, numbers, entries, measures, runs))
+
+
+def _reversed(within: range) -> tuple[int, int, int]:
+    return within.stop - 1, within.start - 1, -1
+
+
+def _kept(query: Query, entries: Entries, measures: Measures, within: range) -> Bool | None:
+    """(n,) bool of the entries in the range, or None for all."""
+    keep: list[Bool] = []
+    if query.text:
+        keep.append(entries.named(query.text, within))
+    sizes = measures.sizes[within.start : within.stop]
+    for id in query.classes:
+        pixels = _pixels(measures, id, len(entries))[within.start : within.stop]
+        keep.append((pixels > 0) & (pixels >= query.share * sizes.prod(axis=1, dtype=np.int64)))
+    if query.low or query.high:
+        side = sizes.min(axis=1)
+        keep.append((side > 0) & (side >= query.low) & ((side <= query.high) | (query.high == 0)))
+    if query.broken:
+        keep.append(measures.broken[within.start : within.stop])
+    return np.logical_and.reduce(keep) if keep else None
+
+
+def _pixels(measures: Measures, id: int, n: int) -> I64:
+    """(n,) int64: how many pixels of a class each entry has."""
+    found, counts = measures.counts().of(id)
+    out = np.zeros(n, np.int64)
+    out[found] = counts
+    return out
+
+
+def _ordered(query: Query, numbers: I64, entries: Entries, measures: Measures, runs: tuple[Run, ...]) -> I64:
+    """The numbers in their order; equal ones by number, and what is not known at the end."""
+    keys = _keys(query, entries, measures, runs)
+    if keys is None:
+        return numbers[::-1] if query.descending else numbers
+    chosen = keys[numbers]
+    if query.descending:
+        chosen = -chosen.astype(np.float64)
+    return numbers[np.argsort(chosen, kind="stable")]  # NaN comes last both ways
+
+
+def _keys(query: Query, entries: Entries, measures: Measures, runs: tuple[Run, ...]) -> NDArray[Any] | None:
+    """(n,) what entries are ordered by, NaN where it is not known, or None for their numbers."""
+    if query.order == "name":
+        return entries.by_name
+    area = measures.sizes.prod(axis=1, dtype=np.int64)
+    if query.order == "size":
+        return np.where(area > 0, area, np.nan)
+    if query.order == "classes":
+        void = entries.classes.ignore_index
+        found = measures.counts()
+        numbers = found.entry if void is None else found.entry[found.id != void]
+        return np.bincount(numbers, minlength=len(entries))
+    if query.order == "share":
+        id = query.classes[0] if query.classes else 0
+        return np.asarray(_pixels(measures, id, len(entries)) / np.maximum(area, 1))
+    if query.order in ("score", "change"):
+        needed = query.run if query.order == "score" else 1
+        if needed >= len(runs):
+            raise UsageError(f"there is no run {needed} to sort by", code="bad-query", fix="give --predictions")
+        return runs[query.run].scores() if query.order == "score" else runs[1].scores() - runs[0].scores()
+    return None
