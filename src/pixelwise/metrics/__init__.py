@@ -4,5 +4,5 @@
     protocols  what each one does, as data          rates      the formulas behind all of them
     scores     what users read of a confusion       compare    all protocols side by side
     boundary   boundary IoU, trimaps                bootstrap  intervals, paired differences
-    sums       counts that add, and can be saved
+    sums       counts that add, and can be saved    image_scores  of each image, and the worst
 """

@@ -15,7 +15,7 @@ from ..results import Result, in_percent
 from ..types import F64, I64, Bool
 from .confusion import Confusion, ImageTotals
 from .protocols import Protocol, protocol_named
-from .rates import Totals, rates, ratio
+from .rates import Totals, among_classes, rates, rates_of_images, rates_over_images
 
 FEWEST_IMAGES = 5
 """A class in fewer images has no interval: its resamples hardly differ, which would look like certainty."""
@@ -110,7 +110,7 @@ def bootstrap(
     >>> found.miou.low < found.miou.value < found.miou.high
     True
     """
-    rule = _checked(protocol, resamples, level)
+    rule = _checked(protocol, confusion, resamples, level)
     scores, images = confusion.scores(protocol), confusion.images
     totals = images.totals[_order(images.names, images.totals)]
     drawn = _resampled([totals], rule, resamples, seed)[0]
@@ -136,7 +136,7 @@ def paired_bootstrap(
     of each pair must have the same pixels by class. Raises as `bootstrap`, and ScoreError `images-differ` if they do
     not match.
     """
-    rule = _checked(protocol, resamples, level)
+    rule = _checked(protocol, first, resamples, level)
     one, two = first.scores(protocol), second.scores(protocol)
     a, b = _matched(first.images, second.images)
     drawn_a, drawn_b = _resampled([a, b], rule, resamples, seed)
@@ -148,9 +148,9 @@ def paired_bootstrap(
     )
 
 
-def _checked(protocol: str, resamples: int, level: float) -> Protocol:
+def _checked(protocol: str, confusion: Confusion, resamples: int, level: float) -> Protocol:
     rule = protocol_named(protocol)
-    if rule.void != "left out":
+    if rule.void != "left out" or rule.background_role(confusion.num_classes) == "void":
         raise UsageError(f"cannot resample by {protocol}: the totals of images do not hold void pixels")
     check_count("resamples", resamples)
     check_open_share("level", level)
@@ -208,28 +208,24 @@ def _draws(images: int, resamples: int, seed: int) -> Iterator[F64]:
 
 def _resampled(models: list[I64], rule: Protocol, resamples: int, seed: int) -> list[tuple[F64, ...]]:
     # For each model the three scores of every resample; all models see the same draws.
-    images = len(models[0])
+    images, classes = len(models[0]), models[0].shape[2]
     if images < 2:
         raise ScoreError(
             f"an interval needs at least 2 images, got {images}", code="too-few-images", fix="score more images"
         )
+    among = among_classes(classes, rule)
     parts: list[list[tuple[F64, ...]]] = [[] for _ in models]
+    each = [rates_of_images(totals, rule, among) for totals in models] if rule.over_images else []
     for weights in _draws(images, resamples, seed):
-        for totals, out in zip(models, parts, strict=True):
-            if rule.average == "images":
-                each = rates(Totals(*np.moveaxis(totals, 1, 0)), rule)
-                out.append(tuple(_weighted(weights, v) for v in (each.miou, each.pixel_accuracy, each.iou)))
+        for k, (totals, out) in enumerate(zip(models, parts, strict=True)):
+            if rule.over_images:
+                found = rates_over_images(each[k], rule, weights, among)
             else:
                 # Whole numbers below 2^53: the sums in float64 are exact.
-                summed = (weights @ totals.reshape(images, -1).astype(np.float64)).reshape(-1, 4, totals.shape[2])
-                found = rates(Totals(*np.moveaxis(summed, 1, 0)), rule)
-                out.append((found.miou, found.pixel_accuracy, found.iou))
+                summed = (weights @ totals.reshape(images, -1).astype(np.float64)).reshape(-1, 4, classes)
+                found = rates(Totals(*np.moveaxis(summed, 1, 0)), rule, among)
+            out.append((found.miou, found.pixel_accuracy, found.iou))
     return [tuple(np.concatenate(column) for column in zip(*part, strict=True)) for part in parts]
-
-
-def _weighted(weights: F64, values: F64) -> F64:
-    known = ~np.isnan(values)
-    return ratio(weights @ np.where(known, values, 0.0), weights @ known.astype(np.float64))
 
 
 def _intervals(values: tuple[float, float, F64], drawn: tuple[F64, ...], level: float) -> list[Interval]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..types import I64
 from .counting import add_counts, argmax_ids
 from .protocols import protocol_named
 from .rates import Totals
-from .scores import Scores, scores_of
+from .scores import Scores, classes_among, scores_of
 from .sums import Sum
 
 _INT64 = np.iinfo(np.int64)
@@ -40,7 +40,7 @@ class Confusion(Sum):
     num_classes: C, 1 to 4096, or a ClassTable, which knows the number, the names and the value of void. ignore_index:
     the truth value of void pixels, a whole number outside 0..C-1, or None if there is no void. class_names: C names for
     the tables; default: the ids. per_image: also keep 32 * C bytes per image (672 bytes for the 21 VOC
-    classes), for the protocol `per-image`, for bootstrap intervals and for the worst images.
+    classes), for protocols that average over images, for bootstrap intervals and for the worst images.
 
     Confusions of the same options add: `a + b`, `a += b`. Thread-safe: `update` may be called from many threads at
     once. Each call counts into its own memory without the GIL; a lock is held only to add the (C + 1)^2 sums.
@@ -212,15 +212,26 @@ class Confusion(Sum):
             totals = np.array(self._image_totals, np.int64).reshape(-1, 4, self.num_classes)
             return ImageTotals(tuple(self._image_names), totals)
 
-    def scores(self, protocol: str = "voc") -> Scores:
+    def scores(
+        self,
+        protocol: str = "voc",
+        *,
+        classes: Iterable[str | int] | None = None,
+        exclude_background: bool = False,
+    ) -> Scores:
         """Every score by one of `pixelwise.PROTOCOLS`; `print(pixelwise.PROTOCOLS[name])` describes it.
 
+        classes: names or ids of those that enter the means; default: all that the protocol averages.
+        exclude_background: class 0 does not enter the means. Neither leaves out pixels: what is taken for another class
+        costs that class. (torchmetrics, MONAI and segmentation_models.pytorch mean the same.)
+
         Raises UnknownNameError, ScoreError `nothing-scored`, and `prediction-out-of-range` if the protocol forbids
-        predictions outside the classes, UsageError `needs-per-image`.
+        predictions outside the classes, UsageError `needs-per-image`, and for a class that is not there.
         """
         rule = protocol_named(protocol)
-        images = self.images.totals if rule.average == "images" else None
-        return scores_of(self.counts, images, rule, self.class_names)
+        images = self.images.totals if rule.over_images else None
+        among = classes_among(self.class_names, rule, classes, exclude_background)
+        return scores_of(self.counts, images, rule, self.class_names, among)
 
     # -- merging ---------------------------------------------------------------------------------------------
 
