@@ -42,6 +42,7 @@ from .metrics.compare import compare_protocols as compare_protocols
 from .metrics.confusion import Confusion as Confusion
 from .metrics.image_scores import ImageScores as ImageScores
 from .metrics.image_scores import image_scores as image_scores
+from .metrics.instances import InstanceConfusion as InstanceConfusion
 from .metrics.protocols import PROTOCOLS as PROTOCOLS
 from .metrics.scores import Scores as Scores
 from .packs.verifying import Verification as Verification

@@ -5,4 +5,5 @@
     scores     what users read of a confusion       compare    all protocols side by side
     boundary   boundary IoU, trimaps                bootstrap  intervals, paired differences
     sums       counts that add, and can be saved    image_scores  of each image, and the worst
+    instances  every object alike: iIoU, mIoU^K
 """
