@@ -40,11 +40,13 @@ from .metrics.boundary import BoundaryConfusion as BoundaryConfusion
 from .metrics.boundary import trimap as trimap
 from .metrics.compare import compare_protocols as compare_protocols
 from .metrics.confusion import Confusion as Confusion
+from .metrics.davis import davis_scores as davis_scores
 from .metrics.image_scores import ImageScores as ImageScores
 from .metrics.image_scores import image_scores as image_scores
 from .metrics.instances import InstanceConfusion as InstanceConfusion
 from .metrics.protocols import PROTOCOLS as PROTOCOLS
 from .metrics.scores import Scores as Scores
+from .metrics.surfaces import SurfaceConfusion as SurfaceConfusion
 from .packs.verifying import Verification as Verification
 from .packs.verifying import verify as verify
 from .packs.writing import pack as pack
