@@ -44,6 +44,7 @@ from .metrics.davis import davis_scores as davis_scores
 from .metrics.image_scores import ImageScores as ImageScores
 from .metrics.image_scores import image_scores as image_scores
 from .metrics.instances import InstanceConfusion as InstanceConfusion
+from .metrics.panoptic import PanopticConfusion as PanopticConfusion
 from .metrics.protocols import PROTOCOLS as PROTOCOLS
 from .metrics.scores import Scores as Scores
 from .metrics.surfaces import SurfaceConfusion as SurfaceConfusion
