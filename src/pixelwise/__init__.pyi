@@ -34,6 +34,8 @@ from .formats.opening import open as open
 from .loading.loader import Loader as Loader
 from .loading.samplers import RareClassSampling as RareClassSampling
 from .loading.samplers import RepeatFactor as RepeatFactor
+from .metrics.average_precision import ObjectMatches as ObjectMatches
+from .metrics.average_precision import objects_of as objects_of
 from .metrics.bootstrap import bootstrap as bootstrap
 from .metrics.bootstrap import paired_bootstrap as paired_bootstrap
 from .metrics.boundary import BoundaryConfusion as BoundaryConfusion

@@ -7,5 +7,5 @@
     sums       counts that add, and can be saved    image_scores  of each image, and the worst
     instances  every object alike: iIoU, mIoU^K    surfaces   HD95, surface Dice, boundary F
     contours   of masks, and their distances        davis      J and F of objects in videos
-    panoptic   segments that match: panoptic quality
+    panoptic   segments that match: panoptic quality  average_precision  of objects with scores
 """
