@@ -47,6 +47,7 @@ from .metrics.image_scores import ImageScores as ImageScores
 from .metrics.image_scores import image_scores as image_scores
 from .metrics.instances import InstanceConfusion as InstanceConfusion
 from .metrics.panoptic import PanopticConfusion as PanopticConfusion
+from .metrics.probabilities import ProbabilityCounts as ProbabilityCounts
 from .metrics.protocols import PROTOCOLS as PROTOCOLS
 from .metrics.scores import Scores as Scores
 from .metrics.surfaces import SurfaceConfusion as SurfaceConfusion

@@ -69,6 +69,16 @@ class Scores(Result):
         return self.accuracy
 
     @property
+    def foreground_iou(self) -> float | None:
+        """Of two classes, the IoU of class 1 alone; None for any other number of classes."""
+        return float(self.iou[1]) if len(self.iou) == 2 else None
+
+    @property
+    def foreground_dice(self) -> float | None:
+        """Of two classes, the Dice score of class 1 alone, which is its F1; None for any other number of classes."""
+        return float(self.dice[1]) if len(self.dice) == 2 else None
+
+    @property
     def category_miou(self) -> float | None:
         """The mean IoU of the categories, or None if there are none."""
         return None if self.categories is None else float(mean(np.array(list(self.categories.values()))))
@@ -88,7 +98,8 @@ class Scores(Result):
     def to_dict(self) -> dict[str, Any]:
         """JSON values; a score that does not exist is None."""
         out = Result.to_dict(self)
-        return out | {"recall": out["accuracy"], "category_miou": json_values(self.category_miou)}
+        out |= {"recall": out["accuracy"], "category_miou": json_values(self.category_miou)}
+        return out | {k: json_values(getattr(self, k)) for k in ("foreground_iou", "foreground_dice")}
 
     def __repr__(self) -> str:
         miou, accuracy = in_percent(self.miou), in_percent(self.pixel_accuracy)
