@@ -24,6 +24,8 @@ from .errors import SystemFault as SystemFault
 from .errors import UsageError as UsageError
 from .evaluation.predicting import Prediction as Prediction
 from .evaluation.predicting import predict as predict
+from .evaluation.probability_scoring import ProbabilityScoring as ProbabilityScoring
+from .evaluation.probability_scoring import score_probabilities as score_probabilities
 from .evaluation.scoring import Scoring as Scoring
 from .evaluation.scoring import score as score
 from .evaluation.submitting import Submission as Submission

@@ -146,7 +146,7 @@ class Confusion(Sum):
         if prediction.shape[axis] == 1:
             raise UsageError(
                 "logits of one channel have no maximum over classes", code="one-channel", where=where,
-                fix="say threshold=0 when you make the confusion, or threshold=0.5 for probabilities",
+                fix="for two classes, make the confusion with threshold=0, or threshold=0.5 for probabilities",
             )  # fmt: skip
         if prediction.shape[axis] != self.num_classes:
             raise UsageError(f"logits have {prediction.shape[axis]} classes, expected {self.num_classes}", where=where)
@@ -176,7 +176,7 @@ class Confusion(Sum):
             *image, y, x = np.argwhere(strange.reshape(1, *values.shape) if values.ndim < 2 else strange)[0].tolist()
             what = f"logits are NaN at x={x}, y={y}" + (f" of image {image[0]}" if image else "")
             raise ScoreError(what, code="nan-logits", where=where, fix="the model diverged or divides by zero")
-        return (values > threshold).astype(np.uint8)
+        return (values > np.float64(threshold)).astype(np.uint8)  # not rounded to the type of the values
 
     def _same_size(self, got: tuple[int, ...], expected: tuple[int, ...], where: object) -> None:
         if got != expected:
@@ -314,9 +314,6 @@ class Confusion(Sum):
             raise ValueError(f"{len(names)} image names for {len(totals)} images")
         out._add(counts, totals, names, sum(map(int, counts.flat)))
         return out
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Confusion.from_dict, (self.to_dict(),))
 
 
 def _check_ignore(value: Any, classes: int) -> int | None:
