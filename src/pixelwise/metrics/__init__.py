@@ -8,5 +8,5 @@
     instances  every object alike: iIoU, mIoU^K    surfaces   HD95, surface Dice, boundary F
     contours   of masks, and their distances        davis      J and F of objects in videos
     panoptic   segments that match: panoptic quality  average_precision  of objects with scores
-    probabilities  at every threshold; calibration
+    probabilities  at every threshold; calibration  intervals  bounds from resamples
 """
