@@ -416,7 +416,7 @@ def test_a_trimap_keeps_the_dtype_and_refuses_what_it_cannot_hold() -> None:
 
 def test_one_channel_needs_a_threshold() -> None:
     for classes in (1, 2):
-        with pytest.raises(UsageError, match=r"> 0") as caught:
+        with pytest.raises(UsageError, match="threshold=0") as caught:
             pw.Confusion(classes).update(np.full((1, 4, 4), -9.0, np.float32), np.zeros((4, 4), np.uint8))
         assert caught.value.code == "one-channel"
 

@@ -78,7 +78,8 @@ def sceneparsing(pairs: Pairs, classes: int) -> Expected:
         labeled += np.sum(lab > 0)
         correct += np.sum((pred == lab) * (lab > 0))
     iou = intersection / (np.spacing(1) + union)
-    return {"iou": iou, "miou": iou.mean(), "pixel_accuracy": correct / labeled}
+    return {"iou": iou, "miou": iou.mean(), "pixel_accuracy": correct / labeled,
+            "final_score": (correct / labeled + iou.mean()) / 2}
 
 
 def mean_iou_of_evaluate(pairs: Pairs, num_labels: int, histogram: Any = np.histogram) -> Expected:
@@ -173,6 +174,147 @@ def of_each_image(pairs: Pairs, classes: int) -> Expected:
             "pixel_accuracy": np.mean(accuracies)}  # fmt: skip
 
 
+def jdtlosses_images(pairs: Pairs, num_classes: int) -> Expected:
+    """AccuracyMetric(binary=False) of JDTLosses: add, valueI and reduceI, with its names. Outside is no class."""
+    tp, fp, fn, active = _jdtlosses_counts(pairs, num_classes)
+    with np.errstate(invalid="ignore"):
+        iou = tp / (tp + fp + fn)
+        accuracy = tp / (tp + fn)
+    iou[~active] = 0
+    accuracy[~active] = 0
+    with np.errstate(invalid="ignore"):
+        by_class = iou.sum(axis=0) / active.sum(axis=0)
+    return {"iou": by_class, "miou": np.mean(iou.sum(axis=1) / active.sum(axis=1)),
+            "mean_accuracy": np.mean(accuracy.sum(axis=1) / active.sum(axis=1))}  # fmt: skip
+
+
+def jdtlosses_classes(pairs: Pairs, num_classes: int) -> Expected:
+    """valueC and reduceC of the same. The documented difference: a class that is in no image has no mean there."""
+    tp, fp, fn, active = _jdtlosses_counts(pairs, num_classes)
+    with np.errstate(invalid="ignore"):
+        value_matrix = tp / (tp + fp + fn)
+    value_matrix[~active] = 1e6
+    active_sum = active.sum(axis=0)
+    mask = np.arange(len(tp)).reshape(-1, 1) < active_sum
+    with np.errstate(invalid="ignore"):
+        value = (mask * np.sort(value_matrix, axis=0)).sum(axis=0) / active_sum
+    return {"iou": value, "miou": np.nanmean(value)}
+
+
+def _jdtlosses_counts(pairs: Pairs, num_classes: int) -> tuple[np.ndarray, ...]:
+    rows = []
+    for pred, label in pairs:
+        keep = label != VOID
+        if not keep.any():
+            continue
+        p = pred[keep][:, None] == np.arange(num_classes)
+        t = label[keep][:, None] == np.arange(num_classes)
+        rows.append([(p & t).sum(0), (p & ~t).sum(0), (~p & t).sum(0), t.any(0)])
+    tp, fp, fn, active = (np.array(column) for column in zip(*rows, strict=True))
+    return tp, fp, fn, active.astype(bool)
+
+
+def _image_dice_and_iou(pairs: Pairs, classes: int, empty: float) -> tuple[np.ndarray, np.ndarray]:
+    """(N, C) each: of the sets of pixels of a class in an image; `empty` where both sets are. Void is left out."""
+    dice, iou = [], []
+    for prediction, truth in pairs:
+        known = truth != VOID
+        if not known.any():
+            continue
+        dice.append(np.full(classes, empty))
+        iou.append(np.full(classes, empty))
+        for c in range(classes):
+            p, t = (prediction == c) & known, (truth == c) & known
+            if p.any() or t.any():
+                dice[-1][c] = 2 * (p & t).sum() / (p.sum() + t.sum())
+                iou[-1][c] = (p & t).sum() / (p | t).sum()
+    return np.array(dice), np.array(iou)
+
+
+def kaggle_masks(pairs: Pairs, classes: int) -> Expected:
+    """The mean over all pairs of image and class of the Dice of their masks, 1 if both are empty; no background."""
+    dice, iou = _image_dice_and_iou(pairs, classes, 1.0)
+    return {"mean_dice": dice[:, 1:].mean(), "miou": iou[:, 1:].mean()}
+
+
+def monai_with_empties(pairs: Pairs, classes: int) -> Expected:
+    """DiceMetric and MeanIoU(ignore_empty=False, reduction="mean"), and SMP's macro-imagewise."""
+    dice, iou = _image_dice_and_iou(pairs, classes, 1.0)
+    return {"mean_dice": dice.mean(), "miou": iou.mean()}
+
+
+def smp_micro_imagewise(pairs: Pairs, classes: int) -> Expected:
+    """segmentation_models.pytorch: get_stats, then _compute_metric(reduction="micro-imagewise")."""
+    scores = []
+    for output, target in pairs:
+        known = target != VOID
+        if not known.any():
+            continue
+        o, t = (a[known][:, None] == np.arange(classes) for a in (output, target))
+        tp, fp, fn = (o & t).sum(), (o & ~t).sum(), (~o & t).sum()
+        scores.append(tp / (tp + fp + fn))
+    return {"miou": np.mean(scores)}
+
+
+def nnunet_folder(pairs: Pairs, classes: int) -> Expected:
+    """compute_metrics_on_folder: np.nanmean over cases of each label, then foreground_mean over the labels from 1."""
+    dice, iou = _image_dice_and_iou(pairs, classes, np.nan)
+    shown = ~np.isnan(dice).all(axis=0)
+    means, ious = ([np.nanmean(table[:, c]) for c in range(1, classes) if shown[c]] for table in (dice, iou))
+    return {"mean_dice": np.mean(means) if means else np.nan, "miou": np.mean(ious) if ious else np.nan}
+
+
+def cocostuffeval(pairs: Pairs, classes: int) -> Expected:
+    """_accumulateConfusion and _computeMetrics, with their names; labels start at 1 there."""
+    confusion = np.zeros((classes, classes))
+    for res, gt in pairs:
+        if res.max() >= classes:
+            raise RefusedError("Invalid classes predicted in the result file")
+        valid = gt != VOID
+        np.add.at(confusion, (gt[valid], res[valid]), 1)
+    total = confusion.sum()
+    tp, pos_pred, pos_gt = np.diagonal(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    valid = pos_gt > 0
+    ious = np.full(classes, np.nan)
+    ious[valid] = tp[valid] / (pos_gt + pos_pred - tp)[valid]
+    freqs = pos_gt / total
+    return {"iou": ious, "miou": np.mean(ious[valid]), "frequency_weighted_iou": np.sum(ious[valid] * freqs[valid]),
+            "mean_accuracy": np.mean(tp[valid] / pos_gt[valid]), "pixel_accuracy": tp.sum() / total}  # fmt: skip
+
+
+def fast_hist(pairs: Pairs, n: int) -> Expected:
+    """score.py of fcn.berkeleyvision.org: fast_hist and the means that it prints."""
+    hist = np.zeros((n, n))
+    for b, a in pairs:
+        k = a < n
+        found = np.bincount(n * a[k].astype(int) + b[k], minlength=n**2)
+        if b[k].size and b[k].max() >= n:  # there: a wrong cell, or a shape that does not fit
+            raise RefusedError("cannot reshape")
+        hist += found.reshape(n, n)
+    with np.errstate(invalid="ignore"):
+        acc = np.diag(hist) / hist.sum(1)
+        iu = np.diag(hist) / (hist.sum(1) + hist.sum(0) - np.diag(hist))
+    freq = hist.sum(1) / hist.sum()
+    return {"iou": iu, "miou": np.nanmean(iu), "mean_accuracy": np.nanmean(acc),
+            "pixel_accuracy": np.diag(hist).sum() / hist.sum(),
+            "frequency_weighted_iou": (freq[freq > 0] * iu[freq > 0]).sum()}  # fmt: skip
+
+
+def mapillary_vistas(pairs: Pairs, classes: int) -> Expected:
+    """calculate_confusion_matrix_from_arrays, reduce_evaluation_to_evaluated_categories, calculate_iou, print_ious."""
+    nr_labels = classes + 1  # the last is not evaluated
+    matrix = np.zeros((nr_labels, nr_labels))
+    for prediction, truth in pairs:
+        rows = np.stack([np.minimum(truth, classes).ravel(), np.minimum(prediction, classes).ravel()], axis=1)
+        limits = {"bins": (nr_labels, nr_labels), "range": [(0, nr_labels), (0, nr_labels)]}
+        matrix += np.histogramdd(rows, **limits)[0]
+    matrix = matrix[:classes, :classes]
+    tp = np.diag(matrix)
+    denom = matrix.sum(axis=0) + matrix.sum(axis=1) - tp
+    ious = np.divide(tp, denom, out=np.full(classes, np.nan), where=denom > 0)
+    return {"iou": ious, "miou": np.average(ious[denom > 0]) if (denom > 0).any() else np.nan}
+
+
 def void_as_background(pairs: Pairs, classes: int) -> Expected:
     """The common reader that knows no void: 255 becomes class 0, and then everything counts."""
     return mean_iou_of_evaluate([(p, np.where(t == VOID, 0, t)) for p, t in pairs], classes)
@@ -186,7 +328,19 @@ ORACLES: dict[str, Callable[[Pairs, int], Expected]] = {
     "detectron2": detectron2_evaluate,
     "torchmetrics-macro": torchmetrics_macro,
     "torchmetrics-micro": torchmetrics_micro,
-    "per-image": of_each_image,
+    "per-image": jdtlosses_images,
+    "per-image-classes": jdtlosses_classes,
+    "per-image-foreground": kaggle_masks,
+    "per-image-union": of_each_image,
+    "per-image-empties": monai_with_empties,
+    "per-image-micro": smp_micro_imagewise,
+    "nnunet": nnunet_folder,
+    "context-59": mean_iou_of_evaluate,  # of 60 classes: a test of its own
+    "context-60": mean_iou_of_evaluate,
+    "coco-stuff": cocostuffeval,
+    "lip": fast_hist,
+    "mapillary": mapillary_vistas,
+    "kitti": cityscapesscripts,
     "void-as-background": void_as_background,
 }
 """The oracle of every protocol; a test fails if one is missing."""

@@ -13,6 +13,7 @@ from typer import Argument, Option
 
 from ..errors import UsageError
 from ..evaluation.predicting import predict as predict_split
+from ..evaluation.probability_scoring import score_probabilities
 from ..evaluation.scoring import Scoring
 from ..evaluation.scoring import score as score_folder
 from ..evaluation.submitting import submit as submit_folder
@@ -39,6 +40,10 @@ def score(
     worst: Annotated[int | None, Option(min=1, help="Draw this many of the worst images.")] = None,
     output: Annotated[Path, Option("-o", "--output", help="Where to draw the worst images.")] = Path("worst.png"),
     stored_values: StoredValues = False,
+    probabilities: Annotated[
+        bool, Option("--probabilities", help="The folder holds probabilities, as predict --probabilities writes them.")
+    ] = False,
+    threshold: Annotated[float, Option(help="Of probabilities of one class of two.")] = 0.5,
     split: SplitOption = None, threads: ThreadsOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -48,6 +53,12 @@ def score(
     the name of no sample.
     """
     dataset = opened(path, labels, format)
+    if probabilities:
+        if baseline is not None or intervals or boundary or worst is not None or stored_values:
+            raise UsageError("with --probabilities only --protocol, --threshold and --plot are there")
+        options: Any = {"splits": split, "threshold": threshold, "threads": threads}
+        _score_probabilities(predictions, dataset, protocol, options, plot, as_json)
+        return
     settings: Any = {"splits": split, "stored_values": stored_values, "boundary": boundary, "threads": threads}
 
     def scored(folder: Path) -> Scoring:
@@ -75,6 +86,16 @@ def score(
         found |= {"worst": [w._asdict() for w in result.worst(worst)], "sheet": str(output)}
         text.append(f"{min(worst, len(result.split))} worst images: {output}")
     answer(as_json, found, "\n\n".join(text))
+
+
+def _score_probabilities(
+    folder: Path, dataset: Any, protocol: str, options: Any, plot: Path | None, as_json: bool
+) -> None:
+    with progress("scoring") as update:
+        found = score_probabilities(folder, dataset, protocol, progress=update, **options)
+    if plot is not None:
+        found.plot().save(plot)
+    answer(as_json, {"predictions": str(folder), **found.to_dict()}, str(found))
 
 
 def _model(name: str) -> Any:
@@ -110,6 +131,10 @@ def predict(
     divisor: Annotated[int, Option(help="Pad whole images to multiples of this.")] = 1,
     normalize: Annotated[bool, Option(help="Normalize by ImageNet's mean and deviation.")] = True,
     batch_size: Annotated[int, Option(help="Tiles per batch.")] = 8,
+    threshold: Annotated[
+        float | None, Option(help="The model has one channel: class 1 is above this (0 for logits).")
+    ] = None,
+    probabilities: Annotated[Path | None, Option(help="Also write probabilities here, NAME.npy.")] = None,
     split: SplitOption = None, threads: ThreadsOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -124,7 +149,8 @@ def predict(
     with progress("predicting") as update:
         done = predict_split(
             _model(model), dataset, output, splits=split, tiling=tiling, normalize=Normalize() if normalize else None,
-            batch_size=batch_size, tag=model, threads=threads, progress=update,
+            batch_size=batch_size, tag=model, threads=threads, progress=update, threshold=threshold,
+            probabilities=probabilities,
         )  # fmt: skip
     answer(as_json, done.to_dict(), f"{done} ({perf_counter() - started:.1f} s)")
 

@@ -20,7 +20,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from ..arguments import as_array, check_count
 from ..dataset.splits import Split
 from ..errors import UsageError, shown
 from ..formats.given import Data, SplitNames, as_split
-from ..loading.ranks import Shard, ranks_of
+from ..loading.ranks import Ranks, Shard, ranks_of
 from ..loading.render import Renderer, Slot
 from ..metrics.confusion import Confusion
 from ..results import Result, json_values
@@ -42,6 +42,7 @@ from ..transforms.color import Normalize, as_normalize
 from ..transforms.plans import Plans
 from ..types import U8, Label, Progress, Sample, Size
 from .prediction_files import check_labels, check_samples, file_of, write_prediction
+from .probability_files import Activation, ProbabilityWriter, Soft, probability_path, soft_of
 from .resuming import continue_folder, finish_folder
 from .tile_sums import TileSums
 from .tiles import Tile, Tiling
@@ -81,11 +82,24 @@ class Prediction(Result):
 
 
 def predict(
-    model: Model, data: Data, out: str | os.PathLike[str] | None = None, *, splits: SplitNames = None,
-    tiling: Tiling | None = None, confusion: Confusion | None = None,
-    normalize: Normalize | tuple[Channels, Channels] | None = None, batch_size: int = 8, tag: str = "",
-    threads: int | None = None, progress: Progress | None = None, shard: Shard = "auto", **options: Any,
-) -> Prediction:  # fmt: skip
+    model: Model,
+    data: Data,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    splits: SplitNames = None,
+    tiling: Tiling | None = None,
+    confusion: Confusion | None = None,
+    probabilities: str | os.PathLike[str] | None = None,
+    threshold: float | None = None,
+    activation: Activation | None = None,
+    normalize: Normalize | tuple[Channels, Channels] | None = None,
+    batch_size: int = 8,
+    tag: str = "",
+    threads: int | None = None,
+    progress: Progress | None = None,
+    shard: Shard = "auto",
+    **options: Any,
+) -> Prediction:
     """Predict every image of a split at its own size; write label PNGs, score them, or both in one pass.
 
     model: any callable from (B, 3, H, W) float32 to (B, C, h, w) logits, called in this thread;
@@ -93,6 +107,11 @@ def predict(
     bilinearly by pixel centers (torch's `align_corners=False`). data, splits: a Split, or a Dataset or path (`options`
     are those of `pixelwise.open`) with the name of one or more splits (default: "val", else the first). out: the folder
     for `NAME.png`, class ids in the class table's colors. confusion: a Confusion to update; the split must have labels.
+
+    probabilities: the folder for `NAME.npy`, (C, H, W) float16, written in strips in the same pass. threshold: of a
+    model of one channel, for two classes: class 1 is where the blended value is above it (0 for logits, 0.5 for
+    probabilities), and files hold class 1 alone. activation: what makes probabilities of values: "softmax", "sigmoid"
+    (the default with a threshold; also for masks that overlap), or "none".
 
     tiling: windows, flips and scales; by default whole images once. Padding has the Loader's fill color. normalize: as
     in training: `Normalize`, `Loader.normalize`, (mean, std), or None for pixel / 255. batch_size: tiles per batch, of
@@ -112,29 +131,18 @@ def predict(
     `not-empty` if it holds other predictions, `no-labels`, `empty-split`, and what reading a sample raises.
     """
     split = as_split(data, splits, verb="predict", prefer=("val",), **options)
-    _check(model, split, out, confusion, batch_size)
+    _check(model, split, (out, confusion, probabilities), batch_size)
     tiling, scaling = tiling or Tiling(), as_normalize(normalize)
+    soft = soft_of(split, tiling, threshold, probabilities, activation)
     mean_std = None if scaling is None else (scaling.mean, scaling.std)
     threads = min(default_threads(), 8) if threads is None else thread_count(threads)
     ranks = ranks_of(shard)
-    share = range(ranks.rank, len(split), ranks.world)
-    todo, replaced = list(share), list[str]()
-    folder = None if out is None else Path(out).absolute()
-    made_by = {"tag": tag, "tiling": repr(tiling), "normalize": repr(mean_std)}
-    if folder is not None:
-        todo, replaced = continue_folder(folder, split, share, made_by, confusion, threads, progress)
-    kept = len(share) - len(todo)
-    run = _Run(model, split, tiling, mean_std, batch_size, threads)
-    with closing(run.finish(todo, folder, confusion)) as finished:
-        for done, _ in enumerate(finished, kept + 1):
-            if progress is not None:
-                progress(done, len(share))
-    if folder is not None:
-        finish_folder(folder, split, made_by)
-    return Prediction(len(todo), kept, tuple(replaced), folder, confusion, (ranks.rank, ranks.world))
+    run = _Run(model, split, tiling, mean_std, batch_size, threads, soft)
+    return run.share(ranks, None if out is None else Path(out).absolute(), confusion, tag, progress)
 
 
-def _check(model: Any, split: Split, out: Any, confusion: Confusion | None, batch_size: int) -> None:
+def _check(model: Any, split: Split, results: tuple[Any, Confusion | None, Any], batch_size: int) -> None:
+    confusion = results[1]
     check_count("batch_size", batch_size)
     if not callable(model):
         raise UsageError(f"the model must be callable, got {type(model).__name__}", code="bad-model")
@@ -143,8 +151,8 @@ def _check(model: Any, split: Split, out: Any, confusion: Confusion | None, batc
         what = f"a torch module takes tensors, not arrays: {type(model).__name__}"
         raise UsageError(what, code="bad-model", fix="pass pixelwise.torch.as_model(module)")
     check_samples(split)
-    if out is None and confusion is None:
-        raise UsageError("predict() needs out=, confusion=, or both")
+    if all(result is None for result in results):
+        raise UsageError("predict() needs out=, confusion= or probabilities=")
     if confusion is not None:
         check_labels(split)
         if confusion.num_classes != len(split.classes):
@@ -152,21 +160,44 @@ def _check(model: Any, split: Split, out: Any, confusion: Confusion | None, batc
 
 
 class _Image:
-    """One image in progress: the sums of its tiles' logits."""
+    """One image in progress: the sums of its tiles' logits, and the file of its probabilities."""
 
-    def __init__(self, sample: Sample, split: Split, tiling: Tiling) -> None:
+    def __init__(self, sample: Sample, split: Split, tiling: Tiling, soft: Soft) -> None:
         self.name, self.size, self.truth = sample.name, sample.size, sample.label
         self.tiles = tiling.tiles(self.size)
-        self._average = tiling.average
+        self._tiling, self._soft = tiling, soft
         self._classes = split.classes
         self._sums: TileSums | None = None
+        self._writer: ProbabilityWriter | None = None
 
     def add(self, tile: Tile, logits: NDArray[np.float32]) -> Label | None:
         """Take the logits of a tile; returns the label after the last tile."""
         if self._sums is None:
-            table = self._classes
-            self._sums = TileSums(self.name, self.size, len(table), self.tiles, self._average, table.dtype)
-        return self._sums.label if self._sums.add(tile, logits) else None
+            self._sums = self._begun()
+        if self._soft.threshold is not None:
+            # As the first of two classes the threshold wins where the value is not above it, whatever is blended.
+            logits = np.concatenate([np.full_like(logits, self._soft.threshold), logits])
+        if not self._sums.add(tile, logits):
+            return None
+        self.close(True)
+        return self._sums.label
+
+    def _begun(self) -> TileSums:
+        table, soft, strips = self._classes, self._soft, None
+        sums = TileSums(self.name, self.size, len(table), self.tiles, self._tiling.average, table.dtype)
+        if soft.folder is not None:
+            path, one = probability_path(soft.folder, self.name), soft.threshold is not None
+            kind: Activation = "none" if sums.softmax else soft.activation
+            self._writer = ProbabilityWriter(path, len(table), self.size, kind, one)
+            strips = self._writer.write
+        sums.give(strips, self._tiling.views)
+        return sums
+
+    def close(self, whole: bool) -> None:
+        """End the file of probabilities; without `whole` it does not appear."""
+        if self._writer is not None:
+            self._writer.close(whole)
+            self._writer = None
 
 
 class _Batch(NamedTuple):
@@ -185,6 +216,26 @@ class _Run:
     normalize: Any
     batch_size: int
     threads: int
+    soft: Soft
+
+    def share(
+        self, ranks: Ranks, folder: Path | None, confusion: Confusion | None, tag: str, progress: Progress | None
+    ) -> Prediction:
+        """Predict the images of one process, but those that the folder has."""
+        share = range(ranks.rank, len(self.split), ranks.world)
+        todo, replaced = list(share), list[str]()
+        made_by = {"tag": tag, "tiling": repr(self.tiling), "normalize": repr(self.normalize), **self.soft.settings()}
+        if folder is not None:
+            common: Any = (confusion, self.threads, progress, self.soft.done)
+            todo, replaced = continue_folder(folder, self.split, share, made_by, *common)
+        kept = len(share) - len(todo)
+        with closing(self.finish(todo, folder, confusion)) as finished:
+            for done, _ in enumerate(finished, kept + 1):
+                if progress is not None:
+                    progress(done, len(share))
+        if folder is not None:
+            finish_folder(folder, self.split, made_by)
+        return Prediction(len(todo), kept, tuple(replaced), folder, confusion, (ranks.rank, ranks.world))
 
     def finish(
         self, todo: Sequence[int], folder: Path | None, confusion: Confusion | None
@@ -201,16 +252,20 @@ class _Run:
     def labels(self, todo: Sequence[int]) -> Iterator[tuple[_Image, Label]]:
         """Each image with its predicted label, as it becomes complete."""
         begun: deque[_Batch] = deque()
+        touched: dict[int, _Image] = {}
         order = self._order(todo)
         read: Any = in_order(partial(_read, self.split), [i for i, _ in order], self.threads, ahead=1)
         work = partial(_render, self.normalize)
         rendered: Any = in_order(work, self._jobs(order, read, begun), self.threads, ahead=1)
-        with closing(read), closing(rendered):
+        with closing(read), closing(rendered), ExitStack() as unfinished:
+            unfinished.callback(_give_up, touched)
             for inputs in rendered:
                 batch = begun.popleft()
                 for image, tile, logits in zip(batch.images, batch.tiles, self._logits(inputs), strict=True):
+                    touched[id(image)] = image
                     label = image.add(tile, logits)
                     if label is not None:
+                        del touched[id(image)]
                         yield image, label
 
     def _order(self, todo: Sequence[int]) -> list[tuple[int, Size]]:
@@ -243,7 +298,7 @@ class _Run:
             if (seen := self.tiling.input_sizes(size)) != last:
                 yield from pending.values()
                 pending, last = {}, seen
-            image = _Image(sample, self.split, self.tiling)
+            image = _Image(sample, self.split, self.tiling, self.soft)
             for tile in image.tiles:
                 batch = pending.setdefault(tile.size, _Batch([], [], []))
                 batch.tiles.append(tile)
@@ -261,18 +316,25 @@ class _Run:
                 raise
             fix = "wrap a torch module with pixelwise.torch.as_model"
             raise UsageError(error.message, code="bad-model", fix=fix) from None
-        n, classes = len(inputs), len(self.split.classes)
+        n, classes = len(inputs), len(self.split.classes) if self.soft.threshold is None else 1
         if logits.ndim != 4 or logits.shape[:2] != (n, classes) or logits.dtype.kind != "f" or not logits.size:
             raise UsageError(
                 f"the model returned {logits.dtype} {logits.shape} for {inputs.shape}, expected float logits "
                 f"({n}, {classes}, height, width)",
-                code="bad-model", fix="return one plane per class of the split, in the order of its class table",
+                code="bad-model",
+                fix="return one plane per class of the split, in the order of its class table; one plane for two "
+                "classes needs threshold=",
             )  # fmt: skip
         return np.asarray(logits, np.float32)
 
 
 _Job = tuple[list[Size], list[Tile], list[U8]]
 """Of each tile of a batch: the size of its image, itself, and the pixels of its window."""
+
+
+def _give_up(images: dict[int, _Image]) -> None:
+    for image in images.values():
+        image.close(False)
 
 
 def _read(split: Split, index: int) -> Sample:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,16 +30,18 @@ def continue_folder(
     confusion: Confusion | None,
     threads: int,
     progress: Progress | None,
+    done: Callable[[str], bool],
 ) -> tuple[list[int], list[str]]:
     """The samples still to predict, and the names of those whose files are damaged. Counts those that are kept.
 
-    share: the samples of this process; others may work in the same folder at the same time. Creates the folder if it is
-    missing, and marks it as unfinished. UsageError `other-prediction`, `not-empty`.
+    share: the samples of this process; others may work in the same folder at the same time. done: whether a sample has
+    its other files. Creates the folder if it is missing, and marks it as unfinished. UsageError `other-prediction`,
+    `not-empty`.
     """
     _claim(folder, {"classes": list(split.classes.names), **made_by})
     damaged: list[str] = []
     look = partial(_look, folder, split, confusion is not None)
-    existing = [i for i in share if file_of(folder, split.names[i]).exists()]
+    existing = [i for i in share if file_of(folder, split.names[i]).exists() and done(split.names[i])]
     kept: set[int] = set()
     for i, found in zip(existing, in_order(look, existing, threads), strict=True):
         if found is None:

@@ -25,6 +25,7 @@ from ..loading.ranks import Shard, ranks_of
 from ..metrics.bootstrap import Bootstrap, bootstrap, paired_bootstrap
 from ..metrics.boundary import BoundaryConfusion
 from ..metrics.confusion import Confusion
+from ..metrics.intervals import Method
 from ..metrics.protocols import protocol_named
 from ..metrics.rates import ratio
 from ..metrics.scores import Scores
@@ -109,15 +110,25 @@ class Scoring(Result):
         miou = in_percent(self.scores.miou)
         return f"{self.split.name}, {len(self.split)} images, mIoU {miou} % by {self.protocol}"
 
-    def intervals(self, *, resamples: int = 1000, level: float = 0.95, seed: int = 0) -> Bootstrap:
+    def intervals(
+        self, *, resamples: int = 1000, level: float = 0.95, seed: int = 0, method: Method = "percentile"
+    ) -> Bootstrap:
         """Bootstrap intervals over images; see `pixelwise.bootstrap`."""
-        return bootstrap(self.confusion, self.protocol, resamples=resamples, level=level, seed=seed)
+        options: Any = {"resamples": resamples, "level": level, "seed": seed, "method": method}
+        return bootstrap(self.confusion, self.protocol, **options)
 
-    def compare(self, baseline: Scoring, *, resamples: int = 1000, level: float = 0.95, seed: int = 0) -> Bootstrap:
+    def compare(
+        self,
+        baseline: Scoring,
+        *,
+        resamples: int = 1000,
+        level: float = 0.95,
+        seed: int = 0,
+        method: Method = "percentile",
+    ) -> Bootstrap:
         """Paired differences, this less `baseline`, with intervals; see `pixelwise.paired_bootstrap`."""
-        return paired_bootstrap(
-            baseline.confusion, self.confusion, self.protocol, resamples=resamples, level=level, seed=seed
-        )
+        options: Any = {"resamples": resamples, "level": level, "seed": seed, "method": method}
+        return paired_bootstrap(baseline.confusion, self.confusion, self.protocol, **options)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from ..types import F64, I64, Label, Size
 from .tiles import Average, Tile
 
 _ROWS_AT_ONCE = 64  # of an image that one tile covers, which needs no strip
+_ROWS_OF_STRIPS = 16
+Strips = Callable[[int, F64], None]
+"""Takes the first row of a strip, and its (C, n, W) means over tiles and views."""
 
 
 class TileSums:
@@ -31,13 +34,19 @@ class TileSums:
         self, name: str, size: Size, classes: int, parts: Sequence[Tile], average: Average, dtype: Any
     ) -> None:
         self.label: Label = np.empty(size, dtype)
+        self._strips: Strips | None = None
+        self._views = 1
         self._name = name
         self._left = len(parts)
         self._alone = len(parts) == 1
-        self._softmax = average == "probabilities" and not self._alone
+        self.softmax = average == "probabilities" and not self._alone
         strip = min(size[0], _ROWS_AT_ONCE) if self._alone else max(len(tile.weight_y) for tile in parts)
         self._sums = np.zeros((strip, classes, size[1]))
         self._done = 0
+
+    def give(self, strips: Strips | None, views: int) -> None:
+        """Call `strips` with finished rows: the sums over `views`, which is what the weights add up to at a pixel."""
+        self._strips, self._views = strips, views
 
     def add(self, tile: Tile, logits: NDArray[np.float32]) -> bool:
         """Add the tile's (C, h, w) logits, which cover its whole input; True if that completes the image.
@@ -61,7 +70,7 @@ class TileSums:
         for first in range(0, height, step):
             last = min(height, first + step)
             kernels.blend.add_rows(
-                logits, first, last, *rows, *columns, resized, self._softmax,
+                logits, first, last, *rows, *columns, resized, self.softmax,
                 tile.weight_y, tile.weight_x, tile.y0, tile.x0, scratch, self._sums,
             )  # fmt: skip
             if self._alone:
@@ -76,6 +85,10 @@ class TileSums:
         if row <= self._done:
             return
         width = self.label.shape[1]
+        if self._strips is not None:
+            for first in range(self._done, row, _ROWS_OF_STRIPS):
+                rows = np.arange(first, min(row, first + _ROWS_OF_STRIPS)) % len(self._sums)
+                self._strips(first, np.moveaxis(self._sums[rows], 0, 1) / self._views)
         scratch = np.empty(width), np.empty(width, np.int32)
         bad = kernels.blend.take_rows(self._sums, self._done, row, *scratch, self.label)
         if bad >= 0:

@@ -96,6 +96,11 @@ class Tiling:
         object.__setattr__(self, "flips", tuple(self.flips))
         object.__setattr__(self, "scales", tuple(float(scale) for scale in scales))
 
+    @property
+    def views(self) -> int:
+        """How often each pixel of an image is seen; what the weights of all tiles add up to at each."""
+        return int(len(self.scales) * 2 ** len(self.flips))
+
     def tiles(self, image: Size) -> list[Tile]:
         """All tiles of an image of that size, from the top down."""
         found: list[Tile] = []

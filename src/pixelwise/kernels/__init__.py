@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from . import color as color
     from . import copy as copy
     from . import count as count
+    from . import distance as distance
     from . import image_measures as image_measures
     from . import jobs as jobs
     from . import jpeg as jpeg
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from . import jpeg_scan as jpeg_scan
     from . import jpeg_symbols as jpeg_symbols
     from . import jpeg_transform as jpeg_transform
+    from . import objects as objects
     from . import place as place
     from . import png as png
     from . import polygon as polygon

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ class Reason(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class ProtocolComparison(Result):
     """The scores of every protocol. scores: by protocol, in the order of `PROTOCOLS`. refused: by protocol, why it
-    gives no number. reasons: what in these predictions makes the numbers differ. `str()` is a table.
+    gives no number. reasons: what in these predictions makes the numbers that there are differ. `str()` is a table.
     """
 
     scores: dict[str, Scores]
@@ -63,10 +63,10 @@ def compare_protocols(confusion: Confusion) -> ProtocolComparison:
     >>> compared = pw.compare_protocols(confusion)
     >>> round(compared.scores["voc"].miou, 3), round(compared.scores["detectron2"].miou, 3)
     (0.583, 0.875)
-    >>> print(compared.reasons[0])
+    >>> print(compared.reasons[0])  # doctest: +ELLIPSIS
     - classes that are predicted, but absent from the truth: 2
-        IoU 0, averaged: voc, cityscapes, ade20k, mmseg, torchmetrics-macro, per-image, void-as-background
-        not averaged: detectron2
+        IoU 0, averaged: voc, cityscapes, ade20k, ... kitti, void-as-background
+        not averaged: detectron2, coco-stuff
     """
     confusion.scores("mmseg")  # refuses an empty confusion
     scores, refused = {}, {}
@@ -75,40 +75,43 @@ def compare_protocols(confusion: Confusion) -> ProtocolComparison:
             scores[name] = confusion.scores(name)
         except PixelwiseError as error:
             refused[name] = f"{error.message}; {error.fix}" if error.code == "needs-per-image" else error.message
-    return ProtocolComparison(scores, refused, tuple(_reasons(confusion)))
+    return ProtocolComparison(scores, refused, tuple(_reasons(confusion, [PROTOCOLS[name] for name in scores])))
 
 
-def _reasons(confusion: Confusion) -> Iterable[Reason]:
+def _reasons(confusion: Confusion, rules: Sequence[Protocol]) -> Iterable[Reason]:
     counts, names = confusion.counts, np.array(confusion.class_names)
-    totals = Totals.of(counts)
+    totals, of_each = Totals.of(counts), [p for p in rules if not p.pooled]
     outside, void = int(totals.outside.sum()), int(counts[-1].sum())
     invented = (totals.truth == 0) & (totals.predicted > 0)
     nowhere = (totals.truth == 0) & (totals.predicted == 0)
     if invented.any():
         cause = f"classes that are predicted, but absent from the truth: {_shortened(names[invented])}"
-        yield Reason(cause, _absent(1))
+        yield Reason(cause, _grouped(of_each, lambda p: _absent(p, 1)))
     if nowhere.any():
         cause = f"classes that are neither in the truth nor predicted: {_shortened(names[nowhere])}"
-        yield Reason(cause, _absent(0))
+        yield Reason(cause, _grouped(of_each, lambda p: _absent(p, 0)))
     if outside:
         cause = f"{outside:,} pixels are predicted outside the classes"
-        yield Reason(cause, _grouped(lambda p: MEANING["outside"][p.outside]))
+        yield Reason(cause, _grouped(rules, lambda p: MEANING["outside"][p.outside]))
     if void:
-        yield Reason(f"{void:,} pixels of the truth are void", _grouped(lambda p: MEANING["void"][p.void]))
-    yield Reason("what is averaged", _grouped(lambda p: MEANING["average"][p.average]))
+        yield Reason(f"{void:,} pixels of the truth are void", _grouped(rules, lambda p: MEANING["void"][p.void]))
+    roles = _grouped(rules, lambda p: MEANING["background"][p.background_role(len(names))])
+    if len(roles) > 1:
+        yield Reason(f"class 0, {names[0]}, may be a background", roles)
+    yield Reason("what is averaged", _grouped(rules, lambda p: MEANING["average"][p.average]))
 
 
-def _absent(union: int) -> dict[str, tuple[str, ...]]:
+def _absent(rule: Protocol, union: int) -> str:
     # What becomes of a class that is absent from the truth and predicted in `union` pixels.
-    pooled = [p.name for p in PROTOCOLS.values() if p.average == "pixels"]
-    effects = _grouped(lambda p: "IoU 0, averaged" if p.averaged(np.int64(0), np.int64(union)) else "not averaged")
-    return {effect: tuple(n for n in names if n not in pooled) for effect, names in effects.items()}
+    if not rule.averaged(np.int64(0), np.int64(union)):
+        return "not averaged"
+    return "IoU 1, averaged" if rule.counted == "empty is right" and not union else "IoU 0, averaged"
 
 
-def _grouped(effect: Callable[[Protocol], str]) -> dict[str, tuple[str, ...]]:
+def _grouped(rules: Sequence[Protocol], effect: Callable[[Protocol], str]) -> dict[str, tuple[str, ...]]:
     groups: dict[str, list[str]] = {}
-    for name, protocol in PROTOCOLS.items():
-        groups.setdefault(effect(protocol), []).append(name)
+    for protocol in rules:
+        groups.setdefault(effect(protocol), []).append(protocol.name)
     return {text: tuple(names) for text, names in groups.items()}
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import as_array, as_ids, check_whole, is_whole, stray_id
+from ..arguments import as_array, as_ids, check_whole, is_number, is_whole, stray_id
 from ..classes import ClassTable
 from ..errors import LabelError, ScoreError, UsageError
 from ..types import I64
 from .counting import add_counts, argmax_ids
 from .protocols import protocol_named
 from .rates import Totals
-from .scores import Scores, scores_of
+from .scores import Scores, classes_among, scores_of
 from .sums import Sum
 
 _INT64 = np.iinfo(np.int64)
@@ -40,7 +40,9 @@ class Confusion(Sum):
     num_classes: C, 1 to 4096, or a ClassTable, which knows the number, the names and the value of void. ignore_index:
     the truth value of void pixels, a whole number outside 0..C-1, or None if there is no void. class_names: C names for
     the tables; default: the ids. per_image: also keep 32 * C bytes per image (672 bytes for the 21 VOC
-    classes), for the protocol `per-image`, for bootstrap intervals and for the worst images.
+    classes), for protocols that average over images, for bootstrap intervals and for the worst images. threshold: of
+    two classes, for predictions of one channel: class 1 is where the value is above it (0 for logits, 0.5 for
+    probabilities).
 
     Confusions of the same options add: `a + b`, `a += b`. Thread-safe: `update` may be called from many threads at
     once. Each call counts into its own memory without the GIL; a lock is held only to add the (C + 1)^2 sums.
@@ -66,6 +68,7 @@ class Confusion(Sum):
         *,
         class_names: Sequence[str] | None = None,
         per_image: bool = False,
+        threshold: float | None = None,
     ) -> None:
         if isinstance(num_classes, ClassTable):
             table, num_classes = num_classes, len(num_classes)
@@ -78,6 +81,7 @@ class Confusion(Sum):
         self.ignore_index = _check_ignore(ignore_index, self.num_classes)
         self.class_names = _check_names(class_names, self.num_classes)
         self.per_image = bool(per_image)
+        self.threshold = _check_threshold(threshold, self.num_classes)
         self._pixels = 0
         self._counts = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
         self._image_names: list[str] = []
@@ -91,7 +95,8 @@ class Confusion(Sum):
         """Count one image or a batch; returns self.
 
         prediction: class ids of any integer type and the shape of the truth, of which any outside 0..C-1 is not a
-        class; or float logits with a class axis, (C, H, W) or (B, C, H, W), of which the first maximum is taken.
+        class; or float logits with a class axis, (C, H, W) or (B, C, H, W), of which the first maximum is taken; or,
+        with a threshold, floats of one channel, with or without an axis for it.
         truth: class ids of any integer type, (H, W), (B, H, W) or any other shape. Both are arrays of any library, on
         any device, or lists. Masked pixels of the truth are void, if there is an `ignore_index`; a prediction must not
         be masked. names: the image's name, or B names; with `per_image` each name counts only once.
@@ -129,6 +134,8 @@ class Confusion(Sum):
         if prediction.dtype.kind in "iub":
             self._same_size(prediction.shape, truth.shape, where)
             return prediction.astype(np.uint8) if prediction.dtype.kind == "b" else prediction
+        if self.threshold is not None and prediction.dtype.kind == "f":
+            return self._above(prediction, truth, self.threshold, where)
         if prediction.dtype.kind != "f" or prediction.ndim not in (3, 4) or prediction.ndim != truth.ndim + 1:
             raise UsageError(
                 f"prediction must be integer ids of shape {truth.shape}, or float logits with a class axis, "
@@ -139,7 +146,7 @@ class Confusion(Sum):
         if prediction.shape[axis] == 1:
             raise UsageError(
                 "logits of one channel have no maximum over classes", code="one-channel", where=where,
-                fix="make ids of two classes by a threshold: logits[:, 0] > 0, or > 0.5 for probabilities",
+                fix="for two classes, make the confusion with threshold=0, or threshold=0.5 for probabilities",
             )  # fmt: skip
         if prediction.shape[axis] != self.num_classes:
             raise UsageError(f"logits have {prediction.shape[axis]} classes, expected {self.num_classes}", where=where)
@@ -154,6 +161,22 @@ class Confusion(Sum):
                     code="nan-logits", where=where, fix="the model diverged or divides by zero; NaN has no argmax",
                 )  # fmt: skip
         return out
+
+    def _above(self, values: NDArray[Any], truth: NDArray[Any], threshold: float, where: object) -> NDArray[Any]:
+        # (H, W), (1, H, W), (B, H, W) or (B, 1, H, W), as the truth's shape says.
+        axis = truth.ndim - 2
+        if values.ndim == truth.ndim + 1 and axis in (0, 1):
+            if values.shape[axis] != 1:
+                what = f"with a threshold, values have one channel, got {values.shape}"
+                fix = "leave threshold out: two channels have a maximum"
+                raise UsageError(what, code="one-channel", where=where, fix=fix)
+            values = values.squeeze(axis)
+        self._same_size(values.shape, truth.shape, where)
+        if (strange := np.isnan(values)).any():
+            *image, y, x = np.argwhere(strange.reshape(1, *values.shape) if values.ndim < 2 else strange)[0].tolist()
+            what = f"logits are NaN at x={x}, y={y}" + (f" of image {image[0]}" if image else "")
+            raise ScoreError(what, code="nan-logits", where=where, fix="the model diverged or divides by zero")
+        return (values > np.float64(threshold)).astype(np.uint8)  # not rounded to the type of the values
 
     def _same_size(self, got: tuple[int, ...], expected: tuple[int, ...], where: object) -> None:
         if got != expected:
@@ -212,15 +235,26 @@ class Confusion(Sum):
             totals = np.array(self._image_totals, np.int64).reshape(-1, 4, self.num_classes)
             return ImageTotals(tuple(self._image_names), totals)
 
-    def scores(self, protocol: str = "voc") -> Scores:
+    def scores(
+        self,
+        protocol: str = "voc",
+        *,
+        classes: Iterable[str | int] | None = None,
+        exclude_background: bool = False,
+    ) -> Scores:
         """Every score by one of `pixelwise.PROTOCOLS`; `print(pixelwise.PROTOCOLS[name])` describes it.
 
+        classes: names or ids of those that enter the means; default: all that the protocol averages.
+        exclude_background: class 0 does not enter the means. Neither leaves out pixels: what is taken for another class
+        costs that class. (torchmetrics, MONAI and segmentation_models.pytorch mean the same.)
+
         Raises UnknownNameError, ScoreError `nothing-scored`, and `prediction-out-of-range` if the protocol forbids
-        predictions outside the classes, UsageError `needs-per-image`.
+        predictions outside the classes, UsageError `needs-per-image`, and for a class that is not there.
         """
         rule = protocol_named(protocol)
-        images = self.images.totals if rule.average == "images" else None
-        return scores_of(self.counts, images, rule, self.class_names)
+        images = self.images.totals if rule.over_images else None
+        among = classes_among(self.class_names, rule, classes, exclude_background)
+        return scores_of(self.counts, images, rule, self.class_names, among)
 
     # -- merging ---------------------------------------------------------------------------------------------
 
@@ -257,6 +291,7 @@ class Confusion(Sum):
             "ignore_index": self.ignore_index,
             "class_names": list(self.class_names),
             "per_image": self.per_image,
+            "threshold": self.threshold,
         }
 
     def _values(self) -> dict[str, Any]:
@@ -270,7 +305,8 @@ class Confusion(Sum):
 
     @classmethod
     def _from_values(cls, data: Mapping[str, Any]) -> Confusion:
-        out = cls(**{name: data[name] for name in ("num_classes", "ignore_index", "class_names", "per_image")})
+        options = {name: data[name] for name in ("num_classes", "ignore_index", "class_names", "per_image")}
+        out = cls(**options, threshold=data.get("threshold"))
         counts = _integers(data["counts"], out._counts.shape)
         totals = [_integers(t, (4, out.num_classes)) for t in data["image_totals"]]
         names = [str(n) for n in data["image_names"]]
@@ -278,9 +314,6 @@ class Confusion(Sum):
             raise ValueError(f"{len(names)} image names for {len(totals)} images")
         out._add(counts, totals, names, sum(map(int, counts.flat)))
         return out
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Confusion.from_dict, (self.to_dict(),))
 
 
 def _check_ignore(value: Any, classes: int) -> int | None:
@@ -294,6 +327,16 @@ def _check_ignore(value: Any, classes: int) -> int | None:
             fix="map that class to 255 in the truth",
         )
     return int(value)
+
+
+def _check_threshold(value: Any, classes: int) -> float | None:
+    if value is None:
+        return None
+    if not is_number(value) or not np.isfinite(value):
+        raise UsageError(f"threshold must be a number, got {value!r}", fix="0 for logits, 0.5 for probabilities")
+    if classes != 2:
+        raise UsageError(f"threshold is for two classes, got {classes}", fix="leave it out: logits have a maximum")
+    return float(value)
 
 
 def _check_names(names: Any, classes: int) -> tuple[str, ...]:

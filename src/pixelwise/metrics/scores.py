@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..errors import ScoreError
+from ..arguments import is_whole
+from ..errors import ScoreError, UsageError
 from ..results import Result, in_percent, json_values
 from ..types import F64, I64, Bool
 from .protocols import PROTOCOLS, Protocol
-from .rates import Totals, mean, rates, rates_over_images
+from .rates import Rates, Totals, among_classes, mean, rates, rates_of_images, rates_over_images
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +24,8 @@ class Scores(Result):
     class. counted: (C,) bool, the classes over which `miou` is averaged. pixels: scored pixels; void: pixels left out
     because the truth is void; outside: pixels whose prediction is not a class. images: number of images averaged, for
     protocols that average over images only. categories: name -> IoU, for a benchmark whose protocol has categories
-    only. `str()` is a table, `to_dict()` the same as JSON values, `save(path)` a file of them.
+    only. final_score: what ADE20K ranks by, the mean of pixel accuracy and mIoU; None elsewhere. `str()` is a table,
+    `to_dict()` the same as JSON values, `save(path)` a file of them.
 
     >>> import numpy as np
     >>> import pixelwise as pw
@@ -59,11 +61,22 @@ class Scores(Result):
     outside: int
     images: int | None = None
     categories: Mapping[str, float] | None = None
+    final_score: float | None = None
 
     @property
     def recall(self) -> F64:
         """(C,) float64: the share of a class's pixels that are found; the same as `accuracy`."""
         return self.accuracy
+
+    @property
+    def foreground_iou(self) -> float | None:
+        """Of two classes, the IoU of class 1 alone; None for any other number of classes."""
+        return float(self.iou[1]) if len(self.iou) == 2 else None
+
+    @property
+    def foreground_dice(self) -> float | None:
+        """Of two classes, the Dice score of class 1 alone, which is its F1; None for any other number of classes."""
+        return float(self.dice[1]) if len(self.dice) == 2 else None
 
     @property
     def category_miou(self) -> float | None:
@@ -73,16 +86,20 @@ class Scores(Result):
     @property
     def average(self) -> str:
         """What `miou` is the average of, in words: "mean of 20 of 21 classes"."""
+        classes = f"mean of {int(self.counted.sum())} of {len(self.class_names)} classes"
         return {
-            "classes": f"mean of {int(self.counted.sum())} of {len(self.class_names)} classes",
+            "classes": classes,
             "pixels": "all pixels",
             "images": f"mean of {self.images} images",
+            "images by class": f"{classes}, {self.images} images",
+            "pixels by image": f"mean of {self.images} images",
         }[PROTOCOLS[self.protocol].average]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values; a score that does not exist is None."""
         out = Result.to_dict(self)
-        return out | {"recall": out["accuracy"], "category_miou": json_values(self.category_miou)}
+        out |= {"recall": out["accuracy"], "category_miou": json_values(self.category_miou)}
+        return out | {k: json_values(getattr(self, k)) for k in ("foreground_iou", "foreground_dice")}
 
     def __repr__(self) -> str:
         miou, accuracy = in_percent(self.miou), in_percent(self.pixel_accuracy)
@@ -101,22 +118,23 @@ class Scores(Result):
             "",
             f"pixel accuracy {in_percent(self.pixel_accuracy)} %, frequency-weighted IoU "
             f"{in_percent(self.frequency_weighted_iou)} %, mean Dice {in_percent(self.mean_dice)} %",
+            *([] if self.final_score is None else [f"final score {in_percent(self.final_score)} %"]),
             f"{self.pixels:,} pixels scored, {self.void:,} void, {self.outside:,} predicted outside "
             f"the classes" + ("" if self.images is None else f", {self.images:,} images"),
         ]
         return "\n".join(lines)
 
 
-def scores_of(counts: I64, images: I64 | None, protocol: Protocol, class_names: tuple[str, ...]) -> Scores:
+def scores_of(
+    counts: I64, images: I64 | None, protocol: Protocol, class_names: tuple[str, ...], among: Bool | None = None
+) -> Scores:
     """Scores from (C + 1, C + 1) counts: the last row is void truth, the last column predictions outside.
 
-    images: (N, 4, C) totals of each image, which only protocols that average over images need. ScoreError
-    `nothing-scored`, and `prediction-out-of-range` if predictions are outside the classes and the protocol forbids it.
+    images: (N, 4, C) totals of each image, which only protocols that average over images need. among: (C,) bool, the
+    classes that may enter means. ScoreError `nothing-scored`, and `prediction-out-of-range` if predictions are outside
+    the classes and the protocol forbids it.
     """
-    if protocol.void == "class 0":
-        counts = counts.copy()
-        counts[0] += counts[-1]
-        counts[-1] = 0
+    counts = _with_void(counts, protocol)
     totals, void = Totals.of(counts), int(counts[-1].sum())
     outside = int(totals.outside.sum())
     if not totals.truth.any():
@@ -132,11 +150,13 @@ def scores_of(counts: I64, images: I64 | None, protocol: Protocol, class_names: 
             fix="predict a class for every pixel, void ones too, or choose a protocol that counts misses",
         )
     over = None
-    if protocol.average == "images":
+    if protocol.over_images:
         assert images is not None
-        result, over = rates_over_images(images, protocol), int((images[:, 1].sum(axis=-1) > 0).sum())
+        each, once = rates_of_images(images, protocol, among), np.ones((1, len(images)))
+        result = Rates(*(values[0] for values in rates_over_images(each, protocol, once, among)))
+        over = int((images[:, 1].sum(axis=-1) > 0).sum())
     else:
-        result = rates(totals, protocol)
+        result = rates(totals, protocol, among)
     official = class_names in (protocol.classes, tuple(str(i) for i in range(len(protocol.classes))))
     numbers: dict[str, Any] = {name: v if v.ndim else float(v) for name, v in result._asdict().items()}
     return Scores(
@@ -147,8 +167,49 @@ def scores_of(counts: I64, images: I64 | None, protocol: Protocol, class_names: 
         outside=outside,
         images=over,
         categories=_category_ious(counts, protocol) if protocol.categories and official else None,
+        final_score=float(result.miou + result.pixel_accuracy) / 2 if protocol.final else None,
         **numbers,
     )
+
+
+def _with_void(counts: I64, protocol: Protocol) -> I64:
+    # A copy in which void is what the protocol makes of it.
+    counts = counts.copy()
+    if protocol.void == "class 0":
+        counts[0] += counts[-1]
+        counts[-1] = 0
+    if protocol.background_role(len(counts) - 1) == "void":
+        counts[-1] += counts[0]
+        counts[0] = 0
+        counts[:, -1] += counts[:, 0]
+        counts[:, 0] = 0
+    return counts
+
+
+def classes_among(
+    names: tuple[str, ...], protocol: Protocol, classes: Iterable[str | int] | None, exclude_background: bool
+) -> Bool | None:
+    """(C,) bool, the classes that may enter means, or None for all. UsageError for one that is not there, or none."""
+    among = among_classes(len(names), protocol)
+    if classes is None and not exclude_background:
+        return among
+    allowed = np.ones(len(names), bool) if among is None else among
+    among = np.ones(len(names), bool)
+    if classes is not None:
+        among[:] = False
+        for one in [classes] if isinstance(classes, (str, int)) else classes:
+            found = names.index(one) if isinstance(one, str) and one in names else one
+            if not is_whole(found) or not 0 <= found < len(names):
+                raise UsageError(
+                    f"classes must be names or ids 0..{len(names) - 1}, got {one!r}",
+                    fix="the names are those of the confusion's class_names",
+                )
+            among[found] = True
+    among &= allowed
+    among[0] &= not exclude_background
+    if not among.any():
+        raise UsageError("no class is left to average", fix="name another class, or keep the background")
+    return among
 
 
 def _category_ious(counts: I64, protocol: Protocol) -> dict[str, float]:

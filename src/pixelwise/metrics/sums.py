@@ -45,6 +45,9 @@ class Sum(SavedResult):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, type(self)) and self.to_dict() == other.to_dict()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self).from_dict, (self.to_dict(),))
+
     def to_dict(self) -> dict[str, Any]:
         """The counts as JSON values; `from_dict` gives an equal object."""
         return {"format": self._format, "version": _VERSION, **self._values()}

@@ -21,7 +21,8 @@ def all_reduce(confusion: Confusion, group: Any = None) -> Confusion:
     """
     world = torch.distributed.get_world_size(group)
     mine: Any = confusion.images if confusion.per_image else ((), ())
-    options = (confusion.num_classes, confusion.ignore_index, confusion.class_names, confusion.per_image)
+    of_all = "num_classes", "ignore_index", "class_names", "per_image", "threshold"
+    options = tuple(getattr(confusion, name) for name in of_all)
     everyone: list[Any] = [None] * world
     torch.distributed.all_gather_object(everyone, (options, *mine, int(confusion.counts.sum())), group=group)
     if any(theirs != options for theirs, *_ in everyone):

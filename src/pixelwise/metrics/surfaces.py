@@ -1,0 +1,233 @@
+"""Distances between the contours of prediction and truth: Hausdorff, surface Dice, boundary F."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arguments import as_array, as_ids, is_whole
+from ..classes import ClassTable
+from ..errors import ScoreError, UsageError
+from ..results import Result, in_percent
+from ..types import F64, Bool
+from .confusion import Confusion
+from .contours import class_masks, distances, inner_edge
+from .rates import mean, ratio
+from .sums import Sum
+
+_COLUMNS = 8  # of a class and image: contour pixels, near ones, three distances, F, in the truth, in only one
+BOUNDARY_F_SHARE = 0.0075
+"""Of the diagonal, the distance at which contours agree (Csurka et al. 2013, section 3)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SurfaceScores(Result):
+    """Scores of contours. Distances are in the unit of the spacing, the others fractions from 0 to 1.
+
+    All by class are (C,) float64 means over images, NaN if there is none. hausdorff: the percentile of the distances,
+    of the side where it is larger (MONAI). hausdorff_pooled: the percentile of the distances of both sides together
+    (medpy, hd95). mean_distance: of all distances of both sides (MONAI, SurfaceDistanceMetric(symmetric=True)). These
+    are over images in which both have the class; missed: (C,) int64, in how many only one has it. surface_dice: the
+    share of contour pixels within the tolerance of the other contour; 0 where only one has the class. boundary_f: the
+    F measure of Csurka et al., likewise. The means over classes are `mean_...`; mean_boundary_f is over images first.
+    """
+
+    class_names: tuple[str, ...]
+    hausdorff: F64
+    hausdorff_pooled: F64
+    mean_distance: F64
+    surface_dice: F64
+    boundary_f: F64
+    missed: Any
+    mean_hausdorff: float
+    mean_surface_dice: float
+    mean_boundary_f: float
+    percentile: float
+    tolerance: float
+
+    def __repr__(self) -> str:
+        far = f"HD{self.percentile:g} {self.mean_hausdorff:.3f}"
+        dice, f = in_percent(self.mean_surface_dice), in_percent(self.mean_boundary_f)
+        return f"SurfaceScores({far}, surface Dice {dice} %, boundary F {f} %)"
+
+    def __str__(self) -> str:
+        width = max(5, *(len(name) for name in self.class_names))
+        lines = [f"{'':<{width}}  {f'HD{self.percentile:g}':>8}  missed  surface Dice %  boundary F %"]
+        columns = (self.hausdorff, self.missed, self.surface_dice, self.boundary_f)
+        rows: list[Any] = list(zip(self.class_names, *columns, strict=True))
+        for name, far, missed, dice, f in [
+            *rows, ("mean", self.mean_hausdorff, self.missed.sum(), self.mean_surface_dice, self.mean_boundary_f)
+        ]:  # fmt: skip
+            shown = "-" if np.isnan(far) else f"{far:.3f}"
+            lines.append(f"{name:<{width}}  {shown:>8}  {missed:>6}  {in_percent(dice):>14}  {in_percent(f):>12}")
+        return "\n".join([*lines, "", f"surface Dice within {self.tolerance:g}"])
+
+
+class SurfaceConfusion(Sum):
+    """Distances between the contours of each class, image by image.
+
+    The contour of a class is its pixels that touch another class, or the image's edge; boundary F leaves the image's
+    edge out. Void pixels of the truth are in neither mask, so both have the same edges of void.
+
+    num_classes, ignore_index, class_names: as for Confusion. spacing: of rows and columns, such as millimeters per
+    pixel; `update` may give each image its own. tolerance: of surface Dice, in that unit; distances up to it agree.
+    percentile: of the Hausdorff distance, 100 for the largest. boundary: the distance of boundary F, a share of the
+    diagonal below 1, or pixels from 1 (Csurka, Larlus, Perronnin: What is a good evaluation measure for semantic
+    segmentation? BMVC 2013). exclude_background: class 0 does not enter the means. Thread-safe; merges by addition.
+
+    >>> import numpy as np
+    >>> import pixelwise as pw
+    >>> truth = np.zeros((20, 20), int)
+    >>> truth[5:15, 5:15] = 1
+    >>> found = pw.SurfaceConfusion(2, spacing=(0.5, 0.5)).update(np.roll(truth, 2, axis=1), truth).scores()
+    >>> float(found.hausdorff[1])
+    1.0
+    """
+
+    _format = "pixelwise-surface-confusion"
+
+    def __init__(
+        self,
+        num_classes: int | ClassTable,
+        ignore_index: int | None = 255,
+        *,
+        class_names: Sequence[str] | None = None,
+        spacing: Sequence[float] = (1.0, 1.0),
+        tolerance: float = 1.0,
+        percentile: float = 95,
+        boundary: float = BOUNDARY_F_SHARE,
+        exclude_background: bool = False,
+    ) -> None:
+        self.plain = Confusion(num_classes, ignore_index, class_names=class_names, per_image=True)
+        self.spacing = _pair(spacing)
+        self.tolerance = _above("tolerance", tolerance, least=0.0)
+        self.percentile = _above("percentile", percentile)
+        if self.percentile > 100:
+            raise UsageError(f"percentile must be at most 100, got {percentile!r}")
+        self.boundary = _above("boundary", boundary)
+        self.exclude_background = bool(exclude_background)
+        self._rows: list[F64] = []
+        self._lock = threading.Lock()
+
+    def update(
+        self,
+        prediction: Any,
+        truth: Any,
+        names: str | Sequence[str] | None = None,
+        spacing: Sequence[float] | None = None,
+    ) -> SurfaceConfusion:
+        """Count one image, (H, W) class ids each; returns self.
+
+        names: the image's name. spacing: of this image; default: that of the confusion. Raises as `Confusion.update`,
+        and UsageError for logits.
+        """
+        prediction = as_array("prediction", prediction)
+        truth = as_ids("truth", truth, void=self.plain.ignore_index)
+        if truth.ndim != 2 or prediction.dtype.kind not in "iub":
+            what = f"contours are those of class ids of one image (H, W), got {prediction.dtype} {prediction.shape}"
+            raise UsageError(what)
+        steps = self.spacing if spacing is None else _pair(spacing)
+        one = Confusion(self.plain.num_classes, self.plain.ignore_index, per_image=True)
+        one.update(prediction, truth, names)
+        totals = one.images.totals[0]
+        ignore = self.plain.ignore_index
+        void: Bool = np.zeros(truth.shape, bool) if ignore is None else np.asarray(truth == ignore)
+        row = np.full((self.plain.num_classes, _COLUMNS), np.nan)
+        for c in np.flatnonzero(totals[1] + totals[2]):
+            if c or not self.exclude_background:
+                row[c] = self._of_class(*class_masks(prediction, truth, int(c), void), steps)
+        with self._lock:
+            self.plain.update(prediction, truth, names)  # refuses an image that was counted before
+            self._rows.append(row)
+        return self
+
+    def _of_class(self, p: Bool, t: Bool, steps: tuple[float, float]) -> list[float]:
+        edges = inner_edge(p, True), inner_edge(t, True)
+        there, back = distances(*edges, steps), distances(*edges[::-1], steps)
+        out = [float(len(there) + len(back)), float((there <= self.tolerance).sum() + (back <= self.tolerance).sum())]
+        far = [np.nan] * 3
+        if len(there) and len(back):
+            pooled = np.concatenate([there, back])
+            each = [float(np.percentile(side, self.percentile)) for side in (there, back)]
+            far = [max(each), float(np.percentile(pooled, self.percentile)), float(pooled.mean())]
+        return [*out, *far, *self._boundary_f(p, t)]
+
+    def _boundary_f(self, p: Bool, t: Bool) -> list[float]:
+        limit = self.boundary if self.boundary >= 1 else self.boundary * float(np.hypot(*p.shape))
+        edges = inner_edge(p, False), inner_edge(t, False)
+        there, back = distances(*edges), distances(*edges[::-1])
+        precision = float((there <= limit).mean()) if len(there) else 1.0
+        recall = float((back <= limit).mean()) if len(back) else 1.0
+        if p.any() != t.any():
+            precision = recall = 0.0
+        total = precision + recall
+        return [2 * precision * recall / total if total else 0.0, float(t.any()), float(p.any() != t.any())]
+
+    def scores(self) -> SurfaceScores:
+        """The means over images; see `SurfaceScores`. ScoreError `nothing-scored` if nothing was counted."""
+        if not self._rows:
+            raise ScoreError("nothing to score: no image", code="nothing-scored", fix="update the confusion first")
+        rows = np.stack(self._rows)
+        pixels, near, far, pooled, average, f, in_truth, missed = np.moveaxis(rows, 2, 0)
+        by_class = {name: mean(v, axis=0) for name, v in (("h", far), ("p", pooled), ("m", average), ("f", f))}
+        dice = mean(np.where(pixels > 0, ratio(near, pixels), np.nan), axis=0)
+        of_truth = np.where(in_truth > 0, f, np.nan)
+        return SurfaceScores(
+            self.plain.class_names, by_class["h"], by_class["p"], by_class["m"], dice, by_class["f"],
+            np.nansum(missed, axis=0).astype(np.int64), float(mean(by_class["h"])), float(mean(dice)),
+            float(mean(mean(of_truth))), self.percentile, self.tolerance,
+        )  # fmt: skip
+
+    def __iadd__(self, other: SurfaceConfusion) -> SurfaceConfusion:
+        if not isinstance(other, SurfaceConfusion):
+            return NotImplemented
+        if self._options() != other._options():
+            raise UsageError("cannot add surface confusions of different options", code="confusions-differ")
+        with self._lock:
+            self.plain += other.plain
+            self._rows.extend(list(other._rows))
+        return self
+
+    def _options(self) -> dict[str, Any]:
+        names = ("spacing", "tolerance", "percentile", "boundary", "exclude_background")
+        return {name: getattr(self, name) for name in names}
+
+    def _empty(self) -> SurfaceConfusion:
+        plain = self.plain
+        return SurfaceConfusion(plain.num_classes, plain.ignore_index, class_names=plain.class_names, **self._options())
+
+    def _values(self) -> dict[str, Any]:
+        rows = [[[None if np.isnan(v) else v for v in c] for c in row.tolist()] for row in self._rows]
+        return {**self._options(), "spacing": list(self.spacing), "plain": self.plain.to_dict(), "rows": rows}
+
+    @classmethod
+    def _from_values(cls, data: Mapping[str, Any]) -> SurfaceConfusion:
+        plain = Confusion.from_dict(data["plain"])
+        options = {k: data[k] for k in ("spacing", "tolerance", "percentile", "boundary", "exclude_background")}
+        out = cls(plain.num_classes, plain.ignore_index, class_names=plain.class_names, **options)
+        rows = [np.array(row, np.float64) for row in data["rows"]]
+        if len(rows) != len(plain.images.totals) or any(r.shape != (plain.num_classes, _COLUMNS) for r in rows):
+            raise ValueError(f"expected a row of {plain.num_classes} classes for each image")
+        out.plain += plain
+        out._rows.extend(rows)
+        return out
+
+    def __repr__(self) -> str:
+        return f"SurfaceConfusion(num_classes={self.plain.num_classes}: {len(self._rows)} images)"
+
+
+def _pair(spacing: Any) -> tuple[float, float]:
+    if not isinstance(spacing, Sequence) or isinstance(spacing, str) or len(spacing) != 2:
+        raise UsageError(f"spacing must be two numbers, of rows and of columns, got {spacing!r}")
+    return _above("spacing", spacing[0]), _above("spacing", spacing[1])
+
+
+def _above(name: str, value: Any, least: float | None = None) -> float:
+    fits = (is_whole(value) or isinstance(value, float)) and np.isfinite(value)
+    if not fits or (value <= 0 if least is None else value < least):
+        raise UsageError(f"{name} must be a number {'above 0' if least is None else f'from {least:g}'}, got {value!r}")
+    return float(value)
