@@ -471,10 +471,10 @@ def test_the_command(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pixelwise", "view", str(root), "--split", "val"]
     done = subprocess.run([*command, "--export", tmp_path / "page.html", "-n", "3"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, f"3 samples: {tmp_path / 'page.html'}\n")
-    with subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen([*command, "--port", "0", "--json"], stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         lines = iter(running.stdout.readline, "")
-        url = next(line.strip() for line in lines if "token=" in line)
+        url = next(json.loads("{" + line.rstrip(",\n") + "}")["url"] for line in lines if "token=" in line)
         assert httpx.get(url).status_code == 200
         started = monotonic()
         running.send_signal(signal.SIGINT)
