@@ -352,6 +352,13 @@ def test_a_broken_list_hides_no_other_split(tmp_path: Path) -> None:
         assert [f["name"] for f in found["failed"]] == ["val"]
 
 
+def test_without_the_extra_it_says_what_to_install(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(pw.UsageError, match=r"uvicorn is not installed; pip install 'pixelwise\[view\]'") as caught:
+        pw.view(root)
+    assert caught.value.code == "missing-extra"
+
+
 def test_nothing_to_show_is_an_error() -> None:
     empty = pw.Split("none", pw.VOC, pw.ArraySource([], [], names=[]))
     with pytest.raises(pw.UsageError, match="nothing to show") as caught:
