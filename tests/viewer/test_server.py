@@ -331,6 +331,19 @@ def test_arrays_and_wide_ids(tmp_path: Path) -> None:
         assert client.get("/api/facts/0").json()["image"] == {}
 
 
+def test_names_that_are_not_utf8() -> None:
+    source = pw.ArraySource([picture(0, (8, 8))], [np.zeros((8, 8), np.uint8)], names=["caf\udce9"])
+    with (
+        pw.view(pw.Split("tr\udcefn", pw.VOC, source), port=0) as viewer,
+        httpx.Client(base_url=base(viewer)) as client,
+    ):
+        client.get(viewer.url)
+        assert client.get("/api/dataset").json()["splits"][0]["samples"] == 1
+        assert client.get("/api/rows?numbers=0").json()[0]["name"] == "caf\\udce9"
+        assert numbers(client.get("/api/select?text=caf")) == [0]
+        assert client.get("/small/0/image").headers["content-type"] == "image/jpeg"
+
+
 def test_a_pack_and_a_dataset_under_other_classes(root: Path, tmp_path: Path) -> None:
     merged = pw.open(root).subset(names=["2008_000008", "2008_000009"]).merge_classes({"animal": ["cat", "bird"]})
     pw.pack(merged, tmp_path / "voc.pack", splits="val")
