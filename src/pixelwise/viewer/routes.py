@@ -50,9 +50,11 @@ class _Json(JSONResponse):
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
-def application(shown: Shown, pool: Executor) -> Starlette:
-    """The ASGI application; Guard stands before it. pool: makes the answers."""
-    answer = partial(_answering, shown, pool)
+def application(shown: Shown, pool: Executor, alone: Executor) -> Starlette:
+    """The ASGI application; Guard stands before it. pool: makes the answers. alone: one thread, for those that take
+    arrays of all entries: the memory of these is used again in one thread, and kept by each of several.
+    """
+    answer, in_turn = partial(_answering, shown, pool), partial(_answering, shown, alone)
 
     def runs(request: Request) -> Response:
         return _Json([run.to_dict() for run in shown.runs])
@@ -63,9 +65,9 @@ def application(shown: Shown, pool: Executor) -> Starlette:
             Route("/static/{name}", answer(lambda request: _file(request.path_params["name"])), methods=["GET"]),
             Route("/api/dataset", answer(lambda request: _Json(shown.overview())), methods=["GET"]),
             Route("/api/legend", answer(partial(_legend, shown)), methods=["GET"]),
-            Route("/api/charts", answer(partial(_charts, shown)), methods=["GET"]),
+            Route("/api/charts", in_turn(partial(_charts, shown)), methods=["GET"]),
             Route("/api/rows", answer(partial(_rows, shown)), methods=["GET"]),
-            Route("/api/select", answer(partial(_selection, shown)), methods=["GET"]),
+            Route("/api/select", in_turn(partial(_selection, shown)), methods=["GET"]),
             Route("/api/runs", answer(runs), methods=["GET"]),
             Route("/api/findings", answer(partial(_findings, shown)), methods=["GET"]),
             Route("/api/facts/{number:int}", answer(partial(_facts, shown)), methods=["GET"]),

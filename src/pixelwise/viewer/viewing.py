@@ -82,8 +82,8 @@ class Viewer:
         self._framed = False
         self._socket = _bound(port)
         self.port: int = self._socket.getsockname()[1]
-        self._pool = ThreadPoolExecutor(default_threads() + 2, thread_name_prefix="pixelwise-view")
-        guard = Guard(application(shown, self._pool), self.port, lambda: self._framed)
+        self._pools = [ThreadPoolExecutor(n, thread_name_prefix="pixelwise-view") for n in (default_threads() + 2, 1)]
+        guard = Guard(application(shown, *self._pools), self.port, lambda: self._framed)
         self.url = f"http://127.0.0.1:{self.port}/?token={guard.token}"
         self._server = _server(guard)
         self._thread = threading.Thread(target=self._serve, name="pixelwise-view", daemon=True)
@@ -134,7 +134,8 @@ class Viewer:
         self._shown.measures.stop(0.5)
         self._thread.join(1.0)
         self._server.force_exit = True
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in self._pools:
+            pool.shutdown(wait=False, cancel_futures=True)
         self._thread.join(0.5)
         self._socket.close()
 
