@@ -95,8 +95,9 @@ class _Names:
 
     def holding(self, text: str) -> Bool:
         """(n,) bool: which names hold `text`."""
-        found = np.ones(len(self._bytes), bool)
-        for k, byte in enumerate(text.lower().replace("\n", " ").encode("utf-8", "surrogatepass")):
+        wanted = text.lower().replace("\n", " ").encode("utf-8", "surrogatepass")
+        found = np.full(len(self._bytes), len(wanted) <= len(self._bytes))
+        for k, byte in enumerate(wanted[: len(found)]):
             found[: len(found) - k] &= self._bytes[k:] == byte
             found[len(found) - k :] = False
         return np.asarray(np.logical_or.reduceat(found, self._starts))
