@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 
 import pixelwise as pw
-from pixelwise.codecs.decoding import UNCOMMON_KINDS, decode_image, decode_stored, parse_header, read_header
+from pixelwise.codecs.decoding import (
+    UNCOMMON_KINDS,
+    decode_image,
+    decode_preview,
+    decode_stored,
+    parse_header,
+    read_header,
+)
 from pixelwise.codecs.png import encode_png
 from pixelwise.dataset.lists import parse_list
 from pixelwise.downloads.unpack import open_archive
@@ -62,6 +69,9 @@ def _decode(data: bytes, name: str) -> None:
             decode_stored(data, path, notes, UNCOMMON_KINDS, MAX_PIXELS)
     with suppress(PixelwiseError):
         decode_image(data, path, [], (0, 255), (0, 1, 2), MAX_PIXELS)
+    with suppress(PixelwiseError):
+        small = decode_preview(data, path, 32, MAX_PIXELS)
+        assert max(small.shape[:2]) >= min(32, max(read[1].height, read[1].width))
 
 
 @target

@@ -18,7 +18,7 @@ import pixelwise as pw
 from pixelwise.cli import app
 
 COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
-OF_A_DATASET = ("info", "load", "show", "check", "stats", "pack", "convert", "predict", "score", "submit")
+OF_A_DATASET = ("info", "load", "show", "check", "stats", "pack", "convert", "predict", "score", "submit", "view")
 
 
 def options(command: str) -> set[str]:
@@ -39,7 +39,8 @@ def test_commands_of_a_dataset_take_the_same_options(command: str) -> None:
 
 def test_options_are_named_as_pythons_arguments() -> None:
     same = {"check": pw.check, "stats": pw.stats, "pack": pw.pack, "convert": pw.convert, "predict": pw.predict,
-            "score": pw.score, "submit": pw.submit, "verify": pw.verify, "download": pw.download}  # fmt: skip
+            "score": pw.score, "submit": pw.submit, "verify": pw.verify, "download": pw.download,
+            "view": pw.view}  # fmt: skip
     for command, verb in same.items():
         for option in "threads classes images overwrite encoding protocol batch_size stored_values".split():
             if option in inspect.signature(verb).parameters:
@@ -62,7 +63,8 @@ def test_json_of_the_commands(root: Path, tmp_path: Path) -> None:
     calls: dict[str, list[object]] = {
         "info": [root], "load": [root, "--size", "8x8", "--batch-size", 2], "show": [root, "-o", tmp_path / "s.png"],
         "check": [root], "stats": [root], "pack": [root, tmp_path / "a.pack"], "verify": [tmp_path / "a.pack"],
-        "convert": [root, tmp_path / "out"], "score": [tmp_path / "predictions", root],
+        "view": [root, "--export", tmp_path / "page.html"], "convert": [root, tmp_path / "out"],
+        "score": [tmp_path / "predictions", root],
     }  # fmt: skip
     for command, arguments in calls.items():
         done = run(command, *arguments, "--json")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import simplejpeg
 from PIL import Image
 
 from pixelwise.codecs import jpeg
-from pixelwise.codecs.decoding import decode_image, parse_header, read_header
+from pixelwise.codecs.decoding import decode_image, decode_preview, parse_header, read_header
 from pixelwise.codecs.header import Header
+from pixelwise.codecs.png import encode_png
 from pixelwise.errors import FileError
 from pixelwise.types import Finding
 
@@ -208,3 +210,46 @@ def test_damage_to_the_pixels_is_still_refused_beside_damaged_metadata() -> None
     for length in range(at, len(noisy) - 2, 17):
         with pytest.raises(FileError):
             decode_image(noisy[:length], "x.jpg")
+
+
+# -- previews -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(61, 83), (480, 640), (700, 90), (8, 8)])
+def test_a_preview_covers_the_square_it_is_fitted_into(size: tuple[int, int]) -> None:
+    image = np.repeat(np.repeat(photo(*(max(1, n // 8) for n in size)), 8, axis=0), 8, axis=1)[: size[0], : size[1]]
+    data = saved(image, quality=95, subsampling=0)
+    whole = decode_image(data, "x.jpg")
+    for side in (16, 100, 10_000):
+        small = decode_preview(data, "x.jpg", side)
+        factor = min(1.0, side / max(whole.shape[:2]))
+        assert all(have >= round(n * factor) for have, n in zip(small.shape[:2], whole.shape[:2], strict=True))
+        assert all(have <= n for have, n in zip(small.shape[:2], whole.shape[:2], strict=True))
+        exact = cv2.resize(whole, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+        assert np.abs(small.astype(int) - exact).mean() < 6
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_preview_is_refused_where_the_image_is(progressive: bool) -> None:
+    data = saved(photo(24, 40), quality=60, progressive=progressive)
+    rng = np.random.default_rng(0)
+    cuts = [data[:length] for length in range(1, len(data), 7)]
+    flipped = []
+    for _ in range(60):
+        broken = bytearray(data)
+        broken[int(rng.integers(2, len(data)))] ^= int(rng.integers(1, 256))
+        flipped.append(bytes(broken))
+    for broken in (*cuts, *flipped):
+        outcomes = []
+        for read in (decode_image, lambda data, where: decode_preview(data, where, 8)):
+            try:
+                read(broken, "x.jpg")
+                outcomes.append("read")
+            except FileError as error:
+                outcomes.append(error.code)
+        assert outcomes[0] == outcomes[1]
+
+
+def test_a_preview_of_other_kinds_is_the_image() -> None:
+    data = encode_png(photo())
+    assert np.array_equal(decode_preview(data, "x.png", 8), decode_image(data, "x.png"))

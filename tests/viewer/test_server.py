@@ -331,6 +331,19 @@ def test_arrays_and_wide_ids(tmp_path: Path) -> None:
         assert client.get("/api/facts/0").json()["image"] == {}
 
 
+def test_names_that_are_not_utf8() -> None:
+    source = pw.ArraySource([picture(0, (8, 8))], [np.zeros((8, 8), np.uint8)], names=["caf\udce9"])
+    with (
+        pw.view(pw.Split("tr\udcefn", pw.VOC, source), port=0) as viewer,
+        httpx.Client(base_url=base(viewer)) as client,
+    ):
+        client.get(viewer.url)
+        assert client.get("/api/dataset").json()["splits"][0]["samples"] == 1
+        assert client.get("/api/rows?numbers=0").json()[0]["name"] == "caf\\udce9"
+        assert numbers(client.get("/api/select?text=caf")) == [0]
+        assert client.get("/small/0/image").headers["content-type"] == "image/jpeg"
+
+
 def test_a_pack_and_a_dataset_under_other_classes(root: Path, tmp_path: Path) -> None:
     merged = pw.open(root).subset(names=["2008_000008", "2008_000009"]).merge_classes({"animal": ["cat", "bird"]})
     pw.pack(merged, tmp_path / "voc.pack", splits="val")
@@ -350,6 +363,13 @@ def test_a_broken_list_hides_no_other_split(tmp_path: Path) -> None:
         found = client.get("/api/dataset").json()
         assert [s["name"] for s in found["splits"]] == ["train", "trainval"]
         assert [f["name"] for f in found["failed"]] == ["val"]
+
+
+def test_without_the_extra_it_says_what_to_install(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(pw.UsageError, match=r"uvicorn is not installed; pip install 'pixelwise\[view\]'") as caught:
+        pw.view(root)
+    assert caught.value.code == "missing-extra"
 
 
 def test_nothing_to_show_is_an_error() -> None:
@@ -471,10 +491,10 @@ def test_the_command(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pixelwise", "view", str(root), "--split", "val"]
     done = subprocess.run([*command, "--export", tmp_path / "page.html", "-n", "3"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, f"3 samples: {tmp_path / 'page.html'}\n")
-    with subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen([*command, "--port", "0", "--json"], stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         lines = iter(running.stdout.readline, "")
-        url = next(line.strip() for line in lines if "token=" in line)
+        url = next(json.loads("{" + line.rstrip(",\n") + "}")["url"] for line in lines if "token=" in line)
         assert httpx.get(url).status_code == 200
         started = monotonic()
         running.send_signal(signal.SIGINT)

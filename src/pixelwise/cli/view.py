@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +11,9 @@ from typer import Option
 from ..metrics.protocols import PROTOCOLS
 from ..viewer.viewing import PORT
 from ..viewer.viewing import view as serve
-from .console import say
+from .console import answer
 from .evaluate import StoredValues
-from .options import DatasetPath, FormatOption, LabelsOption, SplitOption, opened
+from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, opened
 
 
 def view(
@@ -27,7 +28,7 @@ def view(
     n: Annotated[int, Option("-n", help="With --export: how many samples at most.")] = 50,
     port: Annotated[int, Option(help="Where to listen; the next free port if it is taken.")] = PORT,
     stored_values: StoredValues = False,
-    split: SplitOption = None, labels: LabelsOption = None, format: FormatOption = None,
+    split: SplitOption = None, labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Show a dataset in the browser: all samples, one in full, predictions. On this machine only, until Ctrl-C."""
     dataset = opened(path, labels, format)
@@ -41,13 +42,13 @@ def view(
         port=port,
     ) as viewer:
         if export is not None:
-            say(f"{viewer.export(export, choose, n=n):,} samples: {export}")
+            count = viewer.export(export, choose, n=n)
+            answer(as_json, {"samples": count, "page": str(export)}, f"{count:,} samples: {export}")
             return
-        say(f"{viewer.count:,} samples of {viewer.title}. Open this address; Ctrl-C ends.\n\n  {viewer.url}\n")
-        try:
+        text = f"{viewer.count:,} samples of {viewer.title}. Open this address; Ctrl-C ends.\n\n  {viewer.url}\n"
+        answer(as_json, {"samples": viewer.count, "url": viewer.url, "port": viewer.port}, text)
+        with suppress(KeyboardInterrupt):
             viewer.wait()
-        except KeyboardInterrupt:
-            say("closed")
 
 
 COMMANDS = (view,)

@@ -136,14 +136,14 @@ def decode_image(
         return file.image(value_range, bands)
 
 
-def decode_preview(data: bytes, where: object, side: int) -> U8:
+def decode_preview(data: bytes, where: object, side: int, max_pixels: int | None = None) -> U8:
     """As `decode_image`, for a small picture of it: a JPEG is decoded at a part of its size, which takes less time.
 
     side: the square in pixels into which the image will be fitted; the result is not smaller than that, unless the
-    image is. (h, w, 3) uint8 RGB. Raises as `decode_image`.
+    image is. max_pixels: another limit than `header.pixel_limit`. (h, w, 3) uint8 RGB. Raises as `decode_image`.
     """
     with only_ours(where):
-        return recognize(data, where).preview(side)
+        return recognize(data, where, None, max_pixels).preview(side)
 
 
 def decode_stored(

@@ -91,19 +91,20 @@ class _Names:
         self._bytes = np.frombuffer(parts, np.uint8)
         ends = np.flatnonzero(self._bytes == ord("\n"))
         self._starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64)
-        self._lengths = ends - self._starts
+        self._lengths = (ends - self._starts).astype(np.uint32)
 
     def holding(self, text: str) -> Bool:
         """(n,) bool: which names hold `text`."""
-        found = np.ones(len(self._bytes), bool)
-        for k, byte in enumerate(text.lower().replace("\n", " ").encode("utf-8", "surrogatepass")):
+        wanted = text.lower().replace("\n", " ").encode("utf-8", "surrogatepass")
+        found = np.full(len(self._bytes), len(wanted) <= len(self._bytes))
+        for k, byte in enumerate(wanted[: len(found)]):
             found[: len(found) - k] &= self._bytes[k:] == byte
             found[len(found) - k :] = False
         return np.asarray(np.logical_or.reduceat(found, self._starts))
 
     def ranks(self) -> NDArray[np.uint32]:
         """(n,) uint32: the place of each name in their order."""
-        width, n = int(self._lengths.max()), len(self._starts)
+        width, n = max(1, int(self._lengths.max())), len(self._starts)
         out = np.empty(n, np.uint32)
         if width <= _SHORT:
             column = np.arange(width)

@@ -19,6 +19,8 @@ from .entries import Entries
 
 _SIZES, _LABELS = 4096, 256
 """How many entries are measured before what was found is handed over."""
+_USUAL: Final = 8
+"""There is room for so many classes in each entry; more is made if that is not enough."""
 _PAUSE: Final = 0.002
 _KEPT: Final = 10_000
 """Keep at most this many texts of errors."""
@@ -35,6 +37,13 @@ class ClassCounts(NamedTuple):
         """The entries that hold a class, ascending, and how many pixels of it each has: two (k,) int64 arrays."""
         rows = np.flatnonzero(self.id == id)
         return self.entry[rows].astype(np.int64), self.pixels[rows].astype(np.int64)
+
+    def and_then(self, more: ClassCounts) -> ClassCounts:
+        """These rows, then those."""
+        return ClassCounts(
+            np.concatenate([self.entry, more.entry]), np.concatenate([self.id, more.id]),
+            np.concatenate([self.pixels, more.pixels]),
+        )  # fmt: skip
 
 
 class Measures:
@@ -54,7 +63,7 @@ class Measures:
         self.sized = self.counted = 0
         ids = max(len(entries.classes), entries.classes.padding_index) + 1
         self.images, self.area = (np.zeros((len(entries.splits), ids), np.int64) for _ in range(2))
-        self._parts = [ClassCounts(np.zeros(0, np.uint32), np.zeros(0, np.uint16), np.zeros(0, np.uint32))]
+        self._table, self._rows = _empty(_USUAL * len(entries)), 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._asked = 0  # answers that are being made
@@ -85,10 +94,8 @@ class Measures:
     def counts(self) -> ClassCounts:
         """The classes of all entries that were counted so far."""
         with self._lock:
-            if len(self._parts) > 1:
-                joined = [np.concatenate(column) for column in zip(*self._parts, strict=True)]
-                self._parts = [ClassCounts(*joined)]
-            return self._parts[0]
+            entry, id, pixels = self._table
+            return ClassCounts(entry[: self._rows], id[: self._rows], pixels[: self._rows])
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -161,5 +168,16 @@ class Measures:
         split = np.searchsorted(self._entries.starts, part.entry, side="right") - 1
         np.add.at(self.images, (split, part.id), 1)
         np.add.at(self.area, (split, part.id), part.pixels)
+        end = self._rows + len(rows)
         with self._lock:
-            self._parts.append(part)
+            if end > len(self._table.entry):
+                self._table = self._table.and_then(_empty(end))
+            self._table.entry[self._rows : end] = part.entry
+            self._table.id[self._rows : end] = part.id
+            self._table.pixels[self._rows : end] = part.pixels
+            self._rows = end
+
+
+def _empty(rows: int) -> ClassCounts:
+    # Memory that is not written to takes none, so this may be much more than is needed.
+    return ClassCounts(np.empty(rows, np.uint32), np.empty(rows, np.uint16), np.empty(rows, np.uint32))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,6 @@ from starlette.routing import Route
 
 from ..errors import DataError, PixelwiseError, UsageError
 from ..files.mapping import guarded
-from ..threads import default_threads
 from . import pictures
 from .answers import Shown
 from .charts import chart_values
@@ -43,23 +43,31 @@ def page_files() -> dict[str, Encoded]:
     return {p.name: Encoded(p.read_bytes(), _TYPES[p.suffix]) for p in _STATIC.iterdir() if p.suffix in _TYPES}
 
 
-def application(shown: Shown) -> Starlette:
-    """The ASGI application; Guard stands before it."""
-    pool = ThreadPoolExecutor(default_threads() + 2, thread_name_prefix="pixelwise-view")
-    answer = partial(_answering, shown, pool)
+class _Json(JSONResponse):
+    """JSON in ASCII: names that are not UTF-8 can be in it."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+
+def application(shown: Shown, pool: Executor, alone: Executor) -> Starlette:
+    """The ASGI application; Guard stands before it. pool: makes the answers. alone: one thread, for those that take
+    arrays of all entries: the memory of these is used again in one thread, and kept by each of several.
+    """
+    answer, in_turn = partial(_answering, shown, pool), partial(_answering, shown, alone)
 
     def runs(request: Request) -> Response:
-        return JSONResponse([run.to_dict() for run in shown.runs])
+        return _Json([run.to_dict() for run in shown.runs])
 
     return Starlette(
         routes=[
             Route("/", answer(lambda request: _file("index.html")), methods=["GET"]),
             Route("/static/{name}", answer(lambda request: _file(request.path_params["name"])), methods=["GET"]),
-            Route("/api/dataset", answer(lambda request: JSONResponse(shown.overview())), methods=["GET"]),
+            Route("/api/dataset", answer(lambda request: _Json(shown.overview())), methods=["GET"]),
             Route("/api/legend", answer(partial(_legend, shown)), methods=["GET"]),
-            Route("/api/charts", answer(partial(_charts, shown)), methods=["GET"]),
+            Route("/api/charts", in_turn(partial(_charts, shown)), methods=["GET"]),
             Route("/api/rows", answer(partial(_rows, shown)), methods=["GET"]),
-            Route("/api/select", answer(partial(_selection, shown)), methods=["GET"]),
+            Route("/api/select", in_turn(partial(_selection, shown)), methods=["GET"]),
             Route("/api/runs", answer(runs), methods=["GET"]),
             Route("/api/findings", answer(partial(_findings, shown)), methods=["GET"]),
             Route("/api/facts/{number:int}", answer(partial(_facts, shown)), methods=["GET"]),
@@ -72,7 +80,7 @@ def application(shown: Shown) -> Starlette:
     )
 
 
-def _answering(shown: Shown, pool: ThreadPoolExecutor, make: Callable[[Request], Response]) -> Answer:
+def _answering(shown: Shown, pool: Executor, make: Callable[[Request], Response]) -> Answer:
     """Make answers on the threads of `pool`. An error of ours is an answer: what is wrong, in one line."""
 
     def work(request: Request) -> Response:
@@ -80,9 +88,9 @@ def _answering(shown: Shown, pool: ThreadPoolExecutor, make: Callable[[Request],
             with shown.measures.waiting(), guarded():
                 return make(request)
         except UsageError as error:
-            return JSONResponse({"error": str(error)}, 400)
+            return _Json({"error": str(error)}, 400)
         except PixelwiseError as error:
-            return JSONResponse({"error": str(error)}, 500)
+            return _Json({"error": str(error)}, 500)
 
     async def run(request: Request) -> Response:
         return await asyncio.get_running_loop().run_in_executor(pool, work, request)
@@ -91,11 +99,11 @@ def _answering(shown: Shown, pool: ThreadPoolExecutor, make: Callable[[Request],
 
 
 async def _nothing_here(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": "there is nothing at this address"}, 404)
+    return _Json({"error": "there is nothing at this address"}, 404)
 
 
 def _missing(what: str) -> Response:
-    return JSONResponse({"error": what}, 404)
+    return _Json({"error": what}, 404)
 
 
 def _file(name: str) -> Response:
@@ -106,8 +114,8 @@ def _file(name: str) -> Response:
 def _rows(shown: Shown, request: Request) -> Response:
     numbers = [int(v) for v in request.query_params.get("numbers", "").split(",") if re.fullmatch(r"\d{1,18}", v)]
     if len(numbers) > _MOST_ROWS or any(i >= len(shown.entries) for i in numbers):
-        return JSONResponse({"error": f"numbers must be up to {_MOST_ROWS} of 0..{len(shown.entries) - 1}"}, 400)
-    return JSONResponse(shown.rows(numbers))
+        return _Json({"error": f"numbers must be up to {_MOST_ROWS} of 0..{len(shown.entries) - 1}"}, 400)
+    return _Json(shown.rows(numbers))
 
 
 def _legend(shown: Shown, request: Request) -> Response:
@@ -122,7 +130,7 @@ def _of_split(shown: Shown, request: Request, find: Callable[[str | None], dict[
     name = request.query_params.get("split") or None
     if name is not None and all(name != split.name for split in shown.entries.splits):
         return _missing("no split of that name is shown")
-    return JSONResponse(find(name))
+    return _Json(find(name))
 
 
 def _selection(shown: Shown, request: Request) -> Response:
@@ -136,12 +144,12 @@ def _selection(shown: Shown, request: Request) -> Response:
 
 
 def _findings(shown: Shown, request: Request) -> Response:
-    return JSONResponse([] if shown.problems is None else shown.problems.to_list())
+    return _Json([] if shown.problems is None else shown.problems.to_list())
 
 
 def _facts(shown: Shown, request: Request) -> Response:
     number = request.path_params["number"]
-    return _missing("no such entry") if number >= len(shown.entries) else JSONResponse(shown.facts(number))
+    return _missing("no such entry") if number >= len(shown.entries) else _Json(shown.facts(number))
 
 
 def _plans(shown: Shown, request: Request) -> Response:
@@ -149,9 +157,9 @@ def _plans(shown: Shown, request: Request) -> Response:
     if number >= len(shown.entries):
         return _missing("no such entry")
     try:
-        return JSONResponse({"draws": preview.windows(shown.entries.entry(number))})
+        return _Json({"draws": preview.windows(shown.entries.entry(number))})
     except DataError as error:
-        return JSONResponse({"error": shown.said(error)})
+        return _Json({"error": shown.said(error)})
 
 
 def _plan(shown: Shown, request: Request) -> Response:
@@ -164,7 +172,7 @@ def _plan(shown: Shown, request: Request) -> Response:
     try:
         found = make(shown.entries.entry(number), draw)
     except PixelwiseError as error:
-        return JSONResponse({"error": shown.said(error), "code": error.code})
+        return _Json({"error": shown.said(error), "code": error.code})
     return Response(found.data, media_type=found.type, headers=_KEEP)
 
 
@@ -179,7 +187,7 @@ def _picture(shown: Shown, small: bool, request: Request) -> Response:
     except PixelwiseError as error:
         if what in ("image", "label"):
             shown.measures.fail(number, error)
-        return JSONResponse({"error": shown.said(error), "code": error.code})
+        return _Json({"error": shown.said(error), "code": error.code})
     return Response(found.data, media_type=found.type, headers=_KEEP)
 
 

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from html import escape
 from pathlib import Path
@@ -18,6 +19,7 @@ from ..dataset.splits import Split
 from ..errors import PixelwiseError, SystemFault, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
 from ..metrics.protocols import protocol_named
+from ..threads import default_threads
 from .answers import Shown
 from .entries import Entries
 from .measures import Measures
@@ -80,7 +82,8 @@ class Viewer:
         self._framed = False
         self._socket = _bound(port)
         self.port: int = self._socket.getsockname()[1]
-        guard = Guard(application(shown), self.port, lambda: self._framed)
+        self._pools = [ThreadPoolExecutor(n, thread_name_prefix="pixelwise-view") for n in (default_threads() + 2, 1)]
+        guard = Guard(application(shown, *self._pools), self.port, lambda: self._framed)
         self.url = f"http://127.0.0.1:{self.port}/?token={guard.token}"
         self._server = _server(guard)
         self._thread = threading.Thread(target=self._serve, name="pixelwise-view", daemon=True)
@@ -131,6 +134,8 @@ class Viewer:
         self._shown.measures.stop(0.5)
         self._thread.join(1.0)
         self._server.force_exit = True
+        for pool in self._pools:
+            pool.shutdown(wait=False, cancel_futures=True)
         self._thread.join(0.5)
         self._socket.close()
 

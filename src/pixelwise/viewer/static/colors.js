@@ -88,8 +88,7 @@ export class ObjectColors extends Colors {
 }
 
 /**
- * The borders between different values as a picture: two pixels wide, white inside black where they can be seen on any
- * image. Classes that are switched off have none.
+ * The borders between different values as a picture: white lines two pixels wide. Classes that are switched off have none.
  * @param {import("./png.js").Values} values @param {Colors} colors
  */
 export function outlines(values, colors) {

@@ -150,6 +150,7 @@ export class SampleView {
     this.world.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.zoom})`;
     this.stage.dataset.zoom = this.zoom.toFixed(3);
     this.stage.toggleAttribute("data-pixels", this.zoom >= 1);
+    this.stage.toggleAttribute("data-close", this.zoom >= 8); // a line would hide the pixels it runs over
     this.divide();
   }
 
