@@ -33,7 +33,7 @@ from .given import Data, SplitNames, as_dataset
 from .paths import leads_out
 from .targets.masks import SIGNED, list_of
 from .targets.table import TARGETS
-from .targets.target import Ending, Job, Target, background_of, write_file
+from .targets.target import Ending, SampleJob, Target, background_of, write_file
 from .unfinished import CONVERSION, FRAGMENTS, read_mark
 
 To = Literal[
@@ -106,7 +106,7 @@ def convert(
 # -- what to write ------------------------------------------------------------------------------------------
 
 
-def _jobs(dataset: Dataset, target: Target, skip_missing: bool) -> list[Job]:
+def _jobs(dataset: Dataset, target: Target, skip_missing: bool) -> list[SampleJob]:
     splits = {name: dataset[name] for name in dataset.splits}
     rows = [(name, split, i) for name, split in splits.items() for i in range(len(split))]
     if skip_missing:
@@ -130,7 +130,7 @@ def _jobs(dataset: Dataset, target: Target, skip_missing: bool) -> list[Job]:
         unique = f"{split}/{name}" if clash and "{split}" not in target.images else name
         place = (split if "{split}" in target.images else "", unique)
         file = _plain_file(of.source, of.position(i))
-        jobs.append(Job(of, i, split, unique, file, place not in written, origin))
+        jobs.append(SampleJob(of, i, split, unique, file, place not in written, origin))
         written.add(place)
     return jobs
 
@@ -151,7 +151,7 @@ def _has_files(source: Source, index: int) -> bool:
     return all(map(os.path.isfile, paths))
 
 
-def _identity(jobs: Sequence[Job], classes: ClassTable, to: str) -> str:
+def _identity(jobs: Sequence[SampleJob], classes: ClassTable, to: str) -> str:
     """What is converted to what; of a sample whose origin is not known, the pixels."""
     digest = hashlib.sha256(f"{to}\0{classes.to_dict()}".encode())
     for job in jobs:
@@ -166,7 +166,7 @@ def _identity(jobs: Sequence[Job], classes: ClassTable, to: str) -> str:
     return digest.hexdigest()
 
 
-def _check_target(root: Path, source: Dataset, jobs: Sequence[Job]) -> None:
+def _check_target(root: Path, source: Dataset, jobs: Sequence[SampleJob]) -> None:
     real = root.resolve()
     for place in {source.root.absolute(), *(j.file.parent.absolute() for j in jobs[:1] if j.file is not None)}:
         if real == place.resolve() or place.resolve() in real.parents or real in place.resolve().parents:
@@ -177,7 +177,7 @@ def _check_target(root: Path, source: Dataset, jobs: Sequence[Job]) -> None:
         raise UsageError(f"the sample name {hostile!r} leads out of the folder", code="path-escapes-root", where=root)
 
 
-def _check_names(root: Path, jobs: Sequence[Job]) -> None:
+def _check_names(root: Path, jobs: Sequence[SampleJob]) -> None:
     """UsageError `bad-name` for names that would not come back from the lists."""
     for split in dict.fromkeys(job.split for job in jobs):
         own = [job.name for job in jobs if job.split == split]
@@ -191,7 +191,7 @@ def _check_names(root: Path, jobs: Sequence[Job]) -> None:
             raise UsageError(what, code="bad-name", where=root, fix="rename its files")
 
 
-def _is_there(root: Path, identity: str, jobs: Sequence[Job], target: Target) -> bool:
+def _is_there(root: Path, identity: str, jobs: Sequence[SampleJob], target: Target) -> bool:
     """Whether this very conversion is complete, and no file of the source is newer."""
     mark = read_mark(root / CONVERSION)
     if target.signed:
@@ -233,7 +233,7 @@ def _begin(root: Path, mark: dict[str, Any]) -> None:
 
 
 def _write_all(
-    root: Path, table: ClassTable, jobs: Sequence[Job], target: Target, how: tuple[ImageFiles, Void],
+    root: Path, table: ClassTable, jobs: Sequence[SampleJob], target: Target, how: tuple[ImageFiles, Void],
     threads: int | None, progress: Progress | None,
 ) -> tuple[list[str], bool]:  # fmt: skip
     """The endings of the images of all jobs, and whether any has instances."""
@@ -250,14 +250,14 @@ def _write_all(
 
 
 def _write_nth(
-    jobs: Sequence[Job], root: Path, table: ClassTable, target: Target, how: tuple[ImageFiles, Void], n: int
+    jobs: Sequence[SampleJob], root: Path, table: ClassTable, target: Target, how: tuple[ImageFiles, Void], n: int
 ) -> tuple[str, bool]:
     # All jobs and a number, instead of one job, because each holds its split.
     return _write_one(root, table, jobs[n], target, how)
 
 
 def _write_one(
-    root: Path, table: ClassTable, job: Job, target: Target, how: tuple[ImageFiles, Void]
+    root: Path, table: ClassTable, job: SampleJob, target: Target, how: tuple[ImageFiles, Void]
 ) -> tuple[str, bool]:
     """Write a sample's files, the label last, or the image if there is none: if that is there, the others are, too."""
     images, void = how
@@ -276,7 +276,7 @@ def _write_one(
     return ext, target.has_instances(root, job)
 
 
-def _suffix(job: Job) -> str:
+def _suffix(job: SampleJob) -> str:
     if job.file is None:
         return "png"
     suffix = job.file.suffix.lstrip(".")
@@ -285,7 +285,7 @@ def _suffix(job: Job) -> str:
     return suffix if suffix.lower() in ("jpg", "jpeg", "png", "bmp", "webp") else "png"
 
 
-def _is_done(image: Path, label: Path, job: Job) -> bool:
+def _is_done(image: Path, label: Path, job: SampleJob) -> bool:
     """Whether a sample's files are there, the last of them newer than all that it is made from."""
     try:
         made = (label if job.of.has_labels else image).stat().st_mtime_ns
@@ -294,7 +294,7 @@ def _is_done(image: Path, label: Path, job: Job) -> bool:
         return False
 
 
-def _place_image(path: Path, sample: Sample, job: Job, images: ImageFiles) -> None:
+def _place_image(path: Path, sample: Sample, job: SampleJob, images: ImageFiles) -> None:
     if job.file is None or path.suffix != job.file.suffix:
         write_file(path, encode_png(sample.image))
     elif images == "copy":

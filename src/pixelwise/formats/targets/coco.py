@@ -22,7 +22,7 @@ from ..tracing import Traced, run_lengths
 from .target import (
     FRAGMENT,
     Ending,
-    Job,
+    SampleJob,
     Target,
     background_of,
     cannot_hold,
@@ -44,7 +44,7 @@ class Instances(Target):
     labels = FRAGMENT
     result = "annotations/instances_{split}.json"
 
-    def write_label(self, root: Path, job: Job, sample: Sample, table: ClassTable, ext: str) -> None:
+    def write_label(self, root: Path, job: SampleJob, sample: Sample, table: ClassTable, ext: str) -> None:
         """The annotations without their ids. UsageError `cannot-hold` for more objects than can be numbered."""
         label: Any = sample.label
         found = objects(label, sample.instances, table)
@@ -180,7 +180,7 @@ class Panoptic(Target):
             what = f"the split {bare.split} has no labels, and panoptic images are those that have an annotation"
             raise cannot_hold(what, root, "leave it out: choose the splits with splits= or --split")
 
-    def write_label(self, root: Path, job: Job, sample: Sample, table: ClassTable, ext: str) -> None:
+    def write_label(self, root: Path, job: SampleJob, sample: Sample, table: ClassTable, ext: str) -> None:
         """The PNG of R + 256 G + 65536 B, and the segments."""
         label: Any = sample.label
         keys = label.astype(np.int64)

@@ -9,7 +9,7 @@ from ...classes import ClassTable
 from ...codecs.png import encode_png
 from ...types import Sample
 from ..opening import open as open_dataset
-from .target import Ending, Job, Target, dumped, plain_table, usual_ids, write_file, write_json
+from .target import Ending, SampleJob, Target, dumped, plain_table, usual_ids, write_file, write_json
 
 
 class ImageFolder(Target):
@@ -18,7 +18,7 @@ class ImageFolder(Target):
     images = "{split}/{path}.{ext}"
     labels = "{split}/labels/{path}.png"
 
-    def write_label(self, root: Path, job: Job, sample: Sample, table: ClassTable, ext: str) -> None:
+    def write_label(self, root: Path, job: SampleJob, sample: Sample, table: ClassTable, ext: str) -> None:
         """The PNG, in which void has its usual number."""
         assert sample.label is not None
         write_file(job.place(root, self.labels), encode_png(usual_ids(sample.label, table)))

@@ -24,7 +24,7 @@ from ..opening import open as open_dataset
 from ..tracing import Path32, Traced, centers
 from .target import (
     Ending,
-    Job,
+    SampleJob,
     Target,
     background_of,
     check_flat,
@@ -42,7 +42,7 @@ class Shapes(Target):
     images = "{split}/{path}.{ext}"
     labels = "{split}/{path}.json"
 
-    def check(self, root: Path, table: ClassTable, jobs: Sequence[Job]) -> None:
+    def check(self, root: Path, table: ClassTable, jobs: Sequence[SampleJob]) -> None:
         """UsageError `cannot-hold` for a split without labels or samples in folders, `bad-name` for class names that
         labels.txt does not give back.
         """
@@ -53,7 +53,7 @@ class Shapes(Target):
                 what, fix = f"the class name {name!r} cannot be in labels.txt", "rename the class, by `remap`"
                 raise UsageError(what, code="bad-name", where=root, fix=fix)
 
-    def write_label(self, root: Path, job: Job, sample: Sample, table: ClassTable, ext: str) -> None:
+    def write_label(self, root: Path, job: SampleJob, sample: Sample, table: ClassTable, ext: str) -> None:
         """The JSON."""
         label: Any = sample.label
         shapes = [shape for of in objects(label, sample.instances, _drawing(table)) for shape in _shapes(of, table)]

@@ -13,7 +13,7 @@ from ...classes import ClassTable
 from ...codecs.png import encode_png
 from ...types import Sample
 from ..toml import FILE, class_section, comment, text_of
-from .target import Ending, Job, Target, write_file
+from .target import Ending, SampleJob, Target, write_file
 
 SIGNED = "# conversion "
 """The beginning of the line of a pixelwise.toml that says which conversion it is."""
@@ -30,7 +30,7 @@ class Masks(Target):
     palette: bool = False
     signed: bool = True
 
-    def write_label(self, root: Path, job: Job, sample: Sample, table: ClassTable, ext: str) -> None:
+    def write_label(self, root: Path, job: SampleJob, sample: Sample, table: ClassTable, ext: str) -> None:
         """Instances, if they fit in 16 bits, then the label."""
         numbers: Any = sample.instances
         if numbers is not None and (numbers.dtype.itemsize <= 2 or int(numbers.max()) <= 65_535):
@@ -40,7 +40,7 @@ class Masks(Target):
         palette = table.palette if self.palette and sample.label.dtype == np.uint8 else None
         write_file(job.place(root, self.labels), encode_png(sample.label, palette))
 
-    def has_instances(self, root: Path, job: Job) -> bool:
+    def has_instances(self, root: Path, job: SampleJob) -> bool:
         """Whether its file is there."""
         return job.place(root, self.instances).exists()
 
@@ -80,7 +80,7 @@ VOC_FOLDERS = Masks(
     "JPEGImages/{path}.{ext}", "SegmentationClass/{path}.png", "SegmentationObject/{path}.png",
     "ImageSets/Segmentation/{split}.txt", True,
 )  # fmt: skip
-INDEX = Masks("images/{path}.{ext}", "labels/{path}.png", "instances/{path}.png", "lists/{split}.txt")
+INDEX_FOLDERS = Masks("images/{path}.{ext}", "labels/{path}.png", "instances/{path}.png", "lists/{split}.txt")
 CITYSCAPES_FOLDERS = Masks(
     "leftImg8bit/{split}/{path}_leftImg8bit.{ext}", "gtFine/{split}/{path}_gtFine_labelTrainIds.png",
     "gtFine/{split}/{path}_gtFine_instanceIds.png", "lists/{split}.txt",

@@ -22,7 +22,7 @@ from ..tracing import runs
 from .target import (
     FRAGMENT,
     Ending,
-    Job,
+    SampleJob,
     Target,
     check_labeled,
     objects,
@@ -41,11 +41,11 @@ class RunTable(Target):
     labels = FRAGMENT
     result = "{split}.csv"
 
-    def check(self, root: Path, table: ClassTable, jobs: Sequence[Job]) -> None:
+    def check(self, root: Path, table: ClassTable, jobs: Sequence[SampleJob]) -> None:
         """UsageError `cannot-hold` for a split without labels."""
         check_labeled(root, jobs, "a CSV of run lengths")
 
-    def write_label(self, root: Path, job: Job, sample: Sample, table: ClassTable, ext: str) -> None:
+    def write_label(self, root: Path, job: SampleJob, sample: Sample, table: ClassTable, ext: str) -> None:
         """The class and the runs of each object."""
         label: Any = sample.label
         plain = plain_table(table)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from .coco import INSTANCES_JSON, PANOPTIC_PNGS
 from .imagefolder import IMAGE_FOLDER
 from .labelme import LABELME_SHAPES
-from .masks import CITYSCAPES_FOLDERS, INDEX, VOC_FOLDERS
+from .masks import CITYSCAPES_FOLDERS, INDEX_FOLDERS, VOC_FOLDERS
 from .rle_table import RUN_LENGTHS
 from .target import Target
 from .yolo import YOLO_TEXTS
 
 TARGETS: Mapping[str, Target] = {
-    "index": INDEX,
+    "index": INDEX_FOLDERS,
     "voc": VOC_FOLDERS,
     "cityscapes": CITYSCAPES_FOLDERS,
     "coco": INSTANCES_JSON,

@@ -29,7 +29,7 @@ FRAGMENT = FRAGMENTS + "/{split}/{path}.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class SampleJob:
     """A sample to write: position `index` of `of`, under `name` in `split`. file: of the image, if it has one that any
     reader decodes to the same pixels.
     """
@@ -66,7 +66,7 @@ class Ending:
 
     root: Path
     source: Dataset
-    jobs: Sequence[Job]
+    jobs: Sequence[SampleJob]
     exts: Sequence[str]
     identity: str
     instances: bool
@@ -77,14 +77,14 @@ class Ending:
         return self.source.classes
 
     @cached_property
-    def splits(self) -> dict[str, list[tuple[Job, str]]]:
+    def splits(self) -> dict[str, list[tuple[SampleJob, str]]]:
         """The jobs of each split, and the endings of their images."""
-        out: dict[str, list[tuple[Job, str]]] = {name: [] for name in self.source.splits}
+        out: dict[str, list[tuple[SampleJob, str]]] = {name: [] for name in self.source.splits}
         for job, ext in zip(self.jobs, self.exts, strict=True):
             out[job.split].append((job, ext))
         return out
 
-    def fragments(self, split: str) -> Iterator[tuple[Job, str, Any]]:
+    def fragments(self, split: str) -> Iterator[tuple[SampleJob, str, Any]]:
         """The labeled samples of a split, the endings of their images, and their fragments."""
         for job, ext in self.splits[split]:
             yield job, ext, json.loads(read_bytes(job.place(self.root, FRAGMENT)))
@@ -103,18 +103,18 @@ class Target(ABC):
     result: str = ""
     signed: bool = False
 
-    def check(self, root: Path, table: ClassTable, jobs: Sequence[Job]) -> None:  # noqa: B027 (most hold everything)
+    def check(self, root: Path, table: ClassTable, jobs: Sequence[SampleJob]) -> None:  # noqa: B027 (most hold everything)
         """UsageError for what the format cannot hold, as far as it is known before samples are read."""
 
     @abstractmethod
-    def write_label(self, root: Path, job: Job, sample: Sample, table: ClassTable, ext: str) -> None:
+    def write_label(self, root: Path, job: SampleJob, sample: Sample, table: ClassTable, ext: str) -> None:
         """Write the files of a sample's label, the last of them at `labels`."""
 
     @abstractmethod
     def finish(self, end: Ending) -> None:
         """Write what is about all samples."""
 
-    def has_instances(self, root: Path, job: Job) -> bool:
+    def has_instances(self, root: Path, job: SampleJob) -> bool:
         """Whether a sample that was written has instances, if `finish` needs to know that."""
         return False
 
@@ -186,7 +186,7 @@ def cannot_hold(what: str, where: object, fix: str) -> UsageError:
     return UsageError(what, code="cannot-hold", where=where, fix=fix)
 
 
-def check_labeled(root: Path, jobs: Sequence[Job], name: str) -> None:
+def check_labeled(root: Path, jobs: Sequence[SampleJob], name: str) -> None:
     """UsageError `cannot-hold` for a split without labels, in a format that cannot tell it from one of background."""
     bare = next((job for job in jobs if not job.of.has_labels), None)
     if bare is not None:
@@ -194,7 +194,7 @@ def check_labeled(root: Path, jobs: Sequence[Job], name: str) -> None:
         raise cannot_hold(what, root, "leave it out: choose the splits with splits= or --split")
 
 
-def check_flat(root: Path, jobs: Sequence[Job], name: str) -> None:
+def check_flat(root: Path, jobs: Sequence[SampleJob], name: str) -> None:
     """UsageError `cannot-hold` for a sample in a folder, in a format that has none."""
     deep = next((job for job in jobs if "/" in job.name), None)
     if deep is not None:

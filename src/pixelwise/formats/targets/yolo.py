@@ -19,7 +19,18 @@ from ...types import Sample
 from ..opening import open as open_dataset
 from ..tracing import Path32, joined_path
 from ..yaml_names import YamlError, yaml_names
-from .target import Ending, Job, Target, background_of, cannot_hold, dumped, objects, plain_table, void_of, write_file
+from .target import (
+    Ending,
+    SampleJob,
+    Target,
+    background_of,
+    cannot_hold,
+    dumped,
+    objects,
+    plain_table,
+    void_of,
+    write_file,
+)
 
 
 class Texts(Target):
@@ -28,7 +39,7 @@ class Texts(Target):
     images = "images/{split}/{path}.{ext}"
     labels = "labels/{split}/{path}.txt"
 
-    def check(self, root: Path, table: ClassTable, jobs: Sequence[Job]) -> None:
+    def check(self, root: Path, table: ClassTable, jobs: Sequence[SampleJob]) -> None:
         """UsageError `bad-name` for class names that data.yaml does not give back."""
         wanted = [name for i, name in enumerate(table.names) if i != _left_out(table)]
         try:
@@ -39,7 +50,7 @@ class Texts(Target):
             what = "a class has a name that data.yaml cannot hold"
             raise UsageError(what, code="bad-name", where=root, fix="rename the classes, by `remap` or `subset`")
 
-    def write_label(self, root: Path, job: Job, sample: Sample, table: ClassTable, ext: str) -> None:
+    def write_label(self, root: Path, job: SampleJob, sample: Sample, table: ClassTable, ext: str) -> None:
         """A line for each piece, or for each object that has a number. UsageError `cannot-hold` for void."""
         label: Any = sample.label
         background = background_of(table)
