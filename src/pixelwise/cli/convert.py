@@ -1,4 +1,4 @@
-"""convert, init, pack, verify: a dataset in another form; a first description of files of your own."""
+"""formats, convert, init, pack, verify: what is known; a dataset in another form; a first description of your own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..errors import MissingError, UsageError, printable
 from ..files.writing import atomic_write
 from ..formats.converting import convert as convert_dataset
 from ..formats.guessing.proposal import propose
+from ..formats.opening import known_formats, other_formats
 from ..formats.targets.table import TARGETS
 from ..formats.toml import FILE, text_of
 from ..packs.encodings.table import ENCODINGS
@@ -22,6 +23,14 @@ from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitO
 
 ENCODING_HELP = " ".join(f"{e.name}: {e.about}." for e in ENCODINGS.values())
 PackPath = Annotated[Path, Argument(metavar="OUT", help="The pack: a folder of its own.")]
+
+
+def formats(as_json: JsonOption = False) -> None:
+    """List every known format: its name, and the files by which it is recognized."""
+    found = {**known_formats(), **other_formats()}
+    width = max(map(len, found))
+    lines = [f"{name:{width}}  {printable(format.looks_like)}" for name, format in found.items()]
+    answer(as_json, {name: format.looks_like for name, format in found.items()}, "\n".join(lines))
 
 
 def convert(
@@ -119,4 +128,4 @@ def verify(
         raise Exit(1)
 
 
-COMMANDS = (convert, init, pack, verify)
+COMMANDS = (formats, convert, init, pack, verify)

@@ -10,5 +10,5 @@
     format        Format: what a format is to `open`           known/      one page per format or family
     forms         the forms in which tools store a region      regions     images with such regions, as a split
     unfinished    marks of work that was begun and stopped     tracing     labels to objects and their outlines
-    targets/      what `convert` writes
+    targets/      what `convert` writes                        misses      what comes nearest where nothing was found
 """
