@@ -3,4 +3,5 @@
     predicting        whole images or tiles through a model     tiles, tile_sums  how images are cut and put together
     prediction_files  a folder of predictions                   resuming          a run that was interrupted
     scoring           predictions against labels                submitting        archives for evaluation servers
+    run_lengths       a CSV of predictions
 """

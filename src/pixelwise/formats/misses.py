@@ -12,7 +12,7 @@ from ..files.reading import open_error
 from .paths import visible
 
 
-class Known(NamedTuple):
+class KnownTree(NamedTuple):
     """What a dataset is called, and some of its parts as glob patterns; those that are folders end with a slash."""
 
     name: str
@@ -20,36 +20,36 @@ class Known(NamedTuple):
 
 
 KNOWN_PARTS: Final = (
-    Known("VOC", ("JPEGImages/", "SegmentationClass/", "ImageSets/Segmentation/*.txt")),
-    Known("Cityscapes", ("leftImg8bit/", "gtFine/")),
-    Known("CamVid", ("701_StillsRaw_full/", "LabeledApproved_full/")),
-    Known("CamVid", ("train/", "train_labels/", "val_labels/", "test_labels/")),
-    Known("CamVid", ("train/", "trainannot/", "valannot/", "testannot/")),
-    Known("CamVid", ("train/[0-9]*TP_*.png", "train_labels/")),
-    Known("ADE20K", ("images/training/ADE_*.jpg", "annotations/training/")),
-    Known("ADE20K", ("ADEChallengeData2016/images/", "ADEChallengeData2016/annotations/")),
-    Known("the full ADE20K", ("index_ade20k.pkl", "images/ADE/")),
-    Known("BDD100K", ("images/10k/", "labels/sem_seg/masks/")),
-    Known("Mapillary Vistas", ("training/images/", "training/v[12].*/labels/", "config_v*.json")),
-    Known("KITTI semantics", ("training/image_2/", "training/semantic/")),
-    Known("SYNTHIA", ("RGB/", "GT/LABELS/")),
-    Known("COCO", ("train2017/", "val2017/", "annotations/instances_*.json")),
-    Known("COCO panoptic", ("val2017/", "annotations/panoptic_*.json", "annotations/panoptic_*/")),
-    Known("COCO-Stuff", ("stuffthingmaps/", "images/")),
-    Known("Pascal Context", ("JPEGImages/", "SegmentationClassContext/", "ImageSets/SegmentationContext/*.txt")),
-    Known("DAVIS", ("JPEGImages/480p/", "Annotations/480p/")),
-    Known("Look into Person", ("train_images/", "train_segmentations/")),
-    Known("Look into Person", ("TrainVal_images/", "TrainVal_parsing_annotations/")),
-    Known("LoveDA", ("Train/Rural/images_png/", "Train/Rural/masks_png/")),
-    Known("ISPRS Potsdam", ("2_Ortho_RGB/", "5_Labels_all/")),
-    Known("ISPRS Vaihingen", ("top/", "gts_for_participants/")),
-    Known("Oxford-IIIT Pet", ("images/", "annotations/trimaps/", "annotations/trainval.txt")),
-    Known("DRIVE", ("training/images/", "training/1st_manual/")),
-    Known("FoodSeg103", ("Images/img_dir/", "Images/ann_dir/")),
-    Known("LabelMe's export", ("class_names.txt", "SegmentationClassNpy/", "JPEGImages/")),
-    Known("YOLO", ("data.yaml", "images/train/", "labels/train/")),
-    Known("CVAT", ("annotations.xml", "images/")),
-    Known("Hugging Face Parquet", ("data/*.parquet", "id2label.json")),
+    KnownTree("VOC", ("JPEGImages/", "SegmentationClass/", "ImageSets/Segmentation/*.txt")),
+    KnownTree("Cityscapes", ("leftImg8bit/", "gtFine/")),
+    KnownTree("CamVid", ("701_StillsRaw_full/", "LabeledApproved_full/")),
+    KnownTree("CamVid", ("train/", "train_labels/", "val_labels/", "test_labels/")),
+    KnownTree("CamVid", ("train/", "trainannot/", "valannot/", "testannot/")),
+    KnownTree("CamVid", ("train/[0-9]*TP_*.png", "train_labels/")),
+    KnownTree("ADE20K", ("images/training/ADE_*.jpg", "annotations/training/")),
+    KnownTree("ADE20K", ("ADEChallengeData2016/images/", "ADEChallengeData2016/annotations/")),
+    KnownTree("the full ADE20K", ("index_ade20k.pkl", "images/ADE/")),
+    KnownTree("BDD100K", ("images/10k/", "labels/sem_seg/masks/")),
+    KnownTree("Mapillary Vistas", ("training/images/", "training/v[12].*/labels/", "config_v*.json")),
+    KnownTree("KITTI semantics", ("training/image_2/", "training/semantic/")),
+    KnownTree("SYNTHIA", ("RGB/", "GT/LABELS/")),
+    KnownTree("COCO", ("train2017/", "val2017/", "annotations/instances_*.json")),
+    KnownTree("COCO panoptic", ("val2017/", "annotations/panoptic_*.json", "annotations/panoptic_*/")),
+    KnownTree("COCO-Stuff", ("stuffthingmaps/", "images/")),
+    KnownTree("Pascal Context", ("JPEGImages/", "SegmentationClassContext/", "ImageSets/SegmentationContext/*.txt")),
+    KnownTree("DAVIS", ("JPEGImages/480p/", "Annotations/480p/")),
+    KnownTree("Look into Person", ("train_images/", "train_segmentations/")),
+    KnownTree("Look into Person", ("TrainVal_images/", "TrainVal_parsing_annotations/")),
+    KnownTree("LoveDA", ("Train/Rural/images_png/", "Train/Rural/masks_png/")),
+    KnownTree("ISPRS Potsdam", ("2_Ortho_RGB/", "5_Labels_all/")),
+    KnownTree("ISPRS Vaihingen", ("top/", "gts_for_participants/")),
+    KnownTree("Oxford-IIIT Pet", ("images/", "annotations/trimaps/", "annotations/trainval.txt")),
+    KnownTree("DRIVE", ("training/images/", "training/1st_manual/")),
+    KnownTree("FoodSeg103", ("Images/img_dir/", "Images/ann_dir/")),
+    KnownTree("LabelMe's export", ("class_names.txt", "SegmentationClassNpy/", "JPEGImages/")),
+    KnownTree("YOLO", ("data.yaml", "images/train/", "labels/train/")),
+    KnownTree("CVAT", ("annotations.xml", "images/")),
+    KnownTree("Hugging Face Parquet", ("data/*.parquet", "id2label.json")),
 )
 _COMMON: Final = frozenset({"train/", "images/", "top/", "JPEGImages/", "RGB/", "images/train/", "val2017/"})
 """Parts that say nothing alone."""
