@@ -41,6 +41,12 @@ def usual_void(classes: int) -> int:
     return 255 if classes <= 255 else 65_535
 
 
+def table_of(names: Iterable[str]) -> ClassTable:
+    """The classes of these names, with the usual void."""
+    listed = tuple(names)
+    return ClassTable(listed, ignore_index=usual_void(len(listed)))
+
+
 @dataclass(frozen=True)
 class ClassTable:
     """Class names, their colors, and how a stored value or color becomes a class id.

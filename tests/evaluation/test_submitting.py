@@ -211,3 +211,33 @@ def test_names_that_are_no_frames(tmp_path: Path) -> None:
     source = pw.ArraySource(split.source.images, names=["a", "b"])  # type: ignore[attr-defined]
     with pytest.raises(UsageError, match="CITY_SEQUENCE_FRAME"):
         submit(folder, pw.Split("test", CITYSCAPES, source), tmp_path / "s.zip")
+
+
+@pytest.mark.parametrize("names", [("background", "salt"), ("salt", "background"), ("a", "background", "b", "c")])
+def test_run_lengths_by_the_rule_of_kaggle(names: tuple[str, ...], tmp_path: Path) -> None:
+    rng, table, rest = np.random.default_rng(5), ClassTable(names), names.index("background")
+    ids = [rng.integers(0, len(names), (7, 11)).astype(np.uint8), np.full((3, 5), rest, np.uint8)]
+    for k, label in enumerate(ids):
+        write_prediction(tmp_path / f"p/x{k}.png", label, table)
+    images = [np.zeros((*i.shape, 3), np.uint8) for i in ids]
+    split = pw.Split("test", table, pw.ArraySource(images, None, ["x0", "x1"]))
+    done = submit(tmp_path / "p", split, tmp_path / "out.csv", benchmark="rle-csv")
+    assert "2 predictions for a CSV of run lengths, 0.0 MB, read back equal" in str(done)
+    header, *rows = [line.split(",") for line in (tmp_path / "out.csv").read_text().splitlines()]
+    assert header == (["ImageId", "EncodedPixels"] if len(names) == 2 else ["ImageId", "ClassId", "EncodedPixels"])
+    assert rows[-1] == ["x1", *[""] * (len(header) - 1)]
+    flat = np.full(77, rest)
+    for row in rows[:-1]:
+        numbers = list(map(int, row[-1].split()))
+        for start, length in zip(numbers[::2], numbers[1::2], strict=True):
+            flat[start - 1 : start - 1 + length] = int(row[1]) if len(names) > 2 else 1 - rest
+    assert np.array_equal(flat.reshape(7, 11, order="F"), ids[0])
+    with pytest.raises(UsageError, match="run lengths are a"):
+        submit(tmp_path / "p", split, tmp_path / "out.zip", benchmark="rle-csv")
+    with pytest.raises(UsageError, match="no class is called background"):
+        bare = pw.Split("test", ClassTable(("a", "b")), split.source)
+        submit(tmp_path / "p", bare, tmp_path / "b.csv", benchmark="rle-csv")
+    (tmp_path / "p/x1.png").unlink()
+    with pytest.raises(ScoreError):
+        submit(tmp_path / "p", split, tmp_path / "c.csv", benchmark="rle-csv")
+    assert not (tmp_path / "c.csv").exists()

@@ -108,7 +108,7 @@ def test_names_that_do_not_exist(tree: Path, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"is a part of a voc dataset.*open .*VOC2012"):
         pw.open(tree / "JPEGImages")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FormatError, match=r"no dataset found; .* files of toml, pack, voc.*an empty folder"):
+    with pytest.raises(FormatError, match=r"no dataset found; there is an empty folder; describe it: pixelwise init"):
         pw.open(tmp_path / "empty")
     with pytest.raises(FormatError, match=r"no dataset found; looked for VOC .JPEGImages.*an empty folder"):
         pw.open(tmp_path / "empty", format="voc")

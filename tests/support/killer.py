@@ -44,7 +44,7 @@ from pixelwise.errors import DataError
 from pixelwise.files import writing
 from pixelwise.files.writing import is_temporary
 
-WORKS = ("pack", "replace", "convert", "predict", "download", "unpack", "sample")
+WORKS = ("pack", "replace", "convert", "coco", "predict", "download", "unpack", "sample")
 COUNT, SHARD_BYTES = 8, 10_000
 
 
@@ -85,9 +85,9 @@ def make(what: str, folder: Path, until: ExitStack) -> Work:
     if what == "predict":
         split = small(COUNT)["all"]
         return Work(lambda out: pw.predict(model, split, out, threads=2, batch_size=4), opens=False)
-    if what == "convert":
-        source = voc_tree(folder / "VOC2012", COUNT)
-        return Work(lambda out: pw.convert(source, out, "voc", threads=2))
+    if what in ("convert", "coco"):
+        source, to = voc_tree(folder / "VOC2012", COUNT), "voc" if what == "convert" else what
+        return Work(lambda out: pw.convert(source, out, to, threads=2))
     if what == "sample":
         return Work(lambda out: pw.sample(out, 2))
     return Work(packing(2), packing(1) if what == "replace" else None)

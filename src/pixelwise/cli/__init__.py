@@ -1,6 +1,6 @@
 """The command line: one function per command. Errors are one line; exit 0 fine, 1 data, 2 usage, 3 the environment.
 
-    data     demo, info, load, show, download    convert   convert, init, pack, verify
+    data     demo, info, load, show, download    convert   formats, convert, init, pack, verify
     check    check, stats                        evaluate  score, predict, submit
     view     view                                warming   warmup
     options  what commands share                 console   tables, progress bars, sizes

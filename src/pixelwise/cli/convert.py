@@ -1,4 +1,4 @@
-"""convert, init, pack, verify: a dataset in another form; a first description of files of your own."""
+"""formats, convert, init, pack, verify: what is known; a dataset in another form; a first description of your own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from ..errors import MissingError, UsageError, printable
 from ..files.writing import atomic_write
 from ..formats.converting import convert as convert_dataset
 from ..formats.guessing.proposal import propose
+from ..formats.opening import known_formats, other_formats
+from ..formats.targets.table import TARGETS
 from ..formats.toml import FILE, text_of
 from ..packs.encodings.table import ENCODINGS
 from ..packs.verifying import verify as verify_pack
@@ -23,19 +25,29 @@ ENCODING_HELP = " ".join(f"{e.name}: {e.about}." for e in ENCODINGS.values())
 PackPath = Annotated[Path, Argument(metavar="OUT", help="The pack: a folder of its own.")]
 
 
+def formats(as_json: JsonOption = False) -> None:
+    """List every known format: its name, and the files by which it is recognized."""
+    found = {**known_formats(), **other_formats()}
+    width = max(map(len, found))
+    lines = [f"{name:{width}}  {printable(format.looks_like)}" for name, format in found.items()]
+    answer(as_json, {name: format.looks_like for name, format in found.items()}, "\n".join(lines))
+
+
 def convert(
     path: DatasetPath,
     output: Annotated[Path, Argument(metavar="OUT", help="The new folder.")],
-    to: Annotated[str, Option("--to", help="index, voc or cityscapes.")] = "index",
+    to: Annotated[str, Option("--to", help=f"{', '.join(TARGETS)}.")] = "index",
     classes: Annotated[str | None, Option(help="Classes to keep, by commas; all others become void.")] = None,
     images: Annotated[str, Option(help="copy, symlink or hardlink.")] = "copy",
+    void: Annotated[str, Option(help="keep, or background for a format that has no void.")] = "keep",
+    skip_missing: Annotated[bool, Option("--skip-missing", help="Leave out samples without their files.")] = False,
     split: SplitOption = None, threads: ThreadsOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Write a dataset as index or palette PNGs with lists and a pixelwise.toml. If interrupted, run it again."""
+    """Write a dataset in the files of another format, every label equal. If interrupted, run it again."""
     dataset = opened(path, labels, format)
     kept = None if classes is None else [c.strip() for c in classes.split(",") if c.strip()]
-    wanted: Any = {"to": to, "images": images}
+    wanted: Any = {"to": to, "images": images, "void": void, "skip_missing": skip_missing}
     with progress("converting") as update:
         made = convert_dataset(dataset, output, classes=kept, splits=split, threads=threads, progress=update, **wanted)
     splits = {name: len(made[name]) for name in made.splits}
@@ -116,4 +128,4 @@ def verify(
         raise Exit(1)
 
 
-COMMANDS = (convert, init, pack, verify)
+COMMANDS = (formats, convert, init, pack, verify)

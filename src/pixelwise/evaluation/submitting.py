@@ -35,6 +35,7 @@ from ..results import Result
 from ..threads import in_order
 from ..types import Progress
 from .prediction_files import check_ids, find_files, read_prediction, refuse
+from .run_lengths import RUNS, write_runs
 
 Competition = Literal["comp5", "comp6"]
 _TAR, _ZIP = (".tar", ".tar.gz", ".tgz"), (".zip",)
@@ -103,7 +104,7 @@ class Submission(Result):
         return f"Submission({self})"
 
     def __str__(self) -> str:
-        title = BENCHMARKS[self.benchmark].title
+        title = "a CSV of run lengths" if self.benchmark == RUNS else BENCHMARKS[self.benchmark].title
         size = f"{self.size / 1e6:.1f} MB"
         return f"{shown(self.path)}: {len(self.members)} predictions for {title}, {size}, read back equal"
 
@@ -126,8 +127,10 @@ def submit(
     predictions, stored_values, options: as for `pixelwise.score`. data, splits: a Split, or a path or Dataset with the
     name of one or more splits (default: "test", else the first); labels are not needed. out: the archive. benchmark:
     "voc2012" (palette PNGs in a tar or tar.gz), "cityscapes" (label ids in a zip) or "ade20k" (class + 1 in a zip);
-    default: the one that has these classes. competition: of VOC2012, "comp5" if the model was trained only on its own
-    segmentation data, "comp6" otherwise. threads: default: one per core. progress: called with (done, total).
+    default: the one that has these classes. Or "rle-csv": run lengths in a CSV, as competitions on Kaggle take them
+    (column-major from 1, images by their file names, a row per class). competition: of VOC2012, "comp5" if the model
+    was trained only on its own segmentation data, "comp6" otherwise. threads: default: one per core. progress: called
+    with (done, total).
 
     Every prediction must exist, have its image's size, and hold only classes. The archive is written under another
     name, read back, compared, and then renamed; its bytes depend only on the predictions. Raises ScoreError as `score`
@@ -137,34 +140,45 @@ def submit(
     split = as_split(data, splits, verb="submit", prefer=("test",), **options)
     check_choice("competition", competition, ("comp5", "comp6"))
     target = Path(out).absolute()
+    folder = Path(predictions).absolute()
+    if benchmark == RUNS:
+        files = find_files(folder, split.names)
+        ids, size = write_runs(split, files, target, predictions, stored_values, threads, progress)
+        return Submission(target, RUNS, tuple(ids), size)
     rule = _benchmark_for(split.classes, benchmark)
     if not target.name.lower().endswith(rule.suffixes):
         raise UsageError(
             f"{rule.title} takes {' or '.join(rule.suffixes)}, got {target.name!r}", code="bad-suffix", where=target
         )
-    names = split.names
-    members = [rule.member(name, split.name, competition) for name in names]
+    members = [rule.member(name, split.name, competition) for name in split.names]
     if len(set(members)) != len(members):
         raise UsageError("two samples have the same name in the archive", code="bad-name", where=target)
-    files = find_files(Path(predictions).absolute(), names)
+    encode = partial(_encode, split, find_files(folder, split.names), rule, stored_values)
+    size = _write_archive(target, rule, members, encode, predictions, threads, progress)
+    return Submission(target, rule.name, tuple(members), size)
+
+
+def _write_archive(
+    target: Path, rule: Benchmark, members: list[str], encode: Callable[[int], tuple[bytes, int] | DataError],
+    predictions: Any, threads: int | None, progress: Progress | None,
+) -> int:  # fmt: skip
+    """The size of the archive."""
     sums: list[int] = []
     problems: list[DataError] = []
-    encode = partial(_encode, split, files, rule, stored_values)
     with atomic_write(target) as part:
         with _archive(part, target.name) as add:
-            for i, found in enumerate(in_order(encode, range(len(split)), threads)):
+            for i, found in enumerate(in_order(encode, range(len(members)), threads)):
                 if isinstance(found, DataError):
                     problems.append(found)
                 elif not problems:
                     add(members[i], found[0])
                     sums.append(found[1])
                 if progress is not None:
-                    progress(i + 1, len(split))
-        refuse(problems, f"{len(split)} predictions", predictions)
+                    progress(i + 1, len(members))
+        refuse(problems, f"{len(members)} predictions", predictions)
         part.flush()
         _read_back(part, target, rule, members, sums)
-        size = part.seek(0, os.SEEK_END)
-    return Submission(target, rule.name, tuple(members), size)
+        return part.seek(0, os.SEEK_END)
 
 
 def _benchmark_for(table: ClassTable, name: str | None) -> Benchmark:
@@ -173,7 +187,7 @@ def _benchmark_for(table: ClassTable, name: str | None) -> Benchmark:
         "cityscapes": table.names == CITYSCAPES_CLASSES,
         "ade20k": len(table) == 150 and (table.values is None or table.id_values[:150].tolist() == [*range(1, 151)]),
     }
-    known = f"the benchmarks are: {', '.join(BENCHMARKS)}"
+    known = f"the benchmarks are: {', '.join([*BENCHMARKS, RUNS])}"
     if name is None:
         name = next((n for n, fit in fits.items() if fit), None)
         if name is None:

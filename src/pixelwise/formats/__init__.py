@@ -9,5 +9,6 @@
     naming        which class table a dataset gets             stated      what annotation files state of images
     format        Format: what a format is to `open`           known/      one page per format or family
     forms         the forms in which tools store a region      regions     images with such regions, as a split
-    unfinished    marks of work that was begun and stopped
+    unfinished    marks of work that was begun and stopped     tracing     labels to objects and their outlines
+    targets/      what `convert` writes                        misses      what comes nearest where nothing was found
 """

@@ -1,4 +1,4 @@
-"""convert: a dataset of any format as a clean one: index or palette PNGs, lists, and a pixelwise.toml."""
+"""convert: a dataset of any format as a clean one, in the files of one of the targets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -23,51 +23,30 @@ from ..dataset.dataset import Dataset
 from ..dataset.identity import Identity
 from ..dataset.lists import parse_list
 from ..dataset.sources import Source, image_file_of
-from ..dataset.splits import Split
-from ..errors import ListError, SystemFault, UsageError
+from ..errors import ListError, SystemFault, UsageError, warn
 from ..files.reading import read_bytes
 from ..files.writing import atomic_write, is_temporary, remove_temporaries
 from ..threads import in_order
-from ..types import Origin, Progress, Sample
+from ..types import Progress, Sample
 from . import toml
 from .given import Data, SplitNames, as_dataset
-from .opening import open as open_dataset
 from .paths import leads_out
-from .toml import class_section, comment, text_of
-from .unfinished import CONVERSION, read_mark
+from .targets.masks import SIGNED, list_of
+from .targets.table import TARGETS
+from .targets.target import Ending, SampleJob, Target, background_of, write_file
+from .unfinished import CONVERSION, FRAGMENTS, read_mark
 
-Target = Literal["voc", "index", "cityscapes"]
+To = Literal[
+    "index", "voc", "cityscapes", "coco", "coco-panoptic", "yolo", "labelme", "rle-csv", "huggingface"
+]  # fmt: skip
 ImageFiles = Literal["copy", "symlink", "hardlink"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Templates of a target, with {split} only if it has a folder per split, and whether labels have a palette."""
-
-    images: str
-    labels: str
-    instances: str
-    lists: str
-    palette: bool = False
-
-
-_PLANS: dict[str, _Plan] = {
-    "voc": _Plan(
-        "JPEGImages/{path}.{ext}", "SegmentationClass/{path}.png", "SegmentationObject/{path}.png",
-        "ImageSets/Segmentation/{split}.txt", True,
-    ),
-    "index": _Plan("images/{path}.{ext}", "labels/{path}.png", "instances/{path}.png", "lists/{split}.txt"),
-    "cityscapes": _Plan(
-        "leftImg8bit/{split}/{path}_leftImg8bit.{ext}", "gtFine/{split}/{path}_gtFine_labelTrainIds.png",
-        "gtFine/{split}/{path}_gtFine_instanceIds.png", "lists/{split}.txt",
-    ),
-}  # fmt: skip
+Void = Literal["keep", "background"]
 
 
 def convert(
-    data: Data, out: str | os.PathLike[str], to: Target = "index", *, classes: Iterable[str] | None = None,
-    splits: SplitNames = None, images: ImageFiles = "copy", threads: int | None = None,
-    progress: Progress | None = None, **options: Any,
+    data: Data, out: str | os.PathLike[str], to: To = "index", *, classes: Iterable[str] | None = None,
+    splits: SplitNames = None, images: ImageFiles = "copy", void: Void = "keep", skip_missing: bool = False,
+    threads: int | None = None, progress: Progress | None = None, **options: Any,
 ) -> Dataset:  # fmt: skip
     """Write a dataset as a new one at `out`, and open that.
 
@@ -78,64 +57,67 @@ def convert(
     data: a path (`options` are those of `open`), a Dataset or a Split. splits: a name or names; by default all.
 
     to: "index" (images/, labels/ as gray PNGs of class ids), "voc" (JPEGImages/, SegmentationClass/ as palette PNGs,
-    ImageSets/), or "cityscapes" (leftImg8bit/, gtFine/ with the class ids as train ids). More than 255 classes make
-    16-bit PNGs. classes: those to keep; all others become void. images: "copy", or links to the source's files; images
-    that only the dataset's own rule makes 8-bit RGB, or that are not files, become PNGs. threads: by default one per
-    core. progress: called with (samples done, samples in all).
+    ImageSets/), or "cityscapes" (leftImg8bit/, gtFine/ with the class ids as train ids): more than 255 classes make
+    16-bit PNGs. Or "coco" (instances), "coco-panoptic", "yolo", "labelme", "rle-csv" or "huggingface" (imagefolder):
+    docs/formats.md says what each holds. classes: those to keep; all others become void. void: "background" stores it
+    as the class background, for a format that has no void. images: "copy", or links to the source's files; images
+    that only the dataset's own rule makes 8-bit RGB, or that are not files, become PNGs. skip_missing: leave out
+    samples whose image or label file is not there, with a warning that counts them. threads: by default one per core.
+    progress: called with (samples done, samples in all).
 
-    Lossless: the new dataset has the same splits, names, order and labels, and instances if they fit in 16 bits.
-    Different samples of the same name get the split's name in front: `train/0001`. Interrupted and called again, it
-    resumes: files appear only when they are complete, and until all are there, `open` refuses the folder
-    (`unfinished-conversion`). If this very conversion is there already, and newer than the source's files, nothing is
-    written.
+    Lossless: the new dataset has the same splits, names and labels; of the first three also the same order, and
+    instances if they fit in 16 bits. Different samples of the same name get the split's name in front: `train/0001`.
+    Interrupted and called again, it resumes: files appear only when they are complete, and until all are there, `open`
+    refuses the folder (`unfinished-conversion`). If this very conversion is there already, and newer than the source's
+    files, nothing is written.
 
     Raises UsageError `not-empty` if `out` holds anything else, `inside-source` if it would write into the source,
-    `bad-name` for a sample name that a list cannot hold; SystemFault if it cannot write; and what reading a sample
-    raises.
+    `bad-name` for a sample name that a list cannot hold, `cannot-hold` for what the format has no way to store;
+    SystemFault if it cannot write; and what reading a sample raises.
     """
-    plan = _PLANS[check_choice("to", to, tuple(_PLANS))]
+    target = TARGETS[check_choice("to", to, tuple(TARGETS))]
     check_choice("images", images, get_args(ImageFiles))
+    check_choice("void", void, get_args(Void))
     source = as_dataset(data, splits, verb="convert", **options)
     if classes is not None:
         source = source.subset(classes=classes)
     root = Path(out).absolute()
-    jobs = _jobs(source, plan)
+    if void == "background" and background_of(source.classes) is None:
+        raise UsageError("void cannot become background: no class is called that", where=root, fix="leave out void=")
+    jobs = _jobs(source, target, skip_missing)
     _check_target(root, source, jobs)
     _check_names(root, jobs)
-    identity = _identity(jobs, source.classes, to)
-    if _is_there(root, identity, jobs, plan):
-        return open_dataset(root)
-    _begin(root, {"conversion": identity, "from": _given(data), "to": to})
-    done = _write_all(root, source.classes, jobs, plan, images, threads, progress)
-    for split in source.splits:
-        names = _list_of(job.name for job in jobs if job.split == split)
-        _write(root / plan.lists.replace("{split}", split), names)
-    _write(root / toml.FILE, _description(source, plan, done, identity).encode())
-    (root / CONVERSION).unlink(missing_ok=True)
-    return open_dataset(root)
+    target.check(root, source.classes, jobs)
+    identity = _identity(jobs, source.classes, to if void == "keep" else f"{to}, void {void}")
+    if _is_there(root, identity, jobs, target):
+        return target.reopened(root, source.classes)
+    mark = {"conversion": identity, "from": _given(data), "to": to}
+    _begin(root, mark)
+    exts, instances = _write_all(root, source.classes, jobs, target, (images, void), threads, progress)
+    target.finish(Ending(root, source, jobs, exts, identity, instances))
+    shutil.rmtree(root / FRAGMENTS, ignore_errors=True)
+    if target.signed:
+        (root / CONVERSION).unlink(missing_ok=True)
+    else:
+        write_file(root / CONVERSION, json.dumps({**mark, "complete": True}).encode())
+    return target.reopened(root, source.classes)
 
 
 # -- what to write ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """A sample to write: position `index` of `of`, under `name` in `split`. file: of the image, if it has one that any
-    reader decodes to the same pixels.
-    """
-
-    of: Split
-    index: int
-    split: str
-    name: str
-    file: Path | None
-    first: bool  # False if the same files are written for another split
-    origin: Origin
-
-
-def _jobs(dataset: Dataset, plan: _Plan) -> list[_Job]:
+def _jobs(dataset: Dataset, target: Target, skip_missing: bool) -> list[SampleJob]:
     splits = {name: dataset[name] for name in dataset.splits}
     rows = [(name, split, i) for name, split in splits.items() for i in range(len(split))]
+    if skip_missing:
+        there = [row for row in rows if _has_files(row[1].source, row[1].position(row[2]))]
+        if len(there) < len(rows):
+            kept = {(name, i) for name, _, i in there}
+            lost = next(row for row in rows if (row[0], row[2]) not in kept)
+            what = f"{len(rows) - len(there)} samples without their files are left out, "
+            what += f"such as {lost[0]}/{lost[1].names[lost[2]]}"
+            warn(what, code="missing-left-out")
+        rows = there
     if not rows:
         raise UsageError("the dataset has no samples", where=dataset.root)
     identity = Identity()
@@ -145,10 +127,10 @@ def _jobs(dataset: Dataset, plan: _Plan) -> list[_Job]:
     clash = any(known.setdefault(name, origin) != origin for name, origin in zip(names, found, strict=True))
     jobs, written = [], set()
     for (split, of, i), name, origin in zip(rows, names, found, strict=True):
-        unique = f"{split}/{name}" if clash and "{split}" not in plan.images else name
-        place = (split if "{split}" in plan.images else "", unique)
+        unique = f"{split}/{name}" if clash and "{split}" not in target.images else name
+        place = (split if "{split}" in target.images else "", unique)
         file = _plain_file(of.source, of.position(i))
-        jobs.append(_Job(of, i, split, unique, file, place not in written, origin))
+        jobs.append(SampleJob(of, i, split, unique, file, place not in written, origin))
         written.add(place)
     return jobs
 
@@ -159,7 +141,17 @@ def _plain_file(source: Source, index: int) -> Path | None:
     return Path(of[0].path(of[0].images, of[1])) if of is not None and of[0].decoding.plain_images else None
 
 
-def _identity(jobs: Sequence[_Job], classes: ClassTable, to: str) -> str:
+def _has_files(source: Source, index: int) -> bool:
+    """Whether a sample's image and its label are there, as far as they are files of their own."""
+    found = image_file_of(source, index)
+    if found is None:
+        return True
+    files, at = found
+    paths = [files.path(p, at) for p in (files.images, files.labels) if p is not None]
+    return all(map(os.path.isfile, paths))
+
+
+def _identity(jobs: Sequence[SampleJob], classes: ClassTable, to: str) -> str:
     """What is converted to what; of a sample whose origin is not known, the pixels."""
     digest = hashlib.sha256(f"{to}\0{classes.to_dict()}".encode())
     for job in jobs:
@@ -174,7 +166,7 @@ def _identity(jobs: Sequence[_Job], classes: ClassTable, to: str) -> str:
     return digest.hexdigest()
 
 
-def _check_target(root: Path, source: Dataset, jobs: Sequence[_Job]) -> None:
+def _check_target(root: Path, source: Dataset, jobs: Sequence[SampleJob]) -> None:
     real = root.resolve()
     for place in {source.root.absolute(), *(j.file.parent.absolute() for j in jobs[:1] if j.file is not None)}:
         if real == place.resolve() or place.resolve() in real.parents or real in place.resolve().parents:
@@ -185,12 +177,12 @@ def _check_target(root: Path, source: Dataset, jobs: Sequence[_Job]) -> None:
         raise UsageError(f"the sample name {hostile!r} leads out of the folder", code="path-escapes-root", where=root)
 
 
-def _check_names(root: Path, jobs: Sequence[_Job]) -> None:
+def _check_names(root: Path, jobs: Sequence[SampleJob]) -> None:
     """UsageError `bad-name` for names that would not come back from the lists."""
     for split in dict.fromkeys(job.split for job in jobs):
         own = [job.name for job in jobs if job.split == split]
         try:
-            back = parse_list(_list_of(own), f"the list {split}").names
+            back = parse_list(list_of(own), f"the list {split}").names
             wrong = next((repr(a) for a, b in zip_longest(own, back) if a != b), None)
         except ListError as error:
             wrong = f"{error.where}: {error.message}"
@@ -199,17 +191,19 @@ def _check_names(root: Path, jobs: Sequence[_Job]) -> None:
             raise UsageError(what, code="bad-name", where=root, fix="rename its files")
 
 
-def _list_of(names: Iterable[str]) -> bytes:
-    return "".join(f"{name}\n" for name in names).encode("utf-8", "surrogatepass")
-
-
-def _is_there(root: Path, identity: str, jobs: Sequence[_Job], plan: _Plan) -> bool:
+def _is_there(root: Path, identity: str, jobs: Sequence[SampleJob], target: Target) -> bool:
     """Whether this very conversion is complete, and no file of the source is newer."""
-    if (root / CONVERSION).exists() or not (root / toml.FILE).is_file():
+    mark = read_mark(root / CONVERSION)
+    if target.signed:
+        if mark is not None or not (root / toml.FILE).is_file():
+            return False
+        if SIGNED + identity not in read_bytes(root / toml.FILE).decode("utf-8", "replace").splitlines():
+            return False
+    elif mark is None or mark.get("complete") is not True or mark.get("conversion") != identity:
         return False
-    if _SIGNED + identity not in read_bytes(root / toml.FILE).decode("utf-8", "replace").splitlines():
-        return False
-    return all(_is_done(_places(root, plan, job, _suffix(job)), job) for job in jobs if job.first)
+    result = target.result or target.labels
+    places = ((job, job.place(root, target.images, _suffix(job)), job.place(root, result)) for job in jobs if job.first)
+    return all(_is_done(image, label, job) for job, image, label in places)
 
 
 def _given(data: Data) -> str | None:
@@ -224,8 +218,10 @@ def _begin(root: Path, mark: dict[str, Any]) -> None:
     except OSError as error:
         raise SystemFault(f"cannot be created: {error.strerror}", code="cannot-write", where=root) from None
     begun = read_mark(root / CONVERSION)
+    if begun is not None and begun.get("complete") is True:  # of other samples, or older than the source's files
+        begun = None
     if begun is None and not entries:
-        _write(root / CONVERSION, json.dumps(mark).encode())
+        write_file(root / CONVERSION, json.dumps(mark).encode())
         begun = read_mark(root / CONVERSION)  # perhaps of another that begins at the same time
     if (begun or {}).get("conversion") != mark["conversion"]:
         what = "another conversion was begun in this folder" if begun else "the folder is not empty"
@@ -236,67 +232,51 @@ def _begin(root: Path, mark: dict[str, Any]) -> None:
 # -- writing ------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Written:
-    suffixes: set[str]
-    unlabeled: list[str]
-    labels: bool = False
-    instances: bool = False
-
-
 def _write_all(
-    root: Path, table: ClassTable, jobs: Sequence[_Job], plan: _Plan, images: ImageFiles, threads: int | None,
-    progress: Progress | None,
-) -> _Written:  # fmt: skip
-    done = _Written(set(), list(dict.fromkeys(job.split for job in jobs if not job.of.has_labels)))
+    root: Path, table: ClassTable, jobs: Sequence[SampleJob], target: Target, how: tuple[ImageFiles, Void],
+    threads: int | None, progress: Progress | None,
+) -> tuple[list[str], bool]:  # fmt: skip
+    """The endings of the images of all jobs, and whether any has instances."""
     first = [job for job in jobs if job.first]
-    work = partial(_write_nth, tuple(first), root, table, plan, images)
-    for n, (suffix, labels, instances) in enumerate(in_order(work, range(len(first)), threads), 1):
-        done.suffixes.add(suffix)
-        done.labels |= labels
-        done.instances |= instances
+    exts: dict[str, str] = {}
+    instances = False
+    work = partial(_write_nth, tuple(first), root, table, target, how)
+    for n, (ext, numbered) in enumerate(in_order(work, range(len(first)), threads), 1):
+        exts[first[n - 1].key(target.images)] = ext
+        instances |= numbered
         if progress is not None:
             progress(n, len(first))
-    return done
+    return [exts[job.key(target.images)] for job in jobs], instances
 
 
 def _write_nth(
-    jobs: Sequence[_Job], root: Path, table: ClassTable, plan: _Plan, images: ImageFiles, n: int
-) -> tuple[str, bool, bool]:
+    jobs: Sequence[SampleJob], root: Path, table: ClassTable, target: Target, how: tuple[ImageFiles, Void], n: int
+) -> tuple[str, bool]:
     # All jobs and a number, instead of one job, because each holds its split.
-    return _write_one(root, table, jobs[n], plan, images)
+    return _write_one(root, table, jobs[n], target, how)
 
 
-def _write_one(root: Path, table: ClassTable, job: _Job, plan: _Plan, images: ImageFiles) -> tuple[str, bool, bool]:
+def _write_one(
+    root: Path, table: ClassTable, job: SampleJob, target: Target, how: tuple[ImageFiles, Void]
+) -> tuple[str, bool]:
     """Write a sample's files, the label last, or the image if there is none: if that is there, the others are, too."""
-    suffix = _suffix(job)
-    image_path, label_path, instance_path = places = _places(root, plan, job, suffix)
-    if _is_done(places, job):
-        return suffix, job.of.has_labels, instance_path.exists()
-    sample = job.of[job.index]
-    numbers = sample.instances if _storable(sample.instances) else None
-    if numbers is not None:
-        _write(instance_path, encode_png(numbers if numbers.itemsize <= 2 else numbers.astype(np.uint16)))
-    for path in (image_path, label_path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    _place_image(image_path, sample, job, images)
-    if sample.label is not None:
-        palette = table.palette if plan.palette and sample.label.dtype == np.uint8 else None
-        _write(label_path, encode_png(sample.label, palette))
-    return suffix, sample.label is not None, numbers is not None
+    images, void = how
+    ext = _suffix(job)
+    image_path = job.place(root, target.images, ext)
+    if not _is_done(image_path, job.place(root, target.labels), job):
+        sample = job.of[job.index]
+        image_path.parent.mkdir(parents=True, exist_ok=True)
+        _place_image(image_path, sample, job, images)
+        if sample.label is not None:
+            background = background_of(table)
+            if void == "background" and background is not None:
+                label = np.where(sample.label == table.ignore_index, sample.label.dtype.type(background), sample.label)
+                sample = replace(sample, label=label)
+            target.write_label(root, job, sample, table, ext)
+    return ext, target.has_instances(root, job)
 
 
-def _places(root: Path, plan: _Plan, job: _Job, suffix: str) -> tuple[Path, Path, Path]:
-    """The files of a job: image, label, instances."""
-
-    def at(template: str) -> Path:
-        filled = template.replace("{split}", job.split).replace("{ext}", suffix)
-        return root / filled.replace("{path}", job.name)
-
-    return at(plan.images), at(plan.labels), at(plan.instances)
-
-
-def _suffix(job: _Job) -> str:
+def _suffix(job: SampleJob) -> str:
     if job.file is None:
         return "png"
     suffix = job.file.suffix.lstrip(".")
@@ -305,9 +285,8 @@ def _suffix(job: _Job) -> str:
     return suffix if suffix.lower() in ("jpg", "jpeg", "png", "bmp", "webp") else "png"
 
 
-def _is_done(places: tuple[Path, Path, Path], job: _Job) -> bool:
+def _is_done(image: Path, label: Path, job: SampleJob) -> bool:
     """Whether a sample's files are there, the last of them newer than all that it is made from."""
-    image, label, _ = places
     try:
         made = (label if job.of.has_labels else image).stat().st_mtime_ns
         return image.exists() and all(made >= os.stat(f).st_mtime_ns for f in job.origin.files if os.path.exists(f))
@@ -315,13 +294,9 @@ def _is_done(places: tuple[Path, Path, Path], job: _Job) -> bool:
         return False
 
 
-def _storable(numbers: Any) -> bool:
-    return numbers is not None and (numbers.dtype.itemsize <= 2 or int(numbers.max()) <= 65_535)
-
-
-def _place_image(path: Path, sample: Sample, job: _Job, images: ImageFiles) -> None:
+def _place_image(path: Path, sample: Sample, job: SampleJob, images: ImageFiles) -> None:
     if job.file is None or path.suffix != job.file.suffix:
-        _write(path, encode_png(sample.image))
+        write_file(path, encode_png(sample.image))
     elif images == "copy":
         with atomic_write(path, alone=False) as new, open(job.file, "rb") as old:
             shutil.copyfileobj(old, new, 1 << 20)
@@ -333,31 +308,3 @@ def _place_image(path: Path, sample: Sample, job: _Job, images: ImageFiles) -> N
         except OSError as error:
             what = f"cannot link to {job.file}: {error.strerror}"
             raise SystemFault(what, code="cannot-write", where=path, fix="copy the images") from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(path, alone=False) as file:
-        file.write(data)
-
-
-_SIGNED = "# conversion "
-
-
-def _description(source: Dataset, plan: _Plan, done: _Written, identity: str) -> str:
-    suffix = next(iter(done.suffixes)) if len(done.suffixes) == 1 else "{ext}"
-    lines = [
-        comment(f"Converted from {source.root} ({source.format}) by pixelwise."),
-        *map(comment, source.history),
-        _SIGNED + identity,
-        "",
-        "[images]",
-        f"path = {text_of(plan.images.replace('{ext}', suffix))}",
-    ]
-    if done.labels:
-        lines += ["", "[labels]", f"path = {text_of(plan.labels)}"]
-        lines += [f"instances = {text_of(plan.instances)}"] if done.instances else []
-    lines += ["", "[splits]", f"lists = {text_of(plan.lists)}"]
-    lines += [f"unlabeled = {text_of(done.unlabeled)}"] if done.labels and done.unlabeled else []
-    lines += ["", *class_section(source.classes)]
-    return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split, Splits
-from ..errors import FormatError, UnknownNameError, UsageError, only_ours, printable
+from ..errors import FormatError, UnknownNameError, UsageError, only_ours
 from ..files.reading import check_exists
 from ..types import Progress
 from . import toml
@@ -39,6 +39,7 @@ from .known import (
     voc,
     yolo,
 )  # fmt: skip
+from .misses import nearest_miss, no_dataset, not_a_dataset, what_is_there
 from .paths import folders_read_once
 from .unfinished import check_download, check_finished
 
@@ -135,7 +136,12 @@ def open(
     with folders_read_once():
         found, at = _recognize(root, format)
     check_finished(at)
-    dataset = _load(found, at, options)
+    try:
+        dataset = _load(found, at, options)
+    except FormatError as error:
+        if found is not folders.FORMAT or error.code != "no-dataset" or nearest_miss(at) is None:
+            raise
+        raise no_dataset(at, error.message) from error
     if cache is False:
         return dataset
     return _of_packs("caching", "cached")(dataset, cache, progress=progress)  # type: ignore[no-any-return]
@@ -222,24 +228,16 @@ def _check_part(root: Path, formats: list[Format]) -> None:
     for above in (root.parent, root.parent.parent):
         inside = next((f for f in formats if not f.anywhere and _find(f, above) == above), None)
         if inside is not None:
-            what = f"is a part of a {inside.name} dataset; there is {_listing(root)}"
+            what = f"is a part of a {inside.name} dataset; there is {what_is_there(root)}"
             raise FormatError(what, code="no-dataset", where=root, fix=f"open {above}")
 
 
 def _nothing(root: Path, formats: list[Format]) -> NoReturn:
+    if root.is_file() and len(formats) != 1:
+        raise not_a_dataset(root)
     check_download(root)
-    there = f"there is {_listing(root)}"
     if len(formats) == 1:
-        what = f"no dataset found; looked for {formats[0].looks_like}; {there}"
+        there = "a file" if root.is_file() else what_is_there(root)
+        what = f"no dataset found; looked for {formats[0].looks_like}; there is {there}"
         raise FormatError(what, code="no-dataset", where=root)
-    what = f"no dataset found; looked for the files of {', '.join(f.name for f in formats)}; {there}"
-    fix = "format= says which files one of them needs; `pixelwise init` describes a layout of your own"
-    raise FormatError(what, code="no-dataset", where=root, fix=fix)
-
-
-def _listing(root: Path) -> str:
-    if root.is_file():
-        return "a file"
-    entries = sorted(e.name + "/" * e.is_dir() for e in root.iterdir())
-    shown = ", ".join(printable(e) for e in entries[:6])
-    return (shown + (f" and {len(entries) - 6} more" if len(entries) > 6 else "")) or "an empty folder"
+    raise no_dataset(root)

@@ -131,6 +131,10 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
+OWN_MARKS = ".pixelwise-"
+"""How the hidden files begin that we write ourselves."""
+
+
 def hidden_notes(folder: Path, *patterns: str) -> tuple[Finding, ...]:
     """A note `hidden-file` for each hidden file that would match one of the glob patterns if it were not hidden."""
     found = []
@@ -138,6 +142,8 @@ def hidden_notes(folder: Path, *patterns: str) -> tuple[Finding, ...]:
         above, _, name = pattern.rpartition("/")
         for path in sorted(folder.glob(f"{above}/.*" if above else ".*")):
             plain = path.name.removeprefix("._").lstrip(".")
+            if path.name.startswith(OWN_MARKS):
+                continue
             if fnmatchcase(plain, name) and path.is_file() and not _is_hidden(path.parent.relative_to(folder)):
                 what = "a hidden file is not read, though it is named like one that describes the dataset"
                 fix = "macOS leaves such files in archives: delete it, or rename it if it is meant"

@@ -19,7 +19,12 @@ from ..downloads.archives import ARCHIVES
 from ..errors import FormatError
 
 CONVERSION = ".pixelwise-convert.json"
-"""In a folder that `convert` is writing: {"conversion": which one, "from": the path that was given, "to": target}."""
+"""In a folder that `convert` is writing: {"conversion": which one, "from": the path that was given, "to": target}.
+
+It stays, with "complete": true, where nothing else can say which conversion it was."""
+
+FRAGMENTS = ".pixelwise-convert"
+"""The folder in which `convert` keeps what it knows of each sample until one file can hold all of it."""
 
 PREDICTION = ".pixelwise-prediction.json"
 """In a folder of `predict`: what the files are made with, and {"complete": whether all are there}."""
@@ -34,7 +39,7 @@ def check_finished(place: Path) -> None:
     `unfinished-conversion` or `unfinished-predictions`, with the way to finish it.
     """
     folder = place if place.is_dir() else place.parent
-    if (mark := read_mark(folder / CONVERSION)) is not None:
+    if (mark := read_mark(folder / CONVERSION)) is not None and mark.get("complete") is not True:
         source, to = mark.get("from"), mark.get("to")
         command = ""
         if isinstance(source, str) and isinstance(to, str):

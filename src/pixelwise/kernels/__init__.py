@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from . import scale as scale
     from . import shade as shade
     from . import tiff as tiff
+    from . import trace as trace
     from . import values as values
     from . import warp as warp
     from . import words as words

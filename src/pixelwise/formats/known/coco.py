@@ -1,9 +1,10 @@
 """COCO: instances (polygons and run lengths, one JSON per split) and panoptic (colored PNGs with a JSON).
 
-https://cocodataset.org/#format-data . The categories of the JSON are the class table: sorted by their ids, with
-their colors if they have any. In `coco`, class 0 is background: what no annotation covers. If annotations overlap, the
-smaller is on top: they are drawn by falling area (of the shape as drawn: the shoelace formula, or the pixels of the
-runs), those of the same area in the order of the file. Crowds are drawn as what they are crowds of.
+https://cocodataset.org/#format-data . The categories of the JSON are the class table: sorted by their ids, with their
+colors if they have any; a JSON that `convert` wrote holds the table itself, and its void. In `coco`, class 0 is
+background: what no annotation covers. If annotations overlap, the smaller is on top: they are drawn by falling area (of
+the shape as drawn: the shoelace formula, or the pixels of the runs), those of the same area in the order of the file.
+Crowds are drawn as what they are crowds of.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -110,9 +111,26 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
-def _categories(data: Mapping[str, Any], path: Path, background: bool) -> tuple[ClassTable, dict[int, int]]:
-    """The class table, and the class id of each category id."""
+class _Classes(NamedTuple):
+    """The class table, the class id of each category id, and that of what no annotation covers."""
+
+    table: ClassTable
+    ids: dict[int, int]
+    uncovered: int = 0
+
+
+def _categories(data: Mapping[str, Any], path: Path, background: bool) -> _Classes:
+    """The classes; those that `convert` has written into the JSON go before those of the categories alone."""
     try:
+        info = data.get("info")
+        ours = info.get("pixelwise") if isinstance(info, dict) else None
+        if isinstance(ours, dict):
+            table = ClassTable.from_dict(ours["classes"])
+            numbers = {int(c["id"]): str(c["name"]) for c in data["categories"]}
+            known = {k: table.names.index(v) for k, v in numbers.items() if k != ours.get("void")}
+            if ours.get("void") is not None:
+                known[int(ours["void"])] = int(table.padding_index)
+            return _Classes(table, known, int(ours.get("uncovered") or 0))
         listed = sorted(data["categories"], key=lambda c: int(c["id"]))
         names = ["background"] * background + [str(c["name"]) for c in listed]
         ids = {int(c["id"]): k + background for k, c in enumerate(listed)}
@@ -120,8 +138,8 @@ def _categories(data: Mapping[str, Any], path: Path, background: bool) -> tuple[
         colors = [(0, 0, 0)] * background + [c["color"] for c in listed] if has_colors else []
         if len(ids) < len(listed):
             raise ValueError("a category id appears twice")
-        return ClassTable(tuple(names), colors=rgb(colors), ignore_index=usual_void(len(names))), ids
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        return _Classes(ClassTable(tuple(names), colors=rgb(colors), ignore_index=usual_void(len(names))), ids)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise FormatError(f"bad categories: {reason(error)}", code="bad-json", where=path) from None
 
 
@@ -145,7 +163,7 @@ def _images(
 def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTable | None, make: Any) -> Dataset:
     """make(split, path, data) -> Split. The classes are those of the smallest JSON; every split must have the same."""
     smallest = min(jsons.values(), key=lambda p: p.stat().st_size)
-    table, _ = _categories(_read(smallest), smallest, name == "coco")
+    table = _categories(_read(smallest), smallest, name == "coco").table
     if classes is not None and len(classes) != len(table):
         raise UsageError(f"{smallest.name} has {len(table)} classes, the table {len(classes)}")
     chosen = classes or table
@@ -153,7 +171,7 @@ def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTab
     def split(split_name: str, path: Path) -> Split:
         notes: list[Finding] = []
         data = _read(path, notes)
-        own, _ = _categories(data, path, name == "coco")
+        own = _categories(data, path, name == "coco").table
         if own != table:
             raise FormatError(f"its categories are not those of {smallest.name}", code="bad-json", where=path)
         made: Split = make(split_name, path, data, chosen)
@@ -204,8 +222,9 @@ def _load(root: Path, *, images: str | None = None, classes: ClassTable | None =
         notes += _beside(path) if root.is_file() else ()
         if "annotations" not in data:
             return Split(split, table, files, notes=notes)
-        read = read_annotations(data, path, table, _categories(data, path, True)[1], crowd == "void")
-        draw = partial(_draw, table, listed, read, path)
+        known = _categories(data, path, True)
+        read = read_annotations(data, path, table, known.ids, crowd == "void")
+        draw = partial(_draw, table, known.uncovered, listed, read, path)
         source = DrawnSource(files, draw, DrawnFrom(common=[path]), f"crowd {crowd}", read.faults)
         return Split(split, table, source, notes=(*notes, *read.notes))
 
@@ -228,13 +247,13 @@ def _is_annotations(path: Path) -> bool:
 
 
 def _draw(
-    table: ClassTable, listed: Sequence[Mapping[str, Any]], read: Annotations, path: Path, index: int, size: Size,
-    notes: list[Finding] | None,
+    table: ClassTable, rest: int, listed: Sequence[Mapping[str, Any]], read: Annotations, path: Path, index: int,
+    size: Size, notes: list[Finding] | None,
 ) -> tuple[Label, Label]:  # fmt: skip
     entry = listed[index]
     where = f"{path} (image {entry['id']}, {entry['file_name']})"
     check_stated(size, entry, where)
-    canvas = LabelCanvas(size, table, 0)
+    canvas = LabelCanvas(size, table, rest)
     shapes = read.shapes[index]
     for shape in shapes:
         canvas.add(shape, notes)
@@ -277,7 +296,7 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
         listed = [i for i in data["images"] if i["id"] in of]
         paths, said = _images(root, split, listed, path, images)
         files = _files(root, paths, listed, table, path)
-        ids = _categories(data, path, False)[1]
+        ids = _categories(data, path, False).ids
         segments: list[tuple[Any, Any]] = []
         faults: dict[int, Sequence[PixelwiseError]] = {}
         for k, image in enumerate(listed):

@@ -208,12 +208,12 @@ def _rows(path: Path) -> list[dict[str, Any]]:
         raise FormatError("expected one JSON object per line", code="bad-json", where=path) from None
 
 
-def _keys(row: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The columns that name the image's and the label's file."""
+def _keys(row: Mapping[str, Any]) -> tuple[str, str | None] | None:
+    """The columns that name the image's and the label's file; None if there is no image, or for no label."""
     files = [k for k in row if k == "file_name" or k.endswith("_file_name")]
     image = next((k for k in ("file_name", "image_file_name") if k in files), None)
     label = next((k for k in files if k != image), None) or next((k for k in _COLUMNS if k in row), None)
-    return None if image is None or label is None else (image, label)
+    return None if image is None else (image, label)
 
 
 def _find_folder(path: Path) -> Path | None:
@@ -221,7 +221,7 @@ def _find_folder(path: Path) -> Path | None:
     for found in _metadata(path).values() if path.is_dir() else ():
         rows = _rows(found)
         keys = _keys(rows[0]) if rows else None
-        if keys is not None and os.path.isfile(found.parent / str(rows[0][keys[1]])):
+        if keys is not None and keys[1] is not None and os.path.isfile(found.parent / str(rows[0][keys[1]])):
             return path
     return None
 
@@ -238,15 +238,17 @@ def _folder_split(root: Path, name: str, path: Path, table: ClassTable) -> Split
     rows = _rows(path)
     keys = _keys(rows[0]) if rows else None
     if keys is None:
-        raise FormatError("no column of label files", code="no-dataset", where=path)
+        raise FormatError("no column of image files", code="no-dataset", where=path)
     folder = path.parent.relative_to(root).as_posix()
     prefix = "" if folder == "." else folder + "/"
-    pairs = [(str(r.get(keys[0])), str(r.get(keys[1]))) for r in rows]
-    check_inside((p for pair in pairs for p in pair), path)
-    names = [image.rpartition(".")[0] for image, _ in pairs]
+    images = [str(r.get(keys[0])) for r in rows]
+    labels = None if keys[1] is None else [str(r.get(keys[1])) for r in rows]
+    check_inside([*images, *(labels or ())], path)
+    names = [image.rpartition(".")[0] for image in images]
     if len(set(names)) < len(names):
-        names = [image for image, _ in pairs]
-    source = FileSource(root, names, table, [prefix + i for i, _ in pairs], [prefix + la for _, la in pairs],
+        names = images
+    source = FileSource(root, names, table, [prefix + i for i in images],
+                        None if labels is None else [prefix + la for la in labels],
                         listed=LineOf(path, range(1 + (path.suffix == ".csv"), 10**9)), decoding=_DECODING)  # fmt: skip
     return Split(name, table, source)
 

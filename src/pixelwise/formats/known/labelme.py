@@ -1,9 +1,9 @@
 """LabelMe: one JSON of shapes beside each image; and what its labelme2voc script exports.
 
-https://github.com/wkentaro/labelme . Classes are listed once for the whole dataset: in labels.txt (beside the images
-or above them), else the sorted names of all shapes. `__ignore__` is void, and what no shape covers is background.
-Shapes are drawn in the order of the file, later ones on top, by Pillow, as LabelMe draws them. An image that is not
-there is read from its JSON, if that holds it (`imageData`).
+https://github.com/wkentaro/labelme . Classes are listed once for the whole dataset: in labels.txt (beside the images or
+above them; folders beside it are splits), else the sorted names of all shapes. `__ignore__` is void, and what no shape
+covers is background. Shapes are drawn in the order of the file, later ones on top, by Pillow, as LabelMe draws them. An
+image that is not there is read from its JSON, if that holds it (`imageData`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...classes import ClassTable
+from ...classes import ClassTable, table_of
 from ...codecs.decoding import decode_image, decode_stored, parse_header
 from ...dataset.dataset import Dataset
 from ...dataset.sources import Decoding, FileSource, Source
@@ -38,16 +38,28 @@ from ..paths import hidden_notes, visible
 from ..rasterize import DrawnFrom, DrawnSource, note_covered, note_outside
 from ..stated import no_regions, plain, raise_first
 
+_NAMES = "labels.txt"
+
 
 def _find(path: Path) -> Path | None:
     """`path` if it contains the JSONs of LabelMe."""
     if not path.is_dir():
         return None
-    for found in _jsons(path)[:3]:
+    folders = _folders(path)
+    for found in _jsons(next(iter(folders.values())))[:3] if folders else ():
         with found.open("rb") as file:
             if b'"shapes"' in (head := file.read(1 << 16)) or (b'"flags"' in head and b'"version"' in head):
                 return path
     return None
+
+
+def _folders(root: Path) -> dict[str, Path]:
+    """Split -> its folder: `all`, the dataset's own, or the folders in it if a list of classes is beside them."""
+    if _jsons(root):
+        return {"all": root}
+    if not (root / _NAMES).is_file():
+        return {}
+    return {p.name: p for p in visible(root, "*") if p.is_dir() and _jsons(p)}
 
 
 def _jsons(root: Path) -> list[Path]:
@@ -57,7 +69,7 @@ def _jsons(root: Path) -> list[Path]:
 def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     """classes: the table; by default that of labels.txt, or of the shapes of all files."""
     table = classes or _classes(root)
-    splits = Splits({"all": partial(_split, root, table)})
+    splits = Splits({name: partial(_split, name, folder, table) for name, folder in _folders(root).items()})
     return Dataset(root, "labelme", table, splits, hidden_notes(root, "*.json"))
 
 
@@ -69,12 +81,12 @@ def _classes(root: Path) -> ClassTable:
     for path in _jsons(root):
         with suppress(DataError):  # what is wrong with it is said when its sample is read
             names |= {s["label"] for s in _read(path)["shapes"]}
-    return ClassTable((BACKGROUND, *sorted(names - {BACKGROUND, IGNORE})))
+    return table_of((BACKGROUND, *sorted(names - {BACKGROUND, IGNORE})))
 
 
 def _with_background(named: ClassTable) -> ClassTable:
     """The classes of a file, and before them what no shape covers, unless it is one of them."""
-    return ClassTable(named.names if _background(named) is not None else (BACKGROUND, *named.names))
+    return table_of(named.names if _background(named) is not None else (BACKGROUND, *named.names))
 
 
 def _background(table: ClassTable) -> int | None:
@@ -94,7 +106,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise FormatError(f"not a JSON of LabelMe: {reason(error)}", code="bad-json", where=path) from None
 
 
-def _split(root: Path, table: ClassTable) -> Split:
+def _split(name: str, root: Path, table: ClassTable) -> Split:
     jsons = _jsons(root)
     images: list[str] = []
     faults: dict[int, tuple[DataError, ...]] = {}
@@ -120,8 +132,8 @@ def _split(root: Path, table: ClassTable) -> Split:
     files = FileSource(root, [p.stem for p in jsons], table, images, listed=partial(_listed, jsons))
     source = DrawnSource(files, partial(_draw, jsons, table), DrawnFrom(jsons), faults=faults)
     if embedded:
-        return Split("all", table, _EmbeddedSource(source, jsons, frozenset(embedded)), notes=tuple(notes))
-    return Split("all", table, source, notes=tuple(notes))
+        return Split(name, table, _EmbeddedSource(source, jsons, frozenset(embedded)), notes=tuple(notes))
+    return Split(name, table, source, notes=tuple(notes))
 
 
 class _EmbeddedSource(Source):

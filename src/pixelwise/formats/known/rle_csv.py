@@ -2,8 +2,9 @@
 ...`.
 
 Pixels are counted from 1, down the columns (`order="row"`: along the rows). A row is an object; an empty one says that
-there is none. A later row is drawn over earlier ones. Classes have no names in such files, so they are called by
-their ids, unless a file of names is beside them; class 0 is background, what no run covers.
+there is none. A later row is drawn over earlier ones. Classes have no names in such files, so they are called by their
+ids, unless a file of names is beside them; class 0 is background, what no run covers. If that file is id2label.json and
+has all of them, they are its numbers, and what no run covers is its background, or void.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ...classes import ClassTable
+from ...classes import ClassTable, table_of
 from ...dataset.dataset import Dataset
 from ...dataset.lists import IMAGE_SUFFIXES
 from ...dataset.sources import FileSource
@@ -28,7 +29,7 @@ from ...types import Finding, Label, Size
 from ..class_files import classes_beside
 from ..format import Format
 from ..layout import rank
-from ..paths import visible
+from ..paths import leads_out, visible
 from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Shape
 from ..stated import no_regions, raise_first
 
@@ -68,7 +69,7 @@ def _csvs(root: Path) -> dict[str, Path]:
         with path.open("rb") as file:
             head = file.read(4096).decode("utf-8-sig", "replace").splitlines()
         if head and _columns(head[0].split(",")) is not None and not re.search("(?i)sample|submission", path.stem):
-            found[re.sub(r"(?i)^(train|val|test).*", lambda m: m[1].lower(), path.stem)] = path
+            found[re.sub(r"(?i)^(train|val|test)(?!val|test).*", lambda m: m[1].lower(), path.stem)] = path
     return found
 
 
@@ -87,10 +88,39 @@ def _load(
     csvs = _csvs(root)
     read = {name: _read(path) for name, path in csvs.items()}
     kinds = sorted({row.kind for rows in read.values() for of in rows.values() for row in of}, key=_natural)
-    table = classes or _table(root, kinds)
-    ids = {kind: k + 1 for k, kind in enumerate(kinds)}
-    makers = {n: partial(_split, root, n, csvs[n], read[n], table, ids, order, images) for n in sorted(csvs, key=rank)}
+    numbered = _numbered(root, kinds)
+    table = classes or (numbered or _table(root, kinds))
+    ids = {kind: k + 1 if numbered is None else int(kind or 0) for k, kind in enumerate(kinds)}
+    rest = 0 if numbered is None else _uncovered(numbered)
+    how = _How(order == "row", ids, rest)
+    makers = {n: partial(_split, root, n, csvs[n], read[n], table, how, images) for n in sorted(csvs, key=rank)}
     return Dataset(root, "rle_csv", table, Splits(makers))
+
+
+class _How(NamedTuple):
+    """by_rows: whether pixels are counted along the rows. ids: of the classes, by what the file calls them. rest: the
+    id of what no run covers.
+    """
+
+    by_rows: bool
+    ids: Mapping[str, int]
+    rest: int
+
+
+def _numbered(root: Path, kinds: Sequence[str]) -> ClassTable | None:
+    """The classes of id2label.json, if all classes of the CSVs are numbers in it, or that of void."""
+    named = classes_beside(root)
+    if named is None or named.path.name != "id2label.json" or named.table.values is not None:
+        return None
+    known = {*range(len(named.table)), named.table.ignore_index}
+    fits = all(kind.isascii() and kind.isdigit() and int(kind) in known for kind in kinds if kind)
+    return named.table if fits and kinds != [""] else None
+
+
+def _uncovered(table: ClassTable) -> int:
+    """The class background, else void."""
+    found = (i for i, name in enumerate(table.names) if name.strip("_").casefold() == "background")
+    return next(found, table.padding_index)
 
 
 def _natural(kind: str) -> tuple[int, str]:
@@ -102,12 +132,12 @@ def _table(root: Path, kinds: Sequence[str]) -> ClassTable:
     if named is not None:
         names = named.table.names
         if len(names) == len(kinds) + 1:
-            return ClassTable(names)
+            return table_of(names)
         if len(names) == len(kinds) and "background" not in names:
-            return ClassTable(("background", *names))
+            return table_of(("background", *names))
         what = f"{len(names)} names for {len(kinds)} classes"
         raise FormatError(what, code="bad-class-table", where=named.path, fix="name each class, or background too")
-    return ClassTable(("background", *(kinds if kinds != [""] else ["foreground"])))
+    return table_of(("background", *(kinds if kinds != [""] else ["foreground"])))
 
 
 def _read(path: Path) -> dict[str, list[_Row]]:
@@ -143,6 +173,7 @@ def _files(root: Path, split: str, ids: Sequence[str], path: Path, chosen: str |
     for folder in folders:
         names = [p.name for p in visible(root / folder, "*") if p.suffix.lower() in IMAGE_SUFFIXES]
         known = {n.rpartition(".")[0]: n for n in names} | {n: n for n in names}
+        known |= {i: i for i in ids if "/" in i and not leads_out(i) and (root / folder / i).is_file()}
         count = sum(i in known for i in ids)
         if count > best[0]:
             best = count, folder, known
@@ -157,8 +188,8 @@ def _files(root: Path, split: str, ids: Sequence[str], path: Path, chosen: str |
 
 
 def _split(
-    root: Path, name: str, path: Path, rows: Mapping[str, Sequence[_Row]], table: ClassTable, ids: Mapping[str, int],
-    order: str, images: str | None,
+    root: Path, name: str, path: Path, rows: Mapping[str, Sequence[_Row]], table: ClassTable, how: _How,
+    images: str | None,
 ) -> Split:  # fmt: skip
     listed = list(rows)
     paths, others = _files(root, name, listed, path, images)
@@ -168,29 +199,30 @@ def _split(
     if others:
         what = f"{len(others)} images have no row and are left out, such as {others[0]}"
         notes.append(Finding("unannotated-images", "note", str(path), what))
-    names = [re.sub(r"(?i)\.(jpe?g|png|tiff?|bmp)$", "", i) for i in listed]
+    names = [re.sub(r"(?i)\.(jpe?g|png|tiff?|bmp|webp)$", "", i) for i in listed]
     files = FileSource(root, names if len(set(names)) == len(names) else listed, table, paths)
-    draw = partial(_draw, [rows[i] for i in listed], table, ids, order == "row", path)
+    draw = partial(_draw, [rows[i] for i in listed], table, how, path)
+    order = "row" if how.by_rows else "column"
     return Split(name, table, DrawnSource(files, draw, DrawnFrom(common=[path]), order), notes=tuple(notes))
 
 
 def _draw(
-    rows: Sequence[Sequence[_Row]], table: ClassTable, ids: Mapping[str, int], by_rows: bool, path: Path, index: int,
-    size: Size, notes: list[Finding] | None,
+    rows: Sequence[Sequence[_Row]], table: ClassTable, how: _How, path: Path, index: int, size: Size,
+    notes: list[Finding] | None,
 ) -> tuple[Label, Label]:  # fmt: skip
-    canvas = LabelCanvas(size[::-1] if by_rows else size, table, 0)
+    canvas = LabelCanvas(size[::-1] if how.by_rows else size, table, how.rest)
     errors, shapes = [], []
     for number, row in enumerate((row for row in rows[index] if row.runs), 1):
         where = f"{path}:{row.line}"
         try:
-            shapes.append(Shape(ids[row.kind], number, runs=_runs(row.runs, size[0] * size[1], where), where=where))
+            shapes.append(Shape(how.ids[row.kind], number, runs=_runs(row.runs, size[0] * size[1], where), where=where))
             canvas.add(shapes[-1], notes)
         except LabelError as error:
             errors.append(error)
     raise_first(errors, notes)
     if notes is not None:
         canvas.covered(shapes, notes)
-    made: Iterator[Label] = (np.ascontiguousarray(a.T) if by_rows else a for a in (canvas.label, canvas.instances))
+    made: Iterator[Label] = (np.ascontiguousarray(a.T) if how.by_rows else a for a in (canvas.label, canvas.instances))
     return next(made), next(made)
 
 
