@@ -40,6 +40,7 @@ def score(
     worst: Annotated[int | None, Option(min=1, help="Draw this many of the worst images.")] = None,
     output: Annotated[Path, Option("-o", "--output", help="Where to draw the worst images.")] = Path("worst.png"),
     stored_values: StoredValues = False,
+    masks: Annotated[bool, Option("--masks", help="Files of two classes hold 0 and 255.")] = False,
     probabilities: Annotated[
         bool, Option("--probabilities", help="The folder holds probabilities, as predict --probabilities writes them.")
     ] = False,
@@ -59,7 +60,8 @@ def score(
         options: Any = {"splits": split, "threshold": threshold, "threads": threads}
         _score_probabilities(predictions, dataset, protocol, options, plot, as_json)
         return
-    settings: Any = {"splits": split, "stored_values": stored_values, "boundary": boundary, "threads": threads}
+    settings: Any = {"splits": split, "stored_values": stored_values, "masks": masks, "boundary": boundary}
+    settings["threads"] = threads
 
     def scored(folder: Path) -> Scoring:
         with progress("scoring") as update:
