@@ -4,4 +4,5 @@
     prediction_files  a folder of predictions                   resuming          a run that was interrupted
     scoring           predictions against labels                submitting        archives for evaluation servers
     probability_files a folder of probabilities, in strips      probability_scoring  them against labels
+    score_report      scores as HTML and CSV
 """

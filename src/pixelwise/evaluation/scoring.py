@@ -20,6 +20,7 @@ import numpy as np
 from ..counts.per_sample import read_labels_only
 from ..dataset.splits import Split
 from ..errors import DataError, UsageError
+from ..files import atomic_write
 from ..formats.given import Data, SplitNames, as_split
 from ..loading.ranks import Shard, ranks_of
 from ..metrics.bootstrap import Bootstrap, bootstrap, paired_bootstrap
@@ -91,15 +92,19 @@ class Scoring(Result):
         order = [int(i) for i in np.argsort(mean, kind="stable") if truth[i].any()]
         return [Worst(names[i], float(mean[i]), i) for i in order[:n]]
 
-    def worst_sheet(self, n: int = 20) -> Picture:
-        """The worst images, one per row: image, truth, prediction, and its errors."""
+    def best(self, n: int = 20) -> list[Worst]:
+        """The `n` images with the highest mean IoU, best first; otherwise as `worst`."""
+        return self.worst(len(self.split))[::-1][:n]
+
+    def worst_sheet(self, n: int = 20, *, best: bool = False) -> Picture:
+        """The worst images, one per row: image, truth, prediction, and its errors; or the best ones."""
         from ..drawing.sheets import Scored, worst_sheet
 
         classes = self.split.classes
         table = replace(classes, ignore_index=classes.padding_index)  # what is not a class is drawn as void
 
         def rows() -> Any:
-            for name, miou, i in self.worst(n):
+            for name, miou, i in self.best(n) if best else self.worst(n):
                 sample = self.split[i]
                 assert sample.label is not None
                 ids = read_prediction(self.files[i], classes, sample.size, *_flags(self.values))
@@ -113,6 +118,18 @@ class Scoring(Result):
         from ..drawing.charts import confusion_plot
 
         return confusion_plot(self.confusion.matrix, self.split.classes, subtitle=self._subtitle)
+
+    def save_html(self, path: str | os.PathLike[str]) -> Path:
+        """One page: classes, confusion, images from worst to best, and every protocol. Returns the path."""
+        from .score_report import score_page
+
+        return _saved(path, score_page(self))
+
+    def save_csv(self, path: str | os.PathLike[str]) -> Path:
+        """A row per class and one of means, in percent. Returns the path."""
+        from .score_report import score_csv
+
+        return _saved(path, score_csv(self))
 
     @property
     def _subtitle(self) -> str:
@@ -217,6 +234,12 @@ def score(
             progress(done, len(split))
     refuse(problems, f"{len(split)} predictions", root)
     return Scoring(split, files, values, total, total.scores(rule.name), bands)
+
+
+def _saved(path: str | os.PathLike[str], text: str) -> Path:
+    with atomic_write(path) as file:
+        file.write(text.encode())
+    return Path(path)
 
 
 def _share(split: Split, files: tuple[Path, ...], shard: Shard) -> tuple[Split, tuple[Path, ...]]:
