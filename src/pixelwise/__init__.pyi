@@ -51,6 +51,7 @@ from .metrics.instances import InstanceConfusion as InstanceConfusion
 from .metrics.panoptic import PanopticConfusion as PanopticConfusion
 from .metrics.probabilities import ProbabilityCounts as ProbabilityCounts
 from .metrics.protocols import PROTOCOLS as PROTOCOLS
+from .metrics.ranking import compare_runs as compare_runs
 from .metrics.scores import Scores as Scores
 from .metrics.surfaces import SurfaceConfusion as SurfaceConfusion
 from .packs.verifying import Verification as Verification

@@ -176,7 +176,7 @@ def test_wrong_sizes_and_damage_are_all_named_and_nothing_is_scored(val: pw.Spli
     Image.fromarray(np.zeros((10, 12), np.uint8)).save(small)
     cut.write_bytes(cut.read_bytes()[:-40])
     shape = np.array(Image.open(color)).shape
-    Image.fromarray(np.full((*shape, 3), 77, np.uint8)).save(color)
+    Image.fromarray(np.full((*shape, 3), (77, 3, 9), np.uint8)).save(color)
     with pytest.raises(ScoreError) as caught:
         score(folder, val)
     notes = "\n".join(caught.value.__notes__)

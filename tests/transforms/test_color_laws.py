@@ -75,6 +75,24 @@ def test_contrast_on_photographs_differs_as_documented(real_voc_root: Any) -> No
     assert abs(off.max() - 0.079) < 0.002
 
 
+def test_three_jitters_together_on_photographs_differ_as_documented(real_voc_root: Any) -> None:
+    """torchvision clamps after each step, and its contrast spreads about the image's own mean."""
+    import cv2
+
+    steps = [kind((1.4, 1.4)) for kind in (pw.RandomBrightness, pw.RandomContrast, pw.RandomSaturation)]
+    off = []
+    for path in sorted((real_voc_root / "JPEGImages").glob("*.jpg"))[:20]:
+        image = cv2.imread(str(path))[..., ::-1].copy()
+        sample = Sample("x", image, np.zeros(image.shape[:2], np.uint8))
+        theirs = np.clip(1.4 * sample.image / 255, 0, 1)
+        theirs = np.clip(1.4 * theirs - 0.4 * gray(theirs).mean(), 0, 1)
+        theirs = np.clip(1.4 * theirs - 0.4 * gray(theirs)[..., None], 0, 1)
+        found = (one(steps, sample)[0] / 255).transpose(1, 2, 0)
+        off.append(np.abs(found - theirs).mean())
+    assert abs(np.mean(off) - 0.036) < 0.001
+    assert abs(np.max(off) - 0.097) < 0.001
+
+
 def test_saturation_on_photographs_is_near_that_of_hsv(real_voc_root: Any) -> None:
     # The recipe of RandomPhotometricDistort scales S of HSV.
     import cv2

@@ -19,6 +19,7 @@ from ..evaluation.scoring import score as score_folder
 from ..evaluation.submitting import submit as submit_folder
 from ..evaluation.tiles import Tiling
 from ..metrics.protocols import PROTOCOLS
+from ..metrics.ranking import compare_runs
 from ..transforms.color import Normalize
 from .console import answer, parse_size, progress
 from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
@@ -33,13 +34,18 @@ def score(
     predictions: Predictions,
     path: DatasetPath,
     protocol: Annotated[str, Option(help=f"One of: {', '.join(PROTOCOLS)}.")] = "voc",
-    baseline: Annotated[Path | None, Option(help="Other predictions: show paired differences to them.")] = None,
+    baseline: Annotated[
+        list[Path] | None, Option(help="Other predictions: show paired differences to them; repeat to rank all.")
+    ] = None,
     intervals: Annotated[bool, Option("--intervals", help="Show bootstrap intervals.")] = False,
     boundary: Annotated[bool, Option("--boundary", help="Compute boundary IoU (slower).")] = False,
     plot: Annotated[Path | None, Option(help="Draw the confusion matrix (.png).")] = None,
+    html: Annotated[Path | None, Option(help="Write one page of everything (.html).")] = None,
+    csv: Annotated[Path | None, Option(help="Write the table of classes, in percent (.csv).")] = None,
     worst: Annotated[int | None, Option(min=1, help="Draw this many of the worst images.")] = None,
     output: Annotated[Path, Option("-o", "--output", help="Where to draw the worst images.")] = Path("worst.png"),
     stored_values: StoredValues = False,
+    masks: Annotated[bool, Option("--masks", help="Files of two classes hold 0 and 255.")] = False,
     probabilities: Annotated[
         bool, Option("--probabilities", help="The folder holds probabilities, as predict --probabilities writes them.")
     ] = False,
@@ -54,38 +60,55 @@ def score(
     """
     dataset = opened(path, labels, format)
     if probabilities:
-        if baseline is not None or intervals or boundary or worst is not None or stored_values:
+        if baseline or intervals or boundary or worst is not None or stored_values or masks or html or csv:
             raise UsageError("with --probabilities only --protocol, --threshold and --plot are there")
         options: Any = {"splits": split, "threshold": threshold, "threads": threads}
         _score_probabilities(predictions, dataset, protocol, options, plot, as_json)
         return
-    settings: Any = {"splits": split, "stored_values": stored_values, "boundary": boundary, "threads": threads}
+    settings: Any = {"splits": split, "stored_values": stored_values, "masks": masks, "threads": threads}
 
     def scored(folder: Path) -> Scoring:
         with progress("scoring") as update:
-            return score_folder(folder, dataset, protocol, progress=update, **settings)
+            return score_folder(folder, dataset, protocol, boundary=boundary, progress=update, **settings)
 
     result = scored(predictions)
     found: dict[str, Any] = {"predictions": str(predictions), **result.to_dict()}
     text = [str(result)]
-    other = None if baseline is None else scored(baseline)
+    others = {str(folder): scored(folder) for folder in baseline or []}
     if intervals:
         drawn = result.intervals()
         found["intervals"] = drawn.to_dict()
         text.append(str(drawn))
-    if other is not None:
-        difference = result.compare(other)
-        found["baseline"] = {"predictions": str(baseline), **other.to_dict(), "difference": difference.to_dict()}
-        text.append(f"{predictions} less {baseline}:\n{difference}")
-    if plot is not None:
-        result.plot().save(plot)
-        found["plot"] = str(plot)
-        text.append(f"confusion matrix: {plot}")
+    if others:
+        _compared(result, str(predictions), others, found, text)
+    for kind, what, file in (("html", "page", html), ("csv", "table", csv), ("plot", "confusion matrix", plot)):
+        if file is not None:
+            found[kind] = _written(result, kind, file)
+            text.append(f"{what}: {file}")
     if worst is not None:
         result.worst_sheet(worst).save(output)
         found |= {"worst": [w._asdict() for w in result.worst(worst)], "sheet": str(output)}
         text.append(f"{min(worst, len(result.split))} worst images: {output}")
     answer(as_json, found, "\n\n".join(text))
+
+
+def _written(result: Scoring, kind: str, file: Path) -> str:
+    if kind == "plot":
+        return str(result.plot().save(file))
+    return str(result.save_html(file) if kind == "html" else result.save_csv(file))
+
+
+def _compared(result: Scoring, name: str, others: dict[str, Scoring], found: dict[str, Any], text: list[str]) -> None:
+    if len(others) == 1:
+        ((baseline, other),) = others.items()
+        difference = result.compare(other)
+        found["baseline"] = {"predictions": baseline, **other.to_dict(), "difference": difference.to_dict()}
+        text.append(f"{name} less {baseline}:\n{difference}")
+        return
+    runs = {name: result.confusion, **{folder: other.confusion for folder, other in others.items()}}
+    ranked = compare_runs(runs, result.protocol)
+    found["runs"] = ranked.rows()
+    text.append(str(ranked))
 
 
 def _score_probabilities(

@@ -208,9 +208,9 @@ def _ious(out: Image.Image, counts: I64, corner: tuple[int, int], cell: int, siz
     n = len(counts)
     hits = np.diagonal(counts)
     union = counts.sum(axis=1) + counts[:, :n].sum(axis=0) - hits
-    out.paste(flush_right(text("IoU", px(SMALL), QUIET), px(110), line := px(30)), (x0, y0 - line - px(4)))
+    out.paste(flush_right(text("IoU %", px(SMALL), QUIET), px(110), line := px(30)), (x0, y0 - line - px(4)))
     for i in range(n):
-        value = f"{hits[i] / union[i]:.3f}" if union[i] else "-"
+        value = f"{100 * hits[i] / union[i]:.1f}" if union[i] else "-"
         out.paste(flush_right(text(value, size, INK), px(110), cell), (x0, y0 + i * cell))
 
 

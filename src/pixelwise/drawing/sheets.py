@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from ..classes import ClassTable
 from ..errors import UsageError
+from ..results import in_percent
 from ..types import U8, Label, Size
 from .blocks import apart, beside, blank, frame, padded, stack, text
 from .legend import legend, percent, shares
@@ -125,7 +126,7 @@ def _scored_row(scored: Scored, table: ClassTable, style: Style, score_name: str
     errors = error_map(image, prediction, truth, table.ignore_index)
     tiles = (image, colorize(truth, table), colorize(prediction, table), errors)
     notes = _compared(scored.prediction, scored.truth, table.ignore_index)
-    below, right = legend(notes, table, style, style.inner), f"{score_name} {scored.score:.3f}"
+    below, right = legend(notes, table, style, style.inner), f"{score_name} {in_percent(scored.score)} %"
     return row(scored.name, scored.truth.shape, tiles, style, below, right)
 
 

@@ -5,4 +5,5 @@
     scoring           predictions against labels                submitting        archives for evaluation servers
     probability_files a folder of probabilities, in strips      probability_scoring  them against labels
     run_lengths       a CSV of predictions
+    score_report      scores as HTML and CSV
 """

@@ -1,11 +1,15 @@
-"""Prediction files: a folder with a PNG or NPY of class ids per sample, named by the sample.
+"""Prediction files: a folder with a PNG, NPY or NPZ of class ids per sample, named by the sample.
 
 `pixelwise.predict` writes such folders; `pixelwise.score` and `pixelwise.submit` read them, completely or not at all.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import re
+import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -17,16 +21,19 @@ from numpy.typing import NDArray
 
 from ..classes import ClassTable
 from ..codecs.decoding import decode_stored
+from ..codecs.header import pixel_limit
 from ..codecs.png import encode_png
 from ..dataset.splits import Split
-from ..errors import DataError, LabelError, MissingError, ScoreError, UsageError
+from ..errors import DataError, FileError, LabelError, MissingError, ScoreError, UsageError
 from ..files.reading import read_bytes, similar_name
 from ..files.writing import atomic_write
 from ..formats.unfinished import PREDICTION, read_mark
 from ..labels import to_ids
 from ..types import Label, Size
 
-SUFFIXES = (".png", ".npy")
+SUFFIXES = (".png", ".npy", ".npz")
+_FRAME = re.compile(r"(?:.*/)?([^/_]+_\d{6}_\d{6})[^/]*")
+"""A Cityscapes frame: CITY_SEQUENCE_FRAME, and what may follow (cityscapesscripts, getPrediction)."""
 SHOWN = 20
 """At most this many problems are named one by one; the rest are counted."""
 
@@ -45,9 +52,12 @@ def file_of(root: Path, name: str) -> Path:
 def find_files(root: Path, names: Sequence[str]) -> list[Path]:
     """The prediction file of each sample, in the order of `names`; `root` may have subfolders, as names may.
 
+    Where every name is a Cityscapes frame, CITY/CITY_SEQUENCE_FRAME, its file may also be CITY_SEQUENCE_FRAME*.png
+    anywhere below `root`, which is what the official script looks for.
+
     Hidden files and other suffixes are ignored. Raises MissingError if there is no folder, ScoreError
     `missing-prediction`, `extra-prediction` (no sample has that name: another split, or a wrong name) and
-    `two-predictions` (PNG and NPY), of which up to `SHOWN` are named.
+    `two-predictions` (such as PNG and NPY), of which up to `SHOWN` are named.
     """
     if not root.is_dir():
         raise MissingError("no such folder of predictions", code="missing-file", where=root, fix="check the path")
@@ -55,8 +65,11 @@ def find_files(root: Path, names: Sequence[str]) -> list[Path]:
     rest = "predict was stopped here: run it again" if unfinished else "predict all samples of the split"
     found: dict[str, Path] = {}
     problems: list[DataError] = []
+    frames = _frames(names)
     for path in _walk(root):
         stem = path.relative_to(root).as_posix()[: -len(path.suffix)]
+        if stem not in frames.values() and (frame := _FRAME.fullmatch(stem)):
+            stem = frames.get(frame[1], stem)
         if stem in found:
             fix = "keep one of them"
             problems.append(
@@ -73,6 +86,13 @@ def find_files(root: Path, names: Sequence[str]) -> list[Path]:
         problems.append(ScoreError(what, code="extra-prediction", where=found[stem], fix="remove it"))
     refuse(problems, f"predictions for {len(names)} samples", root)
     return [found[name] for name in names]
+
+
+def _frames(names: Sequence[str]) -> dict[str, str]:
+    # Of a dataset of Cityscapes frames: each frame's sample. Otherwise, and where two samples show one, nothing.
+    matches = [_FRAME.fullmatch(name) for name in names]
+    found = {match[1]: match[0] for match in matches if match}
+    return found if len(found) == len(names) else {}
 
 
 def _walk(root: Path) -> Iterable[Path]:
@@ -104,16 +124,22 @@ def refuse(problems: Sequence[DataError], what: str, where: object) -> None:
 # -- what is in them ----------------------------------------------------------------------------------------
 
 
-def read_prediction(path: Path, table: ClassTable, size: Size, stored_values: bool = False) -> NDArray[Any]:
-    """(H, W) class ids from an index, palette or color PNG, or an NPY of integers. Thread-safe.
+def read_prediction(
+    path: Path, table: ClassTable, size: Size, stored_values: bool = False, masks: bool = False
+) -> NDArray[Any]:
+    """(H, W) class ids from an index, palette or color PNG, or an NPY or NPZ of integers. Thread-safe.
 
-    stored_values: the file holds the numbers that the dataset's own labels store, not class ids. A pixel that is not a
-    class keeps a number outside 0..C-1: `check_ids` refuses it, a Confusion counts it. Raises FileError if the file
-    cannot be read exactly, LabelError for an unknown color or a renumbered palette, ScoreError `wrong-size` if it is
-    not (height, width) `size`, and `stored-values` if it holds stored values instead of ids: label ids of Cityscapes
-    mistaken for train ids would score near 0 and look like a bad model.
+    stored_values: the file holds the numbers that the dataset's own labels store, not class ids. masks: of two classes,
+    the file holds 0 for class 0 and 255 for class 1. A pixel that is not a class keeps a number outside 0..C-1:
+    `check_ids` refuses it, a Confusion counts it.
+
+    Raises FileError if the file cannot be read exactly; LabelError for an unknown color or a renumbered palette, and
+    `gray-rgb` for ids in three equal channels; ScoreError `wrong-size` if it is not (height, width) `size`,
+    `mask-values` for values that are not those of a mask, and `stored-values` if it holds stored values instead of ids:
+    label ids of Cityscapes mistaken for train ids would score near 0 and look like a bad model.
     """
-    found = decode_stored(read_bytes(path), path, allow=frozenset({"npy"}))
+    data = read_bytes(path)
+    found = decode_stored(_unzipped(data, path) if path.suffix == ".npz" else data, path, allow=frozenset({"npy"}))
     height, width = found.pixels.shape[:2]
     if (height, width) != size:
         raise ScoreError(
@@ -121,10 +147,15 @@ def read_prediction(path: Path, table: ClassTable, size: Size, stored_values: bo
             code="wrong-size", where=path,
             fix="predict at the image's own size: resize logits to it before taking the maximum, labels never",
         )  # fmt: skip
+    if masks:
+        return _of_mask(found.pixels, table, path)
     meant = table if stored_values else _by_id(table)
     try:
         return to_ids(found, meant, path)
     except LabelError as error:
+        if error.code == "unknown-color" and found.pixels.ndim == 3 and not np.ptp(found.pixels[..., :3], axis=2).any():
+            what = "holds gray in three channels, which are class ids or a picture, not the classes' colors"
+            raise LabelError(what, code="gray-rgb", where=path, fix="save one channel") from None
         if error.code != "class-out-of-range":
             raise
         ids = np.asarray(meant.value_ids[found.pixels])
@@ -135,6 +166,48 @@ def read_prediction(path: Path, table: ClassTable, size: Size, stored_values: bo
             fix="if the predictions hold stored values, say stored_values=True (--stored-values)",
         )  # fmt: skip
     return ids
+
+
+def _unzipped(data: bytes, where: Path) -> bytes:
+    # The only array of an NPZ.
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            if len(members) != 1:
+                names = ", ".join(m.filename for m in members[:5])
+                what = f"holds {len(members)} arrays ({names}), expected one"
+                raise FileError(what, code="unsupported-format", where=where, fix="save each prediction alone")
+            if members[0].file_size > 8 * pixel_limit() + 65_536:
+                what = f"holds {members[0].file_size:,} bytes, more than an image of {pixel_limit():,} pixels"
+                fix = "set PIXELWISE_MAX_PIXELS, if the file is right"
+                raise FileError(what, code="too-large", where=where, fix=fix)
+            return archive.read(members[0])
+    except FileError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+        what = f"not a readable NPZ file: {str(error)[:80]}"
+        raise FileError(what, code="corrupt", where=where, fix="save it again with numpy.savez") from None
+
+
+def _of_mask(pixels: NDArray[Any], table: ClassTable, where: Path) -> NDArray[Any]:
+    if len(table) != 2:
+        what = f"masks are for two classes, the split has {len(table)}"
+        raise UsageError(what, where=where, fix="leave masks out")
+    if pixels.ndim != 2 or not ((pixels == 0) | (pixels == 255)).all():
+        seen = np.unique(pixels)[:5].tolist() if pixels.ndim == 2 else f"{pixels.shape[2]} channels"
+        raise ScoreError(f"holds {seen}, expected 0 and 255", code="mask-values", where=where, fix="leave masks out")
+    return np.asarray(pixels == 255, table.dtype)
+
+
+def check_not_mask(ids: NDArray[Any], truth: Label, table: ClassTable, where: Path) -> None:
+    """ScoreError `mask-values` for 0 and 255 where the classes are 0 and 1 and the truth is not void."""
+    if len(table) != 2 or not (ids == 255).any() or not ((ids == 0) | (ids == 255)).all():
+        return
+    if (truth[ids == 255] < 2).any():
+        raise ScoreError(
+            "holds 0 and 255, as masks do; the classes are 0 and 1",
+            code="mask-values", where=where, fix="say masks=True (--masks): 255 is class 1 then",
+        )  # fmt: skip
 
 
 @lru_cache(maxsize=8)

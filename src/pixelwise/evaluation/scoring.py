@@ -13,13 +13,14 @@ import os
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..counts.per_sample import read_labels_only
 from ..dataset.splits import Split
-from ..errors import DataError
+from ..errors import DataError, UsageError
+from ..files.writing import atomic_write
 from ..formats.given import Data, SplitNames, as_split
 from ..loading.ranks import Shard, ranks_of
 from ..metrics.bootstrap import Bootstrap, bootstrap, paired_bootstrap
@@ -32,10 +33,22 @@ from ..metrics.scores import Scores
 from ..results import Result, in_percent, json_values
 from ..threads import in_order
 from ..types import F64, Progress
-from .prediction_files import check_ids, check_labels, check_samples, find_files, read_prediction, refuse
+from .prediction_files import (
+    check_ids,
+    check_labels,
+    check_not_mask,
+    check_samples,
+    find_files,
+    read_prediction,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from ..drawing.page import Picture
+
+
+FileValues = Literal["ids", "stored values", "masks"]
+"""What prediction files hold."""
 
 
 class Worst(NamedTuple):
@@ -51,12 +64,13 @@ class Scoring(Result):
     """What `score` found. `str()` is the table, `to_dict()` JSON values, `save(path)` a file of them.
 
     confusion: of all images, with the totals of each. scores: by `protocol`. boundary: boundary IoU, if it was asked
-    for. files: the prediction of each sample, in the order of the split; stored_values: whether they hold such.
+    for. files: the prediction of each sample, in the order of the split; values: what they hold: ids, the dataset's
+    stored values, or masks of 0 and 255.
     """
 
     split: Split
     files: tuple[Path, ...]
-    stored_values: bool
+    values: FileValues
     confusion: Confusion
     scores: Scores
     boundary: BoundaryConfusion | None = None
@@ -82,18 +96,22 @@ class Scoring(Result):
         mean = ratio(agreed, union, 0.0).sum(axis=1) / np.maximum((union > 0).sum(axis=1), 1)
         return np.where(truth.any(axis=1), mean, np.nan)
 
-    def worst_sheet(self, n: int = 20) -> Picture:
-        """The worst images, one per row: image, truth, prediction, and its errors."""
+    def best(self, n: int = 20) -> list[Worst]:
+        """The `n` images with the highest mean IoU, best first; otherwise as `worst`."""
+        return self.worst(len(self.split))[::-1][:n]
+
+    def worst_sheet(self, n: int = 20, *, best: bool = False) -> Picture:
+        """The worst images, one per row: image, truth, prediction, and its errors; or the best ones."""
         from ..drawing.sheets import Scored, worst_sheet
 
         classes = self.split.classes
         table = replace(classes, ignore_index=classes.padding_index)  # what is not a class is drawn as void
 
         def rows() -> Any:
-            for name, miou, i in self.worst(n):
+            for name, miou, i in self.best(n) if best else self.worst(n):
                 sample = self.split[i]
                 assert sample.label is not None
-                ids = read_prediction(self.files[i], classes, sample.size, self.stored_values)
+                ids = read_prediction(self.files[i], classes, sample.size, *_flags(self.values))
                 ids = np.where((ids >= 0) & (ids < len(table)), ids, table.padding_index).astype(table.dtype)
                 yield Scored(name, sample.image, ids, sample.label, miou)
 
@@ -104,6 +122,18 @@ class Scoring(Result):
         from ..drawing.charts import confusion_plot
 
         return confusion_plot(self.confusion.matrix, self.split.classes, subtitle=self._subtitle)
+
+    def save_html(self, path: str | os.PathLike[str]) -> Path:
+        """One page: classes, confusion, images from worst to best, and every protocol. Returns the path."""
+        from .score_report import score_page
+
+        return _saved(path, score_page(self))
+
+    def save_csv(self, path: str | os.PathLike[str]) -> Path:
+        """A row per class and one of means, in percent. Returns the path."""
+        from .score_report import score_csv
+
+        return _saved(path, score_csv(self))
 
     @property
     def _subtitle(self) -> str:
@@ -155,6 +185,7 @@ def score(
     *,
     splits: SplitNames = None,
     stored_values: bool = False,
+    masks: bool = False,
     boundary: bool | float = False,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -163,14 +194,14 @@ def score(
 ) -> Scoring:
     """Score a folder of predictions on all images of a split, each once and at its own size.
 
-    predictions: a folder with `NAME.png` (class indices with or without palette, or the class table's colors) or
-    `NAME.npy` (integers) per sample. data, splits: a Split, or a Dataset or path (`options` are those of
-    `pixelwise.open`) with the name of one or more splits (default: "val", else the first). protocol: one of
-    `pixelwise.PROTOCOLS`. stored_values: the files hold the numbers that the dataset's own labels store (the label ids
-    of Cityscapes) instead of class ids 0..C-1. boundary: also boundary IoU, with bands of 0.02 of the diagonal or of
-    the share given; this takes several times as long. threads: default: one per core. progress: called with (done,
-    total). shard: (rank, world), or "auto" as for a Loader: read and count only every world-th image, from number rank
-    on; `pixelwise.torch.all_reduce(scoring.confusion)` adds the shares. By default every process scores all images.
+    predictions: a folder with `NAME.png` (class indices with or without palette, or the class table's colors), or
+    `NAME.npy` or `NAME.npz` (integers) per sample; of Cityscapes also `CITY_SEQUENCE_FRAME*.png` in any folders. data,
+    splits: a Split, or a Dataset or path (`options` are those of `pixelwise.open`) with the name of one or more splits
+    (default: "val", else the first). protocol: one of `pixelwise.PROTOCOLS`. stored_values: the files hold the numbers
+    that the dataset's own labels store (the label ids of Cityscapes) instead of class ids 0..C-1. masks: of two
+    classes, they hold 0 and 255. boundary: also boundary IoU, with bands of 0.02 of the diagonal or of the share given;
+    slow. threads: default: one per core. progress: called with (done, total). shard: (rank, world), or "auto" as for a
+    Loader: only every world-th image from number rank on, to be added by `pixelwise.torch.all_reduce`; default: all.
 
     Nothing is scored if anything is wrong. Raises ScoreError `missing-prediction` and `extra-prediction`; then, over
     all files, `wrong-size`, `prediction-out-of-range` (as the protocol demands), and what reading a file raises;
@@ -193,11 +224,10 @@ def score(
     check_samples(split)
     check_labels(split)
     root = Path(predictions).absolute()
-    files, (rank, world, _) = tuple(find_files(root, split.names)), ranks_of(shard)
-    split, files = (split, files) if world == 1 else (split[rank::world], files[rank::world])
-    share = 0.02 if boundary is True else float(boundary)
+    split, files = _share(split, tuple(find_files(root, split.names)), shard)
+    share, values = 0.02 if boundary is True else float(boundary), _values(stored_values, masks)
     total, bands = _empty(split, share)
-    count = partial(_count, split, files, protocol, stored_values, share)
+    count = partial(_count, split, files, protocol, values, share)
     problems: list[DataError] = []
     for done, found in enumerate(in_order(count, range(len(split)), threads), 1):
         if isinstance(found, DataError):
@@ -207,7 +237,28 @@ def score(
         if progress is not None:
             progress(done, len(split))
     refuse(problems, f"{len(split)} predictions", root)
-    return Scoring(split, files, stored_values, total, total.scores(rule.name), bands)
+    return Scoring(split, files, values, total, total.scores(rule.name), bands)
+
+
+def _saved(path: str | os.PathLike[str], text: str) -> Path:
+    with atomic_write(path) as file:
+        file.write(text.encode())
+    return Path(path)
+
+
+def _share(split: Split, files: tuple[Path, ...], shard: Shard) -> tuple[Split, tuple[Path, ...]]:
+    rank, world, _ = ranks_of(shard)
+    return (split, files) if world == 1 else (split[rank::world], files[rank::world])
+
+
+def _values(stored_values: bool, masks: bool) -> FileValues:
+    if stored_values and masks:
+        raise UsageError("files hold stored values or masks, not both", fix="leave one of the two out")
+    return "masks" if masks else "stored values" if stored_values else "ids"
+
+
+def _flags(values: FileValues) -> tuple[bool, bool]:
+    return values == "stored values", values == "masks"
 
 
 _Counts = tuple[Confusion, BoundaryConfusion | None]
@@ -226,14 +277,15 @@ def _add(total: Confusion, bands: BoundaryConfusion | None, found: _Counts) -> N
 
 
 def _count(
-    split: Split, files: tuple[Path, ...], protocol: str, stored_values: bool, share: float, i: int
+    split: Split, files: tuple[Path, ...], protocol: str, values: FileValues, share: float, i: int
 ) -> _Counts | DataError:
     # One image alone: images are added in the order of the split, so that a result is repeatable.
     table, name, rule = split.classes, split.names[i], protocol_named(protocol)
     truth = read_labels_only(split, i)
     one, bands = _empty(split, share)
     try:
-        ids = read_prediction(files[i], table, (truth.shape[0], truth.shape[1]), stored_values)
+        ids = read_prediction(files[i], table, (truth.shape[0], truth.shape[1]), *_flags(values))
+        check_not_mask(ids, truth, table, files[i])
         one.update(ids, truth, name)
         if rule.forbids_outside and one.counts[:, -1].any():
             check_ids(ids, table, files[i], True if rule.forbids_outside_in_void else truth < len(table))

@@ -110,3 +110,11 @@ def argmax(logits: Any, best: Any, ids: Any, out: Any) -> int:
         for j in range(n):
             out[start + j] = ids[j]
     return -1
+
+
+@jit
+def count_by_value(values: Any, member: Any, known: Any, out: Any) -> None:
+    """Add (N,) uint16 `values` to `out` (2, V) int64: to row 1 where `member`, else to row 0; only where `known`."""
+    for i in range(values.shape[0]):
+        if known[i]:
+            out[1 if member[i] else 0, values[i]] += 1

@@ -1,4 +1,4 @@
-"""Exact Euclidean distances to the nearest of some pixels (Felzenszwalb and Huttenlocher, Theory of Computing 2012)."""
+"""Exact Euclidean distances from some pixels to the nearest of others, column by column and then along rows."""
 
 from __future__ import annotations
 
@@ -10,47 +10,36 @@ from .compiling import jit
 
 
 @jit
-def squared_distances(seeds: Any, step_y: Any, step_x: Any, places: Any, cuts: Any, line: Any, out: Any) -> None:
-    """(H, W) float64 `out`: the squared distance of each pixel to the nearest pixel where `seeds` (H, W) is not 0.
+def nearest(seeds: Any, ys: Any, xs: Any, step_y: Any, step_x: Any, columns: Any, out: Any) -> None:
+    """(N,) float64 `out`: the squared distance of each pixel (ys, xs) to the nearest where `seeds` (H, W) is not 0.
 
-    step_y, step_x: the distance of neighbors. places: (W,) int64, cuts: (W + 1,) float64, line: (W,) float64, scratch.
-    Infinite if there is no seed. Whole numbers if the squares of the steps are whole.
+    step_y, step_x: the distance of neighbors. columns: (H, W) float32 scratch, the rows to the nearest seed of each
+    column. Infinite if there is no seed. Whole numbers if the squares of the steps are whole. The search along a row
+    ends where no column can be nearer, so the time of a pixel grows with its distance.
     """
     height, width = seeds.shape
+    far = np.float32(np.inf)
     for x in range(width):
-        nearest = np.inf
-        for y in range(height):
-            nearest = 0.0 if seeds[y, x] else nearest + 1.0
-            out[y, x] = nearest
-        nearest = np.inf
-        for y in range(height - 1, -1, -1):
-            nearest = 0.0 if seeds[y, x] else nearest + 1.0
-            out[y, x] = min(out[y, x], nearest)
+        columns[0, x] = np.float32(0.0) if seeds[0, x] else far
+    for y in range(1, height):
+        for x in range(width):
+            columns[y, x] = np.float32(0.0) if seeds[y, x] else columns[y - 1, x] + np.float32(1.0)
+    for y in range(height - 2, -1, -1):
+        for x in range(width):
+            columns[y, x] = min(columns[y, x], columns[y + 1, x] + np.float32(1.0))
     square_y, square_x = step_y * step_y, step_x * step_x
-    for y in range(height):
-        n = 0  # parabolas of the lower envelope, over the columns that have a seed at all
-        for x in range(width):
-            if out[y, x] == np.inf:
-                continue
-            line[x] = square_y * out[y, x] * out[y, x]
-            cut = -np.inf
-            while n > 0:
-                p = places[n - 1]
-                cut = ((line[x] - line[p]) / square_x + (x * x - p * p)) / (2.0 * (x - p))
-                if cut > cuts[n - 1]:
-                    break
-                n -= 1
-                cut = -np.inf
-            places[n] = x
-            cuts[n] = cut
-            n += 1
-        if n == 0:
-            for x in range(width):
-                out[y, x] = np.inf
-            continue
-        k = 0
-        for x in range(width):
-            while k + 1 < n and cuts[k + 1] < x:
-                k += 1
-            p = places[k]
-            out[y, x] = square_x * (x - p) * (x - p) + line[p]
+    for i in range(ys.shape[0]):
+        row, at = columns[ys[i]], xs[i]
+        down = np.float64(row[at])
+        best = square_y * down * down
+        for apart in range(1, max(at, width - 1 - at) + 1):
+            across = square_x * apart * apart
+            if across >= best:
+                break
+            if at >= apart:
+                down = np.float64(row[at - apart])
+                best = min(best, across + square_y * down * down)
+            if at + apart < width:
+                down = np.float64(row[at + apart])
+                best = min(best, across + square_y * down * down)
+        out[i] = best

@@ -9,4 +9,5 @@
     contours   of masks, and their distances        davis      J and F of objects in videos
     panoptic   segments that match: panoptic quality  average_precision  of objects with scores
     probabilities  at every threshold; calibration  intervals  bounds from resamples
+    ranking    many runs compared
 """

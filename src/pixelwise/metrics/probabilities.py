@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from ..arguments import as_array, as_ids, check_choice, check_count, is_number, stray_id
 from ..classes import ClassTable
 from ..errors import LabelError, ScoreError, UsageError
@@ -156,7 +157,7 @@ class ProbabilityCounts(Sum):
             )  # fmt: skip
         bits = np.where(bits >= _VALUES, np.uint16(0), bits)  # -0.0
         masks, known = self._truth(truth, one, names)
-        counts = np.stack([_by_value(plane[known], mask[known]) for plane, mask in zip(bits, masks, strict=True)])
+        counts = np.stack([_by_value(plane, mask, known) for plane, mask in zip(bits, masks, strict=True)])
         confidence = self._confident(bits, truth, known, one) if truth.ndim == 2 else 0
         with self._lock:
             self._counts[1 if one else 0 :] += counts
@@ -187,7 +188,7 @@ class ProbabilityCounts(Sum):
             best = np.where(found > 0, bits[0], _MIRROR[bits[0]])
         else:
             found, best = bits.argmax(axis=0), bits.max(axis=0)
-        return _by_value(best[known], np.asarray(found == truth)[known])
+        return _by_value(best, np.asarray(found == truth), known)
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -305,10 +306,11 @@ class ProbabilityCounts(Sum):
 
 
 
-def _by_value(bits: NDArray[np.uint16], true: Bool) -> I64:
-    every = np.bincount(bits, minlength=_VALUES)
-    of_class = np.bincount(bits[true], minlength=_VALUES)
-    return np.stack([every - of_class, of_class])
+def _by_value(bits: NDArray[np.uint16], true: Bool, known: Bool) -> I64:
+    out = np.zeros((2, _VALUES), np.int64)
+    values, member, among = (np.ascontiguousarray(a).reshape(-1) for a in (bits, true, known))
+    kernels.count.count_by_value(values, member, among, out)
+    return out
 
 
 def _complements(counts: I64) -> I64:

@@ -95,6 +95,29 @@ class Scores(Result):
             "pixels by image": f"mean of {self.images} images",
         }[PROTOCOLS[self.protocol].average]
 
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict per class and one of the means, in percent, None if there is none; for pandas.DataFrame."""
+        names = (*self.class_names, self.average)
+        columns = {
+            "IoU": (*self.iou, self.miou),
+            "accuracy": (*self.accuracy, self.mean_accuracy),
+            "precision": (*self.precision, mean(np.where(self.counted, self.precision, np.nan))),
+            "Dice": (*self.dice, self.mean_dice),
+        }
+        return [
+            {"class": name} | {k: None if np.isnan(v[i]) else 100 * float(v[i]) for k, v in columns.items()}
+            for i, name in enumerate(names)
+        ]
+
+    def flat(self, prefix: str = "") -> dict[str, float]:
+        """Names and numbers in percent, without those that do not exist: what loggers of experiments take.
+
+        `writer.add_scalar(k, v, step)` for each (TensorBoard), `wandb.log(...)`, `mlflow.log_metrics(...)`.
+        """
+        found = {"mIoU": self.miou, "pixel accuracy": self.pixel_accuracy, "mean Dice": self.mean_dice}
+        found |= {f"IoU/{name}": float(v) for name, v in zip(self.class_names, self.iou, strict=True)}
+        return {prefix + name: 100 * value for name, value in found.items() if not np.isnan(value)}
+
     def to_dict(self) -> dict[str, Any]:
         """JSON values; a score that does not exist is None."""
         out = Result.to_dict(self)

@@ -226,7 +226,9 @@ class ColorJitter:
     brightness, contrast, saturation: (low, high) factors, or a number x for 1-x..1+x, cut off at 0. hue: (low, high)
     shares of the circle within -0.5..0.5, or a number x for -x..x. All are drawn uniformly, and each of the 24 orders
     is equally likely. The steps, and how they differ from torchvision's, are those of `RandomBrightness`,
-    `RandomContrast`, `RandomSaturation` and `RandomHue`. p: the probability to do it.
+    `RandomContrast`, `RandomSaturation` and `RandomHue`. Together they differ more, since torchvision clamps after each
+    step: brightness, contrast and saturation of 1.4, one after the other, are 0.036 off on average over 20 photographs
+    of VOC, colors being 0..1, and 0.097 on the worst of them. p: the probability to do it.
 
     >>> import pixelwise as pw
     >>> pw.ColorJitter(0.4, (0.5, 1.5), hue=0.1)

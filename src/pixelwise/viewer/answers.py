@@ -59,7 +59,7 @@ class Shown:
             "title": self.title, "format": self.dataset.format, "root": shown(self.dataset.root),
             "history": list(self.dataset.history), "entries": len(self.entries), "splits": splits,
             "failed": [{"name": name, "error": self.said(error)} for name, error in self.failed.items()],
-            "classes": class_list(self.entries.classes), "void": void_of(self.entries.classes),
+            "classes": class_list(self.entries.classes), "void": void_label(self.entries.classes),
             "runs": [{"name": run.name, "split": self.entries.splits[run.part].name} for run in self.runs],
             "findings": self.problems is not None and len(self.problems.findings) > 0,
             "objects": any(getattr(s.source, "instances", None) is not None for s in self.entries.splits),
@@ -144,7 +144,7 @@ def class_list(table: ClassTable) -> list[dict[str, Any]]:
     ]
 
 
-def void_of(table: ClassTable) -> dict[str, Any] | None:
+def void_label(table: ClassTable) -> dict[str, Any] | None:
     """Id and color of void, or None if the table has none."""
     if table.ignore_index is None:
         return None

@@ -1,0 +1,121 @@
+"""Prediction files as people have them: names of Cityscapes, NPZ, masks of 0 and 255, gray in three channels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.program import run
+
+import pixelwise as pw
+from pixelwise.classes import ClassTable
+from pixelwise.errors import FileError, LabelError, ScoreError, UsageError
+
+TRUTH = np.array([[0, 1, 255], [1, 1, 0]], np.uint8)
+IDS = np.array([[0, 1, 1], [1, 0, 0]], np.uint8)
+FRAMES = ("aachen/aachen_000000_000019", "ulm/ulm_000001_000019")
+
+
+def split_of(names: tuple[str, ...], classes: tuple[str, ...] = ("road", "car")) -> pw.Split:
+    images = [np.zeros((2, 3, 3), np.uint8)] * len(names)
+    return pw.Split("val", ClassTable(classes), pw.ArraySource(images, [TRUTH] * len(names), names=list(names)))
+
+
+def plain(split: pw.Split) -> pw.Confusion:
+    out = pw.Confusion(split.classes, per_image=True)
+    for name in split.names:
+        out.update(IDS, TRUTH, name)
+    return out
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("aachen/aachen_000000_000019.png", "ulm/ulm_000001_000019.png"),
+        ("aachen_000000_000019.png", "ulm_000001_000019_pred_labelTrainIds.png"),
+        ("a/b/aachen_000000_000019_leftImg8bit.png", "ulm_000001_000019.png"),
+    ],
+)
+def test_frames_of_cityscapes_by_the_official_pattern(files: tuple[str, str], tmp_path: Path) -> None:
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(IDS).save(tmp_path / file)
+    assert pw.score(tmp_path, split_of(FRAMES)).confusion == plain(split_of(FRAMES))
+
+
+def test_two_files_of_one_frame(tmp_path: Path) -> None:
+    for file in ("aachen_000000_000019.png", "aachen_000000_000019_color.png", "ulm_000001_000019.png"):
+        Image.fromarray(IDS).save(tmp_path / file)
+    with pytest.raises(ScoreError) as error:
+        pw.score(tmp_path, split_of(FRAMES))
+    assert error.value.code == "two-predictions"
+
+
+def test_other_names_are_not_taken_for_frames(tmp_path: Path) -> None:
+    split = split_of(("a", "b"))
+    for file in ("a_000000_000019.png", "b.png"):
+        Image.fromarray(IDS).save(tmp_path / file)
+    with pytest.raises(ScoreError) as error:
+        pw.score(tmp_path, split)
+    assert "[missing-prediction]" in "\n".join(error.value.__notes__)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz(save: object, tmp_path: Path) -> None:
+    split = split_of(("seq/00000", "seq/00001"))
+    (tmp_path / "seq").mkdir()
+    save(tmp_path / "seq" / "00000.npz", IDS)  # type: ignore[operator]
+    np.save(tmp_path / "seq" / "00001.npy", IDS)
+    assert pw.score(tmp_path, split).confusion == plain(split)
+
+
+def test_wrong_npz(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, IDS, IDS)
+    with pytest.raises(FileError, match="holds 2 arrays"):
+        pw.score(tmp_path, split_of(("a",)))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(FileError, match="not a readable NPZ"):
+        pw.score(tmp_path, split_of(("a",)))
+    np.savez_compressed(path, np.zeros(60_000_000, np.float64))
+    with pytest.raises(FileError) as error:
+        pw.score(tmp_path, split_of(("a",)))
+    assert error.value.code in ("too-large", "unsupported-format")
+
+
+@pytest.mark.parametrize("protocol", ["voc", "mmseg"])
+def test_masks_of_0_and_255(protocol: str, tmp_path: Path) -> None:
+    split = split_of(("a",))
+    Image.fromarray(IDS * 255).save(tmp_path / "a.png")
+    with pytest.raises(ScoreError, match="masks=True") as error:
+        pw.score(tmp_path, split, protocol)
+    assert error.value.code == "mask-values"
+    result = pw.score(tmp_path, split, protocol, masks=True)
+    assert result.confusion == plain(split)
+    result.worst_sheet(1)
+    Image.fromarray(IDS).save(tmp_path / "a.png")
+    with pytest.raises(ScoreError, match=r"holds \[0, 1\], expected 0 and 255"):
+        pw.score(tmp_path, split, protocol, masks=True)
+    with pytest.raises(UsageError, match="not both"):
+        pw.score(tmp_path, split, protocol, masks=True, stored_values=True)
+    with pytest.raises(UsageError, match="masks are for two classes"):
+        pw.score(tmp_path, split_of(("a",), ("a", "b", "c")), protocol, masks=True)
+
+
+def test_void_in_a_prediction_is_not_a_mask(tmp_path: Path) -> None:
+    """255 only where the truth is void, and no car: a prediction, not a mask."""
+    Image.fromarray(np.where(TRUTH == 255, 255, 0).astype(np.uint8)).save(tmp_path / "a.png")
+    assert pw.score(tmp_path, split_of(("a",)), "mmseg").scores.iou[1] == 0
+
+
+def test_ids_in_three_channels(tmp_path: Path) -> None:
+    Image.fromarray(np.repeat(IDS[..., None] + 1, 3, axis=2)).save(tmp_path / "a.png")
+    with pytest.raises(LabelError, match="save one channel") as error:
+        pw.score(tmp_path, split_of(("a",)))
+    assert error.value.code == "gray-rgb"
+
+
+def test_masks_on_the_command_line(tmp_path: Path) -> None:
+    assert "--masks" in run("score", "--help", folder=tmp_path).stdout
