@@ -10,6 +10,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import PixelwiseError
 from ..formats.given import Data, SplitNames, as_dataset
+from ..threads import Pool, run_in
 from ..types import Finding, Progress
 from .files import CHECKS as FILE_CHECKS
 from .findings import Collector, Findings
@@ -23,6 +24,7 @@ def check(
     splits: SplitNames = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    pool: Pool | None = None,
     **options: Any,
 ) -> Findings:
     """Find all problems of a dataset: files, lists, pairs, labels, splits and images.
@@ -38,7 +40,8 @@ def check(
 
     data: a Dataset, a Split or the path of a dataset (`options` are those of `pixelwise.open`). splits: the name or
     names of the splits to check, by default all; files that no list names are looked for only if all are checked.
-    threads: by default one per core. progress: called with (samples done, samples in all).
+    threads: by default one per core. progress: called with (samples done, samples in all). pool: where samples are read
+    instead of on threads; see `Pool`.
 
     Every file is read and decoded once. Problems of the data are never raised; only a path that holds no dataset, or a
     split that does not exist, is an error. Memory: a few decoded samples per thread, about 100 bytes per sample, and
@@ -53,7 +56,8 @@ def check(
         collect.add(note)
     chosen = _open_splits(dataset, collect)
     survey = gather(dataset, chosen)
-    run(survey, collect, threads, progress)
+    with run_in(pool):
+        run(survey, collect, threads, progress)
     complete = not isinstance(data, Split) and len(chosen) == len(whole.splits)
     for find in (*(FILE_CHECKS if complete else ()), *SPLIT_CHECKS):
         for finding, subject in find(survey):

@@ -23,7 +23,7 @@ from ..dataset.splits import Split
 from ..errors import DataError, UnknownNameError, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
 from ..results import SavedResult
-from ..threads import in_order, with_progress
+from ..threads import Pool, in_order, run_in, with_progress
 from ..types import F64, I64, Progress, Sample, Size
 from .per_sample import count_label
 
@@ -285,6 +285,7 @@ def stats(
     on_error: Literal["raise", "skip"] = "raise",
     threads: int | None = None,
     progress: Progress | None = None,
+    pool: Pool | None = None,
     **options: Any,
 ) -> Stats:
     """Count a dataset: pixels and images of each class, sizes, channels. An image of several splits is counted once.
@@ -297,7 +298,8 @@ def stats(
     data: a Dataset, a Split or the path of a dataset (`options` are those of `pixelwise.open`). splits: the name or
     names of the splits to count, by default all. on_error: "raise" stops at the first list or sample that cannot be
     read exactly (`pixelwise.check` lists them all); "skip" leaves them out and names them in `Stats.skipped`. threads:
-    by default one per core. progress: called with (samples done, samples in all).
+    by default one per core. progress: called with (samples done, samples in all). pool: where samples are read instead
+    of on threads; see `Pool`.
 
     Every image and label is read once. Memory: a few decoded samples per thread.
     """
@@ -314,11 +316,13 @@ def stats(
     work = _different(chosen)
     tally = _Tally(dataset.classes)
     measure = partial(_measure_at, tuple(chosen), dataset.classes, on_error == "skip")
-    for (k, i), part in zip(work, with_progress(in_order(measure, work, threads), len(work), progress), strict=True):
-        if isinstance(part, DataError):
-            skipped.append((f"{chosen[k].name}/{chosen[k].names[i]}", str(part)))
-        else:
-            tally.add(part)
+    with run_in(pool):
+        measured = with_progress(in_order(measure, work, threads), len(work), progress)
+        for (k, i), part in zip(work, measured, strict=True):
+            if isinstance(part, DataError):
+                skipped.append((f"{chosen[k].name}/{chosen[k].names[i]}", str(part)))
+            else:
+                tally.add(part)
     return replace(tally.stats(), skipped=tuple(skipped))
 
 

@@ -37,7 +37,7 @@ from ..loading.ranks import Shard, ranks_of
 from ..loading.render import Renderer, Slot
 from ..metrics.confusion import Confusion
 from ..results import Result, json_values
-from ..threads import default_threads, in_order, thread_count
+from ..threads import Pool, default_threads, in_order, run_in, thread_count
 from ..transforms.color import Normalize, as_normalize
 from ..transforms.plans import Plans
 from ..types import U8, Label, Progress, Sample, Size
@@ -84,7 +84,8 @@ def predict(
     model: Model, data: Data, out: str | os.PathLike[str] | None = None, *, splits: SplitNames = None,
     tiling: Tiling | None = None, confusion: Confusion | None = None,
     normalize: Normalize | tuple[Channels, Channels] | None = None, batch_size: int = 8, tag: str = "",
-    threads: int | None = None, progress: Progress | None = None, shard: Shard = "auto", **options: Any,
+    threads: int | None = None, progress: Progress | None = None, shard: Shard = "auto",
+    pool: Pool | None = None, **options: Any,
 ) -> Prediction:  # fmt: skip
     """Predict every image of a split at its own size; write label PNGs, score them, or both in one pass.
 
@@ -99,7 +100,8 @@ def predict(
     several images if they have the same size. threads: for reading and writing; default: one per core, at most 8.
     progress: called with (images done, all images). shard: (rank, world): only every world-th image, from number rank
     on; "auto" as for a Loader, so that processes that work together share the images. They may share the folder `out`,
-    which is complete when all are done; `pixelwise.torch.all_reduce` adds their confusions.
+    which is complete when all are done; `pixelwise.torch.all_reduce` adds their confusions. pool: where images are read
+    and tiles made instead of on threads; see `Pool`.
 
     If the folder was begun by an earlier call, this one continues it: complete files are kept (and scored), damaged
     ones predicted again. The folder remembers `tiling`, `normalize` and `tag`, which should name the model. Each file
@@ -121,14 +123,15 @@ def predict(
     todo, replaced = list(share), list[str]()
     folder = None if out is None else Path(out).absolute()
     made_by = {"tag": tag, "tiling": repr(tiling), "normalize": repr(mean_std)}
-    if folder is not None:
-        todo, replaced = continue_folder(folder, split, share, made_by, confusion, threads, progress)
-    kept = len(share) - len(todo)
-    run = _Run(model, split, tiling, mean_std, batch_size, threads)
-    with closing(run.finish(todo, folder, confusion)) as finished:
-        for done, _ in enumerate(finished, kept + 1):
-            if progress is not None:
-                progress(done, len(share))
+    with run_in(pool):
+        if folder is not None:
+            todo, replaced = continue_folder(folder, split, share, made_by, confusion, threads, progress)
+        kept = len(share) - len(todo)
+        run = _Run(model, split, tiling, mean_std, batch_size, threads)
+        with closing(run.finish(todo, folder, confusion)) as finished:
+            for done, _ in enumerate(finished, kept + 1):
+                if progress is not None:
+                    progress(done, len(share))
     if folder is not None:
         finish_folder(folder, split, made_by)
     return Prediction(len(todo), kept, tuple(replaced), folder, confusion, (ranks.rank, ranks.world))

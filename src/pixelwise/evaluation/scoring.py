@@ -29,7 +29,7 @@ from ..metrics.protocols import protocol_named
 from ..metrics.rates import ratio
 from ..metrics.scores import Scores
 from ..results import Result, in_percent, json_values
-from ..threads import in_order
+from ..threads import Pool, in_order, run_in
 from ..types import Progress
 from .prediction_files import check_ids, check_labels, check_samples, find_files, read_prediction, refuse
 
@@ -144,6 +144,7 @@ def score(
     threads: int | None = None,
     progress: Progress | None = None,
     shard: Shard = (0, 1),
+    pool: Pool | None = None,
     **options: Any,
 ) -> Scoring:
     """Score a folder of predictions on all images of a split, each once and at its own size.
@@ -156,6 +157,7 @@ def score(
     the share given; this takes several times as long. threads: default: one per core. progress: called with (done,
     total). shard: (rank, world), or "auto" as for a Loader: read and count only every world-th image, from number rank
     on; `pixelwise.torch.all_reduce(scoring.confusion)` adds the shares. By default every process scores all images.
+    pool: where files are read and counted instead of on threads; see `Pool`.
 
     Nothing is scored if anything is wrong. Raises ScoreError `missing-prediction` and `extra-prediction`; then, over
     all files, `wrong-size`, `prediction-out-of-range` (as the protocol demands), and what reading a file raises;
@@ -184,13 +186,14 @@ def score(
     total, bands = _empty(split, share)
     count = partial(_count, split, files, protocol, stored_values, share)
     problems: list[DataError] = []
-    for done, found in enumerate(in_order(count, range(len(split)), threads), 1):
-        if isinstance(found, DataError):
-            problems.append(found)
-        elif not problems:
-            _add(total, bands, found)
-        if progress is not None:
-            progress(done, len(split))
+    with run_in(pool):
+        for done, found in enumerate(in_order(count, range(len(split)), threads), 1):
+            if isinstance(found, DataError):
+                problems.append(found)
+            elif not problems:
+                _add(total, bands, found)
+            if progress is not None:
+                progress(done, len(split))
     refuse(problems, f"{len(split)} predictions", root)
     return Scoring(split, files, stored_values, total, total.scores(rule.name), bands)
 

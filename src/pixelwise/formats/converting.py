@@ -27,7 +27,7 @@ from ..dataset.splits import Split
 from ..errors import ListError, SystemFault, UsageError
 from ..files.reading import read_bytes
 from ..files.writing import atomic_write, is_temporary, remove_temporaries
-from ..threads import in_order
+from ..threads import Pool, in_order, run_in
 from ..types import Origin, Progress, Sample
 from . import toml
 from .given import Data, SplitNames, as_dataset
@@ -67,7 +67,7 @@ _PLANS: dict[str, _Plan] = {
 def convert(
     data: Data, out: str | os.PathLike[str], to: Target = "index", *, classes: Iterable[str] | None = None,
     splits: SplitNames = None, images: ImageFiles = "copy", threads: int | None = None,
-    progress: Progress | None = None, **options: Any,
+    progress: Progress | None = None, pool: Pool | None = None, **options: Any,
 ) -> Dataset:  # fmt: skip
     """Write a dataset as a new one at `out`, and open that.
 
@@ -81,7 +81,8 @@ def convert(
     ImageSets/), or "cityscapes" (leftImg8bit/, gtFine/ with the class ids as train ids). More than 255 classes make
     16-bit PNGs. classes: those to keep; all others become void. images: "copy", or links to the source's files; images
     that only the dataset's own rule makes 8-bit RGB, or that are not files, become PNGs. threads: by default one per
-    core. progress: called with (samples done, samples in all).
+    core. progress: called with (samples done, samples in all). pool: where samples are read and written instead of on
+    threads; see `Pool`.
 
     Lossless: the new dataset has the same splits, names, order and labels, and instances if they fit in 16 bits.
     Different samples of the same name get the split's name in front: `train/0001`. Interrupted and called again, it
@@ -98,15 +99,16 @@ def convert(
     source = as_dataset(data, splits, verb="convert", **options)
     if classes is not None:
         source = source.subset(classes=classes)
-    root = Path(out).absolute()
-    jobs = _jobs(source, plan)
-    _check_target(root, source, jobs)
-    _check_names(root, jobs)
-    identity = _identity(jobs, source.classes, to)
-    if _is_there(root, identity, jobs, plan):
-        return open_dataset(root)
-    _begin(root, {"conversion": identity, "from": _given(data), "to": to})
-    done = _write_all(root, source.classes, jobs, plan, images, threads, progress)
+    with run_in(pool):
+        root = Path(out).absolute()
+        jobs = _jobs(source, plan)
+        _check_target(root, source, jobs)
+        _check_names(root, jobs)
+        identity = _identity(jobs, source.classes, to)
+        if _is_there(root, identity, jobs, plan):
+            return open_dataset(root)
+        _begin(root, {"conversion": identity, "from": _given(data), "to": to})
+        done = _write_all(root, source.classes, jobs, plan, images, threads, progress)
     for split in source.splits:
         names = _list_of(job.name for job in jobs if job.split == split)
         _write(root / plan.lists.replace("{split}", split), names)

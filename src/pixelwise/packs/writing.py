@@ -25,7 +25,7 @@ from ..files.mapping import guarded
 from ..files.reading import bytes_text
 from ..files.writing import atomic_write, folder_in_use, is_temporary, remove_temporaries, remove_unused
 from ..formats.given import Data, SplitNames, as_dataset
-from ..threads import in_order, thread_count
+from ..threads import Pool, in_order, run_in, thread_count
 from ..types import Progress
 from . import opening
 from .index import INDEX, checksum, record_at, write_table
@@ -50,6 +50,7 @@ def pack(
     shard_bytes: int = SHARD_BYTES,
     overwrite: bool = False,
     progress: Progress | None = None,
+    pool: Pool | None = None,
     **options: Any,
 ) -> Dataset:
     """Write a dataset as a pack at `out` and open the pack.
@@ -62,7 +63,8 @@ def pack(
     that reading is free and windows are views; "original" keeps the image files and stores labels as PNG, in a seventh
     of the space. threads: by default one per core. shard_bytes: size of an Arrow file; raised if the pack would have
     more than 128. overwrite: replace another pack, and check the shards of this one, to rewrite damaged ones. progress:
-    called with (records done, records in all). options: of `open` if data is a path, such as format= and labels=.
+    called with (records done, records in all). pool: where samples are read and encoded instead of on threads; see
+    `Pool`. options: of `open` if data is a path, such as format= and labels=.
 
     If stopped at any time and called again, it continues: finished shards are checked and kept. At any time `out` is
     the old pack, the complete new one, or refused as `unfinished-pack`. If the pack of the same source and options is
@@ -73,14 +75,15 @@ def pack(
     """
     root = Path(out).absolute()
     _check_target(root)
-    inventory = take_inventory(as_dataset(data, splits, verb="pack", **options), encoding, shard_bytes)
-    if not overwrite and (before := _manifest_at(root)) is not None:
-        if before.fingerprint == inventory.fingerprint:
-            remove_leftovers(root)
-            return opening.load(root)
-        fix = "choose another name, or overwrite it"
-        raise UsageError("another pack is already there", code="pack-exists", where=root, fix=fix)
-    return write_pack(inventory, root, threads, progress)
+    with run_in(pool):
+        inventory = take_inventory(as_dataset(data, splits, verb="pack", **options), encoding, shard_bytes)
+        if not overwrite and (before := _manifest_at(root)) is not None:
+            if before.fingerprint == inventory.fingerprint:
+                remove_leftovers(root)
+                return opening.load(root)
+            fix = "choose another name, or overwrite it"
+            raise UsageError("another pack is already there", code="pack-exists", where=root, fix=fix)
+        return write_pack(inventory, root, threads, progress)
 
 
 def write_pack(inventory: Inventory, root: Path, threads: int | None, progress: Progress | None) -> Dataset:
