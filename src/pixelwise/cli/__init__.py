@@ -2,7 +2,8 @@
 
     data     demo, info, load, show, download    convert   convert, init, pack, verify
     check    check, stats                        evaluate  score, predict, submit
-    options  what commands share                 console   tables, progress bars, sizes
+    merging  merge                               options   what commands share
+    console  tables, progress bars, sizes
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Annotated
 import typer
 
 from ..errors import PixelwiseError, ScoreError, printable
-from . import check, convert, data, evaluate
+from . import check, convert, data, evaluate, merging
 from .console import complain, prepare, say
 from .options import speaking
 
@@ -28,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (data, check, convert, evaluate):
+for module in (data, check, convert, evaluate, merging):
     for command in module.COMMANDS:
         app.command(short_help=re.split(r"[:.,](?: |$)", str(command.__doc__))[0])(speaking(command))
 

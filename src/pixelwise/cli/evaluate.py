@@ -20,7 +20,19 @@ from ..evaluation.tiles import Tiling
 from ..metrics.protocols import PROTOCOLS
 from ..transforms.color import Normalize
 from .console import answer, parse_size, progress
-from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
+from .options import (
+    DatasetPath,
+    FormatOption,
+    JsonOption,
+    LabelsOption,
+    PartOption,
+    SplitOption,
+    ThreadsOption,
+    finish_part,
+    opened,
+    opening,
+    parse_part,
+)
 
 Predictions = Annotated[Path, Argument(help="The folder of predictions: NAME.png or NAME.npy.")]
 StoredValues = Annotated[
@@ -38,6 +50,8 @@ def score(
     plot: Annotated[Path | None, Option(help="Draw the confusion matrix (.png).")] = None,
     worst: Annotated[int | None, Option(min=1, help="Draw this many of the worst images.")] = None,
     output: Annotated[Path, Option("-o", "--output", help="Where to draw the worst images.")] = Path("worst.png"),
+    part: PartOption = None,
+    save: Annotated[Path | None, Option(help="Write the scores here (JSON).")] = None,
     stored_values: StoredValues = False,
     split: SplitOption = None, threads: ThreadsOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
@@ -47,14 +61,22 @@ def score(
     The split is val by default. Exit 1 if a prediction is missing, of another size, out of range or unreadable, or has
     the name of no sample.
     """
-    dataset = opened(path, labels, format)
     settings: Any = {"splits": split, "stored_values": stored_values, "boundary": boundary, "threads": threads}
+    if (own := parse_part(part, save)) is not None:
+        given = opening(labels, format)
+        with progress("scoring") as update:
+            counted = score_folder(predictions, path, protocol, part=own, progress=update, **settings, **given)
+        return finish_part(counted, save, as_json)
+    dataset = opened(path, labels, format)
 
     def scored(folder: Path) -> Scoring:
         with progress("scoring") as update:
-            return score_folder(folder, dataset, protocol, progress=update, **settings)
+            made: Scoring = score_folder(folder, dataset, protocol, progress=update, **settings)
+            return made
 
     result = scored(predictions)
+    if save is not None:
+        result.save(save)
     found: dict[str, Any] = {"predictions": str(predictions), **result.to_dict()}
     text = [str(result)]
     other = None if baseline is None else scored(baseline)
@@ -74,7 +96,7 @@ def score(
         result.worst_sheet(worst).save(output)
         found |= {"worst": [w._asdict() for w in result.worst(worst)], "sheet": str(output)}
         text.append(f"{min(worst, len(result.split))} worst images: {output}")
-    answer(as_json, found, "\n\n".join(text))
+    return answer(as_json, found, "\n\n".join(text))
 
 
 def _model(name: str) -> Any:

@@ -112,8 +112,7 @@ def convert(
     for split in source.splits:
         names = _list_of(job.name for job in jobs if job.split == split)
         _write(root / plan.lists.replace("{split}", split), names)
-    _write(root / toml.FILE, _description(source, plan, done, identity).encode())
-    (root / CONVERSION).unlink(missing_ok=True)
+    _finish(root, _description(source, plan, done, identity))
     return open_dataset(root)
 
 
@@ -341,6 +340,11 @@ def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path, alone=False) as file:
         file.write(data)
+
+
+def _finish(root: Path, description: str) -> None:
+    _write(root / toml.FILE, description.encode())
+    (root / CONVERSION).unlink(missing_ok=True)
 
 
 _SIGNED = "# conversion "
