@@ -64,6 +64,11 @@ def run_in(pool: Pool | None) -> Iterator[None]:
         _POOL.reset(token)
 
 
+def leaves_threads() -> bool:
+    """Whether work runs in another pool, which one large item may cost less than many small ones."""
+    return _POOL.get() is not None
+
+
 def default_threads() -> int:
     """As many threads as this process may use cores."""
     if hasattr(os, "sched_getaffinity"):

@@ -31,7 +31,7 @@ from .options import (
     finish_part,
     opened,
     opening,
-    parse_part,
+    part_to_save,
 )
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -50,7 +50,7 @@ def check(
     """Find all problems of a dataset in one pass: files, lists, pairs, labels, splits, images."""
     check_choice("--fail-on", fail_on, ("error", "warning"))
     settings: Any = {"splits": split, "threads": threads, **opening(labels, format)}
-    own = parse_part(part, save)
+    own = part_to_save(part, save)
     with progress("checking") as update:
         if own is not None:
             return finish_part(check_dataset(path, part=own, progress=update, **settings), save, as_json)
@@ -110,7 +110,7 @@ def stats(
     if weights is not None and weights not in WEIGHTS:  # before hours of counting
         fix = f"the formulas are: {', '.join(WEIGHTS)}"
         raise UnknownNameError(f"no weight formula named {weights!r}", code="unknown-formula", fix=fix)
-    if (own := parse_part(part, save)) is not None:
+    if (own := part_to_save(part, save)) is not None:
         settings: Any = {"splits": split, "threads": threads, **opening(labels, format)}
         with progress("counting") as update:
             counted_part = count(path, on_error="skip", part=own, progress=update, **settings)

@@ -31,7 +31,7 @@ from .options import (
     finish_part,
     opened,
     opening,
-    parse_part,
+    part_to_save,
 )
 
 Predictions = Annotated[Path, Argument(help="The folder of predictions: NAME.png or NAME.npy.")]
@@ -62,7 +62,7 @@ def score(
     the name of no sample.
     """
     settings: Any = {"splits": split, "stored_values": stored_values, "boundary": boundary, "threads": threads}
-    if (own := parse_part(part, save)) is not None:
+    if (own := part_to_save(part, save)) is not None:
         given = opening(labels, format)
         with progress("scoring") as update:
             counted = score_folder(predictions, path, protocol, part=own, progress=update, **settings, **given)

@@ -40,16 +40,22 @@ def opening(labels: str | None, format: str | None) -> dict[str, Any]:
     return {name: value for name, value in {"labels": labels, "format": format}.items() if value is not None}
 
 
-def parse_part(text: str | None, save: Path | None) -> PartOf | None:
+def part_to_save(text: str | None, save: Path | None) -> PartOf | None:
     """'3/16' as (3, 16). UsageError for other text, and without a file to save the part to."""
+    part = parse_part(text)
+    if part is not None and save is None:
+        fix = f"add --save part-{part[0]}.json, and merge all of them in the end"
+        raise UsageError("--part needs a file to save the part to", fix=fix)
+    return part
+
+
+def parse_part(text: str | None) -> PartOf | None:
+    """'3/16' as (3, 16). UsageError for other text."""
     if text is None:
         return None
     match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise UsageError(f"--part must be K/N with 1 <= K <= N, such as 3/16, got {text!r}")
-    if save is None:
-        fix = f"add --save part-{match[1]}.json, and merge all of them in the end"
-        raise UsageError("--part needs a file to save the part to", fix=fix)
     return int(match[1]), int(match[2])
 
 
