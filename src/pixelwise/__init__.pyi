@@ -57,7 +57,10 @@ from .metrics.surfaces import SurfaceConfusion as SurfaceConfusion
 from .packs.verifying import Verification as Verification
 from .packs.verifying import verify as verify
 from .packs.writing import pack as pack
+from .parts import Part as Part
+from .parts import merge as merge
 from .samples.tree import sample as sample
+from .threads import Pool as Pool
 from .transforms.after import GaussianBlur as GaussianBlur
 from .transforms.after import GaussianNoise as GaussianNoise
 from .transforms.after import RandomErasing as RandomErasing

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Final, Protocol, TypeVar
 
 from .arguments import check_count
+from .errors import UsageError
 from .files.mapping import guarded
 from .types import Progress
 
@@ -28,7 +29,14 @@ class Pool(Protocol):
     """Where work can run, in place of this process's threads: other processes, or other machines.
 
     `map(work, items)` gives `work(item)` of each item, in their order; an error of the work is raised at its place.
-    Items come from an iterator that may wait for earlier results, so a pool takes them as it needs them.
+    Work, items, results and errors can be pickled; work changes nothing but files, so any item may be done twice.
+    Items come from an iterator that may wait for earlier results, so a pool takes them as it needs them. Every
+    executor of concurrent.futures is a pool, and so is `pixelwise.ray.RayPool`.
+
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> with ThreadPoolExecutor(2) as pool:
+        ...     pw.stats("VOCdevkit/VOC2012", pool=pool).samples
+        8
     """
 
     def map(self, work: Callable[[T], R], items: Iterable[T], /) -> Iterable[R]: ...
@@ -39,12 +47,26 @@ _POOL: Final[ContextVar[Pool | None]] = ContextVar("pool", default=None)
 
 @contextmanager
 def run_in(pool: Pool | None) -> Iterator[None]:
-    """Inside the block, what `in_order` is given runs in `pool`; None is the threads of this process."""
+    """Inside the block, what `in_order` is given runs in `pool`; None changes nothing.
+
+    UsageError `bad-argument` for what is not a pool.
+    """
+    if pool is None:
+        yield
+        return
+    if not callable(getattr(pool, "map", None)):
+        what = f"a pool has a method map(work, items), got {type(pool).__name__}"
+        raise UsageError(what, fix="pass an executor of concurrent.futures, a RayPool, or None for threads")
     token = _POOL.set(pool)
     try:
         yield
     finally:
         _POOL.reset(token)
+
+
+def leaves_threads() -> bool:
+    """Whether work runs in another pool, which one large item may cost less than many small ones."""
+    return _POOL.get() is not None
 
 
 def default_threads() -> int:

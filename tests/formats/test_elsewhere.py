@@ -9,12 +9,14 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support.pools import Pickling, Processes
+from support.pools import Pickling
 from support.two_splits import FORMATS, WRITERS, opened, write
 
 import pixelwise as pw
@@ -42,33 +44,36 @@ def files(root: Path) -> Any:
     return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
-def verbs(dataset: pw.Dataset, out: Path) -> dict[str, Callable[[], Any]]:
+def verbs(dataset: pw.Dataset, out: Path, pool: pw.Pool | None = None) -> dict[str, Callable[[], Any]]:
     """Each public function of many samples as what is comparable of its result. out: a new folder."""
     split = list(dataset.splits)[-1]
     tiles = pw.Tiling(window=(16, 16))
 
     def predicted(**options: Any) -> Any:
         confusion = pw.Confusion(len(dataset.classes))
-        pw.predict(model, dataset, out / "predictions", splits=split, batch_size=2, confusion=confusion, **options)
+        pw.predict(model, dataset, out / "predictions", splits=split, batch_size=2, confusion=confusion, pool=pool,
+                   **options)  # fmt: skip
         return files(out / "predictions"), confusion.to_dict()
 
     def scored() -> Any:
         predicted(tiling=tiles)
-        result = pw.score(out / "predictions", dataset, splits=split, boundary=True)
+        result = pw.score(out / "predictions", dataset, splits=split, boundary=True, pool=pool)
         assert result.boundary is not None
         assert np.isfinite(result.boundary.miou)
         return result.to_dict(), predicted(tiling=tiles)
 
     return {
-        "check": lambda: findings(pw.check(dataset)),
-        "stats": lambda: pw.stats(dataset).to_dict(),
-        "count_classes": lambda: pw.count_classes(dataset, splits=list(dataset.splits)).tolist(),
-        "class_index": lambda: pw.class_index(dataset).positions.tolist(),
-        "convert": lambda: samples(pw.convert(dataset, out / "converted")),
-        "pack and verify": lambda: (samples(pw.pack(dataset, out / "pack")), list(pw.verify(out / "pack"))),
+        "check": lambda: findings(pw.check(dataset, pool=pool)),
+        "stats": lambda: pw.stats(dataset, pool=pool).to_dict(),
+        "count_classes": lambda: pw.count_classes(dataset, splits=list(dataset.splits), pool=pool).tolist(),
+        "class_index": lambda: pw.class_index(dataset, pool=pool).positions.tolist(),
+        "convert": lambda: samples(pw.convert(dataset, out / "converted", pool=pool)),
+        "pack and verify": lambda: (
+            samples(pw.pack(dataset, out / "pack", pool=pool)), list(pw.verify(out / "pack", pool=pool))
+        ),
         "predict": predicted,
         "predict, score, resume": scored,
-    }
+    }  # fmt: skip
 
 
 TWO = pw.ClassTable(("ground", "road"))
@@ -84,18 +89,33 @@ def test_results_are_the_same_in_a_pool_that_pickles(name: str, tmp_path: Path) 
         if "predict" in verb and len(dataset.classes) != 2:
             continue
         here = verbs(dataset, tmp_path / f"here {verb}")[verb]()
-        with run_in(pool):
-            assert verbs(dataset, tmp_path / f"there {verb}")[verb]() == here, verb
+        assert verbs(dataset, tmp_path / f"there {verb}", pool)[verb]() == here, verb
     assert len(pool.works) >= 6, "work went through the pool"
 
 
 def test_results_are_the_same_in_real_processes(tmp_path: Path) -> None:
     dataset = opened("yolo", tmp_path / "data")
-    with Processes() as pool:
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         for verb in verbs(dataset, tmp_path):
             here = verbs(dataset, tmp_path / f"here {verb}")[verb]()
-            with run_in(pool):
-                assert verbs(dataset, tmp_path / f"there {verb}")[verb]() == here, verb
+            assert verbs(dataset, tmp_path / f"there {verb}", pool)[verb]() == here, verb
+
+
+VERBS = (pw.check, pw.stats, pw.count_classes, pw.class_index, pw.convert, pw.pack, pw.verify, pw.predict, pw.score)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda v: v.__name__)
+def test_what_is_not_a_pool_is_refused_before_anything_is_written(verb: Any, tmp_path: Path) -> None:
+    dataset = opened("yolo", tmp_path / "data")
+    pw.pack(dataset, tmp_path / "pack")
+    pw.predict(model, dataset, tmp_path / "predictions")
+    arguments = {
+        "predict": (model, dataset, tmp_path / "new"), "score": (tmp_path / "predictions", dataset),
+        "verify": (tmp_path / "pack",), "pack": (dataset, tmp_path / "new"), "convert": (dataset, tmp_path / "new"),
+    }.get(verb.__name__, (dataset,))  # fmt: skip
+    with pytest.raises(pw.UsageError, match=r"a pool has a method map\(work, items\), got int; pass an executor"):
+        verb(*arguments, pool=4)
+    assert not (tmp_path / "new").exists()
 
 
 def test_sizes_sample_init_and_submit_in_a_pool_that_pickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +164,7 @@ def test_errors_and_findings_are_the_same_in_a_pool_that_pickles(name: str, tmp_
 
 def test_in_order_gives_what_a_pool_gives_and_ends_with_the_block() -> None:
     pool = Pickling()
-    with run_in(pool):
+    with run_in(pool), run_in(None):
         assert list(in_order(abs, [-1, 2, -3])) == [1, 2, 3]
     assert pool.works == {"abs"}
     assert list(in_order(lambda x: x + 1, [1, 2])) == [2, 3]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Any
 
 
@@ -24,17 +22,3 @@ class Pickling:
             except Exception as error:
                 raise pickle.loads(pickle.dumps(error)) from None
             yield pickle.loads(result)
-
-
-class Processes:
-    """Real processes, started afresh (spawn)."""
-
-    def __enter__(self) -> Processes:
-        self._pool = ProcessPoolExecutor(2, get_context("spawn"))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-    def map(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        return self._pool.map(work, items)

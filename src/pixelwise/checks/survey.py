@@ -7,6 +7,7 @@ the names that the sources hold.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, NamedTuple
@@ -203,11 +204,16 @@ def _kind(got: Reading) -> str:
     return ("" if stored.bits <= 8 else f"{stored.bits}-bit ") + stored.mode
 
 
-def run(survey: Survey, collect: Collector, threads: int | None, progress: Progress | None) -> None:
-    """Read and check every sample; findings go to `collect`, in the order of the samples."""
+def examine(survey: Survey, run: range, threads: int | None, progress: Progress | None) -> Iterator[Examined]:
+    """Read and check the samples of `run`, in order."""
+    results = in_order(partial(_examine, survey.places), map(tuple, survey.at[run.start : run.stop].tolist()), threads)
+    return with_progress(results, len(run), progress)
+
+
+def remember(survey: Survey, samples: Iterable[Examined], collect: Collector) -> None:
+    """Keep what was found of all samples, in order; findings go to `collect`."""
     hints = HINTS
-    results = in_order(partial(_examine, survey.places), map(tuple, survey.at.tolist()), threads)
-    for item, sample in enumerate(with_progress(results, len(survey), progress)):
+    for item, sample in enumerate(samples):
         for k, path in sample.missing[:hints]:
             hints -= 1
             sample.found[k] = replace(sample.found[k], fix=nearest_hint(path) or sample.found[k].fix)

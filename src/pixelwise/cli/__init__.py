@@ -2,8 +2,9 @@
 
     data     demo, info, load, show, download    convert   formats, convert, init, pack, verify
     check    check, stats                        evaluate  score, predict, submit
-    view     view                                warming   warmup
-    options  what commands share                 console   tables, progress bars, sizes
+    view     view                                merging   merge
+    warming  warmup                              options   what commands share
+    console  tables, progress bars, sizes
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Annotated
 import typer
 
 from ..errors import PixelwiseError, ScoreError, printable
-from . import check, convert, data, evaluate, view, warming
+from . import check, convert, data, evaluate, merging, view, warming
 from .console import complain, prepare, say
 from .options import speaking
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (data, view, check, convert, evaluate, warming):
+for module in (data, view, check, convert, evaluate, merging, warming):
     for command in module.COMMANDS:
         app.command(short_help=re.split(r"[:.,](?: |$)", str(command.__doc__))[0])(speaking(command))
 

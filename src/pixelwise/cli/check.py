@@ -20,7 +20,19 @@ from ..counts.stats import stats as count
 from ..drawing.charts import stats_plot
 from ..errors import UnknownNameError, printable
 from .console import Cell, Rows, print_json, progress, say
-from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
+from .options import (
+    DatasetPath,
+    FormatOption,
+    JsonOption,
+    LabelsOption,
+    PartOption,
+    SplitOption,
+    ThreadsOption,
+    finish_part,
+    opened,
+    opening,
+    part_to_save,
+)
 
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
@@ -29,6 +41,7 @@ def check(
     path: DatasetPath,
     fail_on: Annotated[str, Option("--fail-on", help="Exit 1 at this severity: error or warning.")] = "error",
     limit: Annotated[int, Option("--limit", min=0, help="Findings shown of each kind; 0 shows all.")] = 5,
+    part: PartOption = None,
     save: Annotated[Path | None, Option(help="Write all findings here (JSON).")] = None,
     html: Annotated[Path | None, Option("--html", help="Write a page with pictures to this file.")] = None,
     split: SplitOption = None, threads: ThreadsOption = None,
@@ -36,8 +49,19 @@ def check(
 ) -> None:  # fmt: skip
     """Find all problems of a dataset in one pass: files, lists, pairs, labels, splits, images."""
     check_choice("--fail-on", fail_on, ("error", "warning"))
+    settings: Any = {"splits": split, "threads": threads, **opening(labels, format)}
+    own = part_to_save(part, save)
     with progress("checking") as update:
-        found = check_dataset(opened(path, labels, format), splits=split, threads=threads, progress=update)
+        if own is not None:
+            return finish_part(check_dataset(path, part=own, progress=update, **settings), save, as_json)
+        found = check_dataset(path, progress=update, **settings)
+    return report_findings(found, fail_on, limit, save, html, as_json)
+
+
+def report_findings(
+    found: Findings, fail_on: str, limit: int, save: Path | None, html: Path | None, as_json: bool
+) -> None:
+    """Save and print findings; exit 1 if any is as bad as `fail_on`."""
     if save is not None:
         found.save(save)
     if html is not None:
@@ -77,6 +101,7 @@ def stats(
     together: Annotated[bool, Option("--together", help="Print which classes occur together.")] = False,
     published: Annotated[str | None, Option(help="Compare with published counts: voc2012.")] = None,
     plot: Annotated[Path | None, Option(help="Draw the classes to this .png.")] = None,
+    part: PartOption = None,
     save: Annotated[Path | None, Option(help="Write the counts, to be added to others.")] = None,
     split: SplitOption = None, threads: ThreadsOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
@@ -85,6 +110,11 @@ def stats(
     if weights is not None and weights not in WEIGHTS:  # before hours of counting
         fix = f"the formulas are: {', '.join(WEIGHTS)}"
         raise UnknownNameError(f"no weight formula named {weights!r}", code="unknown-formula", fix=fix)
+    if (own := part_to_save(part, save)) is not None:
+        settings: Any = {"splits": split, "threads": threads, **opening(labels, format)}
+        with progress("counting") as update:
+            counted_part = count(path, on_error="skip", part=own, progress=update, **settings)
+        return finish_part(counted_part, save, as_json)
     dataset = opened(path, labels, format)
     if published is not None:
         published_counts(published, dataset.classes)
@@ -101,9 +131,7 @@ def stats(
     if published is not None:
         with progress("counting") as update:
             comparison = compare_published(dataset, published, threads=threads, progress=update)
-    if as_json:
-        print_json(_as_json(counted, comparison))
-    else:
+    if not as_json:
         _print_stats(counted, weights)
         if together:
             _print_together(counted)
@@ -111,6 +139,21 @@ def stats(
             _print_comparison(comparison)
         if plot is not None:
             say(f"\npicture: {plot}")
+    return _end(counted, comparison, as_json)
+
+
+def report_counts(counted: Stats, save: Path | None, as_json: bool) -> None:
+    """Save and print counts; exit 1 if something is left out of them."""
+    if save is not None:
+        counted.save(save)
+    if not as_json:
+        _print_stats(counted, None)
+    _end(counted, None, as_json)
+
+
+def _end(counted: Stats, comparison: PublishedComparison | None, as_json: bool) -> None:
+    if as_json:
+        print_json(_as_json(counted, comparison))
     if counted.skipped:
         _report_skipped(counted)
         raise Exit(1)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Exit, Option
 
+from ..dataset.dataset import Dataset
 from ..errors import MissingError, UsageError, printable
 from ..files.writing import atomic_write
 from ..formats.converting import convert as convert_dataset
@@ -19,7 +20,7 @@ from ..packs.encodings.table import ENCODINGS
 from ..packs.verifying import verify as verify_pack
 from ..packs.writing import pack as pack_dataset
 from .console import answer, progress
-from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
+from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened, parse_part
 
 ENCODING_HELP = " ".join(f"{e.name}: {e.about}." for e in ENCODINGS.values())
 PackPath = Annotated[Path, Argument(metavar="OUT", help="The pack: a folder of its own.")]
@@ -94,22 +95,26 @@ def pack(
     target: PackPath,
     encoding: Annotated[str, Option(help=ENCODING_HELP)] = "raw",
     overwrite: Annotated[bool, Option("--overwrite", help="Replace another pack, mend this one.")] = False,
+    part: Annotated[str | None, Option("--part", metavar="K/N", help="Only every N-th shard.")] = None,
     split: SplitOption = None, threads: ThreadsOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Pack a dataset for fast reading. If interrupted, run it again."""
+    own = parse_part(part)
     dataset = opened(path, labels, format)
+    settings: Any = {"splits": split, "encoding": encoding, "threads": threads, "overwrite": overwrite}
     started = perf_counter()
     with progress("packing", "samples") as update:
-        packed = pack_dataset(
-            dataset, target, splits=split, encoding=encoding, threads=threads, overwrite=overwrite, progress=update
-        )
+        packed: Dataset | None = pack_dataset(dataset, target, progress=update, part=own, **settings)
+    if packed is None:
+        said = f"{target}: part {part} is written; the part that finds all others there finishes the pack"
+        return answer(as_json, {"path": str(target), "part": part, "complete": False}, said)
     seconds = perf_counter() - started
     size = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
     splits = {name: len(packed[name]) for name in packed.splits}
     counts = ", ".join(f"{name} {n}" for name, n in splits.items())
     found = {"path": str(target), "encoding": encoding, "bytes": size, "splits": splits, "seconds": seconds}
-    answer(as_json, found, f"{target}: {size / 1e6:,.1f} MB, splits {counts} ({seconds:.1f} s)")
+    return answer(as_json, found, f"{target}: {size / 1e6:,.1f} MB, splits {counts} ({seconds:.1f} s)")
 
 
 def verify(

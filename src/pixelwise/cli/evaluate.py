@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
@@ -22,11 +23,28 @@ from ..metrics.protocols import PROTOCOLS
 from ..metrics.ranking import compare_runs
 from ..transforms.color import Normalize
 from .console import answer, parse_size, progress
-from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
+from .options import (
+    DatasetPath,
+    FormatOption,
+    JsonOption,
+    LabelsOption,
+    PartOption,
+    SplitOption,
+    ThreadsOption,
+    finish_part,
+    opened,
+    opening,
+    part_to_save,
+)
 
 Predictions = Annotated[Path, Argument(help="The folder of predictions: NAME.png or NAME.npy.")]
 StoredValues = Annotated[
     bool, Option("--stored-values", help="Files hold the dataset's stored values, not class ids 0..C-1.")
+]
+
+
+SoftFiles = Annotated[
+    bool, Option("--probabilities", help="The folder holds probabilities, as predict --probabilities writes them.")
 ]
 
 
@@ -44,11 +62,11 @@ def score(
     csv: Annotated[Path | None, Option(help="Write the table of classes, in percent (.csv).")] = None,
     worst: Annotated[int | None, Option(min=1, help="Draw this many of the worst images.")] = None,
     output: Annotated[Path, Option("-o", "--output", help="Where to draw the worst images.")] = Path("worst.png"),
+    part: PartOption = None,
+    save: Annotated[Path | None, Option(help="Write the scores here (JSON).")] = None,
     stored_values: StoredValues = False,
     masks: Annotated[bool, Option("--masks", help="Files of two classes hold 0 and 255.")] = False,
-    probabilities: Annotated[
-        bool, Option("--probabilities", help="The folder holds probabilities, as predict --probabilities writes them.")
-    ] = False,
+    probabilities: SoftFiles = False,
     threshold: Annotated[float, Option(help="Of probabilities of one class of two.")] = 0.5,
     split: SplitOption = None, threads: ThreadsOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
@@ -58,38 +76,50 @@ def score(
     The split is val by default. Exit 1 if a prediction is missing, of another size, out of range or unreadable, or has
     the name of no sample.
     """
+    settings: Any = {"splits": split, "stored_values": stored_values, "masks": masks, "boundary": boundary}
+    settings["threads"] = threads
+    if (own := part_to_save(part, save)) is not None:
+        given = opening(labels, format)
+        with progress("scoring") as update:
+            counted = score_folder(predictions, path, protocol, part=own, progress=update, **settings, **given)
+        return finish_part(counted, save, as_json)
     dataset = opened(path, labels, format)
     if probabilities:
-        if baseline or intervals or boundary or worst is not None or stored_values or masks or html or csv:
-            raise UsageError("with --probabilities only --protocol, --threshold and --plot are there")
-        options: Any = {"splits": split, "threshold": threshold, "threads": threads}
-        _score_probabilities(predictions, dataset, protocol, options, plot, as_json)
-        return
-    settings: Any = {"splits": split, "stored_values": stored_values, "masks": masks, "threads": threads}
-
-    def scored(folder: Path) -> Scoring:
-        with progress("scoring") as update:
-            return score_folder(folder, dataset, protocol, boundary=boundary, progress=update, **settings)
-
+        others = (baseline, intervals, boundary, worst is not None, stored_values, masks, html, csv, save)
+        of_probabilities: Any = {"splits": split, "threshold": threshold, "threads": threads}
+        return _score_probabilities(predictions, dataset, protocol, of_probabilities, others, plot, as_json)
+    scored = partial(_scored, dataset, protocol, settings)
     result = scored(predictions)
+    if save is not None:
+        result.save(save)
     found: dict[str, Any] = {"predictions": str(predictions), **result.to_dict()}
     text = [str(result)]
-    others = {str(folder): scored(folder) for folder in baseline or []}
+    baselines = {str(folder): scored(folder) for folder in baseline or []}
     if intervals:
         drawn = result.intervals()
         found["intervals"] = drawn.to_dict()
         text.append(str(drawn))
-    if others:
-        _compared(result, str(predictions), others, found, text)
+    if baselines:
+        _compared(result, str(predictions), baselines, found, text)
     for kind, what, file in (("html", "page", html), ("csv", "table", csv), ("plot", "confusion matrix", plot)):
         if file is not None:
             found[kind] = _written(result, kind, file)
             text.append(f"{what}: {file}")
     if worst is not None:
-        result.worst_sheet(worst).save(output)
-        found |= {"worst": [w._asdict() for w in result.worst(worst)], "sheet": str(output)}
-        text.append(f"{min(worst, len(result.split))} worst images: {output}")
-    answer(as_json, found, "\n\n".join(text))
+        found |= _drawn(result, worst, output, text)
+    return answer(as_json, found, "\n\n".join(text))
+
+
+def _scored(dataset: Any, protocol: str, settings: Any, folder: Path) -> Scoring:
+    with progress("scoring") as update:
+        made: Scoring = score_folder(folder, dataset, protocol, progress=update, **settings)
+        return made
+
+
+def _drawn(result: Scoring, worst: int, output: Path, text: list[str]) -> dict[str, Any]:
+    result.worst_sheet(worst).save(output)
+    text.append(f"{min(worst, len(result.split))} worst images: {output}")
+    return {"worst": [w._asdict() for w in result.worst(worst)], "sheet": str(output)}
 
 
 def _written(result: Scoring, kind: str, file: Path) -> str:
@@ -112,8 +142,10 @@ def _compared(result: Scoring, name: str, others: dict[str, Scoring], found: dic
 
 
 def _score_probabilities(
-    folder: Path, dataset: Any, protocol: str, options: Any, plot: Path | None, as_json: bool
+    folder: Path, dataset: Any, protocol: str, options: Any, others: tuple[Any, ...], plot: Path | None, as_json: bool
 ) -> None:
+    if any(others):
+        raise UsageError("with --probabilities only --protocol, --threshold and --plot are there")
     with progress("scoring") as update:
         found = score_probabilities(folder, dataset, protocol, progress=update, **options)
     if plot is not None:

@@ -14,9 +14,10 @@ from typer import Argument, Option
 from typer.models import OptionInfo
 
 from ..dataset.dataset import Dataset
-from ..errors import PixelwiseError, PixelwiseWarning
+from ..errors import PixelwiseError, PixelwiseWarning, UsageError
 from ..formats.opening import open as open_dataset
-from .console import pipes
+from ..parts import Part, PartOf
+from .console import answer, pipes
 
 DatasetPath = Annotated[Path, Argument(metavar="DATASET", help="The dataset or pack: its folder, or one above it.")]
 SplitOption = Annotated[list[str] | None, Option("--split", metavar="NAME", help="Only this split; repeat for more.")]
@@ -25,13 +26,45 @@ LabelsOption = Annotated[
 ]
 FormatOption = Annotated[str | None, Option("--format", metavar="NAME", help="If it is not recognized, or two fit.")]
 ThreadsOption = Annotated[int | None, Option("--threads", metavar="N", help="By default one per core.")]
+PartOption = Annotated[str | None, Option("--part", metavar="K/N", help="Only the K-th of N parts; see merge.")]
 JsonOption = Annotated[bool, Option("--json", help="Print JSON.")]
 
 
 def opened(path: Path, labels: str | None, format: str | None) -> Dataset:
     """The dataset at `path`, with the kind of labels and the format that the options name."""
-    options: dict[str, Any] = {} if labels is None else {"labels": labels}
-    return open_dataset(path, format=format, **options)
+    return open_dataset(path, **opening(labels, format))
+
+
+def opening(labels: str | None, format: str | None) -> dict[str, Any]:
+    """The options of `open` that were given."""
+    return {name: value for name, value in {"labels": labels, "format": format}.items() if value is not None}
+
+
+def part_to_save(text: str | None, save: Path | None) -> PartOf | None:
+    """'3/16' as (3, 16). UsageError for other text, and without a file to save the part to."""
+    part = parse_part(text)
+    if part is not None and save is None:
+        fix = f"add --save part-{part[0]}.json, and merge all of them in the end"
+        raise UsageError("--part needs a file to save the part to", fix=fix)
+    return part
+
+
+def parse_part(text: str | None) -> PartOf | None:
+    """'3/16' as (3, 16). UsageError for other text."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(f"--part must be K/N with 1 <= K <= N, such as 3/16, got {text!r}")
+    return int(match[1]), int(match[2])
+
+
+def finish_part(part: Part, save: Path | None, as_json: bool) -> None:
+    """Save a part, and say so. Problems of the data are for the whole to report."""
+    assert save is not None
+    part.save(save)
+    data = {"verb": part.verb, "part": part.number, "of": part.of, "samples": [part.first, part.last]}
+    answer(as_json, {**data, "path": str(save)}, f"{part}: {save}; when all are there: pixelwise merge")
 
 
 def speaking(command: Callable[..., None]) -> Callable[..., None]:

@@ -23,7 +23,7 @@ from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_split
 from ..labels import count_values
 from ..randomness import Draws
-from ..threads import in_order, with_progress
+from ..threads import Pool, in_order, run_in, with_progress
 from ..transforms.class_crop import ClassIndex
 from ..types import I64, Label, Progress
 
@@ -36,6 +36,7 @@ def class_index(
     path: str | os.PathLike[str] | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    pool: Pool | None = None,
     **options: Any,
 ) -> ClassIndex:
     """Read every label of a split once and remember where its classes are.
@@ -44,6 +45,7 @@ def class_index(
     the splits to index, joined in this order; by default the first split. positions: how many pixels to remember of
     each class in each sample. path: a file that keeps the index; it is read if it holds the index of this split, and
     written otherwise. threads: by default one per core. progress: called with (samples done, samples in all).
+    pool: where labels are read instead of on threads; see `Pool`.
 
     The draws depend on the sample alone, so the index is always the same. UsageError for a split without labels
     (`no-labels`) or samples (`empty-split`).
@@ -60,7 +62,8 @@ def class_index(
             return kept
 
     look = partial(_look, split, positions)
-    found = list(with_progress(in_order(look, range(len(split)), threads), len(split), progress))
+    with run_in(pool):
+        found = list(with_progress(in_order(look, range(len(split)), threads), len(split), progress))
     start = np.concatenate([[0], np.cumsum([len(f[0]) for f in found])]).astype(np.int64)
     classes, counts, places = (np.concatenate(parts) for parts in zip(*found, strict=True))
     index = ClassIndex(start, classes.astype(np.uint16), counts, places, split.classes.names, split.fingerprint)

@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..files.reading import read_bytes
 from ..formats.given import Data, SplitNames, as_split
 from ..labels import count_values
-from ..threads import in_order, with_progress
+from ..threads import Pool, in_order, run_in, with_progress
 from ..types import I64, Label, Progress
 
 
@@ -51,6 +51,7 @@ def count_classes(
     splits: SplitNames = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    pool: Pool | None = None,
     **options: Any,
 ) -> I64:
     """(N, C + 1) int64: pixels of each class in each of N samples; the last column is void.
@@ -63,7 +64,7 @@ def count_classes(
 
     data: a Split, a Dataset or the path of one (`options` are those of `pixelwise.open`). splits: the name or names of
     the splits to count, joined in this order; by default the first split. threads: by default one per core. progress:
-    called with (samples done, samples in all).
+    called with (samples done, samples in all). pool: where labels are read instead of on threads; see `Pool`.
 
     Reads each label once, and no image if images and labels are separate files. Memory: 8 (C + 1) bytes per sample.
     Raises the error of a label that cannot be read, UsageError `no-labels` for a split without labels.
@@ -72,9 +73,10 @@ def count_classes(
     if not split.has_labels:
         raise UsageError(f"split {split.name!r} has no labels to count", code="no-labels")
     out = np.zeros((len(split), len(split.classes) + 1), np.int64)
-    rows = in_order(partial(_count, split), range(len(split)), threads)
-    for i, row in enumerate(with_progress(rows, len(split), progress)):
-        out[i] = row
+    with run_in(pool):
+        rows = in_order(partial(_count, split), range(len(split)), threads)
+        for i, row in enumerate(with_progress(rows, len(split), progress)):
+            out[i] = row
     return out
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from itertools import chain
 from math import sqrt
 from operator import add
-from typing import Any, Final, Literal, NamedTuple, Self
+from time import perf_counter
+from typing import Any, Final, Literal, NamedTuple, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,9 @@ from ..dataset.identity import keys
 from ..dataset.splits import Split
 from ..errors import DataError, UnknownNameError, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
+from ..parts import Part, PartOf, check_part, made_part, opened_by, run_of
 from ..results import SavedResult
-from ..threads import in_order, with_progress
+from ..threads import Pool, in_order, run_in, with_progress
 from ..types import F64, I64, Progress, Sample, Size
 from .per_sample import count_label
 
@@ -278,15 +280,20 @@ def _triple(values: Any) -> Triple:
     return int(r), int(g), int(b)
 
 
+@overload
 def stats(
-    data: Data,
-    *,
-    splits: SplitNames = None,
-    on_error: Literal["raise", "skip"] = "raise",
-    threads: int | None = None,
-    progress: Progress | None = None,
-    **options: Any,
-) -> Stats:
+    data: Data, *, splits: SplitNames = None, on_error: Literal["raise", "skip"] = "raise", threads: int | None = None,
+    progress: Progress | None = None, pool: Pool | None = None, part: None = None, **options: Any,
+) -> Stats: ...  # fmt: skip
+@overload
+def stats(
+    data: Data, *, splits: SplitNames = None, on_error: Literal["raise", "skip"] = "raise", threads: int | None = None,
+    progress: Progress | None = None, pool: Pool | None = None, part: PartOf, **options: Any,
+) -> Part: ...  # fmt: skip
+def stats(
+    data: Data, *, splits: SplitNames = None, on_error: Literal["raise", "skip"] = "raise", threads: int | None = None,
+    progress: Progress | None = None, pool: Pool | None = None, part: PartOf | None = None, **options: Any,
+) -> Stats | Part:  # fmt: skip
     """Count a dataset: pixels and images of each class, sizes, channels. An image of several splits is counted once.
 
         >>> import numpy as np, pixelwise as pw
@@ -297,29 +304,48 @@ def stats(
     data: a Dataset, a Split or the path of a dataset (`options` are those of `pixelwise.open`). splits: the name or
     names of the splits to count, by default all. on_error: "raise" stops at the first list or sample that cannot be
     read exactly (`pixelwise.check` lists them all); "skip" leaves them out and names them in `Stats.skipped`. threads:
-    by default one per core. progress: called with (samples done, samples in all).
+    by default one per core. progress: called with (samples done, samples in all). pool: where samples are read instead
+    of on threads; see `Pool`. part: (k, n) counts the k-th of n shares of the images, and gives a `Part`;
+    `pixelwise.merge` makes the statistics of all of them.
 
     Every image and label is read once. Memory: a few decoded samples per thread.
     """
+    started, share = perf_counter(), check_part(part)
     check_choice("on_error", on_error, ("raise", "skip"))
     dataset = as_dataset(data, splits, verb="stats", **options)
-    chosen, skipped = [], []
+    chosen, left_out = [], []
     for name in dataset.splits:
         try:
             chosen.append(dataset[name])
         except DataError as error:
             if on_error == "raise":
                 raise
-            skipped.append((name, str(error)))
-    work = _different(chosen)
-    tally = _Tally(dataset.classes)
+            left_out.append((name, str(error)))
+    work, skipped = _different(chosen), list[tuple[str, str]]()
+    run = range(len(work)) if share is None else run_of(share, len(work))
+    tally, own = _Tally(dataset.classes), work[run.start : run.stop]
     measure = partial(_measure_at, tuple(chosen), dataset.classes, on_error == "skip")
-    for (k, i), part in zip(work, with_progress(in_order(measure, work, threads), len(work), progress), strict=True):
-        if isinstance(part, DataError):
-            skipped.append((f"{chosen[k].name}/{chosen[k].names[i]}", str(part)))
-        else:
-            tally.add(part)
-    return replace(tally.stats(), skipped=tuple(skipped))
+    with run_in(pool):
+        measured = with_progress(in_order(measure, own, threads), len(own), progress)
+        for (k, i), found in zip(own, measured, strict=True):
+            if isinstance(found, DataError):
+                skipped.append((f"{chosen[k].name}/{chosen[k].names[i]}", str(found)))
+            else:
+                tally.add(found)
+    counted = replace(tally.stats(), skipped=tuple(skipped))
+    if share is None:
+        return replace(counted, skipped=(*left_out, *skipped))
+    about = {"data": {s.name: s.fingerprint for s in chosen}, "on_error": on_error, "left_out": left_out}
+    opened = opened_by(data, splits, options)
+    return made_part("stats", share, run, len(work), about, opened, counted.to_dict(), perf_counter() - started)
+
+
+def of_parts(parts: Sequence[Part], data: Any) -> Stats:
+    """The statistics that were counted in parts; see `pixelwise.merge`. The data is not looked at."""
+    first, *rest = (Stats.from_dict(part.share) for part in parts)
+    left_out = tuple((str(name), str(why)) for name, why in parts[0].about["left_out"])
+    total = sum(rest, first)
+    return replace(total, skipped=(*left_out, *total.skipped))
 
 
 def _different(splits: list[Split]) -> list[tuple[int, int]]:

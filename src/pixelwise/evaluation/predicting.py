@@ -37,7 +37,7 @@ from ..loading.ranks import Ranks, Shard, ranks_of
 from ..loading.render import Renderer, Slot
 from ..metrics.confusion import Confusion
 from ..results import Result, json_values
-from ..threads import default_threads, in_order, thread_count
+from ..threads import Pool, default_threads, in_order, run_in, thread_count
 from ..transforms.color import Normalize, as_normalize
 from ..transforms.plans import Plans
 from ..types import U8, Label, Progress, Sample, Size
@@ -82,24 +82,13 @@ class Prediction(Result):
 
 
 def predict(
-    model: Model,
-    data: Data,
-    out: str | os.PathLike[str] | None = None,
-    *,
-    splits: SplitNames = None,
-    tiling: Tiling | None = None,
-    confusion: Confusion | None = None,
-    probabilities: str | os.PathLike[str] | None = None,
-    threshold: float | None = None,
-    activation: Activation | None = None,
-    normalize: Normalize | tuple[Channels, Channels] | None = None,
-    batch_size: int = 8,
-    tag: str = "",
-    threads: int | None = None,
-    progress: Progress | None = None,
-    shard: Shard = "auto",
-    **options: Any,
-) -> Prediction:
+    model: Model, data: Data, out: str | os.PathLike[str] | None = None, *, splits: SplitNames = None,
+    tiling: Tiling | None = None, confusion: Confusion | None = None,
+    probabilities: str | os.PathLike[str] | None = None, threshold: float | None = None,
+    activation: Activation | None = None, normalize: Normalize | tuple[Channels, Channels] | None = None,
+    batch_size: int = 8, tag: str = "", threads: int | None = None, progress: Progress | None = None,
+    shard: Shard = "auto", pool: Pool | None = None, **options: Any,
+) -> Prediction:  # fmt: skip
     """Predict every image of a split at its own size; write label PNGs, score them, or both in one pass.
 
     model: any callable from (B, 3, H, W) float32 to (B, C, h, w) logits, called in this thread;
@@ -118,7 +107,8 @@ def predict(
     several images if they have the same size. threads: for reading and writing; default: one per core, at most 8.
     progress: called with (images done, all images). shard: (rank, world): only every world-th image, from number rank
     on; "auto" as for a Loader, so that processes that work together share the images. They may share the folder `out`,
-    which is complete when all are done; `pixelwise.torch.all_reduce` adds their confusions.
+    which is complete when all are done; `pixelwise.torch.all_reduce` adds their confusions. pool: where images are read
+    and tiles made instead of on threads; see `Pool`.
 
     If the folder was begun by an earlier call, this one continues it: complete files are kept (and scored), damaged
     ones predicted again. The folder remembers `tiling`, `normalize` and `tag`, which should name the model. Each file
@@ -138,7 +128,8 @@ def predict(
     threads = min(default_threads(), 8) if threads is None else thread_count(threads)
     ranks = ranks_of(shard)
     run = _Run(model, split, tiling, mean_std, batch_size, threads, soft)
-    return run.share(ranks, None if out is None else Path(out).absolute(), confusion, tag, progress)
+    with run_in(pool):
+        return run.share(ranks, None if out is None else Path(out).absolute(), confusion, tag, progress)
 
 
 def _check(model: Any, split: Split, results: tuple[Any, Confusion | None, Any], batch_size: int) -> None:

@@ -10,16 +10,18 @@ print(result.compare(pixelwise.score("baseline", voc["val"], "voc")))
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
 from ..counts.per_sample import read_labels_only
 from ..dataset.splits import Split
-from ..errors import DataError, UsageError
+from ..errors import DataError, UsageError, only_ours
 from ..files.writing import atomic_write
 from ..formats.given import Data, SplitNames, as_split
 from ..loading.ranks import Shard, ranks_of
@@ -30,8 +32,9 @@ from ..metrics.intervals import Method
 from ..metrics.protocols import protocol_named
 from ..metrics.rates import ratio
 from ..metrics.scores import Scores
+from ..parts import Part, PartOf, check_about, check_part, data_of, made_part, opened_by, run_of
 from ..results import Result, in_percent, json_values
-from ..threads import in_order
+from ..threads import Pool, in_order, run_in
 from ..types import F64, Progress
 from .prediction_files import (
     check_ids,
@@ -178,20 +181,26 @@ class Scoring(Result):
         return f"{self.scores}\nboundary mIoU {miou} % (bands of {band:g} of the diagonal)"
 
 
+@overload
 def score(
-    predictions: str | os.PathLike[str],
-    data: Data,
-    protocol: str = "voc",
-    *,
-    splits: SplitNames = None,
-    stored_values: bool = False,
-    masks: bool = False,
-    boundary: bool | float = False,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    shard: Shard = (0, 1),
+    predictions: str | os.PathLike[str], data: Data, protocol: str = "voc", *, splits: SplitNames = None,
+    stored_values: bool = False, masks: bool = False, boundary: bool | float = False, threads: int | None = None,
+    progress: Progress | None = None, shard: Shard = (0, 1), pool: Pool | None = None, part: None = None,
     **options: Any,
-) -> Scoring:
+) -> Scoring: ...  # fmt: skip
+@overload
+def score(
+    predictions: str | os.PathLike[str], data: Data, protocol: str = "voc", *, splits: SplitNames = None,
+    stored_values: bool = False, masks: bool = False, boundary: bool | float = False, threads: int | None = None,
+    progress: Progress | None = None, shard: Shard = (0, 1), pool: Pool | None = None, part: PartOf,
+    **options: Any,
+) -> Part: ...  # fmt: skip
+def score(
+    predictions: str | os.PathLike[str], data: Data, protocol: str = "voc", *, splits: SplitNames = None,
+    stored_values: bool = False, masks: bool = False, boundary: bool | float = False, threads: int | None = None,
+    progress: Progress | None = None, shard: Shard = (0, 1), pool: Pool | None = None, part: PartOf | None = None,
+    **options: Any,
+) -> Scoring | Part:  # fmt: skip
     """Score a folder of predictions on all images of a split, each once and at its own size.
 
     predictions: a folder with `NAME.png` (class indices with or without palette, or the class table's colors), or
@@ -202,6 +211,8 @@ def score(
     classes, they hold 0 and 255. boundary: also boundary IoU, with bands of 0.02 of the diagonal or of the share given;
     slow. threads: default: one per core. progress: called with (done, total). shard: (rank, world), or "auto" as for a
     Loader: only every world-th image from number rank on, to be added by `pixelwise.torch.all_reduce`; default: all.
+    pool: where files are read and counted instead of on threads; see `Pool`. part: (k, n) counts the k-th of n shares
+    of the images, and gives a `Part`; `pixelwise.merge` scores all of them.
 
     Nothing is scored if anything is wrong. Raises ScoreError `missing-prediction` and `extra-prediction`; then, over
     all files, `wrong-size`, `prediction-out-of-range` (as the protocol demands), and what reading a file raises;
@@ -219,36 +230,86 @@ def score(
     >>> pw.score("guesses", split)
     Scoring(val, 1 images, mIoU 50.00 % by voc)
     """
-    rule = protocol_named(protocol)
+    started, own = perf_counter(), check_part(part)
+    bands_of = 0.02 if boundary is True else float(boundary)
+    settings = _Settings(protocol_named(protocol).name, _values(stored_values, masks), bands_of)
+    split, files, root = _files_of(predictions, data, splits, options)
+    ranks = ranks_of(shard)
+    if own is not None and ranks.world > 1:
+        raise UsageError("part= and shard= both share the images: give one of them", fix="leave out shard=")
+    if ranks.world > 1:
+        split, files = split[ranks.rank :: ranks.world], files[ranks.rank :: ranks.world]
+    run = range(len(split)) if own is None else run_of(own, len(split))
+    with run_in(pool):
+        total, bands = _counted(split, files, root, settings, run, threads, progress)
+    if own is None:
+        return Scoring(split, files, settings.values, total, total.scores(settings.protocol), bands)
+    share = {"confusion": total.to_dict(), "boundary": None if bands is None else bands.to_dict()}
+    about = {"data": split.fingerprint, "predictions": str(root), **settings._asdict()}
+    opened = opened_by(data, splits, options)
+    return made_part("score", own, run, len(split), about, opened, share, perf_counter() - started)
+
+
+def of_parts(parts: Sequence[Part], data: Any) -> Scoring:
+    """The scores of predictions that were counted in parts; see `pixelwise.merge`."""
+    about = parts[0].about
+    settings = _Settings(about["protocol"], about["values"], about["boundary"])
+    data, splits, options = data_of(parts, data)
+    split, files, root = _files_of(about["predictions"], data, splits, options)
+    check_about(parts[0], len(split), {**about, "data": split.fingerprint})
+    total, bands = _empty(split, settings.boundary)
+    with only_ours(root, DataError, "bad-part", "the share of a part is damaged"):
+        for part in parts:
+            found = part.share["boundary"]
+            _add(total, bands, (
+                Confusion.from_dict(part.share["confusion"]),
+                None if found is None else BoundaryConfusion.from_dict(found),
+            ))  # fmt: skip
+    return Scoring(split, files, settings.values, total, total.scores(settings.protocol), bands)
+
+
+class _Settings(NamedTuple):
+    """How predictions are scored. values: what files hold. boundary: share of the diagonal that bands have, or 0."""
+
+    protocol: str
+    values: FileValues
+    boundary: float
+
+
+def _files_of(
+    predictions: str | os.PathLike[str], data: Data, splits: SplitNames, options: dict[str, Any]
+) -> tuple[Split, tuple[Path, ...], Path]:
+    """The split, the prediction of each of its samples, and the folder that they are in."""
     split = as_split(data, splits, verb="score", prefer=("val",), **options)
     check_samples(split)
     check_labels(split)
     root = Path(predictions).absolute()
-    split, files = _share(split, tuple(find_files(root, split.names)), shard)
-    share, values = 0.02 if boundary is True else float(boundary), _values(stored_values, masks)
-    total, bands = _empty(split, share)
-    count = partial(_count, split, files, protocol, values, share)
+    return split, tuple(find_files(root, split.names)), root
+
+
+def _counted(
+    split: Split, files: tuple[Path, ...], root: Path, settings: _Settings, run: range, threads: int | None,
+    progress: Progress | None,
+) -> _Counts:  # fmt: skip
+    """The counts of the images of `run`. ScoreError and the like if any of them cannot be scored."""
+    total, bands = _empty(split, settings.boundary)
     problems: list[DataError] = []
-    for done, found in enumerate(in_order(count, range(len(split)), threads), 1):
+    count = partial(_count, split, files, *settings)
+    for done, found in enumerate(in_order(count, run, threads), 1):
         if isinstance(found, DataError):
             problems.append(found)
         elif not problems:
             _add(total, bands, found)
         if progress is not None:
-            progress(done, len(split))
-    refuse(problems, f"{len(split)} predictions", root)
-    return Scoring(split, files, values, total, total.scores(rule.name), bands)
+            progress(done, len(run))
+    refuse(problems, f"{len(run)} predictions", root)
+    return total, bands
 
 
 def _saved(path: str | os.PathLike[str], text: str) -> Path:
     with atomic_write(path) as file:
         file.write(text.encode())
     return Path(path)
-
-
-def _share(split: Split, files: tuple[Path, ...], shard: Shard) -> tuple[Split, tuple[Path, ...]]:
-    rank, world, _ = ranks_of(shard)
-    return (split, files) if world == 1 else (split[rank::world], files[rank::world])
 
 
 def _values(stored_values: bool, masks: bool) -> FileValues:
@@ -261,7 +322,7 @@ def _flags(values: FileValues) -> tuple[bool, bool]:
     return values == "stored values", values == "masks"
 
 
-_Counts = tuple[Confusion, BoundaryConfusion | None]
+_Counts: TypeAlias = tuple[Confusion, BoundaryConfusion | None]
 
 
 def _empty(split: Split, share: float) -> _Counts:

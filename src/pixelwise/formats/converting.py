@@ -26,7 +26,7 @@ from ..dataset.sources import Source, image_file_of
 from ..errors import ListError, SystemFault, UsageError, warn
 from ..files.reading import read_bytes
 from ..files.writing import atomic_write, is_temporary, remove_temporaries
-from ..threads import in_order
+from ..threads import Pool, in_order, run_in
 from ..types import Progress, Sample
 from . import toml
 from .given import Data, SplitNames, as_dataset
@@ -46,7 +46,7 @@ Void = Literal["keep", "background"]
 def convert(
     data: Data, out: str | os.PathLike[str], to: To = "index", *, classes: Iterable[str] | None = None,
     splits: SplitNames = None, images: ImageFiles = "copy", void: Void = "keep", skip_missing: bool = False,
-    threads: int | None = None, progress: Progress | None = None, **options: Any,
+    threads: int | None = None, progress: Progress | None = None, pool: Pool | None = None, **options: Any,
 ) -> Dataset:  # fmt: skip
     """Write a dataset as a new one at `out`, and open that.
 
@@ -63,7 +63,8 @@ def convert(
     as the class background, for a format that has no void. images: "copy", or links to the source's files; images
     that only the dataset's own rule makes 8-bit RGB, or that are not files, become PNGs. skip_missing: leave out
     samples whose image or label file is not there, with a warning that counts them. threads: by default one per core.
-    progress: called with (samples done, samples in all).
+    progress: called with (samples done, samples in all). pool: where samples are read and written instead of on
+    threads; see `Pool`.
 
     Lossless: the new dataset has the same splits, names and labels; of the first three also the same order, and
     instances if they fit in 16 bits. Different samples of the same name get the split's name in front: `train/0001`.
@@ -92,8 +93,9 @@ def convert(
     if _is_there(root, identity, jobs, target):
         return target.reopened(root, source.classes)
     mark = {"conversion": identity, "from": _given(data), "to": to}
-    _begin(root, mark)
-    exts, instances = _write_all(root, source.classes, jobs, target, (images, void), threads, progress)
+    with run_in(pool):
+        _begin(root, mark)
+        exts, instances = _write_all(root, source.classes, jobs, target, (images, void), threads, progress)
     target.finish(Ending(root, source, jobs, exts, identity, instances))
     shutil.rmtree(root / FRAGMENTS, ignore_errors=True)
     if target.signed:

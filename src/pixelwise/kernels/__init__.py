@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from . import jpeg_scan as jpeg_scan
     from . import jpeg_symbols as jpeg_symbols
     from . import jpeg_transform as jpeg_transform
+    from . import lanes as lanes
     from . import objects as objects
     from . import place as place
     from . import png as png

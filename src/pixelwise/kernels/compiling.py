@@ -21,6 +21,11 @@ def jit(function: F) -> F:
     return _njit(function)  # type: ignore[no-any-return]
 
 
+def jit_of(signature: str) -> Callable[[F], F]:
+    """As `jit`, for these types only: others are refused, and the module compiles its kernel when it is loaded."""
+    return _njit(signature)  # type: ignore[no-any-return]
+
+
 def jit_fast(function: F) -> F:
     """Compile for float pixels: fused multiply-add and reordering allowed, which vectorization needs."""
     return _njit(function, fastmath=True)  # type: ignore[no-any-return]

@@ -4,5 +4,6 @@
     workers   threads that fill batches           buffers   batch memory, used again
     options   the Loader's arguments, checked     render    plans and pixels to batch arrays
     left_out  samples smaller than a crop         ranks     the share of this process
-    holes     samples whose size cannot be read   reference `render_plain`: the same in NumPy
+    holes     samples whose size cannot be read   lanes     the order that reads block by block
+    reference `render_plain`: the same in NumPy
 """

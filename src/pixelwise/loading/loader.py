@@ -28,8 +28,9 @@ from ..transforms.plans import Plans, Transform, check_transforms, make_plans
 from ..types import I64, U8, Batch, Clock, MappedSource
 from .buffers import Buffers
 from .holes import Holes
+from .lanes import lanes_of
 from .left_out import Small, check_batches, fitting, no_draws, said_of
-from .options import check_fill, check_label_dtype, check_sampler, check_state, check_timeout
+from .options import check_fill, check_label_dtype, check_order, check_sampler, check_state, check_timeout
 from .ranks import Shard, ranks_of, warn_of_other_ranks
 from .render import FILL, Output, Renderer, Slot
 from .samplers import Order, Sampler
@@ -73,8 +74,10 @@ class Loader:
     split: what to load. batch_size: samples per batch (of this rank). transforms: applied in order to images and labels
     together.
 
-    - shuffle: another order in each epoch. sampler: chooses the samples, such as RareClassSampling; without one every
-      sample comes once. drop_last: drop the last batch if it is not full. seed: 0..2^64-1.
+    - shuffle: another order in each epoch. order: "shuffled", or "lanes" for packs that are larger than the memory: it
+      reads each block of a pack once, within a few batches, and mixes samples as well. sampler: chooses the samples,
+      such as RareClassSampling; without one every sample comes once. drop_last: drop the last batch if it is not full.
+      seed: 0..2^64-1.
     - small: images smaller than a crop without padding are left out, which a PixelwiseWarning says once ("warn", see
       `dropped`) or nothing does ("drop"), padded with the fill color and `ignore_index` ("pad"), or refused ("error").
       After a random scale, its smallest factor counts. fill: RGB color of padding, three whole numbers in 0..255.
@@ -105,6 +108,7 @@ class Loader:
         transforms: Sequence[Transform] = (),
         *,
         shuffle: bool = False,
+        order: Literal["shuffled", "lanes"] = "shuffled",
         drop_last: bool = False,
         seed: int = 0,
         small: Small = "warn",
@@ -124,8 +128,8 @@ class Loader:
         check_choice("on_error", on_error, ("raise", "skip"))
         check_count("batch_size", batch_size)
         check_count("prefetch", prefetch)
-        if sampler is not None:
-            check_sampler(sampler, len(split), len(split.classes))
+        check_order(order, shuffle, sampler)
+        check_sampler(sampler, len(split), len(split.classes))
         self.split = split
         self.batch_size = batch_size
         self.transforms = check_transforms(transforms)
@@ -146,10 +150,11 @@ class Loader:
         self._kept = fitting(self._data, self.transforms, small)
         n, sampler = _choice(len(split), self._kept, sampler)
         self.ranks = ranks_of(shard)
-        self._order = Order(n, batch_size, shuffle, drop_last, self.seed, self.ranks.rank, self.ranks.world, sampler)
+        rank, world, _ = self.ranks
+        lanes = lanes_of(split, self._kept, batch_size * world, self.seed) if order == "lanes" and n else None
+        self._order = Order(n, batch_size, shuffle, drop_last, self.seed, rank, world, sampler, lanes)
         check_batches(split, self._order)
-        self.epoch = 0
-        self.batch = 0
+        self.epoch = self.batch = 0
         self._resume = True  # the next iteration starts at (epoch, batch) instead of at the next epoch
         self._buffers = Buffers(keep=2 * (prefetch + 2))
         self._clocks: list[Clock] = []
@@ -201,9 +206,10 @@ class Loader:
     def fingerprint(self) -> str:
         """What a state belongs to: samples, seed, global batch size, transforms and the options of the order."""
         order = self._order
+        shuffle = order.shuffle if order.lanes is None else order.lanes.fingerprint
         return (
             f"data {self.split.fingerprint}; samples {order.n}; seed {self.seed}; "
-            f"global batch {order.batch_size * order.world}; shuffle {order.shuffle}; drop_last {order.drop_last}; "
+            f"global batch {order.batch_size * order.world}; shuffle {shuffle}; drop_last {order.drop_last}; "
             f"sampler {order.sampler and order.sampler.fingerprint}; transforms {list(self.transforms)!r}"
         )
 

@@ -43,7 +43,9 @@ def check_label_dtype(label_dtype: Any, classes: ClassTable) -> np.dtype[Any]:
 
 
 def check_sampler(sampler: Any, samples: int, classes: int) -> None:
-    """Refuse what is not a sampler, and counts of other samples or classes: they would silently choose wrong images."""
+    """Refuse what is not a sampler or None, and counts of other samples or classes, which would choose wrong images."""
+    if sampler is None:
+        return
     if isinstance(sampler, type) or not isinstance(sampler, Sampler):
         raise UsageError(f"sampler must be a Sampler, got {sampler!r}", fix="see RareClassSampling and RepeatFactor")
     counts = getattr(sampler, "counts", None)
@@ -52,6 +54,14 @@ def check_sampler(sampler: Any, samples: int, classes: int) -> None:
             f"the sampler has counts {np.shape(counts)}, expected {samples} samples and {classes} classes",
             fix="count the split that is loaded, without void: count_classes(split)[:, :-1]",
         )  # fmt: skip
+
+
+def check_order(order: Any, shuffle: bool, sampler: Any) -> None:
+    """Refuse an order that does not exist, and lanes where there is nothing to shuffle, or not every sample comes."""
+    check_choice("order", order, ("shuffled", "lanes"))
+    if order == "lanes" and (sampler is not None or not shuffle):
+        what = 'order="lanes" shuffles all samples, so it needs shuffle=True and no sampler'
+        raise UsageError(what, fix='pass shuffle=True, or order="shuffled" with a sampler')
 
 
 def check_state(state: Any, fingerprint: str, batches: int) -> tuple[int, int]:

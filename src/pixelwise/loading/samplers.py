@@ -14,6 +14,7 @@ from ..arguments import as_array, check_share
 from ..errors import UsageError
 from ..randomness import Draws, shuffled
 from ..types import F64, I64
+from .lanes import Lanes
 
 
 @runtime_checkable
@@ -33,7 +34,8 @@ class Order:
 
     A global batch is `batch_size * world` consecutive positions; rank r takes the r-th part of each. Every rank has
     the same number of batches: positions missing from the last one are filled by samples from the epoch's start, marked
-    as not real. sampler: chooses the samples; without one every sample comes once.
+    as not real. sampler: chooses the samples; without one every sample comes once. lanes: the order, if it is not a
+    shuffle of all samples.
     """
 
     n: int
@@ -44,6 +46,7 @@ class Order:
     rank: int = 0
     world: int = 1
     sampler: Sampler | None = None
+    lanes: Lanes | None = None
 
     def __len__(self) -> int:
         whole, rest = divmod(self.n, self.batch_size * self.world)
@@ -58,7 +61,10 @@ class Order:
         positions = start + share * self.rank + np.arange(share, dtype=np.int64)
         real = positions < self.n
         positions %= self.n
-        samples = shuffled(positions, self.n, self.seed, epoch) if self.shuffle else positions
+        if self.lanes is not None:
+            samples = self.lanes.samples(positions, epoch)
+        else:
+            samples = shuffled(positions, self.n, self.seed, epoch) if self.shuffle else positions
         if self.sampler is None:
             return samples, samples, real
         return self.sampler.samples(samples, self.seed, epoch), samples, real

@@ -42,7 +42,9 @@ def cached(
             return opening.load(folder)
     except PackError:  # not there yet, unfinished or damaged: packing repairs all of these
         pass
-    return write_pack(inventory, folder, None, progress)
+    made = write_pack(inventory, folder, None, progress)
+    assert made is not None, "it has no parts"
+    return made
 
 
 def _layout(dataset: Dataset) -> list[object]:

@@ -63,6 +63,10 @@ class PackSource(Source):
         out[:, 0], out[:, 1] = index["height"][rows], index["width"][rows]
         return out
 
+    def blocks(self, indices: I64 | None = None) -> I64:
+        """(n,) int64: the number of the record batch that holds each of the samples at `indices` (default: all)."""
+        return self.volume.blocks[self.rows(indices)]
+
     def addresses(self, indices: I64) -> tuple[U64, U64 | None, int]:
         """Where raw samples are in memory: (n,) uint64 addresses of images and of labels, and bytes per label pixel.
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import DataError, FormatError, PackError, SystemFault, shown
 from ..files.reading import READ_FLAGS, check_exists, open_error
 from ..results import Result
-from ..threads import in_order, thread_count
+from ..threads import Pool, in_order, run_in, thread_count
 from ..types import U8, Finding, Progress
 from . import opening
 from .class_ids import check_class_ids
@@ -57,6 +57,7 @@ def verify(
     source: str | os.PathLike[str] | bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
+    pool: Pool | None = None,
 ) -> Verification:
     """Read every byte of the pack at `path` and list what is wrong with it, by shard and record.
 
@@ -67,7 +68,8 @@ def verify(
     Checks the manifest, the tables, size and CRC-32 of each shard, and CRC-32 of each record; that records decode to
     their size; that labels hold class ids. source: also check whether the files that the pack was made from have
     changed (True: in the folder they were in then; or the folder they are in now). threads: by default one per core.
-    progress: called with (records done, records in all).
+    progress: called with (records done, records in all). pool: where records are read instead of on threads; see
+    `Pool`.
 
     Raises MissingError if there is nothing at `path`, FormatError if it is not a pack, SystemFault if it cannot be
     read.
@@ -85,11 +87,12 @@ def verify(
         return Verification(root, records, (Finding.from_error(error),))
     found = [Finding.from_error(p) for p in shard_problems(root, manifest)]
     broken = {f.where for f in found}
-    for k, shard in enumerate(manifest.shards):
-        if str(volume.path(k)) not in broken:
-            found += _check_shard(volume, k, threads)
-        if progress is not None:
-            progress(int(volume.starts[k]) + shard.records, manifest.records)
+    with run_in(pool):
+        for k, shard in enumerate(manifest.shards):
+            if str(volume.path(k)) not in broken:
+                found += _check_shard(volume, k, threads)
+            if progress is not None:
+                progress(int(volume.starts[k]) + shard.records, manifest.records)
     found += map(Finding.from_error, opening.stale_files(root, manifest, source))
     return Verification(root, records, tuple(found))
 

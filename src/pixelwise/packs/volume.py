@@ -107,6 +107,17 @@ class Volume:
         self._asked[rows] = True
 
     @cached_property
+    def blocks(self) -> I64:
+        """(n,) int64: the number of the record batch of each record, over all shards.
+
+        The images of a record batch are stored end to end, and something else is between those of two.
+        """
+        index: Any = self.index
+        follows = index["image_offset"][1:] == index["image_offset"][:-1] + index["image_bytes"][:-1]
+        begins = ~follows | (index["shard"][1:] != index["shard"][:-1])
+        return np.concatenate([[0], np.cumsum(begins)]).astype(np.int64)[: len(index)]
+
+    @cached_property
     def _exceeds_memory(self) -> bool:
         return sum(shard.bytes for shard in self.manifest.shards) > memory_bytes() / 2
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,8 @@ from ..files.mapping import guarded
 from ..files.reading import bytes_text
 from ..files.writing import atomic_write, folder_in_use, is_temporary, remove_temporaries, remove_unused
 from ..formats.given import Data, SplitNames, as_dataset
-from ..threads import in_order, thread_count
+from ..parts import PartOf, check_part
+from ..threads import Pool, in_order, leaves_threads, run_in, thread_count
 from ..types import Progress
 from . import opening
 from .index import INDEX, checksum, record_at, write_table
@@ -40,18 +42,23 @@ SHARD_BYTES = 256 << 20
 """About the size of an Arrow file: large enough that packs have few shards, small enough to be written again."""
 
 
+@overload
 def pack(
-    data: Data,
-    out: str | os.PathLike[str],
-    *,
-    splits: SplitNames = None,
-    encoding: str = "raw",
-    threads: int | None = None,
-    shard_bytes: int = SHARD_BYTES,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-    **options: Any,
-) -> Dataset:
+    data: Data, out: str | os.PathLike[str], *, splits: SplitNames = None, encoding: str = "raw",
+    threads: int | None = None, shard_bytes: int = SHARD_BYTES, overwrite: bool = False,
+    progress: Progress | None = None, pool: Pool | None = None, part: None = None, **options: Any,
+) -> Dataset: ...  # fmt: skip
+@overload
+def pack(
+    data: Data, out: str | os.PathLike[str], *, splits: SplitNames = None, encoding: str = "raw",
+    threads: int | None = None, shard_bytes: int = SHARD_BYTES, overwrite: bool = False,
+    progress: Progress | None = None, pool: Pool | None = None, part: PartOf, **options: Any,
+) -> Dataset | None: ...  # fmt: skip
+def pack(
+    data: Data, out: str | os.PathLike[str], *, splits: SplitNames = None, encoding: str = "raw",
+    threads: int | None = None, shard_bytes: int = SHARD_BYTES, overwrite: bool = False,
+    progress: Progress | None = None, pool: Pool | None = None, part: PartOf | None = None, **options: Any,
+) -> Dataset | None:  # fmt: skip
     """Write a dataset as a pack at `out` and open the pack.
 
         >>> packed = pw.pack("VOCdevkit/VOC2012", "voc.pack")
@@ -62,7 +69,12 @@ def pack(
     that reading is free and windows are views; "original" keeps the image files and stores labels as PNG, in a seventh
     of the space. threads: by default one per core. shard_bytes: size of an Arrow file; raised if the pack would have
     more than 128. overwrite: replace another pack, and check the shards of this one, to rewrite damaged ones. progress:
-    called with (records done, records in all). options: of `open` if data is a path, such as format= and labels=.
+    called with (records done, records in all). pool: where shards are written instead of on threads, each by one call;
+    see `Pool`. options: of `open` if data is a path, such as format= and labels=.
+
+    part: (k, n) writes only the shards k, k + n, k + 2 n ..., so that n processes, on any machines that see both
+    folders, share the work. Whichever finds all shards there checks them all and finishes the pack; the others return
+    None. A part that was killed, or that is run twice, is run again.
 
     If stopped at any time and called again, it continues: finished shards are checked and kept. At any time `out` is
     the old pack, the complete new one, or refused as `unfinished-pack`. If the pack of the same source and options is
@@ -71,21 +83,28 @@ def pack(
     Raises what opening and reading the data raises; PackError `stale-pack` if a source file changes meanwhile;
     UsageError `pack-exists`, `not-empty`, `bad-argument`; SystemFault `disk-full`, `cannot-write`.
     """
-    root = Path(out).absolute()
+    root, share = Path(out).absolute(), check_part(part)
     _check_target(root)
-    inventory = take_inventory(as_dataset(data, splits, verb="pack", **options), encoding, shard_bytes)
-    if not overwrite and (before := _manifest_at(root)) is not None:
-        if before.fingerprint == inventory.fingerprint:
-            remove_leftovers(root)
-            return opening.load(root)
-        fix = "choose another name, or overwrite it"
-        raise UsageError("another pack is already there", code="pack-exists", where=root, fix=fix)
-    return write_pack(inventory, root, threads, progress)
+    with run_in(pool):
+        inventory = take_inventory(as_dataset(data, splits, verb="pack", **options), encoding, shard_bytes)
+        if not overwrite and (before := _manifest_at(root)) is not None:
+            if before.fingerprint == inventory.fingerprint:
+                remove_leftovers(root)
+                return opening.load(root)
+            fix = "choose another name, or overwrite it"
+            raise UsageError("another pack is already there", code="pack-exists", where=root, fix=fix)
+        return write_pack(inventory, root, threads, progress, share or (1, 1))
 
 
-def write_pack(inventory: Inventory, root: Path, threads: int | None, progress: Progress | None) -> Dataset:
-    """Write what `inventory` lists as the pack at `root`, replacing any other pack there, and open it."""
+def write_pack(
+    inventory: Inventory, root: Path, threads: int | None, progress: Progress | None, part: PartOf = (1, 1)
+) -> Dataset | None:
+    """Write what `inventory` lists as the pack at `root`, replacing any other pack there, and open it.
+
+    part: (k, n) writes every n-th shard; None while shards of other parts are missing.
+    """
     before = _manifest_at(root)
+    thread_count(threads)
     folder = root / inventory.fingerprint[:16]
     with ExitStack() as held:
         try:
@@ -94,7 +113,10 @@ def write_pack(inventory: Inventory, root: Path, threads: int | None, progress: 
             what, fix = f"cannot be created: {error.strerror}", "check space and permissions"
             raise SystemFault(what, code="cannot-write", where=folder, fix=fix) from None
         remove_leftovers(root)
-        manifest = _write_all(inventory, folder, thread_count(threads), progress)
+        shards = _write_shards(inventory, folder, threads, progress, part)
+        if shards is None:
+            return None
+        manifest = _write_tables(inventory, folder, shards)
         with atomic_write(root / MANIFEST, alone=False) as file:
             file.write(manifest.to_bytes())
     if before is not None and before.data != folder.name:
@@ -141,11 +163,11 @@ def remove_leftovers(root: Path) -> None:
         remove_unused(folder, unless=partial(is_the_pack, folder.name))
 
 
-def _write_all(inventory: Inventory, folder: Path, threads: int, progress: Progress | None) -> Manifest:
-    """Write shards and tables, and give the manifest that describes them."""
+def _write_tables(inventory: Inventory, folder: Path, finished: list[Finished]) -> Manifest:
+    """Write the tables, and give the manifest that describes them and the shards."""
     import pyarrow as pa
 
-    shards, names, indices = zip(*_write_shards(inventory, folder, threads, progress), strict=True)
+    shards, names, indices = zip(*finished, strict=True)
     index, files = np.concatenate(indices), inventory.files
     tables: dict[str, dict[str, Any]] = {
         "index.arrow": {
@@ -171,22 +193,71 @@ def _write_all(inventory: Inventory, folder: Path, threads: int, progress: Progr
     )  # fmt: skip
 
 
-def _write_shards(inventory: Inventory, folder: Path, threads: int, progress: Progress | None) -> list[Finished]:
-    """Write the shards that are not there yet; each with its part of the index."""
+def _write_shards(
+    inventory: Inventory, folder: Path, threads: int | None, progress: Progress | None, part: PartOf
+) -> list[Finished] | None:
+    """Write the shards of a part that are not there yet. All shards, each with its part of the index, or None if those
+    of other parts are not all there.
+    """
     paths = [folder / f"shard-{k:05d}.arrow" for k in range(len(inventory.shards))]
-    kept = {k: _finished(inventory, k, path, threads) for k, path in enumerate(paths) if path.exists()}
-    done = {k: shard for k, shard in kept.items() if shard is not None}
-    missing = [k for k in range(len(paths)) if k not in done]
+    own = range(part[0] - 1, len(paths), part[1])
+    done = _kept_of(inventory, paths, own, threads)
+    missing = [k for k in own if k not in done]
     _check_space(inventory, folder, missing)
-    done |= _write_missing(inventory, missing, paths, threads, progress)
-    return [done[k] for k in range(len(paths))]
+    write = _write_elsewhere if leaves_threads() else _write_missing
+    done |= write(inventory, missing, paths, threads, _of_records(inventory, own, missing, progress))
+    if len(done) < len(paths) and not all(path.exists() for path in paths):
+        return None
+    done |= _kept_of(inventory, paths, [k for k in range(len(paths)) if k not in done], threads)
+    return [done[k] for k in range(len(paths))] if len(done) == len(paths) else None
+
+
+def _kept_of(inventory: Inventory, paths: list[Path], which: Iterable[int], threads: int | None) -> dict[int, Finished]:
+    """Those shards of `which` that are there, complete and undamaged."""
+    found = {k: _finished(inventory, k, paths[k], threads) for k in which if paths[k].exists()}
+    return {k: shard for k, shard in found.items() if shard is not None}
+
+
+def _records(inventory: Inventory, shards: Iterable[int]) -> int:
+    return sum(len(rows) for k in shards for rows in inventory.shards[k])
+
+
+def _of_records(
+    inventory: Inventory, own: Sequence[int], missing: Sequence[int], progress: Progress | None
+) -> Callable[[int], None]:
+    """What is called with the number of records that were just written."""
+    total = _records(inventory, own)
+    done = total - _records(inventory, missing)
+
+    def count(written: int) -> None:
+        nonlocal done
+        done += written
+        if progress is not None:
+            progress(done, total)
+
+    return count
+
+
+def _write_elsewhere(
+    inventory: Inventory, missing: list[int], paths: list[Path], threads: int | None, count: Callable[[int], None]
+) -> dict[int, Finished]:
+    """Write shards in another pool, one per call: what comes back is small, and any of them may be done twice."""
+    done: dict[int, Finished] = {}
+    for k, shard in zip(missing, in_order(partial(_write_one, inventory, paths, threads), missing), strict=True):
+        done[k] = shard
+        count(_records(inventory, [k]))
+    return done
+
+
+def _write_one(inventory: Inventory, paths: list[Path], threads: int | None, number: int) -> Finished:
+    return _write_missing(inventory, [number], paths, threads)[number]
 
 
 def _write_missing(
-    inventory: Inventory, missing: list[int], paths: list[Path], threads: int, progress: Progress | None
-) -> dict[int, Finished]:
+    inventory: Inventory, missing: list[int], paths: list[Path], threads: int | None,
+    count: Callable[[int], None] = lambda written: None,
+) -> dict[int, Finished]:  # fmt: skip
     jobs = [(k, rows) for k in missing for rows in inventory.shards[k]]
-    written = len(inventory) - sum(len(rows) for _, rows in jobs)
     batches: Any = in_order(partial(make_batch, inventory), [rows for _, rows in jobs], threads, ahead=2)
     finishing: dict[int, Future[Finished]] = {}
     shard: ShardFile | None = None
@@ -205,9 +276,7 @@ def _write_missing(
                         job.result()
                 elif sync is None or sync.done():
                     sync = syncer.submit(shard.sync)
-                written += len(rows)
-                if progress is not None:
-                    progress(written, len(inventory))
+                count(len(rows))
         except BaseException as error:
             if shard is not None:
                 syncer.submit(shard.abandon, error).result()
@@ -229,7 +298,7 @@ def _check_space(inventory: Inventory, folder: Path, missing: list[int]) -> None
         raise SystemFault(what, code="disk-full", where=folder, fix='free space, or pack with encoding="original"')
 
 
-def _finished(inventory: Inventory, number: int, path: Path, threads: int) -> Finished | None:
+def _finished(inventory: Inventory, number: int, path: Path, threads: int | None) -> Finished | None:
     """The shard that an earlier packer left, if it is complete and undamaged, else None."""
     try:
         with guarded():
@@ -238,7 +307,7 @@ def _finished(inventory: Inventory, number: int, path: Path, threads: int) -> Fi
         return None
 
 
-def _kept(inventory: Inventory, number: int, path: Path, threads: int) -> Finished | None:
+def _kept(inventory: Inventory, number: int, path: Path, threads: int | None) -> Finished | None:
     first, last = inventory.shards[number][0].start, inventory.shards[number][-1].stop
     names, index = scan_shard(path, number)
     sizes = np.stack([index["height"], index["width"]], axis=1)
