@@ -734,3 +734,18 @@ def test_more_than_four_bands_are_asked_for(tmp_path: Path) -> None:
     chosen = pw.open(tmp_path)
     assert np.array_equal(chosen["all"][0].image, np.dstack([picture(9, SIZE)[..., 0], picture(0, SIZE)[..., 1::-1]]))
     assert "bands-unread" not in {f.code for f in pw.check(chosen)}
+
+
+def test_the_proposal_is_drawn_and_numbers_in_lists_are_left_out(tmp_path: Path) -> None:
+    pairs(tmp_path / "d", "images/{}.jpg", "annotations/{}.png", ("Abyssinian_1", "beagle_2", "pug_10"))
+    for split, names in (("train", ("Abyssinian_1", "pug_10")), ("test", ("beagle_2",))):
+        text = "".join(f"{n} {k + 1} 1 2\n" for k, n in enumerate(names))
+        (tmp_path / f"d/annotations/{split}.txt").write_text(text)
+    done = CliRunner().invoke(app, ["init", str(tmp_path / "d"), "--show", str(tmp_path / "p.png")])
+    assert done.exit_code == 0, done.output
+    with Image.open(tmp_path / "p.png") as drawn:
+        assert min(drawn.size) > 50
+    dataset = pw.open(tmp_path / "d")
+    assert {s: list(dataset[s].names) for s in dataset.splits} == {
+        "train": ["Abyssinian_1", "pug_10"], "test": ["beagle_2"]}  # fmt: skip
+    assert "columns-in-list" in [f.code for f in dataset["train"].notes]

@@ -15,7 +15,7 @@ from ..formats.converting import convert as convert_dataset
 from ..formats.guessing.proposal import propose
 from ..formats.opening import known_formats, other_formats
 from ..formats.targets.table import TARGETS
-from ..formats.toml import FILE, text_of
+from ..formats.toml import FILE, described, text_of
 from ..packs.encodings.table import ENCODINGS
 from ..packs.verifying import verify as verify_pack
 from ..packs.writing import pack as pack_dataset
@@ -63,6 +63,7 @@ def init(
     images: Annotated[str | None, Option(help="Where the images are: 'photos/{name}.jpg'.")] = None,
     labels: Annotated[str | None, Option(help="Where the labels are: 'masks/{name}.png'.")] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Print the file instead of writing it.")] = False,
+    picture: Annotated[Path | None, Option("--show", metavar="PNG", help="Draw what it proposes.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look at the files of a dataset of your own and write a first pixelwise.toml to be completed."""
@@ -75,6 +76,8 @@ def init(
         raise UsageError("there is a file already", code="exists", where=target, fix="edit it, or move it away")
     with progress("counting", "labels") as update:
         proposal = propose(path, images, labels, progress=update)
+    if picture is not None:
+        _draw(proposal.text, path, picture)
     text = proposal.text
     if target.parent.absolute() != path.absolute():
         text = f"root = {text_of(str(path.absolute()))}\n\n{text}"
@@ -88,6 +91,15 @@ def init(
     said = [printable(line) for line in proposal.report] + [f"to be confirmed: {printable(d)}" for d in proposal.doubts]
     end = text if dry_run else f"{where}: {found} classes; name them, then: pixelwise info {where}"
     answer(as_json, data, "\n".join([*said, end]))
+
+
+def _draw(text: str, root: Path, picture: Path) -> None:
+    """A few samples of what a description says, of the first split with labels."""
+    from .. import show
+
+    made = described(text.encode(), root / FILE, "toml")
+    splits = [made[name] for name in made.splits]
+    show(next((s for s in splits if s.has_labels and len(s)), splits[0]), n=4).save(picture)
 
 
 def pack(

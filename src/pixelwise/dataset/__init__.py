@@ -4,5 +4,5 @@
     dataset   Dataset, concat                   derived   remap, merge, subset, split
     lists     split lists                       views     sources over sources
     image_sizes   of files, by their headers    identity   which samples are one
-    numbers   what a label file holds, to stored values
+    numbers   what a label file holds, to stored values        lossy    labels saved as JPEG
 """

@@ -13,6 +13,8 @@ from ..types import Finding
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".npy")
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # the category Cc of Unicode
+_NUMBERED = re.compile(r"\S+(?:[ \t]+-?\d+){2,}")
+"""A name and several numbers, such as the class, species and breed of Oxford-IIIT Pet."""
 _CLASS_LIST = re.compile(r"\S+[ \t]+(-1|0|1)$")
 
 
@@ -43,9 +45,10 @@ class LineOf:
 def parse_list(data: bytes, where: object, notes: list[Finding] | None = None) -> SplitList:
     """Parse the bytes of a split list: UTF-8, any line end; blank lines, and blanks around names, are dropped.
 
-    One column of names, or two of image and label paths (both with an image's extension; a leading `/` counts
-    from the dataset's root, as in DeepLab's lists). An empty list has no samples, and a note `empty-list`. Raises
-    ListError: list-encoding, list-control-char, list-two-columns, duplicate-id, path-escapes-root.
+    One column of names, which two or more numbers may follow (left out, and noted: `columns-in-list`), or two columns
+    of image and label paths (both with an image's extension; a leading `/` counts from the dataset's root, as in
+    DeepLab's lists). An empty list has no samples, and a note `empty-list`. Raises ListError: list-encoding,
+    list-control-char, list-two-columns, duplicate-id, path-escapes-root.
     """
     text = _decode(data, where)
     rows = [(n, line) for n, whole in enumerate(_LINE_END.split(text), 1) if (line := whole.strip(" \t"))]
@@ -68,6 +71,11 @@ def parse_list(data: bytes, where: object, notes: list[Finding] | None = None) -
             "a name and -1, 0 or 1 on every line: this is a classification list (CLASS_train.txt), not a split",
             code="list-two-columns", where=where, fix="use ImageSets/Segmentation, or keep only the first column",
         )  # fmt: skip
+    if rows and all(_NUMBERED.fullmatch(line) for _, line in rows):
+        rows = [(number, line.split()[0]) for number, line in rows]
+        if notes is not None:
+            what, fix = "numbers follow the names; they are left out", "keep only the first column"
+            notes.append(Finding("columns-in-list", "note", str(where), what, fix))
     listed = [_inside(line, where, number) for number, line in rows]
     stripped = sum(map(_is_path, listed))
     if stripped and notes is not None:

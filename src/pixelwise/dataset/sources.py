@@ -27,6 +27,7 @@ from ..files.reading import read_bytes
 from ..labels import check_pair, to_ids
 from ..types import I64, NO_CLOCK, U8, Clock, Finding, Label, Origin, Sample, Size, Window
 from .image_sizes import HeaderSizes, Paths
+from .lossy import JPEG_START, Rounding
 from .numbers import ChannelSum, Codes, from_numbers, object_numbers
 
 
@@ -137,6 +138,7 @@ class Decoding:
     channels, objects: how the label's value and the object's number are made from the channels of a file in colors.
     codes: the stored values that stand for numbers other than 0..65535 (negative, not whole), see `codes_for`; None:
     there are none, and labels of real numbers are refused. scale: a pixel of a label stands for scale x scale pixels.
+    rounding: what becomes of labels that were saved as JPEG; None: they are refused.
     """
 
     allow: frozenset[str] = frozenset()
@@ -148,6 +150,7 @@ class Decoding:
     objects: ChannelSum | None = None
     codes: Codes | None = None
     scale: int = 1
+    rounding: Rounding | None = None
 
     @property
     def plain_images(self) -> bool:
@@ -162,7 +165,9 @@ class Decoding:
         """A label file's bytes as stored samples."""
         if self.minus_one is not None and data.startswith(b"\x93NUMPY"):
             data = _without_minus_one(data, self.minus_one, where)
-        if self.channels is not None:
+        if self.rounding is not None and data.startswith(JPEG_START):
+            stored = self.rounding.of(data, where, notes)
+        elif self.channels is not None:
             stored = decode_stored(data, where, notes, self.allow)
             stored = from_numbers(stored.kind, self.channels.of(stored, where), self.codes or (), where)
         else:

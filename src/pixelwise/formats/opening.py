@@ -135,13 +135,13 @@ def open(
     check_finished(root)
     with folders_read_once():
         found, at = _recognize(root, format)
-    check_finished(at)
-    try:
-        dataset = _load(found, at, options)
-    except FormatError as error:
-        if found is not folders.FORMAT or error.code != "no-dataset" or nearest_miss(at) is None:
-            raise
-        raise no_dataset(at, error.message) from error
+        check_finished(at)
+        try:
+            dataset = _load(found, at, options)
+        except FormatError as error:
+            if found is not folders.FORMAT or error.code != "no-dataset" or nearest_miss(at) is None:
+                raise
+            raise no_dataset(at, error.message) from error
     if cache is False:
         return dataset
     return _of_packs("caching", "cached")(dataset, cache, progress=progress)  # type: ignore[no-any-return]

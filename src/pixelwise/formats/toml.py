@@ -17,6 +17,7 @@ import numpy as np
 from ..arguments import check_choice, check_whole
 from ..classes import ClassTable, usual_void, voc_colormap
 from ..dataset.dataset import Dataset
+from ..dataset.lossy import Lossy, Rounding
 from ..dataset.numbers import ChannelSum, code_of, codes_for
 from ..dataset.sources import Decoding
 from ..errors import FormatError, UsageError
@@ -31,7 +32,7 @@ _KEYS = {
     "": {"root", "images", "labels", "splits", "classes", "class"},
     "images": {"path", "value_range", "bands"},
     "labels": {"path", "instances", "kinds", "palette", "minus_one", "channel", "instance_channel", "scale", "rest",
-               "overlap", "pair"},
+               "overlap", "pair", "lossy"},
     "splits": {"lists", "unlabeled", "of", "ratios", "seed", "group"},
     "classes": {"ignore_index", "ignore_values", "ignore_colors", "ignore_layers"},
     "class": {"name", "values", "color", "colors", "layers"},
@@ -137,8 +138,28 @@ def _decoding(data: Mapping[str, Any], path: Path) -> Decoding:
         None if span is None else (float(span[0]), float(span[1])),
         None if bands is None else (int(bands[0]), int(bands[1]), int(bands[2])),
         channel, objects, codes if codes or (values and kinds & {"tiff", "npy"}) else None,
-        check_whole("scale", stored.get("scale", 1), 1, 64),
+        check_whole("scale", stored.get("scale", 1), 1, 64), _rounding(data, path),
     )  # fmt: skip
+
+
+def _rounding(data: Mapping[str, Any], path: Path) -> Rounding | None:
+    """What becomes of labels that were saved as JPEG."""
+    if "lossy" not in data.get("labels", {}):
+        return None
+    how = check_choice("lossy", data["labels"]["lossy"], get_args(Lossy))
+    listed = sorted(set(_listed_values(data)))
+    if any(not 0 <= v <= 255 or v != int(v) for v in listed):
+        raise _bad(path, f"lossy = {how!r} is for values in 0..255, got {listed}")
+    if how == "threshold" and listed not in ([0, 255], []):
+        raise _bad(path, f"lossy = 'threshold' makes 0 and 255, but the values are {listed}", "lossy = 'nearest'")
+    if listed or how == "threshold":
+        values = tuple(int(v) for v in listed or (0, 255))
+        return Rounding(tuple((v, v, v) for v in values), values)
+    colors = [c for e in data["class"] for c in ([e["color"]] if "color" in e else []) + e.get("colors", [])]
+    colors += data.get("classes", {}).get("ignore_colors", [])
+    if not colors:
+        raise _bad(path, "lossy = 'nearest' needs the values or colors of the classes", "list values = [...] of each")
+    return Rounding(tuple(_rgb(c, path) for c in colors))
 
 
 def _listed_values(data: Mapping[str, Any]) -> list[float]:

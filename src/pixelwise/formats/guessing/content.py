@@ -21,6 +21,12 @@ _MOST_COLORS: Final = 300
 """A label with more values or colors is a picture, numbers such as depths, or was resized with blending."""
 
 
+_LOSSY: Final = (
+    "a mask saved as JPEG: compression has made {} values of it (lossy = 'threshold' or 'nearest' in a pixelwise.toml "
+    "takes the nearest)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """One file. what: "picture", "label", or "unfit" with the reason. colors: how many values or colors were seen.
@@ -67,7 +73,7 @@ def _jpeg(data: bytes, path: str, header: Header) -> Look:
     # A mask that was saved as JPEG: nearly all pixels are close to a few values, and it has no colors.
     near = np.abs(flat[:, None, :].astype(int) - _common(flat)[None]).max(axis=2).min(axis=1) <= 12
     if near.mean() > 0.9:
-        return Look("unfit", f"a mask saved as JPEG: compression has made {colors} values of it", colors, kind="jpeg",
+        return Look("unfit", _LOSSY.format(colors), colors, kind="jpeg",
                     header=header)  # fmt: skip
     return Look("picture", "", colors, kind="jpeg", header=header)
 

@@ -95,7 +95,7 @@ _OWN_NAMES = re.compile(r"(20\d\d)_\d{6}")
 
 def _some(root: Path, folder: str, most: int) -> list[Path]:
     """Labels spread over the folder."""
-    paths = [p for p in visible(root / folder, "*") if p.suffix.lower() == ".png"]
+    paths = visible(root / folder, "*.[pP][nN][gG]")
     return paths[:: max(1, -(-len(paths) // most))]
 
 
