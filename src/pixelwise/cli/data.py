@@ -19,13 +19,13 @@ from ..downloads.getting import download as download_dataset
 from ..errors import PixelwiseError, UnknownNameError, shown
 from ..formats.given import as_dataset, as_split
 from ..formats.opening import open as open_dataset
+from ..loading.batch import Batch
 from ..loading.loader import Loader
 from ..transforms.color import Normalize
 from ..transforms.geometry import RandomCrop
 from ..transforms.plans import Transform
 from ..transforms.recipes import RECIPES
 from ..transforms.turns import RandomHorizontalFlip
-from ..types import Batch
 from .console import Rows, answer, complain, parse_size, print_json, progress, say
 from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
 

@@ -24,7 +24,7 @@ from ..errors import DataError, UnknownNameError, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
 from ..results import SavedResult
 from ..threads import in_order, with_progress
-from ..types import F64, I64, Progress, Sample, Size
+from ..types import F64, I64, Displayed, Progress, Rows, Sample, Size
 from .per_sample import count_label
 
 Triple = tuple[int, int, int]
@@ -35,7 +35,7 @@ _ARRAYS: Final = ("pixels", "images", "beside", "together")
 
 
 @dataclass(frozen=True, eq=False)
-class Stats(SavedResult):
+class Stats(SavedResult, Displayed):
     """Counts of some samples. `a + b` equals counting both, so the parts of a dataset can be counted separately.
 
     samples, labeled: number of images, and of those with a label. pixels: (C + 1,) int64, pixels of each class, the
@@ -202,6 +202,14 @@ class Stats(SavedResult):
             "squares": list(self.squares),
             "skipped": [list(s) for s in self.skipped],
         }
+
+    def to_frame(self) -> Rows:
+        """The classes: class, color, pixels, images, share of the pixels that have a class; void is the last."""
+        rows = [row for row in self.classes.to_frame() if row["id"] != self.classes.ignore_index]
+        shares, last = [*self.share.tolist(), None], {"name": "void", "color": None}
+        counted = zip([*rows, last], self.pixels.tolist(), self.images.tolist(), shares, strict=True)
+        return [{"class": r["name"], "color": r["color"], "pixels": p, "images": i, "share": s}
+                for r, p, i, s in counted]  # fmt: skip
 
     @classmethod
     def _of_values(cls, data: Mapping[str, Any]) -> Self:

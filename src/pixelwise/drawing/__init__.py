@@ -10,4 +10,5 @@ built-in font, which is set in a font of the system. Everything here is thread-s
     blocks       text, frames, joining           sheets         rows of tiles: worst_sheet, plan_sheet
     legend       classes present, their shares   charts         stats_plot, confusion_plot
     pixels       overlay, error map, scaling     page           Picture and its saving
+    notebook     values as HTML, for notebooks
 """

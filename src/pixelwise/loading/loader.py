@@ -20,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import check_choice, check_count, check_seed
+from ..classes import ClassTable
 from ..dataset.splits import Split
 from ..errors import DataError, SystemFault, UsageError, warn
 from ..randomness import Draws
 from ..threads import thread_count
 from ..transforms.plans import Plans, Transform, check_transforms, make_plans
-from ..types import I64, U8, Batch, Clock, MappedSource
+from ..types import I64, U8, Clock, MappedSource
+from .batch import Batch
 from .buffers import Buffers
 from .holes import Holes
 from .left_out import Small, check_batches, fitting, no_draws, said_of
@@ -171,6 +173,11 @@ class Loader:
             f"Loader({drawn}{kept} of {len(self.split)} samples of {self.split.name!r}{small}; "
             f"{len(self)} batches of {self.batch_size}{said_of(order)}{ranks})"
         )
+
+    @property
+    def classes(self) -> ClassTable:
+        """The class table of the labels: that of the split."""
+        return self.split.classes
 
     @property
     def normalize(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
@@ -361,8 +368,9 @@ class _Iteration:
         loader._counts[1] += len(job.indices)
         names, slot, plans = loader.split.names, job.renderer.slot, job.renderer.plans
         return Batch(
-            slot.images, slot.labels, tuple(names[i] for i in job.indices.tolist()), job.indices, plans.size, job.real
-        )
+            slot.images, slot.labels, tuple(names[i] for i in job.indices.tolist()), job.indices, plans.size, job.real,
+            loader.classes,
+        )  # fmt: skip
 
     def close(self) -> None:
         """End the threads. Happens by itself when the iteration ends or is dropped."""

@@ -67,7 +67,7 @@ class Order:
 _SAMPLER = 0xFFFF  # the transform number of a sampler's own draws
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RepeatFactor:
     """Repeat images with rare classes (Gupta, Dollar, Girshick: LVIS, CVPR 2019, section 4.1).
 
@@ -90,6 +90,10 @@ class RepeatFactor:
         share = np.maximum(present.mean(axis=0), 1e-12)
         by_class = np.maximum(1.0, np.sqrt(self.threshold / share))
         return np.asarray(np.maximum(1.0, np.where(present, by_class, 0.0).max(axis=1)))
+
+    def __repr__(self) -> str:
+        of = f"{self.counts.shape[0]} samples, {self.counts.shape[1]} classes"
+        return f"RepeatFactor({of}, threshold={self.threshold})"
 
     def __len__(self) -> int:
         return int(np.rint(self.factors.sum()))
@@ -116,7 +120,7 @@ class RepeatFactor:
         return f"RepeatFactor({self.threshold}, {_digest(self.counts)})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RareClassSampling:
     """Draw a class, rare ones more often, then an image with enough of it (DAFormer, CVPR 2022, eq. 8, 9).
 
@@ -154,6 +158,10 @@ class RareClassSampling:
         finest = 2.0**-53  # of the uniform numbers that choose a class
         drawn = [images for images, p in zip(self._images, self.class_probabilities, strict=True) if p >= finest]
         return len(self) - len(np.unique(np.concatenate(drawn)))
+
+    def __repr__(self) -> str:
+        of = f"{self.counts.shape[0]} samples, {self.counts.shape[1]} classes"
+        return f"RareClassSampling({of}, temperature={self.temperature}, min_pixels={self.min_pixels})"
 
     def __len__(self) -> int:
         return len(self.counts)

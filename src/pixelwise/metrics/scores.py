@@ -10,13 +10,13 @@ import numpy as np
 
 from ..errors import ScoreError
 from ..results import Result, in_percent, json_values
-from ..types import F64, I64, Bool
+from ..types import F64, I64, Bool, Displayed, Rows
 from .protocols import PROTOCOLS, Protocol
 from .rates import Totals, mean, rates, rates_over_images
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scores(Result):
+class Scores(Result, Displayed):
     """The scores of one confusion by one protocol, as fractions from 0 to 1; NaN if the protocol gives none.
 
     iou, accuracy, precision, recall, dice: (C,) float64, by class. Dice is the F1 score; recall is the accuracy of a
@@ -83,6 +83,12 @@ class Scores(Result):
         """JSON values; a score that does not exist is None."""
         out = Result.to_dict(self)
         return out | {"recall": out["accuracy"], "category_miou": json_values(self.category_miou)}
+
+    def to_frame(self) -> Rows:
+        """The classes: class, IoU, accuracy, precision, Dice, and whether the class counts; None without a score."""
+        names = ("iou", "accuracy", "precision", "dice", "counted")
+        columns = zip(self.class_names, *(json_values(getattr(self, name)) for name in names), strict=True)
+        return [dict(zip(("class", *names), row, strict=True)) for row in columns]
 
     def __repr__(self) -> str:
         miou, accuracy = in_percent(self.miou), in_percent(self.pixel_accuracy)

@@ -37,6 +37,9 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
     def __len__(self) -> int:
         return len(self._indices)
 
+    def __repr__(self) -> str:
+        return f"MapDataset({len(self)} of {len(self.split)} samples of {self.split.name!r})"
+
     @property
     def dropped(self) -> list[str]:
         """Names of the samples that are left out because they are smaller than a crop."""

@@ -20,6 +20,10 @@ class TorchModel:
         self.device = device
         self.dtype = dtype
 
+    def __repr__(self) -> str:
+        dtype = "" if self.dtype is None else f", {str(self.dtype)[6:]}"
+        return f"TorchModel({type(self.module).__name__} on {self.device}{dtype})"
+
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, 3, H, W) float32 to (B, C, h, w) float32 logits."""
         was_training = self.module.training

@@ -129,6 +129,10 @@ class Plans:
     def __len__(self) -> int:
         return len(self.size)
 
+    def __repr__(self) -> str:
+        stages = f", {len(self.stages) + 1} stages" if self.stages else ""
+        return f"Plans({len(self)} samples{stages})"
+
     def only(self, k: int) -> Plans:
         """The plan of sample k as a batch of one. Steps after rendering still take it for sample k."""
         one = Plans(self.source[k : k + 1])
