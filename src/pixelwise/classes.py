@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import kernels
-from .arguments import as_array, as_bytes, as_ids, is_whole, stray_id
-from .errors import LabelError, UnknownNameError, UsageError, unknown_name
+from .arguments import as_array, as_bytes, as_ids, check_count, is_whole, stray_id
+from .errors import LabelError, UnknownNameError, UsageError
+from .hints import hinted, unknown_name
 from .types import U8, Displayed, Label, Rows
 
 Color = tuple[int, int, int]
 
 
+@hinted
 def voc_colormap(n: int = 256) -> U8:
     """The color map of Pascal VOC: (n, 3) uint8, entry i is the color of index i; 255 is (224, 224, 192).
 
@@ -28,7 +30,7 @@ def voc_colormap(n: int = 256) -> U8:
     >>> voc_colormap(4).tolist()
     [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
     """
-    index = np.arange(n, dtype=np.uint32)[:, None]
+    index = np.arange(check_count("n", n), dtype=np.uint32)[:, None]
     channel = np.arange(3, dtype=np.uint32)
     out = np.zeros((n, 3), np.uint32)
     for bit in range(8):
@@ -41,6 +43,7 @@ def usual_void(classes: int) -> int:
     return 255 if classes <= 255 else 65_535
 
 
+@hinted
 @dataclass(frozen=True)
 class ClassTable(Displayed):
     """Class names, their colors, and how a stored value or color becomes a class id.

@@ -11,7 +11,8 @@
     │   ├── PackError                   a pack is damaged, incomplete or stale
     │   └── ScoreError                  predictions that cannot be scored: missing, wrong size, out of range
     ├── UsageError(ValueError)          exit 2: the call is wrong
-    │   └── UnknownNameError(KeyError)  a split, class, format or protocol of that name does not exist
+    │   ├── UnknownNameError(KeyError)  a split, class, format or protocol of that name does not exist
+    │   └── MissingExtraError(ImportError)   a package of an extra is not installed
     └── SystemFault(OSError)            exit 3: disk, permission, network
         └── DownloadError               no mirror could deliver the file
 
@@ -28,10 +29,8 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
-from itertools import islice
 from typing import Any, ClassVar
 
 
@@ -151,41 +150,13 @@ class UnknownNameError(UsageError, KeyError):
     """A split, class, format or protocol of that name does not exist."""
 
 
-def nearest(name: object, names: Iterable[str]) -> str | None:
-    """The name that was probably meant, or None: without regard to case, and a part for the whole."""
-    known = [*islice(names, 20_000)]  # a search among millions of names would take longer than looking for oneself
-    folded = {_folded(n): n for n in reversed(known)}
-    wanted = _folded(name)
-    if wanted in folded:
-        return folded[wanted]
-    close = get_close_matches(wanted, folded, 1, 0.6)
-    parts = [n for n in folded if len(wanted) >= 3 and len(n) >= 3 and (n.startswith(wanted) or wanted.startswith(n))]
-    found = [*(p for p in parts if wanted.startswith(p)), *close, *parts]
-    return folded[found[0]] if found else None
+class MissingExtraError(UsageError, ImportError):
+    """A package is not installed that an extra of pixelwise brings."""
 
-
-def _folded(name: object) -> str:
-    return re.sub(r"[\W_]", "", str(name).casefold())
-
-
-def unknown_name(
-    kind: str, name: object, names: Iterable[str], *, fix: str | None = None, where: object = None
-) -> UnknownNameError:
-    """The error for a name that does not exist. kind: such as "split", also of the code. names: those that do.
-
-    fix: replaces the list of names. The nearest name, if there is one, is always said.
-    """
-    known = [*names]
-    near = nearest(name, known)
-    listed = ", ".join(known[:50]) + (f" and {len(known) - 50:,} more" if len(known) > 50 else "")
-    said = f"the {_plural(kind)} are: {listed or 'none'}" if fix is None else fix
-    meant = "" if near is None or near == name else f"did you mean {near!r}? "
-    what = f"no {kind} named {name!r}"
-    return UnknownNameError(what, code=f"unknown-{kind.split()[-1]}", fix=meant + said, where=where)
-
-
-def _plural(kind: str) -> str:
-    return kind + ("es" if kind.endswith("s") else "s")
+    def __init__(
+        self, message: str, *, code: str = "missing-extra", where: object = None, fix: str | None = None
+    ) -> None:
+        super().__init__(message, code=code, where=where, fix=fix)
 
 
 class SystemFault(PixelwiseError, OSError):  # noqa: N818

@@ -10,6 +10,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import PixelwiseError
 from ..formats.given import Data, SplitNames, as_dataset
+from ..hints import hinted
 from ..types import Finding, Progress
 from .files import CHECKS as FILE_CHECKS
 from .findings import Collector, Findings
@@ -17,6 +18,7 @@ from .splits import CHECKS as SPLIT_CHECKS
 from .survey import gather, run
 
 
+@hinted
 def check(
     data: Data,
     *,

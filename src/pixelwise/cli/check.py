@@ -18,7 +18,8 @@ from ..counts.published import PublishedComparison, compare_published, published
 from ..counts.stats import WEIGHTS, Stats
 from ..counts.stats import stats as count
 from ..drawing.charts import stats_plot
-from ..errors import UnknownNameError, printable
+from ..errors import printable
+from ..hints import unknown_name
 from .console import Cell, Rows, print_json, progress, say
 from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
 
@@ -83,8 +84,7 @@ def stats(
 ) -> None:  # fmt: skip
     """Count a dataset: pixels and images by class, sizes, channels, class weights. Exit 1 if a part cannot be read."""
     if weights is not None and weights not in WEIGHTS:  # before hours of counting
-        fix = f"the formulas are: {', '.join(WEIGHTS)}"
-        raise UnknownNameError(f"no weight formula named {weights!r}", code="unknown-formula", fix=fix)
+        raise unknown_name("weight formula", weights, WEIGHTS)
     dataset = opened(path, labels, format)
     if published is not None:
         published_counts(published, dataset.classes)

@@ -20,8 +20,9 @@ from ..arguments import check_choice
 from ..classes import ClassTable
 from ..dataset.identity import keys
 from ..dataset.splits import Split
-from ..errors import DataError, UnknownNameError, UsageError
+from ..errors import DataError, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
+from ..hints import hinted, unknown_name
 from ..results import SavedResult
 from ..threads import in_order, with_progress
 from ..types import F64, I64, Displayed, Progress, Rows, Sample, Size
@@ -170,8 +171,7 @@ class Stats(SavedResult, Displayed):
         """
         present = self.pixels[:-1] > 0
         if formula not in WEIGHTS:
-            fix = f"the formulas are: {', '.join(WEIGHTS)}"
-            raise UnknownNameError(f"no weight formula named {formula!r}", code="unknown-formula", fix=fix)
+            raise unknown_name("weight formula", formula, WEIGHTS)
         if c <= 1 or not 0 <= beta < 1:
             raise UsageError(f"c must be above 1 and beta in 0..1, got {c} and {beta}")
         out = np.zeros(len(self.classes))
@@ -286,6 +286,7 @@ def _triple(values: Any) -> Triple:
     return int(r), int(g), int(b)
 
 
+@hinted
 def stats(
     data: Data,
     *,

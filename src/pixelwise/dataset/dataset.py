@@ -6,9 +6,11 @@ from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, M
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..classes import ClassTable, usual_void
 from ..errors import UsageError, shown
+from ..hints import hinted, meant
 from ..types import Displayed, Finding, Rows
 from . import derived
 from .splits import Split, Splits
@@ -47,6 +49,14 @@ class Dataset(Displayed):
                 fix=f'dataset["{next(iter(self.splits), "train")}"][{split!r}]',
             )  # fmt: skip
         return self.splits[split]
+
+    if not TYPE_CHECKING:  # a type checker knows the attributes
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_") or name == "splits":  # of copies and pickles that are not finished
+                raise AttributeError(name)
+            fix = f'dataset["{name}"]' if name in self.splits else f"{meant(name, dir(self))}splits are dataset[name]"
+            raise AttributeError(f"a Dataset has no attribute {name!r}; {fix}")
 
     def __len__(self) -> int:
         """The number of splits."""
@@ -134,6 +144,7 @@ class Dataset(Displayed):
         return replace(self, classes=made.classes, splits=made.splits, history=(*self.history, made.done))
 
 
+@hinted
 def concat(datasets: Sequence[Dataset], classes: ClassTable | Sequence[str] | None = None) -> Dataset:
     """Several datasets as one: splits of the same name are joined, in the order of `datasets`.
 

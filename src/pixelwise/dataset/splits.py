@@ -12,7 +12,8 @@ import numpy as np
 
 from ..arguments import is_whole
 from ..classes import ClassTable
-from ..errors import DataError, PixelwiseError, UsageError, unknown_name
+from ..errors import DataError, PixelwiseError, UsageError
+from ..hints import unknown_name
 from ..types import I64, NO_CLOCK, Clock, Displayed, Finding, Origin, Rows, Sample, Window
 from .sources import ArraySource, Source, origin_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -18,6 +18,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_dataset, as_split
+from ..hints import hinted
 from ..loading.batch import Batch
 from ..loading.left_out import fitting
 from ..loading.render import render_one
@@ -36,6 +37,7 @@ Column = Literal["image", "label", "overlay", "instances"]
 SEPARATOR = "  ·  "
 
 
+@hinted
 def show(
     data: Data | Sample | Batch | Sequence[Sample],
     n: int = 5,
@@ -87,6 +89,7 @@ def show(
     return page(title or name, SEPARATOR.join(facts), body, _footer(table, chosen), style, gap=28)
 
 
+@hinted
 def show_plans(
     data: Data,
     transforms: Sequence[Transform],
@@ -164,7 +167,7 @@ def _shown(data: Any, splits: SplitNames, normalize: Any, options: dict[str, Any
         return _Shown([data].__getitem__, 1, data.name, None)
     if isinstance(data, Batch):
         return _Shown(samples_of(data, normalize), len(data), "Batch", data.classes)
-    if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+    if isinstance(data, Mapping) or not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
         raise _not_samples(data)
     title = str(getattr(data, "name", "Samples"))
     return _Shown(data.__getitem__, len(data), title, getattr(data, "classes", None))

@@ -21,6 +21,7 @@ from ..counts.per_sample import read_labels_only
 from ..dataset.splits import Split
 from ..errors import DataError
 from ..formats.given import Data, SplitNames, as_split
+from ..hints import hinted
 from ..loading.ranks import Shard, ranks_of
 from ..metrics.bootstrap import Bootstrap, bootstrap, paired_bootstrap
 from ..metrics.boundary import BoundaryConfusion
@@ -133,6 +134,7 @@ class Scoring(Result):
         return f"{self.scores}\nboundary mIoU {miou} % (bands of {band:g} of the diagonal)"
 
 
+@hinted
 def score(
     predictions: str | os.PathLike[str],
     data: Data,

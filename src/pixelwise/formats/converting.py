@@ -27,6 +27,7 @@ from ..dataset.splits import Split
 from ..errors import ListError, SystemFault, UsageError
 from ..files.reading import read_bytes
 from ..files.writing import atomic_write, is_temporary, remove_temporaries
+from ..hints import hinted
 from ..threads import in_order
 from ..types import Origin, Progress, Sample
 from . import toml
@@ -64,6 +65,7 @@ _PLANS: dict[str, _Plan] = {
 }  # fmt: skip
 
 
+@hinted
 def convert(
     data: Data, out: str | os.PathLike[str], to: Target = "index", *, classes: Iterable[str] | None = None,
     splits: SplitNames = None, images: ImageFiles = "copy", threads: int | None = None,

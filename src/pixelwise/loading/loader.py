@@ -23,6 +23,7 @@ from ..arguments import check_choice, check_count, check_seed
 from ..classes import ClassTable
 from ..dataset.splits import Split
 from ..errors import DataError, SystemFault, UsageError, warn
+from ..hints import hinted
 from ..randomness import Draws
 from ..threads import thread_count
 from ..transforms.plans import Plans, Transform, check_transforms, make_plans
@@ -62,6 +63,7 @@ class Timing:
         return "nothing" if self.idle > sum(work.values()) else max(work, key=lambda k: work[k])
 
 
+@hinted
 class Loader:
     """Batches of a split, always the same for the same seed, whatever the number of threads.
 

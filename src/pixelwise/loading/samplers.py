@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..arguments import as_array, check_share
 from ..errors import UsageError
+from ..hints import hinted
 from ..randomness import Draws, shuffled
 from ..types import F64, I64
 
@@ -67,6 +68,7 @@ class Order:
 _SAMPLER = 0xFFFF  # the transform number of a sampler's own draws
 
 
+@hinted
 @dataclass(frozen=True, eq=False, repr=False)
 class RepeatFactor:
     """Repeat images with rare classes (Gupta, Dollar, Girshick: LVIS, CVPR 2019, section 4.1).
@@ -120,6 +122,7 @@ class RepeatFactor:
         return f"RepeatFactor({self.threshold}, {_digest(self.counts)})"
 
 
+@hinted
 @dataclass(frozen=True, eq=False, repr=False)
 class RareClassSampling:
     """Draw a class, rare ones more often, then an image with enough of it (DAFormer, CVPR 2022, eq. 8, 9).

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_count, check_open_share
+from ..arguments import check_count, check_open_share, check_seed
 from ..errors import ScoreError, UsageError
+from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, I64, Bool
 from .confusion import Confusion, ImageTotals
@@ -88,6 +89,7 @@ class Bootstrap(Result):
         return "\n".join(lines)
 
 
+@hinted
 def bootstrap(
     confusion: Confusion, protocol: str = "voc", *, resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Bootstrap:
@@ -121,6 +123,7 @@ def bootstrap(
     )  # fmt: skip
 
 
+@hinted
 def paired_bootstrap(
     first: Confusion,
     second: Confusion,
@@ -214,7 +217,7 @@ def _resampled(models: list[I64], rule: Protocol, resamples: int, seed: int) -> 
             f"an interval needs at least 2 images, got {images}", code="too-few-images", fix="score more images"
         )
     parts: list[list[tuple[F64, ...]]] = [[] for _ in models]
-    for weights in _draws(images, resamples, seed):
+    for weights in _draws(images, resamples, check_seed(seed)):
         for totals, out in zip(models, parts, strict=True):
             if rule.average == "images":
                 each = rates(Totals(*np.moveaxis(totals, 1, 0)), rule)

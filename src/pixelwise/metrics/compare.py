@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import PixelwiseError
+from ..hints import hinted
 from ..results import Result, in_percent
 from .confusion import Confusion
 from .protocols import MEANING, PROTOCOLS, Protocol
@@ -53,6 +54,7 @@ class ProtocolComparison(Result):
         return "\n".join([*lines, "", "Why they differ:", *(str(reason) for reason in self.reasons)])
 
 
+@hinted
 def compare_protocols(confusion: Confusion) -> ProtocolComparison:
     """Score `confusion` by every protocol. ScoreError `nothing-scored` for an empty one.
 

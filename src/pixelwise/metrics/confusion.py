@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..arguments import as_array, as_ids, check_whole, is_whole, stray_id
 from ..classes import ClassTable
 from ..errors import LabelError, ScoreError, UsageError
+from ..hints import hinted
 from ..types import I64
 from .counting import add_counts, argmax_ids
 from .protocols import protocol_named
@@ -34,6 +35,7 @@ class ImageTotals(NamedTuple):
     totals: I64
 
 
+@hinted
 class Confusion(Sum):
     """Pixels by true and predicted class, in int64.
 

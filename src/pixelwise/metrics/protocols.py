@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from ..errors import UnknownNameError
+from ..hints import ByName, unknown_name
 from ..types import Bool
 
 MEANING: Final[Mapping[str, Mapping[str, str]]] = {
@@ -189,7 +189,9 @@ _ENTRIES = (
     ),
 )
 
-PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType({p.name: p for p in _ENTRIES})
+PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
+    ByName("protocol", {p.name: p for p in _ENTRIES})
+)
 """Every protocol by its name."""
 
 
@@ -197,7 +199,5 @@ def protocol_named(name: str) -> Protocol:
     """The protocol of that name. UnknownNameError, which lists all names, if there is none."""
     try:
         return PROTOCOLS[name]
-    except (KeyError, TypeError):
-        raise UnknownNameError(
-            f"no protocol named {name!r}", code="unknown-protocol", fix=f"the protocols are: {', '.join(PROTOCOLS)}"
-        ) from None
+    except TypeError:  # not even hashable
+        raise unknown_name("protocol", name, PROTOCOLS) from None

@@ -25,6 +25,7 @@ from ..files.mapping import guarded
 from ..files.reading import bytes_text
 from ..files.writing import atomic_write, folder_in_use, is_temporary, remove_temporaries, remove_unused
 from ..formats.given import Data, SplitNames, as_dataset
+from ..hints import hinted
 from ..threads import in_order, thread_count
 from ..types import Progress
 from . import opening
@@ -40,6 +41,7 @@ SHARD_BYTES = 256 << 20
 """About the size of an Arrow file: large enough that packs have few shards, small enough to be written again."""
 
 
+@hinted
 def pack(
     data: Data,
     out: str | os.PathLike[str],

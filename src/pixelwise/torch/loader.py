@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..classes import ClassTable
 from ..errors import UsageError
+from ..hints import hinted
 from ..loading.batch import Batch
 from ..loading.loader import Loader
 from ..types import labels_of
@@ -51,6 +52,7 @@ class TensorBatch:
         return replace(self, images=self.images.to(device, non_blocking=non_blocking), labels=labels)
 
 
+@hinted
 class TensorLoader:
     """A Loader whose batches are tensors on `device`.
 

@@ -10,6 +10,7 @@ import torch
 from ..arguments import check_seed, check_whole
 from ..dataset.splits import Split
 from ..errors import DataError, UsageError
+from ..hints import hinted
 from ..loading.left_out import Small, fitting
 from ..loading.render import render_one
 from ..randomness import Draws
@@ -75,6 +76,7 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
         return int(base + self._reads[index]) % (1 << 32)
 
 
+@hinted
 def as_map_dataset(
     split: Split, transforms: Sequence[Transform] = (), *, seed: int = 0, small: Small = "warn"
 ) -> MapDataset:

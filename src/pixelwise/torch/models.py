@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..arguments import as_array
 from ..errors import UsageError
+from ..hints import hinted
 
 
 class TorchModel:
@@ -52,6 +53,7 @@ def _logits_of(found: Any) -> torch.Tensor:
     raise UsageError(what, code="bad-model", fix="wrap it so that it returns its logits")
 
 
+@hinted
 def as_model(module: torch.nn.Module, device: Any = "cpu", dtype: torch.dtype | None = None) -> TorchModel:
     """A torch module as a model for `pixelwise.predict`: from arrays to arrays, without gradients, in eval mode.
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..arguments import LEVELS, PERCENT, check_choice, check_probability, check_range
+from ..hints import hinted
 from ..types import Range
 from .plans import Plans, Rendered, Uniform, between, draw_integer, log_between, settle
 
@@ -25,6 +26,7 @@ def _store(image: NDArray[Any], values: NDArray[Any]) -> None:
     image[...] = np.clip(np.rint(values), 0, 255) if image.dtype == np.uint8 else values
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class GaussianBlur:
     """Blur with a standard deviation in pixels drawn uniformly from `sigma`; the label stays.
@@ -65,6 +67,7 @@ def _quantiles() -> NDArray[np.float32]:
     return np.asarray(table / table.std(), np.float32)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class GaussianNoise:
     """Add normal noise to each channel of each pixel; the label stays.
@@ -97,6 +100,7 @@ class GaussianNoise:
         plans.after.append(add)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomErasing:
     """Erase a rectangle with probability p; the distribution is torchvision's.

@@ -27,6 +27,7 @@ from ..arguments import (
     is_number,
 )
 from ..errors import UsageError
+from ..hints import hinted
 from ..types import F64, RGB, Bool, Range
 from .plans import Plans, Uniform, between, compose_color, draw_integer, settle
 
@@ -86,6 +87,7 @@ def _where(chosen: Bool, matrix: F64) -> F64:
 # -- transforms -----------------------------------------------------------------------------------------------
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomBrightness:
     """Multiply all channels by a factor drawn uniformly from `brightness`, as torchvision's adjust_brightness does.
@@ -104,6 +106,7 @@ class RandomBrightness:
         plans.recolor(_where(uniform(0) < self.p, _scaling(between(uniform(1), self.brightness))))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomContrast:
     """Spread colors about a fixed gray by a factor drawn uniformly from `contrast`.
@@ -129,6 +132,7 @@ class RandomContrast:
         plans.recolor(_where(uniform(0) < self.p, _scaling(between(uniform(1), self.contrast), self.about)))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomSaturation:
     """Blend with the pixel's gray by a factor drawn uniformly from `saturation` (0: gray), as torchvision does.
@@ -147,6 +151,7 @@ class RandomSaturation:
         plans.recolor(_where(uniform(0) < self.p, _saturating(between(uniform(1), self.saturation))))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomHue:
     """Turn the hue by a share of the circle drawn uniformly from `hue`.
@@ -169,6 +174,7 @@ class RandomHue:
         plans.recolor(_where(uniform(0) < self.p, _turning(between(uniform(1), self.hue))))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomGamma:
     """value ** gamma on each channel in 0..1, gamma drawn uniformly from `gamma`, as torchvision's adjust_gamma does.
@@ -189,6 +195,7 @@ class RandomGamma:
         plans.curve(lambda values: values ** gamma[:, None, None])
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomGrayscale:
     """Three equal channels of gray (ITU-R BT.601) with probability p."""
@@ -203,6 +210,7 @@ class RandomGrayscale:
         plans.recolor(_where(uniform(0) < self.p, _saturating(np.zeros(len(plans)))))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomChannelPermutation:
     """Put the channels in one of their six orders, drawn uniformly. p: the probability to do it."""
@@ -219,6 +227,7 @@ class RandomChannelPermutation:
         plans.recolor(_where(uniform(0) < self.p, matrix))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class ColorJitter:
     """Brightness, contrast, saturation and hue in a random order, with torchvision's arguments.
@@ -261,6 +270,7 @@ class ColorJitter:
         plans.recolor(_where(uniform(0) < self.p, total))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomPhotometricDistort:
     """The distortion of SSD and mmsegmentation (PhotoMetricDistortion), each step with probability p.
@@ -305,6 +315,7 @@ class RandomPhotometricDistort:
         plans.recolor(_where(chosen[1] & ~early, contrast))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class Normalize:
     """`(pixel / 255 - mean) / std` by channel, RGB. Comes after every color transform.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..arguments import LONGEST, MOST_SCALE, PERCENT, check_range, check_share, check_size, check_whole, is_whole
 from ..errors import UsageError
+from ..hints import hinted
 from ..labels import count_values
 from ..types import F64, I64, Range, Size
 from .plans import Plans, Uniform, between, draw_integer, log_between, settle
@@ -26,6 +27,7 @@ def _rounded(size: F64) -> I64:
 # -- size -----------------------------------------------------------------------------------------------------
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class Resize:
     """Scale to height x width, whatever the shape was.
@@ -45,6 +47,7 @@ class Resize:
         plans.resize(np.tile(np.array(self.size), (len(plans), 1)))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class ResizeShortest:
     """Scale so that the shorter side becomes `size` pixels, the longer at most `longest`; the shape stays."""
@@ -63,6 +66,7 @@ class ResizeShortest:
         plans.resize(_rounded(plans.size * scale))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class ResizeLongest:
     """Scale so that the longer side becomes `size` pixels; the shape stays."""
@@ -76,6 +80,7 @@ class ResizeLongest:
         plans.resize(_rounded(plans.size * (self.size / plans.size.max(axis=1, keepdims=True))))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomScale:
     """Scale both sides by a factor drawn uniformly from `scale`; with `log`, its logarithm is uniform.
@@ -105,6 +110,7 @@ def place(spare: I64, u: F64, v: F64) -> I64:
     return draw_integer(np.stack([u, v], axis=1), np.abs(spare) + 1) * np.sign(spare)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomCrop:
     """Cut a window of height x width at a uniformly drawn place.
@@ -155,6 +161,7 @@ class RandomCrop:
         return bool(len(counts) > 1 and counts.max() < self.max_class_ratio * counts.sum())
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class CenterCrop:
     """Cut the middle height x width; an odd spare row or column stays at the bottom or right.
@@ -176,6 +183,7 @@ class CenterCrop:
         plans.window(spare[:, 0] // 2, spare[:, 1] // 2, *self.size)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomResizedCrop:
     """Cut a window of random area and shape and scale it to height x width; the distribution is torchvision's.
@@ -224,6 +232,7 @@ class RandomResizedCrop:
         return np.maximum(np.stack([height, width], axis=1).astype(np.int64), 1)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class Pad:
     """Add padding of the fill color and `ignore_index` around the image, or up to a size.

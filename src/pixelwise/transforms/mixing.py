@@ -16,6 +16,7 @@ import numpy as np
 
 from ..arguments import PERCENT, check_probability, check_range, check_several, check_size, is_whole
 from ..errors import UsageError
+from ..hints import hinted
 from ..randomness import Draws
 from ..types import F64, I64, U8, Label, Range, Sample, Size
 from .geometry import place
@@ -63,6 +64,7 @@ def _crop(plans: Plans, size: I64, u: F64, v: F64) -> None:
     plans.window(corner[:, 0], corner[:, 1], size[:, 0], size[:, 1])
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class CutMix:
     """Replace a rectangle of image and label by the same rectangle of another sample, with probability p.
@@ -101,6 +103,7 @@ class CutMix:
         plans.stage(mix)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class CopyPaste:
     """Paste the pixels of chosen classes from another sample, with their labels, with probability p.
@@ -166,6 +169,7 @@ def _some_objects(key: int, ignore_index: int, sample: Sample) -> Label:
     return label
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class Mosaic:
     """Four samples around a point, in an output of height x width, with probability p.

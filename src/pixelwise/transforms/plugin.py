@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..arguments import as_array, as_bytes, check_probability
 from ..errors import UsageError
+from ..hints import hinted
 from ..labels import count_values
 from ..types import U8, Label
 from .plans import Plans, Stage, Uniform, settle
@@ -25,6 +26,7 @@ from .plans import Plans, Stage, Uniform, settle
 Pair = tuple[NDArray[Any], NDArray[Any] | None]
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class Apply:
     """Let `function(image, label)` change the pixels; it returns (image, label).
@@ -113,6 +115,7 @@ class Apply:
 _ONE_AT_A_TIME = Lock()
 
 
+@hinted
 def from_albumentations(transform: Any, *, p: float = 1.0) -> Apply:
     """An Albumentations (or AlbumentationsX) transform or Compose, seeded from addressed randomness.
 

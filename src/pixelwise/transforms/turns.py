@@ -17,6 +17,7 @@ from ..arguments import (
     is_whole,
 )
 from ..errors import UsageError
+from ..hints import hinted
 from ..types import F64, I64, Range
 from .plans import Plans, Uniform, between, draw_integer, settle
 
@@ -24,6 +25,7 @@ _MOST_DEGREES = 1e6
 _STEEPEST_SHEAR = 80.0  # degrees; the tangent of 90 has no value
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomHorizontalFlip:
     """Swap left and right with probability p.
@@ -43,6 +45,7 @@ class RandomHorizontalFlip:
         plans.mirror(uniform(0) < self.p, 0)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomVerticalFlip:
     """Swap top and bottom with probability p."""
@@ -65,6 +68,7 @@ _QUARTERS = np.array(
 _SHIFTS_BY_WIDTH_AND_HEIGHT = np.array([[[0, 0], [0, 0]], [[1, 0], [0, 0]], [[1, 0], [0, 1]], [[0, 0], [0, 1]]])
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomRotate90:
     """Turn counterclockwise by a multiple of 90 degrees: exact, with height and width swapped by odd turns.
@@ -91,6 +95,7 @@ class RandomRotate90:
         plans.warp(inner, np.where((turns % 2 == 1)[:, None], plans.size[:, ::-1], plans.size))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomRotation:
     """Rotate about the center by degrees drawn uniformly from `degrees`, counterclockwise; the size stays.
@@ -112,6 +117,7 @@ class RandomRotation:
         plans.warp(_about_center(plans.size, turn, one, none, none, np.zeros((len(plans), 2))))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RandomAffine:
     """Rotate, move, scale and shear about the center; the size stays, and what comes from outside is padding.
