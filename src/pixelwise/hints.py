@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import wraps
 from itertools import islice
@@ -20,6 +20,7 @@ import numpy as np
 from .errors import PixelwiseError, UnknownNameError, UsageError
 
 T = TypeVar("T")
+Name = TypeVar("Name", bound=str)
 Called = TypeVar("Called", bound=Callable[..., Any])
 
 ELSEWHERE: Final[dict[str, str]] = {
@@ -129,10 +130,10 @@ def meant(name: object, names: Iterable[str]) -> str:
     return "" if near is None or near == name else f"did you mean {near!r}? "
 
 
-class ByName(dict[str, T]):
+class ByName(dict[Name, T]):
     """Things of one kind by their names. UnknownNameError for any other name."""
 
-    def __init__(self, kind: str, things: dict[str, T]) -> None:
+    def __init__(self, kind: str, things: Mapping[Name, T]) -> None:
         super().__init__(things)
         self.kind = kind
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from ..checks.checking import check as check_dataset
 from ..checks.findings import Findings
 from ..checks.html import save_report
 from ..counts.published import PublishedComparison, compare_published, published_counts
-from ..counts.stats import WEIGHTS, Stats
+from ..counts.stats import WEIGHTS, Formula, Stats
 from ..counts.stats import stats as count
 from ..drawing.charts import stats_plot
 from ..errors import printable
@@ -138,7 +138,7 @@ def _print_stats(counted: Stats, weights: str | None) -> None:
     columns = ["class", ">pixels", "log scale", ">share", ">with void", ">images", ">of images"]
     spare = ("log scale", "of images", "with void", "share")
     rows = Rows(*columns, *([f">{weights}"] if weights else []), spare=spare)
-    weight = counted.weights(weights) if weights else None
+    weight = counted.weights(cast("Formula", weights)) if weights else None
     share, with_void = counted.share, counted.share_with_void
     bars = _log_scale(counted.pixels)
     names = [*counted.classes.names, "void"]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple, cast
 
 import numpy as np
 from typer import Argument, Exit, Option
@@ -24,7 +24,7 @@ from ..loading.loader import Loader
 from ..transforms.color import Normalize
 from ..transforms.geometry import RandomCrop
 from ..transforms.plans import Transform
-from ..transforms.recipes import RECIPES
+from ..transforms.recipes import RECIPES, RecipeName
 from ..transforms.turns import RandomHorizontalFlip
 from .console import Rows, answer, complain, parse_size, print_json, progress, say
 from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
@@ -246,7 +246,7 @@ def show(
     if recipe is None:
         draw(chosen, n=n, seed=seed, title=f"{dataset.root.name}  ·  {chosen.name}").save(output)
     else:
-        show_plans(chosen, RECIPES[recipe](), n, draws=draws, seed=seed, title=recipe).save(output)
+        show_plans(chosen, RECIPES[cast("RecipeName", recipe)](), n, draws=draws, seed=seed, title=recipe).save(output)
     shown = min(n, len(chosen))
     found = {"split": chosen.name, "samples": len(chosen), "shown": shown, "picture": str(output)}
     answer(as_json, found, f"{shown} of {len(chosen)} samples of {chosen.name!r}: {output}")

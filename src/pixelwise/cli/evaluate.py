@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from typer import Argument, Option
 
@@ -17,7 +17,7 @@ from ..evaluation.scoring import Scoring
 from ..evaluation.scoring import score as score_folder
 from ..evaluation.submitting import submit as submit_folder
 from ..evaluation.tiles import Tiling
-from ..metrics.protocols import PROTOCOLS
+from ..metrics.protocols import PROTOCOLS, ProtocolName
 from ..transforms.color import Normalize
 from .console import answer, parse_size, progress
 from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
@@ -52,7 +52,7 @@ def score(
 
     def scored(folder: Path) -> Scoring:
         with progress("scoring") as update:
-            return score_folder(folder, dataset, protocol, progress=update, **settings)
+            return score_folder(folder, dataset, cast("ProtocolName", protocol), progress=update, **settings)
 
     result = scored(predictions)
     found: dict[str, Any] = {"predictions": str(predictions), **result.to_dict()}

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import chain
 from math import sqrt
 from operator import add
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,8 @@ from .per_sample import count_label
 
 Triple = tuple[int, int, int]
 
-WEIGHTS: Final = ("inverse-frequency", "median-frequency", "enet", "effective-number")
+Formula: TypeAlias = Literal["inverse-frequency", "median-frequency", "enet", "effective-number"]
+WEIGHTS: Final[tuple[Formula, ...]] = get_args(Formula)
 """The formulas of `Stats.weights`."""
 _ARRAYS: Final = ("pixels", "images", "beside", "together")
 
@@ -153,7 +154,7 @@ class Stats(SavedResult, Displayed):
             out["landscape" if w > h else "portrait" if h > w else "square"] += n
         return out
 
-    def weights(self, formula: str, *, c: float = 1.02, beta: float = 0.999) -> F64:
+    def weights(self, formula: Formula, *, c: float = 1.02, beta: float = 0.999) -> F64:
         """(C,) float64 class weights for a loss; 0 for a class that does not occur.
 
         With n_c the pixels of class c, p_c = n_c / sum(n), over the pixels that have a class:

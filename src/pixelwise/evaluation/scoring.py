@@ -26,7 +26,7 @@ from ..loading.ranks import Shard, ranks_of
 from ..metrics.bootstrap import Bootstrap, bootstrap, paired_bootstrap
 from ..metrics.boundary import BoundaryConfusion
 from ..metrics.confusion import Confusion
-from ..metrics.protocols import protocol_named
+from ..metrics.protocols import ProtocolName, protocol_named
 from ..metrics.rates import ratio
 from ..metrics.scores import Scores
 from ..results import Result, in_percent, json_values
@@ -62,7 +62,7 @@ class Scoring(Result):
     boundary: BoundaryConfusion | None = None
 
     @property
-    def protocol(self) -> str:
+    def protocol(self) -> ProtocolName:
         """The protocol's name."""
         return self.scores.protocol
 
@@ -138,7 +138,7 @@ class Scoring(Result):
 def score(
     predictions: str | os.PathLike[str],
     data: Data,
-    protocol: str = "voc",
+    protocol: ProtocolName = "voc",
     *,
     splits: SplitNames = None,
     stored_values: bool = False,
@@ -213,7 +213,7 @@ def _add(total: Confusion, bands: BoundaryConfusion | None, found: _Counts) -> N
 
 
 def _count(
-    split: Split, files: tuple[Path, ...], protocol: str, stored_values: bool, share: float, i: int
+    split: Split, files: tuple[Path, ...], protocol: ProtocolName, stored_values: bool, share: float, i: int
 ) -> _Counts | DataError:
     # One image alone: images are added in the order of the split, so that a result is repeatable.
     table, name, rule = split.classes, split.names[i], protocol_named(protocol)

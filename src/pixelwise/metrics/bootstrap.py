@@ -15,7 +15,7 @@ from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, I64, Bool
 from .confusion import Confusion, ImageTotals
-from .protocols import Protocol, protocol_named
+from .protocols import Protocol, ProtocolName, protocol_named
 from .rates import Totals, rates, ratio
 
 FEWEST_IMAGES = 5
@@ -91,7 +91,7 @@ class Bootstrap(Result):
 
 @hinted
 def bootstrap(
-    confusion: Confusion, protocol: str = "voc", *, resamples: int = 1000, level: float = 0.95, seed: int = 0
+    confusion: Confusion, protocol: ProtocolName = "voc", *, resamples: int = 1000, level: float = 0.95, seed: int = 0
 ) -> Bootstrap:
     """Percentile bootstrap intervals over images (Efron and Tibshirani 1993, chapter 13).
 
@@ -127,7 +127,7 @@ def bootstrap(
 def paired_bootstrap(
     first: Confusion,
     second: Confusion,
-    protocol: str = "voc",
+    protocol: ProtocolName = "voc",
     *,
     resamples: int = 1000,
     level: float = 0.95,
@@ -151,7 +151,7 @@ def paired_bootstrap(
     )
 
 
-def _checked(protocol: str, resamples: int, level: float) -> Protocol:
+def _checked(protocol: ProtocolName, resamples: int, level: float) -> Protocol:
     rule = protocol_named(protocol)
     if rule.void != "left out":
         raise UsageError(f"cannot resample by {protocol}: the totals of images do not hold void pixels")

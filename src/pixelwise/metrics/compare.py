@@ -12,7 +12,7 @@ from ..errors import PixelwiseError
 from ..hints import hinted
 from ..results import Result, in_percent
 from .confusion import Confusion
-from .protocols import MEANING, PROTOCOLS, Protocol
+from .protocols import MEANING, PROTOCOLS, Protocol, ProtocolName
 from .rates import Totals
 from .scores import Scores
 
@@ -33,8 +33,8 @@ class ProtocolComparison(Result):
     gives no number. reasons: what in these predictions makes the numbers differ. `str()` is a table.
     """
 
-    scores: dict[str, Scores]
-    refused: dict[str, str]
+    scores: dict[ProtocolName, Scores]
+    refused: dict[ProtocolName, str]
     reasons: tuple[Reason, ...]
 
     def __repr__(self) -> str:

@@ -15,7 +15,7 @@ from ..errors import LabelError, ScoreError, UsageError
 from ..hints import hinted
 from ..types import I64
 from .counting import add_counts, argmax_ids
-from .protocols import protocol_named
+from .protocols import ProtocolName, protocol_named
 from .rates import Totals
 from .scores import Scores, scores_of
 from .sums import Sum
@@ -214,7 +214,7 @@ class Confusion(Sum):
             totals = np.array(self._image_totals, np.int64).reshape(-1, 4, self.num_classes)
             return ImageTotals(tuple(self._image_names), totals)
 
-    def scores(self, protocol: str = "voc") -> Scores:
+    def scores(self, protocol: ProtocolName = "voc") -> Scores:
         """Every score by one of `pixelwise.PROTOCOLS`; `print(pixelwise.PROTOCOLS[name])` describes it.
 
         Raises UnknownNameError, ScoreError `nothing-scored`, and `prediction-out-of-range` if the protocol forbids

@@ -11,12 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
 from ..hints import ByName, unknown_name
 from ..types import Bool
+
+ProtocolName: TypeAlias = Literal[
+    "voc", "cityscapes", "ade20k", "mmseg", "detectron2", "torchmetrics-macro", "torchmetrics-micro", "per-image",
+    "void-as-background",
+]  # fmt: skip
+"""The names of the protocols, so that a type checker finds a misspelt one."""
 
 MEANING: Final[Mapping[str, Mapping[str, str]]] = {
     "void": {
@@ -51,7 +57,7 @@ class Protocol:
     the benchmark `classes`, groups of their ids that are also scored as one class each.
     """
 
-    name: str
+    name: ProtocolName
     outside: Literal["error anywhere", "error", "miss", "drop"]
     counted: Literal["union", "truth", "all"]
     source: str
@@ -189,13 +195,13 @@ _ENTRIES = (
     ),
 )
 
-PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType(
+PROTOCOLS: Final[Mapping[ProtocolName, Protocol]] = MappingProxyType(
     ByName("protocol", {p.name: p for p in _ENTRIES})
 )
 """Every protocol by its name."""
 
 
-def protocol_named(name: str) -> Protocol:
+def protocol_named(name: ProtocolName) -> Protocol:
     """The protocol of that name. UnknownNameError, which lists all names, if there is none."""
     try:
         return PROTOCOLS[name]

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ScoreError
 from ..results import Result, in_percent, json_values
 from ..types import F64, I64, Bool, Displayed, Rows
-from .protocols import PROTOCOLS, Protocol
+from .protocols import PROTOCOLS, Protocol, ProtocolName
 from .rates import Totals, mean, rates, rates_over_images
 
 
@@ -42,7 +42,7 @@ class Scores(Result, Displayed):
     3 pixels scored, 1 void, 0 predicted outside the classes
     """
 
-    protocol: str
+    protocol: ProtocolName
     class_names: tuple[str, ...]
     miou: float
     pixel_accuracy: float

@@ -21,7 +21,7 @@ from ..files.writing import atomic_write
 from ..hints import hinted
 from ..types import F64, I64, Bool, Size
 from .geometry import place
-from .plans import Plans, Uniform, draw_integer, settle
+from .plans import Plans, Transform, Uniform, draw_integer, settle
 
 _MAGIC = b"pixelwise class index 1\n"
 
@@ -81,7 +81,7 @@ class ClassIndex:
 
 @hinted
 @dataclass(frozen=True)
-class RandomClassCrop:
+class RandomClassCrop(Transform):
     """Cut height x width around a pixel of a chosen class with probability p, otherwise at a uniformly drawn place.
 
     The class is drawn uniformly from those of `classes` (names or ids, one or several; by default all) that the sample

@@ -17,7 +17,7 @@ from ..errors import UsageError
 from ..hints import hinted
 from ..labels import count_values
 from ..types import F64, I64, Range, Size
-from .plans import Plans, Uniform, between, draw_integer, log_between, settle
+from .plans import Plans, Transform, Uniform, between, draw_integer, log_between, settle
 
 
 def _rounded(size: F64) -> I64:
@@ -29,7 +29,7 @@ def _rounded(size: F64) -> I64:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class Resize:
+class Resize(Transform):
     """Scale to height x width, whatever the shape was.
 
     A single number is refused: torchvision's `Resize(512)` scales the shorter side, which is `ResizeShortest(512)`.
@@ -49,7 +49,7 @@ class Resize:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class ResizeShortest:
+class ResizeShortest(Transform):
     """Scale so that the shorter side becomes `size` pixels, the longer at most `longest`; the shape stays."""
 
     size: int
@@ -68,7 +68,7 @@ class ResizeShortest:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class ResizeLongest:
+class ResizeLongest(Transform):
     """Scale so that the longer side becomes `size` pixels; the shape stays."""
 
     size: int
@@ -82,7 +82,7 @@ class ResizeLongest:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class RandomScale:
+class RandomScale(Transform):
     """Scale both sides by a factor drawn uniformly from `scale`; with `log`, its logarithm is uniform.
 
     >>> import pixelwise as pw
@@ -112,7 +112,7 @@ def place(spare: I64, u: F64, v: F64) -> I64:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class RandomCrop:
+class RandomCrop(Transform):
     """Cut a window of height x width at a uniformly drawn place.
 
     If the image is smaller, `pad_if_needed` puts the image at a uniformly drawn place in the window and fills the rest
@@ -163,7 +163,7 @@ class RandomCrop:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class CenterCrop:
+class CenterCrop(Transform):
     """Cut the middle height x width; an odd spare row or column stays at the bottom or right.
 
     If the image is smaller, `pad_if_needed` puts it in the middle of the window and fills the rest with the fill color
@@ -185,7 +185,7 @@ class CenterCrop:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class RandomResizedCrop:
+class RandomResizedCrop(Transform):
     """Cut a window of random area and shape and scale it to height x width; the distribution is torchvision's.
 
     The window has a share of the image's area drawn uniformly from `scale`, and a width-to-height ratio with a uniform
@@ -234,7 +234,7 @@ class RandomResizedCrop:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class Pad:
+class Pad(Transform):
     """Add padding of the fill color and `ignore_index` around the image, or up to a size.
 
     padding: pixels on every side; top, right, bottom and left come on top of it. size: if the image is smaller, fill

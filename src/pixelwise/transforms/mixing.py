@@ -66,7 +66,7 @@ def _crop(plans: Plans, size: I64, u: F64, v: F64) -> None:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class CutMix:
+class CutMix(Transform):
     """Replace a rectangle of image and label by the same rectangle of another sample, with probability p.
 
     The share of the area that is replaced is uniform in 0..1 (alpha = 1 in Yun et al., "CutMix", ICCV 2019). The
@@ -105,7 +105,7 @@ class CutMix:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class CopyPaste:
+class CopyPaste(Transform):
     """Paste the pixels of chosen classes from another sample, with their labels, with probability p.
 
     classes: one class id or several (Ghiasi et al., "Simple Copy-Paste", CVPR 2021, with classes for objects). The
@@ -171,7 +171,7 @@ def _some_objects(key: int, ignore_index: int, sample: Sample) -> Label:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class Mosaic:
+class Mosaic(Transform):
     """Four samples around a point, in an output of height x width, with probability p.
 
     After Bochkovskiy et al., "YOLOv4" (2020). The point is drawn uniformly, at shares of height and width from

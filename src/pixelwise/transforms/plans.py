@@ -286,7 +286,12 @@ class Plans:
 
 @runtime_checkable
 class Transform(Protocol):
-    """Anything that adds to plans. docs/transforms.md shows how to write one."""
+    """Anything that adds to plans. docs/transforms.md shows how to write one.
+
+    A class need not inherit from it; if it does, type checkers know what a list of it and others is.
+    """
+
+    __slots__ = ()
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Change the plans in place. uniform(j): (B,) float64 in [0, 1), the transform's j-th draw for each sample."""

@@ -21,14 +21,14 @@ from ..errors import UsageError
 from ..hints import hinted
 from ..labels import count_values
 from ..types import U8, Label
-from .plans import Plans, Stage, Uniform, settle
+from .plans import Plans, Stage, Transform, Uniform, settle
 
 Pair = tuple[NDArray[Any], NDArray[Any] | None]
 
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Transform):
     """Let `function(image, label)` change the pixels; it returns (image, label).
 
     image: (H, W, 3) uint8 RGB; label: (H, W) class ids with `ignore_index` for padding, or None; both may be written

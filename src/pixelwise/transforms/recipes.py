@@ -8,7 +8,8 @@ By name, as on the command line: `pw.RECIPES["deeplab-voc"]()`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeAlias
 
 from ..hints import ByName
 from .color import Normalize, RandomPhotometricDistort
@@ -61,7 +62,8 @@ def center_crop(height: int = 512, width: int | None = None) -> list[Transform]:
     return [CenterCrop(height, width, pad_if_needed=True), Normalize()]
 
 
-RECIPES: dict[str, Callable[[], list[Transform]]] = ByName(
+RecipeName: TypeAlias = Literal["deeplab-voc", "cityscapes", "ade20k", "whole-image", "center-crop"]
+RECIPES: Mapping[RecipeName, Callable[[], list[Transform]]] = ByName(
     "recipe",
     {
         "deeplab-voc": deeplab_voc,

@@ -19,7 +19,7 @@ from ..arguments import (
 from ..errors import UsageError
 from ..hints import hinted
 from ..types import F64, I64, Range
-from .plans import Plans, Uniform, between, draw_integer, settle
+from .plans import Plans, Transform, Uniform, between, draw_integer, settle
 
 _MOST_DEGREES = 1e6
 _STEEPEST_SHEAR = 80.0  # degrees; the tangent of 90 has no value
@@ -27,7 +27,7 @@ _STEEPEST_SHEAR = 80.0  # degrees; the tangent of 90 has no value
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class RandomHorizontalFlip:
+class RandomHorizontalFlip(Transform):
     """Swap left and right with probability p.
 
     >>> import pixelwise as pw
@@ -47,7 +47,7 @@ class RandomHorizontalFlip:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class RandomVerticalFlip:
+class RandomVerticalFlip(Transform):
     """Swap top and bottom with probability p."""
 
     p: float
@@ -70,7 +70,7 @@ _SHIFTS_BY_WIDTH_AND_HEIGHT = np.array([[[0, 0], [0, 0]], [[1, 0], [0, 0]], [[1,
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class RandomRotate90:
+class RandomRotate90(Transform):
     """Turn counterclockwise by a multiple of 90 degrees: exact, with height and width swapped by odd turns.
 
     turns: how many quarter turns, in -3..3, or None to draw 0..3 uniformly. p: the probability to turn at all.
@@ -97,7 +97,7 @@ class RandomRotate90:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class RandomRotation:
+class RandomRotation(Transform):
     """Rotate about the center by degrees drawn uniformly from `degrees`, counterclockwise; the size stays.
 
     degrees: (low, high), or a number x for -x..x. The corners are filled with padding. p: the probability to rotate.
@@ -119,7 +119,7 @@ class RandomRotation:
 
 @hinted
 @dataclass(frozen=True, slots=True)
-class RandomAffine:
+class RandomAffine(Transform):
     """Rotate, move, scale and shear about the center; the size stays, and what comes from outside is padding.
 
     degrees: counterclockwise rotation. translate: (across, down), the largest move as shares of width and height; each
