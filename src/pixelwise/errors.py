@@ -25,13 +25,18 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+LOG: Final = logging.getLogger("pixelwise")
+"""What pixelwise does, for `logging`: INFO for steps, WARNING for what is skipped. Silent until a handler is added."""
+LOG.addHandler(logging.NullHandler())
 
 
 def printable(text: object) -> str:

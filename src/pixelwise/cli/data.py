@@ -29,6 +29,7 @@ from ..transforms.turns import RandomHorizontalFlip
 from .console import Rows, answer, complain, parse_size, print_json, progress, say
 from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
 
+_RECIPE: Final = Option(help=f"Show what a recipe makes: {', '.join(RECIPES)}.", autocompletion=lambda: [*RECIPES])
 _ERRORS: Final = 5  # of a split, one by one; `check` lists all
 
 
@@ -233,7 +234,7 @@ def show(
     output: Annotated[Path, Option("-o", "--output", help="The picture to write (.png).")] = Path("sheet.png"),
     split: SplitOption = None,
     seed: Annotated[int | None, Option(help="Choose samples at random.")] = None,
-    recipe: Annotated[str | None, Option(help=f"Show what a recipe makes: {', '.join(RECIPES)}.")] = None,
+    recipe: Annotated[str | None, _RECIPE] = None,
     draws: Annotated[int, Option(help="With --recipe: draws per sample.")] = 4,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import FileError, MissingError, PixelwiseError, SystemFault, UnknownNameError
+from ..errors import LOG, FileError, MissingError, PixelwiseError, SystemFault, UnknownNameError
 from ..files.reading import disk_error, nearest_hint
 from ..hints import hinted, meant
 from ..types import Progress
@@ -47,6 +47,10 @@ MARK = ".pixelwise-download.json"
 _BLOCK = 4096  # bytes that a file needs on the disk besides its size
 # Image, two labels and annotation on the disk: VOC2012's images have 92 kB on average, its labels 3.4 kB.
 _PER_IMAGE = 120_000
+
+
+def _log(step: str) -> None:
+    LOG.info(step)
 
 
 @hinted
@@ -83,7 +87,7 @@ def download(
         what = f"no dataset named {name!r} can be downloaded"
         fix = f"{meant(name, ARCHIVES)}the names are: {', '.join(ARCHIVES)}"
         raise UnknownNameError(what, code="unknown-dataset", fix=fix)
-    job = _Job(item, Path(directory).absolute(), everything, progress or (lambda *_: None), say or (lambda _: None))
+    job = _Job(item, Path(directory).absolute(), everything, progress or (lambda *_: None), say or _log)
     there = job.is_there()
     if there and not (job.lock.exists() or job.part.exists()):  # left by a killed process, or one is at work
         return job.place

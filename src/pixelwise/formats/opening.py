@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split, Splits
 from ..downloads.archives import ARCHIVES
-from ..errors import FormatError, MissingError, UsageError, only_ours, printable
+from ..errors import LOG, FormatError, MissingError, UsageError, only_ours, printable
 from ..files.reading import check_exists
 from ..hints import argument_meant, hinted, unknown_name
 from ..types import Progress
@@ -143,6 +143,7 @@ def open(
         found, at = _recognize(root, format)
     check_finished(at)
     dataset = _load(found, at, options)
+    LOG.info("opened %s at %s", found.name, at)
     if cache is False:
         return dataset
     return _of_packs("caching", "cached")(dataset, cache, progress=progress)  # type: ignore[no-any-return]

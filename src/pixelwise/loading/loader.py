@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..arguments import check_choice, check_count, check_seed
 from ..classes import ClassTable
 from ..dataset.splits import Split
-from ..errors import DataError, SystemFault, UsageError, warn
+from ..errors import LOG, DataError, SystemFault, UsageError, warn
 from ..hints import hinted
 from ..randomness import Draws
 from ..threads import thread_count
@@ -253,6 +253,7 @@ class Loader:
         if not self._resume or self.batch >= len(self):
             self.epoch, self.batch = self.epoch + 1, 0
         self._resume = False
+        LOG.info("epoch %d of %s begins at batch %d of %d", self.epoch, self.split.name, self.batch, len(self))
 
     def plans(self) -> Iterator[tuple[I64, NDArray[np.bool_], Plans]]:
         """As iterating, but no pixel is read: (indices, real, plans) of each batch, for those who render themselves."""
@@ -364,6 +365,7 @@ class _Iteration:
             if not job.skip or not isinstance(job.errors[k], DataError):
                 raise job.errors[k]
             loader.skipped.append((loader.split.names[int(job.indices[k])], str(job.errors[k])))
+            LOG.warning("skipped: %s", job.errors[k])
         self._next += 1
         loader.epoch, loader.batch = self._epoch, self._next
         loader._counts[0] += 1
