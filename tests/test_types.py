@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import pixelwise as pw
 from pixelwise.dataset.splits import Splits
@@ -32,6 +34,23 @@ def test_everything_prints_as_one_short_line() -> None:
         (pw.VOC, "ClassTable(21 classes: background, aeroplane, bicycle, bird, ...; ignore_index=255)"),
     ):
         assert repr(value) == printed
+
+
+def test_what_holds_arrays_prints_their_number_not_their_values() -> None:
+    split = pw.Split("train", pw.VOC, pw.ArraySource([sample().image] * 3, [sample().label] * 3))
+    counts = pw.count_classes(split)[:, :-1]
+    confusion = pw.Confusion(21, per_image=True)
+    for one in split:
+        confusion.update(one.label, one.label)
+    for value in (
+        pw.RepeatFactor(counts), pw.RareClassSampling(counts), pw.Plans(np.array([[4, 6]])), split[1:].names,
+        pw.class_index(split), pw.BoundaryConfusion(21), confusion, confusion.scores(), pw.bootstrap(confusion),
+        pw.compare_protocols(confusion), pw.Loader(split, 2), pw.Tiling(512), pw.show(split, 1),
+    ):  # fmt: skip
+        assert "\n" not in repr(value)
+        assert not re.search(r"array\(|object at 0x", repr(value))
+        assert value == value
+        assert value != 3
 
 
 def test_samples_are_equal_by_name_and_pixels() -> None:
@@ -64,3 +83,20 @@ def test_a_window_cuts_views() -> None:
     part = one.cut(window)
     assert np.may_share_memory(part.image, one.image)
     assert part == pw.Sample("a", one.image[1:3, 2:6], one.label[1:3, 2:6])
+
+
+def test_samples_and_batches_unpack() -> None:
+    image, label = sample()
+    assert image.shape == (4, 6, 3)
+    assert label.shape == (4, 6)
+    split = pw.Split("x", pw.VOC, pw.ArraySource([sample().image] * 3, [sample().label] * 3))
+    for images, labels in pw.Loader(split, 3):
+        assert images.shape == (3, 3, 4, 6)
+        assert labels.shape == (3, 4, 6)
+
+
+def test_unpacking_without_labels_says_so() -> None:
+    split = pw.Split("x", pw.VOC, pw.ArraySource([sample().image] * 2))
+    for value in (split[0], next(iter(pw.Loader(split, 2)))):
+        with pytest.raises(pw.UsageError, match=r"no labels to unpack.*\.image.*no-labels"):
+            _, _ = value

@@ -28,7 +28,9 @@ __all__ = sorted(_MODULE_OF)
 
 def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from .hints import unknown_attribute
+
+        raise unknown_attribute(name, __all__)
     value = globals()[name] = getattr(importlib.import_module(_MODULE_OF[name], __name__), name)
     return value
 

@@ -33,6 +33,7 @@ from .evaluation.submitting import submit as submit
 from .evaluation.tiles import Tiling as Tiling
 from .formats.converting import convert as convert
 from .formats.opening import open as open
+from .loading.batch import Batch as Batch
 from .loading.loader import Loader as Loader
 from .loading.samplers import RareClassSampling as RareClassSampling
 from .loading.samplers import RepeatFactor as RepeatFactor
@@ -99,7 +100,6 @@ from .transforms.turns import RandomHorizontalFlip as RandomHorizontalFlip
 from .transforms.turns import RandomRotate90 as RandomRotate90
 from .transforms.turns import RandomRotation as RandomRotation
 from .transforms.turns import RandomVerticalFlip as RandomVerticalFlip
-from .types import Batch as Batch
 from .types import Finding as Finding
 from .types import Plan as Plan
 from .types import Sample as Sample

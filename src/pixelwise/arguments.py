@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import PixelwiseError, UsageError
+from .hints import briefly, meant
 from .types import Range, Size
 
 T = TypeVar("T")
@@ -53,8 +54,9 @@ def is_number(value: Any) -> TypeGuard[float]:
 
 def check_choice(name: str, value: Any, choices: Sequence[T]) -> T:
     """The value, which must be one of the choices."""
-    if value not in choices:
-        raise _wrong(name, f"one of {', '.join(map(repr, choices))}", value)
+    is_array = hasattr(value, "shape")  # comparing one gives many answers
+    if is_array or value not in choices:
+        raise _wrong(name, f"one of {', '.join(map(repr, choices))}", value, meant(value, map(str, choices)).strip())
     return value  # type: ignore[no-any-return]
 
 
@@ -197,7 +199,7 @@ def _within(low: float, high: float) -> str:
 
 
 def _wrong(name: str, expected: str, value: object, fix: str | None = None) -> UsageError:
-    return UsageError(f"{name} must be {expected}, got {value!r}", fix=fix)
+    return UsageError(f"{name} must be {expected}, got {briefly(value)}", fix=fix)
 
 
 # -- arrays ---------------------------------------------------------------------------------------------------

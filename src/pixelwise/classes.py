@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import kernels
-from .arguments import as_array, as_bytes, as_ids, is_whole, stray_id
+from .arguments import as_array, as_bytes, as_ids, check_count, is_whole, stray_id
 from .errors import LabelError, UnknownNameError, UsageError
-from .types import U8, Label
+from .hints import hinted, unknown_name
+from .types import U8, Displayed, Label, Rows
 
 Color = tuple[int, int, int]
 
 
+@hinted
 def voc_colormap(n: int = 256) -> U8:
     """The color map of Pascal VOC: (n, 3) uint8, entry i is the color of index i; 255 is (224, 224, 192).
 
@@ -28,7 +30,7 @@ def voc_colormap(n: int = 256) -> U8:
     >>> voc_colormap(4).tolist()
     [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
     """
-    index = np.arange(n, dtype=np.uint32)[:, None]
+    index = np.arange(check_count("n", n), dtype=np.uint32)[:, None]
     channel = np.arange(3, dtype=np.uint32)
     out = np.zeros((n, 3), np.uint32)
     for bit in range(8):
@@ -47,8 +49,9 @@ def table_of(names: Iterable[str]) -> ClassTable:
     return ClassTable(listed, ignore_index=usual_void(len(listed)))
 
 
+@hinted
 @dataclass(frozen=True)
-class ClassTable:
+class ClassTable(Displayed):
     """Class names, their colors, and how a stored value or color becomes a class id.
 
     names: class i is `names[i]`. colors: (N, 3) uint8, the color of class i; default by the VOC algorithm.
@@ -118,8 +121,7 @@ class ClassTable:
         """The id of the class `name`, which may be an alias. UnknownNameError `unknown-class` if there is none."""
         name = self.aliases.get(name, name)
         if name not in self.names:
-            fix = f"the classes are: {', '.join(self.names)}"
-            raise UnknownNameError(f"no class named {name!r}", code="unknown-class", fix=fix)
+            raise unknown_name("class", name, [*self.names, *self.aliases])
         return self.names.index(name)
 
     def name(self, index: int) -> str:
@@ -279,6 +281,13 @@ class ClassTable:
             "extra_colors": sorted([list(k), int(v)] for k, v in self.extra_colors.items()),
             "aliases": dict(self.aliases),
         }
+
+    def to_frame(self) -> Rows:
+        """The classes: id, name, color as "#rrggbb"; void, if there is one, is the last."""
+        ids = [*range(len(self)), *([] if self.ignore_index is None else [self.ignore_index])]
+        colors = [*self.colors.tolist(), self.ignore_color]
+        hexadecimal = ["#" + bytes(map(int, color)).hex() for color in colors]
+        return [{"id": i, "name": self.name(i), "color": color} for i, color in zip(ids, hexadecimal, strict=True)]
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ClassTable:

@@ -11,7 +11,8 @@
     │   ├── PackError                   a pack is damaged, incomplete or stale
     │   └── ScoreError                  predictions that cannot be scored: missing, wrong size, out of range
     ├── UsageError(ValueError)          exit 2: the call is wrong
-    │   └── UnknownNameError(KeyError)  a split, class, format or protocol of that name does not exist
+    │   ├── UnknownNameError(KeyError)  a split, class, format or protocol of that name does not exist
+    │   └── MissingExtraError(ImportError)   a package of an extra is not installed
     └── SystemFault(OSError)            exit 3: disk, permission, network
         └── DownloadError               no mirror could deliver the file
 
@@ -24,13 +25,18 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+LOG: Final = logging.getLogger("pixelwise")
+"""What pixelwise does, for `logging`: INFO for steps, WARNING for what is skipped. Silent until a handler is added."""
+LOG.addHandler(logging.NullHandler())
 
 
 def printable(text: object) -> str:
@@ -147,6 +153,15 @@ class UsageError(PixelwiseError, ValueError):
 
 class UnknownNameError(UsageError, KeyError):
     """A split, class, format or protocol of that name does not exist."""
+
+
+class MissingExtraError(UsageError, ImportError):
+    """A package is not installed that an extra of pixelwise brings."""
+
+    def __init__(
+        self, message: str, *, code: str = "missing-extra", where: object = None, fix: str | None = None
+    ) -> None:
+        super().__init__(message, code=code, where=where, fix=fix)
 
 
 class SystemFault(PixelwiseError, OSError):  # noqa: N818

@@ -1,4 +1,4 @@
-"""The values that travel through pixelwise: Window, Sample, Finding, Plan, Batch.
+"""The values that travel through pixelwise: Window, Sample, Finding, Plan.
 
 Sizes are `(height, width)`, windows `(y0, x0, y1, x1)` half open, colors RGB. Pixel `i` covers `[i, i + 1)` and
 has its center at `i + 0.5`.
@@ -6,8 +6,9 @@ has its center at `i + 0.5`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import import_module
 from math import atan2, ceil, degrees, floor, hypot
 from time import perf_counter
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -15,7 +16,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import PixelwiseError, printable, shown
+from .errors import PixelwiseError, UsageError, printable, shown
 
 U8: TypeAlias = NDArray[np.uint8]
 F32: TypeAlias = NDArray[np.float32]
@@ -27,9 +28,28 @@ Label: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Size: TypeAlias = tuple[int, int]
 Range: TypeAlias = tuple[float, float]
 RGB: TypeAlias = tuple[float, float, float]
+Rows: TypeAlias = list[dict[str, Any]]
 Progress: TypeAlias = Callable[[int, int | None], None]
 Severity: TypeAlias = Literal["error", "warning", "note"]
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
+
+
+class Displayed:
+    """What a notebook displays as a table, with pictures where there are any.
+
+    `to_frame()` gives the rows: `pandas.DataFrame(x.to_frame())`, `polars.DataFrame(x.to_frame())`.
+    """
+
+    __slots__ = ()
+
+    def to_frame(self) -> Rows:
+        """The rows of a table: one dict per row, the same keys in each, plain values; None for what there is not."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        # Drawing is far above the values that are drawn, so they name it instead of importing it.
+        found: str = import_module(".drawing.notebook", __package__).as_html(self)
+        return found
 
 
 class Window(NamedTuple):
@@ -46,12 +66,13 @@ class Window(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class Sample(Displayed):
     """One image and the classes of its pixels. Two samples are equal if their names and all their pixels are.
 
         >>> sample = pw.open("VOCdevkit/VOC2012")["train"][0]
         >>> sample.name, sample.size, np.unique(sample.label).tolist()
         ('2008_000000', (375, 500), [0, 8, 15, 255])
+        >>> image, label = sample
 
     image: (H, W, 3) uint8, RGB. label: (H, W) class ids, uint8 or uint16, or None if the dataset has none.
     instances: (H, W) object numbers as the dataset stores them, or None. The arrays belong to the caller.
@@ -71,6 +92,18 @@ class Sample:
         """The pixels of a window, as views; without instances, which only whole samples have."""
         return Sample(self.name, window.cut(self.image), None if self.label is None else window.cut(self.label))
 
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        """Image and label. UsageError `no-labels` without a label."""
+        return iter((self.image, labels_of(self.label, f"the sample {self.name!r}", "sample.image")))
+
+    def to_frame(self) -> Rows:
+        """The ids in the label: id, pixels, share of the pixels. No rows without a label."""
+        if self.label is None:
+            return []
+        ids, counts = np.unique(self.label, return_counts=True)
+        found = zip(ids.tolist(), counts.tolist(), strict=True)
+        return [{"id": i, "pixels": n, "share": n / self.label.size} for i, n in found]
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sample):
             return NotImplemented
@@ -81,10 +114,18 @@ class Sample:
 
     def __repr__(self) -> str:
         arrays = {"image": self.image, "label": self.label, "instances": self.instances}
-        return f"Sample({self.name!r}{_arrays(arrays)})"
+        return f"Sample({self.name!r}{in_words(arrays)})"
 
 
-def _arrays(arrays: dict[str, NDArray[Any] | None]) -> str:
+def labels_of(labels: NDArray[Any] | None, whose: str, instead: str) -> NDArray[Any]:
+    """The labels. UsageError `no-labels` if there are none. instead: what has the images."""
+    if labels is None:
+        fix = f"{instead} has the images; check the dataset if there should be labels"
+        raise UsageError(f"{whose} has no labels to unpack", code="no-labels", fix=fix)
+    return labels
+
+
+def in_words(arrays: dict[str, NDArray[Any] | None]) -> str:
     """", label (375, 500) uint8" for each array that there is."""
     return "".join(f", {name} {a.shape} {a.dtype}" for name, a in arrays.items() if a is not None)
 
@@ -185,7 +226,7 @@ class MappedSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Displayed):
     """What to cut from one source image and how to render it. Made before any pixel is read.
 
     source, size: (height, width) of the source and of the output. matrix: 2x3, maps an output point (x, y, 1) to
@@ -224,6 +265,16 @@ class Plan:
     def __repr__(self) -> str:
         return f"Plan({self})"
 
+    def to_frame(self) -> Rows:
+        """One row: heights and widths of source, window and output, and whether pixels are copied."""
+        (h, w), (oh, ow), (y0, x0, y1, x1) = self.source, self.size, self.window
+        return [
+            {
+                "source height": h, "source width": w, "height": oh, "width": ow,
+                "y0": y0, "x0": x0, "y1": y1, "x1": x1, "is copy": self.is_copy,
+            }
+        ]  # fmt: skip
+
     @property
     def is_copy(self) -> bool:
         """Whether output pixels are source pixels: crop, flip and pad only."""
@@ -252,34 +303,3 @@ class Plan:
         y0, y1 = (min(max(v, 0), h) for v in (floor(min(ys)) - down, ceil(max(ys)) + down))
         x0, x1 = (min(max(v, 0), w) for v in (floor(min(xs)) - across, ceil(max(xs)) + across))
         return Window(y0, x0, y1, x1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """What a Loader yields.
-
-        >>> batch = next(iter(pw.Loader(pw.open("VOCdevkit/VOC2012")["train"], 2)))
-        >>> batch
-        Batch(2 samples, images (2, 3, 375, 500) float32, labels (2, 375, 500) uint8)
-        >>> batch.sizes.tolist()
-        [[375, 500], [333, 500]]
-
-    images: (B, 3, H, W) float32, float16 or uint8, or (B, H, W, 3) uint8 for the output "uint8-hwc". labels: (B, H, W)
-    class ids, with `ClassTable.padding_index` for pixels without a class, or None for a split without labels. names: B
-    sample names. indices: (B,) int64 positions in the split. sizes: (B, 2) int64, the height and width of each sample
-    inside its slot; the rest is padding. real: (B,) bool, False for a sample that a shard repeats to fill its last
-    batch, and for one that `on_error="skip"` left out.
-    """
-
-    images: NDArray[Any]
-    labels: NDArray[Any] | None
-    names: tuple[str, ...]
-    indices: I64
-    sizes: I64
-    real: Bool = field(default_factory=lambda: np.ones(0, bool))
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __repr__(self) -> str:
-        return f"Batch({len(self)} samples{_arrays({'images': self.images, 'labels': self.labels})})"

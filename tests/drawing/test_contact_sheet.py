@@ -17,8 +17,9 @@ from pixelwise.drawing.page import Picture
 from pixelwise.drawing.pixels import fit, instance_overlay, overlay, scaled_image, scaled_label
 from pixelwise.drawing.typesetting import STANDARD_WIDTH, Style
 from pixelwise.errors import PairError, UsageError
+from pixelwise.loading.batch import Batch
 from pixelwise.transforms.color import IMAGENET_MEAN, IMAGENET_STD
-from pixelwise.types import Batch, Sample
+from pixelwise.types import Sample
 
 
 def sample(name="a", height=375, width=500, label=True, instances=False, seed=0) -> Sample:

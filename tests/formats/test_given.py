@@ -73,7 +73,7 @@ def test_a_path_a_dataset_and_a_split_are_the_same(verb: str, verbs: dict[str, V
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_wrong_data_and_splits_are_named(verb: str, verbs: dict[str, Verb], root: Path, tmp_path: Path) -> None:
-    with pytest.raises(UnknownNameError, match="no split named 'vla'; the splits are: train, val"):
+    with pytest.raises(UnknownNameError, match=r"no split named 'vla'; did you mean 'val'\? the splits are: train"):
         verbs[verb](root, splits="vla")
     with pytest.raises(UsageError, match=rf"(splits|{verb}).* takes a name or a list of names, got (3|\[\])"):
         verbs[verb](root, splits=3 if verb < "d" else [])

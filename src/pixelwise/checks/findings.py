@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from ..classes import ClassTable
 from ..results import SavedResult
-from ..types import Finding, Severity
+from ..types import Displayed, Finding, Rows, Severity
 
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
 """error: what is read would be wrong, or is missing. warning: probably not intended. note: worth knowing."""
@@ -49,7 +49,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Findings(SavedResult):
+class Findings(SavedResult, Displayed):
     """All problems of a dataset. Iterates `Finding`s: errors, then warnings, then notes, the most frequent first.
 
     root: the dataset's folder, or None. groups: by code and severity. splits: number of samples by split. samples: how
@@ -129,6 +129,10 @@ class Findings(SavedResult):
                 for g in self.groups
             ],
         }
+
+    def to_frame(self) -> Rows:
+        """The findings: severity, code, where, what, fix; at most the first 10,000 of each kind."""
+        return [{"severity": f.severity, "code": f.code, "where": f.where, "what": f.what, "fix": f.fix} for f in self]
 
     @classmethod
     def _of_values(cls, data: Mapping[str, Any]) -> Self:

@@ -6,8 +6,6 @@ All text from the dataset is escaped.
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -20,6 +18,7 @@ from PIL import Image, ImageDraw
 from ..classes import ClassTable
 from ..codecs.decoding import UNCOMMON_KINDS, decode_image, decode_stored
 from ..codecs.stored import Stored
+from ..drawing.page import data_uri
 from ..drawing.pixels import blend, colorize, fit, scaled_image, scaled_label
 from ..errors import PixelwiseError, printable, shown
 from ..files.reading import read_bytes
@@ -97,12 +96,9 @@ def _group(number: int, group: Group, found: Findings, pictures: int) -> str:
 def _tile(caption: str, picture: Image.Image | None) -> str:
     if picture is None:
         return f"<figure><div class=none>cannot be shown</div><figcaption>{_text(caption)}</figcaption></figure>"
-    kind, options = ("png", {"optimize": True}) if caption.startswith("label") else ("jpeg", {"quality": 82})
-    data = io.BytesIO()
-    picture.save(data, kind, **options)
-    source = base64.b64encode(data.getvalue()).decode()
+    source = data_uri(np.asarray(picture), exact=caption.startswith("label"))
     return (
-        f'<figure><img alt="" src="data:image/{kind};base64,{source}" width={picture.width} height={picture.height}>'
+        f'<figure><img alt="" src="{source}" width={picture.width} height={picture.height}>'
         f"<figcaption>{_text(caption)}</figcaption></figure>"
     )
 

@@ -4,7 +4,7 @@
     check    check, stats                        evaluate  score, predict, submit
     view     view                                merging   merge
     warming  warmup                              options   what commands share
-    console  tables, progress bars, sizes
+    listing  protocols, recipes                  console   tables, progress bars, sizes
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import Annotated
 import typer
 
 from ..errors import PixelwiseError, ScoreError, printable
-from . import check, convert, data, evaluate, merging, view, warming
-from .console import complain, prepare, say
+from . import check, convert, data, evaluate, listing, merging, view, warming
+from .console import be_quiet, complain, prepare, say
 from .options import speaking
 
 app = typer.Typer(
     name="pixelwise",
     help="Semantic segmentation data: labels exact or refused, batches at the speed of memory, comparable scores.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (data, view, check, convert, evaluate, merging, warming):
+for module in (data, view, check, convert, evaluate, listing, merging, warming):
     for command in module.COMMANDS:
         app.command(short_help=re.split(r"[:.,](?: |$)", str(command.__doc__))[0])(speaking(command))
 
@@ -46,10 +46,13 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+        bool, typer.Option("--version", "-V", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print results and errors only: no progress bars, no warnings.")
     ] = False,
 ) -> None:
-    pass
+    be_quiet(quiet)
 
 
 def main() -> None:

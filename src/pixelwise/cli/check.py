@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,11 @@ from ..checks.checking import check as check_dataset
 from ..checks.findings import Findings
 from ..checks.html import save_report
 from ..counts.published import PublishedComparison, compare_published, published_counts
-from ..counts.stats import WEIGHTS, Stats
+from ..counts.stats import WEIGHTS, Formula, Stats
 from ..counts.stats import stats as count
 from ..drawing.charts import stats_plot
-from ..errors import UnknownNameError, printable
+from ..errors import printable
+from ..hints import unknown_name
 from .console import Cell, Rows, print_json, progress, say
 from .options import (
     DatasetPath,
@@ -108,8 +109,7 @@ def stats(
 ) -> None:  # fmt: skip
     """Count a dataset: pixels and images by class, sizes, channels, class weights. Exit 1 if a part cannot be read."""
     if weights is not None and weights not in WEIGHTS:  # before hours of counting
-        fix = f"the formulas are: {', '.join(WEIGHTS)}"
-        raise UnknownNameError(f"no weight formula named {weights!r}", code="unknown-formula", fix=fix)
+        raise unknown_name("weight formula", weights, WEIGHTS)
     if (own := part_to_save(part, save)) is not None:
         settings: Any = {"splits": split, "threads": threads, **opening(labels, format)}
         with progress("counting") as update:
@@ -181,7 +181,7 @@ def _print_stats(counted: Stats, weights: str | None) -> None:
     columns = ["class", ">pixels", "log scale", ">share", ">with void", ">images", ">of images"]
     spare = ("log scale", "of images", "with void", "share")
     rows = Rows(*columns, *([f">{weights}"] if weights else []), spare=spare)
-    weight = counted.weights(weights) if weights else None
+    weight = counted.weights(cast("Formula", weights)) if weights else None
     share, with_void = counted.share, counted.share_with_void
     bars = _log_scale(counted.pixels)
     names = [*counted.classes.names, "void"]

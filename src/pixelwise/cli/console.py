@@ -77,13 +77,27 @@ def pipes() -> Iterator[None]:
         _end_quietly()
 
 
+_quiet = False
+
+
+def be_quiet(quiet: bool) -> None:
+    """Whether progress bars and warnings are left out from now on."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether progress bars and warnings are left out."""
+    return _quiet
+
+
 @contextmanager
 def progress(what: str, unit: str = "images") -> Iterator[Progress]:
     """A callback (done, total) that draws a bar on a terminal once a second has passed, and nothing elsewhere.
 
     unit: "bytes" draws sizes. A new step begins when `done` falls.
     """
-    if not sys.stderr.isatty():
+    if _quiet or not sys.stderr.isatty():
         yield lambda done, total: None
         return
     from rich import progress as rich

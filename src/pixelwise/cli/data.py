@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple, cast
 
 import numpy as np
 from typer import Argument, Exit, Option
@@ -16,19 +16,20 @@ from ..arguments import check_count
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..downloads.getting import download as download_dataset
-from ..errors import PixelwiseError, UnknownNameError, shown
+from ..errors import PixelwiseError, shown
 from ..formats.given import as_dataset, as_split
 from ..formats.opening import open as open_dataset
+from ..loading.batch import Batch
 from ..loading.loader import Loader
 from ..transforms.color import Normalize
 from ..transforms.geometry import RandomCrop
 from ..transforms.plans import Transform
-from ..transforms.recipes import RECIPES
+from ..transforms.recipes import RECIPES, RecipeName
 from ..transforms.turns import RandomHorizontalFlip
-from ..types import Batch
 from .console import Rows, answer, complain, parse_size, print_json, progress, say
 from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
 
+_RECIPE: Final = Option(help=f"Show what a recipe makes: {', '.join(RECIPES)}.", autocompletion=lambda: [*RECIPES])
 _ERRORS: Final = 5  # of a split, one by one; `check` lists all
 
 
@@ -233,7 +234,7 @@ def show(
     output: Annotated[Path, Option("-o", "--output", help="The picture to write (.png).")] = Path("sheet.png"),
     split: SplitOption = None,
     seed: Annotated[int | None, Option(help="Choose samples at random.")] = None,
-    recipe: Annotated[str | None, Option(help=f"Show what a recipe makes: {', '.join(RECIPES)}.")] = None,
+    recipe: Annotated[str | None, _RECIPE] = None,
     draws: Annotated[int, Option(help="With --recipe: draws per sample.")] = 4,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -245,11 +246,8 @@ def show(
     chosen = as_split(dataset, split, verb="show")
     if recipe is None:
         draw(chosen, n=n, seed=seed, title=f"{dataset.root.name}  ·  {chosen.name}").save(output)
-    elif recipe in RECIPES:
-        show_plans(chosen, RECIPES[recipe](), n, draws=draws, seed=seed, title=recipe).save(output)
     else:
-        fix = f"the recipes are: {', '.join(RECIPES)}"
-        raise UnknownNameError(f"no recipe named {recipe!r}", code="unknown-recipe", fix=fix)
+        show_plans(chosen, RECIPES[cast("RecipeName", recipe)](), n, draws=draws, seed=seed, title=recipe).save(output)
     shown = min(n, len(chosen))
     found = {"split": chosen.name, "samples": len(chosen), "shown": shown, "picture": str(output)}
     answer(as_json, found, f"{shown} of {len(chosen)} samples of {chosen.name!r}: {output}")

@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from typer import Argument, Option
 
@@ -81,7 +81,8 @@ def score(
     if (own := part_to_save(part, save)) is not None:
         given = opening(labels, format)
         with progress("scoring") as update:
-            counted = score_folder(predictions, path, protocol, part=own, progress=update, **settings, **given)
+            known = cast("ProtocolName", protocol)
+            counted = score_folder(predictions, path, known, part=own, progress=update, **settings, **given)
         return finish_part(counted, save, as_json)
     dataset = opened(path, labels, format)
     if probabilities:
@@ -112,7 +113,7 @@ def score(
 
 def _scored(dataset: Any, protocol: str, settings: Any, folder: Path) -> Scoring:
     with progress("scoring") as update:
-        made: Scoring = score_folder(folder, dataset, protocol, progress=update, **settings)
+        made: Scoring = score_folder(folder, dataset, cast("ProtocolName", protocol), progress=update, **settings)
         return made
 
 
@@ -147,7 +148,7 @@ def _score_probabilities(
     if any(others):
         raise UsageError("with --probabilities only --protocol, --threshold and --plot are there")
     with progress("scoring") as update:
-        found = score_probabilities(folder, dataset, protocol, progress=update, **options)
+        found = score_probabilities(folder, dataset, cast("ProtocolName", protocol), progress=update, **options)
     if plot is not None:
         found.plot().save(plot)
     answer(as_json, {"predictions": str(folder), **found.to_dict()}, str(found))

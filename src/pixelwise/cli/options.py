@@ -15,16 +15,23 @@ from typer.models import OptionInfo
 
 from ..dataset.dataset import Dataset
 from ..errors import PixelwiseError, PixelwiseWarning, UsageError
+from ..formats.opening import known_formats
 from ..formats.opening import open as open_dataset
 from ..parts import Part, PartOf
-from .console import answer, pipes
+from .console import answer, is_quiet, pipes
 
 DatasetPath = Annotated[Path, Argument(metavar="DATASET", help="The dataset or pack: its folder, or one above it.")]
 SplitOption = Annotated[list[str] | None, Option("--split", metavar="NAME", help="Only this split; repeat for more.")]
 LabelsOption = Annotated[
     str | None, Option("--labels", metavar="KIND", help="Folder or kind of the labels: SegmentationClassAug.")
 ]
-FormatOption = Annotated[str | None, Option("--format", metavar="NAME", help="If it is not recognized, or two fit.")]
+FormatOption = Annotated[
+    str | None,
+    Option(
+        "--format", metavar="NAME", help="If it is not recognized, or two fit.",
+        autocompletion=lambda: [*known_formats()],
+    ),
+]  # fmt: skip
 ThreadsOption = Annotated[int | None, Option("--threads", metavar="N", help="By default one per core.")]
 PartOption = Annotated[str | None, Option("--part", metavar="K/N", help="Only the K-th of N parts; see merge.")]
 JsonOption = Annotated[bool, Option("--json", help="Print JSON.")]
@@ -76,6 +83,8 @@ def speaking(command: Callable[..., None]) -> Callable[..., None]:
 
     def say(message: Warning | str, kind: type[Warning], file: str, line: int, *_: Any) -> None:
         ours = issubclass(kind, PixelwiseWarning)
+        if ours and is_quiet():
+            return
         text = _by_options(str(message), options) if ours else warnings.formatwarning(message, kind, file, line)
         print(f"pixelwise: warning: {text.rstrip()}", file=sys.stderr)
 

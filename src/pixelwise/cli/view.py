@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 from typer import Option
 
-from ..metrics.protocols import PROTOCOLS
+from ..metrics.protocols import PROTOCOLS, ProtocolName
 from ..viewer.viewing import PORT
 from ..viewer.viewing import view as serve
 from .console import answer
@@ -36,7 +36,7 @@ def view(
         dataset,
         splits=split,
         predictions=predictions or (),
-        protocol=protocol,
+        protocol=cast("ProtocolName", protocol),
         stored_values=stored_values,
         findings=findings,
         port=port,

@@ -21,6 +21,7 @@ from ..arguments import check_count
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_split
+from ..hints import hinted
 from ..labels import count_values
 from ..randomness import Draws
 from ..threads import Pool, in_order, run_in, with_progress
@@ -28,6 +29,7 @@ from ..transforms.class_crop import ClassIndex
 from ..types import I64, Label, Progress
 
 
+@hinted
 def class_index(
     data: Data,
     *,

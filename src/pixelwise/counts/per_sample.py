@@ -12,6 +12,7 @@ from ..dataset.splits import Split
 from ..errors import UsageError
 from ..files.reading import read_bytes
 from ..formats.given import Data, SplitNames, as_split
+from ..hints import hinted
 from ..labels import count_values
 from ..threads import Pool, in_order, run_in, with_progress
 from ..types import I64, Label, Progress
@@ -45,6 +46,7 @@ def read_labels_only(split: Split, index: int) -> Label:
     return label
 
 
+@hinted
 def count_classes(
     data: Data,
     *,

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, Self
 from ..classes import ClassTable
 from ..errors import UnknownNameError, UsageError
 from ..formats.given import Data, as_dataset
+from ..hints import meant
 from ..results import SavedResult
 from ..types import Progress
 from .stats import Stats, stats
@@ -82,7 +83,7 @@ def published_counts(name: str, classes: ClassTable) -> PublishedCounts:
     of another number of classes.
     """
     if name not in PUBLISHED:
-        fix = f"there are: {', '.join(PUBLISHED)}"
+        fix = f"{meant(name, PUBLISHED)}there are: {', '.join(PUBLISHED)}"
         raise UnknownNameError(f"no published counts named {name!r}", code="unknown-dataset", fix=fix)
     known = PUBLISHED[name]
     if len(known.pixels) != len(classes) + 1:

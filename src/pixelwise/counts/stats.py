@@ -11,7 +11,7 @@ from itertools import chain
 from math import sqrt
 from operator import add
 from time import perf_counter
-from typing import Any, Final, Literal, NamedTuple, Self, overload
+from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,23 +21,25 @@ from ..arguments import check_choice
 from ..classes import ClassTable
 from ..dataset.identity import keys
 from ..dataset.splits import Split
-from ..errors import DataError, UnknownNameError, UsageError
+from ..errors import DataError, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
+from ..hints import unknown_name
 from ..parts import Part, PartOf, check_part, made_part, opened_by, run_of
 from ..results import SavedResult
 from ..threads import Pool, in_order, run_in, with_progress
-from ..types import F64, I64, Progress, Sample, Size
+from ..types import F64, I64, Displayed, Progress, Rows, Sample, Size
 from .per_sample import count_label
 
 Triple = tuple[int, int, int]
 
-WEIGHTS: Final = ("inverse-frequency", "median-frequency", "enet", "effective-number")
+Formula: TypeAlias = Literal["inverse-frequency", "median-frequency", "enet", "effective-number"]
+WEIGHTS: Final[tuple[Formula, ...]] = get_args(Formula)
 """The formulas of `Stats.weights`."""
 _ARRAYS: Final = ("pixels", "images", "beside", "together")
 
 
 @dataclass(frozen=True, eq=False)
-class Stats(SavedResult):
+class Stats(SavedResult, Displayed):
     """Counts of some samples. `a + b` equals counting both, so the parts of a dataset can be counted separately.
 
     samples, labeled: number of images, and of those with a label. pixels: (C + 1,) int64, pixels of each class, the
@@ -154,7 +156,7 @@ class Stats(SavedResult):
             out["landscape" if w > h else "portrait" if h > w else "square"] += n
         return out
 
-    def weights(self, formula: str, *, c: float = 1.02, beta: float = 0.999) -> F64:
+    def weights(self, formula: Formula, *, c: float = 1.02, beta: float = 0.999) -> F64:
         """(C,) float64 class weights for a loss; 0 for a class that does not occur.
 
         With n_c the pixels of class c, p_c = n_c / sum(n), over the pixels that have a class:
@@ -172,8 +174,7 @@ class Stats(SavedResult):
         """
         present = self.pixels[:-1] > 0
         if formula not in WEIGHTS:
-            fix = f"the formulas are: {', '.join(WEIGHTS)}"
-            raise UnknownNameError(f"no weight formula named {formula!r}", code="unknown-formula", fix=fix)
+            raise unknown_name("weight formula", formula, WEIGHTS)
         if c <= 1 or not 0 <= beta < 1:
             raise UsageError(f"c must be above 1 and beta in 0..1, got {c} and {beta}")
         out = np.zeros(len(self.classes))
@@ -204,6 +205,14 @@ class Stats(SavedResult):
             "squares": list(self.squares),
             "skipped": [list(s) for s in self.skipped],
         }
+
+    def to_frame(self) -> Rows:
+        """The classes: class, color, pixels, images, share of the pixels that have a class; void is the last."""
+        rows = [row for row in self.classes.to_frame() if row["id"] != self.classes.ignore_index]
+        shares, last = [*self.share.tolist(), None], {"name": "void", "color": None}
+        counted = zip([*rows, last], self.pixels.tolist(), self.images.tolist(), shares, strict=True)
+        return [{"class": r["name"], "color": r["color"], "pixels": p, "images": i, "share": s}
+                for r, p, i, s in counted]  # fmt: skip
 
     @classmethod
     def _of_values(cls, data: Mapping[str, Any]) -> Self:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..arguments import check_count, check_number, check_numbers
-from ..errors import UsageError
+from ..errors import MissingExtraError, UsageError
 from .planes import channels_last, to_array
 
 
@@ -78,5 +78,5 @@ def _pyplot() -> Any:
         import matplotlib.pyplot as plt
     except ImportError:
         what = "the chapter's figures are drawn with matplotlib, which is not installed"
-        raise UsageError(what, code="missing-extra", fix="pip install 'pixelwise[plot]'") from None
+        raise MissingExtraError(what, fix="pip install 'pixelwise[plot]'") from None
     return plt

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..classes import ClassTable, usual_void
 from ..errors import UsageError, shown
-from ..types import Finding
+from ..hints import hinted, meant
+from ..types import Displayed, Finding, Rows
 from . import derived
 from .splits import Split, Splits
 from .views import joined
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
-    """A class table and named splits. `dataset["train"]` is a Split.
+class Dataset(Displayed):
+    """A class table and named splits. `dataset["train"]` is a Split; otherwise it is as a dict of its splits.
 
     root: the absolute path of the folder (or pack) it was opened from. format: what it was recognized as. notes: what
     is odd about it. history: what was done to it since it was opened, one sentence per step.
@@ -47,6 +49,46 @@ class Dataset:
                 fix=f'dataset["{next(iter(self.splits), "train")}"][{split!r}]',
             )  # fmt: skip
         return self.splits[split]
+
+    if not TYPE_CHECKING:  # a type checker knows the attributes
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_") or name == "splits":  # of copies and pickles that are not finished
+                raise AttributeError(name)
+            fix = f'dataset["{name}"]' if name in self.splits else f"{meant(name, dir(self))}splits are dataset[name]"
+            raise AttributeError(f"a Dataset has no attribute {name!r}; {fix}")
+
+    def __len__(self) -> int:
+        """The number of splits."""
+        return len(self.splits)
+
+    def __bool__(self) -> bool:
+        return True  # a dataset without splits is still one: `if dataset` asks whether it is None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.splits)
+
+    def __contains__(self, split: object) -> bool:
+        return split in self.splits
+
+    def keys(self) -> KeysView[str]:
+        """The names of the splits."""
+        return self.splits.keys()
+
+    def values(self) -> ValuesView[Split]:
+        """The splits; the list of each is read when it comes."""
+        return self.splits.values()
+
+    def items(self) -> ItemsView[str, Split]:
+        """The splits with their names."""
+        return self.splits.items()
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.splits)
+
+    def to_frame(self) -> Rows:
+        """The splits: split, samples, labels. Raises what reading a list raises."""
+        return [{"split": name, "samples": len(s), "labels": s.has_labels} for name, s in self.items()]
 
     def __repr__(self) -> str:
         what = f"{len(self.classes)} classes; splits {', '.join(self.splits)}"
@@ -102,6 +144,7 @@ class Dataset:
         return replace(self, classes=made.classes, splits=made.splits, history=(*self.history, made.done))
 
 
+@hinted
 def concat(datasets: Sequence[Dataset], classes: ClassTable | Sequence[str] | None = None) -> Dataset:
     """Several datasets as one: splits of the same name are joined, in the order of `datasets`.
 

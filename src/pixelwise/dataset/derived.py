@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from ..arguments import PERCENT, conversion
 from ..classes import ClassTable, usual_void
 from ..errors import UnknownNameError, UsageError
+from ..hints import meant
 from ..types import I64
 from .splits import Split, Splits
 from .views import RelabeledSource
@@ -120,7 +121,9 @@ def keep_samples(classes: ClassTable, splits: Splits, names: Iterable[str]) -> D
         missing -= {own[i] for i in rows[name].tolist()}
     if missing:
         what = f"{len(missing)} of {len(wanted)} names are in no split, such as {min(missing)!r}"
-        raise UnknownNameError(what, code="unknown-sample", fix="names are those of split.names")
+        near = meant(min(missing), chain.from_iterable(splits[name].names for name in splits))
+        fix = f"{near}names are those of split.names"
+        raise UnknownNameError(what, code="unknown-sample", fix=fix)
     makers = {n: partial(splits[n].select, r) for n, r in rows.items() if len(r)}
     return Derived(classes, Splits(makers), f"samples kept: {len(wanted)} by name")
 

@@ -24,6 +24,7 @@ from ..codecs.npy import NpyFile
 from ..codecs.stored import Stored
 from ..errors import FileError, LabelError, UsageError, only_ours
 from ..files.reading import read_bytes
+from ..hints import hinted
 from ..labels import check_pair, to_ids
 from ..types import I64, NO_CLOCK, U8, Clock, Finding, Label, Origin, Sample, Size, Window
 from .image_sizes import HeaderSizes, Paths
@@ -315,6 +316,7 @@ def _and_size(image: U8) -> tuple[U8, Size]:
 # -- arrays -------------------------------------------------------------------------------------------------
 
 
+@hinted
 class ArraySource(Source):
     """Samples that are in memory already. images: (H, W, 3) uint8 each. labels: (H, W) class ids each, or None.
 

@@ -10,9 +10,11 @@ from typing import Any, Final, NoReturn, overload
 
 import numpy as np
 
+from ..arguments import is_whole
 from ..classes import ClassTable
-from ..errors import DataError, PixelwiseError, UnknownNameError
-from ..types import I64, NO_CLOCK, Clock, Finding, Origin, Sample, Window
+from ..errors import DataError, PixelwiseError, UsageError
+from ..hints import unknown_name
+from ..types import I64, NO_CLOCK, Clock, Displayed, Finding, Origin, Rows, Sample, Window
 from .sources import ArraySource, Source, origin_of
 
 EMPTY: Final = ("empty-split", "empty-list")
@@ -48,10 +50,16 @@ class ChosenNames(Sequence[str]):
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __repr__(self) -> str:
+        shown = ", ".join(map(repr, self[:3])) + (", ..." if len(self) > 3 else "")
+        return f"ChosenNames({len(self)}: {shown})"
+
 
 @dataclass(frozen=True, eq=False)
-class Split:
-    """Some samples of a dataset, in order. `split[i]` is a Sample, `split[a:b]` a Split; iterates Samples. Thread-safe.
+class Split(Displayed):
+    """Some samples of a dataset, in order. `split[3]` and `split["name"]` are Samples, `split[:10]` a Split.
+
+    Iterates Samples. Thread-safe.
 
     source: where the samples are read from. indices: their positions in the source, (n,) int64, or None for all of it.
     notes: what is odd about its list.
@@ -80,12 +88,18 @@ class Split:
         return len(self.source) if self.indices is None else len(self.indices)
 
     @overload
-    def __getitem__(self, index: int) -> Sample: ...
+    def __getitem__(self, index: int | str) -> Sample: ...
     @overload
     def __getitem__(self, index: slice) -> Split: ...
-    def __getitem__(self, index: int | slice) -> Sample | Split:
+    def __getitem__(self, index: int | str | slice) -> Sample | Split:
+        """Raises IndexError for a number beyond the split, UnknownNameError `unknown-sample` for another name."""
         if isinstance(index, slice):
             return self.select(np.arange(len(self), dtype=np.int64)[index])
+        if isinstance(index, str):
+            return self.read(self._place(index))
+        if not is_whole(index):
+            what = f"a split is indexed by a number, a name or a slice, got {type(index).__name__}"
+            raise UsageError(what, fix="split.select(numbers) gives several samples")
         if not -len(self) <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)} in split {self.name!r}")
         return self.read(index % len(self))
@@ -101,6 +115,35 @@ class Split:
         if isinstance(self.source, ArraySource):  # files are held against their table when they are decoded
             self.source.hold(position, self.classes)
         return self.source.read(position, window, clock=clock, notes=notes)
+
+    def _place(self, name: str) -> int:
+        places = self._places.get(name)
+        if places is None:
+            raise unknown_name("sample", name, self.names, where=self.name)
+        if places < 0:
+            what = f"several samples are named {name!r}"
+            raise UsageError(what, code="ambiguous-name", where=self.name, fix="take them by their numbers")
+        return places
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """The number of each name; -1 for a name that several samples have."""
+        places: dict[str, int] = {}
+        for i, name in enumerate(self.names):
+            places[name] = -1 if name in places else i
+        return places
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_places"}  # quickly found again
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.names[:1000])
+
+    def to_frame(self) -> Rows:
+        """The samples: index, name, height, width; None for a size that cannot be read. Reads every header."""
+        sizes, _ = self.readable_sizes()
+        found = enumerate(zip(self.names, sizes.tolist(), strict=True))
+        return [{"index": i, "name": name, "height": h or None, "width": w or None} for i, (name, (h, w)) in found]
 
     def select(self, indices: I64) -> Split:
         """These samples of the split, in this order."""
@@ -197,8 +240,7 @@ class Splits(Mapping[str, Split]):
     def __getitem__(self, name: str) -> Split:
         if name not in self._made:
             if name not in self._makers:
-                fix = f"the splits are: {', '.join(self._makers) or 'none'}"
-                raise UnknownNameError(f"no split named {name!r}", code="unknown-split", fix=fix)
+                raise unknown_name("split", name, self._makers)
             self._made[name] = _with_note(self._makers[name]())
         return self._made[name]
 
@@ -210,6 +252,9 @@ class Splits(Mapping[str, Split]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._makers
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._makers)
 
     def __repr__(self) -> str:
         return f"Splits({', '.join(self._makers)})"

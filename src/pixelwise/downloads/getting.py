@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import FileError, MissingError, PixelwiseError, SystemFault, UnknownNameError
+from ..errors import LOG, FileError, MissingError, PixelwiseError, SystemFault, UnknownNameError
 from ..files.reading import disk_error, nearest_hint
+from ..hints import hinted, meant
 from ..types import Progress
 from .archives import ARCHIVES, Archive
 from .unpack import Contents, discard, new_folder, open_archive
@@ -48,6 +49,11 @@ _BLOCK = 4096  # bytes that a file needs on the disk besides its size
 _PER_IMAGE = 120_000
 
 
+def _log(step: str) -> None:
+    LOG.info(step)
+
+
+@hinted
 def download(
     name: str | Archive,
     directory: str | Path,
@@ -78,9 +84,10 @@ def download(
     """
     item = ARCHIVES.get(name.lower()) if isinstance(name, str) else name
     if item is None:
-        what, fix = f"no dataset named {name!r} can be downloaded", f"the names are: {', '.join(ARCHIVES)}"
+        what = f"no dataset named {name!r} can be downloaded"
+        fix = f"{meant(name, ARCHIVES)}the names are: {', '.join(ARCHIVES)}"
         raise UnknownNameError(what, code="unknown-dataset", fix=fix)
-    job = _Job(item, Path(directory).absolute(), everything, progress or (lambda *_: None), say or (lambda _: None))
+    job = _Job(item, Path(directory).absolute(), everything, progress or (lambda *_: None), say or _log)
     there = job.is_there()
     if there and not (job.lock.exists() or job.part.exists()):  # left by a killed process, or one is at work
         return job.place

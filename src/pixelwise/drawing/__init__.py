@@ -11,4 +11,5 @@ built-in font, which is set in a font of the system. Everything here is thread-s
     legend       classes present, their shares   charts         stats_plot, confusion_plot
     pixels       overlay, error map, scaling     page           Picture and its saving
     reliability  confidence and accuracy
+    notebook     values as HTML, for notebooks
 """

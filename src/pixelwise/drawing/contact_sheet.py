@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -18,12 +18,14 @@ from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import UsageError
 from ..formats.given import Data, SplitNames, as_dataset, as_split
+from ..hints import hinted
+from ..loading.batch import Batch
 from ..loading.left_out import fitting
 from ..loading.render import render_one
 from ..randomness import Draws
 from ..transforms.color import IMAGENET_MEAN, IMAGENET_STD, as_normalize
 from ..transforms.plans import Transform, check_transforms, make_plans
-from ..types import U8, Batch, Label, Sample
+from ..types import U8, Label, Sample
 from .blocks import stack
 from .legend import legend, percent, shares
 from .page import Picture, page
@@ -35,6 +37,7 @@ Column = Literal["image", "label", "overlay", "instances"]
 SEPARATOR = "  ·  "
 
 
+@hinted
 def show(
     data: Data | Sample | Batch | Sequence[Sample],
     n: int = 5,
@@ -86,6 +89,7 @@ def show(
     return page(title or name, SEPARATOR.join(facts), body, _footer(table, chosen), style, gap=28)
 
 
+@hinted
 def show_plans(
     data: Data,
     transforms: Sequence[Transform],
@@ -162,10 +166,8 @@ def _shown(data: Any, splits: SplitNames, normalize: Any, options: dict[str, Any
     if isinstance(data, Sample):
         return _Shown([data].__getitem__, 1, data.name, None)
     if isinstance(data, Batch):
-        labels = None if data.labels is None else as_ids("labels", data.labels)
-        data = replace(data, images=as_array("images", data.images), labels=labels)
-        return _Shown(partial(_of_batch, data, _undoing(data, normalize)), len(data), "Batch", None)
-    if not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
+        return _Shown(samples_of(data, normalize), len(data), "Batch", data.classes)
+    if isinstance(data, Mapping) or not (hasattr(data, "__len__") and hasattr(data, "__getitem__")):
         raise _not_samples(data)
     title = str(getattr(data, "name", "Samples"))
     return _Shown(data.__getitem__, len(data), title, getattr(data, "classes", None))
@@ -189,6 +191,13 @@ def _checked(sample: Any, void: int | None) -> Sample:
 def _not_samples(data: object) -> UsageError:
     fix = "pass a path, a Dataset, a Split, a Sample, a list of Samples or a Batch"
     return UsageError(f"cannot show a {type(data).__name__}", fix=fix)
+
+
+def samples_of(batch: Batch, normalize: Any = None) -> Callable[[int], Sample]:
+    """What gives sample k of a batch, without its padding. normalize: as in `show`."""
+    labels = None if batch.labels is None else as_ids("labels", batch.labels)
+    batch = replace(batch, images=as_array("images", batch.images), labels=labels)
+    return partial(_of_batch, batch, _undoing(batch, normalize))
 
 
 def _undoing(batch: Batch, normalize: Any) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from PIL import Image
 
 from ..errors import UsageError
 from ..files.writing import atomic_write
-from ..types import Size
+from ..types import U8, Size
 from .blocks import blank, stack, text
 from .typesetting import BODY, INK, LINE, QUIET, SMALL, TITLE, Style
 
@@ -84,6 +85,14 @@ class Picture:
         if copy is False:
             raise ValueError("the pixels of a Picture are always copied")
         return np.array(self.image, dtype)
+
+
+def data_uri(pixels: U8, *, exact: bool = False) -> str:
+    """(H, W, 3) uint8 as the address of an image in HTML: a PNG if its colors must stay exact, else a JPEG."""
+    kind, options = ("png", {"optimize": True}) if exact else ("jpeg", {"quality": 82})
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, kind, **options)
+    return f"data:image/{kind};base64,{base64.b64encode(data.getvalue()).decode()}"
 
 
 def page(title: str, subtitle: str, body: Sequence[Image.Image], footer: str, style: Style, gap: float = 40) -> Picture:

@@ -33,6 +33,7 @@ from ..arguments import as_array, check_count
 from ..dataset.splits import Split
 from ..errors import UsageError, shown
 from ..formats.given import Data, SplitNames, as_split
+from ..hints import hinted
 from ..loading.ranks import Ranks, Shard, ranks_of
 from ..loading.render import Renderer, Slot
 from ..metrics.confusion import Confusion
@@ -81,6 +82,7 @@ class Prediction(Result):
         return f"{where}{self.predicted} images predicted{again}, {self.kept} kept{rank}"
 
 
+@hinted
 def predict(
     model: Model, data: Data, out: str | os.PathLike[str] | None = None, *, splits: SplitNames = None,
     tiling: Tiling | None = None, confusion: Confusion | None = None,

@@ -18,7 +18,7 @@ from ..formats.given import Data, SplitNames, as_split
 from ..loading.ranks import Shard, ranks_of
 from ..metrics.confusion import Confusion
 from ..metrics.probabilities import AtThreshold, Calibration, Curve, ProbabilityCounts
-from ..metrics.protocols import protocol_named
+from ..metrics.protocols import ProtocolName, protocol_named
 from ..metrics.scores import Scores
 from ..results import Result, in_percent
 from ..threads import in_order
@@ -91,7 +91,7 @@ class ProbabilityScoring(Result):
 def score_probabilities(
     folders: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     data: Data,
-    protocol: str = "mmseg",
+    protocol: ProtocolName = "mmseg",
     *,
     splits: SplitNames = None,
     threshold: float = 0.5,

@@ -29,7 +29,7 @@ from ..metrics.bootstrap import Bootstrap, bootstrap, paired_bootstrap
 from ..metrics.boundary import BoundaryConfusion
 from ..metrics.confusion import Confusion
 from ..metrics.intervals import Method
-from ..metrics.protocols import protocol_named
+from ..metrics.protocols import ProtocolName, protocol_named
 from ..metrics.rates import ratio
 from ..metrics.scores import Scores
 from ..parts import Part, PartOf, check_about, check_part, data_of, made_part, opened_by, run_of
@@ -79,7 +79,7 @@ class Scoring(Result):
     boundary: BoundaryConfusion | None = None
 
     @property
-    def protocol(self) -> str:
+    def protocol(self) -> ProtocolName:
         """The protocol's name."""
         return self.scores.protocol
 
@@ -183,20 +183,20 @@ class Scoring(Result):
 
 @overload
 def score(
-    predictions: str | os.PathLike[str], data: Data, protocol: str = "voc", *, splits: SplitNames = None,
+    predictions: str | os.PathLike[str], data: Data, protocol: ProtocolName = "voc", *, splits: SplitNames = None,
     stored_values: bool = False, masks: bool = False, boundary: bool | float = False, threads: int | None = None,
     progress: Progress | None = None, shard: Shard = (0, 1), pool: Pool | None = None, part: None = None,
     **options: Any,
 ) -> Scoring: ...  # fmt: skip
 @overload
 def score(
-    predictions: str | os.PathLike[str], data: Data, protocol: str = "voc", *, splits: SplitNames = None,
+    predictions: str | os.PathLike[str], data: Data, protocol: ProtocolName = "voc", *, splits: SplitNames = None,
     stored_values: bool = False, masks: bool = False, boundary: bool | float = False, threads: int | None = None,
     progress: Progress | None = None, shard: Shard = (0, 1), pool: Pool | None = None, part: PartOf,
     **options: Any,
 ) -> Part: ...  # fmt: skip
 def score(
-    predictions: str | os.PathLike[str], data: Data, protocol: str = "voc", *, splits: SplitNames = None,
+    predictions: str | os.PathLike[str], data: Data, protocol: ProtocolName = "voc", *, splits: SplitNames = None,
     stored_values: bool = False, masks: bool = False, boundary: bool | float = False, threads: int | None = None,
     progress: Progress | None = None, shard: Shard = (0, 1), pool: Pool | None = None, part: PartOf | None = None,
     **options: Any,
@@ -271,7 +271,7 @@ def of_parts(parts: Sequence[Part], data: Any) -> Scoring:
 class _Settings(NamedTuple):
     """How predictions are scored. values: what files hold. boundary: share of the diagonal that bands have, or 0."""
 
-    protocol: str
+    protocol: ProtocolName
     values: FileValues
     boundary: float
 
@@ -338,7 +338,7 @@ def _add(total: Confusion, bands: BoundaryConfusion | None, found: _Counts) -> N
 
 
 def _count(
-    split: Split, files: tuple[Path, ...], protocol: str, values: FileValues, share: float, i: int
+    split: Split, files: tuple[Path, ...], protocol: ProtocolName, values: FileValues, share: float, i: int
 ) -> _Counts | DataError:
     # One image alone: images are added in the order of the split, so that a result is repeatable.
     table, name, rule = split.classes, split.names[i], protocol_named(protocol)

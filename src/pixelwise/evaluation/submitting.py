@@ -27,9 +27,10 @@ from ..classes import VOC, VOC_NAMES, ClassTable
 from ..codecs.decoding import decode_stored
 from ..codecs.png import encode_png
 from ..dataset.splits import Split
-from ..errors import DataError, ScoreError, UnknownNameError, UsageError, shown
+from ..errors import DataError, ScoreError, UsageError, shown
 from ..files.writing import atomic_write
 from ..formats.given import Data, SplitNames, as_split
+from ..hints import hinted, unknown_name
 from ..metrics.protocols import CITYSCAPES_CLASSES
 from ..results import Result
 from ..threads import in_order
@@ -109,6 +110,7 @@ class Submission(Result):
         return f"{shown(self.path)}: {len(self.members)} predictions for {title}, {size}, read back equal"
 
 
+@hinted
 def submit(
     predictions: str | os.PathLike[str],
     data: Data,
@@ -193,7 +195,7 @@ def _benchmark_for(table: ClassTable, name: str | None) -> Benchmark:
         if name is None:
             raise UsageError(f"no benchmark has these {len(table)} classes", code="unknown-benchmark", fix=known)
     if name not in BENCHMARKS:
-        raise UnknownNameError(f"no benchmark named {name!r}", code="unknown-benchmark", fix=known)
+        raise unknown_name("benchmark", name, BENCHMARKS)
     if not fits[name]:
         raise UsageError(
             f"the {len(table)} classes of the split are not those of {BENCHMARKS[name].title}", code="other-classes",

@@ -25,6 +25,7 @@ from ..arguments import (
     is_number,
 )
 from ..errors import UsageError
+from ..hints import hinted
 from ..types import F64, Size
 
 Blend = Literal["uniform", "linear", "gaussian"]
@@ -50,6 +51,7 @@ class Tile(NamedTuple):
     weight_x: F64
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class Tiling:
     """How `pixelwise.predict` cuts images into tiles, and puts their logits together. The default: whole images.

@@ -26,6 +26,7 @@ from ..dataset.sources import Source, image_file_of
 from ..errors import ListError, SystemFault, UsageError, warn
 from ..files.reading import read_bytes
 from ..files.writing import atomic_write, is_temporary, remove_temporaries
+from ..hints import hinted
 from ..threads import Pool, in_order, run_in
 from ..types import Progress, Sample
 from . import toml
@@ -43,6 +44,7 @@ ImageFiles = Literal["copy", "symlink", "hardlink"]
 Void = Literal["keep", "background"]
 
 
+@hinted
 def convert(
     data: Data, out: str | os.PathLike[str], to: To = "index", *, classes: Iterable[str] | None = None,
     splits: SplitNames = None, images: ImageFiles = "copy", void: Void = "keep", skip_missing: bool = False,

@@ -14,6 +14,7 @@ from ..dataset.sources import FileSource
 from ..dataset.splits import Split, Splits
 from ..dataset.views import joined
 from ..errors import UsageError
+from ..hints import argument_meant
 from .opening import open as open_dataset
 
 Data: TypeAlias = Dataset | Split | str | os.PathLike[str]
@@ -30,7 +31,8 @@ def as_dataset(data: Data, splits: SplitNames = None, *, verb: str, **options: A
         data = open_dataset(data, **options)
     elif options:
         got = f"options of open() are taken only with a path, got {type(data).__name__}"
-        raise UsageError(f"{verb}() has no argument {', '.join(options)}; {got}")
+        fix = argument_meant(next(iter(options)), ("splits", "threads", "progress"))
+        raise UsageError(f"{verb}() has no argument {', '.join(options)}; {got}", code="unknown-argument", fix=fix)
     if isinstance(data, Split):
         split = data
         root = split.source.root if isinstance(split.source, FileSource) else Path()

@@ -20,6 +20,7 @@ from ..dataset.sources import Decoding, FileSource, PathRule, Source
 from ..dataset.splits import Split, Splits
 from ..errors import FormatError, MissingError, UnknownNameError
 from ..files.reading import read_bytes
+from ..hints import meant
 from ..types import Finding
 from .class_tables import table
 from .format import Format
@@ -145,7 +146,8 @@ def load(
     """
     name = labels or layout.coding(root)
     if name is None or name not in layout.codings:
-        what, fix = f"{format} has no labels of the kind {name!r}", f"labels= is one of {', '.join(layout.codings)}"
+        fix = f"{meant(name, layout.codings)}labels= is one of {', '.join(layout.codings)}"
+        what = f"{format} has no labels of the kind {name!r}"
         raise UnknownNameError(what, code="unknown-labels", where=root, fix=fix)
     coding = layout.codings[name]
     if not layout._has(root, coding):

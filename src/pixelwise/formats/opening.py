@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -13,8 +14,10 @@ from typing import Any, NoReturn
 
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split, Splits
-from ..errors import FormatError, UnknownNameError, UsageError, only_ours
+from ..downloads.archives import ARCHIVES
+from ..errors import LOG, FormatError, MissingError, UsageError, only_ours
 from ..files.reading import check_exists
+from ..hints import argument_meant, hinted, unknown_name
 from ..types import Progress
 from . import toml
 from .format import Format
@@ -93,10 +96,13 @@ def other_formats() -> dict[str, Format]:
 
 GROUP = "pixelwise.formats"
 """The group of entry points in which other packages offer formats."""
+_PACKED = (".tar", ".zip", ".tgz", ".tar.gz", ".tar.xz", ".tar.bz2", ".7z", ".rar")
+"""The ends of the names of archives."""
 _BELOW = 64
 """Search at most this many subfolders if the path itself is not a dataset."""
 
 
+@hinted
 def open(
     path: str | os.PathLike[str], *, format: str | None = None, cache: str | os.PathLike[str] | bool = False,
     download: str | os.PathLike[str] | bool = False, progress: Progress | None = None, **options: Any,
@@ -131,6 +137,7 @@ def open(
     root = Path(path).absolute()  # a program may go elsewhere before it reads
     if not os.path.exists(root):
         check_download(root)
+        _check_archive(path)
     check_exists(root)
     check_finished(root)
     with folders_read_once():
@@ -142,9 +149,18 @@ def open(
             if found is not folders.FORMAT or error.code != "no-dataset" or nearest_miss(at) is None:
                 raise
             raise no_dataset(at, error.message) from error
+    LOG.info("opened %s at %s", found.name, at)
     if cache is False:
         return dataset
     return _of_packs("caching", "cached")(dataset, cache, progress=progress)  # type: ignore[no-any-return]
+
+
+def _check_archive(path: str | os.PathLike[str]) -> None:
+    """MissingError for the name of what can be downloaded, if there is nothing of that name."""
+    name = str(path).lower()
+    if name in ARCHIVES:
+        what, fix = "no such file or folder", f'open("{name}", download=True) downloads it into a folder of that name'
+        raise MissingError(what, code="missing-file", where=path, fix=fix)
 
 
 def _load(format: Format, root: Path, options: dict[str, Any]) -> Dataset:
@@ -153,10 +169,17 @@ def _load(format: Format, root: Path, options: dict[str, Any]) -> Dataset:
             dataset: Dataset = format.load(root, **options)
         except TypeError as error:
             if "unexpected keyword" in str(error):
-                raise UsageError(f"format {format.name} has no such option: {error}") from None
+                raise _unknown_option(format, options) from None
             raise
         made = dataset.splits
         return replace(dataset, splits=Splits({name: partial(_make, format, root, made, name) for name in made}))
+
+
+def _unknown_option(format: Format, options: dict[str, Any]) -> UsageError:
+    known = [name for name in inspect.signature(format.load).parameters if name not in ("root", "format", "layout")]
+    stray = next((name for name in options if name not in known), next(iter(options)))
+    fix = argument_meant(stray, known) or f"the options of {format.name} are: {', '.join(known) or 'none'}"
+    return UsageError(f"format {format.name} has no such option: {stray!r}", code="unknown-argument", fix=fix)
 
 
 def _make(format: Format, root: Path, splits: Splits, name: str) -> Split:
@@ -188,8 +211,7 @@ def _recognize(root: Path, name: str | None) -> tuple[Format, Path]:
 def _named(name: str) -> Format:
     found = known_formats().get(name) or other_formats().get(name)
     if found is None:
-        names = ", ".join([*known_formats(), *other_formats()])
-        raise UnknownNameError(f"no format named {name!r}", code="unknown-format", fix=f"the formats are: {names}")
+        raise unknown_name("format", name, [*known_formats(), *other_formats()])
     return found
 
 

@@ -20,12 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import check_choice, check_count, check_seed
+from ..classes import ClassTable
 from ..dataset.splits import Split
-from ..errors import DataError, SystemFault, UsageError, warn
+from ..errors import LOG, DataError, SystemFault, UsageError, warn
+from ..hints import hinted
 from ..randomness import Draws
 from ..threads import thread_count
 from ..transforms.plans import Plans, Transform, check_transforms, make_plans
-from ..types import I64, U8, Batch, Clock, MappedSource
+from ..types import I64, U8, Clock, MappedSource
+from .batch import Batch
 from .buffers import Buffers
 from .holes import Holes
 from .lanes import lanes_of
@@ -61,6 +64,7 @@ class Timing:
         return "nothing" if self.idle > sum(work.values()) else max(work, key=lambda k: work[k])
 
 
+@hinted
 class Loader:
     """Batches of a split, always the same for the same seed, whatever the number of threads.
 
@@ -178,6 +182,11 @@ class Loader:
         )
 
     @property
+    def classes(self) -> ClassTable:
+        """The class table of the labels: that of the split."""
+        return self.split.classes
+
+    @property
     def normalize(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
         """(mean, std) of the Normalize in `transforms`: uint8 output leaves `(x / 255 - mean) / std` to the device."""
         one = np.ones((1, 2), np.int64)
@@ -250,6 +259,7 @@ class Loader:
         if not self._resume or self.batch >= len(self):
             self.epoch, self.batch = self.epoch + 1, 0
         self._resume = False
+        LOG.info("epoch %d of %s begins at batch %d of %d", self.epoch, self.split.name, self.batch, len(self))
 
     def plans(self) -> Iterator[tuple[I64, NDArray[np.bool_], Plans]]:
         """As iterating, but no pixel is read: (indices, real, plans) of each batch, for those who render themselves."""
@@ -361,14 +371,16 @@ class _Iteration:
             if not job.skip or not isinstance(job.errors[k], DataError):
                 raise job.errors[k]
             loader.skipped.append((loader.split.names[int(job.indices[k])], str(job.errors[k])))
+            LOG.warning("skipped: %s", job.errors[k])
         self._next += 1
         loader.epoch, loader.batch = self._epoch, self._next
         loader._counts[0] += 1
         loader._counts[1] += len(job.indices)
         names, slot, plans = loader.split.names, job.renderer.slot, job.renderer.plans
         return Batch(
-            slot.images, slot.labels, tuple(names[i] for i in job.indices.tolist()), job.indices, plans.size, job.real
-        )
+            slot.images, slot.labels, tuple(names[i] for i in job.indices.tolist()), job.indices, plans.size, job.real,
+            loader.classes,
+        )  # fmt: skip
 
     def close(self) -> None:
         """End the threads. Happens by itself when the iteration ends or is dropped."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..arguments import as_array, check_share
 from ..errors import UsageError
+from ..hints import hinted
 from ..randomness import Draws, shuffled
 from ..types import F64, I64
 from .lanes import Lanes
@@ -73,7 +74,8 @@ class Order:
 _SAMPLER = 0xFFFF  # the transform number of a sampler's own draws
 
 
-@dataclass(frozen=True)
+@hinted
+@dataclass(frozen=True, eq=False, repr=False)
 class RepeatFactor:
     """Repeat images with rare classes (Gupta, Dollar, Girshick: LVIS, CVPR 2019, section 4.1).
 
@@ -96,6 +98,10 @@ class RepeatFactor:
         share = np.maximum(present.mean(axis=0), 1e-12)
         by_class = np.maximum(1.0, np.sqrt(self.threshold / share))
         return np.asarray(np.maximum(1.0, np.where(present, by_class, 0.0).max(axis=1)))
+
+    def __repr__(self) -> str:
+        of = f"{self.counts.shape[0]} samples, {self.counts.shape[1]} classes"
+        return f"RepeatFactor({of}, threshold={self.threshold})"
 
     def __len__(self) -> int:
         return int(np.rint(self.factors.sum()))
@@ -122,7 +128,8 @@ class RepeatFactor:
         return f"RepeatFactor({self.threshold}, {_digest(self.counts)})"
 
 
-@dataclass(frozen=True)
+@hinted
+@dataclass(frozen=True, eq=False, repr=False)
 class RareClassSampling:
     """Draw a class, rare ones more often, then an image with enough of it (DAFormer, CVPR 2022, eq. 8, 9).
 
@@ -160,6 +167,10 @@ class RareClassSampling:
         finest = 2.0**-53  # of the uniform numbers that choose a class
         drawn = [images for images, p in zip(self._images, self.class_probabilities, strict=True) if p >= finest]
         return len(self) - len(np.unique(np.concatenate(drawn)))
+
+    def __repr__(self) -> str:
+        of = f"{self.counts.shape[0]} samples, {self.counts.shape[1]} classes"
+        return f"RareClassSampling({of}, temperature={self.temperature}, min_pixels={self.min_pixels})"
 
     def __len__(self) -> int:
         return len(self.counts)

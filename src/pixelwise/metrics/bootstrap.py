@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_choice, check_count, check_open_share
+from ..arguments import check_choice, check_count, check_open_share, check_seed
 from ..errors import ScoreError, UsageError
+from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, I64, Bool
 from .confusion import Confusion, ImageTotals
 from .intervals import Method, bounds
-from .protocols import Protocol, protocol_named
+from .protocols import Protocol, ProtocolName, protocol_named
 from .rates import Totals, among_classes, rates, rates_of_images, rates_over_images
 
 FEWEST_IMAGES = 5
@@ -108,9 +109,10 @@ class Bootstrap(Result):
         return "\n".join(lines)
 
 
+@hinted
 def bootstrap(
     confusion: Confusion,
-    protocol: str = "voc",
+    protocol: ProtocolName = "voc",
     *,
     resamples: int = 1000,
     level: float = 0.95,
@@ -153,10 +155,11 @@ def bootstrap(
     )
 
 
+@hinted
 def paired_bootstrap(
     first: Confusion,
     second: Confusion,
-    protocol: str = "voc",
+    protocol: ProtocolName = "voc",
     *,
     resamples: int = 1000,
     level: float = 0.95,
@@ -183,7 +186,7 @@ def paired_bootstrap(
     return Bootstrap(rule.name, first.class_names, True, len(a), resamples, level, seed, *found, method, few)
 
 
-def _checked(protocol: str, confusion: Confusion, resamples: int, level: float, method: Method) -> Protocol:
+def _checked(protocol: ProtocolName, confusion: Confusion, resamples: int, level: float, method: Method) -> Protocol:
     rule = protocol_named(protocol)
     if rule.void != "left out" or rule.background_role(confusion.num_classes) == "void":
         raise UsageError(f"cannot resample by {protocol}: the totals of images do not hold void pixels")
@@ -275,7 +278,7 @@ def _resampled(models: list[I64], rule: Protocol, resamples: int, seed: int) -> 
     among = among_classes(classes, rule)
     parts: list[list[tuple[F64, ...]]] = [[] for _ in models]
     each = [rates_of_images(totals, rule, among) for totals in models] if rule.over_images else []
-    for weights in _draws(images, resamples, seed):
+    for weights in _draws(images, resamples, check_seed(seed)):
         for k, (totals, out) in enumerate(zip(models, parts, strict=True)):
             if rule.over_images:
                 found = rates_over_images(each[k], rule, weights, among)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..arguments import as_array, as_ids, check_choice, check_count, check_open_share, check_whole
 from ..classes import ClassTable
 from ..errors import UsageError
+from ..hints import hinted
 from ..results import in_percent
 from ..types import F64, Bool
 from .confusion import Confusion
@@ -40,6 +41,7 @@ def boundary_band(label: NDArray[Any], width: int) -> Bool:
     return band
 
 
+@hinted
 def trimap(
     truth: NDArray[Any], width: int, ignore_index: int = 255, around: Literal["boundaries", "void"] = "boundaries"
 ) -> NDArray[Any]:
@@ -72,6 +74,7 @@ def trimap(
     return np.where(band, truth, truth.dtype.type(ignore_index))
 
 
+@hinted
 class BoundaryConfusion(Sum):
     """Boundary IoU, summed over images: the IoU of each class within its own inner boundary bands.
 

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import PixelwiseError
+from ..hints import hinted
 from ..results import Result, in_percent
 from .confusion import Confusion
-from .protocols import MEANING, PROTOCOLS, Protocol
+from .protocols import MEANING, PROTOCOLS, Protocol, ProtocolName
 from .rates import Totals
 from .scores import Scores
 
@@ -32,8 +33,8 @@ class ProtocolComparison(Result):
     gives no number. reasons: what in these predictions makes the numbers that there are differ. `str()` is a table.
     """
 
-    scores: dict[str, Scores]
-    refused: dict[str, str]
+    scores: dict[ProtocolName, Scores]
+    refused: dict[ProtocolName, str]
     reasons: tuple[Reason, ...]
 
     def __repr__(self) -> str:
@@ -53,6 +54,7 @@ class ProtocolComparison(Result):
         return "\n".join([*lines, "", "Why they differ:", *(str(reason) for reason in self.reasons)])
 
 
+@hinted
 def compare_protocols(confusion: Confusion) -> ProtocolComparison:
     """Score `confusion` by every protocol. ScoreError `nothing-scored` for an empty one.
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ..arguments import as_array, as_ids, check_whole, is_number, is_whole, stray_id
 from ..classes import ClassTable
 from ..errors import LabelError, ScoreError, UsageError
+from ..hints import hinted
 from ..types import I64
 from .counting import add_counts, argmax_ids
-from .protocols import protocol_named
+from .protocols import ProtocolName, protocol_named
 from .rates import Totals
 from .scores import Scores, classes_among, scores_of
 from .sums import Sum
@@ -34,6 +35,7 @@ class ImageTotals(NamedTuple):
     totals: I64
 
 
+@hinted
 class Confusion(Sum):
     """Pixels by true and predicted class, in int64.
 
@@ -237,7 +239,7 @@ class Confusion(Sum):
 
     def scores(
         self,
-        protocol: str = "voc",
+        protocol: ProtocolName = "voc",
         *,
         classes: Iterable[str | int] | None = None,
         exclude_background: bool = False,

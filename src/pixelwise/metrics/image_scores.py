@@ -12,7 +12,7 @@ from ..errors import ScoreError, UsageError
 from ..results import Result, in_percent
 from ..types import F64, Bool
 from .confusion import Confusion
-from .protocols import PROTOCOLS
+from .protocols import PROTOCOLS, ProtocolName
 from .rates import mean, mean_of, rates_of_images
 
 _SHARES = tuple(range(10, 110, 10))
@@ -118,7 +118,10 @@ def image_scores(
     0.75
     """
     check_choice("absent", absent, ("left out", "union", "right"))
-    rule = PROTOCOLS[{"left out": "per-image", "union": "per-image-union", "right": "per-image-empties"}[absent]]
+    rules: dict[str, ProtocolName] = {
+        "left out": "per-image", "union": "per-image-union", "right": "per-image-empties",
+    }  # fmt: skip
+    rule = PROTOCOLS[rules[absent]]
     names, totals = confusion.images
     scored: Bool = np.asarray(totals[:, 1].any(axis=1))
     if not scored.any():

@@ -11,12 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
-from ..errors import UnknownNameError
+from ..hints import ByName, unknown_name
 from ..types import Bool
+
+ProtocolName: TypeAlias = Literal[
+    "voc", "cityscapes", "ade20k", "mmseg", "detectron2", "torchmetrics-macro", "torchmetrics-micro", "per-image",
+    "per-image-classes", "per-image-foreground", "per-image-union", "per-image-empties", "per-image-micro", "nnunet",
+    "context-59", "context-60", "coco-stuff", "lip", "mapillary", "kitti", "void-as-background",
+]  # fmt: skip
+"""The names of the protocols, so that a type checker finds a misspelt one."""
 
 MEANING: Final[Mapping[str, Mapping[str, str]]] = {
     "void": {
@@ -61,7 +68,7 @@ class Protocol:
     by the mean of pixel accuracy and mIoU.
     """
 
-    name: str
+    name: ProtocolName
     outside: Literal["error anywhere", "error", "miss", "drop"]
     counted: Literal["union", "truth", "all", "empty is right"]
     source: str
@@ -332,15 +339,15 @@ _ENTRIES = (
     ),
 )
 
-PROTOCOLS: Final[Mapping[str, Protocol]] = MappingProxyType({p.name: p for p in _ENTRIES})
+PROTOCOLS: Final[Mapping[ProtocolName, Protocol]] = MappingProxyType(
+    ByName("protocol", {p.name: p for p in _ENTRIES})
+)
 """Every protocol by its name."""
 
 
-def protocol_named(name: str) -> Protocol:
+def protocol_named(name: ProtocolName) -> Protocol:
     """The protocol of that name. UnknownNameError, which lists all names, if there is none."""
     try:
         return PROTOCOLS[name]
-    except (KeyError, TypeError):
-        raise UnknownNameError(
-            f"no protocol named {name!r}", code="unknown-protocol", fix=f"the protocols are: {', '.join(PROTOCOLS)}"
-        ) from None
+    except TypeError:  # not even hashable
+        raise unknown_name("protocol", name, PROTOCOLS) from None

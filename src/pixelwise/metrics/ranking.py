@@ -13,6 +13,7 @@ from ..results import Result, in_percent
 from .bootstrap import Bootstrap, paired_bootstrap
 from .confusion import Confusion
 from .intervals import Method
+from .protocols import ProtocolName
 from .scores import Scores
 
 
@@ -64,7 +65,7 @@ class RunComparison(Result):
 
 def compare_runs(
     runs: Mapping[str, Confusion],
-    protocol: str = "voc",
+    protocol: ProtocolName = "voc",
     *,
     resamples: int = 1000,
     level: float = 0.95,

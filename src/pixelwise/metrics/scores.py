@@ -11,13 +11,13 @@ import numpy as np
 from ..arguments import is_whole
 from ..errors import ScoreError, UsageError
 from ..results import Result, in_percent, json_values
-from ..types import F64, I64, Bool
-from .protocols import PROTOCOLS, Protocol
+from ..types import F64, I64, Bool, Displayed, Rows
+from .protocols import PROTOCOLS, Protocol, ProtocolName
 from .rates import Rates, Totals, among_classes, mean, rates, rates_of_images, rates_over_images
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scores(Result):
+class Scores(Result, Displayed):
     """The scores of one confusion by one protocol, as fractions from 0 to 1; NaN if the protocol gives none.
 
     iou, accuracy, precision, recall, dice: (C,) float64, by class. Dice is the F1 score; recall is the accuracy of a
@@ -44,7 +44,7 @@ class Scores(Result):
     3 pixels scored, 1 void, 0 predicted outside the classes
     """
 
-    protocol: str
+    protocol: ProtocolName
     class_names: tuple[str, ...]
     miou: float
     pixel_accuracy: float
@@ -123,6 +123,12 @@ class Scores(Result):
         out = Result.to_dict(self)
         out |= {"recall": out["accuracy"], "category_miou": json_values(self.category_miou)}
         return out | {k: json_values(getattr(self, k)) for k in ("foreground_iou", "foreground_dice")}
+
+    def to_frame(self) -> Rows:
+        """The classes: class, IoU, accuracy, precision, Dice, and whether the class counts; None without a score."""
+        names = ("iou", "accuracy", "precision", "dice", "counted")
+        columns = zip(self.class_names, *(json_values(getattr(self, name)) for name in names), strict=True)
+        return [dict(zip(("class", *names), row, strict=True)) for row in columns]
 
     def __repr__(self) -> str:
         miou, accuracy = in_percent(self.miou), in_percent(self.pixel_accuracy)

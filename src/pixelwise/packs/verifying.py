@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import DataError, FormatError, PackError, SystemFault, shown
 from ..files.reading import READ_FLAGS, check_exists, open_error
+from ..hints import hinted
 from ..results import Result
 from ..threads import Pool, in_order, run_in, thread_count
 from ..types import U8, Finding, Progress
@@ -51,6 +52,7 @@ class Verification(Result):
         return {"root": str(self.root), "records": self.records, "findings": [f.to_dict() for f in self.findings]}
 
 
+@hinted
 def verify(
     path: str | os.PathLike[str],
     *,

@@ -17,6 +17,7 @@ from ..classes import VOC
 from ..codecs.png import encode_png
 from ..errors import SystemFault, UsageError
 from ..files.writing import is_temporary, remove_temporaries, temporary_folder
+from ..hints import hinted
 from ..threads import in_order, with_progress
 from ..types import Progress, Size
 from .scenes import CASTS, VARIANTS, Composition, compose
@@ -30,6 +31,7 @@ COMMON_SIZES: tuple[Size, ...] = ((375, 500),) * 12 + ((333, 500),) * 3 + ((334,
 SMALL_SIZES: tuple[Size, ...] = ((281, 500), (300, 400), (318, 480), (240, 320))
 
 
+@hinted
 def sample(path: str | os.PathLike[str], count: int = 64, seed: int = 0, *, progress: Progress | None = None) -> Path:
     """Paint a sample dataset into the folder `path` and return its `VOCdevkit/VOC2012`.
 

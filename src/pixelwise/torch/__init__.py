@@ -11,6 +11,13 @@ Confusion over all processes. from_torchvision: a transform of torchvision v2.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
+from ..errors import MissingExtraError
+
+if find_spec("torch") is None:
+    raise MissingExtraError("pixelwise.torch needs torch, which is not installed", fix="pip install 'pixelwise[torch]'")
+
 from .device import DeviceLoader
 from .distributed import all_reduce
 from .loader import TensorBatch, TensorLoader

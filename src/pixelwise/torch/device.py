@@ -18,6 +18,7 @@ import torch
 
 from ..dataset.splits import Split
 from ..errors import DataError, UsageError
+from ..hints import hinted
 from ..loading.loader import Loader
 from ..threads import in_order
 from ..transforms.plans import Plans
@@ -25,6 +26,7 @@ from ..types import I64, Sample
 from .loader import TensorBatch
 
 
+@hinted
 class DeviceLoader:
     """A Loader whose batches are rendered on `device`, from pixels that are all there.
 

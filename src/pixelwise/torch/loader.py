@@ -15,12 +15,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..classes import ClassTable
 from ..errors import UsageError
+from ..hints import hinted
+from ..loading.batch import Batch
 from ..loading.loader import Loader
-from ..types import Batch
+from ..types import labels_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TensorBatch:
     """images: (B, 3, H, W) float. labels: (B, H, W), or None. The rest as in `Batch`. Unpacks as `images, labels`."""
 
@@ -34,8 +37,14 @@ class TensorBatch:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __iter__(self) -> Iterator[torch.Tensor | None]:
-        return iter((self.images, self.labels))
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        """Images and labels. UsageError `no-labels` without labels."""
+        return iter((self.images, labels_of(self.labels, "the batch", "batch.images")))
+
+    def __repr__(self) -> str:
+        arrays = {"images": self.images, "labels": self.labels}
+        words = (f", {n} {tuple(a.shape)} {str(a.dtype)[6:]}" for n, a in arrays.items() if a is not None)
+        return f"TensorBatch({len(self)} samples{''.join(words)} on {self.images.device})"
 
     def to(self, device: Any, non_blocking: bool = False) -> TensorBatch:
         """The same batch with images and labels on `device`. Lightning moves batches by this method."""
@@ -43,6 +52,7 @@ class TensorBatch:
         return replace(self, images=self.images.to(device, non_blocking=non_blocking), labels=labels)
 
 
+@hinted
 class TensorLoader:
     """A Loader whose batches are tensors on `device`.
 
@@ -82,6 +92,14 @@ class TensorLoader:
     def __len__(self) -> int:
         return len(self.loader)
 
+    def __repr__(self) -> str:
+        return f"TensorLoader({self.loader!r} on {self.device})"
+
+    @property
+    def classes(self) -> ClassTable:
+        """The class table of the labels."""
+        return self.loader.classes
+
     def state_dict(self) -> dict[str, Any]:
         """As Loader.state_dict: the position after the last batch that the caller got."""
         return dict(self._state or self.loader.state_dict())
@@ -119,7 +137,7 @@ class TensorLoader:
             (batch, state, host, event), coming = coming, upload()
             current = torch.cuda.current_stream(self.device)
             current.wait_event(event)
-            for tensor in batch:
+            for tensor in (batch.images, batch.labels):
                 if tensor is not None:
                     tensor.record_stream(current)
             self._state = state

@@ -10,6 +10,7 @@ import torch
 from ..arguments import check_seed, check_whole
 from ..dataset.splits import Split
 from ..errors import DataError, UsageError
+from ..hints import hinted
 from ..loading.left_out import Small, fitting
 from ..loading.render import render_one
 from ..randomness import Draws
@@ -36,6 +37,9 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
 
     def __len__(self) -> int:
         return len(self._indices)
+
+    def __repr__(self) -> str:
+        return f"MapDataset({len(self)} of {len(self.split)} samples of {self.split.name!r})"
 
     @property
     def dropped(self) -> list[str]:
@@ -72,6 +76,7 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
         return int(base + self._reads[index]) % (1 << 32)
 
 
+@hinted
 def as_map_dataset(
     split: Split, transforms: Sequence[Transform] = (), *, seed: int = 0, small: Small = "warn"
 ) -> MapDataset:

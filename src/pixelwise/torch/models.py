@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..arguments import as_array
 from ..errors import UsageError
+from ..hints import hinted
 
 
 class TorchModel:
@@ -19,6 +20,10 @@ class TorchModel:
         self.module = module
         self.device = device
         self.dtype = dtype
+
+    def __repr__(self) -> str:
+        dtype = "" if self.dtype is None else f", {str(self.dtype)[6:]}"
+        return f"TorchModel({type(self.module).__name__} on {self.device}{dtype})"
 
     def __call__(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """(B, 3, H, W) float32 to (B, C, h, w) float32 logits."""
@@ -48,6 +53,7 @@ def _logits_of(found: Any) -> torch.Tensor:
     raise UsageError(what, code="bad-model", fix="wrap it so that it returns its logits")
 
 
+@hinted
 def as_model(module: torch.nn.Module, device: Any = "cpu", dtype: torch.dtype | None = None) -> TorchModel:
     """A torch module as a model for `pixelwise.predict`: from arrays to arrays, without gradients, in eval mode.
 

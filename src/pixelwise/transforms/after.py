@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..arguments import LEVELS, PERCENT, check_choice, check_probability, check_range
+from ..hints import hinted
 from ..types import Range
-from .plans import Plans, Rendered, Uniform, between, draw_integer, log_between, settle
+from .plans import Plans, Rendered, Transform, Uniform, between, draw_integer, log_between, settle
 
 
 def _store(image: NDArray[Any], values: NDArray[Any]) -> None:
@@ -25,8 +26,9 @@ def _store(image: NDArray[Any], values: NDArray[Any]) -> None:
     image[...] = np.clip(np.rint(values), 0, 255) if image.dtype == np.uint8 else values
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class GaussianBlur:
+class GaussianBlur(Transform):
     """Blur with a standard deviation in pixels drawn uniformly from `sigma`; the label stays.
 
     sigma: (low, high), or one number; by default torchvision's 0.1..2. The kernel reaches to 4 deviations (torchvision
@@ -65,8 +67,9 @@ def _quantiles() -> NDArray[np.float32]:
     return np.asarray(table / table.std(), np.float32)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class GaussianNoise:
+class GaussianNoise(Transform):
     """Add normal noise to each channel of each pixel; the label stays.
 
     sigma: (low, high), or one number: the standard deviation for colors in 0..1, drawn uniformly per sample
@@ -97,8 +100,9 @@ class GaussianNoise:
         plans.after.append(add)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomErasing:
+class RandomErasing(Transform):
     """Erase a rectangle with probability p; the distribution is torchvision's.
 
     Its share of the output's area is uniform in `scale`, the logarithm of its height-to-width ratio uniform in `ratio`.

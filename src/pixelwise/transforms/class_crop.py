@@ -18,9 +18,10 @@ from ..arguments import check_probability, check_several, check_size, is_whole
 from ..errors import FileError, UsageError
 from ..files.reading import read_bytes
 from ..files.writing import atomic_write
+from ..hints import hinted
 from ..types import F64, I64, Bool, Size
 from .geometry import place
-from .plans import Plans, Uniform, draw_integer, settle
+from .plans import Plans, Transform, Uniform, draw_integer, settle
 
 _MAGIC = b"pixelwise class index 1\n"
 
@@ -78,8 +79,9 @@ class ClassIndex:
         return cls(arrays[0], arrays[1], arrays[2], arrays[3], tuple(head["names"]), head["split"])
 
 
+@hinted
 @dataclass(frozen=True)
-class RandomClassCrop:
+class RandomClassCrop(Transform):
     """Cut height x width around a pixel of a chosen class with probability p, otherwise at a uniformly drawn place.
 
     The class is drawn uniformly from those of `classes` (names or ids, one or several; by default all) that the sample

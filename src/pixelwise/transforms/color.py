@@ -27,8 +27,9 @@ from ..arguments import (
     is_number,
 )
 from ..errors import UsageError
+from ..hints import hinted
 from ..types import F64, RGB, Bool, Range
-from .plans import Plans, Uniform, between, compose_color, draw_integer, settle
+from .plans import Plans, Transform, Uniform, between, compose_color, draw_integer, settle
 
 IMAGENET_MEAN: RGB = (0.485, 0.456, 0.406)
 """Mean of ImageNet's training images, RGB in 0..1 (torchvision's reference transforms)."""
@@ -86,8 +87,9 @@ def _where(chosen: Bool, matrix: F64) -> F64:
 # -- transforms -----------------------------------------------------------------------------------------------
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomBrightness:
+class RandomBrightness(Transform):
     """Multiply all channels by a factor drawn uniformly from `brightness`, as torchvision's adjust_brightness does.
 
     brightness: (low, high) in 0..10, or a number x for 1-x..1+x, cut off at 0. p: the probability to do it.
@@ -104,8 +106,9 @@ class RandomBrightness:
         plans.recolor(_where(uniform(0) < self.p, _scaling(between(uniform(1), self.brightness))))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomContrast:
+class RandomContrast(Transform):
     """Spread colors about a fixed gray by a factor drawn uniformly from `contrast`.
 
     torchvision spreads about the mean gray of each image, which is known only once its pixels are read. The two
@@ -129,8 +132,9 @@ class RandomContrast:
         plans.recolor(_where(uniform(0) < self.p, _scaling(between(uniform(1), self.contrast), self.about)))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomSaturation:
+class RandomSaturation(Transform):
     """Blend with the pixel's gray by a factor drawn uniformly from `saturation` (0: gray), as torchvision does.
 
     saturation: (low, high), or a number x for 1-x..1+x, cut off at 0. p: the probability to do it.
@@ -147,8 +151,9 @@ class RandomSaturation:
         plans.recolor(_where(uniform(0) < self.p, _saturating(between(uniform(1), self.saturation))))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomHue:
+class RandomHue(Transform):
     """Turn the hue by a share of the circle drawn uniformly from `hue`.
 
     This rotates about the gray axis, which keeps the mean of the channels. torchvision shifts H of HSV, which keeps
@@ -169,8 +174,9 @@ class RandomHue:
         plans.recolor(_where(uniform(0) < self.p, _turning(between(uniform(1), self.hue))))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomGamma:
+class RandomGamma(Transform):
     """value ** gamma on each channel in 0..1, gamma drawn uniformly from `gamma`, as torchvision's adjust_gamma does.
 
     Exact at the 256 gray levels; between them (in resampled pixels) it is linear. It comes before all
@@ -189,8 +195,9 @@ class RandomGamma:
         plans.curve(lambda values: values ** gamma[:, None, None])
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomGrayscale:
+class RandomGrayscale(Transform):
     """Three equal channels of gray (ITU-R BT.601) with probability p."""
 
     p: float
@@ -203,8 +210,9 @@ class RandomGrayscale:
         plans.recolor(_where(uniform(0) < self.p, _saturating(np.zeros(len(plans)))))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomChannelPermutation:
+class RandomChannelPermutation(Transform):
     """Put the channels in one of their six orders, drawn uniformly. p: the probability to do it."""
 
     p: float
@@ -219,8 +227,9 @@ class RandomChannelPermutation:
         plans.recolor(_where(uniform(0) < self.p, matrix))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class ColorJitter:
+class ColorJitter(Transform):
     """Brightness, contrast, saturation and hue in a random order, with torchvision's arguments.
 
     brightness, contrast, saturation: (low, high) factors, or a number x for 1-x..1+x, cut off at 0. hue: (low, high)
@@ -263,8 +272,9 @@ class ColorJitter:
         plans.recolor(_where(uniform(0) < self.p, total))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomPhotometricDistort:
+class RandomPhotometricDistort(Transform):
     """The distortion of SSD and mmsegmentation (PhotoMetricDistortion), each step with probability p.
 
     Brightness: add an amount drawn from `brightness`, of 0..1. Contrast: multiply by a factor from `contrast`; before
@@ -307,8 +317,9 @@ class RandomPhotometricDistort:
         plans.recolor(_where(chosen[1] & ~early, contrast))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class Normalize:
+class Normalize(Transform):
     """`(pixel / 255 - mean) / std` by channel, RGB. Comes after every color transform.
 
     mean, std: three numbers each, by default ImageNet's, for colors in 0..1: mean in 0..1, std in 1e-6..1. Those for

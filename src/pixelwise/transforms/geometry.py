@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from ..arguments import LONGEST, MOST_SCALE, PERCENT, check_range, check_share, check_size, check_whole, is_whole
 from ..errors import UsageError
+from ..hints import hinted
 from ..labels import count_values
 from ..types import F64, I64, Range, Size
-from .plans import Plans, Uniform, between, draw_integer, log_between, settle
+from .plans import Plans, Transform, Uniform, between, draw_integer, log_between, settle
 
 
 def _rounded(size: F64) -> I64:
@@ -26,8 +27,9 @@ def _rounded(size: F64) -> I64:
 # -- size -----------------------------------------------------------------------------------------------------
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class Resize:
+class Resize(Transform):
     """Scale to height x width, whatever the shape was.
 
     A single number is refused: torchvision's `Resize(512)` scales the shorter side, which is `ResizeShortest(512)`.
@@ -45,8 +47,9 @@ class Resize:
         plans.resize(np.tile(np.array(self.size), (len(plans), 1)))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class ResizeShortest:
+class ResizeShortest(Transform):
     """Scale so that the shorter side becomes `size` pixels, the longer at most `longest`; the shape stays."""
 
     size: int
@@ -63,8 +66,9 @@ class ResizeShortest:
         plans.resize(_rounded(plans.size * scale))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class ResizeLongest:
+class ResizeLongest(Transform):
     """Scale so that the longer side becomes `size` pixels; the shape stays."""
 
     size: int
@@ -76,8 +80,9 @@ class ResizeLongest:
         plans.resize(_rounded(plans.size * (self.size / plans.size.max(axis=1, keepdims=True))))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomScale:
+class RandomScale(Transform):
     """Scale both sides by a factor drawn uniformly from `scale`; with `log`, its logarithm is uniform.
 
     >>> import pixelwise as pw
@@ -105,8 +110,9 @@ def place(spare: I64, u: F64, v: F64) -> I64:
     return draw_integer(np.stack([u, v], axis=1), np.abs(spare) + 1) * np.sign(spare)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomCrop:
+class RandomCrop(Transform):
     """Cut a window of height x width at a uniformly drawn place.
 
     If the image is smaller, `pad_if_needed` puts the image at a uniformly drawn place in the window and fills the rest
@@ -155,8 +161,9 @@ class RandomCrop:
         return bool(len(counts) > 1 and counts.max() < self.max_class_ratio * counts.sum())
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class CenterCrop:
+class CenterCrop(Transform):
     """Cut the middle height x width; an odd spare row or column stays at the bottom or right.
 
     If the image is smaller, `pad_if_needed` puts it in the middle of the window and fills the rest with the fill color
@@ -176,8 +183,9 @@ class CenterCrop:
         plans.window(spare[:, 0] // 2, spare[:, 1] // 2, *self.size)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomResizedCrop:
+class RandomResizedCrop(Transform):
     """Cut a window of random area and shape and scale it to height x width; the distribution is torchvision's.
 
     The window has a share of the image's area drawn uniformly from `scale`, and a width-to-height ratio with a uniform
@@ -224,8 +232,9 @@ class RandomResizedCrop:
         return np.maximum(np.stack([height, width], axis=1).astype(np.int64), 1)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class Pad:
+class Pad(Transform):
     """Add padding of the fill color and `ignore_index` around the image, or up to a size.
 
     padding: pixels on every side; top, right, bottom and left come on top of it. size: if the image is smaller, fill

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..arguments import PERCENT, check_probability, check_range, check_several, check_size, is_whole
 from ..errors import UsageError
+from ..hints import hinted
 from ..randomness import Draws
 from ..types import F64, I64, U8, Label, Range, Sample, Size
 from .geometry import place
@@ -63,8 +64,9 @@ def _crop(plans: Plans, size: I64, u: F64, v: F64) -> None:
     plans.window(corner[:, 0], corner[:, 1], size[:, 0], size[:, 1])
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class CutMix:
+class CutMix(Transform):
     """Replace a rectangle of image and label by the same rectangle of another sample, with probability p.
 
     The share of the area that is replaced is uniform in 0..1 (alpha = 1 in Yun et al., "CutMix", ICCV 2019). The
@@ -101,8 +103,9 @@ class CutMix:
         plans.stage(mix)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class CopyPaste:
+class CopyPaste(Transform):
     """Paste the pixels of chosen classes from another sample, with their labels, with probability p.
 
     classes: one class id or several (Ghiasi et al., "Simple Copy-Paste", CVPR 2021, with classes for objects). The
@@ -166,8 +169,9 @@ def _some_objects(key: int, ignore_index: int, sample: Sample) -> Label:
     return label
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class Mosaic:
+class Mosaic(Transform):
     """Four samples around a point, in an output of height x width, with probability p.
 
     After Bochkovskiy et al., "YOLOv4" (2020). The point is drawn uniformly, at shares of height and width from

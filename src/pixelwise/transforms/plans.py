@@ -129,6 +129,10 @@ class Plans:
     def __len__(self) -> int:
         return len(self.size)
 
+    def __repr__(self) -> str:
+        stages = f", {len(self.stages) + 1} stages" if self.stages else ""
+        return f"Plans({len(self)} samples{stages})"
+
     def only(self, k: int) -> Plans:
         """The plan of sample k as a batch of one. Steps after rendering still take it for sample k."""
         one = Plans(self.source[k : k + 1])
@@ -282,7 +286,12 @@ class Plans:
 
 @runtime_checkable
 class Transform(Protocol):
-    """Anything that adds to plans. docs/transforms.md shows how to write one."""
+    """Anything that adds to plans. docs/transforms.md shows how to write one.
+
+    A class need not inherit from it; if it does, type checkers know what a list of it and others is.
+    """
+
+    __slots__ = ()
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Change the plans in place. uniform(j): (B,) float64 in [0, 1), the transform's j-th draw for each sample."""

@@ -18,15 +18,17 @@ from numpy.typing import NDArray
 
 from ..arguments import as_array, as_bytes, check_probability
 from ..errors import UsageError
+from ..hints import hinted
 from ..labels import count_values
 from ..types import U8, Label
-from .plans import Plans, Stage, Uniform, settle
+from .plans import Plans, Stage, Transform, Uniform, settle
 
 Pair = tuple[NDArray[Any], NDArray[Any] | None]
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Transform):
     """Let `function(image, label)` change the pixels; it returns (image, label).
 
     image: (H, W, 3) uint8 RGB; label: (H, W) class ids with `ignore_index` for padding, or None; both may be written
@@ -113,6 +115,7 @@ class Apply:
 _ONE_AT_A_TIME = Lock()
 
 
+@hinted
 def from_albumentations(transform: Any, *, p: float = 1.0) -> Apply:
     """An Albumentations (or AlbumentationsX) transform or Compose, seeded from addressed randomness.
 

@@ -8,8 +8,10 @@ By name, as on the command line: `pw.RECIPES["deeplab-voc"]()`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeAlias
 
+from ..hints import ByName
 from .color import Normalize, RandomPhotometricDistort
 from .geometry import CenterCrop, RandomCrop, RandomScale, ResizeShortest
 from .plans import Transform
@@ -60,11 +62,15 @@ def center_crop(height: int = 512, width: int | None = None) -> list[Transform]:
     return [CenterCrop(height, width, pad_if_needed=True), Normalize()]
 
 
-RECIPES: dict[str, Callable[[], list[Transform]]] = {
-    "deeplab-voc": deeplab_voc,
-    "cityscapes": cityscapes,
-    "ade20k": ade20k,
-    "whole-image": whole_image,
-    "center-crop": center_crop,
-}
-"""The recipes by the names that the command line uses."""
+RecipeName: TypeAlias = Literal["deeplab-voc", "cityscapes", "ade20k", "whole-image", "center-crop"]
+RECIPES: Mapping[RecipeName, Callable[[], list[Transform]]] = ByName(
+    "recipe",
+    {
+        "deeplab-voc": deeplab_voc,
+        "cityscapes": cityscapes,
+        "ade20k": ade20k,
+        "whole-image": whole_image,
+        "center-crop": center_crop,
+    },
+)
+"""The recipes by the names that the command line uses. UnknownNameError `unknown-recipe` for another name."""

@@ -17,15 +17,17 @@ from ..arguments import (
     is_whole,
 )
 from ..errors import UsageError
+from ..hints import hinted
 from ..types import F64, I64, Range
-from .plans import Plans, Uniform, between, draw_integer, settle
+from .plans import Plans, Transform, Uniform, between, draw_integer, settle
 
 _MOST_DEGREES = 1e6
 _STEEPEST_SHEAR = 80.0  # degrees; the tangent of 90 has no value
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomHorizontalFlip:
+class RandomHorizontalFlip(Transform):
     """Swap left and right with probability p.
 
     >>> import pixelwise as pw
@@ -43,8 +45,9 @@ class RandomHorizontalFlip:
         plans.mirror(uniform(0) < self.p, 0)
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomVerticalFlip:
+class RandomVerticalFlip(Transform):
     """Swap top and bottom with probability p."""
 
     p: float
@@ -65,8 +68,9 @@ _QUARTERS = np.array(
 _SHIFTS_BY_WIDTH_AND_HEIGHT = np.array([[[0, 0], [0, 0]], [[1, 0], [0, 0]], [[1, 0], [0, 1]], [[0, 0], [0, 1]]])
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomRotate90:
+class RandomRotate90(Transform):
     """Turn counterclockwise by a multiple of 90 degrees: exact, with height and width swapped by odd turns.
 
     turns: how many quarter turns, in -3..3, or None to draw 0..3 uniformly. p: the probability to turn at all.
@@ -91,8 +95,9 @@ class RandomRotate90:
         plans.warp(inner, np.where((turns % 2 == 1)[:, None], plans.size[:, ::-1], plans.size))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomRotation:
+class RandomRotation(Transform):
     """Rotate about the center by degrees drawn uniformly from `degrees`, counterclockwise; the size stays.
 
     degrees: (low, high), or a number x for -x..x. The corners are filled with padding. p: the probability to rotate.
@@ -112,8 +117,9 @@ class RandomRotation:
         plans.warp(_about_center(plans.size, turn, one, none, none, np.zeros((len(plans), 2))))
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
-class RandomAffine:
+class RandomAffine(Transform):
     """Rotate, move, scale and shear about the center; the size stays, and what comes from outside is padding.
 
     degrees: counterclockwise rotation. translate: (across, down), the largest move as shares of width and height; each

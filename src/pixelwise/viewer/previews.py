@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 import simplejpeg
@@ -17,7 +17,7 @@ from ..loading.left_out import fitting
 from ..loading.render import render_one
 from ..randomness import Draws
 from ..transforms.plans import make_plans
-from ..transforms.recipes import RECIPES
+from ..transforms.recipes import RECIPES, RecipeName
 from ..types import U8, Plan
 from .entries import Item
 from .pictures import Encoded, ids_picture, small_size
@@ -73,7 +73,7 @@ class Preview:
 
     def _drawn(self, item: Item, draw: int) -> _Drawn:
         split, index = item
-        transforms, at = RECIPES[self.recipe](), np.array([index], np.int64)
+        transforms, at = RECIPES[cast("RecipeName", self.recipe)](), np.array([index], np.int64)
         try:
             fitting(split.select(at), transforms, "error")
         except PairError as error:

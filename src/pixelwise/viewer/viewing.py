@@ -18,7 +18,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import PixelwiseError, SystemFault, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
-from ..metrics.protocols import protocol_named
+from ..metrics.protocols import ProtocolName, protocol_named
 from ..threads import default_threads
 from .answers import Shown
 from .entries import Entries
@@ -39,7 +39,7 @@ def view(
     *,
     splits: SplitNames = None,
     predictions: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
-    protocol: str = "voc",
+    protocol: ProtocolName = "voc",
     stored_values: bool = False,
     findings: Findings | str | os.PathLike[str] | None = None,
     port: int = PORT,

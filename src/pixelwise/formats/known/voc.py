@@ -22,6 +22,7 @@ from ...dataset.sources import Decoding, FileSource, PathRule
 from ...dataset.splits import Split, Splits
 from ...errors import DataError, FormatError, MissingError
 from ...files.reading import read_bytes
+from ...hints import meant
 from ...labels import count_values
 from ...types import Finding
 from ..class_files import classes_beside
@@ -56,8 +57,9 @@ def _load(root: Path, *, labels: str = "SegmentationClass", classes: ClassTable 
     default that of a file of names beside the data, else VOC's if the labels are VOC's, else neutral names.
     """
     if not (root / labels).is_dir():
+        near = meant(labels, (p.name for p in visible(root, "*") if p.is_dir()))
         raise MissingError("no folder of labels of that name", code="missing-file", where=root / labels,
-                           fix="choose another with labels=...")  # fmt: skip
+                           fix=f"{near}choose another with labels=...")  # fmt: skip
     lists = {p.stem: p for p in visible(root / _LISTS, "*.txt")}
     if not lists:
         raise FormatError("no lists of samples (*.txt)", code="no-dataset", where=root / _LISTS)

@@ -1,0 +1,158 @@
+"""Mistakes, and what is said about them: wrong kinds of arguments, wrong names, names from other libraries."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pixelwise as pw
+from pixelwise.dataset.splits import Splits
+from pixelwise.errors import PixelwiseError
+
+BAD: dict[str, Any] = {
+    "None": None, "3": 3, "x": "x", "path": Path("nowhere"), "array": np.zeros((2, 3)), "object": object(), "[]": [],
+    "-1.5": -1.5, "dict": {"a": 1},
+}  # fmt: skip
+"""What no argument wants, or only a few."""
+VALUES = {"Sample", "Batch", "Window", "Plan", "Plans", "Finding", "Findings", "Stats", "Scores", "Scoring",
+          "Prediction", "Submission", "Verification", "Picture", "Dataset", "Split", "ClassIndex"}  # fmt: skip
+"""What pixelwise makes: users get these, and seldom call their classes."""
+
+
+def image() -> np.ndarray:
+    return np.zeros((20, 30, 3), np.uint8)
+
+
+def split() -> pw.Split:
+    labels = [np.full((20, 30), k, np.uint8) for k in (0, 1, 1)]
+    return pw.Split("train", pw.ClassTable(("road", "car")), pw.ArraySource([image()] * 3, labels))
+
+
+def confusion() -> pw.Confusion:
+    found = pw.Confusion(2, per_image=True)
+    for k, one in enumerate(split()):
+        found.update(one.label, one.label, names=str(k))
+    return found
+
+
+def model(images: Any) -> Any:
+    return np.zeros((len(images), 2, *images.shape[2:]), np.float32)
+
+
+def calls(folder: Path) -> dict[str, tuple[Any, ...]]:
+    """Arguments of each public function with which it works."""
+    data = split()
+    counts = pw.count_classes(data)[:, :-1]
+    label = np.zeros((20, 30), np.uint8)
+    demo = pw.sample(folder / "demo", count=4, seed=0)
+    pack = pw.pack(demo, folder / "demo.pack").root
+    return {
+        "check": (data,), "ClassTable": (("a", "b"),), "voc_colormap": (3,), "class_index": (data,),
+        "count_classes": (data,), "stats": (data,), "concat": ([pw.open(demo)],),
+        "ArraySource": ([image()], [label]), "download": ("voc2012", folder), "show": (data, 1),
+        "show_plans": (data, [pw.CenterCrop(4)], 1), "predict": (model, data, folder / "predictions"),
+        "score": (folder / "predictions", data), "submit": (folder / "predictions", data, folder / "a.zip"),
+        "Tiling": (16,), "convert": (data, folder / "converted"), "open": (demo,), "Loader": (data, 1),
+        "RareClassSampling": (counts,), "RepeatFactor": (counts,), "bootstrap": (confusion(),),
+        "paired_bootstrap": (confusion(), confusion()), "BoundaryConfusion": (2,), "trimap": (label, 3),
+        "compare_protocols": (confusion(),), "Confusion": (2,), "verify": (pack,), "pack": (data, folder / "a.pack"),
+        "sample": (folder / "painted",), "RandomClassCrop": (pw.class_index(data), 4), "Apply": (lambda i, m: (i, m),),
+        "from_albumentations": (lambda image, mask: {"image": image, "mask": mask},), "Pad": (2,),
+        "CopyPaste": ([1],), "Normalize": (), "ColorJitter": (), "RandomErasing": (), "GaussianBlur": (3,),
+    }  # fmt: skip
+
+
+NAMES = [name for name in pw.__all__ if callable(getattr(pw, name)) and name not in VALUES | {"Transform"}
+         and not (isinstance(getattr(pw, name), type) and issubclass(getattr(pw, name), (Exception,)))]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def working(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, ...]]:
+    return calls(tmp_path_factory.mktemp("mistakes"))
+
+
+def mistakes(function: Callable[..., Any], args: tuple[Any, ...]) -> Iterator[tuple[str, list[Any], dict[str, Any]]]:
+    """Calls of the function with one argument that is wrong."""
+    parameters = [p for n, p in inspect.signature(function).parameters.items() if n != "self"]
+    kept = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    required = [p for p in kept if p.default is p.empty and p.kind is not p.KEYWORD_ONLY]
+    given = list(args) or [4] * len(required)
+    for name, bad in BAD.items():
+        for k, parameter in enumerate(kept):
+            if k < len(given):
+                yield f"{parameter.name}={name}", [*given[:k], bad, *given[k + 1 :]], {}
+            else:
+                yield f"{parameter.name}={name}", given, {parameter.name: bad}
+
+
+@pytest.mark.filterwarnings("ignore::pixelwise.PixelwiseWarning")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wrong_kind_of_argument_is_no_bare_error(
+    name: str, working: dict[str, tuple[Any, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIXELWISE_OFFLINE", "1")
+    function = getattr(pw, name)
+    bad = []
+    for what, args, options in mistakes(function, working.get(name, ())):
+        if name == "download" and "name" not in what:
+            continue  # it would begin
+        try:
+            with suppress(PixelwiseError):
+                function(*args, **options)
+        except Exception as error:
+            bad.append(f"{name}({what}): {type(error).__name__}: {error}")
+    assert not bad, "\n".join(bad)
+
+
+# -- a hundred mistakes ---------------------------------------------------------------------------------------
+
+
+def world(folder: Path) -> dict[str, Any]:
+    """What the mistakes of the table are made with."""
+    train = pw.Split("train", split().classes, pw.ArraySource([image()] * 3, [one.label for one in split()],
+                                                              names=["scene00", "scene01", "scene02"]))  # fmt: skip
+    bare = pw.Split("bare", pw.VOC, pw.ArraySource([image()] * 3))
+    data = pw.Dataset(folder, "arrays", train.classes, Splits({"train": lambda: train, "val": lambda: train[:1]}))
+    demo = pw.sample(folder / "demo", count=2, seed=0)
+    (folder / "VOCtrainval.tar").write_bytes(b"nothing")
+    (folder / "empty").mkdir()
+    return {
+        "pw": pw, "train": train, "data": data, "unlabeled": bare, "confusion": confusion(), "stats": pw.stats(train),
+        "here": folder / "empty", "demo": demo, "archive": folder / "VOCtrainval.tar",
+    }  # fmt: skip
+
+
+MISTAKES = re.findall(r"(?m)^(\S.*)\n    (\S.*)$", (Path(__file__).parent / "support/mistakes.txt").read_text("utf-8"))
+"""What is written, and what is said. A message that ends with "..." continues."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("world")
+    return folder, world(folder)
+
+
+def test_there_are_a_hundred() -> None:
+    assert len(MISTAKES) >= 100
+    assert len({mistake for mistake, _ in MISTAKES}) == len(MISTAKES)
+
+
+@pytest.mark.parametrize(("mistake", "message"), MISTAKES, ids=[mistake for mistake, _ in MISTAKES])
+def test_a_mistake_is_met_with_the_answer(
+    mistake: str, message: str, made: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made[0])
+    with pytest.raises((PixelwiseError, AttributeError, IndexError)) as caught:
+        exec(mistake, dict(made[1]))
+    kind, said = type(caught.value).__name__, str(caught.value)
+    assert "\n" not in said
+    expected = message.removesuffix("...")
+    assert f"{kind}: {said}"[: len(expected) if message.endswith("...") else None] == expected
