@@ -86,3 +86,11 @@ def test_what_happens_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture
     assert ("INFO", f"opened voc at {root}") in said
     assert any(level == "INFO" and "epoch 0 of train" in text for level, text in said)
     assert any(level == "WARNING" and text.startswith("skipped:") for level, text in said)
+
+
+def test_the_demo_says_how_long_it_compiled_and_does_not_count_it(tmp_path: Path) -> None:
+    done = run("demo", tmp_path / "demo", "--json")
+    result = json.loads(done.stdout)
+    assert result["seconds_to_compile"] >= 0
+    assert "ompiling" not in done.stdout
+    assert len(result["load"]["images_per_second"]) == 3

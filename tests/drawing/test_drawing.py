@@ -16,7 +16,7 @@ from pixelwise.drawing import blocks, pixels, typesetting
 from pixelwise.drawing.charts import confusion_plot, stats_plot
 from pixelwise.drawing.legend import class_color, class_name, legend, percent, shares
 from pixelwise.drawing.page import Picture, page
-from pixelwise.drawing.pixels import colorize, error_map, instance_overlay, overlay
+from pixelwise.drawing.pixels import colorize, error_map, instance_color, instance_overlay, neighbor_colors, overlay
 from pixelwise.drawing.sheets import Planned, Rendering, Scored, _compared, _with_windows, plan_sheet, worst_sheet
 from pixelwise.drawing.typesetting import PAPER, STRAY, Style
 from pixelwise.errors import PairError, SystemFault, UsageError
@@ -361,27 +361,25 @@ def test_save_says_what_is_wrong_with_the_place(tmp_path):
 # -- charts ------------------------------------------------------------------------------------------------
 
 
-def color_runs(drawn: np.ndarray, color: tuple[int, int, int]) -> dict[int, int]:
-    """Row -> number of pixels of exactly that color."""
-    count = (drawn == np.array(color)).all(axis=2).sum(axis=1)
-    return {int(y): int(count[y]) for y in np.flatnonzero(count > 20)}
+def place_of(picture, color):
+    """(row, column) of the middle of the pixels of a color."""
+    return np.argwhere((picture == color).all(axis=-1)).mean(axis=0)
 
 
-def test_bars_are_as_long_as_the_logarithm_and_stand_in_order():
+def test_dots_are_where_the_logarithm_is_and_stand_in_order():
     table = ClassTable(["a", "b", "c", "d"], colors=[(200, 0, 0), (0, 200, 0), (0, 0, 200), (9, 9, 9)])
     drawn = np.asarray(stats_plot([1_000, 100_000, 10_000, 0], table))
-    runs = {name: color_runs(drawn, tuple(table.colors[i])) for i, name in enumerate(table.names)}
-    assert max(runs["b"]) < min(runs["c"]) < max(runs["c"]) < min(runs["a"])  # the largest first
-    assert runs["d"] == {}
-    length = {name: max(runs[name].values()) for name in "abc"}
-    assert length["b"] - length["c"] == pytest.approx(length["c"] - length["a"], abs=2)
-    assert length["a"] > 100
+    (row_a, a), (row_b, b), (row_c, c) = (place_of(drawn, tuple(table.colors[i])) for i in range(3))
+    assert row_b < row_c < row_a  # the largest first
+    assert not (drawn == (9, 9, 9)).all(axis=-1).any()
+    assert b - c == pytest.approx(c - a, abs=2)
+    assert c - a > 100
     in_order = np.asarray(stats_plot([1_000, 100_000, 10_000, 0], table, by_size=False))
-    rows = [min(color_runs(in_order, tuple(table.colors[i]))) for i in range(3)]
+    rows = [place_of(in_order, tuple(table.colors[i]))[0] for i in range(3)]
     assert rows == sorted(rows)
 
 
-def test_void_is_the_last_bar_and_not_in_the_shares(monkeypatch):
+def test_void_is_the_last_dot_and_not_in_the_shares(monkeypatch):
     from pixelwise.drawing import charts
 
     said = []
@@ -389,10 +387,11 @@ def test_void_is_the_last_bar_and_not_in_the_shares(monkeypatch):
     counts = np.zeros(21, np.int64)
     counts[[0, 15]] = 750, 250
     drawn = np.asarray(stats_plot(counts, VOC, void=10**6))
-    assert {"75.0 %", "25.0 %", "1,000,000", "absent"} <= set(said)
-    void, person = (color_runs(drawn, c) for c in (VOC.ignore_color, tuple(VOC.colors[15])))
-    assert min(void) > max(person)
-    assert max(void.values()) > 2 * max(person.values())
+    assert {"75.0 %", "25.0 %", "1,000,000"} <= set(said)
+    assert any(str(c).startswith("19 of 21 classes are absent: aeroplane, ") for c in said)
+    (void_row, void), (row, person) = (place_of(drawn, c) for c in (VOC.ignore_color, tuple(VOC.colors[15])))
+    assert void_row > row
+    assert void > person
 
 
 @pytest.mark.parametrize("n", [1, 21, 150])
@@ -539,3 +538,26 @@ def test_no_label_whatever_stops_a_drawing(label):
         assert drawn.shape == image.shape
         assert drawn.dtype == np.uint8
     assert sum(share for _, share in shares(label)) == pytest.approx(1)
+
+
+def test_objects_that_touch_never_look_alike() -> None:
+    rng = np.random.default_rng(3)
+    seeds = rng.uniform(0, 80, (40, 2))
+    y, x = np.mgrid[:80, :80]
+    regions = np.hypot(y[..., None] - seeds[:, 0], x[..., None] - seeds[:, 1]).argmin(axis=-1)
+    colors = neighbor_colors(regions, 40)
+    for a, b in ((regions[1:], regions[:-1]), (regions[:, 1:], regions[:, :-1])):
+        for one, other in {(int(i), int(k)) for i, k in zip(a.flat, b.flat, strict=True) if i != k}:
+            assert sum(abs(p - q) for p, q in zip(colors[one], colors[other], strict=True)) > 100
+    apart = np.zeros((20, 60), int)
+    apart[:, 50:] = 1
+    apart[5:15, 5:15] = 2
+    assert neighbor_colors(apart, 3)[0] == instance_color(0)
+
+
+def test_many_absent_classes_are_one_line() -> None:
+    table = ClassTable(tuple(f"class {i}" for i in range(60)))
+    few = stats_plot(np.r_[np.full(55, 10), np.zeros(5, int)], table)
+    many = stats_plot(np.r_[np.full(5, 10), np.zeros(55, int)], table)
+    assert many.size[0] < few.size[0] / 3
+    assert stats_plot(np.zeros(60, int), table).size[0] < many.size[0]

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Timer
 from time import perf_counter
 from typing import Annotated, Any, Final, NamedTuple, cast
 
@@ -13,6 +14,7 @@ import numpy as np
 from typer import Argument, Exit, Option
 
 from ..arguments import check_count
+from ..codecs.jpeg_windows import prepare_kernels
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..downloads.getting import download as download_dataset
@@ -29,6 +31,9 @@ from ..transforms.turns import RandomHorizontalFlip
 from .console import Rows, answer, complain, parse_size, print_json, progress, say
 from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened
 
+TRAINING: Final[list[Transform]] = [
+    RandomCrop(320, 480, pad_if_needed=True), RandomHorizontalFlip(), Normalize(),
+]  # fmt: skip
 _RECIPE: Final = Option(help=f"Show what a recipe makes: {', '.join(RECIPES)}.", autocompletion=lambda: [*RECIPES])
 _ERRORS: Final = 5  # of a split, one by one; `check` lists all
 
@@ -48,19 +53,37 @@ def demo(
     if not as_json:
         say(f"Sample dataset of 96 painted scenes in {short} ({seconds:.1f} s).\n")
         _print_info(dataset, [_SplitInfo.of(dataset, name) for name in dataset.splits])
+    seconds_to_compile = _compile(dataset["train"], TRAINING, quietly=as_json)
+    if not as_json:
         say("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalized:\n")
-    transforms: list[Transform] = [RandomCrop(320, 480, pad_if_needed=True), RandomHorizontalFlip(), Normalize()]
-    result = _run(dataset["train"], transforms, batch_size=32, epochs=3, threads=None, output="float32")
+    result = _run(dataset["train"], TRAINING, batch_size=32, epochs=3, threads=None, output="float32")
     if not as_json:
         _print_run(result)
     picture = show(dataset["val"], n=5).save(directory / "contact-sheet.png")
     answer(
         as_json,
-        {"path": str(root), "seconds_to_paint": round(seconds, 1), "load": result, "picture": str(picture)},
+        {
+            "path": str(root), "seconds_to_paint": round(seconds, 1),
+            "seconds_to_compile": round(seconds_to_compile, 1), "load": result, "picture": str(picture),
+        },
         f"\nContact sheet: {picture}\n\nTry next:\n  pixelwise info {short}\n"
         f"  pixelwise show {short} -n 8 -o sheet.png\n"
         f"  pixelwise load {short} --split train --size 320x480 --batch-size 32 --epochs 3",
     )
+
+
+def _compile(split: Split, transforms: Sequence[Transform], quietly: bool = False) -> float:
+    """Render a batch, so that what is timed next has its kernels. Says so if it takes a second. Returns the seconds."""
+    started, waiting = perf_counter(), Timer(1.0, say, ["\nCompiling, once for this machine ..."])
+    waiting.daemon = True
+    if not quietly:
+        waiting.start()
+    try:
+        prepare_kernels()
+        next(iter(Loader(split, 2, transforms, shuffle=True, small="pad")))
+    finally:
+        waiting.cancel()
+    return perf_counter() - started
 
 
 def info(

@@ -21,6 +21,8 @@ from .typesetting import INK, LINE, PAPER, QUIET, SMALL, STANDARD_WIDTH, Style, 
 AGREE: tuple[Color, ...] = ((255, 255, 255), (205, 222, 240), (96, 150, 205), (22, 74, 140))
 DIFFER: tuple[Color, ...] = ((255, 255, 255), (253, 212, 195), (238, 112, 84), (160, 20, 32))
 """Colors from none to all: blue where prediction and truth agree, red where they differ."""
+FOLDED = 8
+"""More absent classes than these become one line."""
 MAX_CLASSES = 1000
 """At most this many classes in a confusion plot."""
 
@@ -35,24 +37,32 @@ def stats_plot(
     by_size: bool = True,
     width: int = STANDARD_WIDTH,
 ) -> Picture:
-    """Bars on a logarithmic scale, one per class in its color, with its number of pixels and its share.
+    """Dots on a logarithmic scale, one per class in its color, with its number of pixels and its share.
 
     counts: (C,) pixels of each class of the table. void: pixels without a class, drawn last; shares are of the pixels
-    with a class. by_size: the largest first, else in the order of the table. A class without pixels has no bar and is
-    marked "absent". width: of the page in pixels. UsageError for counts of another shape or type.
+    with a class. by_size: the largest first, else in the order of the table. A class without pixels has no dot and is
+    marked "absent"; more than eight of them become one line. width: of the page in pixels.
+    UsageError for counts of another shape or type.
     """
     numbers = np.asarray(counts)
     _check_counts("counts", numbers, ((len(table),),), table)
     style = Style(width)
     order = np.argsort(-numbers.astype(np.int64), kind="stable") if by_size else np.arange(len(table))
     total = int(numbers.sum())
+    absent = [table.names[i] for i in order if not numbers[i]]
+    if len(absent) > FOLDED:
+        order = order[numbers[order] > 0]
     rows = [(table.names[i], class_color(int(i), table), int(numbers[i])) for i in order]
     notes = [percent(n / total) if n else "" for _, _, n in rows]
     if void is not None:
         rows.append(("void", table.ignore_color, void))
         notes.append("")
     footer = "pixelwise  ·  logarithmic scale  ·  shares are of the pixels with a class"
-    return page(title, subtitle, [_bars(rows, notes, style)], footer, style)
+    body = [_dots(rows, notes, style)] if rows else []
+    if len(absent) > FOLDED:
+        said = f"{len(absent)} of {len(table)} classes are absent: {', '.join(absent)}"
+        body.append(text(said, style.px(SMALL), QUIET, style.inner))
+    return page(title, subtitle, body, footer, style)
 
 
 def _check_counts(name: str, counts: NDArray[Any], shapes: Sequence[tuple[int, ...]], table: ClassTable) -> None:
@@ -62,7 +72,7 @@ def _check_counts(name: str, counts: NDArray[Any], shapes: Sequence[tuple[int, .
         raise UsageError(message)
 
 
-def _bars(rows: Sequence[tuple[str, Color, int]], notes: Sequence[str], style: Style) -> Image.Image:
+def _dots(rows: Sequence[tuple[str, Color, int]], notes: Sequence[str], style: Style) -> Image.Image:
     px = style.px
     size, pitch = px(SMALL), px(38 if len(rows) <= 40 else 31)
     names = [text(name, size, INK, style.inner // 4) for name, _, _ in rows]
@@ -91,8 +101,10 @@ def _bars(rows: Sequence[tuple[str, Color, int]], notes: Sequence[str], style: S
     for k, (_, color, n) in enumerate(rows):
         y = tops[k]
         out.paste(flush_right(names[k], left, pitch), (0, y))
-        if n:
-            draw.rectangle((x0, y + pitch // 6, place(math.log10(n)), y + pitch - pitch // 6), color, darker(color))
+        if n:  # a dot: the length of a bar means nothing on a logarithmic axis
+            x, middle, radius = place(math.log10(n)), y + pitch // 2, px(9)
+            draw.line((x0, middle, x, middle), LINE, px(2))
+            draw.ellipse((x - radius, middle - radius, x + radius, middle + radius), color, darker(color), px(2))
         out.paste(flush_right(values[k], value_width, pitch), (x1 + px(30), y))
         out.paste(flush_right(shares[k], share_width, pitch), (style.inner - share_width, y))
     return out

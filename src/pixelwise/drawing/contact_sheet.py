@@ -144,7 +144,7 @@ def _split_of(data: Data, splits: SplitNames, options: dict[str, Any], verb: str
     """The split to show, and a title for it."""
     dataset = as_dataset(data, verb=verb, **options)
     split = as_split(dataset, splits, verb=verb)
-    return split, split.name if isinstance(data, Split) else f"{dataset.root.name}{SEPARATOR}{split.name}"
+    return split, f"{dataset.root.name}{SEPARATOR}{split.name}" if dataset.root.name else split.name
 
 
 class _Shown(NamedTuple):

@@ -144,11 +144,37 @@ def instance_overlay(image: U8, instances: NDArray[Any], void: Bool, alpha: floa
     same_size(image, instances)
     values, rank = np.unique(instances, return_inverse=True)
     rank = rank.reshape(instances.shape)
-    colors = np.array([PAPER if v == 0 else instance_color(i) for i, v in enumerate(values)], np.uint8)
+    chosen = neighbor_colors(rank, len(values))
+    colors = np.array([PAPER if v == 0 else c for v, c in zip(values, chosen, strict=True)], np.uint8)
     objects = (instances != 0) & ~void
     out = blend(gray(image), colors[rank], np.where(objects, alpha, 0).astype(np.float32))
     out[borders(instances) & objects] = PAPER
     return hatched(out, void)
+
+
+def neighbor_colors(regions: NDArray[Any], count: int, near: int = 8) -> list[Color]:
+    """A color for each region 0..count-1 of (H, W) numbers, far from those of the regions at most `near` pixels away.
+
+    A region keeps `instance_color` of its number unless a neighbor's is alike: objects that touch must not look one.
+    """
+    beside: list[set[int]] = [set() for _ in range(count)]
+    for step in (1, near):
+        for a, b in ((regions[step:], regions[:-step]), (regions[:, step:], regions[:, :-step])):
+            pairs = a.astype(np.int64).reshape(-1) * count + b.reshape(-1)
+            for pair in np.unique(pairs).tolist():
+                one, other = divmod(pair, count)
+                if one != other:
+                    beside[one].add(other)
+                    beside[other].add(one)
+    chosen: list[Color] = []
+    for k in range(count):
+        taken = [chosen[other] for other in beside[k] if other < k]
+        options = [instance_color(k + n) for n in range(24)]
+        away = [min((sum(abs(a - b) for a, b in zip(option, t, strict=True)) for t in taken), default=999)
+                for option in options]  # fmt: skip
+        far = next((o for o, distance in zip(options, away, strict=True) if distance >= 200), None)
+        chosen.append(options[int(np.argmax(away))] if far is None else far)
+    return chosen
 
 
 def instance_color(index: int) -> Color:
