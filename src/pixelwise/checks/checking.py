@@ -17,7 +17,7 @@ from ..threads import Pool, run_in
 from ..types import Finding, Progress
 from .files import CHECKS as FILE_CHECKS
 from .findings import Collector, Findings
-from .shares import samples_of, share_of
+from .shares import items_of, share_of
 from .splits import CHECKS as SPLIT_CHECKS
 from .survey import Survey, examine, gather, remember
 
@@ -77,7 +77,7 @@ def of_parts(parts: Sequence[Part], data: Any) -> Findings:
     whole = _whole(data, splits, options)
     check_about(parts[0], len(whole.survey), whole.about)
     with only_ours("merge", DataError, "bad-part", "the share of a part is damaged"):
-        remember(whole.survey, samples_of(parts), whole.collect)
+        remember(whole.survey, items_of(parts), whole.collect)
     return whole.findings(sum(part.seconds for part in parts) + perf_counter() - started)
 
 

@@ -21,7 +21,7 @@ def share_of(samples: Iterable[Examined]) -> list[Any]:
     return [_values(sample) for sample in samples]
 
 
-def samples_of(parts: Sequence[Part]) -> Iterator[Examined]:
+def items_of(parts: Sequence[Part]) -> Iterator[Examined]:
     """What was kept of the samples of all parts, in order. ValueError and the like for other values."""
     for part in parts:
         if len(part.share) != part.last - part.first:

@@ -19,7 +19,7 @@ from ..evaluation.scoring import Scoring
 from ..evaluation.scoring import score as score_folder
 from ..evaluation.submitting import submit as submit_folder
 from ..evaluation.tiles import Tiling
-from ..metrics.protocols import PROTOCOLS
+from ..metrics.protocols import PROTOCOLS, ProtocolName
 from ..metrics.ranking import compare_runs
 from ..transforms.color import Normalize
 from .console import answer, parse_size, progress
@@ -79,11 +79,8 @@ def score(
     settings: Any = {"splits": split, "stored_values": stored_values, "masks": masks, "boundary": boundary}
     settings["threads"] = threads
     if (own := part_to_save(part, save)) is not None:
-        given = opening(labels, format)
-        with progress("scoring") as update:
-            known = cast("ProtocolName", protocol)
-            counted = score_folder(predictions, path, known, part=own, progress=update, **settings, **given)
-        return finish_part(counted, save, as_json)
+        of_part = {**settings, **opening(labels, format), "part": own}
+        return finish_part(_scored(path, protocol, of_part, predictions), save, as_json)
     dataset = opened(path, labels, format)
     if probabilities:
         others = (baseline, intervals, boundary, worst is not None, stored_values, masks, html, csv, save)
@@ -111,10 +108,10 @@ def score(
     return answer(as_json, found, "\n\n".join(text))
 
 
-def _scored(dataset: Any, protocol: str, settings: Any, folder: Path) -> Scoring:
+def _scored(dataset: Any, protocol: str, settings: Any, folder: Path) -> Any:
+    """A Scoring, or a Part if `settings` has one."""
     with progress("scoring") as update:
-        made: Scoring = score_folder(folder, dataset, cast("ProtocolName", protocol), progress=update, **settings)
-        return made
+        return score_folder(folder, dataset, cast("ProtocolName", protocol), progress=update, **settings)
 
 
 def _drawn(result: Scoring, worst: int, output: Path, text: list[str]) -> dict[str, Any]:

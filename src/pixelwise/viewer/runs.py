@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import MissingError, PixelwiseError
 from ..evaluation.prediction_files import SUFFIXES, file_of, read_prediction
 from ..evaluation.scoring import Scoring, score
+from ..metrics.protocols import ProtocolName
 from ..results import json_values
 from ..types import F64, U8, Size
 from .entries import Entries, Item
@@ -66,7 +67,7 @@ class Run:
         split = self._entries.splits[self.part]
         try:
             self.scoring = score(
-                self.root, split, self.protocol, stored_values=self._stored_values, threads=1, progress=self._count
+                self.root, split, cast("ProtocolName", self.protocol), stored_values=self._stored_values, threads=1, progress=self._count
             )
         except PixelwiseError as error:
             notes: list[str] = getattr(error, "__notes__", [])
