@@ -66,9 +66,9 @@ class Run:
         """Score the run, in the thread that calls this; `stop` ends it."""
         split = self._entries.splits[self.part]
         try:
-            self.scoring = score(
-                self.root, split, cast("ProtocolName", self.protocol), stored_values=self._stored_values, threads=1, progress=self._count
-            )
+            protocol = cast("ProtocolName", self.protocol)
+            options: Any = {"stored_values": self._stored_values, "threads": 1, "progress": self._count}
+            self.scoring = score(self.root, split, protocol, **options)
         except PixelwiseError as error:
             notes: list[str] = getattr(error, "__notes__", [])
             self.error = "\n".join([str(error), *notes])
