@@ -18,7 +18,17 @@ from ..packs.encodings.table import ENCODINGS
 from ..packs.verifying import verify as verify_pack
 from ..packs.writing import pack as pack_dataset
 from .console import answer, progress
-from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened, parse_part
+from .options import (
+    DatasetPath,
+    FormatOption,
+    JsonOption,
+    LabelsOption,
+    RayOption,
+    SplitOption,
+    ThreadsOption,
+    opened,
+    parse_part,
+)
 
 ENCODING_HELP = " ".join(f"{e.name}: {e.about}." for e in ENCODINGS.values())
 PackPath = Annotated[Path, Argument(metavar="OUT", help="The pack: a folder of its own.")]
@@ -30,7 +40,7 @@ def convert(
     to: Annotated[str, Option("--to", help="index, voc or cityscapes.")] = "index",
     classes: Annotated[str | None, Option(help="Classes to keep, by commas; all others become void.")] = None,
     images: Annotated[str, Option(help="copy, symlink or hardlink.")] = "copy",
-    split: SplitOption = None, threads: ThreadsOption = None,
+    split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Write a dataset as index or palette PNGs with lists and a pixelwise.toml. If interrupted, run it again."""
@@ -84,7 +94,7 @@ def pack(
     encoding: Annotated[str, Option(help=ENCODING_HELP)] = "raw",
     overwrite: Annotated[bool, Option("--overwrite", help="Replace another pack, mend this one.")] = False,
     part: Annotated[str | None, Option("--part", metavar="K/N", help="Only every N-th shard.")] = None,
-    split: SplitOption = None, threads: ThreadsOption = None,
+    split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Pack a dataset for fast reading. If interrupted, run it again."""
@@ -110,6 +120,7 @@ def verify(
     check_source: Annotated[bool, Option("--check-source", help="Also: have its source files changed?")] = False,
     source: Annotated[Path | None, Option(help="Where the source is now.")] = None,
     threads: ThreadsOption = None,
+    ray: RayOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read every byte of a pack and name what is damaged, by shard and record. Exit 1 if anything is."""

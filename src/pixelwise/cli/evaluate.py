@@ -26,6 +26,7 @@ from .options import (
     JsonOption,
     LabelsOption,
     PartOption,
+    RayOption,
     SplitOption,
     ThreadsOption,
     finish_part,
@@ -53,7 +54,7 @@ def score(
     part: PartOption = None,
     save: Annotated[Path | None, Option(help="Write the scores here (JSON).")] = None,
     stored_values: StoredValues = False,
-    split: SplitOption = None, threads: ThreadsOption = None,
+    split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Score predictions by a named protocol: all images, each once, at full size, or none at all.
@@ -132,7 +133,7 @@ def predict(
     divisor: Annotated[int, Option(help="Pad whole images to multiples of this.")] = 1,
     normalize: Annotated[bool, Option(help="Normalize by ImageNet's mean and deviation.")] = True,
     batch_size: Annotated[int, Option(help="Tiles per batch.")] = 8,
-    split: SplitOption = None, threads: ThreadsOption = None,
+    split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Predict all images of a split (val by default) into label PNGs. If interrupted, run it again."""
@@ -160,7 +161,7 @@ def submit(
     ] = None,
     competition: Annotated[str, Option(help="Of VOC2012: comp5 (its own data only) or comp6.")] = "comp6",
     stored_values: StoredValues = False,
-    split: SplitOption = None, threads: ThreadsOption = None,
+    split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Make the archive for an official server (test by default): complete, right sizes and ids, read back."""
