@@ -33,7 +33,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 CHUNK_SECONDS: Final = 1.0
-"""How long a chunk should take: thousands of times as long as Ray needs to begin one."""
+"""How long a chunk should take: hundreds of times as long as Ray needs to begin one."""
 _MOST: Final = 1000
 _PATIENCE: Final = 10.0
 """Seconds to wait for an address to answer."""
