@@ -27,6 +27,7 @@ from .options import (
     JsonOption,
     LabelsOption,
     PartOption,
+    RayOption,
     SplitOption,
     ThreadsOption,
     finish_part,
@@ -45,7 +46,7 @@ def check(
     part: PartOption = None,
     save: Annotated[Path | None, Option(help="Write all findings here (JSON).")] = None,
     html: Annotated[Path | None, Option("--html", help="Write a page with pictures to this file.")] = None,
-    split: SplitOption = None, threads: ThreadsOption = None,
+    split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Find all problems of a dataset in one pass: files, lists, pairs, labels, splits, images."""
@@ -104,7 +105,7 @@ def stats(
     plot: Annotated[Path | None, Option(help="Draw the classes to this .png.")] = None,
     part: PartOption = None,
     save: Annotated[Path | None, Option(help="Write the counts, to be added to others.")] = None,
-    split: SplitOption = None, threads: ThreadsOption = None,
+    split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Count a dataset: pixels and images by class, sizes, channels, class weights. Exit 1 if a part cannot be read."""

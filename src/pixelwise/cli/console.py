@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import get_ident
 from time import monotonic
 from typing import Any, NoReturn
 
@@ -125,6 +126,26 @@ def progress(what: str, unit: str = "images") -> Iterator[Progress]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+class _OwnOutput:
+    """Standard output of the thread that makes it; for other threads, standard error."""
+
+    def __init__(self) -> None:
+        self._out, self._thread = sys.stdout, get_ident()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._out if get_ident() == self._thread else sys.stderr, name)
+
+
+@contextmanager
+def own_output() -> Iterator[None]:
+    """Only this thread prints to standard output in the block: a library's notes must not get between results."""
+    before, sys.stdout = sys.stdout, _OwnOutput()
+    try:
+        yield
+    finally:
+        sys.stdout = before
 
 
 Cell = str | tuple[str, str]

@@ -20,7 +20,17 @@ from ..packs.encodings.table import ENCODINGS
 from ..packs.verifying import verify as verify_pack
 from ..packs.writing import pack as pack_dataset
 from .console import answer, progress
-from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, ThreadsOption, opened, parse_part
+from .options import (
+    DatasetPath,
+    FormatOption,
+    JsonOption,
+    LabelsOption,
+    RayOption,
+    SplitOption,
+    ThreadsOption,
+    opened,
+    parse_part,
+)
 
 ENCODING_HELP = " ".join(f"{e.name}: {e.about}." for e in ENCODINGS.values())
 PackPath = Annotated[Path, Argument(metavar="OUT", help="The pack: a folder of its own.")]
@@ -42,7 +52,7 @@ def convert(
     images: Annotated[str, Option(help="copy, symlink or hardlink.")] = "copy",
     void: Annotated[str, Option(help="keep, or background for a format that has no void.")] = "keep",
     skip_missing: Annotated[bool, Option("--skip-missing", help="Leave out samples without their files.")] = False,
-    split: SplitOption = None, threads: ThreadsOption = None,
+    split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Write a dataset in the files of another format, every label equal. If interrupted, run it again."""
@@ -108,7 +118,7 @@ def pack(
     encoding: Annotated[str, Option(help=ENCODING_HELP)] = "raw",
     overwrite: Annotated[bool, Option("--overwrite", help="Replace another pack, mend this one.")] = False,
     part: Annotated[str | None, Option("--part", metavar="K/N", help="Only every N-th shard.")] = None,
-    split: SplitOption = None, threads: ThreadsOption = None,
+    split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Pack a dataset for fast reading. If interrupted, run it again."""
@@ -134,6 +144,7 @@ def verify(
     check_source: Annotated[bool, Option("--check-source", help="Also: have its source files changed?")] = False,
     source: Annotated[Path | None, Option(help="Where the source is now.")] = None,
     threads: ThreadsOption = None,
+    ray: RayOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read every byte of a pack and name what is damaged, by shard and record. Exit 1 if anything is."""

@@ -29,6 +29,7 @@ from .options import (
     JsonOption,
     LabelsOption,
     PartOption,
+    RayOption,
     SplitOption,
     ThreadsOption,
     finish_part,
@@ -68,7 +69,7 @@ def score(
     masks: Annotated[bool, Option("--masks", help="Files of two classes hold 0 and 255.")] = False,
     probabilities: SoftFiles = False,
     threshold: Annotated[float, Option(help="Of probabilities of one class of two.")] = 0.5,
-    split: SplitOption = None, threads: ThreadsOption = None,
+    split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Score predictions by a named protocol: all images, each once, at full size, or none at all.
@@ -188,7 +189,7 @@ def predict(
         float | None, Option(help="The model has one channel: class 1 is above this (0 for logits).")
     ] = None,
     probabilities: Annotated[Path | None, Option(help="Also write probabilities here, NAME.npy.")] = None,
-    split: SplitOption = None, threads: ThreadsOption = None,
+    split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Predict all images of a split (val by default) into label PNGs. If interrupted, run it again."""
@@ -217,7 +218,7 @@ def submit(
     ] = None,
     competition: Annotated[str, Option(help="Of VOC2012: comp5 (its own data only) or comp6.")] = "comp6",
     stored_values: StoredValues = False,
-    split: SplitOption = None, threads: ThreadsOption = None,
+    split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Make the archive for an official server (test by default): complete, right sizes and ids, read back."""

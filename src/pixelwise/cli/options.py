@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
@@ -18,7 +19,8 @@ from ..errors import PixelwiseError, PixelwiseWarning, UsageError
 from ..formats.opening import known_formats
 from ..formats.opening import open as open_dataset
 from ..parts import Part, PartOf
-from .console import answer, is_quiet, pipes
+from ..threads import run_in
+from .console import answer, is_quiet, own_output, pipes
 
 DatasetPath = Annotated[Path, Argument(metavar="DATASET", help="The dataset or pack: its folder, or one above it.")]
 SplitOption = Annotated[list[str] | None, Option("--split", metavar="NAME", help="Only this split; repeat for more.")]
@@ -34,6 +36,7 @@ FormatOption = Annotated[
 ]  # fmt: skip
 ThreadsOption = Annotated[int | None, Option("--threads", metavar="N", help="By default one per core.")]
 PartOption = Annotated[str | None, Option("--part", metavar="K/N", help="Only the K-th of N parts; see merge.")]
+RayOption = Annotated[str | None, Option("--ray", metavar="ADDRESS", help="Work on this Ray cluster, or auto.")]
 JsonOption = Annotated[bool, Option("--json", help="Print JSON.")]
 
 
@@ -76,7 +79,8 @@ def finish_part(part: Part, save: Path | None, as_json: bool) -> None:
 
 def speaking(command: Callable[..., None]) -> Callable[..., None]:
     """`command`, with errors and warnings that name its options (`--format voc`) instead of Python's keywords
-    (`format='voc'`). A warning is one line. It exits quietly if its output is a pipe that was closed.
+    (`format='voc'`). A warning is one line. It exits quietly if its output is a pipe that was closed. Its work is done
+    where its option --ray says.
     """
     hints = get_type_hints(command, include_extras=True).items()
     options = {k: _option(k, info) for k, hint in hints for info in get_args(hint) if isinstance(info, OptionInfo)}
@@ -91,7 +95,7 @@ def speaking(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def call(*args: Any, **kwargs: Any) -> None:
         try:
-            with pipes(), warnings.catch_warnings():
+            with pipes(), warnings.catch_warnings(), _on_cluster(kwargs.get("ray")):
                 warnings.simplefilter("always", PixelwiseWarning)
                 warnings.showwarning = say  # type: ignore[assignment]
                 command(*args, **kwargs)
@@ -101,6 +105,17 @@ def speaking(command: Callable[..., None]) -> Callable[..., None]:
             raise
 
     return call
+
+
+@contextmanager
+def _on_cluster(address: str | None) -> Iterator[None]:
+    if address is None:
+        yield
+        return
+    from ..ray import RayPool
+
+    with own_output(), RayPool(address) as pool, run_in(pool):
+        yield
 
 
 def _option(keyword: str, info: OptionInfo) -> str:

@@ -1,0 +1,195 @@
+"""RayPool: the work of pixelwise on the machines of a Ray cluster. Needs `pip install 'pixelwise[ray]'`.
+
+    from pixelwise.ray import RayPool
+
+    with RayPool("auto") as pool:
+        print(pw.check("/shared/VOC2012", pool=pool))
+
+What every item needs, such as the split, travels once and stays in Ray's object store; then only item numbers travel,
+in chunks. Every machine needs the same pixelwise, and the data at the same path. Results are equal to those of one
+process, also if machines die meanwhile.
+"""
+
+from __future__ import annotations
+
+import operator
+import pickle
+import re
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stdout
+from functools import partial
+from itertools import islice
+from time import perf_counter
+from typing import Any, Final, NamedTuple, TypeVar
+
+from .arguments import check_count, check_whole
+from .errors import SystemFault, UsageError
+from .threads import in_order
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+CHUNK_SECONDS: Final = 1.0
+"""How long a chunk should take: hundreds of times as long as Ray needs to begin one."""
+_MOST: Final = 1000
+_PATIENCE: Final = 10.0
+"""Seconds to wait for an address to answer."""
+_AHEAD: Final = 3
+"""Chunks per core that are begun or wait to be taken."""
+
+
+class RayPool:
+    """A `Pool` whose work is done by a Ray cluster. Not thread-safe.
+
+    address: of the cluster, "auto" for the one that this machine belongs to, None for RAY_ADDRESS, or else this machine
+    alone. chunk: items per task; by default as many as take a second. retries: how often a task is begun again after
+    its machine or process died. num_cpus: cores that a task takes, and threads that it runs. runtime_env: as of
+    `ray.init`, such as environment variables of the workers.
+
+    An error of the data is a result like any other, and is raised at its place. A task whose machine or process dies is
+    begun again elsewhere; after that SystemFault `cluster-task` names its items. SystemFault `no-cluster` if there is
+    none at `address`, UsageError `needs-ray` without the package. Memory: a few chunks of results for each core.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        chunk: int | None = None,
+        retries: int = 3,
+        num_cpus: int = 1,
+        runtime_env: dict[str, Any] | None = None,
+    ) -> None:
+        self._chunk = None if chunk is None else check_count("chunk", chunk)
+        self._retries = check_whole("retries", retries)
+        self._threads = check_count("num_cpus", num_cpus)
+        self._ray = _package()
+        self._ours = not self._ray.is_initialized()
+        if self._ours:
+            try:
+                _knock(address)
+                self._ray.init(address, runtime_env=runtime_env, log_to_driver=False, logging_level="ERROR")
+            except (OSError, ValueError, RuntimeError) as error:
+                what = f"there is no Ray cluster at {address}: {(str(error).splitlines() or ['it does not answer'])[0]}"
+                fix = "start one by ray start --head, or give its address"
+                raise SystemFault(what, code="no-cluster", fix=fix) from None
+
+    def __enter__(self) -> RayPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the cluster, unless it had been joined before."""
+        if self._ours:
+            with redirect_stdout(sys.stderr):  # it prints what it has kept of its notes
+                self._ray.shutdown()
+
+    def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        """`work(item)` of each item, in order. See `pixelwise.Pool`."""
+        run = self._ray.remote(num_cpus=self._threads, max_retries=0)(_run).remote
+        sent, left = self._ray.put(work), enumerate(items)
+        waiting: deque[_Task] = deque()
+        chunk, most = self._chunk or 1, _MOST
+        if (n := operator.length_hint(items)) and self._chunk is None:
+            most = max(1, min(_MOST, n // (2 * _AHEAD * self._cores())))  # so that all are busy until the end
+        try:
+            while True:
+                while len(waiting) < _AHEAD * self._cores() and (own := list(islice(left, chunk))):
+                    given = [item for _, item in own]
+                    begin = partial(run, sent, given, self._threads)
+                    waiting.append(_Task(own[0][0], len(own), begin, begin()))
+                if not waiting:
+                    return
+                results, error, seconds = self._result(waiting[0])
+                waiting.popleft()
+                if self._chunk is None and results:
+                    chunk = max(1, min(most, round(CHUNK_SECONDS * len(results) / max(seconds, 1e-6))))
+                yield from results
+                if error is not None:
+                    raise error
+        finally:
+            for task in waiting:
+                self._ray.cancel(task.running)
+
+    def _cores(self) -> int:
+        """How many tasks can run at once; machines come and go."""
+        return max(1, int(self._ray.cluster_resources().get("CPU", 1)) // self._threads)
+
+    def _result(self, task: _Task) -> _Outcome:
+        """What a task gave; it is begun again if it was lost."""
+        running = task.running
+        for tried in range(self._retries + 1):
+            try:
+                return _Outcome(*self._ray.get(running))
+            except self._ray.exceptions.RayTaskError as error:
+                lost, fix = error, "install the same pixelwise on every machine, or set runtime_env"
+                break  # it did not begin: it would not the next time
+            except self._ray.exceptions.RayError as error:
+                lost, fix = error, "look at the logs of Ray: memory, disk, network"
+                if tried < self._retries:
+                    running = task.begin()
+        said = f"{type(lost).__name__}: {_last_line(lost)}"
+        what = f"items {task.first} to {task.first + task.size - 1} failed on the cluster: {said}"
+        raise SystemFault(what, code="cluster-task", fix=fix) from lost
+
+
+class _Task(NamedTuple):
+    """A chunk of items that was sent. first: the number of the first of them. begin: sends it again. running: Ray's
+    reference.
+    """
+
+    first: int
+    size: int
+    begin: Callable[[], Any]
+    running: Any
+
+
+class _Outcome(NamedTuple):
+    """results: of the items before the first error. seconds: that they took."""
+
+    results: list[Any]
+    error: Exception | None
+    seconds: float
+
+
+def _run(work: Callable[[Any], Any], items: list[Any], threads: int) -> tuple[list[Any], Exception | None, float]:
+    """A task, in a process of the cluster."""
+    began, results = perf_counter(), list[Any]()
+    try:
+        for result in in_order(work, items, threads):
+            results.append(result)
+    except Exception as error:
+        return results, _that_pickles(error), perf_counter() - began
+    return results, None, perf_counter() - began
+
+
+def _that_pickles(error: Exception) -> Exception:
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _knock(address: str | None) -> None:
+    """OSError if nothing answers at HOST:PORT. Ray itself would wait for minutes, and end the process."""
+    found = re.fullmatch(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)", address or "")
+    if found:
+        socket.create_connection((found[1], int(found[2])), _PATIENCE).close()
+
+
+def _last_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[-1].strip()
+
+
+def _package() -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise UsageError("Ray is not installed", code="needs-ray", fix="pip install 'pixelwise[ray]'") from None
+    return ray
