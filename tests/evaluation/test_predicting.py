@@ -24,7 +24,7 @@ from pixelwise.evaluation.tile_sums import TileSums
 from pixelwise.evaluation.tiles import Tiling
 
 CLASSES = 5
-TABLE = ClassTable("abcde")
+TABLE = ClassTable(tuple("abcde"))
 _RNG = np.random.default_rng(0)
 _LINEAR, _WAVE = (_RNG.normal(size=(CLASSES, 3)).astype(np.float32) for _ in range(2))
 
@@ -434,7 +434,7 @@ def run(height, width):
     image = np.zeros((height, width, 3), np.uint8)
     image[::7, ::5] = 200
     truth = np.zeros((height, width), np.uint8)
-    split = pw.Split("val", ClassTable("abcdefghij"), pw.ArraySource([image], [truth]))
+    split = pw.Split("val", ClassTable(tuple("abcdefghij")), pw.ArraySource([image], [truth]))
     confusion = pw.Confusion(10)
     predict(model, split, confusion=confusion, tiling=pw.Tiling((256, 256)), batch_size=4, threads=2)
     return confusion
