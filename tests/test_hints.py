@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -122,7 +123,8 @@ def world(folder: Path) -> dict[str, Any]:
     bare = pw.Split("bare", pw.VOC, pw.ArraySource([image()] * 3))
     data = pw.Dataset(folder, "arrays", train.classes, Splits({"train": lambda: train, "val": lambda: train[:1]}))
     demo = pw.sample(folder / "demo", count=2, seed=0)
-    (folder / "VOCtrainval.tar").write_bytes(b"nothing")
+    with tarfile.open(folder / "VOCtrainval.tar", "w") as archive:
+        archive.add(demo)
     (folder / "empty").mkdir()
     return {
         "pw": pw, "train": train, "data": data, "unlabeled": bare, "confusion": confusion(), "stats": pw.stats(train),

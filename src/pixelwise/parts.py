@@ -18,6 +18,7 @@ from typing import Any, Final, Self, TypeAlias
 
 from .arguments import is_whole
 from .errors import DataError, UsageError
+from .hints import hinted
 from .results import SavedResult
 
 PartOf: TypeAlias = tuple[int, int]
@@ -115,6 +116,7 @@ def opened_by(data: Any, splits: Any, options: Mapping[str, Any]) -> dict[str, A
         return None
 
 
+@hinted
 def merge(parts: Iterable[Part | str | os.PathLike[str]], data: Any = None) -> Any:
     """Put all parts of a job together: the result of `check`, `stats` or `score` on all samples, equal in every value.
 
@@ -132,6 +134,9 @@ def merge(parts: Iterable[Part | str | os.PathLike[str]], data: Any = None) -> A
     """
     if isinstance(parts, (Part, str, os.PathLike)):
         parts = [parts]
+    parts = [*parts] if isinstance(parts, Iterable) else [None]
+    if not all(isinstance(p, (Part, str, os.PathLike)) for p in parts):
+        raise UsageError("merge() takes parts, or the files that they were saved in", fix="pass a list of them")
     named = [(str(p), Part.load(p)) if not isinstance(p, Part) else (f"part {p.number}", p) for p in parts]
     if not named:
         raise UsageError("merge() takes the parts of a job, got none")

@@ -12,6 +12,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import DataError, PixelwiseError, only_ours
 from ..formats.given import Data, SplitNames, as_dataset
+from ..hints import hinted
 from ..parts import Part, PartOf, check_about, check_part, data_of, made_part, opened_by, run_of
 from ..threads import Pool, run_in
 from ..types import Finding, Progress
@@ -32,6 +33,7 @@ def check(
     data: Data, *, splits: SplitNames = None, threads: int | None = None, progress: Progress | None = None,
     pool: Pool | None = None, part: PartOf, **options: Any,
 ) -> Part: ...  # fmt: skip
+@hinted
 def check(
     data: Data, *, splits: SplitNames = None, threads: int | None = None, progress: Progress | None = None,
     pool: Pool | None = None, part: PartOf | None = None, **options: Any,

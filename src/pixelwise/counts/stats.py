@@ -23,7 +23,7 @@ from ..dataset.identity import keys
 from ..dataset.splits import Split
 from ..errors import DataError, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
-from ..hints import unknown_name
+from ..hints import hinted, unknown_name
 from ..parts import Part, PartOf, check_part, made_part, opened_by, run_of
 from ..results import SavedResult
 from ..threads import Pool, in_order, run_in, with_progress
@@ -299,6 +299,7 @@ def stats(
     data: Data, *, splits: SplitNames = None, on_error: Literal["raise", "skip"] = "raise", threads: int | None = None,
     progress: Progress | None = None, pool: Pool | None = None, part: PartOf, **options: Any,
 ) -> Part: ...  # fmt: skip
+@hinted
 def stats(
     data: Data, *, splits: SplitNames = None, on_error: Literal["raise", "skip"] = "raise", threads: int | None = None,
     progress: Progress | None = None, pool: Pool | None = None, part: PartOf | None = None, **options: Any,

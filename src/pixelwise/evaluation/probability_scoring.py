@@ -15,6 +15,7 @@ from ..counts.per_sample import read_labels_only
 from ..dataset.splits import Split
 from ..errors import DataError
 from ..formats.given import Data, SplitNames, as_split
+from ..hints import hinted
 from ..loading.ranks import Shard, ranks_of
 from ..metrics.confusion import Confusion
 from ..metrics.probabilities import AtThreshold, Calibration, Curve, ProbabilityCounts
@@ -88,6 +89,7 @@ class ProbabilityScoring(Result):
         return "\n".join([str(self.scores), "", *lines, "", f"ECE {in_percent(self.calibration().ece)} %"])
 
 
+@hinted
 def score_probabilities(
     folders: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     data: Data,

@@ -24,6 +24,7 @@ from ..dataset.splits import Split
 from ..errors import DataError, UsageError, only_ours
 from ..files.writing import atomic_write
 from ..formats.given import Data, SplitNames, as_split
+from ..hints import hinted
 from ..loading.ranks import Shard, ranks_of
 from ..metrics.bootstrap import Bootstrap, bootstrap, paired_bootstrap
 from ..metrics.boundary import BoundaryConfusion
@@ -195,6 +196,7 @@ def score(
     progress: Progress | None = None, shard: Shard = (0, 1), pool: Pool | None = None, part: PartOf,
     **options: Any,
 ) -> Part: ...  # fmt: skip
+@hinted
 def score(
     predictions: str | os.PathLike[str], data: Data, protocol: ProtocolName = "voc", *, splits: SplitNames = None,
     stored_values: bool = False, masks: bool = False, boundary: bool | float = False, threads: int | None = None,

@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import as_array, as_ids, check_count, is_whole
+from ..arguments import as_array, as_ids, check_count, check_whole, is_whole
 from ..classes import ClassTable
 from ..errors import ScoreError, UsageError
+from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, I64, Bool
 from .confusion import Confusion
@@ -60,6 +61,7 @@ class AveragePrecision(Result):
         return "\n".join([f"{'':<{width}}    AP %", *lines])
 
 
+@hinted
 class ObjectMatches(Sum):
     """Predicted objects with scores, matched to the objects of the truth image by image.
 
@@ -177,14 +179,18 @@ class ObjectMatches(Sum):
         return f"ObjectMatches(num_classes={self.num_classes}: {predictions} predictions, {objects} objects)"
 
 
+@hinted
 def objects_of(label: Any, instances: Any, classes: Iterable[int], first: int = 1) -> list[tuple[int, Bool]]:
     """The objects of a sample, for `ObjectMatches.update`: (class id, mask) of each number and class.
 
     label, instances: (H, W) integers. classes: ids of those with objects. first: the smallest number of an object.
     """
     ids, numbers = as_ids("label", label), as_ids("instances", instances)
+    first = check_whole("first", first)
+    if not isinstance(classes, Iterable) or isinstance(classes, (str, bytes)):
+        raise UsageError(f"classes must be ids of classes, got {classes!r:.80}")
     out = []
-    for c in classes:
+    for c in (check_whole("classes", one) for one in classes):
         here = (ids == c) & (numbers >= first)
         out += [(int(c), np.asarray(here & (numbers == n))) for n in np.unique(numbers[here])]
     return out

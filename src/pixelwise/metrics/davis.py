@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import as_ids
+from ..arguments import as_ids, check_whole
 from ..errors import ScoreError, UsageError
+from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, Bool
 from .contours import border_map, distances
@@ -63,6 +64,7 @@ class DavisScores(Result):
         return "\n".join([*lines, "", f"J&F {in_percent(self.j_and_f)} %"])
 
 
+@hinted
 def davis_scores(
     sequences: Mapping[str, tuple[Sequence[Any], Sequence[Any]]], *, void: int = 255, keep_ends: bool = False
 ) -> DavisScores:
@@ -84,6 +86,9 @@ def davis_scores(
     >>> pw.davis_scores({"car": ([np.roll(frame, 3, axis=1)] * 5, [frame] * 5)})
     DavisScores(J&F 70.91 %, J 81.82 %, F 60.00 %, 1 objects)
     """
+    void = check_whole("void", void, -(1 << 63), (1 << 63) - 1)
+    if not isinstance(sequences, Mapping) or not all(_is_pair(frames) for frames in sequences.values()):
+        raise UsageError("sequences must be a dict of name -> (predictions, truths), lists of frames")
     names: list[str] = []
     found: list[tuple[Statistics, Statistics]] = []
     for name, (predictions, truths) in sequences.items():
@@ -94,6 +99,10 @@ def davis_scores(
         raise ScoreError("nothing to score: no object", code="nothing-scored", fix="give frames that show objects")
     regions, contours = tuple(j for j, _ in found), tuple(f for _, f in found)
     return DavisScores(tuple(names), regions, contours, _over_objects(regions), _over_objects(contours))
+
+
+def _is_pair(frames: Any) -> bool:
+    return isinstance(frames, (tuple, list)) and len(frames) == 2 and all(isinstance(f, Sequence) for f in frames)
 
 
 def region_and_contour(prediction: Bool, truth: Bool) -> tuple[float, float]:

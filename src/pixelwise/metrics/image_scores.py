@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arguments import check_choice, is_whole
 from ..errors import ScoreError, UsageError
+from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, Bool
 from .confusion import Confusion
@@ -93,6 +94,7 @@ class ImageScores(Result):
         )
 
 
+@hinted
 def image_scores(
     confusion: Confusion,
     *,

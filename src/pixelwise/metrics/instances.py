@@ -16,6 +16,7 @@ from .. import kernels
 from ..arguments import as_array, as_ids, check_whole
 from ..classes import ClassTable
 from ..errors import ScoreError, UsageError
+from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, I64
 from .confusion import Confusion
@@ -73,6 +74,7 @@ class InstanceScores(Result):
         return "\n".join(lines)
 
 
+@hinted
 class InstanceConfusion(Sum):
     """Pixels of the objects of the truth, by what was predicted there; the prediction has classes only.
 

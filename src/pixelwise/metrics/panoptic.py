@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..arguments import as_ids, is_whole
 from ..classes import ClassTable
 from ..errors import LabelError, ScoreError, UsageError
+from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, I64, Bool
 from .confusion import Confusion
@@ -59,6 +60,7 @@ class PanopticScores(Result):
         return "\n".join([*lines, "", f"things {in_percent(self.things_pq)} %, stuff {in_percent(self.stuff_pq)} %"])
 
 
+@hinted
 class PanopticConfusion(Sum):
     """Segments of prediction and truth, matched image by image.
 
@@ -253,6 +255,8 @@ def _classes(things: Any, names: tuple[str, ...]) -> tuple[int, ...]:
         return tuple(range(len(names)))
     if isinstance(things, str):
         things = [things]
+    if not isinstance(things, Iterable):
+        raise UsageError(f"things must be names or ids of classes, got {things!r}")
     out = []
     for one in things:
         found = names.index(one) if isinstance(one, str) and one in names else one

@@ -14,6 +14,7 @@ from .. import kernels
 from ..arguments import as_array, as_ids, check_choice, check_count, is_number, stray_id
 from ..classes import ClassTable
 from ..errors import LabelError, ScoreError, UsageError
+from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, I64, Bool
 from .confusion import Confusion
@@ -93,6 +94,7 @@ class Calibration(Result):
         return "\n".join([*lines, "", f"ECE {in_percent(self.ece)} %, largest gap {in_percent(self.mce)} %"])
 
 
+@hinted
 class ProbabilityCounts(Sum):
     """Pixels of each class by their probability, rounded to float16: the scores at every threshold, in one pass.
 

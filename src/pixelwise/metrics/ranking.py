@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from ..hints import hinted
 from ..results import Result, in_percent
 from .bootstrap import Bootstrap, paired_bootstrap
 from .confusion import Confusion
@@ -63,6 +64,7 @@ class RunComparison(Result):
         return "\n".join(lines)
 
 
+@hinted
 def compare_runs(
     runs: Mapping[str, Confusion],
     protocol: ProtocolName = "voc",

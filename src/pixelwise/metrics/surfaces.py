@@ -12,6 +12,7 @@ import numpy as np
 from ..arguments import as_array, as_ids, is_whole
 from ..classes import ClassTable
 from ..errors import ScoreError, UsageError
+from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, Bool
 from .confusion import Confusion
@@ -67,6 +68,7 @@ class SurfaceScores(Result):
         return "\n".join([*lines, "", f"surface Dice within {self.tolerance:g}"])
 
 
+@hinted
 class SurfaceConfusion(Sum):
     """Distances between the contours of each class, image by image.
 

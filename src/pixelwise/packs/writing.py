@@ -26,6 +26,7 @@ from ..files.mapping import guarded
 from ..files.reading import bytes_text
 from ..files.writing import atomic_write, folder_in_use, is_temporary, remove_temporaries, remove_unused
 from ..formats.given import Data, SplitNames, as_dataset
+from ..hints import hinted
 from ..parts import PartOf, check_part
 from ..threads import Pool, in_order, leaves_threads, run_in, thread_count
 from ..types import Progress
@@ -54,6 +55,7 @@ def pack(
     threads: int | None = None, shard_bytes: int = SHARD_BYTES, overwrite: bool = False,
     progress: Progress | None = None, pool: Pool | None = None, part: PartOf, **options: Any,
 ) -> Dataset | None: ...  # fmt: skip
+@hinted
 def pack(
     data: Data, out: str | os.PathLike[str], *, splits: SplitNames = None, encoding: str = "raw",
     threads: int | None = None, shard_bytes: int = SHARD_BYTES, overwrite: bool = False,

@@ -18,6 +18,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import PixelwiseError, SystemFault, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
+from ..hints import hinted
 from ..metrics.protocols import ProtocolName, protocol_named
 from ..threads import default_threads
 from .answers import Shown
@@ -34,6 +35,7 @@ _TRIED: Final = 100
 """Ports after the wanted one that are tried if it is taken."""
 
 
+@hinted
 def view(
     data: Data,
     *,
@@ -68,6 +70,7 @@ def view(
     return Viewer(_shown(dataset, _paths(predictions), protocol, stored_values, found), port)
 
 
+@hinted
 class Viewer:
     """A server that shows a dataset. `url`: the address to open. Use it in a `with`, or call `close`, to end it.
 
@@ -78,6 +81,8 @@ class Viewer:
         from .guard import Guard
         from .routes import application
 
+        if not isinstance(shown, Shown):
+            raise UsageError("a Viewer is made by view()", fix="call pixelwise.view(data)")
         self._shown = shown
         self._framed = False
         self._socket = _bound(port)
