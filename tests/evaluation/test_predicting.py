@@ -44,12 +44,11 @@ def split_of(*sizes: tuple[int, int], labels: bool = True, seed: int = 0) -> pw.
     return pw.Split("val", TABLE, pw.ArraySource(images, truths if labels else None))
 
 
-class Catch:
+class Catch(pw.Confusion):
     """Takes labels in the place of a Confusion."""
 
-    num_classes = CLASSES
-
     def __init__(self) -> None:
+        super().__init__(CLASSES, 255)
         self.found: dict[str, np.ndarray] = {}
 
     def update(self, label: np.ndarray, truth: np.ndarray, name: str) -> None:
