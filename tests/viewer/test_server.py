@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import httpx
 import numpy as np
@@ -491,14 +494,19 @@ def test_the_command(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pixelwise", "view", str(root), "--split", "val"]
     done = subprocess.run([*command, "--export", tmp_path / "page.html", "-n", "3"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, f"3 samples: {tmp_path / 'page.html'}\n")
-    with subprocess.Popen([*command, "--port", "0", "--json"], stdout=subprocess.PIPE, text=True) as running:
+    # A suite that runs in the background of a shell ignores SIGINT, and its children would, too.
+    heeds: Any = {"preexec_fn": partial(signal.signal, signal.SIGINT, signal.SIG_DFL)} if os.name == "posix" else {}
+    with subprocess.Popen([*command, "--port", "0", "--json"], stdout=subprocess.PIPE, text=True, **heeds) as running:
         assert running.stdout is not None
         lines = iter(running.stdout.readline, "")
         url = next(json.loads("{" + line.rstrip(",\n") + "}")["url"] for line in lines if "token=" in line)
         assert httpx.get(url).status_code == 200
         started = monotonic()
         running.send_signal(signal.SIGINT)
-        assert running.wait(10) == 0
+        try:
+            assert running.wait(10) == 0
+        finally:
+            running.kill()
         assert monotonic() - started < 5  # 2 s on an idle machine
 
 
