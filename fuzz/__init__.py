@@ -12,4 +12,5 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "fuzz" / "corpus"
-sys.path.append(str(ROOT / "tests"))  # `support` makes the files that seeds are taken from
+if "support" not in sys.modules:  # it makes the files that seeds are taken from; the tests have found it already
+    sys.path.append(str(ROOT / "tests"))

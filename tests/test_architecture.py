@@ -171,3 +171,8 @@ def test_every_public_name_is_there_and_is_not_a_module() -> None:
         "print(bad, len(pixelwise.__all__) > 20)"
     )
     assert python(code) == "[] True"
+
+
+def test_no_folder_of_tests_stands_in_for_a_package() -> None:
+    """With tests/ on the path, `import torch` finds tests/torch where torch is not installed."""
+    assert str(REPOSITORY / "tests") not in sys.path

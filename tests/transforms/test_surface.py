@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.places import REPOSITORY
+from support.transform_table import NEEDED, PUBLIC
 
 import pixelwise as pw
 from pixelwise import transforms
@@ -24,12 +25,6 @@ from pixelwise.transforms.plans import make_plans
 
 PAGE = (REPOSITORY / "docs" / "transforms.md").read_text()
 MODULES = [importlib.import_module(m.name) for m in pkgutil.iter_modules(transforms.__path__, "pixelwise.transforms.")]
-PUBLIC = {
-    name: getattr(pw, name)
-    for name in pw.__all__
-    if inspect.isclass(getattr(pw, name)) and hasattr(getattr(pw, name), "plan") and name != "Transform"
-}
-
 # Classes of torchvision.transforms.v2 (0.24) that change pixels.
 TORCHVISION = """
 AugMix AutoAugment CenterCrop ColorJitter CutMix ElasticTransform FiveCrop GaussianBlur GaussianNoise Grayscale JPEG
@@ -47,31 +42,6 @@ TORCHVISION_P = {
 }
 
 
-def _keep(image: Any, label: Any) -> Any:
-    return image, label
-
-
-INDEX = pw.class_index(Split("one", pw.VOC, ArraySource([np.zeros((9, 9, 3), np.uint8)], [np.zeros((9, 9), np.uint8)])))
-NEEDED: dict[str, dict[str, Any]] = {
-    "Apply": {"function": _keep},
-    "CenterCrop": {"size": (8, 9)},
-    "CopyPaste": {"classes": 3},
-    "Mosaic": {"size": (8, 9)},
-    "RandomBrightness": {"brightness": 0.4},
-    "RandomClassCrop": {"size": (8, 9), "index": INDEX},
-    "RandomContrast": {"contrast": 0.4},
-    "RandomCrop": {"size": (8, 9)},
-    "RandomGamma": {"gamma": (0.5, 2)},
-    "RandomHue": {"hue": 0.1},
-    "RandomResizedCrop": {"size": (8, 9)},
-    "RandomRotation": {"degrees": 20},
-    "RandomSaturation": {"saturation": 0.4},
-    "RandomScale": {"scale": (0.5, 2)},
-    "Resize": {"size": (8, 9)},
-    "ResizeLongest": {"size": 8},
-    "ResizeShortest": {"size": 8},
-}
-"""The arguments without a default; a new transform that has some is added here."""
 each = pytest.mark.parametrize("name", sorted(PUBLIC))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from transforms.test_surface import NEEDED, PUBLIC
+from support.transform_table import NEEDED, PUBLIC
 
 import pixelwise as pw
 from pixelwise.errors import UsageError
