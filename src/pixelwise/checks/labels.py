@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..errors import PairError
+from ..formats.regions import head_of
 from ..labels import check_pair
 from ..types import Bool, Finding
 from .reading import Reading
@@ -134,7 +135,7 @@ def annotation_agrees(got: Reading) -> Iterator[Finding]:
     image = Path(got.subject.image)
     path = image.parents[1] / "Annotations" / f"{image.stem}.xml"
     try:
-        found = _SIZE.search(path.read_bytes()[:65_536])
+        found = _SIZE.search(head_of(path, 65_536))
     except OSError:  # most datasets have no such files
         return
     sides = [] if found is None else [re.search(_SIDE % (k, k), found[1]) for k in (b"height", b"width")]

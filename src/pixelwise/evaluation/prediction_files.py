@@ -215,6 +215,13 @@ def _by_id(table: ClassTable) -> ClassTable:
     return table if table.values is None else replace(table, values=None)
 
 
+def read_ids(path: Path, table: ClassTable, size: Size, stored_values: bool = False) -> NDArray[Any]:
+    """(H, W) ids of a prediction, all of them classes. Raises as `read_prediction` and `check_ids`."""
+    ids = read_prediction(path, table, size, stored_values)
+    check_ids(ids, table, path)
+    return ids
+
+
 def check_ids(ids: NDArray[Any], table: ClassTable, where: object, among: Any = True) -> None:
     """ScoreError `prediction-out-of-range` if a pixel (of those in the mask `among`) is not a class 0..C-1."""
     stray = ((ids < 0) | (ids >= len(table))) & among

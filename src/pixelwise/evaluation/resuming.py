@@ -19,7 +19,7 @@ from ..formats.unfinished import PREDICTION, read_mark
 from ..metrics.confusion import Confusion
 from ..threads import in_order
 from ..types import Progress
-from .prediction_files import SUFFIXES, check_ids, file_of, read_prediction
+from .prediction_files import SUFFIXES, file_of, read_ids
 
 
 def continue_folder(
@@ -61,8 +61,7 @@ def _look(folder: Path, split: Split, scored: bool, i: int) -> tuple[NDArray[Any
     truth = read_labels_only(split, i) if scored else None
     height, width = split.sizes(np.array([i]))[0].tolist()
     try:
-        ids = read_prediction(path, split.classes, (height, width))
-        check_ids(ids, split.classes, path)
+        ids = read_ids(path, split.classes, (height, width))
     except DataError:
         return None
     return ids, truth

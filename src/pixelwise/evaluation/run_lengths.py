@@ -21,7 +21,7 @@ from ..formats.targets.target import background_of
 from ..formats.tracing import runs
 from ..threads import in_order
 from ..types import Progress
-from .prediction_files import check_ids, read_prediction, refuse
+from .prediction_files import read_ids, refuse
 
 RUNS: Final = "rle-csv"
 """The name of this way to submit."""
@@ -78,8 +78,7 @@ def _rows(
     """Class and runs of each class that is there, and a checksum of the ids."""
     height, width = split.sizes(np.array([i]))[0].tolist()
     try:
-        ids = read_prediction(files[i], split.classes, (height, width), stored_values)
-        check_ids(ids, split.classes, files[i])
+        ids = read_ids(files[i], split.classes, (height, width), stored_values)
     except DataError as error:
         return error
     out = []

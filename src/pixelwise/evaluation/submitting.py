@@ -35,7 +35,7 @@ from ..metrics.protocols import CITYSCAPES_CLASSES
 from ..results import Result
 from ..threads import in_order
 from ..types import Progress
-from .prediction_files import check_ids, find_files, read_prediction, refuse
+from .prediction_files import find_files, read_ids, refuse
 from .run_lengths import RUNS, write_runs
 
 Competition = Literal["comp5", "comp6"]
@@ -209,8 +209,7 @@ def _encode(
 ) -> tuple[bytes, int] | DataError:
     height, width = split.sizes(np.array([i]))[0].tolist()
     try:
-        ids = read_prediction(files[i], split.classes, (height, width), stored_values)
-        check_ids(ids, split.classes, files[i])
+        ids = read_ids(files[i], split.classes, (height, width), stored_values)
     except DataError as error:
         return error
     values = rule.values[ids]

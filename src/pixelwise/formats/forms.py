@@ -16,7 +16,7 @@ from .. import kernels
 from ..codecs.decoding import decode_stored
 from ..errors import LabelError
 from ..labels import check_pair
-from ..types import F64, U8, Bool, Size
+from ..types import F64, I64, U8, Bool, Size
 from .rasterize import Patch, Shape, polygon
 
 _MOST = 100_000_000
@@ -180,16 +180,19 @@ def runs_of(segmentation: Any, where: str) -> Runs:
     if not isinstance(segmentation, dict):
         fix = "run lengths are an object with counts and size"
         raise LabelError(f"{str(segmentation)[:60]!r} has no run lengths", code="bad-rle", where=where, fix=fix)
-    counts, size = segmentation.get("counts"), segmentation.get("size")
+    size = segmentation.get("size")
+    height, width = size if isinstance(size, list) and len(size) == 2 else (None, None)
+    return Runs(counts_of(segmentation.get("counts"), where), stated_size(height, width, where))
+
+
+def counts_of(counts: Any, where: str) -> I64 | bytes:
+    """The counts of COCO's run lengths, (n,) int64, or as they are compressed. LabelError `bad-rle`."""
     if isinstance(counts, str):
-        counts = counts.encode("utf-8", "replace")
-    elif isinstance(counts, list) and all(type(v) is int and 0 <= v < 1 << 40 for v in counts):
-        counts = np.array(counts, np.int64)
-    else:
+        return counts.encode("utf-8", "replace")
+    if not isinstance(counts, list) or not all(type(v) is int and 0 <= v < 1 << 40 for v in counts):
         what = "damaged run lengths: counts are whole numbers, or a string"
         raise LabelError(what, code="bad-rle", where=where, fix="export it again")
-    height, width = size if isinstance(size, list) and len(size) == 2 else (None, None)
-    return Runs(counts, stated_size(height, width, where))
+    return np.array(counts, np.int64)
 
 
 def stated_size(height: Any, width: Any, where: str) -> Size:

@@ -27,7 +27,7 @@ from .class_tables import rgb
 from .forms import Form
 from .paths import leads_out, matches
 from .rasterize import DrawnFrom, DrawnSource, LabelCanvas
-from .stated import no_regions, place_of, plain, raise_first, shortened, without_parts
+from .stated import no_regions, place_of, plain, raise_first, shortened, without_parts, without_region
 
 _MOST = 65_535
 """Objects of one image: their numbers are uint16."""
@@ -141,7 +141,7 @@ def find_images(
     """
     if not stated:
         return [], ()
-    places = [chosen] if chosen is not None else [f for f in folders if (root / f).is_dir()]
+    places = [chosen] if chosen is not None else folders
     found = place_of(root, places, stated)
     if found is None:
         what = f"the images are not in {' or '.join(places) or 'any usual folder'}: looked for {stated[0]}"
@@ -197,7 +197,7 @@ def annotated_split(
         what = f"{len(others)} annotations that are not regions, such as {others[0]}" if others else "no annotation"
         raise no_regions(len(entries), what, path)
     stated = [e.image for e in entries]
-    paths, said = find_images(root, stated, folders, path, chosen)
+    paths, said = find_images(root, stated, [f for f in folders if (root / f).is_dir()], path, chosen)
     names = [e.name for e in entries]
     names = names if all(names) and len(set(names)) == len(names) else names_of(stated)
     files = FileSource(root, names, classes.table, paths, listed=LineOf(path))
@@ -240,9 +240,5 @@ def draw_regions(
     raise_first(errors, notes)
     if notes is not None:
         canvas.covered(shapes, notes)
-        if entry.without:
-            some = ", ".join(entry.without[:8]) + ", ..." * (len(entry.without) > 8)
-            what = f"{len(entry.without)} annotations have no region: {some}"
-            fix = "they are not drawn; draw them, or leave them out"
-            notes.append(Finding("no-region", "warning", entry.where, what, fix))
+        notes += without_region(entry.without, entry.where)
     return canvas.label, canvas.instances

@@ -57,6 +57,14 @@ def no_regions(images: int, what: str, where: object) -> LabelError:
     return LabelError(said, code="no-regions", where=where, fix=fix)
 
 
+def without_region(some: Sequence[object], where: object) -> tuple[Finding, ...]:
+    """The finding of an image with annotations that have no region, such as boxes."""
+    if not some:
+        return ()
+    what = f"{len(some)} annotations have no region: {', '.join(map(str, some[:8]))}{', ...' * (len(some) > 8)}"
+    return (Finding("no-region", "warning", str(where), what, "they are not drawn; draw them, or leave them out"),)
+
+
 def raise_first(errors: Sequence[PixelwiseError], notes: list[Finding] | None) -> None:
     """Raise the first of the errors of one sample, if there are any; `notes` gets the others."""
     if errors and notes is not None:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,15 +25,16 @@ from ...dataset.dataset import Dataset
 from ...dataset.lists import LineOf
 from ...dataset.sources import FileSource
 from ...dataset.splits import Split, Splits
-from ...errors import FormatError, LabelError, MissingError, PixelwiseError, UsageError, reason
+from ...errors import FormatError, LabelError, PixelwiseError, UsageError, reason
 from ...files.reading import read_bytes
 from ...labels import check_pair, count_values
 from ...types import Finding, Label, Size
 from ..class_tables import rgb
 from ..format import Format
-from ..paths import hidden_notes, visible
+from ..paths import hidden_notes, leads_out, visible
 from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas
-from ..stated import no_regions, place_of, plain, shortened, without_parts
+from ..regions import find_images, head_of, names_of
+from ..stated import no_regions, plain, without_region
 from .coco_annotations import Annotations, check_stated, read_annotations
 
 _IMAGES = ("{}", "images/{}", "images", "input_images", ".")
@@ -102,7 +103,7 @@ def _fits(name: str, entry: Any) -> bool:
 
 
 def _leads_out(path: str) -> bool:
-    return plain(path).lstrip("/").split("/")[0] == ".."
+    return leads_out(plain(path).lstrip("/"))
 
 
 def _is_whole(value: Any) -> bool:
@@ -143,23 +144,6 @@ def _categories(data: Mapping[str, Any], path: Path, background: bool) -> _Class
         raise FormatError(f"bad categories: {reason(error)}", code="bad-json", where=path) from None
 
 
-def _images(
-    root: Path, split: str, listed: Sequence[Mapping[str, Any]], path: Path, chosen: str | None,
-) -> tuple[list[str], tuple[Finding, ...]]:  # fmt: skip
-    """The path of each image relative to the root, and a note if they begin with folders that are not here."""
-    stated = [str(i["file_name"]) for i in listed]
-    places = [chosen] if chosen is not None else [p.format(split) for p in _IMAGES]
-    found = place_of(root, places, stated)
-    if found is None:
-        if not stated:
-            return [], ()
-        what = f"the images are not in {' or '.join(places)}: looked for {stated[0]}"
-        raise MissingError(what, code="missing-file", where=path, fix="choose their folder with images=...")
-    folder, skip = found
-    prefix = "" if folder == "." else f"{folder}/"
-    return [prefix + without_parts(s, skip) for s in stated], shortened(stated, skip, path)
-
-
 def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTable | None, make: Any) -> Dataset:
     """make(split, path, data) -> Split. The classes are those of the smallest JSON; every split must have the same."""
     smallest = min(jsons.values(), key=lambda p: p.stat().st_size)
@@ -182,12 +166,12 @@ def _dataset(root: Path, name: str, jsons: Mapping[str, Path], classes: ClassTab
 
 
 def _files(
-    root: Path, paths: Sequence[str], listed: Sequence[Mapping[str, Any]], table: ClassTable, path: Path
-) -> FileSource:
-    names = [str(PurePosixPath(plain(i["file_name"]).lstrip("/")).with_suffix("")) for i in listed]
-    if len(set(names)) < len(names):  # a.jpg and a.png
-        names = [plain(i["file_name"]).lstrip("/") for i in listed]
-    return FileSource(root, names, table, paths, listed=LineOf(path))
+    root: Path, split: str, listed: Sequence[Mapping[str, Any]], table: ClassTable, path: Path, chosen: str | None
+) -> tuple[FileSource, tuple[Finding, ...]]:
+    """The images that an annotation file lists, and a note if their paths begin with folders that are not here."""
+    stated = [str(i["file_name"]) for i in listed]
+    paths, notes = find_images(root, stated, [p.format(split) for p in _IMAGES], path, chosen)
+    return FileSource(root, names_of(stated), table, paths, listed=LineOf(path)), notes
 
 
 # -- instances ----------------------------------------------------------------------------------------------
@@ -217,8 +201,7 @@ def _load(root: Path, *, images: str | None = None, classes: ClassTable | None =
     def make(split: str, path: Path, data: Mapping[str, Any], table: ClassTable) -> Split:
         beside = "." if base == path.parent else path.parent.name
         listed, folder = data["images"], images or (beside if path.stem.startswith("_") else None)
-        paths, notes = _images(base, split, listed, path, folder)
-        files = _files(base, paths, listed, table, path)
+        files, notes = _files(base, split, listed, table, path, folder)
         notes += _beside(path) if root.is_file() else ()
         if "annotations" not in data:
             return Split(split, table, files, notes=notes)
@@ -241,8 +224,7 @@ def _beside(path: Path) -> tuple[Finding, ...]:
 
 
 def _is_annotations(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(1 << 16)
+    head = head_of(path, 1 << 16)
     return b'"images"' in head or b'"annotations"' in head or b'"categories"' in head
 
 
@@ -259,10 +241,7 @@ def _draw(
         canvas.add(shape, notes)
     if notes is not None:
         canvas.covered(shapes, notes)
-        if without := read.without[index]:
-            what = f"{len(without)} annotations have no region: {', '.join(map(str, without[:8]))}"
-            fix = "they are not drawn; draw them, or leave them out"
-            notes.append(Finding("no-region", "warning", where, what + ", ..." * (len(without) > 8), fix))
+        notes += without_region(read.without[index], where)
     return canvas.label, canvas.instances
 
 
@@ -294,8 +273,7 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
         annotations = _usable(data.get("annotations"), "annotations", ("image_id", "file_name"), path, notes)
         of = {a["image_id"]: a for a in annotations}
         listed = [i for i in data["images"] if i["id"] in of]
-        paths, said = _images(root, split, listed, path, images)
-        files = _files(root, paths, listed, table, path)
+        files, said = _files(root, split, listed, table, path, images)
         ids = _categories(data, path, False).ids
         segments: list[tuple[Any, Any]] = []
         faults: dict[int, Sequence[PixelwiseError]] = {}

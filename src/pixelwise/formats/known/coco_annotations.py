@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ...classes import ClassTable
 from ...errors import FormatError, LabelError, PixelwiseError
 from ...labels import check_pair
 from ...types import Finding, Size
+from ..forms import counts_of
 from ..rasterize import Shape, area, polygon
 from ..stated import no_regions
 
@@ -109,7 +108,7 @@ def _annotation(
 
 def _shape(segmentation: Any, category: int, number: int, where: str) -> Shape:
     if isinstance(segmentation, dict):
-        return Shape(category, number, runs=_runs(segmentation.get("counts"), where), where=where,
+        return Shape(category, number, runs=counts_of(segmentation.get("counts"), where), where=where,
                      size=_size(segmentation.get("size"), where))  # fmt: skip
     if not isinstance(segmentation, list):
         fix = "a segmentation is a list of polygons, or an object with counts and size"
@@ -121,14 +120,6 @@ def _shape(segmentation: Any, category: int, number: int, where: str) -> Shape:
             fix = "it looks like a box; leave the segmentation empty, or draw the region"
         raise LabelError(what, code="bad-polygon", where=where, fix=fix)
     return Shape(category, number, tuple(polygon(p, where) for p in segmentation), where=where)
-
-
-def _runs(counts: Any, where: str) -> Any:
-    if isinstance(counts, str):
-        return counts.encode("utf-8", "replace")
-    if not isinstance(counts, list) or not all(type(v) is int and 0 <= v < 1 << 40 for v in counts):
-        raise LabelError("damaged run lengths: counts are whole numbers, or a string", code="bad-rle", where=where)
-    return np.array(counts, np.int64)
 
 
 def _size(stated: Any, where: str) -> Size:

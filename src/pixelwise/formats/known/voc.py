@@ -64,13 +64,14 @@ def _load(root: Path, *, labels: str = "SegmentationClass", classes: ClassTable 
     if not lists:
         raise FormatError("no lists of samples (*.txt)", code="no-dataset", where=root / _LISTS)
     notes = list(hidden_notes(root / _LISTS, "*.txt"))
-    in_colors = are_colors(_some(root, labels, _LOOKED_AT))
+    some = _some(root, labels, _LOOKED_AT)
+    in_colors = are_colors(some)
     if classes is None:
         named = classes_beside(root)
         classes = VOC if named is None else colored(named) if in_colors and named.colored else named.table
         if named is not None:
             notes += named.notes
-        elif (reason := _unlike_voc(root, labels)) is not None:
+        elif (reason := _unlike_voc(root, some)) is not None:
             classes = _neutral(root, labels)
             what = f"the labels are not those of Pascal VOC: {reason}; the classes are called {_called(classes)}"
             fix = "name them: class_names.txt or labelmap.txt beside the folders, a pixelwise.toml, or classes="
@@ -101,12 +102,12 @@ def _some(root: Path, folder: str, most: int) -> list[Path]:
     return paths[:: max(1, -(-len(paths) // most))]
 
 
-def _unlike_voc(root: Path, folder: str) -> str | None:
-    """Why the labels are not Pascal VOC's, or None if they are: palettes, colors, values and names of objects.
+def _unlike_voc(root: Path, some: Sequence[Path]) -> str | None:
+    """Why these labels are not Pascal VOC's, or None if they are: palettes, colors, values and names of objects.
 
     Most labels decide. A few odd ones among labels of VOC are damaged or strayed in, and are errors when they are read.
     """
-    seen = [_oddity(root, path) for path in _some(root, folder, _LOOKED_AT)]
+    seen = [_oddity(root, path) for path in some]
     odd = [reason for reason in seen if reason is not None]
     return odd[0] if len(odd) > len(seen) / 2 else _other_objects(root)
 
