@@ -26,11 +26,11 @@ from race import find_root
 
 import pixelwise as pw
 
-TESTS = Path(__file__).resolve().parents[1] / "tests"
+REPOSITORY = Path(__file__).resolve().parents[1]
 SERVER = """
 import sys; sys.path.insert(0, sys.argv[1])
 import pixelwise as pw
-data = __import__("support.many").many.many(int(sys.argv[3])) if sys.argv[2] == "many" else sys.argv[2]
+data = __import__("tests.support.many").support.many.many(int(sys.argv[3])) if sys.argv[2] == "many" else sys.argv[2]
 viewer = pw.view(data, port=0); print(viewer.url, flush=True); viewer.wait()
 """
 FRAMES = """async () => {
@@ -63,7 +63,7 @@ class Server:
 
     def __init__(self, data: str, entries: int = 0) -> None:
         began = time.perf_counter()
-        command = [sys.executable, "-c", SERVER, str(TESTS), data, str(entries)]
+        command = [sys.executable, "-c", SERVER, str(REPOSITORY), data, str(entries)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()

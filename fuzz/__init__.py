@@ -7,10 +7,7 @@ running     `python -m fuzz.running TARGET`, by atheris if it is installed (pixe
 `.ci/fuzz` runs every target for a minute; tests/test_fuzz.py runs the committed corpus and a few mutants of it.
 """
 
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "fuzz" / "corpus"
-if "support" not in sys.modules:  # it makes the files that seeds are taken from; the tests have found it already
-    sys.path.append(str(ROOT / "tests"))

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from support import hostile
-from support.png import header, join, write
-from support.tars import make_tar
+
+from tests.support import hostile
+from tests.support.png import header, join, write
+from tests.support.tars import make_tar
 
 from . import CORPUS
 

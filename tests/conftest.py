@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from hypothesis import settings
 
-# Found by itself: with all of tests/ on the path, tests/torch would be imported where torch is not installed.
-sys.modules["support"] = ModuleType("support")
-sys.modules["support"].__path__ = [str(Path(__file__).with_name("support"))]
-
-from support import format_trees  # noqa: E402
-from support import hostile as hostile_files  # noqa: E402
-from support.places import SHARED  # noqa: E402
-from support.voc import paint_voc  # noqa: E402
+from tests.support import format_trees
+from tests.support import hostile as hostile_files
+from tests.support.places import SHARED
+from tests.support.voc import paint_voc
 
 # The first example of a test may compile a kernel, so no single example has a deadline.
 settings.register_profile("pixelwise", deadline=None, max_examples=60)

@@ -10,7 +10,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from support.places import REPOSITORY
+
+from tests.support.places import REPOSITORY
 
 SOURCE = REPOSITORY / "src" / "pixelwise"
 TESTS = REPOSITORY / "tests"

@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
-from support.places import REPOSITORY
+
+from tests.support.places import REPOSITORY
 
 BENCHMARKS = REPOSITORY / "benchmarks"
 SIZES = [(150, 200), (140, 220), (160, 190), (150, 200), (170, 210)]

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.places import REPOSITORY
-from support.voc import paint_voc
 
 import pixelwise as pw
+from tests.support.places import REPOSITORY
+from tests.support.voc import paint_voc
 
 SOURCE = REPOSITORY / "src"
 WITH_EXAMPLES = [

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.places import REPOSITORY
 
 import pixelwise as pw
 from pixelwise.formats import known
@@ -17,6 +16,7 @@ from pixelwise.formats.format import Format
 from pixelwise.formats.opening import known_formats
 from pixelwise.metrics.protocols import PROTOCOLS
 from pixelwise.packs.encodings.table import ENCODINGS
+from tests.support.places import REPOSITORY
 
 PAGES = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), REPOSITORY / "benchmarks/README.md"]
 OURS = ("src/", "tests/", "docs/", "benchmarks/", "examples/", ".ci/")

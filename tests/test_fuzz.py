@@ -16,13 +16,13 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from support.places import REPOSITORY
 
 from fuzz import CORPUS
 from fuzz.cost import MOST_BYTES, MOST_LINES, cost
 from fuzz.mutating import mutants
 from fuzz.seeds import MAKERS
 from fuzz.targets import MAX_PIXELS, TARGETS
+from tests.support.places import REPOSITORY
 
 MUTANTS = 150
 UNSAFE = {"tables": "Arrow reads these; damage is tried in a process of its own, by .ci/fuzz"}

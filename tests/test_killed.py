@@ -9,15 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.killer import WORKS
-from support.places import REPOSITORY
+
+from tests.support.killer import WORKS
+from tests.support.places import REPOSITORY
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("work", WORKS)
 def test_kills_at_steps_and_at_random_instants(tmp_path: Path, work: str) -> None:
-    killer = [sys.executable, str(REPOSITORY / "tests/support/killer.py")]
-    done = subprocess.run([*killer, work, str(tmp_path), "12", "6", "1"], capture_output=True, text=True, check=False)
+    killer = [sys.executable, "-m", "tests.support.killer", work, str(tmp_path), "12", "6", "1"]
+    done = subprocess.run(killer, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
     left = json.loads(done.stdout)["left"]
     middle = {"replace": "old", "sample": "nothing"}.get(work, "unfinished")  # a folder that appears whole is not begun

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.places import REPOSITORY
+
+from tests.support.places import REPOSITORY
 
 TEXTS = {
     str(path.relative_to(REPOSITORY)): path.read_text("utf-8").splitlines()

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.program import run
-from support.two_splits import opened, write
 
 import pixelwise as pw
 from pixelwise.parts import run_of
+from tests.support.program import run
+from tests.support.two_splits import opened, write
 
 Parts = list[Path]
 

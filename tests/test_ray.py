@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.program import run
-from support.two_splits import opened
-from support.voc import paint_voc
 
 import pixelwise as pw
+from tests.support.program import run
+from tests.support.two_splits import opened
+from tests.support.voc import paint_voc
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.filterwarnings("ignore")

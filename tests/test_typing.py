@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from support.places import REPOSITORY
 
 import pixelwise as pw
 from pixelwise.metrics.protocols import ProtocolName
 from pixelwise.transforms.recipes import RecipeName
+from tests.support.places import REPOSITORY
 
 SCRIPTS = REPOSITORY / "tests/support"
 MISSPELT = {

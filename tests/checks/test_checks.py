@@ -15,8 +15,6 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from support.jpeg import encode_jpeg
-from support.tree import Tree, mask, picture
 
 import pixelwise.checks.findings as findings_room
 from pixelwise.checks.checking import check
@@ -31,6 +29,8 @@ from pixelwise.dataset.splits import Split, Splits
 from pixelwise.errors import DataError, MissingError, UnknownNameError, UsageError
 from pixelwise.formats.opening import open as open_dataset
 from pixelwise.types import Finding
+from tests.support.jpeg import encode_jpeg
+from tests.support.tree import Tree, mask, picture
 
 BINARY = ClassTable(("background", "object"))
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import hostile as collection
 
 from pixelwise.checks.checking import check
 from pixelwise.checks.findings import Findings
@@ -15,6 +14,7 @@ from pixelwise.classes import VOC
 from pixelwise.codecs.decoding import decode_image
 from pixelwise.codecs.png import encode_png
 from pixelwise.errors import DataError
+from tests.support import hostile as collection
 
 TRUE_OF_PICTURES = {"duplicate-image", "near-duplicate", "extreme-size", "gray-as-color", "blank-image",
                     "nearly-uniform-image"}  # fmt: skip

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.tree import Tree, mask, picture
 
 from pixelwise.checks.checking import check
 from pixelwise.checks.html import faulty_pixels, html_report, save_report
 from pixelwise.classes import VOC
 from pixelwise.codecs.decoding import decode_stored
 from pixelwise.codecs.png import encode_png
+from tests.support.tree import Tree, mask, picture
 
 EVIL = "<img src=x onerror=alert(1)>"
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import typer
 from PIL import Image
-from support.tree import Tree, mask
 from typer.testing import CliRunner, Result
 
 from pixelwise.checks.checking import check
 from pixelwise.cli import check as cli_check
 from pixelwise.counts.stats import Stats
 from pixelwise.errors import UnknownNameError, UsageError
+from tests.support.tree import Tree, mask
 
 app = typer.Typer()
 for command in cli_check.COMMANDS:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.packing import voc_tree
 from typer.testing import CliRunner
 
 import pixelwise as pw
 from pixelwise.cli import app
+from tests.support.packing import voc_tree
 
 runner = CliRunner()
 

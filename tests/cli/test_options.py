@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.program import run
-from support.tree import Tree
 from typer.main import get_command
 
 import pixelwise as pw
 from pixelwise.cli import app
+from tests.support.program import run
+from tests.support.tree import Tree
 
 COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
 OF_A_DATASET = ("info", "load", "show", "check", "stats", "pack", "convert", "predict", "score", "submit", "view")

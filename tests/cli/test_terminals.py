@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.tree import Tree, mask, picture
 
 from pixelwise.cli import console
+from tests.support.tree import Tree, mask, picture
 
 COMMANDS = (
     ("info", "{root}"), ("check", "{root}"), ("stats", "{root}", "--weights", "enet", "--together"),

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.jpeg import encode_jpeg
-from support.tree import Tree, picture
 
 import pixelwise as pw
 from pixelwise.codecs.decoding import (
@@ -27,6 +25,8 @@ from pixelwise.codecs.encoded import EncodedFile
 from pixelwise.codecs.jpeg import JpegFile
 from pixelwise.codecs.jpeg_windows import JpegWindows
 from pixelwise.errors import FileError, PixelwiseError, SystemFault, only_ours
+from tests.support.jpeg import encode_jpeg
+from tests.support.tree import Tree, picture
 
 FAULTS: list[tuple[Callable[[], BaseException], str]] = [
     (lambda: IndexError("index out of range"), "corrupt"),

@@ -11,8 +11,6 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from support.hostile import rows
-from support.png import header, join
 
 from pixelwise.classes import VOC
 from pixelwise.codecs.decoding import decode_image, decode_stored, parse_header, read_header
@@ -21,6 +19,8 @@ from pixelwise.dataset.sources import Decoding
 from pixelwise.errors import DataError, FileError
 from pixelwise.labels import check_pair
 from pixelwise.types import Finding
+from tests.support.hostile import rows
+from tests.support.png import header, join
 
 IMAGE_SIZE = (37, 50)  # the image that every label of the collection belongs to
 OTHER_CONTENT = {  # labels whose values are, on purpose, not those of good_expected.npy

@@ -14,14 +14,14 @@ import pytest
 import simplejpeg
 from hypothesis import given
 from hypothesis import strategies as st
-from support.jpeg_kinds import SAMPLINGS, encoded, kinds, noise
-from support.places import REPOSITORY
-from support.tree import picture
 
 import pixelwise as pw
 from pixelwise.codecs import jpeg_windows
 from pixelwise.codecs.jpeg_windows import JpegReader, JpegWindows
 from pixelwise.types import Window
+from tests.support.jpeg_kinds import SAMPLINGS, encoded, kinds, noise
+from tests.support.places import REPOSITORY
+from tests.support.tree import picture
 
 READER = JpegReader()
 
@@ -117,8 +117,8 @@ def test_nothing_is_taken_that_libjpeg_refuses(hostile: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="guard pages are made by mprotect")
 def test_mutated_files_stay_inside_their_memory() -> None:
-    program = [sys.executable, "-m", "support.jpeg_guard", "1500", "0"]
-    done = subprocess.run(program, cwd=REPOSITORY / "tests", capture_output=True, text=True, check=False)
+    program = [sys.executable, "-m", "tests.support.jpeg_guard", "1500", "0"]
+    done = subprocess.run(program, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "all of them equal" in done.stdout
 

@@ -19,7 +19,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from support.png import header, join, write
 
 from fuzz.cost import MOST_BYTES, MOST_LINES, cost
 from fuzz.seeds import tiff_file
@@ -30,6 +29,7 @@ from pixelwise.codecs.png import encode_png
 from pixelwise.codecs.tiff import TiffFile
 from pixelwise.errors import FileError, UsageError
 from pixelwise.types import Finding
+from tests.support.png import header, join, write
 
 Tags = dict[int, tuple[int, list[int]]]
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from support.png import predicted, to_rows, write
 
 from pixelwise.codecs.decoding import decode_image, decode_stored
 from pixelwise.codecs.png import encode_png
 from pixelwise.errors import FileError, UsageError
 from pixelwise.kernels.png import unfilter, unpack
 from pixelwise.types import Finding
+from tests.support.png import predicted, to_rows, write
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 KINDS = [(0, b) for b in (1, 2, 4, 8, 16)] + [(2, 8), (2, 16)] + [(3, b) for b in (1, 2, 4, 8)] + [

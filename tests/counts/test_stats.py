@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from support.tree import Tree, mask, picture
 
 from pixelwise.checks.checking import check
 from pixelwise.classes import VOC, ClassTable
@@ -24,6 +23,7 @@ from pixelwise.errors import DataError, UnknownNameError, UsageError
 from pixelwise.formats.opening import open as open_dataset
 from pixelwise.kernels.image_measures import channel_sums
 from pixelwise.types import Sample
+from tests.support.tree import Tree, mask, picture
 
 TINY = ClassTable(("a", "b", "c"))
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.loopback import Loopback
-from support.tars import make_tar
 
 import pixelwise as pw
 from pixelwise import d2l
 from pixelwise.downloads.archives import ARCHIVES
 from pixelwise.errors import DownloadError, MissingError, UnknownNameError, UsageError
+from tests.support.loopback import Loopback
+from tests.support.tars import make_tar
 
 HOME = "VOCdevkit/VOC2012"
 

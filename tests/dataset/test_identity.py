@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.two_splits import FORMATS, NAMES, SIZE, WRITERS, dataset_of, opened, picture, write
 
 import pixelwise as pw
 from pixelwise.dataset.identity import Identity, keys
 from pixelwise.types import Sample
+from tests.support.two_splits import FORMATS, NAMES, SIZE, WRITERS, dataset_of, opened, picture, write
 
 LEAKS = {"id-in-several-splits", "duplicate-image"}
 

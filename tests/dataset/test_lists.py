@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.hostile import copy_good_tree, rows
 
 import pixelwise as pw
 from pixelwise.dataset.lists import parse_list
 from pixelwise.errors import ListError, PixelwiseError
+from tests.support.hostile import copy_good_tree, rows
 
 # Names that the lists use and that are no part of the good tree: files of these names are put beside the others.
 EXTRA = [f"sub/2007_{i:06d}" for i in range(1, 7)] + [

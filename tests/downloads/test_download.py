@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import loopback
-from support.loopback import Behavior, Loopback, chunked, cut, drip, good, html, redirect, shifted, stall, status
-from support.tars import make_tar
 
 from pixelwise.downloads import getting, unpack
 from pixelwise.downloads.archives import ARCHIVES, Archive
 from pixelwise.downloads.getting import download
 from pixelwise.downloads.http import Patience
 from pixelwise.errors import DownloadError, FileError, MissingError, SystemFault, UnknownNameError, UsageError
+from tests.support import loopback
+from tests.support.loopback import Behavior, Loopback, chunked, cut, drip, good, html, redirect, shifted, stall, status
+from tests.support.tars import make_tar
 
 HURRY = Patience(stall=0.3, min_speed=2000.0, window=0.3, attempts=3, backoff=0.01, longest_wait=1.5)
 ROOT = "VOCdevkit/VOC2012"

@@ -6,14 +6,14 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from support.loopback import Loopback
-from support.tars import make_tar
 
 import pixelwise as pw
 from pixelwise import d2l
 from pixelwise.cli import main
 from pixelwise.downloads.archives import ARCHIVES, Archive
 from pixelwise.errors import UsageError
+from tests.support.loopback import Loopback
+from tests.support.tars import make_tar
 
 ROOT = "VOCdevkit/VOC2012"
 

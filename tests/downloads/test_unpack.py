@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.hostile import rows
-from support.places import SHARED
-from support.tars import make_tar
 
 from pixelwise.downloads.archives import Archive
 from pixelwise.downloads.getting import download
 from pixelwise.downloads.unpack import checked_path, new_folder, open_archive
 from pixelwise.errors import FileError, PixelwiseError
+from tests.support.hostile import rows
+from tests.support.places import SHARED
+from tests.support.tars import make_tar
 
 PACKERS: list[Callable[[bytes], bytes]] = [bytes, gzip.compress, bz2.compress, lzma.compress]
 

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from support.tree import Tree
 
 import pixelwise as pw
 from pixelwise.classes import VOC, ClassTable
@@ -20,6 +19,7 @@ from pixelwise.errors import PairError, UsageError
 from pixelwise.loading.batch import Batch
 from pixelwise.transforms.color import IMAGENET_MEAN, IMAGENET_STD
 from pixelwise.types import Sample
+from tests.support.tree import Tree
 
 
 def sample(name="a", height=375, width=500, label=True, instances=False, seed=0) -> Sample:

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from support.program import run
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
@@ -22,6 +21,7 @@ from pixelwise.evaluation.predicting import predict
 from pixelwise.evaluation.scoring import score
 from pixelwise.evaluation.tile_sums import TileSums
 from pixelwise.evaluation.tiles import Tiling
+from tests.support.program import run
 
 CLASSES = 5
 TABLE = ClassTable(tuple("abcde"))

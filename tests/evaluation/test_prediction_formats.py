@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.program import run
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
 from pixelwise.errors import FileError, LabelError, ScoreError, UsageError
+from tests.support.program import run
 
 TRUTH = np.array([[0, 1, 255], [1, 1, 0]], np.uint8)
 IDS = np.array([[0, 1, 1], [1, 0, 0]], np.uint8)

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.program import run
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
 from pixelwise.errors import DataError, ScoreError, UsageError
 from pixelwise.evaluation.predicting import predict
+from tests.support.program import run
 
 SIZES = ((40, 50), (33, 21), (40, 50), (70, 64))
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.program import run
 
 import pixelwise as pw
 from pixelwise.errors import UsageError
+from tests.support.program import run
 
 RUNS = ("good", "fair", "bad")
 

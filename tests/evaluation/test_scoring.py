@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.program import run
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
@@ -17,6 +16,7 @@ from pixelwise.dataset.dataset import Dataset
 from pixelwise.errors import LabelError, MissingError, ScoreError, UsageError
 from pixelwise.evaluation.prediction_files import SHOWN, find_files, write_prediction
 from pixelwise.evaluation.scoring import score
+from tests.support.program import run
 
 
 @pytest.fixture(scope="module")

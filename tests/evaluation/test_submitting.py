@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.program import run
 
 import pixelwise as pw
 from pixelwise.classes import VOC_NAMES, ClassTable
@@ -21,6 +20,7 @@ from pixelwise.evaluation.prediction_files import write_prediction
 from pixelwise.evaluation.scoring import score
 from pixelwise.evaluation.submitting import BENCHMARKS, submit
 from pixelwise.metrics.protocols import CITYSCAPES_CLASSES
+from tests.support.program import run
 
 CITYSCAPES = ClassTable(CITYSCAPES_CLASSES, colors=np.arange(57).reshape(19, 3).astype(np.uint8))
 ADE20K = ClassTable(["wall", *(f"c{i}" for i in range(149))])

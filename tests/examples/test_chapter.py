@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.places import REPOSITORY
-from support.voc import paint_voc
+
+from tests.support.places import REPOSITORY
+from tests.support.voc import paint_voc
 
 pytest.importorskip("matplotlib", reason="matplotlib is an extra: pip install 'pixelwise[plot]'")
 SCRIPT = REPOSITORY / "examples/make_chapter.py"

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.places import REPOSITORY
 
 import pixelwise as pw
+from tests.support.places import REPOSITORY
 
 EXAMPLES = REPOSITORY / "examples"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from support.places import REPOSITORY
+
+from tests.support.places import REPOSITORY
 
 EXAMPLE = REPOSITORY / "examples/three_segmentations.py"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.cases import CASES, IDS, SIZE
-from support.program import run
 
 import pixelwise as pw
 from pixelwise.dataset.dataset import Dataset
+from tests.support.cases import CASES, IDS, SIZE
+from tests.support.program import run
 
 
 @pytest.fixture

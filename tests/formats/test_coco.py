@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from support.making import SIZE, picture, save
 
 import pixelwise as pw
 from pixelwise.errors import DataError, FormatError, LabelError, MissingError, PairError
 from pixelwise.formats.opening import open as open_dataset
+from tests.support.making import SIZE, picture, save
 
 OLD_ARRAY = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 BOX = [1, 1, 9, 1, 9, 9, 1, 9]  # rows and columns 1..8

@@ -7,11 +7,11 @@ import tomllib
 
 import numpy as np
 import pytest
-from support.places import REPOSITORY
 
 from pixelwise.formats.class_tables import table
 from pixelwise.formats.opening import known_formats
 from pixelwise.formats.toml import _KEYS
+from tests.support.places import REPOSITORY
 
 PAGE = REPOSITORY / "docs/formats.md"
 COUNTS = {"cityscapes": 19, "ade20k": 150, "camvid": 31, "cocostuff": 171, "mapillary_v1.2": 65, "mapillary_v2.0": 123,

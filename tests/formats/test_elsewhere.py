@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.pools import Pickling
-from support.two_splits import FORMATS, WRITERS, opened, write
 
 import pixelwise as pw
 from pixelwise.formats.guessing.proposal import propose
 from pixelwise.threads import in_order, run_in
+from tests.support.pools import Pickling
+from tests.support.two_splits import FORMATS, WRITERS, opened, write
 
 PICKLED = pickle.HIGHEST_PROTOCOL
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.packing import small
 
 import pixelwise as pw
 from pixelwise.dataset.dataset import Dataset
 from pixelwise.dataset.splits import Splits
 from pixelwise.errors import FileError, FormatError, PixelwiseError
 from pixelwise.formats.opening import known_formats
+from tests.support.packing import small
 
 opening = importlib.import_module("pixelwise.formats.opening")
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.making import colors, picture, save, values
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
@@ -18,6 +17,7 @@ from pixelwise.errors import FormatError, LabelError, MissingError, UnknownNameE
 from pixelwise.formats.class_tables import table
 from pixelwise.formats.opening import known_formats
 from pixelwise.formats.opening import open as open_dataset
+from tests.support.making import colors, picture, save, values
 
 
 def through(stored: Any, mapping: dict[int, int]) -> Any:

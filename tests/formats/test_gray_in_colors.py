@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.making import save
 
 import pixelwise as pw
 from pixelwise.classes import VOC
 from pixelwise.codecs.png import encode_png
 from pixelwise.formats.class_tables import table
+from tests.support.making import save
 
 SIZE = (12, 17)
 OWN = [("void", (0, 0, 0)), ("road", (128, 64, 128)), ("pole", (9, 9, 9))]

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
-from support.making import picture, save, values
 from typer.testing import CliRunner
 
 import pixelwise as pw
 from pixelwise.cli import app
 from pixelwise.errors import FormatError
 from pixelwise.formats.guessing.proposal import propose
+from tests.support.making import picture, save, values
 
 SIZE = (24, 33)
 NAMES = ("0", "1", "2")

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.two_splits import WRITERS, opened, write
 from typer.testing import CliRunner
 
 import pixelwise as pw
 from pixelwise.cli import app
+from tests.support.two_splits import WRITERS, opened, write
 
 FILES = [name for name in WRITERS if name != "hf_parquet"]
 """Formats whose images are files."""

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.format_trees import run_lengths
-from support.making import save
-from support.two_splits import write as write_splits
 
 import pixelwise as pw
 from pixelwise.errors import LabelError, PairError
+from tests.support.format_trees import run_lengths
+from tests.support.making import save
+from tests.support.two_splits import write as write_splits
 
 HEIGHT, WIDTH = 40, 60
 Shape = tuple[str, list[tuple[float, float]]]

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.making import picture, save
 
 import pixelwise as pw
+from tests.support.making import picture, save
 
 SIZE = (12, 17)
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from support.making import SIZE, colors, picture, save, values
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
@@ -21,6 +20,7 @@ from pixelwise.errors import FileError, FormatError, LabelError
 from pixelwise.formats.guessing import proposal
 from pixelwise.formats.opening import open as open_dataset
 from pixelwise.formats.toml import _matches
+from tests.support.making import SIZE, colors, picture, save, values
 
 TOML = """
 [images]

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.making import SIZE, picture, save
 
 import pixelwise as pw
+from tests.support.making import SIZE, picture, save
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 """pycocotools asks for arrays as NumPy 1 did."""

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.packing import random_sample, table
-from support.two_splits import opened
 
 import pixelwise as pw
 from pixelwise.loading.lanes import Lanes
 from pixelwise.loading.samplers import Order
+from tests.support.packing import random_sample, table
+from tests.support.two_splits import opened
 
 Array = Any
 

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.places import REPOSITORY
 
 import pixelwise as pw
 from pixelwise.dataset.sources import ArraySource
@@ -22,6 +21,7 @@ from pixelwise.dataset.splits import Split
 from pixelwise.errors import FileError, PairError, UsageError
 from pixelwise.loading.reference import render_plain
 from pixelwise.types import Sample
+from tests.support.places import REPOSITORY
 
 TRANSFORMS = (pw.RandomCrop(5, 7, pad_if_needed=True), pw.RandomHorizontalFlip(p=0.5), pw.Normalize())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.rendering import IGNORE, ODD_SIZES, draw, noise, plain, plan, planes, slot
 
 from pixelwise.loading.render import FILL, Renderer
 from pixelwise.transforms.color import (
@@ -23,6 +22,7 @@ from pixelwise.transforms.turns import (
     RandomRotation,
     RandomVerticalFlip,
 )
+from tests.support.rendering import IGNORE, ODD_SIZES, draw, noise, plain, plan, planes, slot
 
 CROP = RandomCrop(20, 30, pad_if_needed=True)
 LISTS = {

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.rendering import noise, plan
 
 import pixelwise as pw
 from pixelwise import kernels
 from pixelwise.loading.buffers import aligned, last_level_cache
 from pixelwise.loading.render import Renderer, Slot
+from tests.support.rendering import noise, plan
 
 
 def rendered(transforms: Any, output: str, streaming: bool, monkeypatch: pytest.MonkeyPatch, seed: int) -> Any:

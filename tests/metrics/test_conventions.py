@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.oracles import Pairs, mean_iou_of_evaluate
 
 from pixelwise.errors import UsageError
 from pixelwise.metrics.bootstrap import bootstrap
 from pixelwise.metrics.confusion import Confusion
+from tests.support.oracles import Pairs, mean_iou_of_evaluate
 
 C = 7
 

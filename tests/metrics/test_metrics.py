@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.oracles import ORACLES, Pairs, RefusedError, mean_iou_of_evaluate, vocevalseg
-from support.places import REPOSITORY
 
 from pixelwise.classes import VOC_NAMES
 from pixelwise.errors import LabelError, MissingError, ScoreError, UnknownNameError, UsageError
@@ -23,6 +21,8 @@ from pixelwise.metrics.bootstrap import bootstrap
 from pixelwise.metrics.compare import compare_protocols
 from pixelwise.metrics.confusion import Confusion
 from pixelwise.metrics.protocols import CITYSCAPES_CATEGORIES, CITYSCAPES_CLASSES, PROTOCOLS
+from tests.support.oracles import ORACLES, Pairs, RefusedError, mean_iou_of_evaluate, vocevalseg
+from tests.support.places import REPOSITORY
 
 C = 21
 PUBLISHED_TRAIN = (

@@ -15,8 +15,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.packing import ArraySource, dataset_of, random_sample, small, table, tree
-from support.places import REPOSITORY
 
 import pixelwise as pw
 from pixelwise.errors import DataError, PackError
@@ -25,6 +23,8 @@ from pixelwise.packs.encodings.table import ENCODINGS
 from pixelwise.packs.index import checksum
 from pixelwise.packs.manifest import Manifest, read_manifest
 from pixelwise.packs.writing import pack
+from tests.support.packing import ArraySource, dataset_of, random_sample, small, table, tree
+from tests.support.places import REPOSITORY
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="signals")
 NOBODY = 65534
@@ -241,7 +241,7 @@ CUT = """
 import os, random, sys, threading, time
 sys.path.insert(0, "tests")
 import numpy as np, pixelwise as pw
-from support.packing import small
+from tests.support.packing import small
 
 out, rng = sys.argv[1], random.Random(int(sys.argv[2]))
 pw.pack(small(40, 1, size=(300, 400)), out, shard_bytes=1 << 20)
@@ -313,7 +313,7 @@ def test_what_may_not_be_read_is_an_error_with_a_code_and_verify_lists_all(open_
 import os, sys
 import pixelwise as pw
 from pixelwise.packs.writing import pack
-from support.packing import small
+from tests.support.packing import small
 pw.verify(pw.pack(small(2), {str(copy)!r} + "-warm").root)  # imports and compiles what nobody may not
 os.setgid({NOBODY}); os.setuid({NOBODY})
 print(*[f.code for f in pw.verify({str(copy)!r})], end=";")

@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.packing import ArraySource, assert_equal, assert_same, dataset_of, random_sample, table
 
 import pixelwise as pw
 from pixelwise.dataset.dataset import Dataset
 from pixelwise.packs.encodings.table import ENCODINGS
 from pixelwise.types import Window
+from tests.support.packing import ArraySource, assert_equal, assert_same, dataset_of, random_sample, table
 
 SIDES = st.sampled_from([1, 2, 3, 7, 16, 33, 64])
 

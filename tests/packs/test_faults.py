@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.packing import assert_equal, small, tree
-from support.places import REPOSITORY
 
 import pixelwise as pw
 from pixelwise.errors import DataError, SystemFault
 from pixelwise.files import writing
+from tests.support.packing import assert_equal, small, tree
+from tests.support.places import REPOSITORY
 
 SHARD_BYTES = 20_000
 
@@ -147,7 +147,7 @@ def test_memory_while_packing_large_images(tmp_path: Path) -> None:
 import resource, sys
 sys.path.insert(0, {str(REPOSITORY / "tests")!r})
 import numpy as np, pyarrow, pixelwise as pw
-from support.packing import ArraySource, dataset_of, table
+from tests.support.packing import ArraySource, dataset_of, table
 
 class Large(ArraySource):
     def sizes(self, indices=None):

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.jpeg import encode_jpeg
 
 import pixelwise as pw
 from pixelwise.codecs.jpeg_windows import _READERS, JpegWindows
 from pixelwise.packs.writing import pack
+from tests.support.jpeg import encode_jpeg
 
 
 @pytest.fixture(scope="module")

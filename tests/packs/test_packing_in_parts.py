@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.pools import Pickling
-from support.program import run
-from support.two_splits import opened
 
 import pixelwise as pw
+from tests.support.pools import Pickling
+from tests.support.program import run
+from tests.support.two_splits import opened
 
 SHARD_BYTES = 6_000
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.packing import ArraySource, assert_equal, dataset_of, random_sample, read_all, small, table, tree, voc_tree
 
 import pixelwise as pw
 from pixelwise.dataset.dataset import concat
@@ -28,6 +27,17 @@ from pixelwise.packs.caching import cached
 from pixelwise.packs.encodings.table import ENCODINGS
 from pixelwise.packs.index import checksum
 from pixelwise.packs.source import PackSource
+from tests.support.packing import (
+    ArraySource,
+    assert_equal,
+    dataset_of,
+    random_sample,
+    read_all,
+    small,
+    table,
+    tree,
+    voc_tree,
+)
 
 TWO = 2 * 21 * 34 * 4
 """Bytes of two samples of `small`: what makes shards of two."""

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.packing import small
 
 import pixelwise as pw
 from pixelwise.files.mapping import MappedFile
 from pixelwise.packs.volume import Volume
 from pixelwise.packs.writing import pack
+from tests.support.packing import small
 
 Ranges = list[tuple[int, int]]
 

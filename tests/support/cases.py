@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.making import save
-from support.tree import picture
+
+from tests.support.making import save
+from tests.support.tree import picture
 
 SIZE = (60, 80)
 IDS = np.zeros(SIZE, np.uint8)

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
-from support.making import save
-from support.tree import picture
 
 from pixelwise.classes import VOC, VOC_NAMES
 from pixelwise.formats.class_tables import table
+from tests.support.making import save
+from tests.support.tree import picture
 
 SIZE = (40, 56)
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from support.png import Chunks, chunks, header, join, write
-from support.tree import Tree, picture
 
 from pixelwise.classes import VOC
+from tests.support.png import Chunks, chunks, header, join, write
+from tests.support.tree import Tree, picture
 
 SIZE = (37, 50)  # of the image that every label belongs to
 NAMES = [f"2007_{i:06d}" for i in range(1, 7)]

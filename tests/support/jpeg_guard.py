@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import simplejpeg
-from support.jpeg_kinds import kinds
 
 from pixelwise.codecs import jpeg_windows
 from pixelwise.codecs.jpeg_windows import JpegIndex, JpegReader
 from pixelwise.types import U8, Window
+from tests.support.jpeg_kinds import kinds
 
 PAGE = mmap.PAGESIZE
 _kept: list[Any] = []

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import simplejpeg
 from PIL import Image
-from support.tree import picture
+
+from tests.support.tree import picture
 
 SAMPLINGS = ("444", "422", "420", "Gray")
 

@@ -1,6 +1,6 @@
 """Do something over and over in a child that is killed; say what each kill left, and finish it. Prints JSON.
 
-    python killer.py WORK FOLDER STEPS INSTANTS SEED
+    python -m tests.support.killer WORK FOLDER STEPS INSTANTS SEED
 
 Kills come at steps (before the file is opened, written, synced or renamed, before a folder is made or anything is
 removed, or with half of a write on the disk): at STEPS of them, evenly spread, or at each if 0. Then INSTANTS more at
@@ -30,13 +30,6 @@ from typing import Any
 
 import numpy as np
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from support.loopback import Loopback
-from support.packing import small, tree, voc_tree
-from support.tars import make_tar
-
 import pixelwise as pw
 from pixelwise.downloads import http, unpack
 from pixelwise.downloads.archives import Archive
@@ -44,6 +37,9 @@ from pixelwise.downloads.getting import download
 from pixelwise.errors import DataError
 from pixelwise.files import writing
 from pixelwise.files.writing import is_temporary
+from tests.support.loopback import Loopback
+from tests.support.packing import small, tree, voc_tree
+from tests.support.tars import make_tar
 
 WORKS = ("pack", "replace", "convert", "coco", "predict", "download", "unpack", "sample")
 COUNT, SHARD_BYTES = 8, 10_000

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from support.tree import picture
-from support.voc import discs
 
 import pixelwise as pw
+from tests.support.tree import picture
+from tests.support.voc import discs
 
 SIZE = (120, 160)
 

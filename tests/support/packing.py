@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.jpeg import encode_jpeg
 
 import pixelwise as pw
 from pixelwise.classes import ClassTable
@@ -16,6 +15,7 @@ from pixelwise.dataset.dataset import Dataset
 from pixelwise.dataset.splits import Split, Splits
 from pixelwise.packs.index import checksum
 from pixelwise.types import Clock, Finding, Sample, Window
+from tests.support.jpeg import encode_jpeg
 
 
 @dataclass

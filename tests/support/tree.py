@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from support.jpeg import encode_jpeg
 
 from pixelwise.classes import VOC, ClassTable
 from pixelwise.codecs.png import encode_png
+from tests.support.jpeg import encode_jpeg
 
 SIZE = (48, 64)
 

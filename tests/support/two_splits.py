@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from support.making import save
 
 import pixelwise as pw
 from pixelwise.classes import VOC
 from pixelwise.dataset.splits import Splits
 from pixelwise.formats.class_tables import table
+from tests.support.making import save
 
 SIZE = (24, 36)
 NAMES = ("0", "1", "2")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from support.tree import picture
 
 from pixelwise.classes import VOC, VOC_NAMES
+from tests.support.tree import picture
 
 CLASSES = (1, 5, 8, 12, 15, 20)
 SIZES = [(375, 500), (333, 500), (500, 375), (375, 500), (281, 500), (332, 500)]

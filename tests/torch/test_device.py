@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.packing import random_sample, table
+
+from tests.support.packing import random_sample, table
 
 torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'pixelwise[torch]'")
 

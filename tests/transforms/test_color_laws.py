@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.rendering import draw, noise, one, plan
 
 import pixelwise as pw
 from pixelwise.errors import UsageError
 from pixelwise.types import Sample
+from tests.support.rendering import draw, noise, one, plan
 
 
 def gray(image: np.ndarray) -> np.ndarray:

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from support.rendering import IGNORE, draw, noise, one, plain, plan, planes
 
 import pixelwise as pw
 from pixelwise.transforms.plans import Plans
 from pixelwise.types import Sample
+from tests.support.rendering import IGNORE, draw, noise, one, plain, plan, planes
 
 SIDE = st.integers(1, 40)
 SIZE = st.tuples(SIDE, SIDE)

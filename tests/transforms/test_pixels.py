@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 from scipy import stats
-from support.rendering import IGNORE, draw, noise, plan, planes, slot
 
 from pixelwise.errors import UsageError
 from pixelwise.loading.render import FILL, Renderer
@@ -22,6 +21,7 @@ from pixelwise.transforms.plans import make_plans
 from pixelwise.transforms.plugin import Apply, from_albumentations
 from pixelwise.transforms.turns import RandomHorizontalFlip
 from pixelwise.types import Sample, Window
+from tests.support.rendering import IGNORE, draw, noise, plan, planes, slot
 
 OUTPUTS = ("float32", "float16", "uint8", "uint8-hwc")
 

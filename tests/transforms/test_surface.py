@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.places import REPOSITORY
-from support.transform_table import NEEDED, PUBLIC
 
 import pixelwise as pw
 from pixelwise import transforms
@@ -22,6 +20,8 @@ from pixelwise.dataset.sources import ArraySource
 from pixelwise.dataset.splits import Split
 from pixelwise.errors import UsageError
 from pixelwise.transforms.plans import make_plans
+from tests.support.places import REPOSITORY
+from tests.support.transform_table import NEEDED, PUBLIC
 
 PAGE = (REPOSITORY / "docs" / "transforms.md").read_text()
 MODULES = [importlib.import_module(m.name) for m in pkgutil.iter_modules(transforms.__path__, "pixelwise.transforms.")]

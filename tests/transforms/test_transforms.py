@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from support.rendering import noise, plan
 
 import pixelwise as pw
 from pixelwise.randomness import Draws
 from pixelwise.transforms.plans import Plans, make_plans
+from tests.support.rendering import noise, plan
 
 N = 10_000
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.transform_table import NEEDED, PUBLIC
 
 import pixelwise as pw
 from pixelwise.errors import UsageError
 from pixelwise.transforms.recipes import RECIPES
+from tests.support.transform_table import NEEDED, PUBLIC
 
 PERCENT_P = [50, 100, 1.5]
 FACTORS = [40, 20, 5, (60, 140), (50, 150)]  # percent

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.many import many
-from support.tree import picture
-from support.voc import paint_voc
 
 import pixelwise as pw
 from pixelwise.codecs.decoding import decode_image
 from pixelwise.codecs.png import encode_png
 from pixelwise.drawing.pixels import borders
+from tests.support.many import many
+from tests.support.tree import picture
+from tests.support.voc import paint_voc
 
 pytest.importorskip("starlette", reason="needs pixelwise[view]")
 pytest.importorskip("uvicorn", reason="needs pixelwise[view]")

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.many import many
 
 import pixelwise as pw
 from pixelwise.viewer import measures
 from pixelwise.viewer.entries import Entries
+from tests.support.many import many
 
 names = st.lists(st.text(st.characters(codec=None), max_size=90), min_size=1, max_size=20, unique=True)
 

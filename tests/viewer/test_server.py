@@ -19,14 +19,14 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from support.tree import picture
-from support.voc import paint_voc
 
 import pixelwise as pw
 from pixelwise.codecs.decoding import decode_image, decode_stored
 from pixelwise.codecs.png import encode_png
 from pixelwise.drawing.pixels import scaled_label
 from pixelwise.viewer.routes import page_files
+from tests.support.tree import picture
+from tests.support.voc import paint_voc
 
 pytest.importorskip("starlette", reason="needs pixelwise[view]")
 pytest.importorskip("uvicorn", reason="needs pixelwise[view]")

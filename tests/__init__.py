@@ -1,0 +1,1 @@
+"""What is promised of pixelwise, tried; `support` is what tests share."""
