@@ -5,5 +5,6 @@
     options   the Loader's arguments, checked     render    plans and pixels to batch arrays
     left_out  samples smaller than a crop         ranks     the share of this process
     holes     samples whose size cannot be read   lanes     the order that reads block by block
-    batch     Batch, what a Loader yields         reference `render_plain`: the same in NumPy
+    outputs   what the images of a batch can be   reference `render_plain`: the same in NumPy
+    batch     Batch, what a Loader yields
 """
