@@ -35,7 +35,8 @@ ELSEWHERE: Final[dict[str, str]] = {
         "pixelwise.torch.as_map_dataset(split) is for torch's DataLoader",
     ),
     **dict.fromkeys(
-        ("TensorLoader", "TensorBatch", "DeviceLoader", "as_map_dataset", "as_model", "all_reduce", "from_torchvision"),
+        ("TensorLoader", "TensorBatch", "MappingLoader", "DeviceLoader", "as_map_dataset", "as_model", "all_reduce",
+         "from_torchvision"),
         "from pixelwise.torch import {name}",
     ),
     **dict.fromkeys(

@@ -32,7 +32,7 @@ from .batch import Batch
 from .buffers import Buffers
 from .holes import Holes
 from .lanes import lanes_of
-from .left_out import Small, check_batches, fitting, no_draws, said_of
+from .left_out import Small, check_batches, fitting, normalize_of, said_of
 from .options import check_fill, check_label_dtype, check_order, check_sampler, check_state, check_timeout
 from .ranks import Shard, ranks_of, warn_of_other_ranks
 from .outputs import Output, image_array, image_dtype
@@ -93,8 +93,8 @@ class Loader:
     - threads: default: one per core. prefetch: batches in progress. timeout: seconds to wait for a batch; then
       SystemFault `timeout` names the sample whose reading or transform does not return. By default without end.
     - shard: (rank, world): this process gets its part of each global batch, every rank the same number of batches.
-      "auto": those of torch.distributed if it is initialized, else RANK and WORLD_SIZE of the environment, else (0, 1),
-      which is all samples. `repr` says which; a state does not depend on it.
+      "auto": those of torch.distributed or jax.distributed if it is initialized, else RANK and WORLD_SIZE of the
+      environment, else (0, 1), which is all samples. `repr` says which; a state does not depend on it.
     - on_error: "raise" stops at the first sample that cannot be read exactly; "skip" fills its place with
       `ignore_index`, marks it not `real`, names it in `skipped`, and says at the end of an epoch how many there were.
       That holds for a sample whose size cannot be read either: it is planned with the size of another.
@@ -190,10 +190,14 @@ class Loader:
         return self.split.classes
 
     @property
+    def global_batches(self) -> tuple[int, ...]:
+        """The sizes of the batches of all ranks together: of all but the last, and of the last if it is smaller."""
+        return self._order.global_batches
+
+    @property
     def normalize(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
         """(mean, std) of the Normalize in `transforms`: uint8 output leaves `(x / 255 - mean) / std` to the device."""
-        one = np.ones((1, 2), np.int64)
-        return make_plans(self.transforms, one, no_draws(1), np.zeros(1, np.int64)).normalize
+        return normalize_of(self.transforms)
 
     @property
     def dropped(self) -> list[str]:
