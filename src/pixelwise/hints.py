@@ -39,6 +39,8 @@ ELSEWHERE: Final[dict[str, str]] = {
          "from_torchvision"),
         "from pixelwise.torch import {name}",
     ),
+    **dict.fromkeys(("ArrayLoader", "ArrayBatch", "GrainSource"), "from pixelwise.jax import {name}"),
+    "KerasLoader": "from pixelwise.keras import {name}",
     **dict.fromkeys(
         ("VOCSegmentation", "Cityscapes", "CocoDetection", "load_dataset", "ImageFolder", "read", "from_folder"),
         "pw.open(path) opens a dataset of any known format",
@@ -52,7 +54,7 @@ ELSEWHERE: Final[dict[str, str]] = {
     **dict.fromkeys(("HorizontalFlip", "RandomFlip", "Flip", "FlipLR"), "pw.RandomHorizontalFlip()"),
     **dict.fromkeys(("VerticalFlip", "FlipUD"), "pw.RandomVerticalFlip()"),
     **dict.fromkeys(("SmallestMaxSize", "Scale"), "pw.ResizeShortest(size)"),
-    **dict.fromkeys(("torch", "d2l"), "import pixelwise.{name}"),
+    **dict.fromkeys(("torch", "jax", "keras", "d2l"), "import pixelwise.{name}"),
     "LongestMaxSize": "pw.ResizeLongest(size)",
     **dict.fromkeys(("PadIfNeeded", "RandomPad"), "pw.RandomCrop(height, width, pad_if_needed=True) or pw.Pad"),
     **dict.fromkeys(("CoarseDropout", "Cutout", "GridDropout"), "pw.RandomErasing()"),

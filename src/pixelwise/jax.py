@@ -87,8 +87,9 @@ class ArrayLoader:
 
     def __init__(self, loader: Loader, sharding: Any = None, *, dtype: Any = None, prefetch: int = 2) -> None:
         if not isinstance(loader, Loader):
-            fix = "make it with pixelwise.Loader(split, ...)"
-            raise UsageError(f"an ArrayLoader takes a Loader, got {type(loader).__name__}", fix=fix)
+            raise UsageError(
+                f"an ArrayLoader takes a Loader, got {type(loader).__name__}", fix="make it with pixelwise.Loader(split, ...)",
+            )  # fmt: skip
         if sharding is not None and not isinstance(sharding, jax.sharding.Sharding):
             raise UsageError(f"sharding must be a jax.sharding.Sharding, got {type(sharding).__name__}")
         self.loader, self.sharding = loader, sharding
@@ -180,7 +181,8 @@ def _check_division(loader: Loader, sharding: Any) -> None:
     for number in (numbers := loader.global_batches):
         if number % parts:
             what = f"a global batch of {number} samples cannot be divided among {parts} devices"
-            fix = f"choose a batch_size that {parts} divides" if number == numbers[0] else "pass the Loader drop_last=True"
+            whole = number == numbers[0]
+            fix = f"choose a batch_size that {parts} divides" if whole else "pass the Loader drop_last=True"
             raise UsageError(what, code="uneven-batch", fix=fix)
 
 

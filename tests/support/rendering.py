@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.loading.reference import render_plain
 from pixelwise.loading.outputs import Output, image_array
+from pixelwise.loading.reference import render_plain
 from pixelwise.loading.render import Renderer, Slot
 from pixelwise.randomness import Draws
 from pixelwise.transforms.plans import Plans, Transform, make_plans

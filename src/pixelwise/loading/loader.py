@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic, perf_counter
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,8 @@ from .holes import Holes
 from .lanes import lanes_of
 from .left_out import Small, check_batches, fitting, normalize_of, said_of
 from .options import check_fill, check_label_dtype, check_order, check_sampler, check_state, check_timeout
+from .outputs import Output, check_output, image_array
 from .ranks import Shard, ranks_of, warn_of_other_ranks
-from .outputs import Output, image_array, image_dtype
 from .render import FILL, Renderer, Slot
 from .samplers import Order, Sampler
 from .workers import Job, Workers
@@ -130,8 +130,7 @@ class Loader:
     ) -> None:
         if not isinstance(split, Split):
             raise UsageError(f"Loader() takes a Split, got {type(split).__name__}", fix='pass dataset["train"]')
-        check_choice("output", output, get_args(Output))
-        image_dtype(output)
+        check_output(output)
         check_choice("on_error", on_error, ("raise", "skip"))
         check_count("batch_size", batch_size)
         check_count("prefetch", prefetch)

@@ -9,18 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import kernels
+from ..arguments import check_choice
 from ..errors import MissingExtraError
 
 Output: TypeAlias = Literal["float32", "float16", "bfloat16", "uint8", "float32-hwc", "uint8-hwc"]
 """The type of the images, (B, 3, H, W), or (B, H, W, 3) where it ends with "-hwc"."""
 
 ToArray: TypeAlias = Callable[[tuple[int, ...], Any], NDArray[Any]]
+
+
+def check_output(output: Any) -> None:
+    """Refuse an output that does not exist, and one whose type is not installed."""
+    check_choice("output", output, get_args(Output))
+    image_dtype(output)
 
 
 def image_array(output: Output, n: int, height: int, width: int, array: ToArray = np.empty) -> NDArray[Any]:
@@ -40,7 +47,8 @@ def image_dtype(output: Output) -> np.dtype[Any]:
     if find_spec("ml_dtypes") is None:
         what = "NumPy has no bfloat16, and ml_dtypes, which adds it, is not installed"
         raise MissingExtraError(what, fix="pip install 'pixelwise[bfloat16]'")
-    return np.dtype(import_module("ml_dtypes").bfloat16)
+    found: np.dtype[Any] = np.dtype(import_module("ml_dtypes").bfloat16)
+    return found
 
 
 def _to_half(planes: NDArray[Any], image: NDArray[Any]) -> None:

@@ -5,8 +5,8 @@
     for images, labels in TensorLoader(loader, device="cuda"): ...
 
 TensorLoader: a Loader's batches as tensors. MappingLoader: the same as dicts. DeviceLoader: the same, rendered on the
-device from a split that is there. as_map_dataset: a split for torch's own DataLoader. as_model: a module for `pixelwise.predict`. all_reduce: a
-Confusion over all processes. from_torchvision: a transform of torchvision v2.
+device from a split that is there. as_map_dataset: a split for torch's own DataLoader. as_model: a module for
+`pixelwise.predict`. all_reduce: a Confusion over all processes. from_torchvision: a transform of torchvision v2.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +17,6 @@ from ..loading.render import FILL, render_one
 from ..randomness import Draws
 from ..transforms.plans import Transform, check_transforms, make_plans
 from .mappings import check_keys
-
-Item: TypeAlias = Any
-"""(image, label), or a dict of them."""
 
 
 class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is not followed by the type checker
@@ -59,8 +56,8 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
         """Random draws are those of this epoch from now on, in this process and in all workers."""
         self._epoch[0] = check_whole("epoch", epoch, 0, (1 << 32) - 1)
 
-    def __getitem__(self, index: int) -> Item:
-        """(image (3, H, W) float32, label (H, W) int64), or both by their keys."""
+    def __getitem__(self, index: int) -> Any:
+        """(image (3, H, W) float32, label (H, W) int64), or a dict of both by their keys."""
         if not 0 <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
         index = int(self._indices[index])
@@ -76,7 +73,7 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
             raise UsageError(f"the split {self.split.name!r} has no labels", code="no-labels")
         return self._item(torch.from_numpy(image), torch.from_numpy(label))
 
-    def collate(self, items: Sequence[Item]) -> Item:
+    def collate(self, items: Sequence[Any]) -> Any:
         """Items as a batch: images (B, 3, H, W), labels (B, H, W). For images of different sizes, as `collate_fn`.
 
         Smaller ones are padded to the largest at the right and the bottom, as a Loader does: with the fill color, and
@@ -92,7 +89,7 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
             labels[k, :h, :w] = label
         return self._item(images, labels)
 
-    def _item(self, image: torch.Tensor, label: torch.Tensor) -> Item:
+    def _item(self, image: torch.Tensor, label: torch.Tensor) -> Any:
         return (image, label) if self.keys is None else dict(zip(self.keys, (image, label), strict=True))
 
     def _fill(self) -> torch.Tensor:

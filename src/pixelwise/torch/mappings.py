@@ -24,8 +24,9 @@ class MappingLoader:
 
     def __init__(self, loader: TensorLoader, keys: tuple[str, str] = ("pixel_values", "labels")) -> None:
         if not isinstance(loader, TensorLoader):
-            fix = "make it with TensorLoader(loader)"
-            raise UsageError(f"a MappingLoader takes a TensorLoader, got {type(loader).__name__}", fix=fix)
+            raise UsageError(
+                f"a MappingLoader takes a TensorLoader, got {type(loader).__name__}", fix="make it with TensorLoader(loader)",
+            )  # fmt: skip
         self.loader, self.keys = loader, check_keys(keys)
 
     def __len__(self) -> int:
