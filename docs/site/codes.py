@@ -289,6 +289,8 @@ class _Module:
         """The words of an expression, with "…" for all that is not a constant."""
         if isinstance(node, ast.Constant):
             return str(node.value) if node.value is not None else ""
+        if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Name):
+            return self._text(node.value, at, depth)
         if isinstance(node, ast.JoinedStr):
             text = "".join(self._text(part, at, depth) for part in node.values)
             return text.replace(UNKNOWN * 2, UNKNOWN)
