@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
 
 import pixelwise
 from docs.site.reference import MISSING, aliases
+
+logging.getLogger("pixelwise").propagate = False  # its steps, in the tutorials, are not those of the build
 
 project = "pixelwise"
 author = "pixelwise developers"
@@ -43,10 +49,13 @@ html_show_sphinx = False
 suppress_warnings = ["toc.empty_glob"]
 
 sphinx_gallery_conf = {
-    "examples_dirs": "gallery",
+    "examples_dirs": shutil.copytree(HERE / "gallery", Path(tempfile.mkdtemp()) / "work"),  # where they make their files
     "gallery_dirs": "tutorials",
     "filename_pattern": "/",
-    "image_scrapers": (),
+    "image_scrapers": ("matplotlib", "docs.site.gallery.pictures"),
+    "within_subsection_order": "docs.site.gallery.InOrder",
+    "ignore_repr_types": r"Picture|AxesImage|ndarray.*Axes",
+    "copyfile_regex": "",
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,

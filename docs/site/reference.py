@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import os
 import re
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -23,6 +24,11 @@ DOCS = Path(__file__).resolve().parents[1]
 FOLDER = "reference"
 MISSING = [name for name in ("torch", "ray", "jax", "keras", "grain", "datasets") if find_spec(name) is None]
 """Packages of extras that are not installed."""
+COPIES = {
+    "CHANGELOG.md": "changes.md", "CONTRIBUTING.md": "contributing.md", "benchmarks/README.md": "benchmarks.md",
+    "benchmarks/results/race.md": "race.md",
+}  # fmt: skip
+"""Pages outside of docs/ that the site has, too."""
 _ROW = re.compile(r"(?m)^\| (`.+?) \|")
 
 
@@ -94,14 +100,35 @@ def write_pages() -> None:
     pages["types.rst"] = _types_page()
     pages["error-codes.rst"] = error_page()
     pages["index.rst"] = _index()
+    pages["start.txt"] = copied("README.md", "docs")
+    pages |= {page: copied(file, f"docs/{FOLDER}") for file, page in COPIES.items()}
     folder = DOCS / FOLDER
     folder.mkdir(exist_ok=True)
-    for old in folder.glob("*.rst"):
+    for old in folder.iterdir():
         if old.name not in pages:
             old.unlink()
     for name, text in pages.items():
         if not (folder / name).exists() or (folder / name).read_text("utf-8") != text:
             (folder / name).write_text(text, "utf-8")
+
+
+def copied(file: str, place: str) -> str:
+    """The text of a page outside of docs/, for a page in the folder `place`.
+
+    Links to what the site does not have become plain text.
+    """
+    site = {**{name: f"docs/{FOLDER}/{page}" for name, page in COPIES.items()}, "README.md": "docs/index.md"}
+
+    def led(match: re.Match[str]) -> str:
+        shown, target, anchor = match[1], match[2], match[3] or ""
+        path = os.path.normpath(os.path.join(os.path.dirname(file), target))
+        path = site.get(path, path)
+        if not path.startswith("docs/"):
+            return shown.lstrip("![").rstrip("]")
+        return f"{shown}({os.path.relpath(path, place)}{anchor})"
+
+    text = (DOCS.parent / file).read_text("utf-8")
+    return re.sub(r"(!?\[[^\]]*\])\((?!https?:)([^)#\s]*)(#[^)\s]*)?\)", led, text)
 
 
 def _title(text: str, line: str = "=") -> list[str]:
