@@ -11,8 +11,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-import pixelwise
-from docs.site.reference import MISSING, aliases
+import pixelwise  # noqa: E402
+from docs.site.reference import MISSING, aliases  # noqa: E402
 
 logging.getLogger("pixelwise").propagate = False  # its steps, in the tutorials, are not those of the build
 
@@ -21,9 +21,7 @@ author = "pixelwise developers"
 copyright = "pixelwise developers"
 version = release = pixelwise.__version__
 
-extensions = [
-    "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_gallery.gen_gallery", "docs.site.extension",
-]  # fmt: skip
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_gallery.gen_gallery", "docs.site.extension"]
 exclude_patterns = ["_build", "site", "gallery", "**/README.txt"]
 nitpicky = True
 
@@ -46,10 +44,11 @@ html_css_files = ["pixelwise.css"]
 html_theme_options = {"top_of_page_buttons": []}
 html_copy_source = False
 html_show_sphinx = False
-suppress_warnings = ["toc.empty_glob"]
 
+# A tutorial runs in its own folder and makes files there, so it runs in a copy.
+WORK = shutil.copytree(HERE / "gallery", Path(tempfile.mkdtemp()) / "work")
 sphinx_gallery_conf = {
-    "examples_dirs": shutil.copytree(HERE / "gallery", Path(tempfile.mkdtemp()) / "work"),  # where they make their files
+    "examples_dirs": WORK,
     "gallery_dirs": "tutorials",
     "filename_pattern": "/",
     "image_scrapers": ("matplotlib", "docs.site.gallery.pictures"),

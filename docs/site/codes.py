@@ -193,7 +193,7 @@ class _Module:
             if name == "only_ours":
                 message += f": {UNKNOWN}"  # what the exception says
             for kind in kinds or [""]:
-                yield code, Said(kind, message, texts.get("fix", ""), self.room)
+                yield code, Said(kind, message.strip("; "), texts.get("fix", "").strip("; "), self.room)
 
     def _of_name(self, call: ast.Call) -> Iterator[tuple[str, Said]]:
         """`hints.unknown_name(kind, ...)`, whose code ends in the last word of the kind."""

@@ -123,7 +123,7 @@ def _list(block: list[str], known: Sequence[str]) -> tuple[list[str], list[str]]
 
 
 def _fields(said: list[tuple[str, str]]) -> list[str]:
-    return [f":param {names.replace(', ', ' / ')}: {escaped(text)}" for names, text in said]
+    return [f":param {names.replace(' ', '')}: {escaped(text)}" for names, text in said]
 
 
 def escaped(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import importlib
 import re
-import sys
 from functools import lru_cache
 from typing import Any
 
@@ -13,8 +12,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from .codes import SOURCE
 from .docstrings import argument_names, as_rst
-from .reference import aliases, groups, loaded, write_pages
+from .reference import DOCS, aliases, groups, loaded, write_pages
 
 _CALL = re.compile(r"(?:pw\.|pixelwise\.)?((?:torch\.|d2l\.|ray\.|jax\.|keras\.)?[A-Za-z_]\w*(?:\.\w+)?)(?:\(.*\))?")
 
@@ -78,7 +78,7 @@ _NOT_INSTALLED = ("torch.", "ray.", "jax.", "keras.", "starlette.", "uvicorn.", 
 def _exists(name: str) -> bool:
     """Whether a dotted name is a class or function that can be imported, of any package."""
     parts = name.split(".")
-    if name.startswith(_NOT_INSTALLED) or hasattr(builtins, name) or _is_word(parts[-1]):
+    if name.startswith(_NOT_INSTALLED) or hasattr(builtins, name) or parts[-1] in _words():
         return True
     for k in range(len(parts) - 1, 0, -1):
         try:
@@ -91,9 +91,16 @@ def _exists(name: str) -> bool:
     return False
 
 
-def _is_word(name: str) -> bool:
-    """Whether some module of pixelwise has this name: a type variable, or a class that is not public."""
-    return any(hasattr(m, name) for key, m in [*sys.modules.items()] if key.startswith("pixelwise."))
+@lru_cache
+def _words() -> set[str]:
+    """The classes and type variables of all modules of pixelwise, public or not."""
+    texts = (path.read_text("utf-8") for path in SOURCE.rglob("*.py"))
+    return {name for text in texts for name in re.findall(r"(?m)^(?:class )?(\w+)(?:[(:]| = TypeVar)", text)}
+
+
+def signature(_app: Sphinx, _what: str, _name: str, _thing: Any, _options: Any, arguments: str, result: str) -> Any:
+    """Short names for types stay as they are written in the source (Sphinx 9 wraps them inside of others)."""
+    return tuple(text and re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", text) for text in (arguments, result))
 
 
 def docstring(_app: Sphinx, _what: str, _name: str, thing: Any, _options: Any, lines: list[str]) -> None:
@@ -101,10 +108,18 @@ def docstring(_app: Sphinx, _what: str, _name: str, thing: Any, _options: Any, l
     lines[:] = as_rst("\n".join(lines), argument_names(thing))
 
 
+def without_empty_globs(_app: Sphinx, _name: str, source: list[str]) -> None:
+    """Pages that may come later, such as docs/use-with/*.md, are in a table of contents as soon as there are any."""
+    globs = re.compile(r"(?m)^([\w/-]*\*)\n")
+    source[0] = globs.sub(lambda m: m[0] if any(DOCS.glob(f"{m[1]}.md")) else "", source[0])
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("builder-inited", lambda _app: write_pages())
     app.connect("autodoc-process-docstring", docstring)
+    app.connect("autodoc-process-signature", signature)
     app.connect("missing-reference", resolve)
+    app.connect("source-read", without_empty_globs)
     app.add_post_transform(LinkNames)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

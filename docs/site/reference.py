@@ -10,6 +10,7 @@ import inspect
 import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -72,6 +73,7 @@ def loaded(module: str) -> Any:
         return importlib.import_module(module)
 
 
+@lru_cache
 def groups() -> list[Group]:
     """All pages, in the order in which they are read."""
     pages = [*_sections("api.md", "", "`(\\w+)`"), *_sections("transforms.md", "transforms-", "^`(\\w+)\\(")]
@@ -154,7 +156,8 @@ def _page(group: Group) -> str:
         lines += _title(name, "-") if len(group.names) > 1 else []
         full = f"{group.module}.{name}"
         if inspect.isclass(thing):
-            lines += [f".. autoclass:: {full}", "   :members:", "   :inherited-members: object, dict, tuple, ABC", ""]
+            foreign = [base.__name__ for base in thing.__mro__ if not base.__module__.startswith("pixelwise")]
+            lines += [f".. autoclass:: {full}", "   :members:", f"   :inherited-members: {', '.join(foreign)}", ""]
         elif callable(thing):
             lines += [f".. autofunction:: {full}", ""]
         else:
@@ -164,7 +167,7 @@ def _page(group: Group) -> str:
 
 def _data(full: str, name: str, module: str, value: Any) -> list[str]:
     """A constant: its docstring stands below its assignment, in the module that makes it."""
-    lines = [f".. py:data:: {full}", f"   :type: {type(value).__name__}", ""]
+    lines = [f".. py:data:: {full}", f"   :type: {_kind_of(value)}", ""]
     said = _said_below(name, module)
     shown = repr(value)
     if isinstance(value, tuple) and len(shown) < 900:
@@ -172,6 +175,13 @@ def _data(full: str, name: str, module: str, value: Any) -> list[str]:
     elif hasattr(value, "keys"):
         said += ["", ", ".join(f"``{key}``" for key in value)]
     return [*lines, *(f"   {line}" if line else "" for line in said), ""]
+
+
+def _kind_of(value: Any) -> str:
+    kind = type(value)
+    if hasattr(value, "keys"):
+        return "collections.abc.Mapping"
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
 
 def _said_below(name: str, module: str) -> list[str]:
@@ -189,6 +199,7 @@ def _said_below(name: str, module: str) -> list[str]:
 # -- the words in signatures ----------------------------------------------------------------------------------
 
 
+@lru_cache
 def aliases() -> dict[str, str]:
     """The names for types that signatures use, and what they stand for."""
     found = {}
