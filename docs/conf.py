@@ -53,9 +53,12 @@ sphinx_gallery_conf = {
     "filename_pattern": "/",
     "image_scrapers": ("matplotlib", "docs.site.gallery.pictures"),
     "within_subsection_order": "docs.site.gallery.InOrder",
+    "reset_modules": ("matplotlib", "docs.site.gallery.work_beside"),
+    "reset_modules_order": "both",
     "ignore_repr_types": r"Picture|AxesImage|ndarray.*Axes",
     "copyfile_regex": "",
     "show_memory": False,
+    "write_computation_times": False,  # that page loads scripts from elsewhere
     "show_signature": False,
     "download_all_examples": False,
     "remove_config_comments": True,

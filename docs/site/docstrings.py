@@ -70,7 +70,8 @@ def _blocks(text: str) -> Iterator[list[str]]:
             block = []
             continue
         follows = bool(block) and (_LIST.match(block[0]) or (inside and block[0].startswith(">>> ")))
-        if block and inside != _is_example(line) and not follows:
+        other = inside and line.startswith(">>> ") and block[0].startswith(" ")
+        if block and (other or (inside != _is_example(line) and not follows)):
             yield _trimmed(block)
             block = []
         block.append(line)

@@ -95,7 +95,7 @@ def _exists(name: str) -> bool:
 def _words() -> set[str]:
     """The classes and type variables of all modules of pixelwise, public or not."""
     texts = (path.read_text("utf-8") for path in SOURCE.rglob("*.py"))
-    return {name for text in texts for name in re.findall(r"(?m)^(?:class )?(\w+)(?:[(:]| = TypeVar)", text)}
+    return {name for text in texts for name in re.findall(r"(?m)^(?:class )?(\w+)(?=[(:]| = TypeVar)", text)}
 
 
 def signature(_app: Sphinx, _what: str, _name: str, _thing: Any, _options: Any, arguments: str, result: str) -> Any:

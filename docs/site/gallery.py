@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import os
 from typing import Any
 
 from sphinx_gallery.scrapers import figure_rst
 
 from pixelwise import Picture
 
+_before = os.getcwd()
 ORDER = ["chapter.py", "own_data.py", "train.py", "two_scores.py", "leak.py"]
 
 
@@ -32,3 +34,13 @@ def pictures(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any
     path = next(block_vars["image_path_iterator"])
     shown.save(path)
     return figure_rst([path], gallery_conf["src_dir"], fig_titles="What the code above shows")
+
+
+def work_beside(_conf: dict[str, Any], script: str, when: str) -> None:
+    """Work in the folder of the tutorial also while its values are displayed, so that their paths are short."""
+    global _before
+    if when == "before":
+        _before = os.getcwd()
+        os.chdir(os.path.dirname(script))
+    else:
+        os.chdir(_before)

@@ -161,13 +161,13 @@ def _page(group: Group) -> str:
         elif callable(thing):
             lines += [f".. autofunction:: {full}", ""]
         else:
-            lines += _data(full, name, group.module, thing)
+            lines += _data(name, group.module, thing)
     return "\n".join(lines)
 
 
-def _data(full: str, name: str, module: str, value: Any) -> list[str]:
+def _data(name: str, module: str, value: Any) -> list[str]:
     """A constant: its docstring stands below its assignment, in the module that makes it."""
-    lines = [f".. py:data:: {full}", f"   :type: {_kind_of(value)}", ""]
+    lines = [f".. py:data:: {name}", f"   :type: {_kind_of(value)}", ""]
     said = _said_below(name, module)
     shown = repr(value)
     if isinstance(value, tuple) and len(shown) < 900:
