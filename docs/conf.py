@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import pixelwise  # noqa: E402
+from docs.site.gallery import WORK  # noqa: E402
 from docs.site.reference import MISSING, aliases  # noqa: E402
 
 logging.getLogger("pixelwise").propagate = False  # its steps, in the tutorials, are not those of the build
@@ -45,15 +44,13 @@ html_theme_options = {"top_of_page_buttons": []}
 html_copy_source = False
 html_show_sphinx = False
 
-# A tutorial runs in its own folder and makes files there, so it runs in a copy.
-WORK = shutil.copytree(HERE / "gallery", Path(tempfile.mkdtemp()) / "work")
 sphinx_gallery_conf = {
     "examples_dirs": WORK,
     "gallery_dirs": "tutorials",
     "filename_pattern": "/",
     "image_scrapers": ("matplotlib", "docs.site.gallery.pictures"),
     "within_subsection_order": "docs.site.gallery.InOrder",
-    "reset_modules": ("matplotlib", "docs.site.gallery.work_beside"),
+    "reset_modules": ("matplotlib", "docs.site.gallery.work_there"),
     "reset_modules_order": "both",
     "ignore_repr_types": r"Picture|AxesImage|ndarray.*Axes",
     "copyfile_regex": "",

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from sphinx_gallery.scrapers import figure_rst
 
 from pixelwise import Picture
 
-_before = os.getcwd()
+HOME = os.getcwd()
+WORK = shutil.copytree(Path(__file__).resolve().parents[1] / "gallery", Path(tempfile.mkdtemp()) / "work")
+"""A copy of the tutorials: each makes its files in the folder that it is in."""
 ORDER = ["chapter.py", "own_data.py", "train.py", "two_scores.py", "leak.py"]
 
 
@@ -36,11 +41,6 @@ def pictures(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any
     return figure_rst([path], gallery_conf["src_dir"], fig_titles="What the code above shows")
 
 
-def work_beside(_conf: dict[str, Any], script: str, when: str) -> None:
-    """Work in the folder of the tutorial also while its values are displayed, so that their paths are short."""
-    global _before
-    if when == "before":
-        _before = os.getcwd()
-        os.chdir(os.path.dirname(script))
-    else:
-        os.chdir(_before)
+def work_there(_conf: dict[str, Any], _script: str, when: str) -> None:
+    """Be in `WORK` also while values are displayed, so that their paths are short."""
+    os.chdir(WORK if when == "before" else HOME)
