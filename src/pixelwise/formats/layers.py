@@ -59,7 +59,7 @@ def find_layers(
     that the template describes but whose {class} is none of the layers.
 
     names: of the samples. images: paths that may match the template and are not labels. in_folders: samples of the same
-    name are told apart by the folder that * stands for, which then comes first in their names.
+    name are distinguished by the folder that * stands for, which then comes first in their names.
     """
     ids, order = dict(layers.classes), {text: k for k, (text, _) in enumerate(layers.classes)}
     found = defaultdict(list)
