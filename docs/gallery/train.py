@@ -55,7 +55,7 @@ if HAS_TORCH:
     widths = [3, 12, 24, 24]
     layers = []
     for dilation, (a, b) in zip((1, 2, 4), pairwise(widths), strict=True):
-        layers += [nn.Conv2d(a, b, 5, padding=2 * dilation, dilation=dilation), nn.BatchNorm2d(b), nn.ReLU()]
+        layers += [nn.Conv2d(a, b, 3, padding=dilation, dilation=dilation), nn.BatchNorm2d(b), nn.ReLU()]
     network = nn.Sequential(*layers, nn.Conv2d(widths[-1], 2, 1))
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     for epoch in range(6):
