@@ -271,14 +271,14 @@ def _by_order(found: TreeSurvey, images: ImageSet, points: float, own: FileGroup
         for e, part in split:
             m.rests[part[3]][e.split, part[2]] = e.path
         parts = parts_of(m.rests)
-        if len(m.rests) > 1 and not _are_layers(found, m, parts):
-            continue
-        if len(m.rests) > 1:
+        if sum(map(len, m.rests.values())) == len(m.samples):  # a file for each
+            rest = next(iter(m.rests)) if len(m.rests) == 1 else _star(set(m.rests))
+            files = {key: [path] for paths in m.rests.values() for key, path in paths.items()}
+            made = [_reading(found, images, points - 200, LabelSet(_template(images, m, rest), files))]
+        elif _are_layers(found, m, parts):
             made = list(_layered(found, images, points - 200, m, parts))
         else:
-            ((rest, paths),) = m.rests.items()
-            labels = LabelSet(_template(images, m, rest), {key: [path] for key, path in paths.items()})
-            made = [_reading(found, images, points - 200, labels)]
+            continue
         for reading in made:
             if not reading.problem:
                 reading.by_order = True
