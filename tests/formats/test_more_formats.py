@@ -278,7 +278,7 @@ def test_open_images_damaged(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r":5: 2 fields, expected 10"):
         pw.open(tmp_path)
     table.write_text(whole.replace("0001eeaf4aed83f9_m01yrx_a.png", "../secret.png"))
-    with pytest.raises(FormatError, match="no name of a mask"):
+    with pytest.raises(FormatError, match="not the name of a mask"):
         pw.open(tmp_path)
     table.write_text(whole.replace("LabelName", "Name"))
     with pytest.raises(FormatError, match="no column LabelName"):

@@ -1,13 +1,14 @@
 """CARLA: the semantic segmentation camera, as its tags are saved or converted to the colors of Cityscapes.
 
-https://carla.readthedocs.io/en/latest/ref_sensors : the tag is in the red channel, green and blue are 0. What tags mean
-differs between versions, and the files do not say which wrote them: unless a tag does, classes are called by their tags, with a
-warning. This needs code to tell tags from colors, and versions from each other.
+https://carla.readthedocs.io/en/latest/ref_sensors : the tag is in the red channel, green and blue are 0. What tags
+mean differs between versions, and the files do not say which wrote them: unless a tag does, classes are called by their
+tags, with a warning. This needs code to tell tags from colors, and versions from each other.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -64,11 +65,8 @@ _LAYOUTS = [
     for images, labels in _FOLDERS
     for above in ("", "{split}/", "episode_*/", "Town*/")
 ]
-_PLAIN = laid_out(
-    "carla",
-    "CARLA (CameraRGB/ with CameraSeg/, or rgb/ with semantic_segmentation/, of tags in the red channel or its colors)",
-    *_LAYOUTS,
-)
+_LOOKS = "CARLA (CameraRGB/ with CameraSeg/, or rgb/ with semantic_segmentation/, of tags in red or its colors)"
+_LAID_OUT = partial(laid_out, "carla", _LOOKS, *_LAYOUTS)
 
 
 def _labels(root: Path) -> tuple[Layout, list[Any]] | None:
@@ -107,14 +105,14 @@ def _find(path: Path) -> Path | None:
 
 
 def _load(root: Path, *, labels: str | None = None, classes: ClassTable | None = None) -> Dataset:
-    """labels: the version that wrote the tags ("0.9.14" and later, "0.9.10" to 0.9.13, "0.8" to 0.9.9), "tags" for neutral
-    names, or "colors". classes: another table.
+    """labels: the version that wrote the tags ("0.9.14" and later, "0.9.10" to 0.9.13, "0.8" to 0.9.9), "tags" for
+    neutral names, or "colors". classes: another table.
     """
     notes: tuple[Finding, ...] = ()
     found = _labels(root)
     if labels is None and found is not None and classes is None:
         labels, notes = _kind(root, *found)
-    dataset = _PLAIN.load(root, labels=labels, classes=classes)
+    dataset = _LAID_OUT().load(root, labels=labels, classes=classes)
     return replace(dataset, notes=(*notes, *dataset.notes))
 
 
@@ -133,4 +131,4 @@ def _kind(root: Path, layout: Layout, pixels: list[Any]) -> tuple[str, tuple[Fin
     return "tags", (Finding("neutral-names", "warning", str(root), what, fix),)
 
 
-FORMAT = Format("carla", _PLAIN.looks_like, _find, _load)
+FORMAT = Format("carla", _LOOKS, _find, _load)

@@ -77,7 +77,7 @@ def _images(root: Path, tasks: set[int]) -> dict[int, str]:
 
 
 def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
-    """classes: the table; by default a file of names beside the data, else the labels that occur, sorted."""
+    """classes: the table; without it, a file of names beside the data, else the labels that occur, sorted."""
     masks = _brushes(root)
     images = _images(root, {m.task for m in masks})
     if not images:
