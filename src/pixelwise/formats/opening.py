@@ -25,19 +25,23 @@ from .guessing import folders
 from .known import (
     ade20k_full,
     aerial,
+    carla,
     coco,
     cvat,
     datumaro,
     huggingface,
     label_studio,
+    label_studio_png,
     labelme,
     medical,
+    open_images,
     rle_csv,
     roboflow,
     scenes,
     segment_anything,
     street,
     supervisely,
+    trans10k,
     via,
     voc,
     yolo,
@@ -48,13 +52,14 @@ from .unfinished import check_download, check_finished
 
 _KNOWN = (
     voc.FORMAT, street.CITYSCAPES, street.CAMVID, street.BDD100K, street.MAPILLARY,
-    street.KITTI, street.KITTI_ROAD, street.SYNTHIA, scenes.OXFORD_PET, scenes.CARVANA, scenes.FOODSEG103,
-    aerial.UAVID, aerial.DEEPGLOBE, medical.DRIVE,
+    street.KITTI, street.KITTI_ROAD, street.SYNTHIA, carla.FORMAT, scenes.OXFORD_PET, scenes.CARVANA,
+    scenes.FOODSEG103, trans10k.FORMAT, aerial.UAVID, aerial.DEEPGLOBE, medical.DRIVE, medical.KVASIR_SEG,
     scenes.ADE20K, scenes.COCO_STUFF, scenes.PASCAL_CONTEXT, scenes.NYU, scenes.DAVIS, scenes.LIP,
     aerial.LOVEDA, aerial.POTSDAM, aerial.VAIHINGEN, aerial.ISAID, medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE,
     labelme.EXPORT, roboflow.ROBOFLOW, ade20k_full.FORMAT, coco.INSTANCES, coco.PANOPTIC, labelme.LABELME,
-    huggingface.PARQUET, huggingface.IMAGEFOLDER, yolo.FORMAT, rle_csv.FORMAT,
-    cvat.FORMAT, datumaro.FORMAT, label_studio.FORMAT, supervisely.FORMAT, via.FORMAT, segment_anything.FORMAT,
+    huggingface.PARQUET, huggingface.IMAGEFOLDER, yolo.FORMAT, rle_csv.FORMAT, open_images.FORMAT,
+    cvat.FORMAT, datumaro.FORMAT, label_studio.FORMAT, label_studio_png.FORMAT, supervisely.FORMAT, via.FORMAT,
+    segment_anything.FORMAT,
 )  # fmt: skip
 
 
