@@ -25,10 +25,10 @@ from pixelwise.formats.unfinished import CONVERSION, FRAGMENTS
 from pixelwise.types import Sample
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-NEW = ("coco", "coco-panoptic", "yolo", "labelme", "rle-csv", "huggingface")
+NEW = ("coco", "coco-panoptic", "yolo", "labelme", "rle-csv", "huggingface", "huggingface-imagefolder")
 FORMATS = {
     "coco": "coco", "coco-panoptic": "coco_panoptic", "yolo": "yolo", "labelme": "labelme", "rle-csv": "rle_csv",
-    "huggingface": "hf_imagefolder",
+    "huggingface": "hf_parquet", "huggingface-imagefolder": "hf_imagefolder",
 }  # fmt: skip
 SIZES = ((1, 1), (1, 17), (23, 1), (31, 45), (64, 37))
 
@@ -125,7 +125,7 @@ def test_every_pixel_comes_back(tmp_path: Path, to: Any, case: str) -> None:
     source = made(**options)
     back = convert(source, tmp_path / "out", to, threads=2)
     assert back.format == FORMATS[to]
-    equal(source, back, instances="instances" in options and to != "huggingface")
+    equal(source, back, instances="instances" in options and "huggingface" not in to)
     assert np.array_equal(back.classes.colors, source.classes.colors)
     if to != "labelme" or options.get("background", 0) is not None:  # LabelMe always has a background
         equal(source, pw.open(tmp_path / "out"))
@@ -208,7 +208,7 @@ def test_metadata_by_pyarrow_and_labels_by_pillow(tmp_path: Path) -> None:
     from pyarrow import json as arrow_json
 
     source = made(classes=300)
-    convert(source, tmp_path / "out", "huggingface")
+    convert(source, tmp_path / "out", "huggingface-imagefolder")
     rows = arrow_json.read_json(tmp_path / "out/val/metadata.jsonl").to_pylist()
     assert json.loads((tmp_path / "out/id2label.json").read_bytes())["299"] == "c 299"
     for sample, row in zip(source["val"], rows, strict=True):
@@ -216,6 +216,50 @@ def test_metadata_by_pyarrow_and_labels_by_pillow(tmp_path: Path) -> None:
             assert np.array_equal(np.asarray(label), sample.label)
         with Image.open(tmp_path / "out/val" / row["file_name"]) as image:
             assert np.array_equal(np.asarray(image), sample.image)
+
+
+def test_parquet_by_pyarrow_and_pillow(tmp_path: Path) -> None:
+    """What `datasets` needs: its features in the metadata, structs of bytes and path, file names with the split."""
+    import io
+
+    from pyarrow import parquet
+
+    source = made(classes=300)
+    convert(source, tmp_path / "out", "huggingface")
+    table = parquet.read_table(tmp_path / "out/data/val-00000-of-00001.parquet")
+    features = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
+    assert features == {"image": {"_type": "Image"}, "label": {"_type": "Image"}}
+    assert str(table.schema.field("label").type) == "struct<bytes: binary, path: string>"
+    for sample, row in zip(source["val"], table.to_pylist(), strict=True):
+        assert row["image"]["path"] == f"{sample.name}.png"
+        for pixels, column in ((sample.image, "image"), (sample.label, "label")):
+            with Image.open(io.BytesIO(row[column]["bytes"])) as image:
+                assert np.array_equal(np.asarray(image), pixels)
+
+
+def test_parquet_is_cut_into_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pixelwise.formats.targets import parquet
+
+    monkeypatch.setattr(parquet, "_SHARD_BYTES", 5000)
+    source = made()
+    equal(source, convert(source, tmp_path / "out", "huggingface"))
+    names = sorted(p.name for p in (tmp_path / "out/data").iterdir())
+    assert "train-00001-of-00002.parquet" in names
+    with pytest.raises(UsageError, match="the split 'a-b'") as caught:
+        both = Dataset(source.root, "arrays", source.classes, Splits({"a-b": lambda: source["train"]}))
+        convert(both, tmp_path / "b", "huggingface")
+    assert caught.value.code == "bad-name"
+
+
+def test_datasets_reads_the_parquet(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    source = made(classes=300)
+    convert(source, tmp_path / "out", "huggingface")
+    read = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    assert list(read) == ["train", "val"]
+    for sample, row in zip(source["val"], read["val"], strict=True):
+        assert np.array_equal(np.asarray(row["image"]), sample.image)
+        assert np.array_equal(np.asarray(row["label"]), sample.label)
 
 
 def test_run_lengths_by_the_rule_of_kaggle(tmp_path: Path) -> None:
@@ -256,16 +300,28 @@ def test_splits_without_labels(tmp_path: Path, to: Any) -> None:
     bare = Split("test", source.classes, ArraySource([np.zeros((3, 4, 3), np.uint8)], None, ["x"]))
     both = Dataset(source.root, "arrays", source.classes, Splits({"train": lambda: source["train"],
                                                                   "test": lambda: bare}))  # fmt: skip
-    if to in ("coco", "yolo", "huggingface"):
-        back = convert(both, tmp_path / "out", to)
-        assert (back["test"].has_labels, len(back["test"])) == (False, 1)
-        assert pw.open(tmp_path / "out").splits.keys() == {"train", "test"}
-        return
-    with pytest.raises(UsageError, match="the split test has no labels") as caught:
-        convert(both, tmp_path / "out", to)
+    back = convert(both, tmp_path / "out", to)
+    assert (back["test"].has_labels, len(back["test"])) == (False, 1)
+    assert list(back["test"].names) == ["x"]
+    assert np.array_equal(back["test"][0].image, np.zeros((3, 4, 3)))
+    assert pw.open(tmp_path / "out").splits.keys() == {"train", "test"}
+    for x, y in zip(source["train"], pw.open(tmp_path / "out")["train"], strict=True):
+        assert np.array_equal(x.label, y.label)
+    before = files(tmp_path / "out")
+    convert(both, tmp_path / "out", to)
+    assert files(tmp_path / "out") == before
+    assert list(convert(both, tmp_path / "one", to, splits="train").splits) == ["train"]
+
+
+def test_a_split_without_labels_that_labelme_cannot_know_as_one(tmp_path: Path) -> None:
+    source = made(void=False)
+    bare = Split("extra", source.classes, ArraySource([np.zeros((3, 4, 3), np.uint8)], None, ["x"]))
+    both = Dataset(source.root, "arrays", source.classes, Splits({"train": lambda: source["train"],
+                                                                  "extra": lambda: bare}))  # fmt: skip
+    with pytest.raises(UsageError, match="the split extra has no labels") as caught:
+        convert(both, tmp_path / "out", "labelme")
     assert caught.value.code == "cannot-hold"
     assert not (tmp_path / "out").exists()
-    assert list(convert(both, tmp_path / "out", to, splits="train").splits) == ["train"]
 
 
 @pytest.mark.parametrize("to", [t for t in NEW if t != "labelme"])
@@ -338,6 +394,10 @@ def test_missing_files_are_left_out_on_demand(tmp_path: Path) -> None:
 def test_images_are_linked_and_the_source_is_left_alone(tmp_path: Path, to: Any) -> None:
     tree = convert(made(void=False), tmp_path / "tree").root
     before = files(tree)
+    if to == "huggingface":
+        with pytest.raises(UsageError, match="within its own files, so they cannot be links"):
+            convert(tree, tmp_path / "out", to, images="symlink")
+        return
     back = convert(tree, tmp_path / "out", to, images="symlink")
     equal(pw.open(tree), back)
     assert any(p.is_symlink() for p in (tmp_path / "out").rglob("*"))

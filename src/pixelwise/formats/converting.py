@@ -34,11 +34,12 @@ from .given import Data, SplitNames, as_dataset
 from .paths import leads_out
 from .targets.masks import SIGNED, list_of
 from .targets.table import TARGETS
-from .targets.target import Ending, SampleJob, Target, background_of, write_file
+from .targets.target import Ending, SampleJob, Target, background_of, cannot_hold, write_file
 from .unfinished import CONVERSION, FRAGMENTS, read_mark
 
 To = Literal[
-    "index", "voc", "cityscapes", "coco", "coco-panoptic", "yolo", "labelme", "rle-csv", "huggingface"
+    "index", "voc", "cityscapes", "coco", "coco-panoptic", "yolo", "labelme", "rle-csv", "huggingface",
+    "huggingface-imagefolder",
 ]  # fmt: skip
 ImageFiles = Literal["copy", "symlink", "hardlink"]
 Void = Literal["keep", "background"]
@@ -60,13 +61,13 @@ def convert(
 
     to: "index" (images/, labels/ as gray PNGs of class ids), "voc" (JPEGImages/, SegmentationClass/ as palette PNGs,
     ImageSets/), or "cityscapes" (leftImg8bit/, gtFine/ with the class ids as train ids): more than 255 classes make
-    16-bit PNGs. Or "coco" (instances), "coco-panoptic", "yolo", "labelme", "rle-csv" or "huggingface" (imagefolder):
-    docs/formats.md says what each holds. classes: those to keep; all others become void. void: "background" stores it
-    as the class background, for a format that has no void. images: "copy", or links to the source's files; images
-    that only the dataset's own rule makes 8-bit RGB, or that are not files, become PNGs. skip_missing: leave out
-    samples whose image or label file is not there, with a warning that counts them. threads: by default one per core.
-    progress: called with (samples done, samples in all). pool: where samples are read and written instead of on
-    threads; see `Pool`.
+    16-bit PNGs. Or "coco" (instances), "coco-panoptic", "yolo", "labelme", "rle-csv", "huggingface" (Parquet) or
+    "huggingface-imagefolder": docs/formats.md says what each holds. classes: those to keep; all others become void.
+    void: "background" stores it as the class background, for a format that has no void. images: "copy", or links to the
+    source's files; images that only the dataset's own rule makes 8-bit RGB, or that are not files, become PNGs.
+    skip_missing: leave out samples whose image or label file is not there, with a warning that counts them. threads: by
+    default one per core. progress: called with (samples done, samples in all). pool: where samples are read and written
+    instead of on threads; see `Pool`.
 
     Lossless: the new dataset has the same splits, names and labels; of the first three also the same order, and
     instances if they fit in 16 bits. Different samples of the same name get the split's name in front: `train/0001`.
@@ -90,6 +91,9 @@ def convert(
     jobs = _jobs(source, target, skip_missing)
     _check_target(root, source, jobs)
     _check_names(root, jobs)
+    if target.embeds and images != "copy":
+        what = f"{to} has the images within its own files, so they cannot be links"
+        raise cannot_hold(what, root, "leave out images=, or choose another target")
     target.check(root, source.classes, jobs)
     identity = _identity(jobs, source.classes, to if void == "keep" else f"{to}, void {void}")
     if _is_there(root, identity, jobs, target):
@@ -206,7 +210,8 @@ def _is_there(root: Path, identity: str, jobs: Sequence[SampleJob], target: Targ
     elif mark is None or mark.get("complete") is not True or mark.get("conversion") != identity:
         return False
     result = target.result or target.labels
-    places = ((job, job.place(root, target.images, _suffix(job)), job.place(root, result)) for job in jobs if job.first)
+    images = result if target.embeds else target.images
+    places = ((job, job.place(root, images, _suffix(job)), job.place(root, result)) for job in jobs if job.first)
     return all(_is_done(image, label, job) for job, image, label in places)
 
 

@@ -121,7 +121,8 @@ def _read(path: Path) -> dict[str, list[_Mask]]:
             raise FormatError(what, code="bad-csv", where=f"{path}:{line}", fix=fix)
         file, image, label = (row[columns[name]].strip() for name in _NEEDED)
         if leads_out(file) or not file:
-            raise FormatError(f"{file!r:.80} is not the name of a mask", code="path-escapes-root", where=f"{path}:{line}")
+            what = f"{file!r:.80} is not the name of a mask"
+            raise FormatError(what, code="path-escapes-root", where=f"{path}:{line}")
         area = _area(*(row[columns[name]] for name in _BOX)) if boxes else None
         found[image].append(_Mask(line, file, label, area))
     for masks in found.values():
