@@ -33,7 +33,10 @@ SPLIT_NAMES = re.compile(
     r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|train[_-]?val|test-?(dev|std))(20\d\d)?"
 )
 """What splits are called on disk. The years of COCO's splits belong to their names."""
-_PLAIN = {"training": "train", "validation": "val", "valid": "val", "testing": "test", "train_val": "trainval"}
+_PLAIN = {
+    "training": "train", "validation": "val", "valid": "val", "testing": "test", "train_val": "trainval",
+    "tr": "train", "vd": "val", "te": "test",
+}  # fmt: skip
 _NUMBERED = re.compile(r"[a-z0-9]{1,2}[.)] *(\w+?)( set| data)?")  # "a. Training Set"
 _ORDER = ("train", "val", "trainval", "test")
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ...dataset.lists import IMAGE_SUFFIXES
 
 MOST_FILES = 2_000_000
-_WORD = r"(train[_-]?val|train(?:ing)?|valid(?:ation)?|val|testing|test)(?:20\d\d)?"
+_WORD = r"(train[_-]?val|train(?:ing)?|valid(?:ation)?|val|testing|test|(?-i:TR|VD|TE))(?:20\d\d)?"
 _SPLIT = re.compile(rf"(?i)^(?:.*?[_\-. ])??({_WORD})(?=$|[_\-. ]|annot|label|mask|image|img|gt|seg)")
 _NUMBERED = re.compile(r"(?i)[a-z0-9]{1,2}[.)] ?.*")
 _SAME_KIND = {".jpeg": ".jpg", ".tiff": ".tif"}
@@ -40,6 +40,11 @@ def role_of(text: str) -> str:
     whole = {p.lower() for p in re.split(r"[/\s.]+", text)} | set(words)
     whole |= {re.sub(r"(?i)^(train|val|test)", "", w) for w in whole} | {f"{a}_{b}" for a, b in pairwise(words)}
     return next((role for role, pattern in _ROLES.items() if any(re.fullmatch(pattern, w) for w in whole)), "")
+
+
+def is_label_word(name: str) -> bool:
+    """Whether a name says only that it is labels."""
+    return re.fullmatch(_ROLES["labels"], name.lower()) is not None
 
 
 class GroupedFile(NamedTuple):
@@ -140,7 +145,14 @@ def groups_of(found: Sequence[FolderFiles]) -> list[FileGroup]:
             top, deeper = _top(template)
             if deeper:
                 add(top, GroupedFile(split, deeper + stem, path), suffix, True, "", kind)
-    sequences = list(_sequences(groups.values()))
+            above, between, *below = [*top.split("/"), ""]
+            if below and "{split}" in below[0] and not role_of(between):  # gt/fog/train/ beside gt/night/train/
+                entry = GroupedFile(f"{split}/{between}", deeper + stem, path)
+                add(f"{above}/*/{below[0]}/", entry, suffix, bool(deeper), "", kind)
+    for key in [key for key in groups if "*" in key[0]]:
+        if len({e.split.partition("/")[2] for e in groups[key].entries}) < 2:
+            del groups[key]
+    sequences = list(_sequences(g for g in groups.values() if "*" not in g.before))
     if taken := {e.path for group in sequences for e in group.entries}:
         for group in groups.values():
             group.part |= all(e.path in taken for e in group.entries) and "{split}" not in group.before
@@ -241,10 +253,10 @@ def _own_folders(found: Sequence[FolderFiles]) -> list[str]:
 
 
 def _is_sequence(texts: Iterable[str]) -> bool:
-    """Whether the files of a folder are many samples: as many in a folder of labels as in another one."""
-    counts = Counter(t.rpartition("/")[0] for t in texts)
-    labels = {count for folder, count in counts.items() if role_of(folder) == "labels"}
-    return any(count > 1 and count in labels for folder, count in counts.items() if role_of(folder) != "labels")
+    """Whether the files of a folder are many samples: as many labels in one place as other files in one place."""
+    counts = Counter((t.rpartition("/")[0], role_of(t) == "labels") for t in texts)
+    labels = {count for (_, label), count in counts.items() if label}
+    return any(count > 1 and count in labels for (_, label), count in counts.items() if not label)
 
 
 def _top(template: str) -> tuple[str, str]:
