@@ -194,7 +194,7 @@ def montgomery(root: Path) -> Written:
 def phenobench(root: Path) -> Written:
     def instances(key: Any, own: Any) -> None:
         for kind in ("plant_instances", "leaf_instances"):
-            save(root / "PhenoBench/{}/{}/{}.png".format(key[0], kind, key[1]), own.astype(np.uint16) * 300)
+            save(root / f"PhenoBench/{key[0]}/{kind}/{key[1]}.png", own.astype(np.uint16) * 300)
 
     keys = [(s, f"05-15_00028_P003085{n}") for s in ("train", "val") for n in range(3)]
     return Written(pairs(root, "PhenoBench/{}/images/{}.png", "PhenoBench/{}/semantics/{}.png", keys, (0, 1, 2),
