@@ -269,7 +269,7 @@ def test_open_images_damaged(tmp_path: Path) -> None:
     whole = table.read_text()
     mask = next((tmp_path / "masks/train").glob("0001*_a.png"))
     save(mask, rectangle(0, 5, 0, 5, (12, 12)))
-    with pytest.raises(PairError, match="size|12"):
+    with pytest.raises(PairError, match=r"size|12"):
         pw.open(tmp_path)["train"][0]
     mask.unlink()
     with pytest.raises(MissingError, match=r"_a\.png"):
@@ -321,7 +321,7 @@ def test_tasks_that_are_not_the_numbers_of_images_are_to_be_confirmed(tmp_path: 
     for k, name in enumerate(("anna", "bert", "carl")):
         save(tmp_path / f"images/{name}.jpg", picture(k))
         save(tmp_path / f"export/task-{k + 98}-annotation-{k + 4}-by-1-tag-Car-0.png", rectangle(1, 5 + k, 1, 9))
-    with pytest.raises(FormatError, match="to be confirmed.*in their order only"):
+    with pytest.raises(FormatError, match=r"to be confirmed.*in their order only"):
         pw.open(tmp_path)
 
 

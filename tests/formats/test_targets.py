@@ -251,7 +251,8 @@ def test_parquet_is_cut_into_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert caught.value.code == "bad-name"
 
 
-def test_datasets_reads_the_parquet(tmp_path: Path) -> None:
+def test_datasets_reads_the_parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     datasets = pytest.importorskip("datasets")
     source = made(classes=300)
     convert(source, tmp_path / "out", "huggingface")
