@@ -232,8 +232,9 @@ def test_yolo_as_ultralytics_fills_it(tmp_path: Path) -> None:
         for line in (tmp_path / f"out/labels/val/{sample.name}.txt").read_text().splitlines():
             category, *numbers = line.split()
             corners = np.array(numbers, float).reshape(-1, 2) * [width, height]
+            cut = np.array(numbers, np.float32).reshape(-1, 2) * np.array([width, height], np.float32)
             filled = np.zeros((height, width), np.uint8)
-            cv2.fillPoly(filled, [corners.astype(np.int32)], color=1)
+            cv2.fillPoly(filled, [cut.astype(np.int32)], color=1)
             near = np.zeros((height, width), np.uint8)
             cv2.fillPoly(near, [np.round(corners).astype(np.int32)], color=1)
             assert np.array_equal(filled, near), "a corner that is cut to the pixel before"
@@ -242,6 +243,20 @@ def test_yolo_as_ultralytics_fills_it(tmp_path: Path) -> None:
             assert (inside[ours > 0]).all()
             assert (filled[ours > 0] == 1).all()
             assert (cv2.dilate(ours, np.ones((3, 3), np.uint8))[filled > 0] > 0).all()
+
+
+@pytest.mark.parametrize("side", [1, 3, 7, 17, 49, 640, 1023, 4096, 99_991])
+def test_no_reader_gets_less_than_a_corner(side: int) -> None:
+    from pixelwise.formats.targets.yolo import _fractions
+
+    corners = np.arange(side + 1) if side < 5000 else np.random.default_rng(0).integers(0, side + 1, 5000)
+    path = np.stack([corners, corners[::-1]], axis=1).astype(np.int32)
+    texts = _fractions(path, side, side).split()
+    for dtype in (np.float32, np.float64):
+        read = np.array(texts, dtype).reshape(-1, 2) * dtype(side)
+        assert np.array_equal(read.astype(np.int32), path)
+        assert (read - path).max() < 0.1
+    assert max(map(float, texts)) <= 1
 
 
 def test_metadata_by_pyarrow_and_labels_by_pillow(tmp_path: Path) -> None:
