@@ -138,25 +138,30 @@ def _there(found: TreeSurvey) -> str:
 
 def describe(
     found: TreeSurvey, reading: TreeReading, threads: int | None = None, progress: Progress | None = None, *,
-    divide: bool,
+    divide: bool, most: int | None = None,
 ) -> Proposal:  # fmt: skip
-    """The description of a reading. divide: whether one split is divided by ratios if nothing else makes splits."""
+    """The description of a reading. divide: whether one split is divided by ratios if nothing else makes splits. most:
+    of how many samples the labels are read, by default all.
+    """
     root, made = found.root, Proposal("", reading)
-    paths = sorted({p for files in reading.labels.files.values() for p in files})
+    keys = sorted(reading.labels.files)
+    if most is not None and len(keys) > most:
+        made.report.append(f"values counted in {most:,} of {len(keys):,} labels; `pixelwise init` counts all")
+        keys = [keys[k * len(keys) // most] for k in range(most)]
     unlabeled = _unlabeled(reading)
     images = {k: p for k, p in reading.images.paths.items() if k[0].partition("/")[0] not in unlabeled}
     missing = sum(key not in reading.labels.files for key in images) if not reading.by_order else 0
     label_lines = ["[labels]", f"path = {text_of(reading.labels.template)}"]
     if reading.labels.layers:
-        layers = count_layers(root, reading, threads, progress)
+        layers = count_layers(root, reading, keys, threads, progress)
         label_lines += _layer_keys(reading, layers, made)
         classes, counted, failed = layer_lines(reading, layers), layers.images, layers.failed
     else:
         named = _names_beside(root, reading, made)
-        seen = count_labels(root, paths, threads, progress)
-        seen, keys = _value_keys(root, reading, seen, made)
-        label_lines += keys
-        if not any(k.startswith("instances") for k in keys):
+        seen = count_labels(root, sorted({p for key in keys for p in reading.labels.files[key]}), threads, progress)
+        seen, lines = _value_keys(root, reading, seen, made)
+        label_lines += lines
+        if not any(line.startswith("instances") for line in lines):
             label_lines += _instance_lines(found, reading)
         classes, counted, failed = class_lines(seen, named, made.doubts), seen.files, seen.failed
     label_lines += _scale_line(root, reading)
