@@ -71,9 +71,8 @@ def convert(
 
     Lossless: the new dataset has the same splits, names and labels; of the first three also the same order, and
     instances if they fit in 16 bits. Different samples of the same name get the split's name in front: `train/0001`.
-    Interrupted and called again, it resumes: files appear only when they are complete, and until all are there, `open`
-    refuses the folder (`unfinished-conversion`). If this very conversion is there already, and newer than the source's
-    files, nothing is written.
+    Interrupted and called again, it resumes: until all files are there, `open` refuses the folder
+    (`unfinished-conversion`). If this very conversion is there already, and newer than the source, nothing is written.
 
     Raises UsageError `not-empty` if `out` holds anything else, `inside-source` if it would write into the source,
     `bad-name` for a sample name that a list cannot hold, `cannot-hold` for what the format has no way to store;
@@ -90,10 +89,7 @@ def convert(
         raise UsageError("void cannot become background: no class is called that", where=root, fix="leave out void=")
     jobs = _jobs(source, target, skip_missing)
     _check_target(root, source, jobs)
-    _check_names(root, jobs)
-    if target.embeds and images != "copy":
-        what = f"{to} has the images within its own files, so they cannot be links"
-        raise cannot_hold(what, root, "leave out images=, or choose another target")
+    _check_names(root, jobs, target, images)
     target.check(root, source.classes, jobs)
     identity = _identity(jobs, source.classes, to if void == "keep" else f"{to}, void {void}")
     if _is_there(root, identity, jobs, target):
@@ -185,8 +181,13 @@ def _check_target(root: Path, source: Dataset, jobs: Sequence[SampleJob]) -> Non
         raise UsageError(f"the sample name {hostile!r} leads out of the folder", code="path-escapes-root", where=root)
 
 
-def _check_names(root: Path, jobs: Sequence[SampleJob]) -> None:
-    """UsageError `bad-name` for names that would not come back from the lists."""
+def _check_names(root: Path, jobs: Sequence[SampleJob], target: Target, images: ImageFiles) -> None:
+    """UsageError `bad-name` for names that would not come back from the lists, `cannot-hold` for links to images in a
+    target that has them within its own files.
+    """
+    if target.embeds and images != "copy":
+        what = "this target has the images within its own files, so they cannot be links"
+        raise cannot_hold(what, root, "leave out images=, or choose another target")
     for split in dict.fromkeys(job.split for job in jobs):
         own = [job.name for job in jobs if job.split == split]
         try:

@@ -52,8 +52,8 @@ from .unfinished import check_download, check_finished
 
 _KNOWN = (
     voc.FORMAT, street.CITYSCAPES, street.CAMVID, street.BDD100K, street.MAPILLARY,
-    street.KITTI, street.KITTI_ROAD, street.SYNTHIA, carla.FORMAT, scenes.OXFORD_PET, scenes.CARVANA,
-    scenes.FOODSEG103, trans10k.FORMAT, aerial.UAVID, aerial.DEEPGLOBE, medical.DRIVE, medical.KVASIR_SEG,
+    street.KITTI, street.KITTI_ROAD, street.SYNTHIA, scenes.OXFORD_PET, scenes.CARVANA, scenes.FOODSEG103,
+    carla.FORMAT, trans10k.FORMAT, aerial.UAVID, aerial.DEEPGLOBE, medical.DRIVE, medical.KVASIR_SEG,
     scenes.ADE20K, scenes.COCO_STUFF, scenes.PASCAL_CONTEXT, scenes.NYU, scenes.DAVIS, scenes.LIP,
     aerial.LOVEDA, aerial.POTSDAM, aerial.VAIHINGEN, aerial.ISAID, medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE,
     labelme.EXPORT, roboflow.ROBOFLOW, ade20k_full.FORMAT, coco.INSTANCES, coco.PANOPTIC, labelme.LABELME,

@@ -29,7 +29,7 @@ _SHARD_BYTES: Final = 500_000_000
 """`datasets` cuts its files at this size."""
 
 
-class Rows(Target):
+class ParquetRows(Target):
     """data/SPLIT-*.parquet and id2label.json; until all samples are there, their files."""
 
     images = FRAGMENTS + "/images/{split}/{path}.{ext}"
@@ -99,4 +99,4 @@ def _shards(rows: Sequence[tuple[SampleJob, Path]]) -> Iterator[list[tuple[Sampl
     yield shard
 
 
-PARQUET_ROWS = Rows()
+PARQUET_ROWS = ParquetRows()
