@@ -263,7 +263,9 @@ def busy_cores(seconds: float = 0.5) -> float | None:
         return sum(numbers), numbers[3] + numbers[4]  # all, and of them idle and waiting for the disk
 
     try:
-        (total, idle), _, (total_after, idle_after) = ticks(), time.sleep(seconds), ticks()
+        total, idle = ticks()
+        time.sleep(seconds)
+        total_after, idle_after = ticks()
     except (OSError, ValueError, IndexError):
         return None
     passed = max(1, total_after - total)
