@@ -22,6 +22,7 @@ from ..files.mapping import guarded
 from . import pictures
 from .answers import Shown
 from .charts import chart_values
+from .confused import Pair
 from .entries import Item
 from .pictures import Encoded
 from .previews import DRAWS, Preview
@@ -69,6 +70,7 @@ def application(shown: Shown, pool: Executor, alone: Executor) -> Starlette:
             Route("/api/rows", answer(partial(_rows, shown)), methods=["GET"]),
             Route("/api/select", in_turn(partial(_selection, shown)), methods=["GET"]),
             Route("/api/runs", answer(runs), methods=["GET"]),
+            Route("/api/confusion/{run:int}", answer(partial(_confusion, shown)), methods=["GET"]),
             Route("/api/findings", answer(partial(_findings, shown)), methods=["GET"]),
             Route("/api/facts/{number:int}", answer(partial(_facts, shown)), methods=["GET"]),
             Route("/api/plans/{number:int}", answer(partial(_plans, shown)), methods=["GET"]),
@@ -143,6 +145,14 @@ def _selection(shown: Shown, request: Request) -> Response:
     return Response(numbers.astype("<u4").tobytes(), media_type=_BYTES)
 
 
+def _confusion(shown: Shown, request: Request) -> Response:
+    run = request.path_params["run"]
+    if run >= len(shown.runs):
+        return _missing("no such run")
+    shown.runs[run].confused.start()
+    return _Json(shown.runs[run].confused.to_dict())
+
+
 def _findings(shown: Shown, request: Request) -> Response:
     return _Json([] if shown.problems is None else shown.problems.to_list())
 
@@ -197,6 +207,10 @@ def picture_maker(shown: Shown, number: int, what: str, small: bool) -> Callable
     if kind in ("prediction", "errors") and re.fullmatch(r"\d", run) and int(run) < len(shown.runs):
         read: Any = getattr(shown.runs[int(run)], kind)
         return lambda entry: pictures.ids_picture(_in_range(read(entry)), small=small)
+    if kind == "confused" and (found := re.fullmatch(r"(\d)-(\d{1,5})-(\d{1,5})", run)):
+        at, *pair = map(int, found.groups())
+        mark = partial(shown.runs[at].marked, pair=Pair(*pair)) if at < len(shown.runs) else None
+        return None if mark is None else lambda item: pictures.ids_picture(mark(item), small=small)
     problems = shown.problems
     if kind == "faulty" and problems is not None:
         return lambda item: pictures.ids_picture(problems.faulty(item, number, run, small=small))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 
 from ..errors import UnknownNameError, UsageError
 from ..types import I64, Bool
+from .confused import Pair
 from .entries import Entries
 from .measures import Measures
 from .runs import Run
 
-ORDERS: Final = ("number", "name", "size", "classes", "share", "score", "change")
+ORDERS: Final = ("number", "name", "size", "classes", "share", "score", "change", "pixels")
 """What entries can be ordered by; with "-" in front, the largest first."""
 
 
@@ -24,7 +26,8 @@ class Query:
     """What to show. split: the name of one, or None. text: in the name. classes: ids that must all occur; share: of the
     pixels, at least that of each. low, high: of the shorter side, in pixels. broken: only what cannot be read. order:
     one of ORDERS, by `run` for scores and by `classes[0]` for shares; descending: the largest first. code: only what
-    has a finding of that code.
+    has a finding of that code. pair: only what has pixels of one class that `run` predicted as the other; "pixels"
+    orders by their number.
     """
 
     split: str | None = None
@@ -38,6 +41,7 @@ class Query:
     descending: bool = False
     run: int = 0
     code: str = ""
+    pair: Pair | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Query:
@@ -49,6 +53,7 @@ class Query:
             _number("share", values.get("share", "")), int(_number("low", values.get("low", ""))),
             int(_number("high", values.get("high", ""))), values.get("broken", "") == "1", order.removeprefix("-"),
             order.startswith("-"), int(_number("run", values.get("run", ""))), values.get("code", ""),
+            _pair(values.get("pair", "")),
         )  # fmt: skip
         if query.order not in ORDERS:
             what, fix = f"cannot sort by {query.order!r}", f"sort by one of {', '.join(ORDERS)}"
@@ -64,6 +69,15 @@ def _number(name: str, text: str) -> float:
     if not 0 <= value < 2**53:  # NaN as well
         raise UsageError(f"{name} must be a number from 0 on, got {text!r}", code="bad-query")
     return value
+
+
+def _pair(text: str) -> Pair | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    if found is None:
+        raise UsageError(f"pair must be two class ids, as in 8-12, got {text!r}", code="bad-query")
+    return Pair(int(found[1]), int(found[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,9 @@ def select(
         marked[coded(query.code)] = True
         marked = marked[within.start : within.stop]
         keep = marked if keep is None else keep & marked
+    if query.pair is not None:
+        found = _confused(query, runs, len(entries))[within.start : within.stop] > 0
+        keep = found if keep is None else keep & found
     if keep is None and query.order == "number":
         return Selection(range(within.start, within.stop) if not query.descending else np.arange(*_reversed(within)))
     numbers = np.arange(within.start, within.stop) if keep is None else within.start + np.flatnonzero(keep)
@@ -120,6 +137,15 @@ def _kept(query: Query, entries: Entries, measures: Measures, within: range) -> 
     if query.broken:
         keep.append(measures.broken[within.start : within.stop])
     return np.logical_and.reduce(keep) if keep else None
+
+
+def _confused(query: Query, runs: tuple[Run, ...], n: int) -> I64:
+    """(n,) int64: the pixels of the query's pair in each entry."""
+    if query.pair is None or query.run >= len(runs):
+        what = f"there is no run {query.run}" if query.pair else "no pair of classes is chosen"
+        raise UsageError(what, code="bad-query", fix="give pair=TRUTH-PREDICTED and --predictions")
+    runs[query.run].confused.start()
+    return runs[query.run].confused.pixels(query.pair, n)
 
 
 def _pixels(measures: Measures, id: int, n: int) -> I64:
@@ -156,6 +182,8 @@ def _keys(query: Query, entries: Entries, measures: Measures, runs: tuple[Run, .
     if query.order == "share":
         id = query.classes[0] if query.classes else 0
         return np.asarray(_pixels(measures, id, len(entries)) / np.maximum(area, 1))
+    if query.order == "pixels":
+        return _confused(query, runs, len(entries))
     if query.order in ("score", "change"):
         needed = query.run if query.order == "score" else 1
         if needed >= len(runs):

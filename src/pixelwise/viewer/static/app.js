@@ -1,6 +1,7 @@
 // The page: state, what shows it, and what changes it.
 import { drawCharts } from "./charts.js";
 import { Colors, ERRORS, FAULTS, ObjectColors } from "./colors.js";
+import { Confusion } from "./confusion.js";
 import * as data from "./data.js";
 import { FindingsList } from "./findings.js";
 import { Grid } from "./grid.js";
@@ -49,6 +50,13 @@ const legend = new Legend(part("legend"), classes, toggleClass, toggleColor);
 
 /** @type {FindingsList | null} */
 let problems = null;
+const confusion = new Confusion(/** @type {HTMLElement} */ (part("confusion").lastElementChild), colors, known.classes.length, (truth, predicted) => {
+  const { split } = known.runs[confusionRun];
+  const pair = `${truth}-${predicted}`;
+  if (pair === state.pair && confusionRun === state.run) return change({ ...unfiltered(state, ["pair"]), sample: null }, true);
+  change({ ...unfiltered(state), pair, run: confusionRun, split, sort: "-pixels", layer: "confused", sample: null }, true);
+});
+let confusionRun = state.run < known.runs.length ? state.run : 0;
 
 // -- state ----------------------------------------------------------------------------------------------------
 
@@ -64,7 +72,7 @@ function change(changes, step = false) {
 /** @param {string} layer */
 function colorsOf(layer) {
   if (layer === "instances") return objectColors;
-  return layer.startsWith("errors") ? errorColors : layer.startsWith("faulty") ? faultColors : colors;
+  return layer.startsWith("errors") ? errorColors : /^(faulty|confused)/.test(layer) ? faultColors : colors;
 }
 
 function splitName() {
@@ -81,7 +89,8 @@ async function render() {
   fill(choice("layer"), layers());
   part("layer-field").hidden = layers().length < 2;
   const offered = layers().some(([name]) => name === state.layer) ? state.layer : "";
-  const layer = state.opacity === 0 && !state.outlines ? "" : offered === "faulty" ? `faulty-${state.code}` : offered;
+  const full = offered === "faulty" ? `faulty-${state.code}` : offered === "confused" ? `confused-${state.run}-${state.pair}` : offered;
+  const layer = state.opacity === 0 && !state.outlines ? "" : full;
   const now = JSON.stringify([layer, state.off, colors.seeThrough, state.outlines]);
   if (now !== dressed) {
     dressed = now;
@@ -185,6 +194,7 @@ function layers() {
   if (known.objects) out.push(["instances", "objects"]);
   for (const [k, run] of known.runs.entries()) out.push([`prediction-${k}`, `prediction: ${run.name}`], [`errors-${k}`, `errors: ${run.name}`]);
   if (state.code) out.push(["faulty", "what is faulty"]);
+  if (state.pair) out.push(["confused", "what is confused"]);
   return out;
 }
 
@@ -205,6 +215,7 @@ function controls() {
   choice("split").value = state.split || usualSplit;
   if (document.activeElement !== part("text")) input("text").value = state.text;
   const [order, run] = [state.sort.replace("-", ""), state.run];
+  fill(choice("sort"), orders());
   choice("sort").value = order === "score" ? `score-${run}` : order;
   part("descending").setAttribute("aria-pressed", String(state.sort.startsWith("-")));
   for (const id of /** @type {const} */ (["low", "high"])) if (document.activeElement !== part(id)) input(id).value = state[id] ? String(state[id]) : "";
@@ -219,6 +230,40 @@ function controls() {
   part("outlines").setAttribute("aria-pressed", String(state.outlines));
   legend.mark(state.class, colors.off);
   problems?.mark(state.code);
+  chips();
+}
+
+/** The filters in words, each a button that removes it. */
+function chips() {
+  const name = (/** @type {number} */ id) => (id === known.classes.length ? "not a class" : (colors.known.get(id)?.name ?? String(id)));
+  /** @type {[string, Partial<import("./state.js").State>][]} */
+  const found = [];
+  if (state.text) found.push([`name has “${state.text}”`, { text: "" }]);
+  for (const id of state.class) found.push([name(id), { class: state.class.filter((one) => one !== id) }]);
+  if (state.share) found.push([`at least ${100 * state.share} %`, { share: 0 }]);
+  if (state.low || state.high) found.push([`shorter side ${state.low || 0} to ${state.high || "any"}`, { low: 0, high: 0 }]);
+  if (state.broken) found.push(["cannot be read", { broken: false }]);
+  if (state.code) found.push([state.code, { code: "" }]);
+  const [truth, predicted] = state.pair.split("-").map(Number);
+  if (state.pair) found.push([`${name(truth)} predicted as ${name(predicted)}`, { pair: "" }]);
+  const made = found.map(([text, without]) => {
+    const button = Object.assign(document.createElement("button"), { className: "remove", textContent: text, title: "Remove this filter" });
+    button.setAttribute("aria-label", `Remove the filter: ${text}`);
+    button.addEventListener("click", () => change({ ...unfiltered({ ...state, ...without }, []) }, true));
+    return button;
+  });
+  part("chips").hidden = !made.length;
+  part("chips").replaceChildren(...made);
+}
+
+/** What entries can be ordered by. */
+function orders() {
+  /** @type {[string, string][]} */
+  const out = [["number", "as listed"], ["name", "by name"], ["size", "by size"], ["classes", "by number of classes"], ["share", "by share of the class"]];
+  for (const [k, run] of known.runs.entries()) out.push([`score-${k}`, known.runs.length > 1 ? `by IoU: ${run.name}` : "by IoU"]);
+  if (known.runs.length > 1) out.push(["change", `by gain: ${known.runs[1].name} over ${known.runs[0].name}`]);
+  if (state.pair) out.push(["pixels", "by confused pixels"]);
+  return out;
 }
 
 function fillLegend() {
@@ -284,7 +329,7 @@ async function pointed(at) {
     if (typeof id !== "number" || !layer) continue;
     const one = colorsOf(layer).known.get(id);
     const name = one ? one.name : "not a class";
-    parts.push(chip(layer, id, layer.startsWith("errors") || layer.startsWith("faulty") ? name : layer === "instances" ? `object ${id}` : `${layer === "label" ? "" : "predicted "}${name} (${id})`));
+    parts.push(chip(layer, id, /^(errors|faulty|confused)/.test(layer) ? name : layer === "instances" ? `object ${id}` : `${layer === "label" ? "" : "predicted "}${name} (${id})`));
   }
   const { stored, image } = found;
   if (stored !== undefined) parts.push(quiet(`stored ${Array.isArray(stored) ? stored.join(", ") : stored}`));
@@ -294,15 +339,24 @@ async function pointed(at) {
   line.replaceChildren(...parts);
 }
 
-const TABS = ["classes", "charts", "findings"];
+const TABS = ["classes", "charts", "confusion", "findings"];
 let tab = "classes";
 
 /** @param {string} name */
 function openTab(name) {
   tab = name;
   for (const one of TABS) part(`tab-${one}`).setAttribute("aria-pressed", String(one === name));
-  for (const [id, owner] of [["legend", "classes"], ["heads", "classes"], ["charts", "charts"], ["findings", "findings"]]) part(id).hidden = owner !== name;
+  for (const [id, owner] of [["legend", "classes"], ["heads", "classes"], ["charts", "charts"], ["confusion", "confusion"], ["findings", "findings"]]) part(id).hidden = owner !== name;
   if (name === "charts") fillCharts();
+  if (name === "confusion") progress();
+}
+
+/** Whether all is counted. */
+async function fillConfusion() {
+  const found = await data.json(`api/confusion/${confusionRun}`).catch(() => null);
+  if (!found) return true;
+  confusion.show(found, state.run === confusionRun ? state.pair : "");
+  return found.counted === found.total;
 }
 
 async function fillCharts() {
@@ -313,6 +367,8 @@ async function fillCharts() {
 // -- what is found in the background ----------------------------------------------------------------------------
 
 let timer = 0;
+/** @type {any} */
+let legendFound = null;
 
 async function progress() {
   clearTimeout(timer);
@@ -328,14 +384,46 @@ async function progress() {
   fillLegend();
   fillScores();
   if (tab === "charts") fillCharts();
-  const shown = `${entries.length.toLocaleString("en")} ${isFiltered(state) ? `of ${found.total.toLocaleString("en")} ` : ""}samples`;
+  legendFound = found;
+  tell();
   const counting = found.counted < found.total;
-  const rest = counting ? ` · counted ${found.counted.toLocaleString("en")} so far` : "";
-  const broken = found.broken ? ` · ${found.broken.toLocaleString("en")} cannot be read` : "";
-  part("status").textContent = shown + rest + broken;
   document.body.dataset.counted = String(found.counted);
   document.body.dataset.scored = String(runs.filter((run) => run.scores || run.error).length);
-  if (counting || runs.some((run) => !run.scores && !run.error)) timer = setTimeout(progress, 1000);
+  const confused = !known.runs.length || isOffline || (tab !== "confusion" && !state.pair) || (await fillConfusion());
+  const more = counting || !confused;
+  if (more || refreshed !== asked) await refresh(!more);
+  if (more || runs.some((run) => !run.scores && !run.error)) {
+    clearTimeout(timer);
+    timer = setTimeout(progress, 1000);
+  }
+}
+
+/** How many samples there are, and how far they are counted. */
+function tell() {
+  const found = legendFound;
+  if (!found) return;
+  const shown = `${entries.length.toLocaleString("en")} ${isFiltered(state) ? `of ${found.total.toLocaleString("en")} ` : ""}samples`;
+  const rest = found.counted < found.total ? ` · counted ${found.counted.toLocaleString("en")} so far` : "";
+  const broken = found.broken ? ` · ${found.broken.toLocaleString("en")} cannot be read` : "";
+  part("status").textContent = shown + rest + broken;
+}
+
+let refreshed = ""; // the query whose entries were found when all was counted
+
+/** Ask again for what a filter finds while it is being counted, as long as that fits the window, and when all is. @param {boolean} last */
+async function refresh(last) {
+  const wanted = asked;
+  if (last) refreshed = wanted;
+  const usual = state.sort === "number" && !isFiltered(state);
+  if (usual || isOffline || (!last && entries.length > grid.live.size)) return;
+  const found = await data.select(wanted).catch(() => null);
+  if (!found || asked !== wanted || found.equals(entries)) return;
+  const number = position < entries.length ? entries.at(position) : -1;
+  entries = found;
+  position = Math.max(0, entries.indexOf(number));
+  grid.show(entries, position);
+  part("empty").hidden = entries.length > 0;
+  if (state.sample === null) tell();
 }
 
 /** @param {string} layer @param {number} id @param {string} text */
@@ -400,7 +488,7 @@ function fade(by) {
 }
 
 function clearFilters() {
-  change({ ...unfiltered(state), layer: state.layer === "faulty" ? "label" : state.layer }, true);
+  change(unfiltered(state), true);
 }
 
 /** @type {Record<string, () => void>} */
@@ -488,26 +576,30 @@ part("title").title = `${known.format} dataset at ${known.root}`;
 const splits = known.splits.map((/** @type {any} */ s) => [s.name, `${s.name} (${s.samples.toLocaleString("en")})`]);
 if (splits.length > 1) splits.push([EVERY, "all splits"]);
 fill(choice("split"), splits);
-/** @type {[string, string][]} */
-const orders = [["number", "as listed"], ["name", "by name"], ["size", "by size"], ["classes", "by number of classes"], ["share", "by share of the class"]];
-for (const [k, run] of known.runs.entries()) orders.push([`score-${k}`, known.runs.length > 1 ? `by IoU: ${run.name}` : "by IoU"]);
-if (known.runs.length > 1) orders.push(["change", `by gain: ${known.runs[1].name} over ${known.runs[0].name}`]);
-fill(choice("sort"), orders);
 fill(choice("recipe"), [["", "no recipe"], ...known.recipes.map((/** @type {string} */ name) => [name, name])]);
 part("recipe-field").hidden = !known.recipes.length;
 if (known.findings) {
   const groups = await data.json("api/findings");
   const choose = (/** @type {string} */ code) => {
     const again = state.code === code;
-    change({ code: again ? "" : code, layer: again ? "label" : "faulty", split: EVERY, sample: null }, true);
+    change({ ...unfiltered({ ...state, code: again ? "" : code, layer: again ? state.layer : "faulty" }, []), split: EVERY, sample: null }, true);
   };
   problems = new FindingsList(part("findings"), groups, choose, (entry) => change({ sample: entry }, true));
   part("tab-findings").hidden = false;
 }
-part("tabs").hidden = !known.findings && !known.charts;
+part("tabs").hidden = !known.findings && !known.charts && !known.runs.length;
+part("tab-confusion").hidden = !known.runs.length || isOffline;
+const chosenRun = /** @type {HTMLSelectElement} */ (part("confusion-run").lastElementChild);
+fill(chosenRun, known.runs.map((/** @type {any} */ run, /** @type {number} */ k) => [String(k), run.name]));
+chosenRun.value = String(confusionRun);
+part("confusion-run").hidden = known.runs.length < 2;
+chosenRun.addEventListener("change", () => {
+  confusionRun = Number(chosenRun.value);
+  progress();
+});
 part("tab-charts").hidden = !known.charts;
 for (const name of TABS) part(`tab-${name}`).addEventListener("click", () => openTab(name));
-openTab(state.code ? "findings" : "classes");
+openTab(state.code ? "findings" : state.pair && known.runs.length ? "confusion" : "classes");
 fillKeys(part("keys"));
 listen();
 await render();

@@ -53,6 +53,13 @@ export class Entries {
     this.length = length;
   }
 
+  /** @param {Entries} other */
+  equals(other) {
+    if (this.length !== other.length) return false;
+    for (let i = 0; i < this.length; i++) if (this.at(i) !== other.at(i)) return false;
+    return true;
+  }
+
   /** @param {number} position */
   at(position) {
     return this.list ? this.list[position] : this.start + position;
