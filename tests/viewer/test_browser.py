@@ -387,6 +387,38 @@ def test_predictions_and_their_errors(browser: Any, root: Path, tmp_path: Path) 
         expect(page.locator("#layer")).to_have_value("label")
 
 
+def test_the_confusion_opens_its_samples(browser: Any, root: Path, tmp_path: Path) -> None:
+    split = pw.open(root)["val"]
+    for i in range(len(split)):
+        ids = np.where(split[i].label == 255, 0, split[i].label).astype(np.uint8)
+        if i in (4, 7):
+            ids[(ids == 0) & (np.arange(ids.shape[0]) < 20 * i)[:, None]] = 12
+        (tmp_path / f"{split.names[i]}.png").write_bytes(encode_png(ids))
+    with pw.view(root, splits="val", predictions=tmp_path, port=0) as viewer, page_of(browser, viewer) as page:
+        page.locator("#tab-confusion").click()
+        expect(page.locator(".pairs button")).to_have_count(1)
+        cell = page.locator(".confusion [data-pair='0-0']")
+        cell.focus()
+        page.keyboard.press("End")  # dog is the last of the classes that were confused, if no other is seen
+        while not page.locator(".confusion [data-pair='0-12']").evaluate("e => e === document.activeElement"):
+            page.keyboard.press("ArrowLeft")
+        expect(page.locator("#confusion .said")).to_contain_text("truth background, predicted dog")
+        page.keyboard.press("Enter")
+        expect(page.locator("#grid")).to_have_attribute("data-total", "2")
+        until(page, lambda: cells(page) == [7, 4])
+        expect(page.locator("#layer")).to_have_value("confused")
+        assert "pair=0-12" in page.url
+        page.locator("#grid").focus()
+        page.keyboard.press("Enter")
+        page.locator("#stage[data-state=shown][data-layer='confused-0-0-12']").wait_for()
+        rows = (np.arange(split[7].label.shape[0]) < 140)[:, None]
+        assert np.array_equal(pixels(page, "#world .fill")[..., 3] > 0, (split[7].label == 0) & rows)
+        page.keyboard.press("Escape")
+        page.locator("#chips .remove").click()
+        expect(page.locator("#grid")).to_have_attribute("data-total", "12")
+        expect(page.locator("#layer")).to_have_value("label")
+
+
 def test_the_windows_of_a_recipe(browser: Any, viewer: pw.Viewer) -> None:
     with page_of(browser, viewer, "#sample=0") as page:
         page.locator("#stage[data-state=shown]").wait_for()

@@ -419,6 +419,45 @@ def test_runs_have_the_numbers_of_score(root: Path, tmp_path: Path) -> None:
         assert client.get(f"/whole/{start + 1}/prediction-0").json()["code"] == "missing-prediction"
 
 
+def test_the_samples_of_each_cell_of_the_confusion(root: Path, tmp_path: Path) -> None:
+    split = pw.open(root)["val"]
+    (tmp_path / "run").mkdir()
+    both, done = [], [0, 2, 3, 5, 6]  # the predictions of the others are missing
+    for i in done:
+        ids = np.roll(split[i].label, 21, axis=1).astype(np.int64)
+        ids[:3] = 99 if i == 3 else 5
+        np.save(tmp_path / f"run/{split.names[i]}.npy", ids)
+        both.append((split[i].label, ids))
+    with (
+        pw.view(root, splits="val", predictions=tmp_path / "run", port=0) as viewer,
+        httpx.Client(base_url=base(viewer), timeout=30) as client,
+    ):
+        client.get(viewer.url)
+        assert client.get("/api/confusion/1").status_code == 404
+        client.get("/api/confusion/0")
+        viewer._shown.runs[0].confused.complete()
+        answer = client.get("/api/confusion/0").json()
+        assert (answer["counted"], answer["total"], answer["unread"]) == (8, 8, 3)
+        expected = pw.Confusion(pw.VOC)
+        for truth, ids in both:
+            expected.update(ids, truth)
+        ids = answer["ids"]
+        assert answer["rows"] == expected.matrix[np.ix_(ids, [*ids, 21])].tolist()
+        assert [pixels for _, _, pixels, _ in answer["pairs"]] == sorted((p[2] for p in answer["pairs"]), reverse=True)
+        for truth, predicted, pixels, samples in answer["pairs"]:
+            assert truth != predicted
+            each = [np.count_nonzero((t == truth) & (np.minimum(f, 21) == predicted)) for t, f in both]
+            assert (pixels, samples) == (sum(each), np.count_nonzero(each))
+            order = [done[k] for k in np.argsort(-np.array(each), kind="stable") if each[k]]
+            assert numbers(client.get(f"/api/select?pair={truth}-{predicted}&sort=-pixels")) == order
+        mask = decode_stored(client.get("/whole/3/confused-0-0-21").content, "mask").pixels
+        assert np.array_equal(mask, (both[2][0] == 0) & (both[2][1] > 20))
+        assert client.get("/whole/1/confused-0-0-1").json()["code"] == "missing-prediction"
+        for query in ("pair=8", "pair=a-b", "pair=0-1&run=1", "sort=pixels"):
+            assert client.get("/api/select?" + query).status_code == 400, query
+        assert client.get("/whole/0/confused-1-0-1").status_code == 404
+
+
 def test_a_run_that_cannot_be_scored_says_why(root: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pw.view(root, predictions=tmp_path / "empty", port=0) as viewer:

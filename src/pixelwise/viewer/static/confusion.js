@@ -37,7 +37,7 @@ export class Confusion {
       const hint = "Rows are the truth, columns the prediction; each cell is a share of its row. Arrow keys move, Enter opens the samples.";
       parts.push(this.matrix(found, pair), this.said, element("p", "quiet small", hint));
     }
-    parts.push(Object.assign(element("h2", "", "Most confused"), {}), this.list(found, pair));
+    parts.push(element("h2", "", "Most confused"), this.list(found, pair));
     this.root.replaceChildren(...parts);
     if (focused) /** @type {HTMLElement | null} */ (this.root.querySelector(`[data-pair="${focused}"]`))?.focus();
   }
@@ -50,10 +50,12 @@ export class Confusion {
     root.setAttribute("role", "grid");
     root.setAttribute("aria-label", "Confusion: rows are the truth, columns the prediction");
     root.style.setProperty("--size", String(columns.length));
+    root.append(element("i", "corner"), ...columns.map((id) => this.key(id)));
     for (const [i, row] of found.rows.entries()) {
       const sum = row.reduce((all, n) => all + n, 0) || 1;
       const line = element("div", "line");
       line.setAttribute("role", "row");
+      line.append(this.key(found.ids[i]));
       for (const [k, predicted] of columns.entries()) {
         const cell = document.createElement("button");
         const truth = found.ids[i];
@@ -77,7 +79,7 @@ export class Confusion {
     }
     if (!root.querySelector('[tabindex="0"]')) /** @type {HTMLElement} */ (root.querySelector("button")).tabIndex = 0;
     root.addEventListener("keydown", (event) => move(root, columns.length, event));
-    this.said.textContent = "Point at a cell to read it";
+    this.said.textContent = root.querySelector("[data-chosen]")?.getAttribute("aria-label") ?? "Point at a cell to read it";
     return root;
   }
 
@@ -98,6 +100,15 @@ export class Confusion {
     }
     if (!found.pairs.length) root.append(element("p", "quiet", found.counted ? "Nothing is confused so far." : "Nothing is counted yet."));
     return root;
+  }
+
+  /** The color of a row or column; each cell says its classes itself. @param {number} id */
+  key(id) {
+    const made = element("i", "key");
+    made.style.setProperty("--color", `rgb(${this.colors.of(id).join(" ")})`);
+    made.title = this.name(id);
+    made.setAttribute("aria-hidden", "true");
+    return made;
   }
 
   /** @param {number} id */
