@@ -22,8 +22,9 @@ from ..files.writing import atomic_write
 from . import pictures
 from .answers import Shown
 from .entries import Item
+from .making import picture_maker
 from .pictures import Encoded
-from .routes import page_files, picture_maker
+from .routes import page_files
 from .selecting import Query, select
 
 _QUALITY: Final = 90

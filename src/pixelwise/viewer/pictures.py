@@ -41,15 +41,24 @@ class Encoded(NamedTuple):
 
 def thumbnail(entry: Item) -> Encoded:
     """The image, small, as JPEG. Raises as reading it does."""
-    image = image_pixels(entry, THUMBNAIL)
-    small = np.ascontiguousarray(scaled_image(image, small_size(image.shape[:2])))
-    data = simplejpeg.encode_jpeg(small, quality=_QUALITY, colorspace="RGB", colorsubsampling="420", fastdct=True)
-    return Encoded(data, "image/jpeg")
+    return small_pixels(image_pixels(entry, THUMBNAIL))
 
 
 def exact_image(entry: Item) -> Encoded:
     """The image, exact, as PNG. Raises as reading it does."""
-    return Encoded(encode_png(image_pixels(entry), level=1), "image/png")
+    return exact_pixels(image_pixels(entry))
+
+
+def exact_pixels(pixels: U8) -> Encoded:
+    """(H, W, 3) uint8 as PNG."""
+    return Encoded(encode_png(pixels, level=1), "image/png")
+
+
+def small_pixels(image: U8) -> Encoded:
+    """(H, W, 3) uint8 as a thumbnail of it, JPEG."""
+    small = np.ascontiguousarray(scaled_image(image, small_size(image.shape[:2])))
+    data = simplejpeg.encode_jpeg(small, quality=_QUALITY, colorspace="RGB", colorsubsampling="420", fastdct=True)
+    return Encoded(data, "image/jpeg")
 
 
 def ids_picture(ids: NDArray[Any], *, small: bool = False) -> Encoded:

@@ -7,11 +7,11 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -19,18 +19,19 @@ from starlette.routing import Route
 
 from ..errors import DataError, PixelwiseError, UsageError
 from ..files.mapping import guarded
-from . import pictures
+from ..types import Window
 from .answers import Shown
 from .charts import chart_values
-from .confused import Pair
-from .entries import Item
+from .making import picture_maker, window_reader
 from .pictures import Encoded
 from .previews import DRAWS, Preview
 from .selecting import Query, select
+from .tiles import ids_tile, image_tile, tile_window
 
 _STATIC: Final = Path(__file__).with_name("static")
 _TYPES: Final = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _BYTES: Final = "application/octet-stream"
+_PLACE: Final = "{level:int}/{row:int}/{column:int}"
 _MOST_ROWS: Final = 500
 _KEEP: Final = {"cache-control": "private, max-age=3600"}
 """For pictures: their addresses hold a number that is another one for each server."""
@@ -76,6 +77,8 @@ def application(shown: Shown, pool: Executor, alone: Executor) -> Starlette:
             Route("/api/plans/{number:int}", answer(partial(_plans, shown)), methods=["GET"]),
             Route("/plan/{number:int}/{draw:int}/{what}", answer(partial(_plan, shown)), methods=["GET"]),
             Route("/small/{number:int}/{what}", answer(partial(_picture, shown, True)), methods=["GET"]),
+            Route("/tile/{number:int}/{what}/" + _PLACE, answer(partial(_tile, shown)), methods=["GET"]),
+            Route("/api/at/{number:int}", answer(partial(_at, shown)), methods=["GET"]),
             Route("/whole/{number:int}/{what}", answer(partial(_picture, shown, False)), methods=["GET"]),
         ],
         exception_handlers={404: _nothing_here},
@@ -189,46 +192,43 @@ def _plan(shown: Shown, request: Request) -> Response:
 def _picture(shown: Shown, small: bool, request: Request) -> Response:
     """A picture, or, with status 200 as well, the error of what cannot be read: it stands where the picture would."""
     number, what = request.path_params["number"], request.path_params["what"]
-    make = picture_maker(shown, number, what, small)
-    if number >= len(shown.entries) or make is None:
+    if number >= len(shown.entries) or (make := picture_maker(shown, number, what, small)) is None:
         return _missing("no such picture")
+    return _encoded(shown, number, what, lambda: make(shown.entries.entry(number)))
+
+
+def _tile(shown: Shown, request: Request) -> Response:
+    """A tile of a large picture, or its error."""
+    number, level, row, column = (request.path_params[key] for key in ("number", "level", "row", "column"))
+    what = request.path_params["what"]
+    size = shown.size(number) if number < len(shown.entries) else None
+    window = None if size is None or level > 40 else tile_window(size, level, row, column)
+    if window is None or (read := window_reader(shown, number, what)) is None:
+        return _missing("no such tile")
+    make = image_tile if what == "image" else ids_tile
+    return _encoded(shown, number, what, lambda: make(read, window, level))
+
+
+def _at(shown: Shown, request: Request) -> Response:
+    """What is at a pixel, by the names of pictures; without those that cannot be read."""
+    number, given = request.path_params["number"], request.query_params
+    x, y = (int(v) if re.fullmatch(r"\d{1,9}", v) else -1 for v in (given.get("x", ""), given.get("y", "")))
+    size = shown.size(number) if number < len(shown.entries) else None
+    if size is None or not (0 <= y < size[0] and 0 <= x < size[1]):
+        return _missing("no such pixel")
+    out: dict[str, Any] = {}
+    for what in given.get("what", "").split(",")[:9]:
+        with suppress(PixelwiseError):
+            if (read := window_reader(shown, number, what)) is not None:
+                out[what] = read(Window(y, x, y + 1, x + 1))[0, 0].tolist()
+    return _Json(out)
+
+
+def _encoded(shown: Shown, number: int, what: str, make: Callable[[], Encoded]) -> Response:
     try:
-        found = make(shown.entries.entry(number))
+        found = make()
     except PixelwiseError as error:
         if what in ("image", "label"):
             shown.measures.fail(number, error)
         return _Json({"error": shown.said(error), "code": error.code})
     return Response(found.data, media_type=found.type, headers=_KEEP)
-
-
-def picture_maker(shown: Shown, number: int, what: str, small: bool) -> Callable[[Item], Encoded] | None:
-    """What makes a picture of an entry, by its name; None if there is no such picture."""
-    kind, _, run = what.partition("-")
-    if kind in ("prediction", "errors") and re.fullmatch(r"\d", run) and int(run) < len(shown.runs):
-        read: Any = getattr(shown.runs[int(run)], kind)
-        return lambda entry: pictures.ids_picture(_in_range(read(entry)), small=small)
-    if kind == "confused" and (found := re.fullmatch(r"(\d)-(\d{1,5})-(\d{1,5})", run)):
-        at, *pair = map(int, found.groups())
-        mark = partial(shown.runs[at].marked, pair=Pair(*pair)) if at < len(shown.runs) else None
-        return None if mark is None else lambda item: pictures.ids_picture(mark(item), small=small)
-    problems = shown.problems
-    if kind == "faulty" and problems is not None:
-        return lambda item: pictures.ids_picture(problems.faulty(item, number, run, small=small))
-    return _MAKERS.get((what, small))
-
-
-def _in_range(ids: Any) -> Any:
-    # What is not a class may have any number; the picture holds 0..65535.
-    return ids if ids.dtype == np.uint8 else np.where((ids < 0) | (ids > 65_535), 65_535, ids).astype(np.uint16)
-
-
-_MAKERS: Final[dict[tuple[str, bool], Callable[[Item], Encoded]]] = {
-    ("image", True): pictures.thumbnail,
-    ("image", False): pictures.exact_image,
-    ("label", True): lambda entry: pictures.ids_picture(pictures.label_ids(entry), small=True),
-    ("label", False): lambda entry: pictures.ids_picture(pictures.label_ids(entry)),
-    ("instances", True): lambda item: pictures.ids_picture(pictures.instance_numbers(item), small=True),
-    ("instances", False): lambda entry: pictures.ids_picture(pictures.instance_numbers(entry)),
-    ("stored", False): pictures.stored_picture,
-}
-"""What there is of every entry, by name and whether it is small."""

@@ -23,6 +23,7 @@ from ..metrics.protocols import ProtocolName, protocol_named
 from ..threads import default_threads
 from .answers import Shown
 from .entries import Entries
+from .large import Large
 from .measures import Measures
 from .problems import Problems
 from .runs import Run, run_names
@@ -204,7 +205,8 @@ def _shown(dataset: Dataset, roots: list[Path], protocol: str, stored_values: bo
         raise UsageError(what, code="no-labels", fix="choose a split with labels")
     runs = [Run(r, n, entries, part, protocol, stored_values) for r, n in zip(roots, run_names(roots), strict=True)]
     problems = None if found is None else Problems(found, entries)
-    return Shown(dataset, entries, Measures(entries), tuple(runs), problems, failed)
+    large = Large()
+    return Shown(dataset, entries, Measures(entries, large), tuple(runs), problems, failed, large)
 
 
 def _bound(port: int) -> socket.socket:

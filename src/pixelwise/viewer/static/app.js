@@ -170,10 +170,12 @@ async function showSample(number) {
   fillFacts(found);
   sample.inColors = String(found.label?.mode).startsWith("rgb");
   await shown;
-  const label = found.labels ? await sample.values("label") : null;
+  const label = found.labels && !found.tiled ? await sample.values("label") : null;
   if (state.sample !== number) return;
   showPlans();
-  shares = label ? new Map([...tally(label)].map(([id, n]) => [id, n / label.ids.length])) : new Map();
+  const counted = label ? tally(label) : new Map(Object.entries(found.counts ?? {}).map(([id, n]) => [Number(id), n]));
+  const area = [...counted.values()].reduce((all, n) => all + n, 0);
+  shares = new Map([...counted].map(([id, n]) => [id, n / area]));
   fillLegend();
 }
 
@@ -301,7 +303,7 @@ function fillFacts(found) {
   for (const one of findings) facts.push([one.severity, `${one.what}${one.fix ? "; " + one.fix : ""} [${one.code}]`]);
   if (image.error && !findings.length) facts.push(["error", image.error]);
   if (label.path) facts.push(["label", label.path]);
-  if (label.kind) facts.push(["", `${label.kind.toUpperCase()}, ${label.mode}, ${label.bits} bits` + (label.palette ? `, ${label.palette} colors` : "")]);
+  if (label.kind) facts.push(["", `${label.kind.toUpperCase()}${label.mode ? ", " + label.mode : ""}, ${label.bits} bits` + (label.palette ? `, ${label.palette} colors` : "")]);
   if (label.error && !findings.length) facts.push(["error", label.error]);
   for (const [k, run] of known.runs.entries()) {
     const score = found.scores?.[k];
@@ -316,12 +318,17 @@ function fillFacts(found) {
   part("facts").replaceChildren(list);
 }
 
+/** Where the pointer is. @type {{x: number, y: number} | null} */
+let last = null;
+
 /** @param {{x: number, y: number} | null} at */
 async function pointed(at) {
   const line = part("pointer");
+  last = at;
   if (!at) return;
   const found = await sample.at(at.x, at.y);
   if (!found) return;
+  if (last && last !== at && sample.large) pointed(last); // where the pointer went meanwhile
   const words = [`x ${at.x}  y ${at.y}`];
   const parts = [quiet(words[0])];
   for (const layer of new Set(["label", look.layer])) {
