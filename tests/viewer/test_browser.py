@@ -197,6 +197,47 @@ def test_outlines_are_the_borders_between_classes(browser: Any, viewer: pw.Viewe
         assert np.array_equal(pixels(page, "#world .lines")[..., 3] > 0, borders(label))
 
 
+def test_a_large_image_in_tiles(browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixelwise.viewer.answers.LARGE", 1_000_000)
+    height, width = 1500, 2100
+    ys, xs = np.mgrid[:height, :width]
+    label = (ys // 50 * 42 + xs // 50).astype(np.uint16)
+    table = pw.ClassTable(tuple(f"class {i}" for i in range(1260)), ignore_index=65_535)
+    split = pw.Split("all", table, pw.ArraySource([picture(0, (height, width))], [label]))
+    with pw.view(split, port=0) as viewer, page_of(browser, viewer, "#sample=0&opacity=1") as page:
+        page.locator("#stage[data-large][data-state=shown]").wait_for()
+        stage = page.locator("#stage")
+        box = stage.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        for _ in range(40):
+            page.mouse.wheel(0, -200)
+        expect(stage).to_have_attribute("data-zoom", "64.000")
+        page.locator(".tile.layer canvas").last.wait_for()
+        page.wait_for_timeout(500)
+        page.mouse.move(x + 3, y + 3)  # the middle stayed where it was
+        expect(page.locator("#pointer")).to_have_attribute("data-at", re.compile("^10[45]\\d,7[45]\\d$"))
+        at = [int(v) for v in page.locator("#pointer").get_attribute("data-at").split(",")]
+        assert abs(at[0] - 1050) < 3
+        assert abs(at[1] - 750) < 3
+        expect(page.locator("#pointer .chip")).to_have_attribute("data-id", str(label[at[1], at[0]]))
+        expect(page.locator("#pointer")).to_contain_text("image " + ", ".join(map(str, split[0].image[at[1], at[0]])))
+        shot = decode_image(stage.screenshot(), "screenshot")
+        seen = shot[int(y - box["y"]) + 3, int(x - box["x"]) + 3]
+        assert seen.tolist() == table.colors[label[at[1], at[0]]].tolist()
+        assert page.locator(".tile").count() < 30
+        before = page.locator("#pointer").get_attribute("data-at")
+        page.mouse.down()
+        page.mouse.move(x + 130, y + 3, steps=4)
+        page.mouse.up()
+        page.mouse.move(x + 2, y + 3)
+        expect(page.locator("#pointer")).not_to_have_attribute("data-at", before)
+        page.keyboard.press("w")
+        expect(page.locator("#divider")).to_be_visible()
+        page.keyboard.press("0")
+        page.locator(".tile").first.wait_for()
+
+
 # -- the grid -------------------------------------------------------------------------------------------------
 
 

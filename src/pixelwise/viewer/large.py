@@ -34,29 +34,39 @@ _HELD: Final = 256 << 20
 
 
 class Held:
-    """What had to be decoded whole, the last used ones. One picture is decoded at a time. Thread-safe."""
+    """What had to be decoded whole, the last used ones. Thread-safe; what one thread makes, others wait for."""
 
     def __init__(self, most: int = _HELD) -> None:
         self._most = most
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+        self._making: dict[tuple[object, ...], threading.Lock] = {}
 
     def get(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
-        """What `make` gave for this key, an array or something with `nbytes`. Raises as it does."""
+        """What `make` gave for this key, an array or something with `nbytes`. Raises as it does.
+
+        `make` may itself get something, of another key.
+        """
         with self._lock:
-            if key not in self._known:
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            with self._lock:
+                if key in self._known:
+                    self._known.move_to_end(key)
+                    return self._known[key]
+            made = make()
+            with self._lock:
                 while self._known and sum(one.nbytes for one in self._known.values()) > self._most:
-                    self._known.popitem(last=False)
-                self._known[key] = make()
-            self._known.move_to_end(key)
-            return self._known[key]
+                    self._making.pop(self._known.popitem(last=False)[0], None)
+                self._known[key] = made
+                return made
 
 
 class Large:
-    """Windows of the pictures of entries. Thread-safe."""
+    """Windows of the pictures of entries. Thread-safe. held: what had to be decoded whole."""
 
     def __init__(self) -> None:
-        self._held = Held()
+        self.held = Held()
 
     def image(self, item: Item, window: Window) -> U8:
         """(h, w, 3) uint8 RGB of a window of the image. Raises as reading it does."""
@@ -74,7 +84,7 @@ class Large:
                 return part
         if kind == "jpeg" and (part := self._of_jpeg(path, key, window)) is not None:
             return part
-        whole: U8 = self._held.get(key, lambda: image_pixels(item))
+        whole: U8 = self.held.get(key, lambda: image_pixels(item))
         return window.cut(whole)
 
     def label(self, item: Item, window: Window) -> Label:
@@ -86,7 +96,7 @@ class Large:
         if (stored := self._stored(item, window)) is not None:
             assert isinstance(source, FileSource)
             return to_ids(stored, item.split.classes, path, None, source.decoding.check_palette)
-        whole: Label = self._held.get(("label", id(item.split), item.at), lambda: label_ids(item))
+        whole: Label = self.held.get(("label", id(item.split), item.at), lambda: label_ids(item))
         return window.cut(whole)
 
     def stored(self, item: Item, window: Window) -> NDArray[Any]:
@@ -96,17 +106,17 @@ class Large:
         path = label_path(item)
         assert path is not None
         key = ("stored", id(item.split), item.at)
-        return window.cut(self._held.get(key, lambda: stored_label(item, path).pixels))
+        return window.cut(self.held.get(key, lambda: stored_label(item, path).pixels))
 
     def whole(self, item: Item, what: str, window: Window, make: Callable[[Item], NDArray[Any]]) -> NDArray[Any]:
         """A window of what `make` gives, which is held. what: its name."""
-        return window.cut(self._held.get((what, id(item.split), item.at), lambda: make(item)))
+        return window.cut(self.held.get((what, id(item.split), item.at), lambda: make(item)))
 
     def _of_source(self, item: Item, window: Window) -> Any:
         split, source = item.split, item.split.source
         if getattr(source, "is_raw", False) or isinstance(source, ArraySource):
             return split.read(item.at, window)
-        return self._held.get(("sample", id(split), item.at), lambda: _Whole(split.read(item.at))).cut(window)
+        return self.held.get(("sample", id(split), item.at), lambda: _Whole(split.read(item.at))).cut(window)
 
     def _of_jpeg(self, path: str, key: tuple[object, ...], window: Window) -> U8 | None:
         """A window of a JPEG file, or None if the kernels do not take it."""
@@ -118,7 +128,7 @@ class Large:
             found = reader.read_and_index(data, Window(0, 0, 1, 1), size)
             return _Indexed(data, None if found is None else found[1])
 
-        known = self._held.get(("index", *key), made)
+        known = self.held.get(("index", *key), made)
         return None if known.index is None else reader.read(known.data, window, known.index)
 
     def _stored(self, item: Item, window: Window) -> Stored | None:

@@ -17,7 +17,7 @@ from .confused import Pair
 from .entries import Item
 from .pictures import Encoded
 from .runs import Run
-from .tiles import small_ids, small_image
+from .tiles import Tiled
 
 Reader = Callable[[Window], Any]
 """Gives the values of a window: (h, w) numbers, or (h, w, 3) uint8 of an image."""
@@ -26,7 +26,8 @@ Reader = Callable[[Window], Any]
 def picture_maker(shown: Shown, number: int, what: str, small: bool) -> Callable[[Item], Encoded] | None:
     """What makes a picture of an entry, by its name; None if there is no such picture. small: as a thumbnail."""
     if small and shown.is_large(number):
-        return _small_of_large(shown, number, what)
+        tiled = tiled_picture(shown, number, what)
+        return None if tiled is None else lambda item: tiled.small()
     if (read := _of_run(shown, what)) is not None:
         return lambda item: pictures.ids_picture(read(item), small=small)
     kind, _, code = what.partition("-")
@@ -66,13 +67,12 @@ def window_reader(shown: Shown, number: int, what: str) -> Reader | None:
     return None if pair is None else lambda w: pair.marked(large.label(item, w), predicted(w), len(classes))
 
 
-def _small_of_large(shown: Shown, number: int, what: str) -> Callable[[Item], Encoded] | None:
-    read, size = window_reader(shown, number, what), shown.size(number)
-    if read is None or size is None:
+def tiled_picture(shown: Shown, number: int, what: str) -> Tiled | None:
+    """A picture of an entry in tiles, by its name; None if there is no such picture."""
+    size = shown.size(number)
+    if size is None or (read := window_reader(shown, number, what)) is None:
         return None
-    if what == "image":
-        return lambda item: pictures.small_pixels(small_image(read, size))
-    return lambda item: pictures.ids_picture(small_ids(read, size))
+    return Tiled(read, size, shown.large.held, (number, what))
 
 
 def _of_run(shown: Shown, what: str) -> Callable[[Item], NDArray[Any]] | None:

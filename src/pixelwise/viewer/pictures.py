@@ -54,9 +54,9 @@ def exact_pixels(pixels: U8) -> Encoded:
     return Encoded(encode_png(pixels, level=1), "image/png")
 
 
-def small_pixels(image: U8) -> Encoded:
-    """(H, W, 3) uint8 as a thumbnail of it, JPEG."""
-    small = np.ascontiguousarray(scaled_image(image, small_size(image.shape[:2])))
+def small_pixels(image: U8, size: Size | None = None) -> Encoded:
+    """(H, W, 3) uint8 as a thumbnail of it, JPEG. size: of the image, if this is a smaller one of it."""
+    small = np.ascontiguousarray(scaled_image(image, small_size(size or image.shape[:2])))
     data = simplejpeg.encode_jpeg(small, quality=_QUALITY, colorspace="RGB", colorsubsampling="420", fastdct=True)
     return Encoded(data, "image/jpeg")
 

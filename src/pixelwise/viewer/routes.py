@@ -22,11 +22,10 @@ from ..files.mapping import guarded
 from ..types import Window
 from .answers import Shown
 from .charts import chart_values
-from .making import picture_maker, window_reader
+from .making import picture_maker, tiled_picture, window_reader
 from .pictures import Encoded
 from .previews import DRAWS, Preview
 from .selecting import Query, select
-from .tiles import ids_tile, image_tile, tile_window
 
 _STATIC: Final = Path(__file__).with_name("static")
 _TYPES: Final = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -52,11 +51,12 @@ class _Json(JSONResponse):
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
-def application(shown: Shown, pool: Executor, alone: Executor) -> Starlette:
+def application(shown: Shown, pool: Executor, alone: Executor, few: Executor) -> Starlette:
     """The ASGI application; Guard stands before it. pool: makes the answers. alone: one thread, for those that take
-    arrays of all entries: the memory of these is used again in one thread, and kept by each of several.
+    arrays of all entries: the memory of these is used again in one thread, and kept by each of several. few: some
+    threads, for tiles: the first of an image may take seconds, and nothing else must wait for it.
     """
-    answer, in_turn = partial(_answering, shown, pool), partial(_answering, shown, alone)
+    answer, in_turn, in_tiles = (partial(_answering, shown, each) for each in (pool, alone, few))
 
     def runs(request: Request) -> Response:
         return _Json([run.to_dict() for run in shown.runs])
@@ -77,8 +77,8 @@ def application(shown: Shown, pool: Executor, alone: Executor) -> Starlette:
             Route("/api/plans/{number:int}", answer(partial(_plans, shown)), methods=["GET"]),
             Route("/plan/{number:int}/{draw:int}/{what}", answer(partial(_plan, shown)), methods=["GET"]),
             Route("/small/{number:int}/{what}", answer(partial(_picture, shown, True)), methods=["GET"]),
-            Route("/tile/{number:int}/{what}/" + _PLACE, answer(partial(_tile, shown)), methods=["GET"]),
-            Route("/api/at/{number:int}", answer(partial(_at, shown)), methods=["GET"]),
+            Route("/tile/{number:int}/{what}/" + _PLACE, in_tiles(partial(_tile, shown)), methods=["GET"]),
+            Route("/api/at/{number:int}", in_tiles(partial(_at, shown)), methods=["GET"]),
             Route("/whole/{number:int}/{what}", answer(partial(_picture, shown, False)), methods=["GET"]),
         ],
         exception_handlers={404: _nothing_here},
@@ -201,12 +201,10 @@ def _tile(shown: Shown, request: Request) -> Response:
     """A tile of a large picture, or its error."""
     number, level, row, column = (request.path_params[key] for key in ("number", "level", "row", "column"))
     what = request.path_params["what"]
-    size = shown.size(number) if number < len(shown.entries) else None
-    window = None if size is None or level > 40 else tile_window(size, level, row, column)
-    if window is None or (read := window_reader(shown, number, what)) is None:
+    tiled = tiled_picture(shown, number, what) if number < len(shown.entries) else None
+    if tiled is None or (window := tiled.window(level, row, column)) is None:
         return _missing("no such tile")
-    make = image_tile if what == "image" else ids_tile
-    return _encoded(shown, number, what, lambda: make(read, window, level))
+    return _encoded(shown, number, what, lambda: tiled.tile(window, level))
 
 
 def _at(shown: Shown, request: Request) -> Response:

@@ -1,4 +1,8 @@
-"""Tiles: a large picture cut into squares at every scale, each read in bands, so that memory stays small."""
+"""Tiles: a large picture cut into squares at every scale.
+
+Tiles of coarse scales are cut from one reduced picture, which is made once, in bands, and held. Those of finer scales
+are read as windows. So no tile costs more than a few million pixels, and memory stays small.
+"""
 
 from __future__ import annotations
 
@@ -10,88 +14,95 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from ..drawing.pixels import scaled_image, scaled_label
-from ..types import U8, Size, Window
-from .pictures import Encoded, exact_pixels, ids_picture, small_size
+from ..threads import in_order
+from ..types import Size, Window
+from .large import Held
+from .pictures import Encoded, exact_pixels, ids_picture, small_pixels, small_size
 
 LARGE: Final = 16_000_000
 """Images of more pixels are shown in tiles."""
 TILE: Final = 512
 """The side of a tile on the screen."""
-_BAND: Final = 1 << 22
-"""Read at most so many pixels at a time, or one row of blocks."""
+_REDUCED: Final = 8_000_000
+"""The most pixels of a reduced picture."""
+_BAND: Final = 1 << 25
+"""Read at most so many pixels at a time to reduce a picture, or one row of blocks."""
+_ROWS: Final = 1024
+"""Rows that are read at a time: a multiple of the usual heights of tiles in files."""
 _QUALITY: Final = 85
 
 
-def levels(size: Size) -> int:
-    """How many scales an image has: the last shows it in one tile."""
-    return max(0, (max(size) - 1) // TILE).bit_length() + 1
+class Tiled:
+    """One picture of `size`, by what reads windows of it: (h, w) numbers, or (h, w, 3) uint8 of an image.
 
+    held: where the reduced picture is kept, by `key`.
+    """
 
-def tile_window(size: Size, level: int, row: int, column: int) -> Window | None:
-    """The pixels of a tile of scale 1 / 2^level; None if the image has no such tile."""
-    step = TILE << level
-    y, x = row * step, column * step
-    if level >= levels(size) or y >= size[0] or x >= size[1]:
-        return None
-    return Window(y, x, min(y + step, size[0]), min(x + step, size[1]))
+    def __init__(self, read: Callable[[Window], Any], size: Size, held: Held, key: tuple[object, ...]) -> None:
+        self._read, self._held, self._key = read, held, ("reduced", *key)
+        self.size = size
+        self._base = next(k for k in range(41) if -(-size[0] >> k) * -(-size[1] >> k) <= _REDUCED)
 
+    def window(self, level: int, row: int, column: int) -> Window | None:
+        """The pixels of a tile of scale 1 / 2^level; None if there is no such tile."""
+        last = max(0, (max(self.size) - 1) // TILE).bit_length()
+        if level > last:
+            return None
+        y, x = row * (TILE << level), column * (TILE << level)
+        if y >= self.size[0] or x >= self.size[1]:
+            return None
+        return Window(y, x, min(y + (TILE << level), self.size[0]), min(x + (TILE << level), self.size[1]))
 
-def shrunk_image(read: Callable[[Window], U8], window: Window, level: int) -> U8:
-    """The window at scale 1 / 2^level by averages of blocks, rounded up in size; read in bands."""
-    step = 1 << level
-    if not level:
-        return read(window)
-    out = []
-    for band in bands(window, step):
-        part = read(band)
-        height, width = part.shape[0], part.shape[1]
-        padded = np.pad(part, ((0, -height % step), (0, -width % step), (0, 0)), mode="edge")
-        out.append(scaled_image(padded, (padded.shape[0] // step, padded.shape[1] // step)))
-    return np.concatenate(out)
+    def tile(self, window: Window, level: int) -> Encoded:
+        """A tile. An image is exact as PNG at full scale, else JPEG; numbers are as in `pictures.ids_picture`."""
+        pixels = np.ascontiguousarray(self.scaled(window, level))
+        if pixels.ndim == 2:
+            return ids_picture(pixels)
+        if not level:
+            return exact_pixels(pixels)
+        return Encoded(simplejpeg.encode_jpeg(pixels, quality=_QUALITY, colorspace="RGB"), "image/jpeg")
 
+    def small(self) -> Encoded:
+        """The whole as a thumbnail."""
+        part, goal = self._reduced(), small_size(self.size)
+        return small_pixels(part, self.size) if part.ndim == 3 else ids_picture(scaled_label(part, goal))
 
-def shrunk_ids(read: Callable[[Window], NDArray[Any]], window: Window, level: int) -> NDArray[Any]:
-    """The window at scale 1 / 2^level: of each block the pixel below its center. No new value appears."""
-    step = 1 << level
-    if not level:
-        return read(window)
-    out = []
-    for band in bands(window, step):
-        part = read(band)
-        ys, xs = (np.minimum(np.arange(0, n, step) + step // 2, n - 1) for n in part.shape)
-        out.append(part[ys[:, None], xs])
-    return np.concatenate(out)
+    def scaled(self, window: Window, level: int) -> NDArray[Any]:
+        """The window at scale 1 / 2^level, rounded up in size: averages of an image, of numbers one of each block."""
+        base = self._base
+        if level < base:
+            return _shrunk(self._read(window), level)
+        (y0, x0), (y1, x1) = (window.y0 >> base, window.x0 >> base), (-(-window.y1 >> base), -(-window.x1 >> base))
+        return _shrunk(Window(y0, x0, y1, x1).cut(self._reduced()), level - base)
+
+    def _reduced(self) -> NDArray[Any]:
+        made: NDArray[Any] = self._held.get(self._key, self._reduce)
+        return made
+
+    def _reduce(self) -> NDArray[Any]:
+        whole = Window(0, 0, *self.size)
+        return np.concatenate(list(in_order(self._band, bands(whole, 1 << self._base), 2, 1)))
+
+    def _band(self, window: Window) -> NDArray[Any]:
+        return _shrunk(self._read(window), self._base)
 
 
 def bands(window: Window, step: int = 1) -> Iterator[Window]:
     """The window from top to bottom in parts that may be read at once, of a multiple of `step` rows."""
-    rows = max(step, _BAND // (window.x1 - window.x0) // step * step)
+    rows = max(1, min(_ROWS, _BAND // (window.x1 - window.x0)))
+    rows = -(-rows // step) * step
     for y in range(window.y0, window.y1, rows):
         yield Window(y, window.x0, min(y + rows, window.y1), window.x1)
 
 
-def image_tile(read: Callable[[Window], U8], window: Window, level: int) -> Encoded:
-    """A tile of an image: exact as PNG at full scale, else JPEG."""
-    pixels = np.ascontiguousarray(shrunk_image(read, window, level))
+def _shrunk(pixels: NDArray[Any], level: int) -> NDArray[Any]:
+    step = 1 << level
     if not level:
-        return exact_pixels(pixels)
-    return Encoded(simplejpeg.encode_jpeg(pixels, quality=_QUALITY, colorspace="RGB"), "image/jpeg")
-
-
-def ids_tile(read: Callable[[Window], NDArray[Any]], window: Window, level: int) -> Encoded:
-    """A tile of numbers, as `pictures.ids_picture`."""
-    return ids_picture(np.ascontiguousarray(shrunk_ids(read, window, level)))
-
-
-def small_image(read: Callable[[Window], U8], size: Size) -> U8:
-    """The whole image as small as a thumbnail."""
-    goal = small_size(size)
-    level = max(0, (min(a // b for a, b in zip(size, goal, strict=True))).bit_length() - 1)
-    return scaled_image(shrunk_image(read, Window(0, 0, *size), level), goal)
-
-
-def small_ids(read: Callable[[Window], NDArray[Any]], size: Size) -> NDArray[Any]:
-    """The whole label as small as a thumbnail."""
-    goal = small_size(size)
-    level = max(0, (min(a // b for a, b in zip(size, goal, strict=True))).bit_length() - 1)
-    return scaled_label(shrunk_ids(read, Window(0, 0, *size), level), goal)
+        return pixels
+    height, width = pixels.shape[0], pixels.shape[1]
+    if pixels.ndim == 2:
+        ys, xs = (np.minimum(np.arange(0, n, step) + step // 2, n - 1) for n in (height, width))
+        return np.asarray(pixels[ys[:, None], xs])
+    if height % step or width % step:
+        pixels = np.pad(pixels, ((0, -height % step), (0, -width % step), (0, 0)), mode="edge")
+    return scaled_image(pixels, (pixels.shape[0] // step, pixels.shape[1] // step))

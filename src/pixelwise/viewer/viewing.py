@@ -88,7 +88,8 @@ class Viewer:
         self._framed = False
         self._socket = _bound(port)
         self.port: int = self._socket.getsockname()[1]
-        self._pools = [ThreadPoolExecutor(n, thread_name_prefix="pixelwise-view") for n in (default_threads() + 2, 1)]
+        threads = (default_threads() + 2, 1, 4)
+        self._pools = [ThreadPoolExecutor(n, thread_name_prefix="pixelwise-view") for n in threads]
         guard = Guard(application(shown, *self._pools), self.port, lambda: self._framed)
         self.url = f"http://127.0.0.1:{self.port}/?token={guard.token}"
         self._server = _server(guard)
