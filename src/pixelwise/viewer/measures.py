@@ -36,10 +36,10 @@ class ClassCounts(NamedTuple):
     id: NDArray[np.uint16]
     pixels: NDArray[np.uint32]
 
-    def of(self, id: int) -> tuple[I64, I64]:
-        """The entries that hold a class, ascending, and how many pixels of it each has: two (k,) int64 arrays."""
-        rows = np.flatnonzero(self.id == id)
-        return self.entry[rows].astype(np.int64), self.pixels[rows].astype(np.int64)
+    def of(self, id: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """The entries that hold a class, ascending, and how many pixels of it each has: two (k,) uint32 arrays."""
+        rows = self.id == id
+        return self.entry[rows], self.pixels[rows]
 
     def and_then(self, more: ClassCounts) -> ClassCounts:
         """These rows, then those."""

@@ -233,7 +233,7 @@ def _server(app: Any) -> uvicorn.Server:
 
     return uvicorn.Server(
         uvicorn.Config(
-            app, http="h11", ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False,
+            app, http="auto", ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False,
             server_header=False, timeout_keep_alive=30, timeout_graceful_shutdown=1, proxy_headers=False,
         )
     )  # fmt: skip
