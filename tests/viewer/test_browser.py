@@ -472,7 +472,20 @@ def test_the_windows_of_a_recipe(browser: Any, viewer: pw.Viewer) -> None:
         page.locator("#seed").fill("5")
         expect(page.locator(".windows polygon").first).not_to_have_attribute("points", before)
         assert "recipe=deeplab-voc" in page.url
-        page.locator("#seed").blur()
+        page.locator("#epoch").fill("16")
+        expect(page.locator(".draw .note").first).to_have_text("epoch 16")
+        page.get_by_label("size 1 of 2").fill("100")
+        page.get_by_label("size 1 of 2").press("Tab")
+        page.get_by_label("size 2 of 2").fill("140")
+        page.get_by_label("size 2 of 2").press("Enter")
+        expect(page.locator(".draw").first).to_have_attribute("title", re.compile("to 100x140"))
+        assert "set=1.size" in page.url
+        page.get_by_label("size 1 of 2").fill("-3")
+        page.get_by_label("size 1 of 2").press("Tab")
+        expect(page.locator("#draws .bad")).to_contain_text("size")
+        page.locator("#draws form button").click()
+        expect(page.locator(".draw").first).to_have_attribute("title", re.compile("to 513x513"))
+        page.locator("#draws form").blur()
         page.keyboard.press("ArrowRight")  # the next sample cannot be read
         expect(page.locator("#problem")).to_contain_text("truncated")
         expect(page.locator(".windows polygon")).to_have_count(0)

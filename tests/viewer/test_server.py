@@ -568,7 +568,45 @@ def test_plans_are_those_of_a_loader(known: httpx.Client, root: Path) -> None:
     assert known.get("/plan/3/0/image?recipe=deeplab-voc").json()["code"] == "truncated"
     assert known.get("/api/plans/0?recipe=none").status_code == 400
     assert known.get("/api/plans/0?recipe=ade20k&seed=-1").status_code == 400
-    assert known.get("/plan/0/16/image?recipe=ade20k").status_code == 404
+    assert known.get(f"/plan/0/{2**31}/image?recipe=ade20k").status_code == 404
+
+
+def test_parameters_of_a_recipe_can_be_changed(known: httpx.Client, root: Path) -> None:
+    split = pw.open(root)["val"]
+    changes = "0.scale=0.5,0.75;1.size=200,300;2.p=1"
+    recipe = [pw.RandomScale((0.5, 0.75)), pw.RandomCrop(200, 300, pad_if_needed=True), pw.RandomHorizontalFlip(p=1)]
+    loader = pw.Loader(split, 8, recipe, seed=7, output="uint8-hwc")
+    loader.load_state_dict(loader.state_dict() | {"epoch": 20, "batch": 0})
+    label = next(iter(loader)).labels[2]
+    address = f"recipe=deeplab-voc&seed=7&epoch=20&set={changes}"
+    shown = decode_stored(known.get(f"/plan/10/20/label?{address}").content, "label").pixels
+    assert np.array_equal(shown, scaled_label(label, (149, 224)))
+    draws = known.get(f"/api/plans/10?{address}").json()["draws"]
+    assert {tuple(draw["size"]) for draw in draws} == {(200, 300)}
+    found = known.get(f"/api/recipe?{address}").json()["transforms"]
+    assert [one["name"] for one in found] == ["RandomScale", "RandomCrop", "RandomHorizontalFlip"]
+    assert found[0]["fields"][0] == {"name": "scale", "kind": "number", "values": [0.5, 0.75], "optional": False}
+    assert found[1]["fields"][0] == {"name": "size", "kind": "int", "values": [200, 300], "optional": False}
+    assert found[1]["fields"][1]["kind"] == "bool"
+    none = known.get("/api/recipe?recipe=ade20k&set=0.longest=").json()["transforms"][0]["fields"][1]
+    assert none == {"name": "longest", "kind": "int", "values": [], "optional": True}
+    for bad in (
+        "0.scale=1", "0.scale=2,1", "1.size=-1,5", "1.size=1.5,5", "2.p=2", "9.p=1", "0.none=1", "x", "0.scale=a,b",
+        "2.p=nan", "1.size=,5", "1.size=9000,9000", "0.scale=-1,2", "1.pad_if_needed=", "0.scale=1,1e400",
+    ):  # fmt: skip
+        for path in ("/api/plans/10", "/api/recipe") if bad != "1.size=9000,9000" else ("/api/plans/10",):
+            answer = known.get(f"{path}?recipe=deeplab-voc&set={bad}")
+            assert answer.status_code == 200, bad
+            assert "\n" not in answer.json()["error"]
+
+
+def test_every_recipe_has_its_parameters(known: httpx.Client) -> None:
+    for name in pw.RECIPES:
+        for one in known.get(f"/api/recipe?recipe={name}").json()["transforms"]:
+            for field in one["fields"]:
+                text = ",".join(str(float(v)) for v in field["values"])
+                same = known.get(f"/api/recipe?recipe={name}&set={one['at']}.{field['name']}={text}").json()
+                assert same == known.get(f"/api/recipe?recipe={name}").json(), (name, field)
 
 
 def test_each_answer_is_sent_at_once(viewer: pw.Viewer) -> None:

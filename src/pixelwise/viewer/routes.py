@@ -24,7 +24,7 @@ from .answers import Shown
 from .charts import chart_values
 from .making import picture_maker, tiled_picture, window_reader
 from .pictures import Encoded
-from .previews import DRAWS, Preview
+from .previews import Preview
 from .selecting import Query, select
 
 _STATIC: Final = Path(__file__).with_name("static")
@@ -74,6 +74,7 @@ def application(shown: Shown, pool: Executor, alone: Executor, few: Executor) ->
             Route("/api/confusion/{run:int}", answer(partial(_confusion, shown)), methods=["GET"]),
             Route("/api/findings", answer(partial(_findings, shown)), methods=["GET"]),
             Route("/api/facts/{number:int}", answer(partial(_facts, shown)), methods=["GET"]),
+            Route("/api/recipe", answer(_recipe), methods=["GET"]),
             Route("/api/plans/{number:int}", answer(partial(_plans, shown)), methods=["GET"]),
             Route("/plan/{number:int}/{draw:int}/{what}", answer(partial(_plan, shown)), methods=["GET"]),
             Route("/small/{number:int}/{what}", answer(partial(_picture, shown, True)), methods=["GET"]),
@@ -165,13 +166,22 @@ def _facts(shown: Shown, request: Request) -> Response:
     return _missing("no such entry") if number >= len(shown.entries) else _Json(shown.facts(number))
 
 
+def _recipe(request: Request) -> Response:
+    """The parameters of a recipe, or the error of a change: what was typed is to be corrected, as in `_plans`."""
+    preview = Preview.of(request.query_params)
+    try:
+        return _Json({"transforms": preview.to_list()})
+    except UsageError as error:
+        return _Json({"error": str(error)})
+
+
 def _plans(shown: Shown, request: Request) -> Response:
     number, preview = request.path_params["number"], Preview.of(request.query_params)
     if number >= len(shown.entries):
         return _missing("no such entry")
     try:
         return _Json({"draws": preview.windows(shown.entries.entry(number))})
-    except DataError as error:
+    except (DataError, UsageError) as error:
         return _Json({"error": shown.said(error)})
 
 
@@ -180,7 +190,7 @@ def _plan(shown: Shown, request: Request) -> Response:
     number, draw, what = (request.path_params[key] for key in ("number", "draw", "what"))
     preview = Preview.of(request.query_params)
     make = {"image": preview.image, "label": preview.label}.get(what)
-    if number >= len(shown.entries) or draw >= DRAWS or make is None:
+    if number >= len(shown.entries) or draw >= 1 << 31 or make is None:
         return _missing("no such picture")
     try:
         found = make(shown.entries.entry(number), draw)

@@ -45,7 +45,7 @@ const objectColors = new ObjectColors();
 
 const grid = new Grid(part("grid"), part("space"), part("cells"), (at) => change({ sample: entries.at(at) }, true), noteOf);
 const sample = new SampleView(part("stage"), part("world"), part("divider"), part("problem"), pointed);
-const plans = new Plans(part("world"), part("draws"), part("problem"));
+const plans = new Plans(part("world"), part("draws"), (set) => change({ set }));
 const legend = new Legend(part("legend"), classes, toggleClass, toggleColor);
 
 /** @type {FindingsList | null} */
@@ -107,10 +107,10 @@ async function render() {
 }
 
 async function showPlans() {
-  const { sample: number, recipe, seed } = state;
+  const { sample: number, recipe, seed, epoch, set } = state;
   const known = number !== null && recipe && part("stage").dataset.state === "shown" && sample.number === number;
   if (!known) return plans.clear();
-  await plans.show(number, recipe, seed, [sample.height, sample.width], colors);
+  await plans.show(number, { name: recipe, seed, epoch, set }, [sample.height, sample.width], colors);
 }
 
 async function choose() {
@@ -226,8 +226,10 @@ function controls() {
   part("more").toggleAttribute("data-on", isFiltered({ ...state, text: "", class: [] }));
   choice("layer").value = state.layer;
   choice("recipe").value = state.recipe;
-  if (document.activeElement !== part("seed")) input("seed").value = String(state.seed);
-  part("seed-field").hidden = !state.recipe;
+  for (const id of /** @type {const} */ (["seed", "epoch"])) {
+    if (document.activeElement !== part(id)) input(id).value = String(state[id]);
+    part(`${id}-field`).hidden = !state.recipe;
+  }
   input("opacity").value = String(state.opacity);
   part("outlines").setAttribute("aria-pressed", String(state.outlines));
   legend.mark(state.class, colors.off);
@@ -562,8 +564,10 @@ function listen() {
   part("clear").addEventListener("click", clearFilters);
   choice("layer").addEventListener("change", () => change({ layer: choice("layer").value }));
   input("opacity").addEventListener("input", () => change({ opacity: Number(input("opacity").value) }));
-  choice("recipe").addEventListener("change", () => change({ recipe: choice("recipe").value }));
-  input("seed").addEventListener("input", () => change({ seed: Math.max(0, Math.floor(Number(input("seed").value) || 0)) }));
+  choice("recipe").addEventListener("change", () => change({ recipe: choice("recipe").value, set: "" }));
+  for (const id of /** @type {const} */ (["seed", "epoch"])) {
+    input(id).addEventListener("input", () => change({ [id]: Math.max(0, Math.floor(Number(input(id).value) || 0)) }));
+  }
   for (const [id, key] of Object.entries({ outlines: "o", theme: "t", help: "?" })) part(id).addEventListener("click", EVERYWHERE[key]);
   for (const [id, key] of Object.entries({ back: "Escape", previous: "ArrowLeft", next: "ArrowRight", fit: "0", wipe: "w" })) part(id).addEventListener("click", IN_SAMPLE[key]);
   part("classes").addEventListener("click", () => {

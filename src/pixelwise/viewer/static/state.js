@@ -4,7 +4,7 @@
  * @typedef {{
  *   split: string, text: string, class: number[], share: number, low: number, high: number, broken: boolean, code: string, pair: string,
  *   sort: string, run: number, layer: string, off: number[], opacity: number, outlines: boolean, sample: number | null, recipe: string,
- *   seed: number,
+ *   seed: number, epoch: number, set: string,
  * }} State
  */
 
@@ -12,6 +12,7 @@
 export const DEFAULTS = {
   split: "", text: "", class: [], share: 0, low: 0, high: 0, broken: false, code: "", pair: "",
   sort: "number", run: 0, layer: "label", off: [], opacity: 0.6, outlines: false, sample: null, recipe: "", seed: 0,
+  epoch: 0, set: "",
 };
 const FILTERS = /** @type {const} */ (["text", "class", "share", "low", "high", "broken", "code", "pair"]);
 const QUERY = ["split", ...FILTERS, "sort", "run"];
