@@ -411,6 +411,10 @@ def test_runs_have_the_numbers_of_score(root: Path, tmp_path: Path) -> None:
         assert [run["scores"]["miou"] for run in runs] == [first.scores.miou, second.scores.miou]
         order = [start + i for i in np.argsort(first.image_miou(), kind="stable")]
         assert numbers(client.get("/api/select?split=val&sort=score")) == order
+        low = float(np.sort(100 * first.image_miou())[3])
+        few = [start + i for i in np.flatnonzero(100 * first.image_miou() <= low)]
+        assert numbers(client.get(f"/api/select?split=val&score={low!r}")) == few
+        assert client.get("/api/select?score=5&run=2").status_code == 400
         change = second.image_miou() - first.image_miou()
         worse = [start + i for i in np.argsort(change, kind="stable")]
         assert numbers(client.get("/api/select?split=val&sort=change")) == worse

@@ -8,7 +8,7 @@
     large      windows of pictures, read alone where possible     confused   which class was predicted as which
     runs       predictions and their scores                       problems   the findings of `check` by entry
     exporting  the chosen samples as one HTML file                previews  what a recipe makes of an entry
-    charts     what the page draws of the counts
+    charts     what the page draws of the counts                  looks      near duplicates, and numbers of objects
 
 `static/` is the page itself: ES modules and CSS as they are, without a build step.
 """

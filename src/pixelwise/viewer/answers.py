@@ -22,10 +22,12 @@ from ..transforms.recipes import RECIPES
 from ..types import Size
 from .entries import Entries, Item
 from .large import Large
+from .looks import Alike, Objects
 from .measures import Measures
 from .pictures import label_path, stored_label
 from .problems import Problems
 from .runs import Run
+from .selecting import Query, Selection, select
 from .tiles import LARGE
 
 
@@ -42,6 +44,21 @@ class Shown:
     large: Large = field(default_factory=Large)
     version: str = field(default_factory=lambda: secrets.token_hex(4))
     """Part of the addresses of pictures: what a browser keeps of one server is not shown by the next."""
+
+    @cached_property
+    def alike(self) -> Alike:
+        """The near duplicates; nothing is looked at before they are asked for."""
+        return Alike(self.entries)
+
+    @cached_property
+    def objects(self) -> Objects:
+        """The numbers of objects; nothing is looked at before they are asked for."""
+        return Objects(self.entries)
+
+    def chosen(self, query: Query) -> Selection:
+        """The entries of a query, by what is known so far. Raises as `select`."""
+        coded = None if self.problems is None else self.problems.numbers
+        return select(query, self.entries, self.measures, self.runs, coded, self.alike, self.objects)
 
     @cached_property
     def title(self) -> str:
@@ -111,6 +128,7 @@ class Shown:
         total = float(area.sum())
         counted = min(max(self.measures.counted - within.start, 0), len(within))
         return {
+            "looked": [[one.counted, len(self.entries)] for one in (self.alike, self.objects) if one.begun],
             "counted": counted, "total": len(within), "sized": self.measures.sized,
             "broken": int(np.count_nonzero(self.measures.broken[within.start : within.stop])),
             "classes": [

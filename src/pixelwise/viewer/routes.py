@@ -25,7 +25,7 @@ from .charts import chart_values
 from .making import picture_maker, tiled_picture, window_reader
 from .pictures import Encoded
 from .previews import Preview
-from .selecting import Query, select
+from .selecting import Query
 
 _STATIC: Final = Path(__file__).with_name("static")
 _TYPES: Final = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -141,9 +141,7 @@ def _of_split(shown: Shown, request: Request, find: Callable[[str | None], dict[
 
 def _selection(shown: Shown, request: Request) -> Response:
     """The numbers of the selected entries, uint32 little-endian; a range without a gap is a header, not a list."""
-    coded = None if shown.problems is None else shown.problems.numbers
-    found = select(Query.of(request.query_params), shown.entries, shown.measures, shown.runs, coded)
-    numbers = found.numbers
+    numbers = shown.chosen(Query.of(request.query_params)).numbers
     if isinstance(numbers, range):
         return Response(media_type=_BYTES, headers={"x-range": f"{numbers.start}-{numbers.stop}"})
     return Response(numbers.astype("<u4").tobytes(), media_type=_BYTES)

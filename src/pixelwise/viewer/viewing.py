@@ -137,6 +137,8 @@ class Viewer:
         """End the server and what it does in the background, within 2 seconds."""
         for run in self._shown.runs:
             run.stop()
+        for looked in (self._shown.alike, self._shown.objects):
+            looked.stop()
         self._server.should_exit = True
         self._shown.measures.stop(0.5)
         self._thread.join(1.0)

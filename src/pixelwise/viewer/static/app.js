@@ -222,7 +222,8 @@ function controls() {
   part("descending").setAttribute("aria-pressed", String(state.sort.startsWith("-")));
   for (const id of /** @type {const} */ (["low", "high"])) if (document.activeElement !== part(id)) input(id).value = state[id] ? String(state[id]) : "";
   if (document.activeElement !== part("share")) input("share").value = state.share ? String(100 * state.share) : "";
-  input("broken").checked = state.broken;
+  for (const id of /** @type {const} */ (["broken", "alike"])) input(id).checked = state[id];
+  if (document.activeElement !== part("score")) input("score").value = state.score < 100 ? String(state.score) : "";
   part("more").toggleAttribute("data-on", isFiltered({ ...state, text: "", class: [] }));
   choice("layer").value = state.layer;
   choice("recipe").value = state.recipe;
@@ -247,6 +248,8 @@ function chips() {
   if (state.share) found.push([`at least ${100 * state.share} %`, { share: 0 }]);
   if (state.low || state.high) found.push([`shorter side ${state.low || 0} to ${state.high || "any"}`, { low: 0, high: 0 }]);
   if (state.broken) found.push(["cannot be read", { broken: false }]);
+  if (state.alike) found.push(["near duplicates", { alike: false }]);
+  if (state.score < 100) found.push([`IoU of ${known.runs[state.run]?.name ?? "the run"} at most ${state.score} %`, { score: 100 }]);
   if (state.code) found.push([state.code, { code: "" }]);
   const [truth, predicted] = state.pair.split("-").map(Number);
   if (state.pair) found.push([`${name(truth)} predicted as ${name(predicted)}`, { pair: "" }]);
@@ -264,6 +267,8 @@ function chips() {
 function orders() {
   /** @type {[string, string][]} */
   const out = [["number", "as listed"], ["name", "by name"], ["size", "by size"], ["classes", "by number of classes"], ["share", "by share of the class"]];
+  if (known.objects) out.push(["objects", "by number of objects"]);
+  if (!isOffline) out.push(["alike", "near duplicates first"]);
   for (const [k, run] of known.runs.entries()) out.push([`score-${k}`, known.runs.length > 1 ? `by IoU: ${run.name}` : "by IoU"]);
   if (known.runs.length > 1) out.push(["change", `by gain: ${known.runs[1].name} over ${known.runs[0].name}`]);
   if (state.pair) out.push(["pixels", "by confused pixels"]);
@@ -399,7 +404,8 @@ async function progress() {
   document.body.dataset.counted = String(found.counted);
   document.body.dataset.scored = String(runs.filter((run) => run.scores || run.error).length);
   const confused = !known.runs.length || isOffline || (tab !== "confusion" && !state.pair) || (await fillConfusion());
-  const more = counting || !confused;
+  const looking = (found.looked ?? []).some((/** @type {[number, number]} */ [done, all]) => done < all);
+  const more = counting || !confused || looking;
   if (more || refreshed !== asked) await refresh(!more);
   if (more || runs.some((run) => !run.scores && !run.error)) {
     clearTimeout(timer);
@@ -413,8 +419,9 @@ function tell() {
   if (!found) return;
   const shown = `${entries.length.toLocaleString("en")} ${isFiltered(state) ? `of ${found.total.toLocaleString("en")} ` : ""}samples`;
   const rest = found.counted < found.total ? ` · counted ${found.counted.toLocaleString("en")} so far` : "";
+  const looked = (found.looked ?? []).filter((/** @type {[number, number]} */ [done, all]) => done < all).map((/** @type {[number, number]} */ [done]) => ` · looked at ${done.toLocaleString("en")} so far`);
   const broken = found.broken ? ` · ${found.broken.toLocaleString("en")} cannot be read` : "";
-  part("status").textContent = shown + rest + broken;
+  part("status").textContent = shown + rest + looked.join("") + broken;
 }
 
 let refreshed = ""; // the query whose entries were found when all was counted
@@ -554,13 +561,14 @@ function listen() {
   });
   choice("sort").addEventListener("change", () => {
     const [order, run] = choice("sort").value.split("-");
-    const down = ["share", "classes", "size"].includes(order) ? "-" : "";
+    const down = ["share", "classes", "size", "objects"].includes(order) ? "-" : "";
     change({ sort: down + order, run: Number(run ?? 0) }, true);
   });
   part("descending").addEventListener("click", () => change({ sort: state.sort.startsWith("-") ? state.sort.slice(1) : "-" + state.sort }, true));
   for (const id of /** @type {const} */ (["low", "high"])) input(id).addEventListener("change", () => change({ [id]: Math.max(0, Number(input(id).value) || 0) }, true));
   input("share").addEventListener("change", () => change({ share: Math.max(0, Number(input("share").value) || 0) / 100 }, true));
-  input("broken").addEventListener("change", () => change({ broken: input("broken").checked }, true));
+  for (const id of /** @type {const} */ (["broken", "alike"])) input(id).addEventListener("change", () => change({ [id]: input(id).checked }, true));
+  input("score").addEventListener("change", () => change({ score: input("score").value === "" ? 100 : Math.max(0, Math.min(100, Number(input("score").value))) }, true));
   part("clear").addEventListener("click", clearFilters);
   choice("layer").addEventListener("change", () => change({ layer: choice("layer").value }));
   input("opacity").addEventListener("input", () => change({ opacity: Number(input("opacity").value) }));
@@ -598,6 +606,8 @@ if (known.findings) {
   problems = new FindingsList(part("findings"), groups, choose, (entry) => change({ sample: entry }, true));
   part("tab-findings").hidden = false;
 }
+part("score-field").hidden = !known.runs.length || isOffline;
+if (isOffline) /** @type {HTMLElement} */ (input("alike").parentElement).hidden = true;
 part("tabs").hidden = !known.findings && !known.charts && !known.runs.length;
 part("tab-confusion").hidden = !known.runs.length || isOffline;
 const chosenRun = /** @type {HTMLSelectElement} */ (part("confusion-run").lastElementChild);

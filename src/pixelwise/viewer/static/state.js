@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{
- *   split: string, text: string, class: number[], share: number, low: number, high: number, broken: boolean, code: string, pair: string,
+ *   split: string, text: string, class: number[], share: number, low: number, high: number, broken: boolean, code: string, pair: string, alike: boolean, score: number,
  *   sort: string, run: number, layer: string, off: number[], opacity: number, outlines: boolean, sample: number | null, recipe: string,
  *   seed: number, epoch: number, set: string,
  * }} State
@@ -10,11 +10,11 @@
 
 /** @type {State} */
 export const DEFAULTS = {
-  split: "", text: "", class: [], share: 0, low: 0, high: 0, broken: false, code: "", pair: "",
+  split: "", text: "", class: [], share: 0, low: 0, high: 0, broken: false, code: "", pair: "", alike: false, score: 100,
   sort: "number", run: 0, layer: "label", off: [], opacity: 0.6, outlines: false, sample: null, recipe: "", seed: 0,
   epoch: 0, set: "",
 };
-const FILTERS = /** @type {const} */ (["text", "class", "share", "low", "high", "broken", "code", "pair"]);
+const FILTERS = /** @type {const} */ (["text", "class", "share", "low", "high", "broken", "code", "pair", "alike", "score"]);
 const QUERY = ["split", ...FILTERS, "sort", "run"];
 
 /** @param {string} hash @returns {State} */
