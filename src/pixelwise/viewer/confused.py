@@ -25,7 +25,7 @@ _LISTED: Final = 60
 """Name at most so many pairs of classes."""
 
 
-class Pair(NamedTuple):
+class Mistake(NamedTuple):
     """Pixels of the class `truth` that were predicted as `predicted`; the number of classes stands for no class."""
 
     truth: int
@@ -70,7 +70,7 @@ class Confused:
         """End after the entry at hand."""
         self._stop.set()
 
-    def pixels(self, pair: Pair, entries: int) -> I64:
+    def pixels(self, pair: Mistake, entries: int) -> I64:
         """(entries,) int64: how many pixels of the pair each entry has, as far as they were counted."""
         entry, cell, pixels = self._table()
         rows = np.flatnonzero(cell == pair.truth * (self.classes + 1) + pair.predicted)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..types import Window
 from . import pictures
 from .answers import Shown
-from .confused import Pair
+from .confused import Mistake
 from .entries import Item
 from .pictures import Encoded
 from .runs import Run
@@ -93,9 +93,9 @@ def _run_of(shown: Shown, what: str) -> Run | None:
     return shown.runs[int(found[1])] if found and int(found[1]) < len(shown.runs) else None
 
 
-def _pair_of(what: str) -> Pair | None:
+def _pair_of(what: str) -> Mistake | None:
     found = re.fullmatch(r"confused-\d-(\d+)-(\d+)", what)
-    return None if found is None else Pair(int(found[1]), int(found[2]))
+    return None if found is None else Mistake(int(found[1]), int(found[2]))
 
 
 def _in_range(ids: NDArray[Any]) -> NDArray[Any]:

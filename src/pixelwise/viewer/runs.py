@@ -16,7 +16,7 @@ from ..evaluation.scoring import Scoring, score
 from ..metrics.protocols import ProtocolName
 from ..results import json_values
 from ..types import F64, U8, Label, Size
-from .confused import Confused, Pair
+from .confused import Confused, Mistake
 from .entries import Entries, Item
 from .pictures import label_ids, marked_errors
 
@@ -54,7 +54,7 @@ class Run:
         (truth, ids), classes = self._both(entry), entry.split.classes
         return marked_errors(ids, truth, len(classes), classes.ignore_index)
 
-    def marked(self, entry: Item, pair: Pair) -> U8:
+    def marked(self, entry: Item, pair: Mistake) -> U8:
         """(H, W) uint8: 1 where the pixels of the pair are."""
         return pair.marked(*self._both(entry), len(entry.split.classes))
 

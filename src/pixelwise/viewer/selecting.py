@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import UnknownNameError, UsageError
 from ..types import I64, Bool
-from .confused import Pair
+from .confused import Mistake
 from .entries import Entries
 from .looks import Alike, Objects
 from .measures import Measures
@@ -43,7 +43,7 @@ class Query:
     descending: bool = False
     run: int = 0
     code: str = ""
-    pair: Pair | None = None
+    pair: Mistake | None = None
     alike: bool = False
     score: float = 100.0
 
@@ -76,13 +76,13 @@ def _number(name: str, text: str) -> float:
     return value
 
 
-def _pair(text: str) -> Pair | None:
+def _pair(text: str) -> Mistake | None:
     if not text:
         return None
     found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
     if found is None:
         raise UsageError(f"pair must be two class ids, as in 8-12, got {text!r}", code="bad-query")
-    return Pair(int(found[1]), int(found[2]))
+    return Mistake(int(found[1]), int(found[2]))
 
 
 @dataclass(frozen=True, slots=True)
