@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..types import F64, I64, RGB, U8, Bool, Label, Plan, Range, Sample, Window
+from ..types import F64, I64, RGB, U8, Bool, Interpolation, Label, Plan, Range, Sample, Window
 
 Uniform: TypeAlias = Callable[[int], F64]
 
@@ -90,7 +90,8 @@ class Plans:
 
     after: what is done to the rendered pixels, in order. options: (B, C, 2, 3), candidate matrices among which the
     label decides by `accept`, or None. stages: earlier plans, each with what is done to its pixels. samples: (B,) int64
-    positions in the split, or None if unknown. split: where other samples come from, or None.
+    positions in the split, or None if unknown. split: where other samples come from, or None. named: the interpolation
+    that a transform named, or None.
 
     >>> import numpy as np
     >>> import pixelwise as pw
@@ -101,7 +102,7 @@ class Plans:
     """
 
     __slots__ = (
-        "accept", "after", "color", "matrix", "normalize", "options", "samples", "size", "small", "source", "split",
+        "accept", "after", "color", "matrix", "named", "normalize", "options", "samples", "size", "small", "source", "split",
         "stages", "tone",
     )  # fmt: skip
 
@@ -121,6 +122,7 @@ class Plans:
         self.size: I64 = sizes.copy()
         self.matrix: F64 = np.zeros((n, 2, 3))
         self.matrix[:, 0, 0] = self.matrix[:, 1, 1] = 1.0
+        self.named: Interpolation | None = None
         self.options: F64 | None = None
         self.accept: Callable[[NDArray[Any], int], bool] | None = None
         self.tone: F64 | None = None
@@ -139,7 +141,7 @@ class Plans:
         for name in ("size", "matrix", "options", "tone", "color"):
             values = getattr(self, name)
             setattr(one, name, None if values is None else values[k : k + 1])
-        one.accept, one.normalize = self.accept, self.normalize
+        one.accept, one.normalize, one.named = self.accept, self.normalize, self.named
         one.after = [lambda _, rendered, step=step: step(k, rendered) for step in self.after]
         return one
 
@@ -152,7 +154,7 @@ class Plans:
             (h, w), (oh, ow), (tuple(row0), tuple(row1)),
             None if color is None else tuple(tuple(row) for row in color[k].tolist()),
             None if self.tone is None else tuple(tuple(row) for row in self.tone[k].tolist()),
-            None if limits is None else (tuple(limits[0].tolist()), tuple(limits[1].tolist())),
+            None if limits is None else (tuple(limits[0].tolist()), tuple(limits[1].tolist())), self.interpolation,
         )  # fmt: skip
 
     # -- geometry ---------------------------------------------------------------------------------------------
@@ -175,8 +177,22 @@ class Plans:
             m[..., 2] += m[..., axis] * _per_sample(extent, m)
             m[..., axis] *= _per_sample(np.where(which, -1.0, 1.0), m)
 
-    def resize(self, size: I64) -> None:
-        """Scale the output so far to size (B, 2). The ratio is exactly old to new size, so the edges stay edges."""
+    @property
+    def interpolation(self) -> Interpolation:
+        """How images are interpolated; see `transforms.filters`."""
+        return self.named or "area"
+
+    def resize(self, size: I64, interpolation: Interpolation | None = None) -> None:
+        """Scale the output so far to size (B, 2). The ratio is exactly old to new size, so the edges stay edges.
+
+        interpolation: None for that of the other transforms. UsageError `bad-transforms` if they named another: pixels
+        are interpolated once, for all of them.
+        """
+        if interpolation is not None and self.named not in (None, interpolation):
+            what = f"two interpolations, {self.named!r} and {interpolation!r}, for pixels that are interpolated once"
+            fix = "give all transforms that resize the same interpolation="
+            raise UsageError(what, code="bad-transforms", fix=fix)
+        self.named = interpolation or self.named
         ratio = self.size / size
         for m in self._matrices():
             m[..., 0] *= _per_sample(ratio[:, 1], m)
@@ -220,7 +236,7 @@ class Plans:
         """Render what is planned so far to bytes, hand the pixels to `step`, and plan the rest on its result."""
         self._refuse_normalized("a plug-in or mix")
         done = Plans(self.source)
-        for name in ("matrix", "size", "options", "accept", "tone", "color"):
+        for name in ("matrix", "size", "options", "accept", "tone", "color", "named"):
             setattr(done, name, getattr(self, name))
         done.after, self.after = self.after, []
         self.stages.append((done, step))
