@@ -136,7 +136,7 @@ def test_rendering_equals_the_reference(
     for k, s in enumerate(samples):
         image, label = plain(plans, k, s)
         h, w = plans.size[k]
-        assert np.abs(planes(out, k, plans) * unit - image * 255).max() < most
+        assert np.abs(planes(out, k, plans, output) * unit - image * 255).max() < most
         np.testing.assert_array_equal(out.labels[k, :h, :w], label)
         assert (out.labels[k, h:] == IGNORE).all()
 
