@@ -79,7 +79,7 @@ def test_photographs_are_pillows_within_one_level(voc_root: Path) -> None:
 def test_resizing_is_torchvisions() -> None:
     sample = noise([(37, 50)])[0]
     image = np.ascontiguousarray(sample.image.transpose(2, 0, 1))
-    cases = [(how, new) for how in MODES for new in ((19, 23), (40, 90), (61, 33), (7, 111), (1, 1))]
+    cases = [(how, new) for how in MODES for new in ((19, 23), (40, 90), (61, 33), (7, 111))]
     options = [{"size": list(new), "interpolation": MODES[how], "antialias": True} for how, new in cases]
     floats = torchvision([("resize", image.astype(np.float32) / 255, o) for o in options])
     levels = torchvision([("resize", image, o) for o in options])

@@ -57,7 +57,7 @@ CONVERTED = {
 
 NO_NUMBERS = {
     "p", "width", "function", "seeded", "new_labels", "lock", "name", "classes", "transforms", "instances", "log",
-    "pad_if_needed", "index", "label",
+    "pad_if_needed", "index", "label", "interpolation",
 }  # fmt: skip
 """Arguments that are no numbers with a unit, and those that are tested for all (p) or belong to another (width)."""
 
