@@ -86,7 +86,8 @@ def test_resizing_is_torchvisions() -> None:
     for (how, new), of_floats, of_levels in zip(cases, floats, levels, strict=True):
         ours, _ = one([pw.Resize(*new, interpolation=how)], sample)
         assert np.abs(ours / 255 - of_floats.clip(0, 1)).max() < 1e-5
-        assert np.abs(ours - of_levels).max() < 1.01
+        if how == "antialias":  # the cubic is clamped between its passes there
+            assert np.abs(ours - of_levels).max() < 1.01
 
 
 def test_enlarging_by_antialias_is_todays_area() -> None:

@@ -33,7 +33,7 @@ from .buffers import Buffers
 from .holes import Holes
 from .lanes import lanes_of
 from .left_out import Small, check_batches, fitting, no_draws, said_of
-from .options import check_fill, check_label_dtype, check_order, check_sampler, check_state, check_timeout
+from .options import check_crops, check_fill, check_label_dtype, check_order, check_sampler, check_state, check_timeout
 from .ranks import Shard, ranks_of, warn_of_other_ranks
 from .render import FILL, Output, Renderer, Slot
 from .samplers import Order, Sampler
@@ -150,6 +150,7 @@ class Loader:
         self._mapped = source if isinstance(source, MappedSource) and source.is_raw else None
         self._will_need = getattr(source, "will_need", None)
         self._data: Split | Holes = Holes(split) if on_error == "skip" else split
+        check_crops(self.transforms, sampler)
         self._pad_small = small == "pad"
         self._kept = fitting(self._data, self.transforms, small)
         n, sampler = _choice(len(split), self._kept, sampler)
@@ -274,7 +275,10 @@ class Loader:
         if self._kept is not None:
             indices = self._kept[indices]
         draws = Draws(self.seed, epoch, addresses if self._order.sampler is not None else indices)
-        plans = make_plans(self.transforms, self._data.sizes(indices), draws.uniform, indices, self._data)
+        drawn = self._order.drawn(addresses, epoch)
+        plans = make_plans(
+            self.transforms, self._data.sizes(indices), draws.uniform, indices, self._data, drawn
+        )  # fmt: skip
         if plans.small.any() and not self._pad_small:
             raise UsageError(
                 "a crop without padding follows a random change of size, so it does not always fit",

@@ -56,6 +56,15 @@ def check_sampler(sampler: Any, samples: int, classes: int) -> None:
         )  # fmt: skip
 
 
+def check_crops(transforms: Any, sampler: Any) -> None:
+    """Refuse a crop that looks for the class that a sampler drew, if none draws classes."""
+    if hasattr(sampler, "classes") or not any(getattr(t, "min_class_pixels", 0) for t in transforms):
+        return
+    what = "RandomCrop(min_class_pixels=) looks for the class that the sampler drew, and no sampler draws one"
+    fix = "give the Loader sampler=pw.RareClassSampling(counts); RandomClassCrop draws a class by itself"
+    raise UsageError(what, code="bad-transforms", fix=fix)
+
+
 def check_order(order: Any, shuffle: bool, sampler: Any) -> None:
     """Refuse an order that does not exist, and lanes where there is nothing to shuffle, or not every sample comes."""
     check_choice("order", order, ("shuffled", "lanes"))

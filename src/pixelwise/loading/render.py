@@ -238,7 +238,7 @@ class Renderer:
         assert labels is not None
         h, w = plans.size[k].tolist()
         for option in plans.options[k, 1:]:
-            if plans.accept(labels[k, :h, :w], self.ignore_index):
+            if plans.accept[k](labels[k, :h, :w], self.ignore_index):
                 return
             plans.matrix[k] = option
             self._matrix[k] = option.reshape(6)

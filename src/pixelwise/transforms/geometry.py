@@ -7,6 +7,7 @@ ratio of the sizes, so the edges of the image stay edges. `loading.render.render
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -144,9 +145,14 @@ class RandomCrop(Transform):
     pixels that have a class; if there is none, the last (mmsegmentation's `cat_max_ratio`). The label decides when it
     is rendered, so nothing is read twice; but all that the ten windows cover is read, and each try renders a label.
 
+    min_class_pixels: above 0, take the first of eleven windows that shows more pixels than this of the class for which
+    RareClassSampling chose the sample; if there is none, the last. DAFormer (Hoyer et al., CVPR 2022): its code draws up
+    to ten more crops until more than min_pixels * min_crop_ratio = 3000 * 0.5 pixels show, `min_class_pixels=1500`;
+    there a new crop has a new scale and flip, too. Needs that sampler: UsageError `bad-transforms` of the Loader.
+
     >>> import pixelwise as pw
     >>> pw.RandomCrop(320, 480)
-    RandomCrop(size=(320, 480), pad_if_needed=False, max_class_ratio=1.0)
+    RandomCrop(size=(320, 480), pad_if_needed=False, max_class_ratio=1.0, min_class_pixels=0)
     >>> pw.RandomCrop(320, 480) == pw.RandomCrop((320, 480))
     True
     >>> pw.RandomCrop(512, pad_if_needed=True).size
@@ -156,13 +162,16 @@ class RandomCrop(Transform):
     size: Size
     pad_if_needed: bool
     max_class_ratio: float
+    min_class_pixels: int
 
     def __init__(
-        self, size: int | Size, width: int | None = None, *, pad_if_needed: bool = False, max_class_ratio: float = 1.0
-    ) -> None:
+        self, size: int | Size, width: int | None = None, *, pad_if_needed: bool = False, max_class_ratio: float = 1.0,
+        min_class_pixels: int = 0,
+    ) -> None:  # fmt: skip
         settle(
             self, size=check_size("size", size, width), pad_if_needed=bool(pad_if_needed),
             max_class_ratio=check_share("max_class_ratio", max_class_ratio),
+            min_class_pixels=check_whole("min_class_pixels", min_class_pixels),
         )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
@@ -170,14 +179,21 @@ class RandomCrop(Transform):
         spare = plans.size - self.size
         if not self.pad_if_needed:
             plans.small |= (spare < 0).any(axis=1)
-        if self.max_class_ratio < 1.0:
-            corners = np.stack([place(spare, uniform(2 * k), uniform(2 * k + 1)) for k in range(10)], axis=1)
-            plans.choose_window(corners, *self.size, self._accepts)
+        drawn = plans.drawn if self.min_class_pixels else None
+        if self.max_class_ratio < 1.0 or drawn is not None:
+            tries = 10 if drawn is None else 11
+            corners = np.stack([place(spare, uniform(2 * k), uniform(2 * k + 1)) for k in range(tries)], axis=1)
+            wanted = [None] * len(plans) if drawn is None else drawn.tolist()
+            plans.choose_window(corners, *self.size, [partial(self._accepts, c) for c in wanted])
             return
         corner = place(spare, uniform(0), uniform(1))
         plans.window(corner[:, 0], corner[:, 1], *self.size)
 
-    def _accepts(self, label: NDArray[Any], ignore_index: int) -> bool:
+    def _accepts(self, wanted: int | None, label: NDArray[Any], ignore_index: int) -> bool:
+        if wanted is not None and np.count_nonzero(label == wanted) <= self.min_class_pixels:
+            return False
+        if self.max_class_ratio == 1.0:
+            return True
         values, counts = count_values(label)
         counts = counts[values != ignore_index]
         return bool(len(counts) > 1 and counts.max() < self.max_class_ratio * counts.sum())

@@ -42,6 +42,7 @@ class After(Protocol):
     def __call__(self, k: int, rendered: Rendered) -> None: ...
 
 
+Accept: TypeAlias = Callable[[NDArray[Any], int], bool]
 Relabel: TypeAlias = Callable[[Sample], Label]
 
 
@@ -91,7 +92,7 @@ class Plans:
     after: what is done to the rendered pixels, in order. options: (B, C, 2, 3), candidate matrices among which the
     label decides by `accept`, or None. stages: earlier plans, each with what is done to its pixels. samples: (B,) int64
     positions in the split, or None if unknown. split: where other samples come from, or None. named: the interpolation
-    that a transform named, or None.
+    that a transform named, or None. drawn: (B,) int64, the class for which the sampler chose each sample, or None.
 
     >>> import numpy as np
     >>> import pixelwise as pw
@@ -102,7 +103,7 @@ class Plans:
     """
 
     __slots__ = (
-        "accept", "after", "color", "matrix", "named", "normalize", "options", "samples", "size", "small", "source", "split",
+        "accept", "after", "color", "drawn", "matrix", "named", "normalize", "options", "samples", "size", "small", "source", "split",
         "stages", "tone",
     )  # fmt: skip
 
@@ -110,6 +111,7 @@ class Plans:
         n = len(sizes)
         self.samples = samples
         self.split = split
+        self.drawn: I64 | None = None
         self.small: Bool = np.zeros(n, bool)
         self.after: list[After] = []
         self.stages: list[tuple[Plans, PixelStep]] = []
@@ -124,7 +126,7 @@ class Plans:
         self.matrix[:, 0, 0] = self.matrix[:, 1, 1] = 1.0
         self.named: Interpolation | None = None
         self.options: F64 | None = None
-        self.accept: Callable[[NDArray[Any], int], bool] | None = None
+        self.accept: list[Accept] | None = None
         self.tone: F64 | None = None
         self.color: F64 | None = None
 
@@ -141,7 +143,8 @@ class Plans:
         for name in ("size", "matrix", "options", "tone", "color"):
             values = getattr(self, name)
             setattr(one, name, None if values is None else values[k : k + 1])
-        one.accept, one.normalize, one.named = self.accept, self.normalize, self.named
+        one.accept = None if self.accept is None else self.accept[k : k + 1]
+        one.normalize, one.named = self.normalize, self.named
         one.after = [lambda _, rendered, step=step: step(k, rendered) for step in self.after]
         return one
 
@@ -212,10 +215,10 @@ class Plans:
         if size is not None:
             self.size[:] = size
 
-    def choose_window(self, corners: I64, height: int, width: int, accept: Callable[[NDArray[Any], int], bool]) -> None:
+    def choose_window(self, corners: I64, height: int, width: int, accept: Accept | list[Accept]) -> None:
         """Like `window`, but take the first of the corners (B, C, 2) whose label `accept`s, else the last.
 
-        accept(label, ignore_index): whether this rendered label will do. Labels are looked at when the sample is
+        accept(label, ignore_index): whether this rendered label will do; a list has one for each sample. Labels are looked at when the sample is
         rendered; until then the plan holds the first corner.
         """
         if self.options is not None:
@@ -223,7 +226,7 @@ class Plans:
         linear = self.matrix[:, None, :, :2]
         self.options = np.tile(self.matrix[:, None], (1, corners.shape[1], 1, 1))
         self.options[..., 2] += (linear @ corners[:, :, ::-1, None])[..., 0]
-        self.accept = accept
+        self.accept = accept if isinstance(accept, list) else [accept] * len(self)
         options, self.options = self.options, None
         self.window(corners[:, 0, 0], corners[:, 0, 1], height, width)
         self.options = options
@@ -316,14 +319,15 @@ class Transform(Protocol):
 
 def make_plans(
     transforms: Sequence[Transform], sizes: I64, uniform: Callable[[int, int], F64], samples: I64 | None = None,
-    split: Others | None = None,
+    split: Others | None = None, drawn: I64 | None = None,
 ) -> Plans:  # fmt: skip
     """The plans of a batch.
 
     sizes: (B, 2) of the sources. uniform(t, j): the j-th draws of transform t. samples: (B,) positions in the split.
-    split: where transforms of several samples find the others.
+    split: where transforms of several samples find the others. drawn: (B,) the classes that a sampler drew.
     """
     plans = Plans(sizes, samples, split)
+    plans.drawn = drawn
     for t, transform in enumerate(transforms):
         transform.plan(plans, lambda j, t=t: uniform(t, j))  # type: ignore[misc]
     return plans
