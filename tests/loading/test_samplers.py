@@ -176,11 +176,10 @@ def test_the_crop_is_drawn_again_until_the_drawn_class_shows() -> None:
 def test_a_drawn_crop_is_a_function_of_its_address(tmp_path: Path) -> None:
     split = rare_split(24)
     packed = pw.open(pw.pack(split, tmp_path / "rare.pack").root)
-    (name,) = packed.splits if hasattr(packed, "splits") else ("train",)
     steps = [pw.RandomScale((0.7, 1.3)), pw.RandomCrop(24, 24, min_class_pixels=72), pw.RandomHorizontalFlip()]
     runs = [
         [(b.images.copy(), b.labels.copy()) for _ in range(2) for b in rare_loader(of, steps, seed=5, threads=threads)]
-        for of, threads in ((split, 1), (split, 3), (packed[name], 2))
+        for of, threads in ((split, 1), (split, 3), (packed["train"], 2))
     ]
     for run in runs[1:]:
         for (images, labels), (first, truth) in zip(run, runs[0], strict=True):
