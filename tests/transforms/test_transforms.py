@@ -194,12 +194,14 @@ def test_shear_is_torchvisions_with_the_other_sign(turn: float, x: float, y: flo
         [np.cos(rotation - b) / np.cos(b), -np.cos(rotation - b) * np.tan(a) / np.cos(b) - np.sin(rotation)],
         [np.sin(rotation - b) / np.cos(b), -np.sin(rotation - b) * np.tan(a) / np.cos(b) + np.cos(rotation)],
     ])  # fmt: skip
-    plans = make_plans([pw.RandomAffine((-turn, -turn), shear=(-x, -x), shear_y=(-y, -y))], np.array([[40, 60]]), lambda t, j: np.zeros(1))  # noqa: E501
+    steps = [pw.RandomAffine((-turn, -turn), shear=(-x, -x), shear_y=(-y, -y))]
+    plans = make_plans(steps, np.array([[40, 60]]), lambda t, j: np.zeros(1))
     np.testing.assert_allclose(np.linalg.inv(plans.matrix[0, :, :2]), theirs, atol=1e-12)
 
 
 def test_both_shears_are_as_the_page_says() -> None:
-    plans = make_plans([pw.RandomAffine(shear=(12, 12), shear_y=(7, 7))], np.array([[40, 60]]), lambda t, j: np.zeros(1))
+    steps = [pw.RandomAffine(shear=(12, 12), shear_y=(7, 7))]
+    plans = make_plans(steps, np.array([[40, 60]]), lambda t, j: np.zeros(1))
     tangents = np.tan(np.deg2rad([12, 7]))
     np.testing.assert_allclose(np.linalg.inv(plans.matrix[0, :, :2]), [[1, tangents[0]], [tangents[1], 1]], atol=1e-12)
     a, b = -tangents  # the same angles for torchvision, of the other sign

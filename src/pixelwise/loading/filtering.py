@@ -40,12 +40,13 @@ def _scaled(
     row, down = taps(rows, abs(float(g[4])), low_y, high_y, interpolation)
     column, across = taps(columns, abs(float(g[0])), low_x, high_x, interpolation)
     sums, line = np.empty(3 * (high_x - low_x), np.float32), np.empty((3, len(columns)), np.float32)
-    kernels.filtering.filter_scaled(jobs, n, span, row, down, 3 * (column - low_x), across, sums, line, *colors, out)
+    kernel: Any = kernels.filtering.filter_scaled
+    kernel(jobs, n, span, row, down, 3 * (column - low_x), across, sums, line, *colors, out)
 
 
 def _points(a: float, c: float, number: int, extent: int) -> tuple[int, int, F64]:
     """(first, end, points): the output positions whose centers are inside the source, and where they are there."""
-    s = a * (np.arange(number) + 0.5) + c
+    s: F64 = a * (np.arange(number) + 0.5) + c
     inside = np.flatnonzero((s >= 0) & (s < extent))
     first, end = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 0)
     return first, end, s[first:end]
@@ -73,4 +74,5 @@ def _warped(
     radius = RADIUS[interpolation]
     reach = ceil(radius * max(1.0, hypot(g[0], g[1]), hypot(g[3], g[4])))
     scratch, line = np.empty((2, 2 * reach + 2)), np.empty((3, int(jobs[n]["columns"])), np.float32)
-    kernels.filtering.filter_warped(jobs, n, g, radius, scratch, line, *colors, out)
+    kernel: Any = kernels.filtering.filter_warped
+    kernel(jobs, n, g, radius, scratch, line, *colors, out)

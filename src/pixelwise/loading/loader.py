@@ -136,7 +136,7 @@ class Loader:
         check_sampler(sampler, len(split), len(split.classes))
         self.split = split
         self.batch_size = batch_size
-        self.transforms = check_transforms(transforms)
+        self.transforms = check_crops(check_transforms(transforms), sampler)
         self.seed = check_seed(seed)
         self.output: Output = output
         self.threads = thread_count(threads)
@@ -150,7 +150,6 @@ class Loader:
         self._mapped = source if isinstance(source, MappedSource) and source.is_raw else None
         self._will_need = getattr(source, "will_need", None)
         self._data: Split | Holes = Holes(split) if on_error == "skip" else split
-        check_crops(self.transforms, sampler)
         self._pad_small = small == "pad"
         self._kept = fitting(self._data, self.transforms, small)
         n, sampler = _choice(len(split), self._kept, sampler)
