@@ -111,8 +111,8 @@ def test_windows_are_mmsegmentations(image: Any, window: Any, data: Any) -> None
 
 @settings(max_examples=60)
 @given(
-    st.tuples(SIDE, SIDE), st.tuples(SIDE, SIDE), st.floats(0, 0.9), st.floats(0.05, 1), st.sampled_from(["even", "stride"]),
-    st.sampled_from([(1.0,), (0.5, 1.7)]),
+    st.tuples(SIDE, SIDE), st.tuples(SIDE, SIDE), st.floats(0, 0.9), st.floats(0.05, 1),
+    st.sampled_from(["even", "stride"]), st.sampled_from([(1.0,), (0.5, 1.7)]),
 )  # fmt: skip
 def test_floored_weights_add_up_to_one(image: Any, window: Any, overlap: float, sigma: float, placement: Any,
                                        scales: Any) -> None:  # fmt: skip

@@ -213,7 +213,7 @@ class Tiling:
 
 
 def _weight(n: int, blend: Blend, sigma: float) -> F64:
-    """(n,) weights above 0 across a tile. linear: falls to the edges. gaussian: of deviation n sigma; nnU-Net's 1 / 8."""
+    """(n,) weights above 0 across a tile. linear: falls to the edges. gaussian: nnU-Net's sigma is 1 / 8."""
     place = np.arange(n) + 0.5
     if blend == "uniform":
         return np.ones(n)

@@ -27,7 +27,7 @@ def check_interpolation(value: Any) -> Interpolation:
     """One of the three."""
     if isinstance(value, str) and value in ("bilinear", "linear"):
         what = f"interpolation must be one of {', '.join(map(repr, RADIUS))}, got {value!r}"
-        fix = "torchvision's bilinear, with its antialias=True, is 'antialias'; without, if it enlarges, 'area' is the same"
+        fix = "torchvision's bilinear with antialias=True is 'antialias'; 'area' is bilinear where the image grows"
         raise UsageError(what, fix=fix)
     return check_choice("interpolation", value, tuple(RADIUS))
 

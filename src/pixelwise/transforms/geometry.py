@@ -146,8 +146,8 @@ class RandomCrop(Transform):
     is rendered, so nothing is read twice; but all that the ten windows cover is read, and each try renders a label.
 
     min_class_pixels: above 0, take the first of eleven windows that shows more pixels than this of the class for which
-    RareClassSampling chose the sample; if there is none, the last. DAFormer (Hoyer et al., CVPR 2022): its code draws up
-    to ten more crops until more than min_pixels * min_crop_ratio = 3000 * 0.5 pixels show, `min_class_pixels=1500`;
+    RareClassSampling chose the sample; if there is none, the last. DAFormer (Hoyer et al., CVPR 2022): its code draws
+    up to ten more crops until more than min_pixels * min_crop_ratio = 3000 * 0.5 pixels show, `min_class_pixels=1500`;
     there a new crop has a new scale and flip, too. Needs that sampler: UsageError `bad-transforms` of the Loader.
 
     >>> import pixelwise as pw

@@ -103,8 +103,8 @@ class Plans:
     """
 
     __slots__ = (
-        "accept", "after", "color", "drawn", "matrix", "named", "normalize", "options", "samples", "size", "small", "source", "split",
-        "stages", "tone",
+        "accept", "after", "color", "drawn", "matrix", "named", "normalize", "options", "samples", "size", "small",
+        "source", "split", "stages", "tone",
     )  # fmt: skip
 
     def __init__(self, sizes: I64, samples: I64 | None = None, split: Others | None = None) -> None:
@@ -218,8 +218,8 @@ class Plans:
     def choose_window(self, corners: I64, height: int, width: int, accept: Accept | list[Accept]) -> None:
         """Like `window`, but take the first of the corners (B, C, 2) whose label `accept`s, else the last.
 
-        accept(label, ignore_index): whether this rendered label will do; a list has one for each sample. Labels are looked at when the sample is
-        rendered; until then the plan holds the first corner.
+        accept(label, ignore_index): whether this rendered label will do; a list has one for each sample. Labels are
+        looked at when the sample is rendered; until then the plan holds the first corner.
         """
         if self.options is not None:
             raise UsageError("two crops choose by the label", code="bad-transforms", fix="keep one")
