@@ -189,4 +189,4 @@ def test_mmsegmentation_with_one_class_counts_every_id() -> None:
 
     hits = areas(prediction[prediction == truth])
     assert hits / (areas(prediction) + areas(truth) - hits) == pytest.approx(1 / 3)
-    assert pw.Confusion(1, 255).update(prediction, truth).scores("mmseg").miou == 0.5
+    assert Confusion(1, 255).update(prediction, truth).scores("mmseg").miou == 0.5

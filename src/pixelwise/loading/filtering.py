@@ -46,7 +46,7 @@ def _scaled(
 
 def _points(a: float, c: float, number: int, extent: int) -> tuple[int, int, F64]:
     """(first, end, points): the output positions whose centers are inside the source, and where they are there."""
-    s: F64 = a * (np.arange(number) + 0.5) + c
+    s = np.asarray(a * (np.arange(number) + 0.5) + c, np.float64)
     inside = np.flatnonzero((s >= 0) & (s < extent))
     first, end = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 0)
     return first, end, s[first:end]
