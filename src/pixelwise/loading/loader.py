@@ -33,7 +33,7 @@ from .buffers import Buffers
 from .holes import Holes
 from .lanes import lanes_of
 from .left_out import Small, check_batches, fitting, no_draws, said_of
-from .options import check_fill, check_label_dtype, check_order, check_sampler, check_state, check_timeout
+from .options import check_crops, check_fill, check_label_dtype, check_order, check_sampler, check_state, check_timeout
 from .ranks import Shard, ranks_of, warn_of_other_ranks
 from .render import FILL, Output, Renderer, Slot
 from .samplers import Order, Sampler
@@ -136,7 +136,7 @@ class Loader:
         check_sampler(sampler, len(split), len(split.classes))
         self.split = split
         self.batch_size = batch_size
-        self.transforms = check_transforms(transforms)
+        self.transforms = check_crops(check_transforms(transforms), sampler)
         self.seed = check_seed(seed)
         self.output: Output = output
         self.threads = thread_count(threads)
@@ -274,7 +274,10 @@ class Loader:
         if self._kept is not None:
             indices = self._kept[indices]
         draws = Draws(self.seed, epoch, addresses if self._order.sampler is not None else indices)
-        plans = make_plans(self.transforms, self._data.sizes(indices), draws.uniform, indices, self._data)
+        drawn = self._order.drawn(addresses, epoch)
+        plans = make_plans(
+            self.transforms, self._data.sizes(indices), draws.uniform, indices, self._data, drawn
+        )  # fmt: skip
         if plans.small.any() and not self._pad_small:
             raise UsageError(
                 "a crop without padding follows a random change of size, so it does not always fit",

@@ -9,6 +9,7 @@ import numpy as np
 from ..arguments import check_choice, is_number, is_whole
 from ..classes import ClassTable
 from ..errors import UsageError
+from ..transforms.plans import Transform
 from .samplers import Sampler
 
 
@@ -54,6 +55,15 @@ def check_sampler(sampler: Any, samples: int, classes: int) -> None:
             f"the sampler has counts {np.shape(counts)}, expected {samples} samples and {classes} classes",
             fix="count the split that is loaded, without void: count_classes(split)[:, :-1]",
         )  # fmt: skip
+
+
+def check_crops(transforms: tuple[Transform, ...], sampler: Any) -> tuple[Transform, ...]:
+    """The transforms. Refuse a crop that looks for the class that a sampler drew, if none draws classes."""
+    if hasattr(sampler, "classes") or not any(getattr(t, "min_class_pixels", 0) for t in transforms):
+        return transforms
+    what = "RandomCrop(min_class_pixels=) looks for the class that the sampler drew, and no sampler draws one"
+    fix = "give the Loader sampler=pw.RareClassSampling(counts); RandomClassCrop draws a class by itself"
+    raise UsageError(what, code="bad-transforms", fix=fix)
 
 
 def check_order(order: Any, shuffle: bool, sampler: Any) -> None:
