@@ -16,6 +16,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.splits import Split, Splits
 from ..downloads.archives import ARCHIVES
 from ..errors import LOG, FormatError, MissingError, UsageError, only_ours
+from ..files.addresses import StorePath, located
 from ..files.reading import check_exists
 from ..hints import argument_meant, hinted, unknown_name
 from ..types import Progress
@@ -134,7 +135,9 @@ def open(
         from ..downloads.getting import download as get
 
         path = get(str(path), Path(str(path) if download is True else download))
-    root = Path(path).absolute()  # a program may go elsewhere before it reads
+    root = located(path)
+    if isinstance(root, StorePath):
+        return _load(_in_store(root, format), root, {"cache": cache, **options})
     if not os.path.exists(root):
         check_download(root)
         _check_archive(path)
@@ -153,6 +156,13 @@ def open(
     if cache is False:
         return dataset
     return _of_packs("caching", "cached")(dataset, cache, progress=progress)  # type: ignore[no-any-return]
+
+
+def _in_store(root: StorePath, format: str | None) -> Format:
+    if format not in (None, "pack"):
+        what, fix = f"format={format!r} is not read from a store", "copy the dataset to a disk, or pack it into the store"
+        raise UsageError(what, code="remote-path", where=root, fix=fix)
+    return _of_packs("remote.opening", "REMOTE")  # type: ignore[no-any-return]
 
 
 def _check_archive(path: str | os.PathLike[str]) -> None:
