@@ -57,11 +57,13 @@ def located(path: str | os.PathLike[str]) -> Path:
     return StorePath(text)
 
 
-def check_local(path: str | os.PathLike[str], verb: str) -> None:
-    """UsageError `remote-path` for the address of a store, where a verb needs a folder or a file."""
-    if is_address(path) and not str(path).lower().startswith("file:"):
-        what, fix = f"{verb} needs a path on this machine", "only packs are read from stores, and written to them"
-        raise UsageError(what, code="remote-path", where=path, fix=fix)
+def local_path(path: str | os.PathLike[str], verb: str) -> Path:
+    """The absolute path of what a verb reads or writes on this machine. UsageError `remote-path` for an address."""
+    found = located(path)
+    if isinstance(found, StorePath):
+        what, fix = f"{verb}() needs a path on this machine", "only packs are read from stores, and written to them"
+        raise UsageError(what, code="remote-path", where=found, fix=fix)
+    return found
 
 
 def _of_hub(rest: str) -> str:

@@ -160,7 +160,7 @@ def open(
 
 def _in_store(root: StorePath, format: str | None) -> Format:
     if format not in (None, "pack"):
-        what, fix = f"format={format!r} is not read from a store", "copy the dataset to a disk, or pack it into the store"
+        what, fix = f"format={format!r} is not read from a store", "copy the dataset to a disk, or pack it"
         raise UsageError(what, code="remote-path", where=root, fix=fix)
     return _of_packs("remote.opening", "REMOTE")  # type: ignore[no-any-return]
 

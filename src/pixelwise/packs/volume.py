@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..codecs.header import MAX_SIDE
 from ..codecs.jpeg_windows import JpegWindows
 from ..errors import PackError, PixelwiseError
+from ..files.addresses import StorePath
 from ..files.mapping import MappedFile, memory_bytes
 from ..files.reading import open_error, read_bytes
 from ..types import I64, U8, Finding, Sample, Window
@@ -22,10 +23,9 @@ from .class_ids import check_class_ids
 from .index import INDEX, PARTS, Read, Record, damaged, read_table, record_at
 from .manifest import Manifest, read_manifest
 
-
 BLOCK_BYTES: Final = 1 << 20
-"""The most bytes of a block, if no record is larger. A store sends them in about the time that it takes to answer, and a
-batch of samples from as many blocks is soon there.
+"""The most bytes of a block, if no record is larger. A store sends them in less time than it takes to answer, so that
+a batch of samples from as many blocks is soon there.
 """
 
 
@@ -90,9 +90,10 @@ class Volume:
         return np.flatnonzero(self._unchecked[rows])
 
     def check_once(self, row: int, record: Record | None = None, crc: int | None = None) -> None:
-        """The first time, PackError `record-crc`, or LabelError if a raw label holds no class ids. crc: see `check_crc`.
+        """The first time, PackError `record-crc`, or LabelError if a raw label holds no class ids.
 
-        Several threads may check the same record at once, which costs time and nothing else.
+        crc: as `expected` of `check_crc`. Several threads may check the same record at once, which costs time and
+        nothing else.
         """
         if not self._unchecked[row]:
             return
@@ -243,10 +244,11 @@ def open_volume(root: Path, verify: bool = True) -> Volume:
 
 def reopened(root: Path, fingerprint: str, verify: bool = True) -> Volume:
     """The pack again, in another process, whatever its shards are like. PackError `stale-pack` if it is another one."""
-    manifest = read_manifest(root)
+    read = reader_of(root)
+    manifest = read_manifest(root, read)
     if manifest.fingerprint != fingerprint:
         raise PackError("the pack was replaced while it was in use", code="stale-pack", where=root, fix="open it again")
-    return load_volume(root, manifest, verify)
+    return load_volume(root, manifest, verify, read)
 
 
 def shard_problems(root: Path, manifest: Manifest) -> Iterator[PixelwiseError]:
@@ -265,9 +267,24 @@ def shard_problems(root: Path, manifest: Manifest) -> Iterator[PixelwiseError]:
             yield damaged(f"has {size} bytes, expected {shard.bytes}", path, "pack-size")
 
 
-def load_volume(root: Path, manifest: Manifest, verify: bool = True) -> Volume:
+def load_volume(root: Path, manifest: Manifest, verify: bool = True, read: Read = read_bytes) -> Volume:
     """The pack's index, checked against its manifest, as a Volume. Does not look at the shards."""
-    return Volume(root, manifest, *records_of(root, manifest), verify)
+    return Volume(root, manifest, *records_of(root, manifest, read), verify)
+
+
+def bytes_of_pack(root: Path) -> int:
+    """The size of all files of the finished pack at `root`, without its manifest."""
+    manifest = read_manifest(root, reader_of(root))
+    return sum(s.bytes for s in manifest.shards) + sum(t.bytes for t in manifest.tables)
+
+
+def reader_of(root: Path) -> Read:
+    """How the files of a pack are read: from the disk or from a store."""
+    if not isinstance(root, StorePath):
+        return read_bytes
+    from .remote.store import Store
+
+    return Store(root).read
 
 
 def records_of(

@@ -144,7 +144,7 @@ class FolderCache:
         for attempt in range(2):
             try:
                 with atomic_write(self.folder / name, alone=False, durable=False) as file:
-                    file.write(data)
+                    file.write(data.data)
                 break
             except SystemFault as error:
                 if attempt or not self._make_room(len(data)):

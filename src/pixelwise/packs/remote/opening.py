@@ -11,7 +11,7 @@ from ...arguments import check_choice, check_count
 from ...dataset.dataset import Dataset
 from ...dataset.splits import Split, Splits
 from ...errors import UsageError
-from ...files.addresses import StorePath
+from ...files.addresses import StorePath, local_path
 from ...files.mapping import memory_bytes
 from ...files.writing import cache_dir
 from ...formats.format import Format
@@ -30,18 +30,16 @@ def load(
     """The dataset in the pack at the address `root`.
 
     cache: a folder in which blocks that were fetched are kept, True for one in pixelwise's cache folder, False to keep
-    them in memory. cache_bytes: at most so many, by default without a limit in a folder, 1 GB in memory. cache_encoding:
-    "raw" decodes blocks once, when they arrive, and keeps pixels. source, verify: as for a pack in a folder.
+    them in memory. cache_bytes: at most so many, by default without a limit in a folder, 1 GB in memory.
+    cache_encoding: "raw" decodes blocks once, when they arrive, and keeps pixels. source, verify: as for a pack in a
+    folder.
     """
     if not isinstance(root, StorePath):
         raise UsageError("is not an address in a store", code="remote-path", where=root)
     check_choice("cache_encoding", cache_encoding, (None, "raw"))
     if cache_bytes is not None:
         check_count("cache_bytes", cache_bytes)
-    if isinstance(cache, bool):
-        place = cache_dir() / "blocks" if cache else None
-    else:
-        place = Path(cache).absolute()
+    place = None if cache is False else cache_dir() / "blocks" if cache is True else local_path(cache, "open")
     if place is None and cache_bytes is None:
         cache_bytes = int(min(IN_MEMORY, memory_bytes() // 8))
     volume = open_remote(root, verify, Keeping(place, cache_bytes, cache_encoding == "raw"))

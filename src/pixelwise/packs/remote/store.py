@@ -23,11 +23,13 @@ RETRIES: Final[dict[str, Any]] = {
     "retry_timeout": timedelta(seconds=60),
     "backoff": {"init_backoff": timedelta(seconds=0.1), "max_backoff": timedelta(seconds=5), "base": 2},
 }
-"""At most about six seconds of pauses, and no new attempt after a minute. An attempt ends after obstore's 30 seconds, or
-those of AWS_TIMEOUT and its like."""
+"""At most about six seconds of pauses, and no new attempt after a minute. An attempt ends after obstore's 30 seconds,
+or those of AWS_TIMEOUT and its like.
+"""
 CHUNK: Final = 8 << 20
-"""Bytes of a part of an upload, and of a large file that is fetched in parts. S3 takes 5 MB to 5 GB, at most 10,000 parts:
-80 GB."""
+"""Bytes of a part of an upload, and of a large file that is fetched in parts. S3 takes parts of 5 MB to 5 GB, at most
+10,000 of them (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html): 80 GB.
+"""
 
 _used_by: int | None = None
 """The process in which obstore's threads are: after a fork the child waits for them forever, even with a new store."""

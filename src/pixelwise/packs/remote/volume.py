@@ -53,8 +53,8 @@ class Block(NamedTuple):
 class RemoteVolume(Volume):
     """One opened pack in a store: see Volume. Thread-safe.
 
-    The CRC of every record is checked when it arrives, and when it is first read from the cache: a block whose bytes are
-    not right there is deleted and fetched again.
+    The CRC of every record is checked when it arrives, and when it is first read from the cache: a block whose bytes
+    are not right there is deleted and fetched again.
     """
 
     def __init__(
