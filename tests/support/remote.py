@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import pixelwise as pw
+from tests.support.packing import read_all
 from tests.support.stores import ObjectStore, variables
 
 BUCKET = "bucket"
@@ -43,6 +44,29 @@ def address(name: str) -> str:
 def many_blocks(patch: pytest.MonkeyPatch, block: int = 6000) -> None:
     """Small blocks, so that small packs have many."""
     patch.setattr("pixelwise.packs.volume.BLOCK_BYTES", block)
+
+
+def _at(patch: pytest.MonkeyPatch, origin: str, block: int) -> None:
+    """In a process whose environment is that of an earlier test."""
+    many_blocks(patch, block)
+    for name, value in variables(origin).items():
+        patch.setenv(name, value)
+
+
+def read_of(name: str, origin: str, block: int, options: dict[str, Any]) -> int:
+    """The pixels of all samples as a number, read by a process of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        _at(patch, origin, block)
+        return read_all(pw.open(address(name), **options)["all"])
+
+
+def read_for_ever(name: str, origin: str, block: int, options: dict[str, Any], said: Any) -> None:
+    """Open and read, again and again, telling the name of each sample."""
+    with pytest.MonkeyPatch.context() as patch:
+        _at(patch, origin, block)
+        while True:
+            for sample in pw.open(address(name), **options)["all"]:
+                said.send(sample.name)
 
 
 def names(loader: Any) -> list[tuple[str, ...]]:

@@ -58,7 +58,7 @@ class Request(BaseHTTPRequestHandler):
         key, query = unquote(url.path).strip("/"), parse_qs(url.query, keep_blank_values=True)
         world = self.server.world
         with world.lock:
-            world.seen.append((self.command, key, dict(self.headers.items())))
+            world.seen.append((self.command, key, {name.title(): text for name, text in self.headers.items()}))
             world.under_way += 1
             world.most_under_way = max(world.most_under_way, world.under_way)
         if world.latency:
@@ -351,6 +351,12 @@ def flipped(at: float = 0.5) -> Fault:
         return True
 
     return fault
+
+
+def garbled(request: Request, body: bytes, headers: dict[str, str]) -> bool:
+    """Every byte of the body is another one."""
+    request.answer(206 if "Content-Range" in headers else 200, bytes(b ^ 1 for b in body), headers)
+    return True
 
 
 def dripping(pause: float, pieces: int = 1000) -> Fault:

@@ -19,8 +19,10 @@ from ...types import I64, U8
 from ..encodings.encoding import Encoding
 from ..index import PARTS, Record, record_at
 
-GAP: Final = 64 << 10
-"""Ranges that are closer than this are fetched as one: less than what a store sends in a millisecond."""
+_BETWEEN: Final = 512, 9
+"""Bytes between the images of a record batch and its labels: padding, and for each record an offset and a bit. So a block
+that is a whole record batch is one range.
+"""
 
 
 class Decoded(Record):
@@ -108,7 +110,7 @@ def stored_layout(index: Any, rows: range) -> Layout:
             spans.append((int(offsets.min()), int((offsets + sizes).max())))
     ranges: list[tuple[int, int]] = []
     for start, stop in sorted(spans):
-        if ranges and start - ranges[-1][1] <= GAP:
+        if ranges and start - ranges[-1][1] <= _BETWEEN[0] + _BETWEEN[1] * len(rows):
             ranges[-1] = ranges[-1][0], max(stop, ranges[-1][1])
         else:
             ranges.append((start, stop))

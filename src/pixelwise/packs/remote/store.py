@@ -187,7 +187,7 @@ def _ours_of(error: Exception, where: Path) -> Exception:
         return SystemFault(f"the store refuses: {said}", code="store-refused", where=where, fix=fix)
     if kind == "PreconditionError":
         return changed(where)
-    if isinstance(error, NotImplementedError) or kind == "NotSupportedError":
+    if isinstance(error, NotImplementedError) or kind == "NotSupportedError" or "non-partial response" in said:
         what, fix = f"the store cannot do this: {said}", "take a server with ranges to read, and s3, gs or az to write"
         return SystemFault(what, code="store-refused", where=where, fix=fix)
     fix = "check the address, the network and the environment of obstore (AWS_ENDPOINT_URL ...), and try again"

@@ -123,9 +123,11 @@ class RemoteVolume(Volume):
                 self.check_once(row, record, int(found.layout.entries["crc"][row - found.layout.first]))
                 return record
             except PackError as error:
-                if error.code != "record-crc" or found.is_fresh:
+                if error.code != "record-crc":
                     raise
-                self._drop(block)
+                self._drop(block)  # in any case: the store may be mended
+                if found.is_fresh:
+                    raise
 
     def decode(
         self, row: int, record: Record, window: Window | None = None, notes: list[Finding] | None = None
