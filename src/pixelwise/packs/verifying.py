@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, FormatError, MissingError, PackError, SystemFault, shown
+from ..errors import DataError, FormatError, MissingError, PackError, PixelwiseError, SystemFault, shown
 from ..files.addresses import StorePath, located
-from ..files.reading import READ_FLAGS, check_exists, open_error
+from ..files.reading import check_exists, open_error, open_regular
 from ..hints import hinted
 from ..results import Result
 from ..threads import Pool, in_order, run_in, thread_count
@@ -139,10 +138,10 @@ def _check_shard(volume: Volume, shard: int, threads: int | None, file: Path) ->
     crc = 0
     try:
         found = [finding for finding in results if finding is not None]
-        with open(file, "rb", buffering=0) as opened:
-            for chunk in iter(lambda: opened.read(16 << 20), b""):
+        with open_regular(file) as fd:
+            for chunk in iter(lambda: os.read(fd, 16 << 20), b""):
                 crc = checksum(chunk, crc)
-    except OSError as error:
+    except (OSError, PixelwiseError) as error:
         return [Finding.from_error(open_error(path, error))]
     if crc != entry.crc32 and not found:
         what = f"is damaged outside its records: its CRC-32 is {crc}, expected {entry.crc32}"
@@ -154,7 +153,7 @@ def _check_record(volume: Volume, path: Path, row: int) -> Finding | None:
     where = RecordName(volume, row)
     try:
         # Read, not mapped: a mapped file that is cut ends the process.
-        with _opened(path) as fd:
+        with open_regular(path) as fd:
             record = record_at(volume.index, row, partial(_read, fd, where=where))
         volume.check_crc(row, record)
         sample = volume.decode(row, record)
@@ -163,18 +162,6 @@ def _check_record(volume: Volume, path: Path, row: int) -> Finding | None:
     except (DataError, SystemFault) as error:
         return Finding.from_error(error)
     return None
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    try:
-        fd = os.open(path, READ_FLAGS)
-    except OSError as error:
-        raise open_error(path, error) from None
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def _read(fd: int, offset: int, size: int, where: object) -> U8:
