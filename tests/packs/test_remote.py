@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,10 +21,10 @@ from pixelwise.files.addresses import is_address, located
 from pixelwise.packs.encodings.table import ENCODINGS
 from pixelwise.types import Window
 from tests.packs.test_equality import datasets
-from tests.support.packing import assert_equal, assert_same, read_all, small, voc_tree
+from tests.support.packing import assert_equal, assert_same, read_all, voc_tree
 from tests.support.pools import Pickling
 from tests.support.program import run
-from tests.support.remote import BUCKET, address, many_blocks, names, store_with
+from tests.support.remote import BUCKET, address, many_blocks, store_with
 from tests.support.stores import ObjectStore
 
 KEPT: list[dict[str, Any]] = [{}, {"cache": "folder"}, {"cache": "folder", "cache_encoding": "raw"}]
