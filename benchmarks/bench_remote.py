@@ -1,6 +1,6 @@
-"""A pack in a store that answers after 30 ms and sends 200 MB/s: the first batch, and epochs from it and from the cache.
+"""A pack in a store that answers after 30 ms and sends 200 MB/s: the first batch, epochs from it and from the cache.
 
-    python benchmarks/bench_remote.py [--root VOC2012] [--copies 8] [--latency 30] [--rate 200] [--rounds 3] [--out FILE.json]
+    python benchmarks/bench_remote.py [--root VOC2012] [--copies 8] [--latency 30] [--rate 200] [--out FILE.json]
 
 The store is that of the tests, in a process of its own on this machine, so its work is part of the load. Every epoch is
 read by a Loader (random crop 320x480, batches of 32, normalized float32), and every CRC is checked. Targets: the first

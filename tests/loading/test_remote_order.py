@@ -48,7 +48,7 @@ def test_lanes_are_chosen_in_a_store_only(store: ObjectStore, folder: Path) -> N
     for a, b in zip(loaded(there), loaded(local, order="lanes"), strict=True):
         assert a.names == b.names
         assert a.images.tobytes() == b.images.tobytes()
-    with pytest.raises(pw.UsageError, match="shuffle lanes 24 of 3 blocks, [0-9a-f]+ there, shuffle True here"):
+    with pytest.raises(pw.UsageError, match=r"shuffle lanes 24 of 3 blocks, [0-9a-f]+ there, shuffle True here"):
         loaded(local).load_state_dict(loaded(there).state_dict())
 
 

@@ -143,11 +143,11 @@ def test_a_full_disk(
 
     monkeypatch.setattr(os, "replace", replace)
     there = pw.open(address("original"), cache=tmp_path, **options)["all"]
-    with pytest.warns(pw.PixelwiseWarning, match="blocks are not kept in .*No space left.*cache-not-written") as said:
+    with pytest.warns(pw.PixelwiseWarning, match=r"blocks are not kept in .*No space left.*cache-not-written") as said:
         assert_equal(truth, there)
-        assert_equal(truth, there)
+    assert_equal(truth, there)
     assert len(said) == 1
-    assert not [p for p in tmp_path.rglob("*.part")]
+    assert not list(tmp_path.rglob("*.part"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -157,15 +157,15 @@ def test_a_folder_that_may_only_be_read(store: ObjectStore, packs: dict[str, Pat
     before = len(store.asked("shard"))
     for folder in (tmp_path, *tmp_path.iterdir()):
         folder.chmod(0o500)
-    with pytest.warns(pw.PixelwiseWarning, match="cache-not-written"):
+    with pytest.warns(pw.PixelwiseWarning, match=r"cache-not-written"):
         there = pw.open(address("raw"), cache=tmp_path)
-        assert_equal(truth, there["all"])
+    assert_equal(truth, there["all"])
     assert len(store.asked("shard")) > before
 
 
 def test_a_place_that_cannot_be_a_folder(store: ObjectStore, packs: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.warns(pw.PixelwiseWarning, match="blocks are not kept in .*file.*cache-not-written"):
+    with pytest.warns(pw.PixelwiseWarning, match=r"blocks are not kept in .*file.*cache-not-written"):
         there = pw.open(address("raw"), cache=tmp_path / "file")["all"]
     assert_equal(pw.open(packs["raw"])["all"], there)
 
@@ -185,7 +185,7 @@ def test_eight_processes_at_once(store: ObjectStore, packs: dict[str, Path], tmp
     with ProcessPoolExecutor(8, processes()) as pool:
         found = list(pool.map(partial(read_of, origin=store.origin, block=BLOCK, options=options), ["original"] * 16))
     assert set(found) == {read_all(pw.open(packs["original"])["all"])}
-    assert not [p for p in tmp_path.rglob("*.part")]
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_killed_again_and_again(store: ObjectStore, packs: dict[str, Path], tmp_path: Path) -> None:
@@ -193,7 +193,8 @@ def test_killed_again_and_again(store: ObjectStore, packs: dict[str, Path], tmp_
     running = []
     for _ in range(8):
         here, there = context.Pipe()
-        running.append((context.Process(target=read_for_ever, args=("original", store.origin, BLOCK, options, there)), here))
+        arguments = "original", store.origin, BLOCK, options, there
+        running.append((context.Process(target=read_for_ever, args=arguments), here))
         running[-1][0].start()
     for k, (process, here) in enumerate(running):
         for _ in range(1 + 5 * k):
@@ -202,7 +203,7 @@ def test_killed_again_and_again(store: ObjectStore, packs: dict[str, Path], tmp_
         process.kill()
         process.join()
     there = pw.open(address("original"), **options)["all"]
-    assert not [p for p in tmp_path.rglob("*.part")]
+    assert not list(tmp_path.rglob("*.part"))
     assert_equal(pw.open(packs["original"])["all"], there)
 
 
@@ -225,6 +226,6 @@ def test_an_epoch_in_lanes_fetches_each_byte_once(store: ObjectStore, packs: dic
 
 def test_lanes_need_room(store: ObjectStore, tmp_path: Path) -> None:
     there = pw.open(address("raw"), cache=tmp_path, cache_bytes=20_000)["all"]
-    with pytest.raises(pw.UsageError, match=r"cache_bytes=20000 .* is less than the 80 blocks that are in use at once, \d+"):
+    with pytest.raises(pw.UsageError, match=r"cache_bytes=20000 .* is less than the 80 blocks that are in use at once"):
         pw.Loader(there, 8, shuffle=True)
     assert len(list(pw.Loader(there, 8))) == 5, "in order, two blocks are enough"

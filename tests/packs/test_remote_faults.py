@@ -83,7 +83,8 @@ def test_redirects_are_followed(store: ObjectStore, packs: dict[str, Path]) -> N
 
 
 LASTING: dict[str, tuple[Fault, str]] = {
-    "503": (refused(503), "store-failed"), "403": (refused(403), "store-refused"), "401": (refused(401), "store-refused"),
+    "503": (refused(503), "store-failed"), "403": (refused(403), "store-refused"),
+    "401": (refused(401), "store-refused"),
     "404": (refused(404), "missing-shard"), "cut": (cut(), "store-failed"), "silent": (silent(2), "store-failed"),
     "drip": (dripping(0.02), "store-failed"), "wrong": (garbled, "record-crc"),
     "no ranges": (without_ranges, "store-refused"), "412": (refused(412), "store-changed"),
@@ -134,7 +135,7 @@ def test_tables_with_a_wrong_byte(store: ObjectStore, where: str) -> None:
 
 
 def test_nothing_there(store: ObjectStore) -> None:
-    with pytest.raises(MissingError, match=r"s3://bucket/none.pack: there is no pack: no manifest.json; check the addr"):
+    with pytest.raises(MissingError, match=r"s3://bucket/none.pack: there is no pack: no manifest.json; check the"):
         pw.open(address("none"))
 
 
@@ -148,7 +149,7 @@ def test_a_shard_that_was_replaced(store: ObjectStore) -> None:
     there = pw.open(address("raw"))["all"]
     assert there[0].name == "s000"
     store.salt = "other"  # the ETag of everything changes
-    with pytest.raises(PackError, match="shard-00000.arrow: was replaced while it was in use; open the pack again"):
+    with pytest.raises(PackError, match=r"shard-00000.arrow: was replaced while it was in use; open the pack again"):
         list(there)
     assert pw.open(address("raw"))["all"][5].name == "s005"
 
@@ -156,7 +157,7 @@ def test_a_shard_that_was_replaced(store: ObjectStore) -> None:
 def test_a_shard_of_another_size(store: ObjectStore) -> None:
     for key in [k for k in store.objects if "raw.pack" in k and "shard" in k]:
         store.objects[key] += b"more"
-    with pytest.raises(PackError, match="store-changed"):
+    with pytest.raises(PackError, match=r"store-changed"):
         pw.open(address("raw"))["all"][0]
     assert {f.code for f in pw.verify(address("raw"))} == {"pack-size"}
 
@@ -176,7 +177,7 @@ def test_damage_in_the_store(store: ObjectStore, packs: dict[str, Path]) -> None
             there[4]
         for k in (3, 5):
             assert there[k].image.tolist() == local[k].image.tolist()
-        with pytest.warns(pw.PixelwiseWarning, match="1 of 12 samples of 'all' could not be read and were skipped: 's004'"):
+        with pytest.warns(pw.PixelwiseWarning, match=r"1 of 12 samples of 'all' could not be read .* skipped: 's004'"):
             list(loader := pw.Loader(there, 4, shuffle=True, on_error="skip"))
         assert [name for name, _ in loader.skipped] == ["s004"]
     assert [f.code for f in pw.verify(address("original"))] == ["record-crc"]
@@ -186,6 +187,6 @@ def test_a_shard_that_is_gone(store: ObjectStore) -> None:
     for key in [k for k in store.objects if "raw.pack" in k and "shard-00001" in k]:
         del store.objects[key]
     there = pw.open(address("raw"))["all"]
-    with pytest.raises(PackError, match="missing-shard"):
+    with pytest.raises(PackError, match=r"missing-shard"):
         list(there)
     assert [f.code for f in pw.verify(address("raw"))] == ["missing-shard"]

@@ -67,7 +67,7 @@ def test_the_same_again_writes_nothing(store: ObjectStore) -> None:
 def test_another_pack_is_not_overwritten_unless_asked(store: ObjectStore) -> None:
     packed()
     old = dict(store.objects)
-    with pytest.raises(pw.UsageError, match="s3://bucket/a.pack: another pack is already there.*pack-exists"):
+    with pytest.raises(pw.UsageError, match=r"s3://bucket/a.pack: another pack is already there.*pack-exists"):
         pw.pack(small(5), address("a"))
     assert store.objects == old
     made = pw.pack(small(5), address("a"), overwrite=True)
@@ -88,7 +88,7 @@ def test_damaged_shards_are_written_again(store: ObjectStore) -> None:
 
 def test_where_something_else_is(store: ObjectStore) -> None:
     store.objects[f"{BUCKET}/a.pack/notes.txt"] = b"mine"
-    with pytest.raises(pw.UsageError, match="holds other objects, such as 'notes.txt'"):
+    with pytest.raises(pw.UsageError, match=r"holds other objects, such as 'notes.txt'"):
         packed()
 
 
@@ -100,10 +100,10 @@ def test_an_upload_that_fails_goes_on_later(store: ObjectStore, where: str, tmp_
     store.written.clear()
     store.fault(refused(403), -1, where, "PUT")
     store.fault(refused(403), -1, where, "POST")
-    with pytest.raises(SystemFault, match="store-refused"):
+    with pytest.raises(SystemFault, match=r"store-refused"):
         packed()
     assert not any(key.endswith("manifest.json") for key in store.objects)
-    with pytest.raises(MissingError, match="there is no pack: no manifest.json"):
+    with pytest.raises(MissingError, match=r"there is no pack: no manifest.json"):
         pw.open(address("a"))
     there = set(store.objects)
     store.mend()
@@ -138,7 +138,8 @@ def test_in_another_pool(store: ObjectStore) -> None:
     pool = Pickling()
     packed("a", pool=pool)
     assert "_upload_one" in pool.works
-    assert {k.replace("whole", "a"): v for k, v in store.objects.items() if "whole" in k}.items() <= store.objects.items()
+    expected = {k.replace("whole", "a"): v for k, v in store.objects.items() if "whole" in k}
+    assert expected.items() <= store.objects.items()
 
 
 def test_several_at_once(store: ObjectStore) -> None:
@@ -168,13 +169,13 @@ def test_a_manifest_that_changed_meanwhile(store: ObjectStore, monkeypatch: pyte
         return False
 
     store.fault(change, 1, "sources", "PUT")
-    with pytest.raises(pw.UsageError, match="another pack was written there meanwhile.*pack-exists"):
+    with pytest.raises(pw.UsageError, match=r"another pack was written there meanwhile.*pack-exists"):
         pw.pack(small(5), address("a"), overwrite=True)
     assert store.objects[f"{BUCKET}/a.pack/manifest.json"] == before
 
 
 def test_stores_that_are_not_written(store: ObjectStore) -> None:
-    with pytest.raises(pw.UsageError, match="packs are written to s3://, gs:// and az://, not over http"):
+    with pytest.raises(pw.UsageError, match=r"packs are written to s3://, gs:// and az://, not over http"):
         pw.pack(small(3), store.http("bucket/a.pack"))
     assert not store.objects
 

@@ -123,13 +123,17 @@ def open(
     (`labels="SegmentationClassAug"` for VOC, `classes=` another class table, `source=True` for a pack, which refuses
     it if its source files changed).
 
+    path may be the address of a pack in a store, "s3://bucket/voc.pack", also gs, az, http and https (needs
+    pixelwise[remote], and takes credentials from the environment as obstore does). cache: then the folder in which
+    blocks that were fetched are kept, by default memory; cache_bytes: at most so many; cache_encoding="raw": decoded.
+
     download: `path` may be the name of an archive, such as "voc2012"; it is downloaded once into this folder (True: a
     folder of that name here).
 
     Without a cache, lists are read when a split is asked for, and pixels when a sample is. Raises MissingError if
     there is nothing, FormatError if no format fits (it says what was looked for) or several do (it lists them),
-    UnknownNameError for a format, UsageError for an option that does not exist, PackError for a pack that is
-    unfinished or damaged; with a cache also what `pack` raises.
+    UnknownNameError for a format, UsageError for an option that does not exist, SystemFault for a store, PackError for
+    a pack that is unfinished or damaged; with a cache also what `pack` raises.
     """
     if download is not False:
         from ..downloads.getting import download as get

@@ -7,7 +7,7 @@ from typing import Final, Protocol, runtime_checkable
 from ..dataset.splits import Split
 from ..types import I64
 from .lanes import Lanes
-from .samplers import Order
+from .samplers import Order, Sampler
 
 SAMPLES: Final = 512
 """How many samples ahead. A store of 200 MB/s that takes 30 ms to answer has 6 MB under way: 60 samples of VOC's files.
@@ -72,6 +72,14 @@ def alive_blocks(lanes: Lanes, world: int) -> int:
 def is_remote(split: Split) -> bool:
     """Whether its samples are in a store."""
     return isinstance(split.source, RemoteSamples)
+
+
+def is_in_lanes(order: str, split: Split, shuffle: bool, sampler: Sampler | None) -> bool:
+    """Whether an order of this name reads the split block by block: "auto" does if it is in a store.
+
+    It does not look at the memory of the machine: the same seed gives the same batches everywhere.
+    """
+    return order == "lanes" or (order == "auto" and shuffle and sampler is None and is_remote(split))
 
 
 def ahead_of(split: Split, kept: I64 | None, order: Order) -> Ahead | None:

@@ -28,7 +28,7 @@ from ..randomness import Draws
 from ..threads import thread_count
 from ..transforms.plans import Plans, Transform, check_transforms, make_plans
 from ..types import I64, U8, Clock, MappedSource
-from .ahead import ahead_of, is_remote
+from .ahead import ahead_of, is_in_lanes, is_remote
 from .batch import Batch
 from .buffers import Buffers
 from .holes import Holes
@@ -148,17 +148,15 @@ class Loader:
         self.timeout = check_timeout(timeout)
         self.ignore_index = split.classes.padding_index
         self.label_dtype = check_label_dtype(label_dtype, split.classes)
-        source = split.source
-        self._mapped = source if isinstance(source, MappedSource) and source.is_raw else None
-        self._will_need = None if is_remote(split) else getattr(source, "will_need", None)
+        self._mapped = split.source if isinstance(split.source, MappedSource) and split.source.is_raw else None
+        self._will_need = None if is_remote(split) else getattr(split.source, "will_need", None)
         self._data: Split | Holes = Holes(split) if on_error == "skip" else split
         self._pad_small = small == "pad"
         self._kept = fitting(self._data, self.transforms, small)
         n, sampler = _choice(len(split), self._kept, sampler)
-        self.ranks = ranks_of(shard)
-        rank, world, _ = self.ranks
-        in_lanes = order == "lanes" or (order == "auto" and shuffle and sampler is None and is_remote(split))
-        lanes = lanes_of(split, self._kept, batch_size * world, self.seed) if in_lanes and n else None
+        rank, world, _ = self.ranks = ranks_of(shard)
+        in_lanes = n > 0 and is_in_lanes(order, split, shuffle, sampler)
+        lanes = lanes_of(split, self._kept, batch_size * world, self.seed) if in_lanes else None
         self._order = Order(n, batch_size, shuffle, drop_last, self.seed, rank, world, sampler, lanes)
         check_batches(split, self._order)
         self._ahead = ahead_of(split, self._kept, self._order)

@@ -20,8 +20,8 @@ from ..encodings.encoding import Encoding
 from ..index import PARTS, Record, record_at
 
 _BETWEEN: Final = 512, 9
-"""Bytes between the images of a record batch and its labels: padding, and for each record an offset and a bit. So a block
-that is a whole record batch is one range.
+"""Bytes between the images of a record batch and its labels: padding, and for each record an offset and a bit. So a
+block that is a whole record batch is one range.
 """
 
 
@@ -30,7 +30,7 @@ class Decoded(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class BlockLayout:
     """Where the records of a block are in its file. entries: their rows of the index, with offsets into the file, and
     the CRC-32 of what is there. size: bytes of the file. ranges: the bytes of the shard that it is made of.
     """
@@ -78,12 +78,12 @@ class Blocks:
             each += 3 * area + pixel * area * (index["label_offset"] >= 0) + 4
         return np.add.reduceat(each, self._firsts[:-1]) if len(self) else each
 
-    def stored(self, block: int) -> Layout:
+    def stored(self, block: int) -> BlockLayout:
         """A block as its bytes are in the shard."""
         rows = self.rows(block)
         return stored_layout(self._index, rows)
 
-    def decoded(self, block: int, pixel: int) -> Layout:
+    def decoded(self, block: int, pixel: int) -> BlockLayout:
         """A block of pixels. pixel: bytes per pixel of a label."""
         rows = self.rows(block)
         entries: Any = self._index[rows.start : rows.stop].copy()
@@ -96,10 +96,10 @@ class Blocks:
             entries[f"{name}_offset"] = np.where(there, ends - size, -1)
             entries[f"{name}_bytes"] = size
             at = int(ends[-1])
-        return Layout(rows.start, entries, at + 4 * len(rows), (), True)
+        return BlockLayout(rows.start, entries, at + 4 * len(rows), (), True)
 
 
-def stored_layout(index: Any, rows: range) -> Layout:
+def stored_layout(index: Any, rows: range) -> BlockLayout:
     """Where records that follow each other in a shard are, and the ranges of it that hold them."""
     entries = index[rows.start : rows.stop].copy()
     spans = []
@@ -124,11 +124,11 @@ def stored_layout(index: Any, rows: range) -> Layout:
         offsets = entries[f"{name}_offset"]
         moved = offsets + shifts[np.searchsorted(starts, offsets, side="right") - 1]
         entries[f"{name}_offset"] = np.where(offsets >= 0, moved, -1)
-    return Layout(rows.start, entries, size, tuple(ranges))
+    return BlockLayout(rows.start, entries, size, tuple(ranges))
 
 
 def decode_block(
-    stored: Layout, data: U8, encoding: Encoding, dtype: Any, where: Callable[[int], object]
+    stored: BlockLayout, data: U8, encoding: Encoding, dtype: Any, where: Callable[[int], object]
 ) -> list[Any] | None:
     """The parts of a decoded block's file, in order; None if one of its records cannot be decoded. where: of a row."""
     images: list[Any] = []

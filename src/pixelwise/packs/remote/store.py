@@ -124,7 +124,7 @@ class Store:
         return True
 
     def delete(self, paths: list[Path]) -> None:
-        """Delete objects; those that are gone are no error."""
+        """Delete objects; those that are gone already are passed over."""
         for path in paths:
             try:
                 with self._named(path):

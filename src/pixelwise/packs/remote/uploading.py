@@ -1,8 +1,8 @@
 """Writing a pack into a store: shards first, one object each, and the manifest last, which makes them a pack.
 
 A shard is written on this machine's disk, then uploaded in parts, and appears when all of it is there. Its bytes depend
-on the source alone; so an upload that was stopped goes on, parts of one pack may be uploaded from several machines, and
-a shard that is there is fetched and checked instead of being written again. The manifest is put on the condition that
+on the source alone; so an upload that was stopped continues, several machines may upload parts of one pack, and a shard
+that is there is fetched and checked instead of being written again. The manifest is put on the condition that
 none is there, or that the one that is to be replaced is there unchanged.
 """
 

@@ -21,7 +21,7 @@ from ..encodings.raw import RAW
 from ..index import Record
 from ..manifest import Manifest, read_manifest
 from ..volume import RecordName, Volume, records_of
-from .blocks import Blocks, Decoded, Layout, decode_block, stored_layout
+from .blocks import BlockLayout, Blocks, Decoded, decode_block, stored_layout
 from .cache import BlockCache, FolderCache, MemoryCache, joined_parts, limit_text
 from .fetching import Fetcher
 from .store import Store, changed, check_not_forked
@@ -45,7 +45,7 @@ class Keeping(NamedTuple):
 class Block(NamedTuple):
     """A block at hand. is_fresh: this process fetched it, so that fetching it again changes nothing."""
 
-    layout: Layout
+    layout: BlockLayout
     data: U8
     is_fresh: bool
 
@@ -246,7 +246,7 @@ class RemoteVolume(Volume):
         self.check_crc(row, record)
         return record
 
-    def _arrived(self, shard: int, layout: Layout) -> tuple[U8, bool]:
+    def _arrived(self, shard: int, layout: BlockLayout) -> tuple[U8, bool]:
         """The bytes of a layout from the store, and whether the CRCs of all its records are right."""
         for attempt in range(_TRIES):
             if attempt:
