@@ -183,7 +183,7 @@ def processes() -> Any:
 def test_eight_processes_at_once(store: ObjectStore, packs: dict[str, Path], tmp_path: Path) -> None:
     options = {"cache": tmp_path, "cache_bytes": 60_000, **RAW}
     with ProcessPoolExecutor(8, processes()) as pool:
-        found = list(pool.map(partial(read_of, origin=store.origin, block=BLOCK, options=options), ["original"] * 16))
+        found = list(pool.map(partial(read_of, origin=store.origin, block=BLOCK, options=options), ["original"] * 8))
     assert set(found) == {read_all(pw.open(packs["original"])["all"])}
     assert not list(tmp_path.rglob("*.part"))
 
