@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from ..arguments import as_array, check_count
 from ..dataset.splits import Split
 from ..errors import UsageError, shown
+from ..files.addresses import local_path
 from ..formats.given import Data, SplitNames, as_split
 from ..hints import hinted
 from ..loading.ranks import Ranks, Shard, ranks_of
@@ -131,7 +132,7 @@ def predict(
     ranks = ranks_of(shard)
     run = _Run(model, split, tiling, mean_std, batch_size, threads, soft)
     with run_in(pool):
-        return run.share(ranks, None if out is None else Path(out).absolute(), confusion, tag, progress)
+        return run.share(ranks, None if out is None else local_path(out, "predict"), confusion, tag, progress)
 
 
 def _check(model: Any, split: Split, results: tuple[Any, Confusion | None, Any], batch_size: int) -> None:

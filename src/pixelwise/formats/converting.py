@@ -24,6 +24,7 @@ from ..dataset.identity import Identity
 from ..dataset.lists import parse_list
 from ..dataset.sources import Source, image_file_of
 from ..errors import ListError, SystemFault, UsageError, warn
+from ..files.addresses import local_path, located
 from ..files.reading import read_bytes
 from ..files.writing import atomic_write, is_temporary, remove_temporaries
 from ..hints import hinted
@@ -84,7 +85,7 @@ def convert(
     source = as_dataset(data, splits, verb="convert", **options)
     if classes is not None:
         source = source.subset(classes=classes)
-    root = Path(out).absolute()
+    root = local_path(out, "convert")
     if void == "background" and background_of(source.classes) is None:
         raise UsageError("void cannot become background: no class is called that", where=root, fix="leave out void=")
     jobs = _jobs(source, target, skip_missing)
@@ -217,7 +218,7 @@ def _is_there(root: Path, identity: str, jobs: Sequence[SampleJob], target: Targ
 
 
 def _given(data: Data) -> str | None:
-    return str(Path(data).absolute()) if isinstance(data, (str, os.PathLike)) else None
+    return str(located(data)) if isinstance(data, (str, os.PathLike)) else None
 
 
 def _begin(root: Path, mark: dict[str, Any]) -> None:

@@ -68,7 +68,7 @@ def check_crops(transforms: tuple[Transform, ...], sampler: Any) -> tuple[Transf
 
 def check_order(order: Any, shuffle: bool, sampler: Any) -> None:
     """Refuse an order that does not exist, and lanes where there is nothing to shuffle, or not every sample comes."""
-    check_choice("order", order, ("shuffled", "lanes"))
+    check_choice("order", order, ("auto", "shuffled", "lanes"))
     if order == "lanes" and (sampler is not None or not shuffle):
         what = 'order="lanes" shuffles all samples, so it needs shuffle=True and no sampler'
         raise UsageError(what, fix='pass shuffle=True, or order="shuffled" with a sampler')
