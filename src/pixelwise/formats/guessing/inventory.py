@@ -120,35 +120,19 @@ def groups_of(found: Sequence[FolderFiles]) -> list[FileGroup]:
     """The files in groups; files in deeper folders are also in a group that counts their folders to their names."""
     owned = _own_folders(found)
     groups: dict[tuple[str, str, bool, str], FileGroup] = {}
-
-    def add(before: str, entry: GroupedFile, suffix: str, deep: bool, inside: str, kind: str) -> None:
-        key = before, kind, deep, inside
-        if key not in groups:
-            groups[key] = FileGroup(before, kind, deep, bool(inside))
-        groups[key].entries.append(entry)
-        groups[key].suffixes[suffix] += 1
-
     for folder, names in found:
-        split, template = templated(folder)
-        owner = next((o for o in owned if folder.startswith(o) and folder != o), None)
-        mixed = _are_mixed(names)
+        places, mixed = _places(folder, owned), _are_mixed(names)
+        of: dict[str, list[FileGroup]] = {}  # the groups of an ending, as the places are
         for name in names:
             stem, dot, ending = name.rpartition(".")
-            suffix, path = dot + ending, folder + name
-            kind = "" if mixed else _SAME_KIND.get(suffix.lower(), suffix.lower())
-            if owner is not None:
-                above, rest = templated(owner)[1], folder[len(owner) :]
-                entry = GroupedFile(templated(owner)[0], rest + stem, path)
-                add(above, entry, suffix, False, "/" + rest.partition("/")[2], kind)
-                continue
-            add(template, GroupedFile(split, stem, path), suffix, False, "", kind)
-            top, deeper = _top(template)
-            if deeper:
-                add(top, GroupedFile(split, deeper + stem, path), suffix, True, "", kind)
-            above, between, *below = [*top.split("/"), ""]
-            if below and "{split}" in below[0] and not role_of(between):  # gt/fog/train/ beside gt/night/train/
-                entry = GroupedFile(f"{split}/{between}", deeper + stem, path)
-                add(f"{above}/*/{below[0]}/", entry, suffix, bool(deeper), "", kind)
+            suffix = dot + ending
+            if suffix not in of:
+                kind = "" if mixed else _SAME_KIND.get(suffix.lower(), suffix.lower())
+                keys = [(place.before, kind, place.deep, place.inside) for place in places]
+                of[suffix] = [groups.setdefault(key, FileGroup(*key[:3], bool(key[3]))) for key in keys]
+            for place, group in zip(places, of[suffix], strict=True):
+                group.entries.append(GroupedFile(place.split, place.prefix + stem, folder + name))
+                group.suffixes[suffix] += 1
     for key in [key for key in groups if "*" in key[0]]:
         if len({e.split.partition("/")[2] for e in groups[key].entries}) < 2:
             del groups[key]
@@ -157,6 +141,35 @@ def groups_of(found: Sequence[FolderFiles]) -> list[FileGroup]:
         for group in groups.values():
             group.part |= all(e.path in taken for e in group.entries) and "{split}" not in group.before
     return [*groups.values(), *_sharded(groups.values()), *sequences]
+
+
+class _Place(NamedTuple):
+    """Where the files of a folder are counted. prefix: what comes before their names; inside: of a sample's own folder,
+    what follows its name.
+    """
+
+    before: str
+    split: str
+    prefix: str = ""
+    deep: bool = False
+    inside: str = ""
+
+
+def _places(folder: str, owned: Sequence[str]) -> list[_Place]:
+    owner = next((o for o in owned if folder.startswith(o) and folder != o), None)
+    if owner is not None:
+        split, above = templated(owner)
+        rest = folder[len(owner) :]
+        return [_Place(above, split, rest, inside="/" + rest.partition("/")[2])]
+    split, template = templated(folder)
+    out = [_Place(template, split)]
+    top, deeper = _top(template)
+    if deeper:
+        out.append(_Place(top, split, deeper, deep=True))
+    above, between, *below = [*top.split("/"), ""]
+    if below and "{split}" in below[0] and not role_of(between):  # gt/fog/train/ beside gt/night/train/
+        out.append(_Place(f"{above}/*/{below[0]}/", f"{split}/{between}", deeper, bool(deeper)))
+    return out
 
 
 def _sequences(groups: Iterable[FileGroup]) -> Iterator[FileGroup]:
