@@ -24,6 +24,7 @@ ROOM_FACES = [p for p in FILES if p.name == "__init__.py"]
 
 ONLY_IN = {
     "torch": {"torch"}, "matplotlib": {"d2l"}, "starlette": {"viewer"}, "uvicorn": {"viewer"}, "ray": {"ray"},
+    "obstore": {"packs"},
 }  # fmt: skip
 MAY_IMPORT = {
     "torch": "its names are public there",
@@ -159,7 +160,7 @@ def python(code: str) -> str:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    heavy = "torch ray matplotlib cv2 numba pyarrow PIL httpx rich typer simplejpeg starlette uvicorn".split()
+    heavy = "torch ray obstore matplotlib cv2 numba pyarrow PIL httpx rich typer simplejpeg starlette uvicorn".split()
     assert python(f"import sys, pixelwise; print([m for m in {heavy} if m in sys.modules])") == "[]"
 
 

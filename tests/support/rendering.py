@@ -57,14 +57,12 @@ def draw(plans: Plans, samples: Sequence[Sample], output: Output = "float32", ma
     return out
 
 
-def planes(out: Slot, k: int, plans: Plans) -> np.ndarray:
-    """Image k of the batch as (3, h, w) float64, without the rest of its slot."""
+def planes(out: Slot, k: int, plans: Plans, output: Output = "float32") -> np.ndarray:
+    """Image k of the batch as (3, h, w) float64, without the rest of its slot. output: told only if it is bytes."""
     h, w = plans.size[k]
-    image = (
-        out.images[k].transpose(2, 0, 1)
-        if out.images.shape[-1] == 3 and out.images.dtype == np.uint8
-        else out.images[k]
-    )
+    told = output != "float32" or out.images.dtype != np.uint8
+    packed = output == "uint8-hwc" if told else out.images.shape[-1] == 3
+    image = out.images[k].transpose(2, 0, 1) if packed else out.images[k]
     return image[:, :h, :w].astype(np.float64)
 
 

@@ -180,6 +180,11 @@ def predict(
     window: Annotated[str | None, Option(help="Sliding window, HEIGHTxWIDTH; by default whole images.")] = None,
     overlap: Annotated[float, Option(help="Share of a window that its neighbor covers too.")] = 1 / 3,
     blend: Annotated[str, Option(help="uniform, linear or gaussian.")] = "linear",
+    stride: Annotated[str | None, Option(help="From window to window, HEIGHTxWIDTH, instead of --overlap.")] = None,
+    placement: Annotated[str, Option(help="Windows are spread even, or by stride as in MONAI and mmseg.")] = "even",
+    sigma: Annotated[float, Option(help="Deviation of the gaussian, in windows.")] = 1 / 8,
+    floor: Annotated[float, Option(help="Smallest weight of a window's pixel; MONAI's is 0.001.")] = 0.0,
+    interpolation: Annotated[str, Option(help="Of images at other scales: area, antialias or bicubic.")] = "area",
     flip: Annotated[bool, Option("--flip", help="Also predict mirrored, and average.")] = False,
     scale: Annotated[list[float] | None, Option(help="Predict at this size; repeat for more.")] = None,
     divisor: Annotated[int, Option(help="Pad whole images to multiples of this.")] = 1,
@@ -195,10 +200,11 @@ def predict(
     """Predict all images of a split (val by default) into label PNGs. If interrupted, run it again."""
     dataset = opened(path, labels, format)
     started = perf_counter()
-    kind: Any = blend
+    named: dict[str, Any] = {"blend": blend, "placement": placement, "interpolation": interpolation}
     tiling = Tiling(
-        None if window is None else parse_size(window), overlap, kind,
+        None if window is None else parse_size(window), overlap,
         flips=("horizontal",) if flip else (), scales=scale or (1.0,), divisor=divisor,
+        stride=None if stride is None else parse_size(stride), sigma=sigma, floor=floor, **named,
     )  # fmt: skip
     with progress("predicting") as update:
         done = predict_split(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..arguments import check_choice, is_number
 from ..dataset.splits import Split
 from ..errors import FileError, MissingError, PixelwiseError, ScoreError, UsageError
+from ..files.addresses import local_path
 from ..files.reading import open_error, open_regular
 from ..files.writing import atomic_write
 from ..types import F64, Size
@@ -63,7 +64,8 @@ def soft_of(
     limit = None if threshold is None else np.float32(threshold)
     if limit is not None and threshold is not None and float(limit) > threshold:
         limit = np.nextafter(limit, np.float32(-np.inf))  # the same float32 values are above it as above the threshold
-    return Soft(None if limit is None else float(limit), None if folder is None else Path(folder).absolute(), kind)
+    place = None if folder is None else local_path(folder, "predict")
+    return Soft(None if limit is None else float(limit), place, kind)
 
 
 class ProbabilityWriter:

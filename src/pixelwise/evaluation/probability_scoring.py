@@ -14,6 +14,7 @@ import numpy as np
 from ..counts.per_sample import read_labels_only
 from ..dataset.splits import Split
 from ..errors import DataError
+from ..files.addresses import local_path
 from ..formats.given import Data, SplitNames, as_split
 from ..hints import hinted
 from ..loading.ranks import Shard, ranks_of
@@ -117,7 +118,7 @@ def score_probabilities(
     check_samples(split)
     check_labels(split)
     given = [folders] if isinstance(folders, (str, os.PathLike)) else list(folders)
-    roots = [Path(folder).absolute() for folder in given]
+    roots = [local_path(folder, "score") for folder in given]
     files = list(zip(*(find_files(root, split.names) for root in roots), strict=True))
     rank, world, _ = ranks_of(shard)
     if world > 1:

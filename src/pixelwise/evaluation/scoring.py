@@ -22,6 +22,7 @@ import numpy as np
 from ..counts.per_sample import read_labels_only
 from ..dataset.splits import Split
 from ..errors import DataError, UsageError, only_ours
+from ..files.addresses import local_path
 from ..files.writing import atomic_write
 from ..formats.given import Data, SplitNames, as_split
 from ..hints import hinted
@@ -285,7 +286,7 @@ def _files_of(
     split = as_split(data, splits, verb="score", prefer=("val",), **options)
     check_samples(split)
     check_labels(split)
-    root = Path(predictions).absolute()
+    root = local_path(predictions, "score")
     return split, tuple(find_files(root, split.names)), root
 
 

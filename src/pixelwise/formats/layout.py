@@ -33,7 +33,10 @@ SPLIT_NAMES = re.compile(
     r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|train[_-]?val|test-?(dev|std))(20\d\d)?"
 )
 """What splits are called on disk. The years of COCO's splits belong to their names."""
-_PLAIN = {"training": "train", "validation": "val", "valid": "val", "testing": "test", "train_val": "trainval"}
+_PLAIN = {
+    "training": "train", "validation": "val", "valid": "val", "testing": "test", "train_val": "trainval",
+    "tr": "train", "vd": "val", "te": "test",
+}  # fmt: skip
 _NUMBERED = re.compile(r"[a-z0-9]{1,2}[.)] *(\w+?)( set| data)?")  # "a. Training Set"
 _ORDER = ("train", "val", "trainval", "test")
 
@@ -76,7 +79,7 @@ class Layout:
     begins a comment. names: a pattern of the samples' base names, if the folders' names are
     common. needs: further files or folders that must exist. unlabeled: splits that have no labels. splits: whether a
     name found for {split} is that of a split. common: whether folders and names are so common that other data may have
-    them, too; a note says then whose class names they got.
+    them, too; a note says then whose class names they got. accepts: what else must be so of the folder, looked at last.
     """
 
     images: str
@@ -89,6 +92,7 @@ class Layout:
     unlabeled: Sequence[str] = ()
     splits: Callable[[str], bool] = field(default=lambda name: SPLIT_NAMES.fullmatch(name) is not None)
     common: bool = False
+    accepts: Callable[[Path], bool] | None = None
 
     @property
     def pattern(self) -> re.Pattern[str] | None:
@@ -102,7 +106,8 @@ class Layout:
         if self.lists is not None and not self.list_paths(root):
             return False
         images = (fill(self.images, split=name, star="*") for name in self.split_names(root, self.images))
-        return any(first(root, i, self.pattern) for i in images) and self.coding(root) is not None
+        found = any(first(root, i, self.pattern) for i in images) and self.coding(root) is not None
+        return found and (self.accepts is None or self.accepts(root))
 
     def split_names(self, root: Path, template: str) -> list[str]:
         """What {split} stands for in `template`; [""] if it does not occur."""

@@ -33,6 +33,8 @@ KNOWN_PARTS: Final = (
     KnownTree("Mapillary Vistas", ("training/images/", "training/v[12].*/labels/", "config_v*.json")),
     KnownTree("KITTI semantics", ("training/image_2/", "training/semantic/")),
     KnownTree("SYNTHIA", ("RGB/", "GT/LABELS/")),
+    KnownTree("CARLA", ("CameraRGB/", "CameraSeg/")),
+    KnownTree("Trans10K", ("train/images/", "train/masks_12/", "validation/masks_12/")),
     KnownTree("COCO", ("train2017/", "val2017/", "annotations/instances_*.json")),
     KnownTree("COCO panoptic", ("val2017/", "annotations/panoptic_*.json", "annotations/panoptic_*/")),
     KnownTree("COCO-Stuff", ("stuffthingmaps/", "images/")),

@@ -25,6 +25,7 @@ from ..types import Finding, Label, Size
 from .class_files import classes_beside
 from .class_tables import rgb
 from .forms import Form
+from .layers import same_shape
 from .paths import leads_out, matches
 from .rasterize import DrawnFrom, DrawnSource, LabelCanvas
 from .stated import no_regions, place_of, plain, raise_first, shortened, without_parts, without_region
@@ -213,16 +214,11 @@ def _draw_entry(
     return draw_regions(entries[index], classes, size, notes)
 
 
-def _same_shape(a: Size, b: Size) -> bool:
-    """Whether two sizes are the same but for a factor, and rounding to pixels."""
-    return abs(a[0] * b[1] - a[1] * b[0]) <= max(*a, *b)
-
-
 def draw_regions(
     entry: Annotated, classes: RegionClasses, size: Size, notes: list[Finding] | None
 ) -> tuple[Label, Label]:
     """The label and the object numbers, 1, 2, ... in the order of the file. Raises the first fault of the image."""
-    if entry.size is not None and not (entry.relative and _same_shape(size, entry.size)):
+    if entry.size is not None and not (entry.relative and same_shape(size, entry.size)):
         check_pair(size, entry.size, entry.where)
     canvas = LabelCanvas(size, classes.table, classes.background)
     errors, shapes = list(entry.faults), []

@@ -16,6 +16,7 @@ from ..arguments import check_count, check_seed
 from ..classes import VOC
 from ..codecs.png import encode_png
 from ..errors import SystemFault, UsageError
+from ..files.addresses import local_path
 from ..files.reading import read_bytes
 from ..files.writing import is_temporary, remove_temporaries, temporary_folder
 from ..hints import hinted
@@ -50,7 +51,7 @@ def sample(path: str | os.PathLike[str], count: int = 64, seed: int = 0, *, prog
     """
     check_count("count", count)
     check_seed(seed)
-    root = Path(path).absolute()
+    root = local_path(path, "sample")
     manifest = {"maker": "pixelwise.sample", "version": VERSION, "count": int(count), "seed": int(seed)}
     target = root / "VOCdevkit" / "VOC2012"
     try:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ...dataset.lists import IMAGE_SUFFIXES
 
 MOST_FILES = 2_000_000
-_WORD = r"(train[_-]?val|train(?:ing)?|valid(?:ation)?|val|testing|test)(?:20\d\d)?"
+_WORD = r"(train[_-]?val|train(?:ing)?|valid(?:ation)?|val|testing|test|(?-i:TR|VD|TE))(?:20\d\d)?"
 _SPLIT = re.compile(rf"(?i)^(?:.*?[_\-. ])??({_WORD})(?=$|[_\-. ]|annot|label|mask|image|img|gt|seg)")
 _NUMBERED = re.compile(r"(?i)[a-z0-9]{1,2}[.)] ?.*")
 _SAME_KIND = {".jpeg": ".jpg", ".tiff": ".tif"}
@@ -40,6 +40,11 @@ def role_of(text: str) -> str:
     whole = {p.lower() for p in re.split(r"[/\s.]+", text)} | set(words)
     whole |= {re.sub(r"(?i)^(train|val|test)", "", w) for w in whole} | {f"{a}_{b}" for a, b in pairwise(words)}
     return next((role for role, pattern in _ROLES.items() if any(re.fullmatch(pattern, w) for w in whole)), "")
+
+
+def is_label_word(name: str) -> bool:
+    """Whether a name says only that it is labels."""
+    return re.fullmatch(_ROLES["labels"], name.lower()) is not None
 
 
 class GroupedFile(NamedTuple):
@@ -115,36 +120,56 @@ def groups_of(found: Sequence[FolderFiles]) -> list[FileGroup]:
     """The files in groups; files in deeper folders are also in a group that counts their folders to their names."""
     owned = _own_folders(found)
     groups: dict[tuple[str, str, bool, str], FileGroup] = {}
-
-    def add(before: str, entry: GroupedFile, suffix: str, deep: bool, inside: str, kind: str) -> None:
-        key = before, kind, deep, inside
-        if key not in groups:
-            groups[key] = FileGroup(before, kind, deep, bool(inside))
-        groups[key].entries.append(entry)
-        groups[key].suffixes[suffix] += 1
-
     for folder, names in found:
-        split, template = templated(folder)
-        owner = next((o for o in owned if folder.startswith(o) and folder != o), None)
-        mixed = _are_mixed(names)
+        places, mixed = _places(folder, owned), _are_mixed(names)
+        of: dict[str, list[FileGroup]] = {}  # the groups of an ending, as the places are
         for name in names:
             stem, dot, ending = name.rpartition(".")
-            suffix, path = dot + ending, folder + name
-            kind = "" if mixed else _SAME_KIND.get(suffix.lower(), suffix.lower())
-            if owner is not None:
-                above, rest = templated(owner)[1], folder[len(owner) :]
-                entry = GroupedFile(templated(owner)[0], rest + stem, path)
-                add(above, entry, suffix, False, "/" + rest.partition("/")[2], kind)
-                continue
-            add(template, GroupedFile(split, stem, path), suffix, False, "", kind)
-            top, deeper = _top(template)
-            if deeper:
-                add(top, GroupedFile(split, deeper + stem, path), suffix, True, "", kind)
-    sequences = list(_sequences(groups.values()))
+            suffix = dot + ending
+            if suffix not in of:
+                kind = "" if mixed else _SAME_KIND.get(suffix.lower(), suffix.lower())
+                keys = [(place.before, kind, place.deep, place.inside) for place in places]
+                of[suffix] = [groups.setdefault(key, FileGroup(*key[:3], bool(key[3]))) for key in keys]
+            for place, group in zip(places, of[suffix], strict=True):
+                group.entries.append(GroupedFile(place.split, place.prefix + stem, folder + name))
+                group.suffixes[suffix] += 1
+    for key in [key for key in groups if "*" in key[0]]:
+        if len({e.split.partition("/")[2] for e in groups[key].entries}) < 2:
+            del groups[key]
+    sequences = list(_sequences(g for g in groups.values() if "*" not in g.before))
     if taken := {e.path for group in sequences for e in group.entries}:
         for group in groups.values():
             group.part |= all(e.path in taken for e in group.entries) and "{split}" not in group.before
     return [*groups.values(), *_sharded(groups.values()), *sequences]
+
+
+class _Place(NamedTuple):
+    """Where the files of a folder are counted. prefix: what comes before their names; inside: of a sample's own folder,
+    what follows its name.
+    """
+
+    before: str
+    split: str
+    prefix: str = ""
+    deep: bool = False
+    inside: str = ""
+
+
+def _places(folder: str, owned: Sequence[str]) -> list[_Place]:
+    owner = next((o for o in owned if folder.startswith(o) and folder != o), None)
+    if owner is not None:
+        split, above = templated(owner)
+        rest = folder[len(owner) :]
+        return [_Place(above, split, rest, inside="/" + rest.partition("/")[2])]
+    split, template = templated(folder)
+    out = [_Place(template, split)]
+    top, deeper = _top(template)
+    if deeper:
+        out.append(_Place(top, split, deeper, deep=True))
+    above, between, *below = [*top.split("/"), ""]
+    if below and "{split}" in below[0] and not role_of(between):  # gt/fog/train/ beside gt/night/train/
+        out.append(_Place(f"{above}/*/{below[0]}/", f"{split}/{between}", deeper, bool(deeper)))
+    return out
 
 
 def _sequences(groups: Iterable[FileGroup]) -> Iterator[FileGroup]:
@@ -241,10 +266,10 @@ def _own_folders(found: Sequence[FolderFiles]) -> list[str]:
 
 
 def _is_sequence(texts: Iterable[str]) -> bool:
-    """Whether the files of a folder are many samples: as many in a folder of labels as in another one."""
-    counts = Counter(t.rpartition("/")[0] for t in texts)
-    labels = {count for folder, count in counts.items() if role_of(folder) == "labels"}
-    return any(count > 1 and count in labels for folder, count in counts.items() if role_of(folder) != "labels")
+    """Whether the files of a folder are many samples: as many labels in one place as other files in one place."""
+    counts = Counter((t.rpartition("/")[0], role_of(t) == "labels") for t in texts)
+    labels = {count for (_, label), count in counts.items() if label}
+    return any(count > 1 and count in labels for (_, label), count in counts.items() if not label)
 
 
 def _top(template: str) -> tuple[str, str]:

@@ -10,7 +10,8 @@ Crowds are drawn as what they are crowds of.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from ...dataset.dataset import Dataset
 from ...dataset.lists import LineOf
 from ...dataset.sources import FileSource
 from ...dataset.splits import Split, Splits
-from ...errors import FormatError, LabelError, PixelwiseError, UsageError, reason
+from ...errors import DataError, FormatError, LabelError, PixelwiseError, UsageError, reason
 from ...files.reading import read_bytes
 from ...labels import check_pair, count_values
 from ...types import Finding, Label, Size
@@ -256,6 +257,16 @@ def _panoptic_jsons(root: Path) -> Iterator[tuple[str, Path, Path]]:
             yield path.stem.removeprefix("panoptic_"), path, folder
 
 
+def _unlabeled_jsons(root: Path, labeled: Container[str]) -> Iterator[tuple[str, Path]]:
+    """(split, JSON) of each split without annotations, and so without PNGs. A JSON that is not sound is passed over."""
+    for path in sorted({p for pattern in _PANOPTIC for p in visible(root, pattern)}):
+        split = path.stem.removeprefix("panoptic_")
+        if split not in labeled:
+            with suppress(DataError):
+                if "annotations" not in _read(path):
+                    yield split, path
+
+
 def _find_panoptic(path: Path) -> Path | None:
     """`path` if it contains COCO panoptic labels."""
     return path if path.is_dir() and next(_panoptic_jsons(path), None) is not None else None
@@ -270,6 +281,9 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
 
     def make(split: str, path: Path, data: Mapping[str, Any], table: ClassTable) -> Split:
         notes: list[Finding] = []
+        if "annotations" not in data:
+            files, said = _files(root, split, data["images"], table, path, images)
+            return Split(split, table, files, notes=said)
         annotations = _usable(data.get("annotations"), "annotations", ("image_id", "file_name"), path, notes)
         of = {a["image_id"]: a for a in annotations}
         listed = [i for i in data["images"] if i["id"] in of]
@@ -294,7 +308,9 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
         source = DrawnSource(files, draw, DrawnFrom(pngs, [path]), faults=faults)
         return Split(split, table, source, notes=(*notes, *said))
 
-    return _dataset(root, "coco_panoptic", {s: p for s, (p, _) in found.items()}, classes, make)
+    jsons = {s: p for s, (p, _) in found.items()}
+    jsons |= dict(_unlabeled_jsons(root, jsons))
+    return _dataset(root, "coco_panoptic", {s: jsons[s] for s in sorted(jsons)}, classes, make)
 
 
 def _segments(entry: Mapping[str, Any], ids: Mapping[int, int], table: ClassTable, path: Path) -> tuple[Any, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import itertools
 import json
 import os
 import re
@@ -19,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -44,6 +43,10 @@ _NAMES = {"validation": "val", "valid": "val"}
 _DECODING = Decoding(check_palette=False)
 _EMBEDDED = Decoding(frozenset({"tiff"}), check_palette=False)
 _GROUPS = 8  # row groups kept in memory: `datasets` writes 100 images per group, about 10 to 30 MB
+
+
+OURS: Final = b"pixelwise"
+"""The key of the class table in the metadata of the Parquet files that `convert` writes."""
 
 
 def _classes(root: Path) -> ClassTable:
@@ -100,23 +103,36 @@ def _damage(path: Path) -> Iterator[None]:
 def _find_parquet(path: Path) -> Path | None:
     """`path` if it contains Parquet files of images with label maps."""
     damaged = None
-    for found in list(itertools.chain(*_parquets(path).values()))[:16] if path.is_dir() else ():
+    splits = _parquets(path).values() if path.is_dir() else ()
+    for found in [paths[k] for k in range(2) for paths in splits if len(paths) > k][:16]:
         try:
             columns = _columns(_opened(found))
         except FileError as error:
             damaged = damaged or (error if _PART.match(found.stem) else None)
             continue
-        return path if columns is not None and columns[1] is not None else None
+        if columns is not None and columns[1] is not None:
+            return path
     if damaged is not None:  # no other file has such a name
         raise damaged
     return None
 
 
 def _load_parquet(root: Path, *, classes: ClassTable | None = None) -> Dataset:
-    """classes: the meaning of the label values, if there is no id2label.json."""
-    table = classes or _classes(root)
+    """classes: the meaning of the label values, if neither an id2label.json nor the files' own metadata say it."""
+    table = classes or _table_within(root) or _classes(root)
     makers = {name: partial(_parquet_split, name, paths, table) for name, paths in _parquets(root).items()}
     return Dataset(root, "hf_parquet", table, Splits(makers), hidden_notes(root, *_PARQUETS))
+
+
+def _table_within(root: Path) -> ClassTable | None:
+    """The class table in the files' metadata, if `convert` wrote them, and id2label.json has the same names."""
+    path = next(iter(_parquets(root).values()))[0]
+    try:
+        table = ClassTable.from_dict(json.loads((_opened(path).schema_arrow.metadata or {})[OURS]))
+    except (FileError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+    named = classes_beside(root, also=(root / "data",))
+    return table if named is None or named.table.names == table.names else None
 
 
 def _parquet_split(name: str, paths: list[Path], table: ClassTable) -> Split:
@@ -163,7 +179,8 @@ class _ParquetSource(Source):
         for path, file in zip(self._paths, self._files, strict=True):
             with _damage(path):
                 found += [str(v) for v in _inner(file.read(columns=[column]), self._columns[0], "path")]
-        names = [PurePosixPath(n).stem for n in found]
+        ours = all(OURS in (f.schema_arrow.metadata or {}) for f in self._files)
+        names = [n.rpartition(".")[0] if ours else PurePosixPath(n).stem for n in found]
         return names if len(set(names)) == len(names) else [f"{i:06d}" for i in range(len(names))]
 
     def _place(self, index: int) -> tuple[int, int, Path]:

@@ -33,8 +33,8 @@ from ...labels import check_pair
 from ...types import I64, Clock, Finding, Label, Origin, Sample, Size, Window
 from ..class_files import BACKGROUND, IGNORE, classes_beside, read_class_file
 from ..format import Format
-from ..layout import Coding, Layout, laid_out
-from ..paths import hidden_notes, visible
+from ..layout import SPLIT_NAMES, Coding, Layout, laid_out
+from ..paths import first, hidden_notes, matches, visible
 from ..rasterize import DrawnFrom, DrawnSource, note_covered, note_outside
 from ..regions import head_of
 from ..stated import no_regions, plain, raise_first
@@ -46,8 +46,7 @@ def _find(path: Path) -> Path | None:
     """`path` if it contains the JSONs of LabelMe."""
     if not path.is_dir():
         return None
-    folders = _folders(path)
-    for found in _jsons(next(iter(folders.values())))[:3] if folders else ():
+    for found in next(filter(None, map(_jsons, _folders(path).values())), [])[:3]:
         if b'"shapes"' in (head := head_of(found, 1 << 16)) or (b'"flags"' in head and b'"version"' in head):
             return path
     return None
@@ -59,7 +58,13 @@ def _folders(root: Path) -> dict[str, Path]:
         return {"all": root}
     if not (root / _NAMES).is_file():
         return {}
-    return {p.name: p for p in visible(root, "*") if p.is_dir() and _jsons(p)}
+    found = {p.name: p for p in visible(root, "*") if p.is_dir() and (_jsons(p) or _is_unlabeled(p))}
+    return found if any(map(_jsons, found.values())) else {}
+
+
+def _is_unlabeled(folder: Path) -> bool:
+    """Whether a folder without JSONs is a split without labels: it is called like one, and has images."""
+    return SPLIT_NAMES.fullmatch(folder.name) is not None and first(folder, "{name}.{ext}") is not None
 
 
 def _jsons(root: Path) -> list[Path]:
@@ -108,6 +113,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _split(name: str, root: Path, table: ClassTable) -> Split:
     jsons = _jsons(root)
+    if not jsons:
+        bare = list(matches(root, "{name}.{ext}"))
+        return Split(name, table, FileSource(root, [m.name for m in bare], table, [m.path for m in bare]))
     images: list[str] = []
     faults: dict[int, tuple[DataError, ...]] = {}
     notes: list[Finding] = []

@@ -28,8 +28,8 @@ from ...files.reading import read_bytes
 from ...types import Finding, Label, Size
 from ..class_files import classes_beside
 from ..format import Format
-from ..layout import rank
-from ..paths import leads_out, visible
+from ..layout import SPLIT_NAMES, rank
+from ..paths import first, leads_out, matches, visible
 from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Shape
 from ..regions import head_of
 from ..stated import no_regions, raise_first
@@ -93,8 +93,25 @@ def _load(
     ids = {kind: k + 1 if numbered is None else int(kind or 0) for k, kind in enumerate(kinds)}
     rest = 0 if numbered is None else _uncovered(numbered)
     how = _How(order == "row", ids, rest)
-    makers = {n: partial(_split, root, n, csvs[n], read[n], table, how, images) for n in sorted(csvs, key=rank)}
-    return Dataset(root, "rle_csv", table, Splits(makers))
+    makers = {n: partial(_split, root, n, csvs[n], read[n], table, how, images) for n in csvs}
+    makers |= {n: partial(_bare, root, n, folder, table) for n, folder in _without_csv(root, csvs).items()}
+    return Dataset(root, "rle_csv", table, Splits({n: makers[n] for n in sorted(makers, key=rank)}))
+
+
+def _without_csv(root: Path, csvs: Mapping[str, Path]) -> dict[str, str]:
+    """The folders of images of the splits that have no CSV, such as test_images/."""
+    found: dict[str, str] = {}
+    for folder in (p.name for p in visible(root, "*") if p.is_dir()):
+        name = re.sub("_(images|v2)$", "", folder)
+        is_split = folder.endswith("_images") or SPLIT_NAMES.fullmatch(name) is not None
+        if is_split and name not in csvs and first(root, f"{folder}/{{path}}.{{ext}}") is not None:
+            found.setdefault(name, folder)
+    return found
+
+
+def _bare(root: Path, name: str, folder: str, table: ClassTable) -> Split:
+    found = list(matches(root, f"{folder}/{{path}}.{{ext}}"))
+    return Split(name, table, FileSource(root, [m.name for m in found], table, [m.path for m in found]))
 
 
 class _How(NamedTuple):
