@@ -13,6 +13,7 @@ from typing import Annotated, Any, cast
 from typer import Argument, Option
 
 from ..errors import UsageError
+from ..evaluation.object_scoring import score_objects
 from ..evaluation.predicting import predict as predict_split
 from ..evaluation.probability_scoring import score_probabilities
 from ..evaluation.scoring import Scoring
@@ -38,7 +39,7 @@ from .options import (
     part_to_save,
 )
 
-Predictions = Annotated[Path, Argument(help="The folder of predictions: NAME.png or NAME.npy.")]
+Predictions = Annotated[Path, Argument(help="The folder of predictions, NAME.png or NAME.npy; or results, .json or .csv.")]
 StoredValues = Annotated[
     bool, Option("--stored-values", help="Files hold the dataset's stored values, not class ids 0..C-1.")
 ]
@@ -69,6 +70,9 @@ def score(
     masks: Annotated[bool, Option("--masks", help="Files of two classes hold 0 and 255.")] = False,
     probabilities: SoftFiles = False,
     threshold: Annotated[float, Option(help="Of probabilities of one class of two.")] = 0.5,
+    objects: Annotated[
+        bool, Option("--objects", help="By object: AP of COCO results, PQ of panoptic ones, iIoU of a folder.")
+    ] = False,
     split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -83,6 +87,12 @@ def score(
         of_part = {**settings, **opening(labels, format), "part": own}
         return finish_part(_scored(path, protocol, of_part, predictions), save, as_json)
     dataset = opened(path, labels, format)
+    if objects:
+        unused = (probabilities, baseline, intervals, boundary, plot, html, csv, worst is not None, masks)
+        return _score_objects(
+            predictions, dataset, {"splits": split, "stored_values": stored_values, "threads": threads}, unused, save,
+            as_json,
+        )  # fmt: skip
     if probabilities:
         others = (baseline, intervals, boundary, worst is not None, stored_values, masks, html, csv, save)
         of_probabilities: Any = {"splits": split, "threshold": threshold, "threads": threads}
@@ -138,6 +148,18 @@ def _compared(result: Scoring, name: str, others: dict[str, Scoring], found: dic
     ranked = compare_runs(runs, result.protocol)
     found["runs"] = ranked.rows()
     text.append(str(ranked))
+
+
+def _score_objects(
+    path: Path, dataset: Any, options: Any, unused: tuple[Any, ...], save: Path | None, as_json: bool
+) -> None:
+    if any(unused):
+        raise UsageError("with --objects only --save and --stored-values are there")
+    with progress("scoring") as update:
+        found = score_objects(path, dataset, progress=update, **options)
+    if save is not None:
+        found.save(save)
+    answer(as_json, {"predictions": str(path), **found.to_dict()}, str(found))
 
 
 def _score_probabilities(

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,8 +124,19 @@ def refuse(problems: Sequence[DataError], what: str, where: object) -> None:
 # -- what is in them ----------------------------------------------------------------------------------------
 
 
+class Drawn(Protocol):
+    """A prediction that is drawn from a file about the whole split."""
+
+    def ids(self, table: ClassTable, size: Size) -> NDArray[Any]:
+        """(H, W) class ids, or numbers outside 0..C-1."""
+        ...
+
+
+PredictionFile = Path | Drawn
+
+
 def read_prediction(
-    path: Path, table: ClassTable, size: Size, stored_values: bool = False, masks: bool = False
+    path: PredictionFile, table: ClassTable, size: Size, stored_values: bool = False, masks: bool = False
 ) -> NDArray[Any]:
     """(H, W) class ids from an index, palette or color PNG, or an NPY or NPZ of integers. Thread-safe.
 
@@ -138,6 +149,10 @@ def read_prediction(
     `mask-values` for values that are not those of a mask, and `stored-values` if it holds stored values instead of ids:
     label ids of Cityscapes mistaken for train ids would score near 0 and look like a bad model.
     """
+    if not isinstance(path, Path):
+        if stored_values or masks:
+            raise UsageError("results hold objects, not stored values or masks", fix="leave stored_values and masks out")
+        return path.ids(table, size)
     data = read_bytes(path)
     found = decode_stored(_unzipped(data, path) if path.suffix == ".npz" else data, path, allow=frozenset({"npy"}))
     height, width = found.pixels.shape[:2]
@@ -199,7 +214,7 @@ def _of_mask(pixels: NDArray[Any], table: ClassTable, where: Path) -> NDArray[An
     return np.asarray(pixels == 255, table.dtype)
 
 
-def check_not_mask(ids: NDArray[Any], truth: Label, table: ClassTable, where: Path) -> None:
+def check_not_mask(ids: NDArray[Any], truth: Label, table: ClassTable, where: object) -> None:
     """ScoreError `mask-values` for 0 and 255 where the classes are 0 and 1 and the truth is not void."""
     if len(table) != 2 or not (ids == 255).any() or not ((ids == 0) | (ids == 255)).all():
         return

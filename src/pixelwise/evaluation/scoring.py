@@ -38,6 +38,7 @@ from ..results import Result, in_percent, json_values
 from ..threads import Pool, in_order, run_in
 from ..types import F64, Progress
 from .prediction_files import (
+    PredictionFile,
     check_ids,
     check_labels,
     check_not_mask,
@@ -46,6 +47,7 @@ from .prediction_files import (
     read_prediction,
     refuse,
 )
+from .result_files import check_file, drawn_predictions
 
 if TYPE_CHECKING:
     from ..drawing.page import Picture
@@ -68,12 +70,13 @@ class Scoring(Result):
     """What `score` found. `str()` is the table, `to_dict()` JSON values, `save(path)` a file of them.
 
     confusion: of all images, with the totals of each. scores: by `protocol`. boundary: boundary IoU, if it was asked
-    for. files: the prediction of each sample, in the order of the split; values: what they hold: ids, the dataset's
+    for. files: the path of each sample's prediction, in the order of the split, or what a file of results says of it;
+    values: what they hold: ids, the dataset's
     stored values, or masks of 0 and 255.
     """
 
     split: Split
-    files: tuple[Path, ...]
+    files: tuple[PredictionFile, ...]
     values: FileValues
     confusion: Confusion
     scores: Scores
@@ -206,7 +209,8 @@ def score(
     """Score a folder of predictions on all images of a split, each once and at its own size.
 
     predictions: a folder with `NAME.png` (class indices with or without palette, or the class table's colors), or
-    `NAME.npy` or `NAME.npz` (integers) per sample; of Cityscapes also `CITY_SEQUENCE_FRAME*.png` in any folders. data,
+    `NAME.npy` or `NAME.npz` (integers) per sample; of Cityscapes also `CITY_SEQUENCE_FRAME*.png` in any folders. Or one
+    file: COCO results (.json), of which the best are drawn last, or run lengths (.csv), as `submit` writes them. data,
     splits: a Split, or a Dataset or path (`options` are those of `pixelwise.open`) with the name of one or more splits
     (default: "val", else the first). protocol: one of `pixelwise.PROTOCOLS`. stored_values: the files hold the numbers
     that the dataset's own labels store (the label ids of Cityscapes) instead of class ids 0..C-1. masks: of two
@@ -280,17 +284,20 @@ class _Settings(NamedTuple):
 
 def _files_of(
     predictions: str | os.PathLike[str], data: Data, splits: SplitNames, options: dict[str, Any]
-) -> tuple[Split, tuple[Path, ...], Path]:
+) -> tuple[Split, tuple[PredictionFile, ...], Path]:
     """The split, the prediction of each of its samples, and the folder that they are in."""
     split = as_split(data, splits, verb="score", prefer=("val",), **options)
     check_samples(split)
     check_labels(split)
     root = Path(predictions).absolute()
+    if not root.is_dir() and root.suffix:
+        check_file(root)
+        return split, tuple(drawn_predictions(root, split)), root
     return split, tuple(find_files(root, split.names)), root
 
 
 def _counted(
-    split: Split, files: tuple[Path, ...], root: Path, settings: _Settings, run: range, threads: int | None,
+    split: Split, files: tuple[PredictionFile, ...], root: Path, settings: _Settings, run: range, threads: int | None,
     progress: Progress | None,
 ) -> _Counts:  # fmt: skip
     """The counts of the images of `run`. ScoreError and the like if any of them cannot be scored."""
@@ -340,7 +347,7 @@ def _add(total: Confusion, bands: BoundaryConfusion | None, found: _Counts) -> N
 
 
 def _count(
-    split: Split, files: tuple[Path, ...], protocol: ProtocolName, values: FileValues, share: float, i: int
+    split: Split, files: tuple[PredictionFile, ...], protocol: ProtocolName, values: FileValues, share: float, i: int
 ) -> _Counts | DataError:
     # One image alone: images are added in the order of the split, so that a result is repeatable.
     table, name, rule = split.classes, split.names[i], protocol_named(protocol)

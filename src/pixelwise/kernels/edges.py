@@ -30,9 +30,7 @@ _CONTOUR = "int64(uint64[:, ::1], uint64[:, ::1], {}[:, ::1], int32[::1], int32[
 
 
 @jit_of(_CONTOUR.format("uint8"), _CONTOUR.format("uint16"))
-def contour_pixels(
-    right: Any, below: Any, label: Any, slots: Any, ys: Any, xs: Any, found: Any, inner: Any
-) -> int:
+def contour_pixels(right: Any, below: Any, label: Any, slots: Any, ys: Any, xs: Any, found: Any, inner: Any) -> int:
     """The pixels that differ from a neighbor by a side, or are at the image's edge, in the order of rows; how many.
 
     label: (H, W), `right` and `below` are its changes. slots: for each value of a label its number, or -1 for those
