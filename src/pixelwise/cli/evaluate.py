@@ -39,7 +39,7 @@ from .options import (
     part_to_save,
 )
 
-Predictions = Annotated[Path, Argument(help="The folder of predictions, NAME.png or NAME.npy; or results, .json or .csv.")]
+Predictions = Annotated[Path, Argument(help="The folder of predictions (NAME.png, NAME.npy), or a file of results.")]
 StoredValues = Annotated[
     bool, Option("--stored-values", help="Files hold the dataset's stored values, not class ids 0..C-1.")
 ]
@@ -69,7 +69,12 @@ def score(
     stored_values: StoredValues = False,
     masks: Annotated[bool, Option("--masks", help="Files of two classes hold 0 and 255.")] = False,
     probabilities: SoftFiles = False,
-    threshold: Annotated[float, Option(help="Of probabilities of one class of two.")] = 0.5,
+    threshold: Annotated[
+        float | None, Option(help="Files hold one channel: class 1 is above this; 0 of logits, 0.5 of probabilities.")
+    ] = None,
+    activation: Annotated[
+        str, Option(help="With --probabilities, files hold logits: softmax or sigmoid; else none.")
+    ] = "none",
     objects: Annotated[
         bool, Option("--objects", help="By object: AP of COCO results, PQ of panoptic ones, iIoU of a folder.")
     ] = False,
@@ -82,20 +87,21 @@ def score(
     the name of no sample.
     """
     settings: Any = {"splits": split, "stored_values": stored_values, "masks": masks, "boundary": boundary}
-    settings["threads"] = threads
+    settings |= {"threads": threads, "threshold": threshold}
     if (own := part_to_save(part, save)) is not None:
         of_part = {**settings, **opening(labels, format), "part": own}
         return finish_part(_scored(path, protocol, of_part, predictions), save, as_json)
     dataset = opened(path, labels, format)
     if objects:
-        unused = (probabilities, baseline, intervals, boundary, plot, html, csv, worst is not None, masks)
+        unused = (probabilities, baseline, intervals, boundary, plot, html, csv, worst, masks, threshold)
         return _score_objects(
             predictions, dataset, {"splits": split, "stored_values": stored_values, "threads": threads}, unused, save,
             as_json,
         )  # fmt: skip
     if probabilities:
         others = (baseline, intervals, boundary, worst is not None, stored_values, masks, html, csv, save)
-        of_probabilities: Any = {"splits": split, "threshold": threshold, "threads": threads}
+        limit = 0.5 if threshold is None else threshold
+        of_probabilities: Any = {"splits": split, "threshold": limit, "threads": threads, "activation": activation}
         return _score_probabilities(predictions, dataset, protocol, of_probabilities, others, plot, as_json)
     scored = partial(_scored, dataset, protocol, settings)
     result = scored(predictions)
@@ -153,7 +159,7 @@ def _compared(result: Scoring, name: str, others: dict[str, Scoring], found: dic
 def _score_objects(
     path: Path, dataset: Any, options: Any, unused: tuple[Any, ...], save: Path | None, as_json: bool
 ) -> None:
-    if any(unused):
+    if any(v not in (None, False) for v in unused):
         raise UsageError("with --objects only --save and --stored-values are there")
     with progress("scoring") as update:
         found = score_objects(path, dataset, progress=update, **options)
@@ -166,7 +172,7 @@ def _score_probabilities(
     folder: Path, dataset: Any, protocol: str, options: Any, others: tuple[Any, ...], plot: Path | None, as_json: bool
 ) -> None:
     if any(others):
-        raise UsageError("with --probabilities only --protocol, --threshold and --plot are there")
+        raise UsageError("with --probabilities only --protocol, --threshold, --activation and --plot are there")
     with progress("scoring") as update:
         found = score_probabilities(folder, dataset, cast("ProtocolName", protocol), progress=update, **options)
     if plot is not None:

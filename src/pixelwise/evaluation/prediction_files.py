@@ -30,6 +30,7 @@ from ..files.writing import atomic_write
 from ..formats.unfinished import PREDICTION, read_mark
 from ..labels import to_ids
 from ..types import Label, Size
+from .probability_files import above
 
 SUFFIXES = (".png", ".npy", ".npz")
 _FRAME = re.compile(r"(?:.*/)?([^/_]+_\d{6}_\d{6})[^/]*")
@@ -136,12 +137,14 @@ PredictionFile = Path | Drawn
 
 
 def read_prediction(
-    path: PredictionFile, table: ClassTable, size: Size, stored_values: bool = False, masks: bool = False
-) -> NDArray[Any]:
+    path: PredictionFile, table: ClassTable, size: Size, stored_values: bool = False, masks: bool = False,
+    threshold: float | None = None,
+) -> NDArray[Any]:  # fmt: skip
     """(H, W) class ids from an index, palette or color PNG, or an NPY or NPZ of integers. Thread-safe.
 
     stored_values: the file holds the numbers that the dataset's own labels store, not class ids. masks: of two classes,
-    the file holds 0 for class 0 and 255 for class 1. A pixel that is not a class keeps a number outside 0..C-1:
+    the file holds 0 for class 0 and 255 for class 1. threshold: it holds floats, of which those above are class 1. A
+    pixel that is not a class keeps a number outside 0..C-1:
     `check_ids` refuses it, a Confusion counts it.
 
     Raises FileError if the file cannot be read exactly; LabelError for an unknown color or a renumbered palette, and
@@ -150,9 +153,12 @@ def read_prediction(
     label ids of Cityscapes mistaken for train ids would score near 0 and look like a bad model.
     """
     if not isinstance(path, Path):
-        if stored_values or masks:
-            raise UsageError("results hold objects, not stored values or masks", fix="leave stored_values and masks out")
+        if stored_values or masks or threshold is not None:
+            what = "results hold objects, not stored values, masks or numbers"
+            raise UsageError(what, fix="leave stored_values, masks and threshold out")
         return path.ids(table, size)
+    if threshold is not None:
+        return above(path, table, size, threshold)
     data = read_bytes(path)
     found = decode_stored(_unzipped(data, path) if path.suffix == ".npz" else data, path, allow=frozenset({"npy"}))
     height, width = found.pixels.shape[:2]
