@@ -161,6 +161,23 @@ def test_memory_is_that_of_a_strip(tmp_path: Path) -> None:
     assert peak < 4 * 2 * 2000 * 600, "less than the file"
 
 
+def test_memory_does_not_grow_with_the_planes_of_an_image(tmp_path: Path) -> None:
+    """An image of four times the rows takes its own pixels and ids more, not the probabilities of its rows."""
+    width, classes = 600, 8
+    net, tiling = Net(classes), pw.Tiling(window=(64, width), overlap=0.25)
+    peaks = {}
+    for height in (64, 1000, 4000):  # the first one warms
+        source = pw.ArraySource([np.zeros((height, width, 3), np.uint8)])
+        split = pw.Split("val", ClassTable(tuple("abcdefgh")), source)
+        tracemalloc.start()
+        predict(net, split, probabilities=tmp_path / str(height), tiling=tiling, batch_size=1, threads=1)
+        peaks[height] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    more = (4000 - 1000) * width
+    assert peaks[4000] - peaks[1000] < 6 * more, "3 bytes of colors and one id a pixel, and room for the tiles' records"
+    assert 2 * classes * more > 2.5 * 6 * more, "what the file holds more"
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
