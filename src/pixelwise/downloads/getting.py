@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import LOG, FileError, MissingError, PixelwiseError, SystemFault, UnknownNameError
-from ..files.reading import disk_error, nearest_hint
+from ..files.reading import disk_error, nearest_hint, read_bytes
 from ..hints import hinted, meant
 from ..types import Progress
 from .archives import ARCHIVES, Archive
@@ -137,7 +137,7 @@ class _Job:
     def _has_all(self) -> bool | None:
         """What the mark says; None without one."""
         try:
-            return bool(json.loads((self.place / MARK).read_text())["everything"])
+            return bool(json.loads(read_bytes(self.place / MARK))["everything"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

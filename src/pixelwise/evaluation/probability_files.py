@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ..arguments import check_choice, is_number
 from ..classes import ClassTable
 from ..dataset.splits import Split
-from ..errors import FileError, MissingError, ScoreError, UsageError
-from ..files.reading import open_error
+from ..errors import FileError, MissingError, PixelwiseError, ScoreError, UsageError
+from ..files.reading import open_error, open_regular
 from ..files.writing import atomic_write
 from ..types import F64, Label, Size
 from .tiles import Tiling
@@ -181,11 +181,12 @@ class Probabilities:
 
 def _mapped(path: Path, classes: int, size: Size) -> NDArray[Any]:
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
+        with open_regular(path):  # NumPy would wait for a pipe
+            found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except MissingError:
         fix = "predict all samples of the split"
         raise MissingError("no such probabilities", code="missing-prediction", where=path, fix=fix) from None
-    except OSError as error:
+    except (OSError, PixelwiseError) as error:
         raise open_error(path, error) from error
     except Exception as error:  # NumPy evaluates the header as a Python literal, and so meets all that can be wrong
         what = f"not a readable NPY file: {str(error).splitlines()[0][:80] if str(error) else type(error).__name__}"

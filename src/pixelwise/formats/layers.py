@@ -52,19 +52,22 @@ class LayerFile(NamedTuple):
 
 
 def find_layers(
-    root: Path, template: str, layers: Layers, names: Collection[str], images: Collection[str] = ()
+    root: Path, template: str, layers: Layers, names: Collection[str], images: Collection[str] = (),
+    in_folders: bool = False,
 ) -> tuple[dict[str, list[LayerFile]], list[str]]:
     """The layers of each sample by its name, in the order in which they are put on each other; and the paths of files
     that the template describes but whose {class} is none of the layers.
 
-    names: of the samples. images: paths that may match the template and are not labels.
+    names: of the samples. images: paths that may match the template and are not labels. in_folders: samples of the same
+    name are distinguished by the folder that * stands for, which then comes first in their names.
     """
     ids, order = dict(layers.classes), {text: k for k, (text, _) in enumerate(layers.classes)}
     found = defaultdict(list)
     taken = set()
     for m in matches(root, template, layers.texts, names):
         if m.layer in ids and m.path not in images:
-            found[m.name].append((order[m.layer], natural(m.path), LayerFile(m.path, ids[m.layer], bool(m.object))))
+            name = f"{m.star}/{m.name}" if in_folders else m.name
+            found[name].append((order[m.layer], natural(m.path), LayerFile(m.path, ids[m.layer], bool(m.object))))
             taken.add(m.path)
     stray = [m.path for m in matches(root, template) if m.path not in taken and m.path not in images]
     return {name: [file for _, _, file in sorted(files)] for name, files in found.items()}, stray

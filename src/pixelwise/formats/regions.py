@@ -18,8 +18,8 @@ from ..classes import ClassTable, Color, usual_void
 from ..dataset.lists import LineOf
 from ..dataset.sources import FileSource
 from ..dataset.splits import Split
-from ..errors import FormatError, LabelError, MissingError, PixelwiseError
-from ..files.reading import read_bytes
+from ..errors import FileError, FormatError, LabelError, MissingError, PixelwiseError
+from ..files.reading import read_bytes, read_head
 from ..labels import check_pair
 from ..types import Finding, Label, Size
 from .class_files import classes_beside
@@ -124,9 +124,11 @@ def some_files(root: Path, folder: str, ending: str, most: int = 8) -> list[Path
 
 
 def head_of(path: Path, most: int = 1 << 14) -> bytes:
-    """The first bytes of a file."""
-    with path.open("rb") as file:
-        return file.read(most)
+    """The first bytes of a file; nothing of a folder or a pipe, which is not a file of annotations."""
+    try:
+        return read_head(path, most)
+    except FileError:
+        return b""
 
 
 # -- images -------------------------------------------------------------------------------------------------------

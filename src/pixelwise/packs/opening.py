@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split, Splits
-from ..errors import PackError
+from ..errors import PackError, PixelwiseError
+from ..files.reading import read_head
 from ..files.writing import is_temporary
 from ..formats.format import Format
 from .index import read_table
@@ -26,12 +27,11 @@ def find(path: Path) -> Path | None:
     except OSError:
         return None
     data = any(map(is_data_folder, entries))
-    try:
-        with open(path / MANIFEST, "rb") as file:
-            return path if data or FORMAT.encode() in file.read(256) else None
-    except FileNotFoundError:
+    if MANIFEST not in entries:
         return path if data and all(is_data_folder(e) or is_temporary(e) for e in entries) else None
-    except OSError:  # it may not be read, which reading it says
+    try:
+        return path if FORMAT.encode() in read_head(path / MANIFEST, 256) or data else None
+    except PixelwiseError:  # it may not be read, which reading it says
         return path if data else None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, FormatError, PackError, SystemFault, shown
-from ..files.reading import READ_FLAGS, check_exists, open_error
+from ..errors import DataError, FormatError, PackError, PixelwiseError, SystemFault, shown
+from ..files.reading import check_exists, open_error, open_regular
 from ..hints import hinted
 from ..results import Result
 from ..threads import Pool, in_order, run_in, thread_count
@@ -106,10 +105,10 @@ def _check_shard(volume: Volume, shard: int, threads: int | None) -> list[Findin
     crc = 0
     try:
         found = [finding for finding in results if finding is not None]
-        with open(path, "rb", buffering=0) as file:
-            for chunk in iter(lambda: file.read(16 << 20), b""):
+        with open_regular(path) as fd:
+            for chunk in iter(lambda: os.read(fd, 16 << 20), b""):
                 crc = checksum(chunk, crc)
-    except OSError as error:
+    except (OSError, PixelwiseError) as error:
         return [Finding.from_error(open_error(path, error))]
     if crc != entry.crc32 and not found:
         what = f"is damaged outside its records: its CRC-32 is {crc}, expected {entry.crc32}"
@@ -121,7 +120,7 @@ def _check_record(volume: Volume, path: Path, row: int) -> Finding | None:
     where = RecordName(volume, row)
     try:
         # Read, not mapped: a mapped file that is cut ends the process.
-        with _opened(path) as fd:
+        with open_regular(path) as fd:
             record = record_at(volume.index, row, partial(_read, fd, where=where))
         volume.check_crc(row, record)
         sample = volume.decode(row, record)
@@ -130,18 +129,6 @@ def _check_record(volume: Volume, path: Path, row: int) -> Finding | None:
     except (DataError, SystemFault) as error:
         return Finding.from_error(error)
     return None
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    try:
-        fd = os.open(path, READ_FLAGS)
-    except OSError as error:
-        raise open_error(path, error) from None
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def _read(fd: int, offset: int, size: int, where: object) -> U8:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from ..codecs.header import MAX_SIDE
 from ..codecs.jpeg_windows import JpegWindows
-from ..errors import PackError, PixelwiseError
+from ..errors import MissingError, PackError, PixelwiseError
 from ..files.mapping import MappedFile, memory_bytes
-from ..files.reading import open_error
+from ..files.reading import open_error, open_regular
 from ..types import I64, U8, Finding, Sample, Window
 from .class_ids import check_class_ids
 from .index import INDEX, PARTS, Record, damaged, read_table, record_at
@@ -162,12 +162,11 @@ class Volume:
                 return mapped
             path, size = self.path(shard), self.manifest.shards[shard].bytes
             try:
-                with open(path, "rb") as file:
-                    found = os.fstat(file.fileno()).st_size
-                    if found != size:
+                with open_regular(path) as fd:
+                    if os.fstat(fd).st_size != size:
                         raise self._cut(shard)
-                    mapped = MappedFile(file.fileno(), size, path, partial(self._cut, shard))
-            except FileNotFoundError:
+                    mapped = MappedFile(fd, size, path, partial(self._cut, shard))
+            except MissingError:
                 what = "the pack was replaced or removed while it was in use"
                 raise PackError(what, code="missing-shard", where=path, fix="open it again") from None
             except OSError as error:

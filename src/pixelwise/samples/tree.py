@@ -16,6 +16,7 @@ from ..arguments import check_count, check_seed
 from ..classes import VOC
 from ..codecs.png import encode_png
 from ..errors import SystemFault, UsageError
+from ..files.reading import read_bytes
 from ..files.writing import is_temporary, remove_temporaries, temporary_folder
 from ..hints import hinted
 from ..threads import in_order, with_progress
@@ -66,7 +67,7 @@ def sample(path: str | os.PathLike[str], count: int = 64, seed: int = 0, *, prog
 def _complete(target: Path, manifest: dict[str, Any]) -> bool:
     """Whether `target` is the sample that the manifest describes, with every file."""
     try:
-        same = json.loads((target / MANIFEST).read_text("utf-8")) == manifest
+        same = json.loads(read_bytes(target / MANIFEST)) == manifest
         return same and {len(os.listdir(target / folder)) for folder in FOLDERS[:4]} == {manifest["count"]}
     except (OSError, ValueError):
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -44,7 +44,7 @@ def role_of(text: str) -> str:
 
 class GroupedFile(NamedTuple):
     """A file: the split that its folders name, its text (from where the sample's name begins to the ending), its path
-    relative to the dataset.
+    relative to the dataset. Of sequences side by side, `split` is the split, a slash, and the sequence.
     """
 
     split: str
@@ -57,13 +57,15 @@ class FileGroup:
     """Files of one kind in one folder, or in the same folder of every split or sample.
 
     before: the template up to the sample's name. suffixes: the endings as they are spelled. deep: texts have folders,
-    those of {path}. own_folder: each sample has a folder, with which the texts begin.
+    those of {path}. own_folder: each sample has a folder, with which the texts begin. part: all its files are in the
+    group of several sequences, which is read in its place.
     """
 
     before: str
     kind: str
     deep: bool = False
     own_folder: bool = False
+    part: bool = False
     entries: list[GroupedFile] = field(default_factory=list)
     suffixes: Counter[str] = field(default_factory=Counter)
 
@@ -138,7 +140,47 @@ def groups_of(found: Sequence[FolderFiles]) -> list[FileGroup]:
             top, deeper = _top(template)
             if deeper:
                 add(top, GroupedFile(split, deeper + stem, path), suffix, True, "", kind)
-    return [*groups.values(), *_sharded(groups.values())]
+    sequences = list(_sequences(groups.values()))
+    if taken := {e.path for group in sequences for e in group.entries}:
+        for group in groups.values():
+            group.part |= all(e.path in taken for e in group.entries) and "{split}" not in group.before
+    return [*groups.values(), *_sharded(groups.values()), *sequences]
+
+
+def _sequences(groups: Iterable[FileGroup]) -> Iterator[FileGroup]:
+    """Folders side by side that hold the same, images and labels, such as seq1/Images/, seq1/Labels/, seq2/Images/ and
+    so on: the same folder of all of them as one group.
+    """
+    beside: dict[str, dict[str, dict[str, list[FileGroup]]]] = defaultdict(lambda: defaultdict(dict))
+    for group in groups:
+        parts = [] if group.deep or group.own_folder else group.before.split("/")[:-1]
+        for k, part in enumerate(parts):
+            if "{split}" not in part:
+                above, rest = ("/".join([*some, ""]) for some in (parts[:k], parts[k + 1 :]))
+                beside[above][part].setdefault(rest, []).append(group)
+    for above, inside in beside.items():
+        often = Counter(rest for own in inside.values() for rest in own)
+        alike = {name: own for name, own in inside.items() if _has_both({r: g for r, g in own.items() if often[r] > 1})}
+        for rest in sorted({r for own in alike.values() for r in own if often[r] > 1}) if len(alike) > 1 else ():
+            here = {name: own[rest] for name, own in sorted(alike.items()) if rest in own}
+            kinds = {group.kind for own in here.values() for group in own}
+            mixed = len(kinds) > 1 and all(len(own) == 1 for own in here.values())  # a kind in each folder: one set
+            found: dict[str, FileGroup] = {}
+            for name, group in ((name, group) for name, own in here.items() for group in own):
+                kind = "" if mixed else group.kind
+                of = found.setdefault(kind, FileGroup(f"{above}*/{rest}", kind))
+                of.entries += [e._replace(split=f"{e.split}/{name}") for e in group.entries]
+                of.suffixes += group.suffixes
+                group.part = True
+            yield from found.values()
+
+
+def _has_both(own: Mapping[str, Sequence[FileGroup]]) -> bool:
+    """Whether a folder holds labels by their names, and something else. own: its groups by the folders in it."""
+    roles = set()
+    for rest, groups in own.items():
+        roles |= {role_of(rest)} if rest else {role_of(e.text) for group in groups for e in group.entries[:16]}
+    return "labels" in roles and len(roles) > 1
 
 
 def _sharded(groups: Iterable[FileGroup]) -> Iterator[FileGroup]:
@@ -190,10 +232,19 @@ def _own_folders(found: Sequence[FolderFiles]) -> list[str]:
         named = sum(any(t.rpartition("/")[2] == name for t in texts) for name, texts in inside.items())
         same = len(inside) > 2 and len({frozenset(texts) for texts in inside.values()}) == 1
         texts = next(iter(inside.values()))
+        if same and _is_sequence(texts):
+            continue
         labels = sum(role_of(t) == "labels" for t in texts) if same and len(texts) <= 40 else 0
         if named > len(inside) // 2 or 0 < labels < len(texts):
             out.append(above)
     return sorted(out, key=len)
+
+
+def _is_sequence(texts: Iterable[str]) -> bool:
+    """Whether the files of a folder are many samples: as many in a folder of labels as in another one."""
+    counts = Counter(t.rpartition("/")[0] for t in texts)
+    labels = {count for folder, count in counts.items() if role_of(folder) == "labels"}
+    return any(count > 1 and count in labels for folder, count in counts.items() if role_of(folder) != "labels")
 
 
 def _top(template: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .inventory import FileGroup, GroupedFile
 
 Key = tuple[str, str]
-"""The split and the name of a sample."""
+"""The split and the name of a sample. Of sequences side by side, the split is followed by a slash and the sequence."""
 _TAIL = re.compile(r"[_\-. ]([^\W\d_]+)$")
 _TOKENS = re.compile(r"[^\W_]+|[\W_]")
 

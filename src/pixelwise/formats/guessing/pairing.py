@@ -91,11 +91,12 @@ class TreeSurvey:
 def survey(root: Path, most: int = MOST_FILES) -> TreeSurvey:
     """The readings of the tree at `root`."""
     found = TreeSurvey(root, groups_of(list(walk(root, most))))
-    candidates = [(n, group, _image_points(found, n, group)) for group in found.groups for n in named(group)]
+    groups = [group for group in found.groups if not group.part]
+    candidates = [(n, group, _image_points(found, n, group)) for group in groups for n in named(group)]
     readings = []
     for images, _, points in candidates:
         if points > 0:
-            matched = [m for group in found.groups if (m := match(images, group)) is not None]
+            matched = [m for group in groups if (m := match(images, group)) is not None]
             readings += [*_readings(found, images, points, matched)]
     if not any(not r.problem for r in readings):
         readings += [r for images, own, points in candidates if points > 0
@@ -257,8 +258,10 @@ def _star(rests: set[str]) -> str:
 
 def _by_order(found: TreeSurvey, images: ImageSet, points: float, own: FileGroup) -> Iterator[TreeReading]:
     """LabelSet that are as many as the images, numbered, and have nothing else in common with their names."""
+    if images.number or len(images.paths) < 2 or own.part or "/" in own.entries[0].split:
+        return  # sorted names of several sequences would mix them
     for group in found.groups:
-        if group is own or group.deep or group.own_folder or images.number or len(images.paths) < 2:
+        if group is own or group.deep or group.own_folder or "/" in group.entries[0].split:
             continue
         split = [(e, n) for e in group.entries if (n := re.fullmatch(r"(\D*)0*(\d+)(.*)", e.text))]
         keys = {(e.split, n[2]) for e, n in split}

@@ -36,6 +36,7 @@ from ..format import Format
 from ..layout import Coding, Layout, laid_out
 from ..paths import hidden_notes, visible
 from ..rasterize import DrawnFrom, DrawnSource, note_covered, note_outside
+from ..regions import head_of
 from ..stated import no_regions, plain, raise_first
 
 _NAMES = "labels.txt"
@@ -47,9 +48,8 @@ def _find(path: Path) -> Path | None:
         return None
     folders = _folders(path)
     for found in _jsons(next(iter(folders.values())))[:3] if folders else ():
-        with found.open("rb") as file:
-            if b'"shapes"' in (head := file.read(1 << 16)) or (b'"flags"' in head and b'"version"' in head):
-                return path
+        if b'"shapes"' in (head := head_of(found, 1 << 16)) or (b'"flags"' in head and b'"version"' in head):
+            return path
     return None
 
 

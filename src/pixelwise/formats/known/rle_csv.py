@@ -31,6 +31,7 @@ from ..format import Format
 from ..layout import rank
 from ..paths import leads_out, visible
 from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Shape
+from ..regions import head_of
 from ..stated import no_regions, raise_first
 
 _IMAGE = ("imageid", "imageid_classid", "image_label", "image_id", "image", "img", "id")
@@ -66,8 +67,7 @@ def _csvs(root: Path) -> dict[str, Path]:
     """The files by the split that their names stand for. A sample of a submission is not one."""
     found = {}
     for path in visible(root, "*.csv")[:64]:
-        with path.open("rb") as file:
-            head = file.read(4096).decode("utf-8-sig", "replace").splitlines()
+        head = head_of(path, 4096).decode("utf-8-sig", "replace").splitlines()
         if head and _columns(head[0].split(",")) is not None and not re.search("(?i)sample|submission", path.stem):
             found[re.sub(r"(?i)^(train|val|test)(?!val|test).*", lambda m: m[1].lower(), path.stem)] = path
     return found
