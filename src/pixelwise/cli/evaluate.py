@@ -94,10 +94,8 @@ def score(
     dataset = opened(path, labels, format)
     if objects:
         unused = (probabilities, baseline, intervals, boundary, plot, html, csv, worst, masks, threshold)
-        return _score_objects(
-            predictions, dataset, {"splits": split, "stored_values": stored_values, "threads": threads}, unused, save,
-            as_json,
-        )  # fmt: skip
+        of_objects: Any = {"splits": split, "stored_values": stored_values, "threads": threads}
+        return _score_objects(predictions, dataset, of_objects, unused, save, as_json)
     if probabilities:
         others = (baseline, intervals, boundary, worst is not None, stored_values, masks, html, csv, save)
         limit = 0.5 if threshold is None else threshold
@@ -116,10 +114,7 @@ def score(
         text.append(str(drawn))
     if baselines:
         _compared(result, str(predictions), baselines, found, text)
-    for kind, what, file in (("html", "page", html), ("csv", "table", csv), ("plot", "confusion matrix", plot)):
-        if file is not None:
-            found[kind] = _written(result, kind, file)
-            text.append(f"{what}: {file}")
+    _write(result, {"html": html, "csv": csv, "plot": plot}, found, text)
     if worst is not None:
         found |= _drawn(result, worst, output, text)
     return answer(as_json, found, "\n\n".join(text))
@@ -137,10 +132,13 @@ def _drawn(result: Scoring, worst: int, output: Path, text: list[str]) -> dict[s
     return {"worst": [w._asdict() for w in result.worst(worst)], "sheet": str(output)}
 
 
-def _written(result: Scoring, kind: str, file: Path) -> str:
-    if kind == "plot":
-        return str(result.plot().save(file))
-    return str(result.save_html(file) if kind == "html" else result.save_csv(file))
+def _write(result: Scoring, files: dict[str, Path | None], found: dict[str, Any], text: list[str]) -> None:
+    ways = {"html": ("page", result.save_html), "csv": ("table", result.save_csv)}
+    for kind, file in files.items():
+        if file is not None:
+            what, save = ways.get(kind, ("confusion matrix", lambda path: result.plot().save(path)))
+            found[kind] = str(save(file))
+            text.append(f"{what}: {file}")
 
 
 def _compared(result: Scoring, name: str, others: dict[str, Scoring], found: dict[str, Any], text: list[str]) -> None:

@@ -24,7 +24,7 @@ from ..results import Result
 from ..threads import in_order
 from ..types import Progress, Sample
 from .prediction_files import check_labels, check_samples, find_files, read_prediction, refuse
-from .result_files import Scored, image_ids, read_json, results_of, stated_of
+from .result_files import ScoredShape, image_ids, json_of, results_of, stated_of
 
 Counts = ObjectMatches | PanopticConfusion | InstanceConfusion
 
@@ -113,7 +113,7 @@ def _ways(path: Path, split: Split, stored_values: bool) -> tuple[Any, Callable[
         return empty(), partial(_by_ids, split, find_files(path, split.names), stored_values, empty)
     if stored_values:
         raise UsageError("stored_values is about folders of class ids", fix="leave it out")
-    data = read_json(path)
+    data = json_of(path)
     if isinstance(data, dict):
         stated = stated_of(split)
         things = None if stated is None else stated.things
@@ -141,7 +141,7 @@ def _by_ids(split: Split, files: list[Path], stored_values: bool, empty: Any, i:
         return error
 
 
-def _by_masks(split: Split, found: list[list[Scored]], empty: Any, i: int) -> Any:
+def _by_masks(split: Split, found: list[list[ScoredShape]], empty: Any, i: int) -> Any:
     stated, table = stated_of(split), split.classes
     try:
         if stated is not None and stated.shapes:
@@ -185,7 +185,7 @@ def _panoptic(data: Mapping[str, Any], path: Path, split: Split) -> list[tuple[P
             what = "it needs image_id, file_name and segments_info"
             problems.append(ScoreError(what, code="bad-json", where=where, fix="write it again"))
         elif image not in set(ids):
-            what = f"image_id {image} is no image of the split"
+            what = f"image_id {image} is of no image of the split"
             problems.append(ScoreError(what, code="extra-prediction", where=where, fix="remove it"))
         elif image in of:
             problems.append(ScoreError(f"image_id {image} again", code="two-predictions", where=where, fix="keep one"))

@@ -44,7 +44,7 @@ class Soft(NamedTuple):
 
 
 def check_threshold(table: ClassTable, threshold: Any) -> float | None:
-    """A threshold of one channel, or None. UsageError for what is no number, or for another number of classes."""
+    """A threshold of one channel, or None. UsageError for anything else, or for another number of classes."""
     if threshold is None:
         return None
     if not is_number(threshold):

@@ -30,7 +30,7 @@ from ..types import Label, Size
 from .prediction_files import refuse
 
 
-class Scored(NamedTuple):
+class ScoredShape(NamedTuple):
     """A predicted object, and its score if the file has one."""
 
     shape: Shape
@@ -45,7 +45,7 @@ class DrawnPrediction:
     """
 
     file: Path
-    objects: Sequence[Scored] = ()
+    objects: Sequence[ScoredShape] = ()
     rows: Sequence[tuple[int, int, str]] = ()
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ class DrawnPrediction:
         return np.where(covered, label.astype(np.int32), len(table))  # a void id may be that of padding
 
 
-def read_json(path: Path) -> Any:
+def json_of(path: Path) -> Any:
     """A JSON file. MissingError, FormatError `bad-json`."""
     check_file(path)
     text = read_bytes(path)
@@ -85,10 +85,10 @@ def drawn_predictions(path: Path, split: Split) -> list[DrawnPrediction]:
     """
     if path.suffix.lower() == ".csv":
         return _of_csv(path, split)
-    return [DrawnPrediction(path, objects) for objects in results_of(read_json(path), path, split)]
+    return [DrawnPrediction(path, objects) for objects in results_of(json_of(path), path, split)]
 
 
-def results_of(data: Any, path: Path, split: Split, scores: bool = False) -> list[list[Scored]]:
+def results_of(data: Any, path: Path, split: Split, scores: bool = False) -> list[list[ScoredShape]]:
     """The objects of each sample. scores: whether each must have one.
 
     Raises ScoreError `extra-prediction` for images that are none of the split, LabelError for a bad entry, FormatError
@@ -99,7 +99,7 @@ def results_of(data: Any, path: Path, split: Split, scores: bool = False) -> lis
         raise FormatError(what, code="bad-json", where=path, fix="give the results, not the annotations of the truth")
     stated = stated_of(split)
     at, classes = _images(split, stated), _classes(split, stated)
-    found: list[list[Scored]] = [[] for _ in range(len(split))]
+    found: list[list[ScoredShape]] = [[] for _ in range(len(split))]
     problems: list[DataError] = []
     for n, entry in enumerate(data):
         try:
@@ -139,7 +139,7 @@ def _classes(split: Split, stated: Stated | None) -> Mapping[Any, int]:
 
 def _entry(
     entry: Any, where: str, at: Mapping[Any, int], classes: Mapping[Any, int], scores: bool
-) -> tuple[int, Scored]:
+) -> tuple[int, ScoredShape]:
     needed = ("image_id", "category_id", "segmentation", *(("score",) if scores else ()))
     lacking = [name for name in needed if not isinstance(entry, dict) or name not in entry]
     if lacking:
@@ -148,7 +148,7 @@ def _entry(
     image, category, score = entry["image_id"], entry["category_id"], entry.get("score")
     index = at.get(image) if isinstance(image, (int, str)) else None
     if index is None:
-        what = f"image_id {image!r:.80} is no image of the split"
+        what = f"image_id {image!r:.80} is of no image of the split"
         raise ScoreError(what, code="extra-prediction", where=where, fix="choose its split, or remove it")
     c = classes.get(category) if isinstance(category, int) else None
     if c is None:
@@ -156,7 +156,7 @@ def _entry(
         raise LabelError(what, code="unknown-class", where=where, fix="use the ids of the dataset's categories")
     if score is not None and (not isinstance(score, (int, float)) or not math.isfinite(score)):
         raise LabelError(f"the score {score!r:.40}", code="bad-json", where=where, fix="a score is a finite number")
-    return index, Scored(shape_of(entry["segmentation"], c, 1, where), None if score is None else float(score))
+    return index, ScoredShape(shape_of(entry["segmentation"], c, 1, where), None if score is None else float(score))
 
 
 # -- run lengths ------------------------------------------------------------------------------------------------

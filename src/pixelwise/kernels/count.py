@@ -43,7 +43,7 @@ def narrow(values: Any, classes: Any, has_ignore: bool, ignore: Any, void: Any, 
 def share_void(
     prediction: Any, truth: Any, classes: Any, has_ignore: Any, ignore: Any, shared: Any, truth_out: Any
 ) -> None:
-    """(N,) uint8 ids to codes: the class, `classes` + 1 where the truth is void, in both, + 2 for what is no class."""
+    """(N,) uint8 ids to codes: the class, `classes` + 1 where the truth is void, in both, + 2 outside the classes."""
     void, outside = np.uint8(classes + np.uint8(1)), np.uint8(classes + np.uint8(2))
     for i in range(truth.shape[0]):
         t, p = truth[i], prediction[i]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import jit_of
+from .compiling import jit_of, part
 
 MARGIN = 8
 """Pixels that are looked at without asking whether it was enough, and that a row has more on both sides. (4 and 16
@@ -42,6 +42,27 @@ def by_row(ys: Any, columns: Any, slots: Any, kept: Any, starts: Any, xs: Any) -
         starts[s, 0] = starts[s - 1, height] if s else 0
 
 
+@part
+def _columns(starts: Any, xs: Any, s: Any, top: Any, bottom: Any, shift: Any, wide: Any, scratch: Any) -> None:
+    # The rows to the nearest pixel of slot s in each column, infinite in the margins.
+    far, one = np.float32(np.inf), np.float32(1.0)
+    for y in range(top, bottom):
+        row = scratch[y]
+        above = scratch[max(y - 1, 0)]
+        if y == top:
+            for x in range(wide):
+                row[x] = far
+        else:
+            for x in range(wide):
+                row[x] = above[x] + one
+        for i in range(starts[s, y], starts[s, y + 1]):
+            row[shift + xs[i]] = np.float32(0.0)
+    for y in range(bottom - 2, top - 1, -1):
+        row, under = scratch[y], scratch[y + 1]
+        for x in range(wide):
+            row[x] = min(row[x], under[x] + one)
+
+
 @jit_of(
     "void(int64[:, ::1], int32[::1], int64[:, ::1], int32[::1], float64, float64, float64, float32[:, ::1],"
     "float64[::1])"
@@ -59,8 +80,6 @@ def nearest(
     """
     square_y, square_x = step_y * step_y, step_x * step_x
     height = starts.shape[1] - 1
-    far = np.float32(np.inf)
-    one = np.float32(1.0)
     for s in range(starts.shape[0]):
         first, last = starts[s, 0], starts[s, height]
         other_first, other_last = other_starts[s, 0], other_starts[s, height]
@@ -80,23 +99,8 @@ def nearest(
             top += 1
         while starts[s, bottom - 1] == last and other_starts[s, bottom - 1] == other_last:
             bottom -= 1
-        wide = right - left + 1 + 2 * MARGIN
-        shift = MARGIN - left
-        for y in range(top, bottom):
-            row = scratch[y]
-            above = scratch[max(y - 1, 0)]
-            if y == top:
-                for x in range(wide):
-                    row[x] = far
-            else:
-                for x in range(wide):
-                    row[x] = above[x] + one
-            for i in range(other_starts[s, y], other_starts[s, y + 1]):
-                row[shift + other_xs[i]] = np.float32(0.0)
-        for y in range(bottom - 2, top - 1, -1):
-            row, under = scratch[y], scratch[y + 1]
-            for x in range(wide):
-                row[x] = min(row[x], under[x] + one)
+        wide, shift = right - left + 1 + 2 * MARGIN, MARGIN - left
+        _columns(other_starts, other_xs, s, top, bottom, shift, wide, scratch)
         for y in range(top, bottom):
             row = scratch[y]
             for i in range(starts[s, y], starts[s, y + 1]):

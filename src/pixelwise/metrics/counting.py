@@ -75,7 +75,7 @@ def codes_of(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Both labels as codes of one type, uint8 or uint16, in which both have the void of the truth.
 
-    A class is its id; C + 1 is void, C + 2 what is no class. C is free.
+    A class is its id; C + 1 is void, C + 2 stands for all outside the classes. C is free.
     """
     has, ignore = ignore_index is not None, ignore_index or 0
     void, outside = num_classes + 1, num_classes + 2
@@ -86,6 +86,7 @@ def codes_of(
         if p.dtype != np.uint8:
             p = _narrow(p, num_classes, False, 0, void, outside)
         has = has and 0 <= ignore < 256
+        p, t = (np.require(ids, requirements="W") for ids in (p, t))  # kernels of fixed types take no read-only memory
         out = np.empty((2, *truth.shape), np.uint8)
         kernels.count.share_void(p, t, num_classes, has, ignore if has else 0, *out.reshape(2, -1))
         return out[0], out[1]

@@ -161,6 +161,7 @@ class InstanceConfusion(Sum):
         else:
             narrow = flat.dtype.itemsize < 4 or flat.dtype == np.int32
             numbers = (flat if narrow or flat.dtype.kind == "u" else np.maximum(flat, -1)).astype(np.int32, copy=False)
+        numbers = np.require(numbers, requirements="W")
         p, t = (codes.reshape(-1) for codes in codes_of(prediction, truth, classes, self.plain.ignore_index))
         whole = len(t) // 8 * 8 if t.dtype == np.uint8 else 0  # in words of eight pixels
         p8, t8, n2 = (a[:whole].view(np.uint64) for a in (p, t, numbers))
