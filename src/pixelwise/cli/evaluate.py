@@ -45,6 +45,9 @@ StoredValues = Annotated[
 ]
 
 
+ScoreThreshold = Annotated[
+    float | None, Option(help="Files hold one channel: class 1 is above this; 0 of logits, 0.5 of probabilities.")
+]
 SoftFiles = Annotated[
     bool, Option("--probabilities", help="The folder holds probabilities, as predict --probabilities writes them.")
 ]
@@ -69,15 +72,9 @@ def score(
     stored_values: StoredValues = False,
     masks: Annotated[bool, Option("--masks", help="Files of two classes hold 0 and 255.")] = False,
     probabilities: SoftFiles = False,
-    threshold: Annotated[
-        float | None, Option(help="Files hold one channel: class 1 is above this; 0 of logits, 0.5 of probabilities.")
-    ] = None,
-    activation: Annotated[
-        str, Option(help="With --probabilities, files hold logits: softmax or sigmoid; else none.")
-    ] = "none",
-    objects: Annotated[
-        bool, Option("--objects", help="By object: AP of COCO results, PQ of panoptic ones, iIoU of a folder.")
-    ] = False,
+    threshold: ScoreThreshold = None,
+    activation: Annotated[str, Option(help="Of --probabilities that are logits: softmax or sigmoid.")] = "none",
+    objects: Annotated[bool, Option("--objects", help="By object: AP, PQ or iIoU, by what is predicted.")] = False,
     split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -86,8 +83,8 @@ def score(
     The split is val by default. Exit 1 if a prediction is missing, of another size, out of range or unreadable, or has
     the name of no sample.
     """
-    settings: Any = {"splits": split, "stored_values": stored_values, "masks": masks, "boundary": boundary}
-    settings |= {"threads": threads, "threshold": threshold}
+    settings: Any = {"splits": split, "stored_values": stored_values, "masks": masks, "boundary": boundary,
+                     "threads": threads, "threshold": threshold}  # fmt: skip
     if (own := part_to_save(part, save)) is not None:
         of_part = {**settings, **opening(labels, format), "part": own}
         return finish_part(_scored(path, protocol, of_part, predictions), save, as_json)
@@ -98,15 +95,13 @@ def score(
         return _score_objects(predictions, dataset, of_objects, unused, save, as_json)
     if probabilities:
         others = (baseline, intervals, boundary, worst is not None, stored_values, masks, html, csv, save)
-        limit = 0.5 if threshold is None else threshold
-        of_probabilities: Any = {"splits": split, "threshold": limit, "threads": threads, "activation": activation}
+        of_probabilities: Any = {"splits": split, "threads": threads, "activation": activation}
+        of_probabilities |= {} if threshold is None else {"threshold": threshold}
         return _score_probabilities(predictions, dataset, protocol, of_probabilities, others, plot, as_json)
-    scored = partial(_scored, dataset, protocol, settings)
-    result = scored(predictions)
+    result = (scored := partial(_scored, dataset, protocol, settings))(predictions)
     if save is not None:
         result.save(save)
-    found: dict[str, Any] = {"predictions": str(predictions), **result.to_dict()}
-    text = [str(result)]
+    found, text = {"predictions": str(predictions), **result.to_dict()}, [str(result)]
     baselines = {str(folder): scored(folder) for folder in baseline or []}
     if intervals:
         drawn = result.intervals()
