@@ -21,9 +21,9 @@ def jit(function: F) -> F:
     return _njit(function)  # type: ignore[no-any-return]
 
 
-def jit_of(signature: str) -> Callable[[F], F]:
+def jit_of(*signatures: str) -> Callable[[F], F]:
     """As `jit`, for these types only: others are refused, and the module compiles its kernel when it is loaded."""
-    return _njit(signature)  # type: ignore[no-any-return]
+    return _njit(list(signatures))  # type: ignore[no-any-return]
 
 
 def jit_fast(function: F) -> F:

@@ -33,7 +33,7 @@ from ...types import Finding, Label, Size
 from ..class_tables import rgb
 from ..format import Format
 from ..paths import hidden_notes, leads_out, visible
-from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas
+from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Stated
 from ..regions import find_images, head_of, names_of
 from ..stated import no_regions, plain, without_region
 from .coco_annotations import Annotations, check_stated, read_annotations
@@ -209,7 +209,8 @@ def _load(root: Path, *, images: str | None = None, classes: ClassTable | None =
         known = _categories(data, path, True)
         read = read_annotations(data, path, table, known.ids, crowd == "void")
         draw = partial(_draw, table, known.uncovered, listed, read, path)
-        source = DrawnSource(files, draw, DrawnFrom(common=[path]), f"crowd {crowd}", read.faults)
+        stated = Stated([i["id"] for i in listed], known.ids, read.shapes)
+        source = DrawnSource(files, draw, DrawnFrom(common=[path]), f"crowd {crowd}", read.faults, stated)
         return Split(split, table, source, notes=(*notes, *read.notes))
 
     return _dataset(base, "coco", jsons, classes, make)
@@ -293,7 +294,7 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
         faults: dict[int, Sequence[PixelwiseError]] = {}
         for k, image in enumerate(listed):
             try:
-                segments.append(_segments(of[image["id"]], ids, table, path))
+                segments.append(segments_of(of[image["id"]], ids, table, path))
             except FormatError as error:
                 segments.append((np.zeros(0, np.uint32), np.zeros(0, np.uint16)))
                 faults[k] = (error,)
@@ -305,7 +306,11 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
             what = f"{left} images have no annotation and are left out"
             notes.append(Finding("unannotated-images", "note", str(path), what))
         draw = partial(_read_panoptic, table, pngs, segments, listed)
-        source = DrawnSource(files, draw, DrawnFrom(pngs, [path]), faults=faults)
+        crowds = [[s["id"] for s in of[i["id"]]["segments_info"] if s.get("iscrowd")] if k not in faults else []
+                  for k, i in enumerate(listed)]  # fmt: skip
+        things = [ids[int(c["id"])] for c in data["categories"] if c.get("isthing", 1)]
+        stated = Stated([i["id"] for i in listed], ids, (), things, crowds)
+        source = DrawnSource(files, draw, DrawnFrom(pngs, [path]), faults=faults, stated=stated)
         return Split(split, table, source, notes=(*notes, *said))
 
     jsons = {s: p for s, (p, _) in found.items()}
@@ -313,7 +318,7 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
     return _dataset(root, "coco_panoptic", {s: jsons[s] for s in sorted(jsons)}, classes, make)
 
 
-def _segments(entry: Mapping[str, Any], ids: Mapping[int, int], table: ClassTable, path: Path) -> tuple[Any, Any]:
+def segments_of(entry: Mapping[str, Any], ids: Mapping[int, int], table: ClassTable, path: Path) -> tuple[Any, Any]:
     """A PNG's segments' ids ascending, and their classes. Id 0 is void."""
     try:
         pairs = sorted((int(s["id"]), ids[int(s["category_id"])]) for s in entry["segments_info"])
@@ -328,16 +333,26 @@ def _read_panoptic(
     table: ClassTable, pngs: Sequence[Path], segments: Sequence[tuple[Any, Any]], listed: Sequence[Mapping[str, Any]],
     index: int, size: Size, notes: list[Finding] | None,
 ) -> tuple[Label, Label]:  # fmt: skip
-    path = pngs[index]
+    return read_panoptic(table, pngs[index], segments[index], size, notes, listed[index])
+
+
+def read_panoptic(
+    table: ClassTable, path: Path, segments: tuple[Any, Any], size: Size, notes: list[Finding] | None = None,
+    stated: Mapping[str, Any] | None = None,
+) -> tuple[Label, Label]:  # fmt: skip
+    """Class ids and segment ids of a panoptic PNG, (H, W) each. segments: its ids ascending, and their classes.
+
+    LabelError `unsupported-label-mode`, `unknown-segment`, PairError, and what reading the file raises.
+    """
     pixels = decode_stored(read_bytes(path), path, notes).pixels
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise LabelError("a panoptic PNG is RGB with 8 bits", code="unsupported-label-mode", where=path)
     check_pair(size, pixels.shape[:2], path)  # first: the segments of another image's PNG are unknown too
-    check_stated(size, listed[index], path)
+    check_stated(size, stated or {}, path)
     label: Any = np.empty(size, table.dtype)
     numbers: Any = np.empty(size, np.uint32)
     flat = np.ascontiguousarray(pixels).reshape(-1, 3)
-    bad = kernels.polygon.look_up_ids(flat, *segments[index], label.reshape(-1), numbers.reshape(-1))
+    bad = kernels.polygon.look_up_ids(flat, *segments, label.reshape(-1), numbers.reshape(-1))
     if bad >= 0:
         r, g, b = (int(v) for v in flat[bad])
         raise LabelError(
@@ -345,7 +360,7 @@ def _read_panoptic(
             code="unknown-segment", where=path, fix="PNG and JSON are of different versions: download both again",
         )  # fmt: skip
     if notes is not None:
-        absent = np.setdiff1d(segments[index][0], count_values(numbers)[0])
+        absent = np.setdiff1d(segments[0], count_values(numbers)[0])
         for number in absent[absent > 0].tolist():
             what = f"segment {number} of the JSON has no pixel in the PNG"
             notes.append(Finding("empty-region", "warning", str(path), what, "download both again"))

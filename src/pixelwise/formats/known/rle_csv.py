@@ -86,7 +86,7 @@ def _load(
     if order not in ("column", "row"):
         raise FormatError(f"order is 'column' or 'row', got {order!r}", code="bad-argument", where=root)
     csvs = _csvs(root)
-    read = {name: _read(path) for name, path in csvs.items()}
+    read = {name: read_rows(path) for name, path in csvs.items()}
     kinds = sorted({row.kind for rows in read.values() for of in rows.values() for row in of}, key=_natural)
     numbered = _numbered(root, kinds)
     table = classes or (numbered or _table(root, kinds))
@@ -157,12 +157,14 @@ def _table(root: Path, kinds: Sequence[str]) -> ClassTable:
     return table_of(("background", *(kinds if kinds != [""] else ["foreground"])))
 
 
-def _read(path: Path) -> dict[str, list[_Row]]:
-    """The rows of each image, in the order of the file."""
+def read_rows(path: Path) -> dict[str, list[_Row]]:
+    """The rows of each image, in the order of the file. FormatError `bad-csv`."""
     csv.field_size_limit(1 << 30)
     lines = csv.reader(read_bytes(path).decode("utf-8-sig", "replace").splitlines())
     columns = _columns(next(lines, []))
-    assert columns is not None  # `_csvs` has seen its header
+    if columns is None:  # `_csvs` has seen the header of a dataset's
+        what, fix = "its first line names no columns of images and run lengths", "expected ImageId,EncodedPixels"
+        raise FormatError(what, code="bad-csv", where=path, fix=fix)
     found: dict[str, list[_Row]] = {}
     try:
         for row in lines:
@@ -232,7 +234,8 @@ def _draw(
     for number, row in enumerate((row for row in rows[index] if row.runs), 1):
         where = f"{path}:{row.line}"
         try:
-            shapes.append(Shape(how.ids[row.kind], number, runs=_runs(row.runs, size[0] * size[1], where), where=where))
+            runs = runs_in(row.runs, size[0] * size[1], where)
+            shapes.append(Shape(how.ids[row.kind], number, runs=runs, where=where))
             canvas.add(shapes[-1], notes)
         except LabelError as error:
             errors.append(error)
@@ -243,7 +246,7 @@ def _draw(
     return next(made), next(made)
 
 
-def _runs(text: str, pixels: int, where: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def runs_in(text: str, pixels: int, where: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     """`start length ...`, from 1, as lengths of runs that are outside and inside by turns. LabelError `bad-rle`."""
     words = text.split()
     what = None
