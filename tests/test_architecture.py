@@ -164,6 +164,16 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert python(f"import sys, pixelwise; print([m for m in {heavy} if m in sys.modules])") == "[]"
 
 
+def test_a_file_is_not_read_where_a_value_error_means_bad_contents() -> None:
+    """Our errors are ValueErrors: "no such file" would become "not a JSON: no such file"."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            caught = [ast.unparse(h.type) for h in node.handlers if h.type] if isinstance(node, ast.Try) else []
+            if any("ValueError" in c and "OSError" not in c and "PixelwiseError" not in c for c in caught):
+                body = "\n".join(map(ast.unparse, node.body))  # type: ignore[attr-defined]
+                assert not re.search(r"\b(read_bytes|read_head|read_header|open_regular)\(", body), (path, node.lineno)
+
+
 def test_every_public_name_is_there_and_is_not_a_module() -> None:
     code = (
         "import pixelwise, types, importlib, pkgutil\n"

@@ -7,7 +7,6 @@ one, an image is named by its sample's name (or by its number, if the name is a 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from ..classes import ClassTable
 from ..dataset.sources import image_file_of
 from ..dataset.splits import Split
 from ..errors import DataError, FormatError, LabelError, MissingError, ScoreError, UsageError, shown
-from ..files.reading import read_bytes
+from ..files.reading import parse_json, read_bytes
 from ..formats.known.coco_annotations import shape_of
 from ..formats.known.rle_csv import read_rows, runs_in
 from ..formats.rasterize import DrawnSource, LabelCanvas, Shape, Stated
@@ -71,11 +70,7 @@ class DrawnPrediction:
 def json_of(path: Path) -> Any:
     """A JSON file. MissingError, FormatError `bad-json`."""
     check_file(path)
-    text = read_bytes(path)
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"not a JSON: {error}", code="bad-json", where=path, fix="write it again") from None
+    return parse_json(read_bytes(path), path, fix="write it again")
 
 
 def drawn_predictions(path: Path, split: Split) -> list[DrawnPrediction]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from ..errors import FileError, MissingError, PixelwiseError, SystemFault
+from ..errors import FileError, FormatError, MissingError, PixelwiseError, SystemFault
 
 # O_NONBLOCK: opening a FIFO among the images must not hang. O_BINARY: Windows would translate bytes.
 READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -33,6 +35,17 @@ def read_head(path: str | os.PathLike[str], most: int | None, where: object = No
             what, fix = f"cannot be read: {error.strerror}", "check the disk"
             raise SystemFault(what, code="unreadable", where=where or path, fix=fix) from None
     return data
+
+
+def parse_json(data: bytes | str, where: object, what: str = "a JSON", fix: str = "copy or download it again") -> Any:
+    """What a JSON holds. FormatError `bad-json` for anything else, with what it should be and what to do.
+
+    Apart from reading the file: our errors are ValueErrors too, and a missing file is not a bad JSON.
+    """
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"not {what}: {error}", code="bad-json", where=where, fix=fix) from None
 
 
 @contextmanager

@@ -6,7 +6,6 @@ the drawing. A bad region is a fault of its image, and every other image is read
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,8 +17,8 @@ from ..classes import ClassTable, Color, usual_void
 from ..dataset.lists import LineOf
 from ..dataset.sources import FileSource
 from ..dataset.splits import Split
-from ..errors import FileError, FormatError, LabelError, MissingError, PixelwiseError
-from ..files.reading import read_bytes, read_head
+from ..errors import FileError, LabelError, MissingError, PixelwiseError
+from ..files.reading import parse_json, read_bytes, read_head
 from ..labels import check_pair
 from ..types import Finding, Label, Size
 from .class_files import classes_beside
@@ -107,12 +106,8 @@ def is_background(name: str) -> bool:
 
 
 def read_json(path: Path, tool: str) -> Any:
-    """The content of a JSON. FormatError `bad-json`."""
-    try:
-        return json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        fix = "export it again"
-        raise FormatError(f"not a JSON of {tool}: {error}", code="bad-json", where=path, fix=fix) from None
+    """The content of a JSON of a tool. Raises as `read_bytes`, FormatError `bad-json`."""
+    return parse_json(read_bytes(path), path, f"a JSON of {tool}", "export it again")
 
 
 def some_files(root: Path, folder: str, ending: str, most: int = 8) -> list[Path]:

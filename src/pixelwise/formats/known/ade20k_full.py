@@ -10,7 +10,6 @@ called by their numbers, so that the ids are the same.
 from __future__ import annotations
 
 import io
-import json
 import pickle
 from collections.abc import Sequence
 from functools import partial
@@ -25,7 +24,7 @@ from ...dataset.dataset import Dataset
 from ...dataset.sources import FileSource, PathRule
 from ...dataset.splits import Split, Splits
 from ...errors import FormatError, LabelError, reason
-from ...files.reading import read_bytes
+from ...files.reading import parse_json, read_bytes
 from ...labels import check_pair
 from ...threads import in_order
 from ...types import Finding, Label, Size
@@ -60,8 +59,9 @@ def _object_names(path: Path) -> list[str]:
 
     A name that comes up again is followed by its number.
     """
+    data = read_bytes(path)
     try:
-        index = _Plain(io.BytesIO(read_bytes(path))).load()
+        index = _Plain(io.BytesIO(data)).load()
         listed = [str(n) for n in index["objectnames"]]
     except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         what = f"not an index of ADE20K: {error}"
@@ -96,9 +96,10 @@ def _names_of_jsons(root: Path) -> list[str]:
 
 def _objects(root: Path, path: str) -> list[tuple[int, str]]:
     """The numbers and names of a JSON's objects."""
+    # A few of the dataset's JSONs are not UTF-8; names are.
+    data = parse_json(read_bytes(root / path).decode("utf-8", "replace"), root / path, "a JSON of ADE20K", _RESTORE)
     try:
-        # A few of the dataset's JSONs are not UTF-8; names are.
-        listed = json.loads(read_bytes(root / path).decode("utf-8", "replace"))["annotation"]["object"]
+        listed = data["annotation"]["object"]
         found = [(int(o["name_ndx"]), str(o["name"])) for o in listed]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         what = f"not a JSON of ADE20K: {reason(error)}"

@@ -9,7 +9,6 @@ Crowds are drawn as what they are crowds of.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -27,7 +26,7 @@ from ...dataset.lists import LineOf
 from ...dataset.sources import FileSource
 from ...dataset.splits import Split, Splits
 from ...errors import DataError, FormatError, LabelError, PixelwiseError, UsageError, reason
-from ...files.reading import read_bytes
+from ...files.reading import parse_json, read_bytes
 from ...labels import check_pair, count_values
 from ...types import Finding, Label, Size
 from ..class_tables import rgb
@@ -50,10 +49,7 @@ _PANOPTIC = ("annotations/panoptic_*.json", "panoptic_*.json")
 
 def _read(path: Path, notes: list[Finding] | None = None) -> dict[str, Any]:
     """A COCO JSON; FormatError `bad-json` for anything else. Images without id or file name are left out and noted."""
-    try:
-        data = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"not a JSON: {error}", code="bad-json", where=path, fix="download it again") from None
+    data = parse_json(read_bytes(path), path)
     if not isinstance(data, dict) or not all(isinstance(data.get(k), list) for k in ("images", "categories")):
         raise FormatError("not COCO annotations: they need lists of images and categories", code="bad-json", where=path)
     found = [] if notes is None else notes

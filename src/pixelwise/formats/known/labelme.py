@@ -8,7 +8,6 @@ image that is not there is read from its JSON, if that holds it (`imageData`).
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from base64 import b64decode
@@ -28,7 +27,7 @@ from ...dataset.dataset import Dataset
 from ...dataset.sources import Decoding, FileSource, Source
 from ...dataset.splits import Split, Splits
 from ...errors import DataError, FileError, FormatError, LabelError, PixelwiseError, reason
-from ...files.reading import read_bytes
+from ...files.reading import parse_json, read_bytes
 from ...labels import check_pair
 from ...types import I64, Clock, Finding, Label, Origin, Sample, Size, Window
 from ..class_files import BACKGROUND, IGNORE, classes_beside, read_class_file
@@ -99,8 +98,8 @@ def _background(table: ClassTable) -> int | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    data = parse_json(read_bytes(path), path, "a JSON of LabelMe", "save it again")
     try:
-        data = json.loads(read_bytes(path))
         shapes = data["shapes"]
         if not isinstance(shapes, list) or not all(isinstance(s, dict) for s in shapes):
             raise ValueError("shapes is not a list of objects")

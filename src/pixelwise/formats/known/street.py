@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from ...codecs.decoding import decode_stored
 from ...dataset.numbers import ChannelSum
 from ...dataset.sources import Decoding
 from ...errors import DataError, FormatError
-from ...files.reading import read_bytes
+from ...files.reading import parse_json, read_bytes
 from ..class_tables import rgb, table
 from ..layout import Coding, Layout, laid_out
 from ..paths import fill, split_names, spread
@@ -120,8 +119,9 @@ def _vistas(version: str) -> Any:
 
 
 def _from_config(path: Path) -> ClassTable:
+    data = parse_json(read_bytes(path), path, "a config of Mapillary Vistas", "restore it from the dataset")
     try:
-        labels = json.loads(read_bytes(path))["labels"]
+        labels = data["labels"]
         names = [str(entry.get("readable") or entry["name"]) for entry in labels]
         colors = [tuple(int(v) for v in entry["color"]) for entry in labels]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
