@@ -255,6 +255,23 @@ def machine() -> dict[str, Any]:
     }
 
 
+def busy_cores(seconds: float = 0.5) -> float | None:
+    """How many cores others use now, over some seconds in which this process sleeps; None where /proc does not say."""
+
+    def ticks() -> tuple[int, int]:
+        numbers = [int(n) for n in (PROC / "stat").read_text().splitlines()[0].split()[1:9]]
+        return sum(numbers), numbers[3] + numbers[4]  # all, and of them idle and waiting for the disk
+
+    try:
+        total, idle = ticks()
+        time.sleep(seconds)
+        total_after, idle_after = ticks()
+    except (OSError, ValueError, IndexError):
+        return None
+    passed = max(1, total_after - total)
+    return round((os.cpu_count() or 1) * (1 - (idle_after - idle) / passed), 2)
+
+
 def write_json(path: Path | str | None, name: str, results: Mapping[str, Any], **more: Any) -> None:
     """Write results with the machine and the versions of this interpreter's packages; `None` prints them."""
 

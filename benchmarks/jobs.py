@@ -5,6 +5,7 @@
     job 3   random scale 0.5 to 2, padded crop 320x480, flip, float32 CHW, normalized, batches of 32
     job 4   images of 1024x2048, crop 512x1024, float32 CHW, normalized, batches of 8
     job 5   the textbook chapter's whole load_data_voc_segmentation at its size, 1,464 and 1,449 images
+    job 6   DeepLab's recipe: scale 0.5 to 2, padded crop 513x513, flip, color jitter, normalized, batches of 16
 
 `prepare` makes what the jobs read in a work folder: a VOC tree with copies of the training images that are at
 least as large as the crop (copies of files, so that an epoch is long enough to time and no file is smaller in
@@ -42,6 +43,7 @@ class Job:
     batch: int = 32
     dtype: Literal["float32", "uint8"] = "float32"
     augment: bool = False  # random scale and flip before a padded crop
+    jitter: float = 0.0  # of brightness, contrast and saturation: factors from 1 - jitter to 1 + jitter
     fill: tuple[int, int, int] = (124, 116, 104)
 
 
@@ -51,6 +53,10 @@ JOBS = {
     3: Job(3, "scale 0.5 to 2, padded crop 320x480, flip, float32 CHW normalized, batch 32", augment=True),
     4: Job(4, "images 1024x2048, crop 512x1024, float32 CHW normalized, batch 8", height=512, width=1024, batch=8),
     5: Job(5, "the chapter's load_data_voc_segmentation, crop 320x480, float32, batch 32"),
+    6: Job(
+        6, "scale 0.5 to 2, padded crop 513x513, flip, color jitter 0.4, float32 CHW normalized, batch 16",
+        513, 513, 16, augment=True, jitter=0.4,
+    ),
 }
 
 
@@ -88,7 +94,7 @@ class Data:
         return Data(Path(values["root"]), Path(values["derived"]), tuple(values["names"]), tuple(values["largest"]))
 
 
-def prepare(source: Path, work: Path, trees: Iterable[str], *, copies: int = 4, large: int = 120) -> dict[str, Path]:
+def prepare(source: Path, work: Path, trees: Iterable[str], *, copies: int = 4, large: int = 240) -> dict[str, Path]:
     """Make these of the trees "real", "large", "ramp", "chapter", unless they are there: {name: path of its Data}.
 
     source: a VOC2012 folder. copies: how often each training image appears in "real". large: number of large images.

@@ -1,6 +1,6 @@
 """The race: pixelwise and every installed peer on the same jobs, in turns, pixels checked.
 
-    python benchmarks/race.py --jobs 1,2,3,4,5 --repeats 3 --epochs 4 --out benchmarks/results/race
+    python benchmarks/race.py --jobs 1,2,3,4,5,6 --repeats 3 --epochs 4 --out benchmarks/results/race
 
 Each run is a process of its own, in the interpreter that the peer's group is given (--peers, --python). A
 round runs every peer once; rounds are repeated and rotated, so that a slow minute of the machine hits all
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,13 +112,17 @@ class Race:
         if checked != raced:
             self.run_job(peer, job, checked, "--prepare")
         with tempfile.TemporaryDirectory() as folder:
-            look = ["--dump", folder, "--epochs", "1"]
-            seen = self.run_job(peer, job, checked, *look, watch=True)
             data = Data.load(self.data[checked])
-            verdicts = [
-                verify.check(job, data, np.load(f"{folder}/images{k}.npy"), np.load(f"{folder}/labels{k}.npy"))
-                for k in (0, 1)
-            ]
+
+            def verdicts_of(*options: str) -> list[verify.Verdict]:
+                nonlocal seen
+                seen = self.run_job(peer, job, checked, "--dump", folder, "--epochs", "1", *options, watch=True)
+                plain = replace(job, jitter=0.0) if options else job
+                loaded = [[np.load(f"{folder}/{what}{k}.npy") for what in ("images", "labels")] for k in (0, 1)]
+                return [verify.check(plain, data, images, labels) for images, labels in loaded]
+
+            seen: dict[str, Any] = {}
+            verdicts = verdicts_of("--no-jitter") + verdicts_of() if job.jitter else verdicts_of()
         if checked != raced:
             seen = self.run_job(peer, job, raced, "--epochs", "1", watch=True)
         wrong = [v for v in verdicts if not v.right]
@@ -151,8 +155,8 @@ class Race:
         return {"title": job.title, "floors": [f for f in floors if f], "peers": rows}
 
     def turn(self, peer: Peer, job: Job, row: dict[str, Any]) -> None:
-        """One timed run, added to the row; the load of the machine before it is kept with it."""
-        load = round(os.getloadavg()[0], 2)
+        """One timed run, added to the row; how busy the machine was before it is kept with it."""
+        busy = harness.busy_cores()
         try:
             if job.number == COLD_JOB:
                 row["cold"].append(self.run_job(peer, job, data_of(job), "--cold", "--epochs", "0"))
@@ -161,8 +165,8 @@ class Race:
             row.setdefault("failures", []).append(str(error))
             say(f"job {job.number}: {peer.name} failed: {error}")
             return
-        row["runs"].append({**run, "load": load})
-        say(f"job {job.number}: {peer.name}: {harness.summary(run['rates'])} images/s (load {load})")
+        row["runs"].append({**run, "busy": busy})
+        say(f"job {job.number}: {peer.name}: {harness.summary(run['rates'])} images/s (others use {busy} cores)")
 
     def floor(self, job: Job) -> dict[str, Any] | None:
         """floor.py in its own process; None where it cannot run."""
@@ -218,7 +222,7 @@ def find_root(given: Path | None, work: Path) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", default="1,2,3,4,5", help="numbers, with commas")
+    parser.add_argument("--jobs", default="1,2,3,4,5,6", help="numbers, with commas")
     parser.add_argument("--repeats", type=int, default=3, help="rounds")
     parser.add_argument("--epochs", type=int, default=4, help="measured epochs a run, after one that warms up")
     parser.add_argument("--threads", type=int, default=2, help="threads or worker processes of each loader")

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import Summary, summary
-from peers import FILES, PACK
+from peers import FILES, ORIGINAL, PACK
 
 Row = dict[str, Any]
 MIB = 1 << 20
+MOST_LOAD, MOST_BUSY = 1.2, 0.3
+"""A race that begins at a higher load, or where others use more cores before a tenth of its runs, was not alone."""
 
 DALI, DALI_NPY = "DALI CPU, gray labels", "DALI CPU, .npy labels"
 FFCV, FUSED = "FFCV raw", "FFCV raw, fused by hand"
@@ -62,7 +64,7 @@ def markdown(document: dict[str, Any]) -> str:
         f"{machine['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['memory_mb']} MB, "
         f"{machine['system']}, Python {machine['python']}. {options['threads']} threads or workers a loader, "
         f"{options['repeats']} rounds of {options['epochs']} measured epochs, peers in turns, each run its own "
-        f"process. Load of the machine before the runs: {loads(document)}.",
+        f"process. The machine: {loads(document)}.",
         "",
         "Images/s: median of all measured epochs (smallest to largest). CPU: user and system time of all "
         "processes. First batch: after the imports, whose time stands behind the +. Memory: peak of the "
@@ -85,8 +87,13 @@ def markdown(document: dict[str, Any]) -> str:
 
 
 def loads(document: dict[str, Any]) -> str:
-    values = [run["load"] for job in document["jobs"].values() for row in job["peers"].values() for run in row["runs"]]
-    return f"{min(values)} to {max(values)}" if values else "not known"
+    """The load before the race, what others used before each run, and whether that forbids to publish the numbers."""
+    before = document["machine"]["load"]
+    rows = [row for job in document["jobs"].values() for row in job["peers"].values()]
+    busy = [run["busy"] for row in rows for run in row["runs"] if run.get("busy") is not None]
+    text = f"load {before} before the race" + (f", others used {min(busy)} to {max(busy)} cores" if busy else "")
+    shared = before > MOST_LOAD or sum(b > MOST_BUSY for b in busy) > len(busy) / 10
+    return text + ("; **the machine was shared: these numbers are not to be published**" if shared else "")
 
 
 def table(job: Row) -> list[str]:
@@ -249,32 +256,40 @@ FILL, JPEG, PNG = "fill the output", "decode the JPEG (simplejpeg)", "decode the
 
 # (job, what, asked, how it is computed)
 TARGETS: list[tuple[int, str, str, Measure]] = [
-    (1, f"files against {DALI}", "at least 1.7x", faster(FILES, DALI)),
+    (1, f"files against {DALI_NPY}", "at least 1.7x", faster(FILES, DALI_NPY)),
+    (1, f"files against {DALI}", "at least 2x", faster(FILES, DALI)),
     (1, f"files against {TORCHVISION}", "at least 3x", faster(FILES, TORCHVISION)),
     (1, f"files against the best {ALBUMENTATIONS}", "at least 2x", fastest(FILES, ALBUMENTATIONS)),
-    (1, "CPU of files over decoding alone", "at most 1.25x", cpu_over(FILES, JPEG, PNG)),
-    (1, f"pack against {FFCV}", "at least 5x", faster(PACK, FFCV)),
+    (1, "CPU of files over decoding alone", "at most 0.75x", cpu_over(FILES, JPEG, PNG)),
+    (1, f"pack against {FFCV}", "at least 6x", faster(PACK, FFCV)),
     (1, f"pack against {FUSED}", "at least 1.8x", faster(PACK, FUSED)),
     (1, f"pack against {DALI}", "at least 10x", faster(PACK, DALI)),
     (1, "CPU of the pack over filling the output", "at most 2x", cpu_over(PACK, FILL)),
     (1, "first batch from files, after import", "at most 0.5s", seconds_to_first(FILES)),
     (1, "first batch from the pack, after import", "at most 0.5s", seconds_to_first(PACK)),
-    (2, f"pack against {FFCV}, uint8", "at least 7x", faster(PACK, FFCV)),
-    (3, f"pack against {FFCV}, scale and flip", "at least 2.5x", faster(PACK, FFCV)),
+    (2, f"pack against {FFCV}, uint8", "at least 5x", faster(PACK, FFCV)),
+    (3, f"pack against {FFCV} with its own resize", "at least 3x", faster(PACK, FFCV)),
+    (3, f"files against {DALI_NPY}, scale and flip", "at least 1.4x", faster(FILES, DALI_NPY)),
     (3, f"pack against {DALI}, scale and flip", "at least 5x", faster(PACK, DALI)),
     (3, f"pack against {TORCHVISION}, scale and flip", "at least 8x", faster(PACK, TORCHVISION)),
     (4, f"pack against {TORCHVISION}, large images", "at least 20x", faster(PACK, TORCHVISION)),
+    (4, f"files against {DALI_NPY}, large images", "at least 1.6x", faster(FILES, DALI_NPY)),
+    (4, "CPU of files over decoding alone, large images", "at most 0.5x", cpu_over(FILES, JPEG, PNG)),
+    (4, f"pack of original bytes against {DALI_NPY}, large images", "at least 2.2x", faster(ORIGINAL, DALI_NPY)),
     (5, "first batch from files against the chapter, warm", "at least 10x", sooner(FILES, CHAPTER, "runs")),
     (5, "first batch from files against the chapter, cold", "at least 10x", sooner(FILES, CHAPTER, "cold")),
     (5, "peak memory from files over the chapter's", "at most 0.1x", memory_against(FILES, CHAPTER)),
     (5, "images/s from files against the chapter", "at least 1x", fastest(FILES, CHAPTER)),
     (5, "images/s from the pack against the chapter", "at least 5x", fastest(PACK, CHAPTER)),
+    (6, f"files against {DALI_NPY}, DeepLab's recipe", "at least 1.4x", faster(FILES, DALI_NPY)),
 ]
 
 
 def join(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """One document with the jobs of all; the machine is that of the first, a job that comes twice that of the last."""
+    highest = max(document["machine"]["load"] for document in documents)
     joined = {**documents[0], "jobs": {}, "versions": {}, "absent": {}, "data": {**documents[0]["data"], "images": {}}}
+    joined["machine"] = {**documents[0]["machine"], "load": highest}
     for document in documents:
         joined["jobs"] |= {int(number): job for number, job in document["jobs"].items()}
         joined["data"]["images"] |= {int(number): count for number, count in document["data"]["images"].items()}

@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4, help="measured epochs, after one that warms up")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dump", type=Path, help="write the first batch into this folder")
+    parser.add_argument("--no-jitter", action="store_true", help="leave the jitter of colors out, to check the rest")
     parser.add_argument("--cold", action="store_true", help="first drop the data's files from the page cache")
     parser.add_argument("--prepare", action="store_true", help="only make what this peer makes of the files beforehand")
     parser.add_argument("--probe", action="store_true", help="only say whether this interpreter can run the peer")
@@ -69,6 +71,8 @@ def main() -> None:
     }
     if not args.probe:
         job, data = JOBS[args.job], Data.load(args.data)
+        if args.no_jitter:
+            job = replace(job, jitter=0.0)
         if args.prepare:
             began = time.perf_counter()
             if hasattr(peer, "prepare"):

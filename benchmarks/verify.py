@@ -3,7 +3,8 @@ asked which sample or which window it delivered.
 
 `check_crops`: each image is looked for in the decoded sources by a small patch, then the whole window is
 compared and the label of that very window must be equal. `check_augmented`: on the ramp tree (jobs.py) the
-color of a pixel says where in the source it came from, and so which class its label must have.
+color of a pixel says where in the source it came from, and so which class its label must have. `check_jitter`: colors
+vary from image to image; the windows of such a job are checked without jitter.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ def check(job: Job, data: Data, images: NDArray[np.generic], labels: NDArray[np.
         levels, classes = as_levels(job, images, labels)
     except ValueError as error:
         return Verdict((str(error),))
+    if job.jitter:
+        return check_jitter(levels)
     return check_augmented(job, levels, classes) if job.augment else check_crops(job, data, levels, classes)
 
 
@@ -197,6 +200,14 @@ def check_augmented(job: Job, levels: NDArray[np.float32], classes: NDArray[np.i
         problems.append(f"scales run from {min(scales):.2f} to {max(scales):.2f}, not within {SCALE[0]} to {SCALE[1]}")
     note = f"labels off {worst:.2%} at most, {flips} flips, {padded} padded"
     return Verdict(_shortened(problems), (note,))
+
+
+def check_jitter(levels: NDArray[np.float32]) -> Verdict:
+    """Do the colors of the ramp vary? Its blue is 200 in every image; where windows lie is checked without jitter."""
+    blues = [float(np.percentile(image[..., 2], 90)) for image in levels]
+    spread = float(np.std(blues))
+    problems = [] if spread > 5 else [f"colors do not vary: the blue of images is {spread:.1f} levels apart"]
+    return Verdict(tuple(problems), (f"blue varies by {spread:.0f} levels",))
 
 
 def _slope(values: NDArray[np.float32], inside: NDArray[np.bool_], axis: int) -> float:

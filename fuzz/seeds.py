@@ -12,6 +12,7 @@ import io
 import json
 import struct
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -566,6 +567,97 @@ def tar() -> Inputs:
 # -- packs ----------------------------------------------------------------------------------------------------
 
 
+def npz() -> Inputs:
+    """NPZ: of one array and of others, and what zip files can be."""
+    label = (PIXELS[:6, :8, 0] > 99).astype(np.uint8)
+    for name, arrays in {
+        "good": {"a": label},
+        "wide": {"a": label.astype(np.int64)},
+        "two": {"a": label, "b": label},
+        "none": {},
+        "float": {"a": label.astype(np.float32)},
+        "object": {"a": np.array([label, None], object)},
+    }.items():
+        out = io.BytesIO()
+        np.savez_compressed(out, **arrays)  # type: ignore[arg-type]
+        yield name, out.getvalue()
+        if name == "good":
+            yield "cut", out.getvalue()[:-40]
+            yield "crc", out.getvalue().replace(struct.pack("<I", zlib.crc32(_npy(label))), b"\1\2\3\4")
+    for name, method, data in (
+        ("bomb", zipfile.ZIP_DEFLATED, bytes(1 << 22)), ("text", zipfile.ZIP_STORED, b"no array"),
+        ("lzma", zipfile.ZIP_LZMA, _npy(label)), ("bzip2", zipfile.ZIP_BZIP2, _npy(label)),
+    ):  # fmt: skip
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", method) as archive:
+            archive.writestr("a.npy", data)
+        yield name, out.getvalue()
+        if name == "text":
+            yield "encrypted", out.getvalue().replace(b"PK\1\2\x14\3\x14\0\0\0", b"PK\1\2\x14\3\x14\0\1\0")
+
+
+def _npy(array: Any) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+def probabilities() -> Inputs:
+    """Probabilities, and what is none."""
+    share = PIXELS[:6, :8, 0] / np.float32(255)
+    for name, array in {
+        "one": share,
+        "plane": share[None].astype(np.float16),
+        "two": np.stack([1 - share, share]),
+        "wide": np.stack([1 - share, share]).astype(np.float64),
+        "logits": 40 * share - 20,
+        "huge": (share - 0.5) * np.float32(3e38),
+        "nan": np.where(share > 0.5, np.nan, share),
+        "infinite": np.where(share > 0.5, -np.inf, np.inf),
+        "three": np.stack([share] * 3),
+        "other_size": share[:3],
+        "ids": (share > 0.5).astype(np.uint8),
+        "big_endian": share.astype(">f4"),
+        "fortran": np.asfortranarray(share),
+        "long": share.astype(np.longdouble),
+    }.items():
+        yield name, _npy(array)
+    yield "cut", _npy(share)[:-9]
+    yield "header", _npy(share)[:40]
+
+
+def results() -> Inputs:
+    """COCO results, panoptic predictions, CSVs."""
+    entry = {"image_id": 1, "category_id": 1, "score": 0.5, "segmentation": [[0, 0, 7, 0, 7, 5]]}
+    runs = {**entry, "segmentation": {"size": [6, 8], "counts": [8, 20, 20]}}
+    for name, data in {
+        "good": [entry, runs],
+        "packed": [{**entry, "segmentation": {"size": [6, 8], "counts": "8d0d0"}}],
+        "named": [{**entry, "image_id": "a"}, {**runs, "image_id": "b", "score": None}],
+        "none": [],
+        "no_list": {"annotations": [entry]},
+        "not_objects": [1, None, [], "a"],
+        "no_score": [{k: v for k, v in entry.items() if k != "score"}],
+        "infinite": [{**entry, "score": float("inf")}],
+        "nan": [{**entry, "score": float("nan")}],
+        "other_image": [{**entry, "image_id": 99}],
+        "image_list": [{**entry, "image_id": [1]}],
+        "image_true": [{**entry, "image_id": True, "category_id": True}],
+        "category_text": [{**entry, "category_id": "one"}],
+        "size_huge": [{**runs, "segmentation": {"size": [1 << 40, 1 << 40], "counts": [1 << 80]}}],
+        "size_other": [{**runs, "segmentation": {"size": [8, 6], "counts": [8, 20, 20]}}],
+        "counts_damaged": [{**runs, "segmentation": {"size": [6, 8], "counts": "0\x7f~~~~"}}],
+        "points": [{**entry, "segmentation": [[float("nan"), 0, 1e300, 0, 5, 5]]}],
+        "many": [entry] * 200,
+        "panoptic": {"annotations": [{"image_id": 1, "file_name": "a.png", "segments_info": [{"id": 1}]}]},
+    }.items():
+        yield name, json.dumps(data).encode()
+    yield "deep", b"[" * 5_000
+    yield "csv", b"ImageId,EncodedPixels\na,1 3 7 2\nb,\n"
+    yield "csv_classes", b"ImageId,ClassId,EncodedPixels\na,1,1 3\na,9,1 3\nb,one,48 9\n"
+    yield "csv_damaged", b"ImageId,EncodedPixels\na,1 3 2 2\nb,x\na\n"
+
+
 def _packed() -> tuple[bytes, list[bytes]]:
     from .targets import _pack
 
@@ -608,7 +700,7 @@ MAKERS: dict[str, Callable[[], Inputs]] = {
     f.__name__: f
     for f in (
         png, jpeg, tiff, npy, rare, split_list, toml, yaml, yolo, coco, labelme, cvat, datumaro, label_studio, brush,
-        supervisely, via, segment_anything, tar, manifest, tables,
+        supervisely, via, segment_anything, tar, manifest, tables, npz, probabilities, results,
     )
 }  # fmt: skip
 

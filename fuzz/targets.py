@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import io
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -258,6 +260,70 @@ def tar(data: bytes) -> None:
             with contents.open(name) as file:
                 while file.read(1 << 16):
                     pass
+
+
+# -- predictions ----------------------------------------------------------------------------------------------
+
+
+@cache
+def _split() -> pw.Split:
+    """Two samples of two classes, whose first prediction is fuzzed."""
+    labels = [np.zeros(_SIZE, np.uint8), np.ones(_SIZE, np.uint8)]
+    source = pw.ArraySource([np.zeros((*_SIZE, 3), np.uint8)] * 2, labels, ["a", "b"])
+    return pw.Split("val", pw.ClassTable(("background", "one")), source)
+
+
+def _predicted(name: str, file: str, data: bytes) -> Path:
+    good = io.BytesIO()
+    np.save(good, np.zeros(_SIZE, np.uint8 if name == "npz" else np.float32))
+    return _put(_folder(name), {"b.npy": good.getvalue(), file: data})
+
+
+@target
+def npz(data: bytes) -> None:
+    """A prediction in an NPZ."""
+    with suppress(PixelwiseError):
+        pw.score(_predicted("npz", "a.npz", data), _split(), threads=1)
+
+
+@target
+def probabilities(data: bytes) -> None:
+    """Probabilities or logits in an NPY, by every door that reads them."""
+    root, split = _predicted("probabilities", "a.npy", data), _split()
+    for activation in ("none", "softmax", "sigmoid"):
+        with suppress(PixelwiseError):
+            pw.score_probabilities(root, split, threads=1, activation=activation)  # type: ignore[arg-type]
+    with suppress(PixelwiseError):
+        pw.score(root, split, threshold=0.5, threads=1)
+
+
+class _Numbered(pw.ArraySource):
+    def read(self, index: int, *given: Any, **options: Any) -> pw.Sample:
+        sample = super().read(index, *given, **options)
+        return replace(sample, instances=np.ones(sample.size, np.uint8))
+
+
+@target
+def results(data: bytes) -> None:
+    """COCO results, panoptic predictions, and a CSV of run lengths, by what the bytes look like."""
+    split = _split()
+    path = _put(_folder("results"), {"x.json": data, "x.csv": data})
+    numbered = replace(split, source=_Numbered(split.source.images, split.source.labels, ["a", "b"]))
+    for file in ("x.json", "x.csv"):
+        with suppress(PixelwiseError):
+            pw.score(path / file, split, threads=1)
+    with suppress(PixelwiseError):
+        pw.score_objects(path / "x.json", numbered, threads=1)
+    root = _put(_tree("coco"), {"annotations/instances_train.json": _coco_truth()})
+    with suppress(PixelwiseError):
+        pw.score_objects(path / "x.json", root, format="coco", splits="train", threads=1)
+
+
+def _coco_truth() -> bytes:
+    images = [{"id": k, "file_name": f"{name}.png"} for k, name in enumerate("ab", 1)]
+    triangle = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "segmentation": [[0, 0, 7, 0, 7, 5]]}
+    whole = {"images": images, "categories": [{"id": 1, "name": "one"}], "annotations": [triangle]}
+    return json.dumps(whole).encode()
 
 
 # -- packs ----------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ ROOM_FACES = [p for p in FILES if p.name == "__init__.py"]
 
 ONLY_IN = {
     "torch": {"torch"}, "matplotlib": {"d2l"}, "starlette": {"viewer"}, "uvicorn": {"viewer"}, "ray": {"ray"},
-    "jax": {"jax"}, "keras": {"keras"},
+    "jax": {"jax"}, "keras": {"keras"}, "obstore": {"packs"},
 }  # fmt: skip
 MAY_IMPORT = {
     "torch": "its names are public there",
@@ -101,7 +101,7 @@ def test_tests_mirror_the_rooms() -> None:
     folders = {p.name for p in TESTS.iterdir() if any(p.glob("*.py"))}
     assert folders - set(NOT_ROOMS) <= {room.rstrip("/") for _, room, _ in ROWS if room.endswith("/")}
     outside = {p.stem for p in TESTS.glob("test_*.py")}
-    about_all = "trainers architecture language docstrings documents benchmarks fuzz killed typing".split()
+    about_all = "trainers architecture language docstrings documents benchmarks fuzz killed typing site".split()
     assert outside <= {f"test_{what}" for what in (*FLOOR, *about_all)}, "a test of a folder's room is in a folder"
     assert not [p for p in TESTS.glob("*/*.py") if not p.name.startswith("test_") and p.parent.name != "support"]
 
@@ -160,9 +160,19 @@ def python(code: str) -> str:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    heavy = "torch jax keras ml_dtypes ray matplotlib cv2 numba pyarrow PIL httpx rich typer simplejpeg".split()
+    heavy = "torch jax keras ml_dtypes ray obstore matplotlib cv2 numba pyarrow PIL httpx rich typer simplejpeg".split()
     heavy += ["starlette", "uvicorn"]
     assert python(f"import sys, pixelwise; print([m for m in {heavy} if m in sys.modules])") == "[]"
+
+
+def test_a_file_is_not_read_where_a_value_error_means_bad_contents() -> None:
+    """Our errors are ValueErrors: "no such file" would become "not a JSON: no such file"."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            caught = [ast.unparse(h.type) for h in node.handlers if h.type] if isinstance(node, ast.Try) else []
+            if any("ValueError" in c and "OSError" not in c and "PixelwiseError" not in c for c in caught):
+                body = "\n".join(map(ast.unparse, node.body))  # type: ignore[attr-defined]
+                assert not re.search(r"\b(read_bytes|read_head|read_header|open_regular)\(", body), (path, node.lineno)
 
 
 def test_every_public_name_is_there_and_is_not_a_module() -> None:

@@ -10,7 +10,7 @@ from tests.support.places import REPOSITORY
 
 TEXTS = {
     str(path.relative_to(REPOSITORY)): path.read_text("utf-8").splitlines()
-    for pattern in ("src/**/*.py", "src/**/*.pyi", "docs/*.md", "*.md")
+    for pattern in ("src/**/*.py", "src/**/*.pyi", "docs/*.md", "docs/site/*.py", "docs/gallery/*", "*.md")
     for path in sorted(REPOSITORY.glob(pattern))
 }
 FINE = re.compile(r'"Unlabelled"')

@@ -35,22 +35,22 @@ class Peer:
 
 
 ALL = (1, 2, 3, 4)
-FILES, PACK = "pixelwise, files", "pixelwise, pack"
+FILES, PACK, ORIGINAL = "pixelwise, files", "pixelwise, pack", "pixelwise, pack of original bytes"
 
 PEERS = (
-    Peer(FILES, "pixelwise_files", "", "pixelwise", (1, 2, 3, 4, 5)),
-    Peer(PACK, "pixelwise_pack", "raw", "pixelwise", (1, 2, 3, 4, 5)),
-    Peer("pixelwise, pack of original bytes", "pixelwise_pack", "original", "pixelwise", (1,)),
+    Peer(FILES, "pixelwise_files", "", "pixelwise", (1, 2, 3, 4, 5, 6)),
+    Peer(PACK, "pixelwise_pack", "raw", "pixelwise", (1, 2, 3, 4, 5, 6)),
+    Peer(ORIGINAL, "pixelwise_pack", "original", "pixelwise", (1, 3, 4, 6)),
     Peer("chapter, no workers", "chapter", "0", "torch", (1, 5)),
     Peer("chapter, 2 workers", "chapter", "2", "torch", (1, 5)),
-    Peer("torch + torchvision v2", "torch_torchvision", "", "torchvision", ALL),
-    Peer("torch + albumentations", "torch_albumentations", "plain", "torch", ALL),
-    Peer("torch + albumentations, tuned", "torch_albumentations", "tuned", "torch", (1, 3, 4), KEEP_MEMORY),
+    Peer("torch + torchvision v2", "torch_torchvision", "", "torchvision", (*ALL, 6)),
+    Peer("torch + albumentations", "torch_albumentations", "plain", "torch", (*ALL, 6)),
+    Peer("torch + albumentations, tuned", "torch_albumentations", "tuned", "torch", (1, 3, 4, 6), KEEP_MEMORY),
     Peer("Grain", "grain_threads", "", "torch", ALL),
     Peer("SPDL", "spdl_threads", "", "torch", ALL),
     Peer("tf.data, gray labels", "tf_data", "", "tf", ALL, KEEP_MEMORY),
-    Peer("DALI CPU, gray labels", "dali_cpu", "gray", "dali", ALL),
-    Peer("DALI CPU, .npy labels", "dali_cpu", "npy", "dali", (1, 2, 4)),
+    Peer("DALI CPU, gray labels", "dali_cpu", "gray", "dali", (*ALL, 6)),
+    Peer("DALI CPU, .npy labels", "dali_cpu", "npy", "dali", (*ALL, 6)),
     Peer("FFCV jpg", "ffcv_beton", "jpg", "ffcv", ALL),
     Peer("FFCV raw", "ffcv_beton", "raw", "ffcv", ALL),
     Peer("FFCV raw, fused by hand", "ffcv_beton", "fused", "ffcv", (1, 4)),

@@ -71,10 +71,17 @@ def pipeline(job: Job, images: list[str], labels: list[str], variant: str) -> tu
         {"crop": (job.height, job.width), "crop_pos_x": 0.0, "crop_pos_y": 0.0},
     )
     image = fn.resize(read_image(start, size), size=out, interp_type=types.INTERP_LINEAR, antialias=False)
+    if job.jitter:
+        factors = [1 - job.jitter, 1 + job.jitter]
+        kinds = ("brightness", "contrast", "saturation")
+        image = fn.color_twist(image, **{kind: fn.random.uniform(range=factors) for kind in kinds})
     image = fn.crop_mirror_normalize(
         image, mirror=flip, out_of_bounds_policy="pad", fill_values=[0.0, 0.0, 0.0], **corner, **normal
     )
-    label = fn.resize(read_label(start, size), size=out, interp_type=types.INTERP_NN)
+    stored = read_label(start, size)
+    if variant == "npy":  # an array says nothing of its axes
+        stored = fn.expand_dims(fn.reinterpret(stored, layout="HW"), axes=[2], new_axis_names="C")
+    label = fn.resize(stored, size=out, interp_type=types.INTERP_NN)
     label = fn.crop(label, out_of_bounds_policy="pad", fill_values=[float(IGNORE)], **corner)
     return image, fn.flip(label, horizontal=flip)
 

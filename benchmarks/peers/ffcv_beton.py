@@ -20,7 +20,7 @@ import numpy as np
 from ffcv.fields import NDArrayField, RGBImageField
 from ffcv.fields.ndarray import NDArrayDecoder
 from ffcv.fields.rgb_image import ResizedCropRGBImageDecoder
-from ffcv.libffcv import imdecode
+from ffcv.libffcv import imdecode, resize_crop
 from ffcv.loader import Loader, OrderOption
 from ffcv.pipeline.allocation_query import AllocationQuery
 from ffcv.pipeline.compiler import Compiler
@@ -116,22 +116,24 @@ def corner(indices: Any, k: Any, height: Any, width: Any, out_h: Any, out_w: Any
 
 @numba.njit(inline="always")
 def scaled_window(indices: Any, k: Any, height: Any, width: Any, out_h: Any, out_w: Any) -> Any:
-    """A random scale before a padded crop: source top, left, pixels of source per pixel of output down and
-    across, rows and columns of the output that show the source, and the flip."""
+    """A random scale before a padded crop: top, left, rows and columns of the source that show, the rows and columns
+    that they become, and the flip."""
     scale = SCALE[0] + (SCALE[1] - SCALE[0]) * uniform(indices, k, 3)
     scaled_h, scaled_w = int(height * scale + 0.5), int(width * scale + 0.5)
-    top = int(uniform(indices, k, 1) * (max(scaled_h - out_h, 0) + 1))
-    left = int(uniform(indices, k, 2) * (max(scaled_w - out_w, 0) + 1))
     step_y, step_x = height / scaled_h, width / scaled_w
     rows, columns = min(scaled_h, out_h), min(scaled_w, out_w)
-    return top * step_y, left * step_x, step_y, step_x, rows, columns, uniform(indices, k, 4) < FLIP
+    rows_in, columns_in = min(int(rows * step_y + 0.5), height), min(int(columns * step_x + 0.5), width)
+    y = min(int(int(uniform(indices, k, 1) * (max(scaled_h - out_h, 0) + 1)) * step_y), height - rows_in)
+    x = min(int(int(uniform(indices, k, 2) * (max(scaled_w - out_w, 0) + 1)) * step_x), width - columns_in)
+    return y, x, rows_in, columns_in, rows, columns, uniform(indices, k, 4) < FLIP
 
 
 # -- decoders ------------------------------------------------------------------------------------------------
 
 
 class CropImage(ResizedCropRGBImageDecoder):  # type: ignore[misc]
-    """Decode, then cut the window; with `augment` scale it bilinearly, pad and flip."""
+    """Decode, then cut the window; with `augment` resize it by FFCV's own function (OpenCV's INTER_AREA), pad and
+    flip."""
 
     get_crop_generator = None  # abstract in FFCV, used by its own generate_code only
 
@@ -139,13 +141,19 @@ class CropImage(ResizedCropRGBImageDecoder):  # type: ignore[misc]
         super().__init__((job.height, job.width))
         self.job = job
 
+    def declare_state_and_memory(self, previous: Any) -> Any:
+        state, (out, scratch) = super().declare_state_and_memory(previous)
+        resized = AllocationQuery((self.job.height * self.job.width * 3,), np.dtype("u1"))
+        return state, (out, scratch, resized)
+
     def generate_code(self) -> Callable[..., Any]:
         read, each = self.memory_read, Compiler.get_iterator()
         decode_jpeg = Compiler.compile(imdecode)
-        place = augmented_image if self.job.augment else plain_image
+        resize = Compiler.compile(resize_crop)
+        augment, out_h, out_w = self.job.augment, self.job.height, self.job.width
 
         def decode(indices: Any, buffers: Any, metadata: Any, state: Any) -> Any:
-            out, scratch = buffers
+            out, scratch, resized = buffers
             for k in each(len(indices)):
                 field = metadata[indices[k]]
                 stored = read(field["data_ptr"], state)
@@ -156,7 +164,18 @@ class CropImage(ResizedCropRGBImageDecoder):  # type: ignore[misc]
                     source = pixels.reshape(-1)[: 3 * height * width].reshape(height, width, 3)
                 else:
                     source = stored.reshape(height, width, 3)
-                place(indices, k, source, out[k])
+                if not augment:
+                    plain_image(indices, k, source, out[k])
+                    continue
+                y, x, rows_in, columns_in, rows, columns, flip = scaled_window(
+                    indices, k, np.int64(height), np.int64(width), out_h, out_w
+                )
+                if rows == out_h and columns == out_w and not flip:
+                    resize(source, y, y + rows_in, x, x + columns_in, out[k])
+                    continue
+                window = resized[k][: 3 * rows * columns].reshape(rows, columns, 3)
+                resize(source, y, y + rows_in, x, x + columns_in, window)
+                placed(window, flip, out[k])
             return out[: len(indices)]
 
         decode.is_parallel = True  # type: ignore[attr-defined]
@@ -167,7 +186,7 @@ class CropNormalized(CropImage):
     """The same from raw pixels straight to normalized float32 planes."""
 
     def declare_state_and_memory(self, previous: Any) -> Any:
-        state, (_, scratch) = super().declare_state_and_memory(previous)
+        state, (_, scratch, _) = super().declare_state_and_memory(previous)
         shape = (3, self.job.height, self.job.width)
         return replace(state, shape=shape, dtype=np.dtype("float32")), (
             AllocationQuery(shape, np.dtype("float32")),
@@ -258,44 +277,34 @@ def plain_image(indices: Any, k: Any, source: Any, out: Any) -> None:
 
 
 @numba.njit
+def placed(window: Any, flip: Any, out: Any) -> None:
+    """The window at the top left, mirrored if `flip`, on padding."""
+    rows, columns = window.shape[0], window.shape[1]
+    if rows < out.shape[0] or columns < out.shape[1]:
+        out[:, :, 0], out[:, :, 1], out[:, :, 2] = 124, 116, 104
+    for i in range(rows):
+        for j in range(columns):
+            at = out.shape[1] - 1 - j if flip else j
+            out[i, at, 0], out[i, at, 1], out[i, at, 2] = window[i, j, 0], window[i, j, 1], window[i, j, 2]
+
+
+@numba.njit
 def plain_label(indices: Any, k: Any, source: Any, height: Any, width: Any, out: Any) -> None:
     y, x = corner(indices, k, height, width, out.shape[0], out.shape[1])
     out[:] = source[y : y + out.shape[0], x : x + out.shape[1]]
 
 
 @numba.njit
-def augmented_image(indices: Any, k: Any, source: Any, out: Any) -> None:
-    height, width = source.shape[0], source.shape[1]
-    top, left, step_y, step_x, rows, columns, flip = scaled_window(
-        indices, k, height, width, out.shape[0], out.shape[1]
-    )
-    out[:, :, 0], out[:, :, 1], out[:, :, 2] = 124, 116, 104
-    for i in range(rows):
-        sy = min(max(top + (i + 0.5) * step_y - 0.5, 0.0), height - 1.0)
-        y0 = int(sy)
-        y1, wy = min(y0 + 1, height - 1), np.float32(sy - y0)
-        for j in range(columns):
-            sx = min(max(left + (j + 0.5) * step_x - 0.5, 0.0), width - 1.0)
-            x0 = int(sx)
-            x1, wx = min(x0 + 1, width - 1), np.float32(sx - x0)
-            at = out.shape[1] - 1 - j if flip else j
-            for c in range(3):
-                upper = source[y0, x0, c] * (np.float32(1) - wx) + source[y0, x1, c] * wx
-                lower = source[y1, x0, c] * (np.float32(1) - wx) + source[y1, x1, c] * wx
-                out[i, at, c] = np.uint8(upper * (np.float32(1) - wy) + lower * wy + np.float32(0.5))
-
-
-@numba.njit
 def augmented_label(indices: Any, k: Any, source: Any, height: Any, width: Any, out: Any) -> None:
-    top, left, step_y, step_x, rows, columns, flip = scaled_window(
+    y, x, rows_in, columns_in, rows, columns, flip = scaled_window(
         indices, k, height, width, out.shape[0], out.shape[1]
     )
     out[:] = IGNORE
+    step_y, step_x = rows_in / rows, columns_in / columns
     for i in range(rows):
-        y = min(int(top + (i + 0.5) * step_y), height - 1)
+        line = source[y + int((i + 0.5) * step_y)]
         for j in range(columns):
-            x = min(int(left + (j + 0.5) * step_x), width - 1)
-            out[i, out.shape[1] - 1 - j if flip else j] = source[y, x]
+            out[i, out.shape[1] - 1 - j if flip else j] = line[x + int((j + 0.5) * step_x)]
 
 
 # -- loading -------------------------------------------------------------------------------------------------

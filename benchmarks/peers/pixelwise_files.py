@@ -14,7 +14,9 @@ PACKAGES = ("pixelwise", "numpy", "numba", "simplejpeg", "zlib-ng", "opencv-pyth
 
 def transforms(job: Job) -> list[Any]:
     crop = pw.RandomCrop(job.height, job.width, pad_if_needed=job.augment)
-    steps = [pw.RandomScale(SCALE), crop, pw.RandomHorizontalFlip(p=FLIP)] if job.augment else [crop]
+    steps: list[Any] = [pw.RandomScale(SCALE), crop, pw.RandomHorizontalFlip(p=FLIP)] if job.augment else [crop]
+    if job.jitter:
+        steps.append(pw.ColorJitter(job.jitter, job.jitter, job.jitter))
     return [*steps, pw.Normalize(pw.IMAGENET_MEAN, pw.IMAGENET_STD)] if job.dtype == "float32" else steps
 
 

@@ -36,6 +36,9 @@ class Voc(Dataset[tuple[Any, Any]]):
                 *steps,
                 A.HorizontalFlip(p=FLIP),
             ]
+        if job.jitter:
+            factors = (1 - job.jitter, 1 + job.jitter)
+            steps.append(A.ColorJitter(factors, factors, factors, (0, 0), p=1))
         steps += [A.Normalize(MEAN, STD)] * normalized + [ToTensorV2()] * chw
         self.chw, self.transform = chw, A.Compose(steps)
 

@@ -43,6 +43,8 @@ class Voc(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             ]
         else:
             steps = [v2.RandomCrop(crop)]
+        if job.jitter:
+            steps.append(v2.ColorJitter(job.jitter, job.jitter, job.jitter))
         if job.dtype == "float32":
             steps += [
                 v2.ToDtype({tv_tensors.Image: torch.float32, "others": None}, scale=True),

@@ -22,6 +22,8 @@ from .errors import PixelwiseError as PixelwiseError
 from .errors import PixelwiseWarning as PixelwiseWarning
 from .errors import SystemFault as SystemFault
 from .errors import UsageError as UsageError
+from .evaluation.object_scoring import ObjectScoring as ObjectScoring
+from .evaluation.object_scoring import score_objects as score_objects
 from .evaluation.predicting import Prediction as Prediction
 from .evaluation.predicting import predict as predict
 from .evaluation.probability_scoring import ProbabilityScoring as ProbabilityScoring

@@ -88,7 +88,8 @@ class ArrayLoader:
     def __init__(self, loader: Loader, sharding: Any = None, *, dtype: Any = None, prefetch: int = 2) -> None:
         if not isinstance(loader, Loader):
             raise UsageError(
-                f"an ArrayLoader takes a Loader, got {type(loader).__name__}", fix="make it with pixelwise.Loader(split, ...)",
+                f"an ArrayLoader takes a Loader, got {type(loader).__name__}",
+                fix="make it with pixelwise.Loader(split, ...)",
             )  # fmt: skip
         if sharding is not None and not isinstance(sharding, jax.sharding.Sharding):
             raise UsageError(f"sharding must be a jax.sharding.Sharding, got {type(sharding).__name__}")

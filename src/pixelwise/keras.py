@@ -31,8 +31,8 @@ class KerasLoader(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
     loader: its output is "float32-hwc", or "uint8-hwc" for a model that rescales; "float32" where
     `keras.config.image_data_format()` is "channels_first": UsageError `wrong-layout` otherwise. Pixels of void have
     `classes.ignore_index`: `keras.losses.SparseCategoricalCrossentropy(ignore_class=255)`. workers: threads that make
-    batches, by default those of the Loader. A model that its first batch
-    builds looks at an epoch before it trains.
+    batches, by default those of the Loader. The first `fit` of a compiled
+    model looks at an epoch before it trains: it trains on those from 1 on.
 
     Each of Keras's epochs is the next one of the Loader, in its order if it shuffles; `fit(shuffle=True)`, which is
     Keras's default, permutes the batches besides. epoch: the number of the epoch, which may be set to resume.
@@ -41,7 +41,8 @@ class KerasLoader(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
     def __init__(self, loader: Loader, workers: int | None = None) -> None:
         if not isinstance(loader, Loader):
             raise UsageError(
-                f"a KerasLoader takes a Loader, got {type(loader).__name__}", fix="make it with pixelwise.Loader(split, ...)",
+                f"a KerasLoader takes a Loader, got {type(loader).__name__}",
+                fix="make it with pixelwise.Loader(split, ...)",
             )  # fmt: skip
         layout = "channels_last" if is_packed(loader.output) else "channels_first"
         if (wanted := keras.config.image_data_format()) != layout:

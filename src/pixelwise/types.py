@@ -31,6 +31,9 @@ RGB: TypeAlias = tuple[float, float, float]
 Rows: TypeAlias = list[dict[str, Any]]
 Progress: TypeAlias = Callable[[int, int | None], None]
 Severity: TypeAlias = Literal["error", "warning", "note"]
+Interpolation: TypeAlias = Literal["area", "antialias", "bicubic"]
+RADIUS: Final[dict[Interpolation, float]] = {"area": 0.5, "antialias": 1.0, "bicubic": 2.0}
+"""How far an interpolation reaches, in output pixels where it shrinks, and in source pixels elsewhere."""
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 
@@ -232,7 +235,8 @@ class Plan(Displayed):
     source, size: (height, width) of the source and of the output. matrix: 2x3, maps an output point (x, y, 1) to
     the source point (x, y); pixel i has its center at i + 0.5. tone: 256 values for each channel, from gray level to a
     value in 0..1, or None for level / 255. color: 3x4, applied to those values and 1, or None. limits: (lowest,
-    highest) final value of each channel, to which colors are clamped, or None. `str()` says it in words.
+    highest) final value of each channel, to which colors are clamped, or None. interpolation: of the image; see
+    `transforms.filters`. `str()` says it in words.
     """
 
     source: Size
@@ -241,6 +245,7 @@ class Plan(Displayed):
     color: tuple[tuple[float, float, float, float], ...] | None = None
     tone: tuple[tuple[float, ...], ...] | None = None
     limits: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    interpolation: Interpolation = "area"
 
     def __str__(self) -> str:
         """In words: "rows 10..330, columns 5..485 of 375x500, mirrored left-right, to 320x480"."""
@@ -256,6 +261,7 @@ class Plan(Displayed):
             words.append(f"turned by {degrees(atan2(-b, a)):.4g} degrees" + ", mirrored" * (a * e - b * d < 0))
             words.append(f"scaled by {abs(a * e - b * d) ** -0.5:.4g}")
         words.append(f"to {oh}x{ow}")
+        words += [self.interpolation] * (self.interpolation != "area")
         if min(xs) < 0 or min(ys) < 0 or max(xs) > w or max(ys) > h:
             words.append("padded")
         if self.tone is not None or self.color is not None:
@@ -290,14 +296,14 @@ class Plan(Displayed):
 
     @property
     def box(self) -> tuple[float, float]:
-        """(height, width) in source pixels of the box that an output pixel averages: at least 1, which is bilinear."""
+        """(height, width) of an output pixel in source pixels, at least 1: the box that "area" averages."""
         (a, b, _), (d, e, _) = self.matrix
         return max(1.0, hypot(d, e)), max(1.0, hypot(a, b))
 
     @property
     def window(self) -> Window:
         """The source pixels that the output needs, clipped to the source; empty if all of them are outside."""
-        down, across = (0, 0) if self.is_copy else (ceil(side / 2) + 1 for side in self.box)
+        down, across = (0, 0) if self.is_copy else (ceil(side * RADIUS[self.interpolation]) + 1 for side in self.box)
         xs, ys = zip(*self.corners, strict=True)
         h, w = self.source
         y0, y1 = (min(max(v, 0), h) for v in (floor(min(ys)) - down, ceil(max(ys)) + down))

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pixelwise.codecs.decoding import decode_image, decode_stored, parse_header
+from pixelwise.codecs.decoding import decode_image, decode_stored, decode_window, parse_header, stored_window
 from pixelwise.codecs.header import Header
 from pixelwise.codecs.tiff import TiffFile
 from pixelwise.errors import DataError, FileError
-from pixelwise.types import Finding
+from pixelwise.types import Finding, Window
 
 ALLOW = frozenset({"tiff"})
 
@@ -324,3 +324,48 @@ def test_more_offsets_than_tiles(tile: tuple[int, int] | None) -> None:
     fewer = good.replace(struct.pack("<HHII", 257, 4, 1, 40), struct.pack("<HHII", 257, 4, 1, 400))
     with pytest.raises(FileError):
         decode_image(fewer, "x.tif")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_window_is_that_part_of_the_whole(data: st.DataObject) -> None:
+    height, width = data.draw(st.tuples(st.integers(1, 70), st.integers(1, 70)))
+    bands = data.draw(st.sampled_from([1, 3]))
+    dtype = data.draw(st.sampled_from([np.uint8, np.uint16]))
+    pixels = np.random.default_rng(0).integers(0, 250, (height, width, bands)).astype(dtype)
+    tile = data.draw(st.sampled_from([None, (16, 16), (32, 16)]))
+    options: Any = {"planar": data.draw(st.sampled_from([1, 2])), "deflate": data.draw(st.booleans())}
+    rows = None if tile else data.draw(st.integers(1, height))
+    file = build(pixels, photometric=2 if bands == 3 else 1, tile=tile, rows=rows, **options)
+    y0, x0 = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    window = Window(y0, x0, data.draw(st.integers(y0 + 1, height)), data.draw(st.integers(x0 + 1, width)))
+    limits = (0.0, 255.0) if dtype is np.uint16 else None
+    seen = decode_window(memoryview(file), "window.tif", window, limits)
+    assert np.array_equal(seen, window.cut(decode_image(file, "whole.tif", None, limits)))
+    found = stored_window(file, "window.tif", window, ALLOW)
+    assert found is not None
+    assert np.array_equal(found.pixels, window.cut(decode_stored(file, "whole.tif", None, ALLOW).pixels))
+
+
+def test_a_window_of_what_is_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = build(np.arange(6400, dtype=np.uint8).reshape(80, 80, 1), tile=(16, 16))
+    monkeypatch.setenv("PIXELWISE_MAX_PIXELS", "1000")
+    with pytest.raises(FileError, match="the limit is 1,000"):
+        decode_image(file, "large.tif")
+    assert decode_window(file, "large.tif", Window(40, 40, 60, 60)) is not None
+    with pytest.raises(FileError, match="the limit is 1,000"):
+        decode_window(file, "large.tif", Window(0, 0, 80, 80))
+    with pytest.raises(FileError, match="not within the file's 80 x 80 pixels"):
+        decode_window(file, "large.tif", Window(70, 70, 90, 80))
+
+
+def test_what_is_only_read_whole_has_no_windows() -> None:
+    out = io.BytesIO()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(out, "TIFF", compression="jpeg")
+    assert decode_window(out.getvalue(), "jpeg.tif", Window(0, 0, 4, 4)) is None
+    rgba = build(np.zeros((8, 8, 4), np.uint8), photometric=2, extra=(2,))
+    assert decode_window(rgba, "alpha.tif", Window(0, 0, 4, 4)) is None
+    out = io.BytesIO()
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(out, "PNG")
+    assert decode_window(out.getvalue(), "a.png", Window(0, 0, 4, 4)) is None
+    assert stored_window(out.getvalue(), "a.png", Window(0, 0, 4, 4)) is None

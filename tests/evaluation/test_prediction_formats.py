@@ -98,7 +98,7 @@ def test_masks_of_0_and_255(protocol: str, tmp_path: Path) -> None:
     Image.fromarray(IDS).save(tmp_path / "a.png")
     with pytest.raises(ScoreError, match=r"holds \[0, 1\], expected 0 and 255"):
         pw.score(tmp_path, split, protocol, masks=True)
-    with pytest.raises(UsageError, match="not both"):
+    with pytest.raises(UsageError, match="one of them"):
         pw.score(tmp_path, split, protocol, masks=True, stored_values=True)
     with pytest.raises(UsageError, match="masks are for two classes"):
         pw.score(tmp_path, split_of(("a",), ("a", "b", "c")), protocol, masks=True)

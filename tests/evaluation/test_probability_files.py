@@ -161,6 +161,23 @@ def test_memory_is_that_of_a_strip(tmp_path: Path) -> None:
     assert peak < 4 * 2 * 2000 * 600, "less than the file"
 
 
+def test_memory_does_not_grow_with_the_planes_of_an_image(tmp_path: Path) -> None:
+    """An image of four times the rows takes its own pixels and ids more, not the probabilities of its rows."""
+    width, classes = 600, 8
+    net, tiling = Net(classes), pw.Tiling(window=(64, width), overlap=0.25)
+    peaks = {}
+    for height in (64, 1000, 4000):  # the first one warms
+        source = pw.ArraySource([np.zeros((height, width, 3), np.uint8)])
+        split = pw.Split("val", ClassTable(tuple("abcdefgh")), source)
+        tracemalloc.start()
+        predict(net, split, probabilities=tmp_path / str(height), tiling=tiling, batch_size=1, threads=1)
+        peaks[height] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    more = (4000 - 1000) * width
+    assert peaks[4000] - peaks[1000] < 6 * more, "3 bytes of colors and one id a pixel, and room for the tiles' records"
+    assert 2 * classes * more > 2.5 * 6 * more, "what the file holds more"
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -229,3 +246,62 @@ def test_the_command_line(tmp_path: Path) -> None:
     refused = run("score", "p", root, "--probabilities", "--intervals", folder=tmp_path)
     assert refused.returncode == 2
     assert "with --probabilities" in refused.stderr
+
+
+def binary(folder: Path, count: int = 3) -> tuple[pw.Split, list[np.ndarray]]:
+    """Two classes, and logits of one channel for each image as float32 NPY."""
+    rng = np.random.default_rng(0)
+    labels = [rng.integers(0, 2, (20 + k, 30)).astype(np.uint8) for k in range(count)]
+    labels[0][:2] = 255
+    logits = [np.where(label == 1, 1.0, -1.0) + rng.normal(0, 1.5, label.shape) for label in labels]
+    source = pw.ArraySource([np.zeros((*label.shape, 3), np.uint8) for label in labels], labels)
+    split = pw.Split("val", pw.ClassTable(("ground", "road")), source)
+    folder.mkdir()
+    for k, (name, plane) in enumerate(zip(split.names, logits, strict=True)):
+        np.save(folder / f"{name}.npy", plane.astype(np.float32)[None] if k else plane.astype(np.float32))
+    return split, [plane.astype(np.float32) for plane in logits]
+
+
+@pytest.mark.parametrize("threshold", [0, 0.7, -0.3])
+def test_scores_above_a_threshold(tmp_path: Path, threshold: float) -> None:
+    split, logits = binary(tmp_path / "logits")
+    expected = pw.Confusion(split.classes, per_image=True)
+    for sample, plane in zip(split, logits, strict=True):
+        expected.update((plane > threshold).astype(np.uint8), sample.label, sample.name)
+    found = pw.score(tmp_path / "logits", split, threshold=threshold)
+    assert found.confusion == expected
+    both, wrong = expected.matrix[1, 1], expected.matrix[0, 1] + expected.matrix[1, 0]
+    assert found.scores.foreground_iou == both / (both + wrong)
+    assert found.scores.foreground_dice == pytest.approx(2 * both / (2 * both + wrong))
+    assert f"foreground IoU {100 * both / (both + wrong):.2f} %" in str(found)
+    found.worst_sheet(2).save(tmp_path / "worst.png")
+    parts = [pw.score(tmp_path / "logits", split, threshold=threshold, part=(k, 2)) for k in (1, 2)]
+    assert pw.merge(parts, data=split).confusion == expected
+
+
+def test_logits_become_probabilities(tmp_path: Path) -> None:
+    split, logits = binary(tmp_path / "logits")
+    (tmp_path / "soft").mkdir()
+    (tmp_path / "two").mkdir()
+    for name, plane in zip(split.names, logits, strict=True):
+        np.save(tmp_path / "soft" / f"{name}.npy", (1 / (1 + np.exp(-plane.astype(np.float64))))[None])
+        np.save(tmp_path / "two" / f"{name}.npy", np.stack([np.zeros_like(plane), plane]))
+    plain = pw.score_probabilities(tmp_path / "soft", split)
+    found = pw.score_probabilities(tmp_path / "logits", split, activation="sigmoid")
+    assert (found.confusion, found.counts) == (plain.confusion, plain.counts)
+    both = pw.score_probabilities([tmp_path / "two", tmp_path / "two"], split, activation="softmax")
+    assert both.curve("road").average_precision == pytest.approx(plain.curve("road").average_precision, abs=1e-3)
+    with pytest.raises(ScoreError):
+        pw.score_probabilities(tmp_path / "logits", split)
+    with pytest.raises(UsageError, match="no softmax"):
+        pw.score_probabilities(tmp_path / "logits", split, activation="softmax")
+    with pytest.raises(UsageError, match="two channels"):
+        pw.score(tmp_path / "two", split, threshold=0)
+    with pytest.raises(UsageError, match="one of them"):
+        pw.score(tmp_path / "logits", split, threshold=0, masks=True)
+    with pytest.raises(UsageError, match="must be a number"):
+        pw.score(tmp_path / "logits", split, threshold="high")  # type: ignore[arg-type]
+    logits[1][3, 4] = np.nan
+    np.save(tmp_path / "logits" / f"{split.names[1]}.npy", logits[1])
+    with pytest.raises(ScoreError, match="NaN at x=4, y=3"):
+        pw.score(tmp_path / "logits", split, threshold=0)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import pixelwise as pw
 from tests.support.places import REPOSITORY
 
 EXAMPLE = REPOSITORY / "examples/three_segmentations.py"
@@ -19,6 +20,14 @@ def test_the_example_draws_its_page(tmp_path: Path) -> None:
     subprocess.run([sys.executable, EXAMPLE, "--index", "1", "-o", "page.png"], cwd=tmp_path, check=True)
     with Image.open(tmp_path / "page.png") as page:
         assert page.width > 1500
+
+
+def test_the_picture_in_the_documents_has_the_colors_of_the_classes() -> None:
+    """It was once reduced to 200 colors, and a bottle had none of them."""
+    with Image.open(REPOSITORY / "docs/three-segmentations.png") as page:
+        pixels = np.asarray(page.convert("RGB"))
+    for name in ("chair", "diningtable", "bottle"):
+        assert (pixels == pw.VOC.colors[pw.VOC.index(name)]).all(axis=2).sum() > 1000, name
 
 
 def test_regions_are_areas_of_one_color() -> None:

@@ -16,7 +16,7 @@ from tests.support.places import REPOSITORY
 PAGE = REPOSITORY / "docs/formats.md"
 COUNTS = {"cityscapes": 19, "ade20k": 150, "camvid": 31, "cocostuff": 171, "mapillary_v1.2": 65, "mapillary_v2.0": 123,
           "loveda": 7, "isaid": 16, "nyuv2": 40, "lip": 20, "pascal_context": 59,
-          "foodseg103": 104, "synthia": 22}  # fmt: skip
+          "foodseg103": 104, "synthia": 22, "carla_0.8": 12, "carla_0.9.10": 22, "carla_0.9.14": 28}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", known_formats())

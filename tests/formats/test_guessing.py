@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 import pixelwise as pw
 from pixelwise.cli import app
-from pixelwise.errors import FormatError
+from pixelwise.errors import FormatError, LabelError
 from pixelwise.formats.guessing.proposal import propose
 from tests.support.making import picture, save, values
 
@@ -218,7 +218,7 @@ def real_numbers_with_a_nodata_tag(root: Path) -> Tree:
 def class_in_the_red_channel(root: Path) -> Tree:
     stored = np.array([(0, 0, 0), (7, 0, 0), (14, 0, 0)], np.uint8)
     return Tree(
-        ["value 0", "value 7", "value 14"], {"all": pairs(root, "CameraRGB/{}.png", "CameraSeg/{}.png", stored=stored)}
+        ["value 0", "value 7", "value 14"], {"all": pairs(root, "img/{}.png", "seg/{}.png", stored=stored)}
     )
 
 
@@ -379,7 +379,10 @@ def check(dataset: pw.Dataset, tree: Tree) -> None:
                 assert len(np.unique(sample.instances)) > 1
 
 
-@pytest.mark.parametrize("make", TREES.values(), ids=TREES)
+PLAIN = {name: make for name, make in TREES.items() if make is not label_studio}  # that is a format of its own
+
+
+@pytest.mark.parametrize("make", PLAIN.values(), ids=PLAIN)
 def test_it_opens_at_once_or_asks(make: Callable[[Path], Tree], tmp_path: Path) -> None:
     tree = make(tmp_path)
     if tree.ask:
@@ -393,6 +396,24 @@ def test_it_opens_at_once_or_asks(make: Callable[[Path], Tree], tmp_path: Path) 
     split = dataset[next(iter(dataset.splits))]
     assert pickle.loads(pickle.dumps(split.source))[0].label is None if not split.has_labels else True
     assert not [f for f in pw.check(dataset) if f.severity == "error"]
+
+
+def test_of_many_labels_some_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixelwise.formats.guessing.folders.MOST_LABELS", 4)
+    for k in range(8):
+        save(tmp_path / f"images/{k}.png", picture(k))
+        save(tmp_path / f"masks/{k}.png", values([0, 1, 5] if k == 3 else [0, 1, 2], k))
+    dataset = pw.open(tmp_path)
+    said = "values counted in 4 of 8 labels; `pixelwise init` counts all"
+    assert said in [n.what for n in dataset.notes]
+    split = dataset["all"]
+    assert split[4].label is not None
+    with pytest.raises(LabelError, match="value 5 is not a class"):
+        split[3]
+    assert ["3.png" in f.where for f in pw.check(dataset).errors] == [True]
+    whole = propose(tmp_path)
+    assert "values = [5]" in whole.text
+    assert not [line for line in whole.report if "values counted" in line]
 
 
 @pytest.mark.parametrize("make", TREES.values(), ids=TREES)

@@ -318,6 +318,39 @@ def test_parquet_rows_are_samples(tmp_path: Path, label: str) -> None:
     assert batch.images.shape == (5, 3, 8, 8)
 
 
+@pytest.mark.parametrize("damage", ["cut", "alone", "middle", "columns", "names"])
+def test_parquet_files_that_are_damaged_or_unlike(tmp_path: Path, damage: str) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet as pq
+
+    parquet(tmp_path, "train", 2)
+    first, second = (tmp_path / f"data/train-0000{k}-of-00001.parquet" for k in (0, 1))
+    second.write_bytes(first.read_bytes())
+    (tmp_path / "id2label.json").write_text('{"0": "rest", "1": "cat", "5": "dog"}')
+    if damage in ("cut", "alone"):
+        first.write_bytes(first.read_bytes()[:-50])
+        if damage == "alone":
+            second.unlink()
+        with pytest.raises(FileError, match=f"{first.name}: not a readable Parquet file: .*download it again"):
+            _ = open_dataset(tmp_path)["train"]
+    elif damage == "middle":
+        second.write_bytes(second.read_bytes()[:20] + b"x" * 180 + second.read_bytes()[200:])
+        split = open_dataset(tmp_path)["train"]
+        assert split[1].label is not None
+        with pytest.raises(FileError, match=f"{second.name}: not a readable Parquet file"):
+            split[2]
+    elif damage == "columns":
+        table = pq.read_table(second)
+        pq.write_table(table.rename_columns(["image", "other", "extra"]), second)
+        with pytest.raises(FormatError, match=f"{second.name}: has no column 'annotation', which {first.name} has"):
+            _ = open_dataset(tmp_path)["train"]
+    else:
+        table = pq.read_table(second)
+        images = pa.array([{"bytes": v["bytes"]} for v in table["image"].to_pylist()])
+        pq.write_table(table.set_column(0, "image", images), second)
+        assert open_dataset(tmp_path)["train"].names == [f"{i:06d}" for i in range(4)]
+
+
 def test_parquet_values_that_no_class_has(tmp_path: Path) -> None:
     parquet(tmp_path, "train", 1)
     table = ClassTable(("a", "b"))

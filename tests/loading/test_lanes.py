@@ -235,5 +235,5 @@ def test_what_is_refused(packed: pw.Split, tmp_path: Path) -> None:
     with pytest.raises(pw.UsageError, match="needs shuffle=True and no sampler"):
         sampler = pw.RepeatFactor(pw.count_classes(packed)[:, :-1])
         pw.Loader(packed, 2, shuffle=True, order="lanes", sampler=sampler)
-    with pytest.raises(pw.UsageError, match="order must be one of 'shuffled', 'lanes'"):
+    with pytest.raises(pw.UsageError, match="order must be one of 'auto', 'shuffled', 'lanes'"):
         pw.Loader(packed, 2, order="random")  # type: ignore[arg-type]

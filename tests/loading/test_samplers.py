@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+import pixelwise as pw
 from pixelwise.errors import UsageError
 from pixelwise.kernels.random import philox
 from pixelwise.loading.samplers import Order, RareClassSampling, RepeatFactor
@@ -122,3 +124,83 @@ def test_counts_are_whole_numbers_by_sample_and_class(counts: object) -> None:
         RareClassSampling(COUNTS, temperature=0)
     with pytest.raises(UsageError, match="threshold"):
         RepeatFactor(COUNTS, threshold=-1)
+
+
+# -- the crop shows the class that was drawn ----------------------------------------------------------------
+
+
+def rare_split(n: int = 6) -> pw.Split:
+    """Images of class 0 with a patch of a rare class, 1 or 2, of 12 x 12 pixels."""
+    rng = np.random.default_rng(0)
+    labels = []
+    for k in range(n):
+        label = np.zeros((60, 80), np.uint8)
+        y, x = rng.integers(0, (48, 68))
+        label[y : y + 12, x : x + 12] = 1 + k % 2
+        labels.append(label)
+    images = [rng.integers(0, 256, (60, 80, 3), np.uint8) for _ in labels]
+    return pw.Split("train", pw.ClassTable(("road", "rider", "train")), pw.ArraySource(images, labels))
+
+
+def rare_loader(split: pw.Split, steps: list[object], **options: object) -> pw.Loader:
+    counts = pw.count_classes(split)[:, :-1]
+    sampler = pw.RareClassSampling(counts, temperature=0.5, min_pixels=100)
+    return pw.Loader(split, 4, steps, sampler=sampler, shuffle=True, **options)  # type: ignore[arg-type]
+
+
+def test_the_crop_is_drawn_again_until_the_drawn_class_shows() -> None:
+    split, crop = rare_split(48), pw.RandomCrop(24, 24, min_class_pixels=72)
+    loader, plain = rare_loader(split, [crop], seed=1), rare_loader(split, [pw.RandomCrop(24, 24)], seed=1)
+    shown, before, rare = 0, 0, 0
+    for _ in range(4):
+        epoch = loader.epoch + (loader.batch > 0)
+        for k, (batch, other) in enumerate(zip(loader, plain, strict=True)):
+            indices, addresses, _ = loader._order.batch(epoch, k)
+            drawn = loader._order.drawn(addresses, epoch)
+            assert batch.indices.tolist() == other.indices.tolist() == indices.tolist()
+            for label, first, wanted, index in zip(batch.labels, other.labels, drawn, indices, strict=True):
+                assert (split[int(index)].label == wanted).sum() >= 100  # the image was drawn for its class
+                enough = (first == wanted).sum() > 72
+                if enough:  # the first window stays if it will do
+                    np.testing.assert_array_equal(label, first)
+                if wanted:
+                    rare, shown, before = rare + 1, shown + ((label == wanted).sum() > 72), before + enough
+    # A window shows half of the patch with p, one of eleven with 1 - (1 - p) ** 11.
+    p = before / rare
+    assert rare > 50
+    assert p < 0.5
+    assert abs(shown / rare - (1 - (1 - p) ** 11)) < 0.15
+    assert shown > 2 * before
+
+
+def test_a_drawn_crop_is_a_function_of_its_address(tmp_path: Path) -> None:
+    split = rare_split(24)
+    packed = pw.open(pw.pack(split, tmp_path / "rare.pack").root)
+    steps = [pw.RandomScale((0.7, 1.3)), pw.RandomCrop(24, 24, min_class_pixels=72), pw.RandomHorizontalFlip()]
+    runs = [
+        [(b.images.copy(), b.labels.copy()) for _ in range(2) for b in rare_loader(of, steps, seed=5, threads=threads)]
+        for of, threads in ((split, 1), (split, 3), (packed["train"], 2))
+    ]
+    for run in runs[1:]:
+        for (images, labels), (first, truth) in zip(run, runs[0], strict=True):
+            np.testing.assert_array_equal(images, first)
+            np.testing.assert_array_equal(labels, truth)
+    loader = rare_loader(split, steps, seed=5)
+    state = None
+    for k, _ in enumerate(loader):
+        if k == 2:
+            state = loader.state_dict()
+            break
+    again = rare_loader(split, steps, seed=5)
+    again.load_state_dict(state)
+    rest = next(iter(again))
+    np.testing.assert_array_equal(rest.images, runs[0][3][0])
+
+
+def test_a_crop_for_a_drawn_class_needs_a_sampler_that_draws_one() -> None:
+    split, steps = rare_split(), [pw.RandomCrop(24, 24, min_class_pixels=72)]
+    for sampler in (None, RepeatFactor(pw.count_classes(split)[:, :-1])):
+        with pytest.raises(UsageError, match="RareClassSampling") as caught:
+            pw.Loader(split, 2, steps, sampler=sampler)
+        assert caught.value.code == "bad-transforms"
+    assert rare_loader(split, [*steps, pw.Normalize()]).normalize is not None

@@ -178,3 +178,15 @@ def test_the_final_score_of_ade20k() -> None:
     assert scores.final_score == pytest.approx((3 / 4 + (1 / 2 + 2 / 3) / 2) / 2)
     assert "final score 66.67 %" in str(scores)
     assert Confusion(2).update([0], [0]).scores("voc").final_score is None
+
+
+def test_mmsegmentation_with_one_class_counts_every_id() -> None:
+    torch = imported("torch")
+    truth, prediction = np.zeros(4, np.uint8), np.array([0, 0, 1, 1], np.uint8)
+
+    def areas(ids: np.ndarray) -> float:
+        return float(torch.histc(torch.from_numpy(ids).float(), bins=1, min=0, max=0)[0])
+
+    hits = areas(prediction[prediction == truth])
+    assert hits / (areas(prediction) + areas(truth) - hits) == pytest.approx(1 / 3)
+    assert Confusion(1, 255).update(prediction, truth).scores("mmseg").miou == 0.5

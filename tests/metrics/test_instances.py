@@ -151,6 +151,26 @@ def test_objects_merge_in_any_order_and_are_saved(tmp_path: Path) -> None:
     assert backwards.scores().to_dict() == whole.scores().to_dict()
 
 
+@pytest.mark.parametrize("classes", [6, 300])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32, np.int64])
+def test_flat_regions_and_many_objects(classes: int, kind: Any) -> None:
+    """What is counted eight pixels at once is what loops count; with more objects than there was room for at first."""
+    rng = np.random.default_rng(classes)
+    many = 600 if kind != np.uint8 else 200
+    numbers = np.repeat(rng.integers(0, many, (40, 15)), 11, axis=1).astype(kind)
+    truth = np.where(numbers % 7 == 3, 255, numbers % 5).astype(np.int64)
+    prediction = np.where(np.repeat(rng.random((40, 33)) < 0.8, 5, axis=1), truth, rng.integers(0, 6, truth.shape))
+    prediction[prediction == 255] = 200
+    void = 255 if classes < 255 else 1000
+    confusion = pw.InstanceConfusion(classes, void)
+    confusion.update(prediction, np.where(truth == 255, void, truth), numbers)
+    iiou, object_iou, objects = by_loops([(prediction, truth, numbers)], 6)
+    found = confusion.scores()
+    assert found.objects[:6].tolist() == objects
+    assert np.allclose(found.iiou[:6], iiou, rtol=1e-13, equal_nan=True)
+    assert np.allclose(found.object_iou[:6], object_iou, rtol=1e-13, equal_nan=True)
+
+
 def test_large_numbers_are_numbers_too() -> None:
     prediction, truth, instances = scene(3, 4)
     small, large = pw.InstanceConfusion(5), pw.InstanceConfusion(5)

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 import pixelwise as pw
+from pixelwise import kernels
 from pixelwise.errors import ScoreError, UsageError
-from pixelwise.metrics.contours import border_map, distances, inner_edge
+from pixelwise.metrics.contours import border_map, change_band, contours, pixels_of
+from tests.support import plain_contours
 
 
 def imported(name: str) -> Any:
@@ -47,20 +49,72 @@ def test_distances_are_those_of_scipy(seed: int, height: int, width: int, share:
     rng = np.random.default_rng(seed)
     others, points = rng.random((height, width)) < share, rng.random((height, width)) < 0.5
     steps = tuple(rng.choice([1.0, 2.5, 0.7], 2))
+    found = pixels_of(points).distances(pixels_of(others), (float(steps[0]), float(steps[1])))
     if not others.any():
-        assert (distances(points, others, steps) == np.inf).all()
+        assert (found == np.inf).all()
         return
     expected = ndimage.distance_transform_edt(~others, sampling=steps)[points]
-    assert np.allclose(distances(points, others, steps), expected, rtol=1e-14, atol=0)
+    assert np.allclose(found, expected, rtol=1e-14, atol=0)
     whole = ndimage.distance_transform_edt(~others)[points]
-    assert np.array_equal(distances(points, others), whole), "exact for whole steps"
+    exact = pixels_of(points).distances(pixels_of(others))
+    assert np.array_equal(exact, whole), "exact for whole steps"
+    limited = pixels_of(points).distances(pixels_of(others), limit=2.5)
+    assert np.array_equal(limited[whole <= 2.5], whole[whole <= 2.5])
+    assert (limited[whole > 2.5] > 2.5).all()
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 150), st.sampled_from([2, 3, 300]),
+    st.sampled_from(["noise", "blocks"]),
+)  # fmt: skip
+def test_surfaces_are_those_of_the_plain_path(seed: int, height: int, width: int, classes: int, kind: str) -> None:
+    """Bit for bit, for bytes and for wider ids, with void and with predictions outside the classes."""
+    rng = np.random.default_rng(seed)
+    values = np.array([0, 1, classes - 1, 1000])
+    step = 1 if kind == "noise" else 5
+    truth, prediction = (
+        np.repeat(np.repeat(rng.integers(0, n, (height, width)), step, 0), step, 1)[:height, :width] for n in (4, 4)
+    )
+    prediction, truth = values[np.where(rng.random(truth.shape) < 0.6, truth, prediction)], values[truth]
+    steps = tuple(float(v) for v in rng.choice([1.0, 0.7, 2.3], 2))
+    tolerance, percentile = float(rng.choice([0.0, 1.0, 3.5])), float(rng.choice([1.0, 50.0, 95.0, 100.0]))
+    options: Any = {"spacing": steps, "tolerance": tolerance, "percentile": percentile}
+    confusion = pw.SurfaceConfusion(classes, 1000, boundary=float(rng.choice([0.01, 0.2, 2.0])), **options)
+    if (truth != 1000).any():
+        confusion.update(prediction, truth)
+        expected = plain_contours.surface_row(prediction, truth, classes, 1000, confusion)
+        assert np.array_equal(confusion._rows[0], expected, equal_nan=True)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 200), st.integers(1, 230))
+def test_bands_and_contours_are_those_of_the_plain_path(seed: int, height: int, width: int, reach: int) -> None:
+    rng = np.random.default_rng(seed)
+    label = (rng.integers(0, 3, (height, width)) * (rng.random((height, width)) < rng.choice([0.01, 0.5]))).astype("u1")
+    for w in (reach, 1 + reach % 4):
+        assert np.array_equal(change_band(label, w), plain_contours.change_band(label, w))
+    for k, image_edge in enumerate((True, False)):
+        found = contours(label, [0, 2])[k]
+        for slot, c in enumerate((0, 2)):
+            ys, xs = np.nonzero(plain_contours.inner_edge(label == c, image_edge))
+            span = slice(found.ends[slot], found.ends[slot + 1])
+            assert np.array_equal(found.xs[span], xs)
+            assert np.array_equal(np.diff(found.starts[slot]), np.bincount(ys, minlength=height))
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=60), st.floats(0.01, 100))
+def test_percentiles_are_those_of_numpy(values: list[float], share: float) -> None:
+    array = np.array(values)
+    found = kernels.distance.percentile(array, share / 100, np.empty_like(array))
+    assert found == np.percentile(array, share)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_edges_are_those_of_scipy(seed: int) -> None:
     mask = blobs(seed, 3) == 1
-    assert np.array_equal(inner_edge(mask, True), mask ^ ndimage.binary_erosion(mask))
-    assert np.array_equal(inner_edge(mask, False), mask ^ ndimage.binary_erosion(mask, border_value=1))
+    assert np.array_equal(plain_contours.inner_edge(mask, True), mask ^ ndimage.binary_erosion(mask))
+    assert np.array_equal(plain_contours.inner_edge(mask, False), mask ^ ndimage.binary_erosion(mask, border_value=1))
 
 
 @pytest.mark.filterwarnings("ignore")

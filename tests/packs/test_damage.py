@@ -140,7 +140,7 @@ def test_each_record_is_checked_once_by_a_process(copy: Path, monkeypatch: pytes
 
     seen: list[int] = []
     real = Volume.check_crc
-    monkeypatch.setattr(Volume, "check_crc", lambda self, row, record: (seen.append(row), real(self, row, record))[1])
+    monkeypatch.setattr(Volume, "check_crc", lambda self, row, *more: (seen.append(row), real(self, row, *more))[1])
     split = pw.open(copy)["all"]
     loader = pw.Loader(split, 3, [pw.RandomCrop(5, 5)], shuffle=True, threads=1)
     for _ in range(3):

@@ -41,7 +41,7 @@ from tests.support.loopback import Loopback
 from tests.support.packing import small, tree, voc_tree
 from tests.support.tars import make_tar
 
-WORKS = ("pack", "replace", "convert", "coco", "predict", "download", "unpack", "sample")
+WORKS = ("pack", "replace", "convert", "coco", "huggingface", "predict", "download", "unpack", "sample")
 COUNT, SHARD_BYTES = 8, 10_000
 
 
@@ -82,7 +82,7 @@ def make(what: str, folder: Path, until: ExitStack) -> Work:
     if what == "predict":
         split = small(COUNT)["all"]
         return Work(lambda out: pw.predict(model, split, out, threads=2, batch_size=4), opens=False)
-    if what in ("convert", "coco"):
+    if what in ("convert", "coco", "huggingface"):
         source, to = voc_tree(folder / "VOC2012", COUNT), "voc" if what == "convert" else what
         return Work(lambda out: pw.convert(source, out, to, threads=2))
     if what == "sample":

@@ -344,3 +344,20 @@ ORACLES: dict[str, Callable[[Pairs, int], Expected]] = {
     "void-as-background": void_as_background,
 }
 """The oracle of every protocol; a test fails if one is missing."""
+
+
+# -- sliding windows ------------------------------------------------------------------------------------------
+
+
+def mmseg_windows(
+    image: tuple[int, int], crop: tuple[int, int], stride: tuple[int, int]
+) -> list[tuple[int, int, int, int]]:
+    """(y0, x0, y1, x1) of the windows of mmsegmentation's `slide_inference`: as many as fit, the last moved back."""
+    (h, w), (ch, cw), (sh, sw) = image, crop, stride
+    rows, columns = (max(n - c + s - 1, 0) // s + 1 for n, c, s in ((h, ch, sh), (w, cw, sw)))
+    found = []
+    for i in range(rows):
+        for j in range(columns):
+            y1, x1 = min(i * sh + ch, h), min(j * sw + cw, w)
+            found.append((max(y1 - ch, 0), max(x1 - cw, 0), y1, x1))
+    return found

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.loading.outputs import Output, image_array
+from pixelwise.loading.outputs import Output, image_array, is_packed
 from pixelwise.loading.reference import render_plain
 from pixelwise.loading.render import Renderer, Slot
 from pixelwise.randomness import Draws
@@ -58,10 +58,10 @@ def draw(plans: Plans, samples: Sequence[Sample], output: Output = "float32", ma
     return out
 
 
-def planes(out: Slot, k: int, plans: Plans) -> np.ndarray:
-    """Image k of the batch as (3, h, w) float64, without the rest of its slot."""
+def planes(out: Slot, k: int, plans: Plans, output: Output | None = None) -> np.ndarray:
+    """Image k of the batch as (3, h, w) float64, without the rest of its slot. output: by default as shapes say."""
     h, w = plans.size[k]
-    packed = out.images.shape[1:3] == out.labels.shape[1:]
+    packed = out.images.shape[1:3] == out.labels.shape[1:] != (3, 3) if output is None else is_packed(output)
     image = out.images[k].transpose(2, 0, 1) if packed else out.images[k]
     return image[:, :h, :w].astype(np.float64)
 

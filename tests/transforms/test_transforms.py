@@ -184,3 +184,25 @@ def _timed(clock: Any, work: Any) -> float:
     start = clock()
     work()
     return clock() - start
+
+
+@pytest.mark.parametrize(("turn", "x", "y"), [(0, 12, 0), (0, 0, -17), (25, 12, 0), (-40, 0, 9)])
+def test_shear_is_torchvisions_with_the_other_sign(turn: float, x: float, y: float) -> None:
+    # torchvision's matrix about the center, from the comment in its `_get_inverse_affine_matrix`.
+    rotation, a, b = np.deg2rad([turn, x, y])
+    theirs = np.array([
+        [np.cos(rotation - b) / np.cos(b), -np.cos(rotation - b) * np.tan(a) / np.cos(b) - np.sin(rotation)],
+        [np.sin(rotation - b) / np.cos(b), -np.sin(rotation - b) * np.tan(a) / np.cos(b) + np.cos(rotation)],
+    ])  # fmt: skip
+    steps = [pw.RandomAffine((-turn, -turn), shear=(-x, -x), shear_y=(-y, -y))]
+    plans = make_plans(steps, np.array([[40, 60]]), lambda t, j: np.zeros(1))
+    np.testing.assert_allclose(np.linalg.inv(plans.matrix[0, :, :2]), theirs, atol=1e-12)
+
+
+def test_both_shears_are_as_the_page_says() -> None:
+    steps = [pw.RandomAffine(shear=(12, 12), shear_y=(7, 7))]
+    plans = make_plans(steps, np.array([[40, 60]]), lambda t, j: np.zeros(1))
+    tangents = np.tan(np.deg2rad([12, 7]))
+    np.testing.assert_allclose(np.linalg.inv(plans.matrix[0, :, :2]), [[1, tangents[0]], [tangents[1], 1]], atol=1e-12)
+    a, b = -tangents  # the same angles for torchvision, of the other sign
+    assert np.abs(np.array([[1, -a], [-b, 1 + a * b]]) - np.linalg.inv(plans.matrix[0, :, :2])).max() > 0.02

@@ -32,7 +32,7 @@ REFUSED: dict[str, list[Any]] = {
     "RandomAffine.shear_y": RADIANS[2:],
     "RandomAffine.translate": [(10, 10), (50, 100), (20, 0)], "RandomBrightness.brightness": FACTORS,
     "RandomClassCrop.size": [(0.5, 0.5)], "RandomContrast.about": [117, 46], "RandomContrast.contrast": FACTORS,
-    "RandomCrop.max_class_ratio": [75], "RandomCrop.size": [(0.5, 0.5), 0.8],
+    "RandomCrop.max_class_ratio": [75], "RandomCrop.min_class_pixels": [0.5], "RandomCrop.size": [(0.5, 0.5), 0.8],
     "RandomErasing.ratio": [(30, 330)], "RandomErasing.scale": SHARES, "RandomGamma.gamma": [(80, 120)],
     "RandomHue.hue": [18, (-18, 18), 180], "RandomPhotometricDistort.brightness": [32, (-32, 32)],
     "RandomPhotometricDistort.contrast": FACTORS, "RandomPhotometricDistort.hue": [18],
@@ -57,7 +57,7 @@ CONVERTED = {
 
 NO_NUMBERS = {
     "p", "width", "function", "seeded", "new_labels", "lock", "name", "classes", "transforms", "instances", "log",
-    "pad_if_needed", "index", "label",
+    "pad_if_needed", "index", "label", "interpolation",
 }  # fmt: skip
 """Arguments that are no numbers with a unit, and those that are tested for all (p) or belong to another (width)."""
 

@@ -197,6 +197,51 @@ def test_outlines_are_the_borders_between_classes(browser: Any, viewer: pw.Viewe
         assert np.array_equal(pixels(page, "#world .lines")[..., 3] > 0, borders(label))
 
 
+def test_a_large_image_in_tiles(browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixelwise.viewer.answers.LARGE", 1_000_000)
+    height, width = 1500, 2100
+    ys, xs = np.mgrid[:height, :width]
+    label = (ys // 50 * 42 + xs // 50).astype(np.uint16)
+    table = pw.ClassTable(tuple(f"class {i}" for i in range(1260)), ignore_index=65_535)
+    split = pw.Split("all", table, pw.ArraySource([picture(0, (height, width))], [label]))
+    with pw.view(split, port=0) as viewer, page_of(browser, viewer, "#sample=0&opacity=1") as page:
+        page.locator("#stage[data-large][data-state=shown]").wait_for()
+        stage = page.locator("#stage")
+        box = stage.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        for _ in range(40):
+            page.mouse.wheel(0, -200)
+        expect(stage).to_have_attribute("data-zoom", "64.000")
+        page.locator(".tile.layer canvas").last.wait_for()
+        page.wait_for_timeout(500)
+        page.wait_for_timeout(300)
+        page.mouse.move(x + 150, y + 3)
+        expect(page.locator("#pointer")).to_have_attribute("data-at", re.compile("^10(49|5[0-9]),7[45][0-9]$"))
+        page.wait_for_timeout(500)
+        page.mouse.move(x + 3, y + 3)  # the middle stayed where it was
+        page.wait_for_timeout(500)
+        at = [int(v) for v in page.locator("#pointer").get_attribute("data-at").split(",")]
+        assert abs(at[0] - 1050) < 3
+        assert abs(at[1] - 750) < 3
+        expect(page.locator("#pointer .chip")).to_have_attribute("data-id", str(label[at[1], at[0]]))
+        expect(page.locator("#pointer")).to_contain_text("image " + ", ".join(map(str, split[0].image[at[1], at[0]])))
+        shot = decode_image(stage.screenshot(), "screenshot")
+        seen = shot[int(y - box["y"]) + 3, int(x - box["x"]) + 3]
+        assert seen.tolist() == table.colors[label[at[1], at[0]]].tolist()
+        assert page.locator(".tile").count() < 30
+        before = page.locator("#pointer").get_attribute("data-at")
+        page.mouse.down()
+        page.mouse.move(x + 130, y + 3, steps=4)
+        page.mouse.up()
+        page.mouse.move(x + 2, y + 3)
+        expect(page.locator("#pointer")).not_to_have_attribute("data-at", before)
+        page.keyboard.press("w")
+        expect(page.locator("#divider")).to_be_visible()
+        page.keyboard.press("0")
+        page.locator(".tile").first.wait_for()
+
+
 # -- the grid -------------------------------------------------------------------------------------------------
 
 
@@ -387,6 +432,38 @@ def test_predictions_and_their_errors(browser: Any, root: Path, tmp_path: Path) 
         expect(page.locator("#layer")).to_have_value("label")
 
 
+def test_the_confusion_opens_its_samples(browser: Any, root: Path, tmp_path: Path) -> None:
+    split = pw.open(root)["val"]
+    for i in range(len(split)):
+        ids = np.where(split[i].label == 255, 0, split[i].label).astype(np.uint8)
+        if i in (4, 7):
+            ids[(ids == 0) & (np.arange(ids.shape[0]) < 20 * i)[:, None]] = 12
+        (tmp_path / f"{split.names[i]}.png").write_bytes(encode_png(ids))
+    with pw.view(root, splits="val", predictions=tmp_path, port=0) as viewer, page_of(browser, viewer) as page:
+        page.locator("#tab-confusion").click()
+        expect(page.locator(".pairs button")).to_have_count(1)
+        cell = page.locator(".confusion [data-pair='0-0']")
+        cell.focus()
+        page.keyboard.press("End")  # dog is the last of the classes that were confused, if no other is seen
+        while not page.locator(".confusion [data-pair='0-12']").evaluate("e => e === document.activeElement"):
+            page.keyboard.press("ArrowLeft")
+        expect(page.locator("#confusion .said")).to_contain_text("truth background, predicted dog")
+        page.keyboard.press("Enter")
+        expect(page.locator("#grid")).to_have_attribute("data-total", "2")
+        until(page, lambda: cells(page) == [7, 4])
+        expect(page.locator("#layer")).to_have_value("confused")
+        assert "pair=0-12" in page.url
+        page.locator("#grid").focus()
+        page.keyboard.press("Enter")
+        page.locator("#stage[data-state=shown][data-layer='confused-0-0-12']").wait_for()
+        rows = (np.arange(split[7].label.shape[0]) < 140)[:, None]
+        assert np.array_equal(pixels(page, "#world .fill")[..., 3] > 0, (split[7].label == 0) & rows)
+        page.keyboard.press("Escape")
+        page.locator("#chips .remove").click()
+        expect(page.locator("#grid")).to_have_attribute("data-total", "12")
+        expect(page.locator("#layer")).to_have_value("label")
+
+
 def test_the_windows_of_a_recipe(browser: Any, viewer: pw.Viewer) -> None:
     with page_of(browser, viewer, "#sample=0") as page:
         page.locator("#stage[data-state=shown]").wait_for()
@@ -399,7 +476,20 @@ def test_the_windows_of_a_recipe(browser: Any, viewer: pw.Viewer) -> None:
         page.locator("#seed").fill("5")
         expect(page.locator(".windows polygon").first).not_to_have_attribute("points", before)
         assert "recipe=deeplab-voc" in page.url
-        page.locator("#seed").blur()
+        page.locator("#epoch").fill("16")
+        expect(page.locator(".draw .note").first).to_have_text("epoch 16")
+        page.get_by_label("size 1 of 2").fill("100")
+        page.get_by_label("size 1 of 2").press("Tab")
+        page.get_by_label("size 2 of 2").fill("140")
+        page.get_by_label("size 2 of 2").press("Enter")
+        expect(page.locator(".draw").first).to_have_attribute("title", re.compile("to 100x140"))
+        assert "set=1.size" in page.url
+        page.get_by_label("size 1 of 2").fill("-3")
+        page.get_by_label("size 1 of 2").press("Tab")
+        expect(page.locator("#draws .bad")).to_contain_text("size")
+        page.locator("#draws form button").click()
+        expect(page.locator(".draw").first).to_have_attribute("title", re.compile("to 513x513"))
+        page.locator("#draws form").blur()
         page.keyboard.press("ArrowRight")  # the next sample cannot be read
         expect(page.locator("#problem")).to_contain_text("truncated")
         expect(page.locator(".windows polygon")).to_have_count(0)

@@ -253,7 +253,9 @@ def test_pictures_are_what_the_dataset_reads(known: httpx.Client, root: Path) ->
     assert np.array_equal(decode_stored(known.get("/whole/8/stored").content, "ids").pixels, sample.label)
     small = known.get("/small/8/image")
     assert small.headers["content-type"] == "image/jpeg"
-    assert decode_image(small.content, "small").shape == (224, 168, 3)
+    height, width, _ = decode_image(small.content, "small").shape  # as the decoder gives it, not much more than 224
+    assert 224 <= height <= 280
+    assert abs(width / height - 375 / 500) < 0.01
     label = decode_stored(known.get("/small/8/label").content, "small").pixels
     assert label.shape == (224, 168)
     assert set(np.unique(label)) <= set(np.unique(sample.label))
@@ -409,6 +411,10 @@ def test_runs_have_the_numbers_of_score(root: Path, tmp_path: Path) -> None:
         assert [run["scores"]["miou"] for run in runs] == [first.scores.miou, second.scores.miou]
         order = [start + i for i in np.argsort(first.image_miou(), kind="stable")]
         assert numbers(client.get("/api/select?split=val&sort=score")) == order
+        low = float(np.sort(100 * first.image_miou())[3])
+        few = [start + i for i in np.flatnonzero(100 * first.image_miou() <= low)]
+        assert numbers(client.get(f"/api/select?split=val&score={low!r}")) == few
+        assert client.get("/api/select?score=5&run=2").status_code == 400
         change = second.image_miou() - first.image_miou()
         worse = [start + i for i in np.argsort(change, kind="stable")]
         assert numbers(client.get("/api/select?split=val&sort=change")) == worse
@@ -417,6 +423,45 @@ def test_runs_have_the_numbers_of_score(root: Path, tmp_path: Path) -> None:
         assert np.array_equal(errors, np.where(truth == 255, 2, truth != found))
         (folders[0] / f"{split.names[1]}.png").unlink()
         assert client.get(f"/whole/{start + 1}/prediction-0").json()["code"] == "missing-prediction"
+
+
+def test_the_samples_of_each_cell_of_the_confusion(root: Path, tmp_path: Path) -> None:
+    split = pw.open(root)["val"]
+    (tmp_path / "run").mkdir()
+    both, done = [], [0, 2, 3, 5, 6]  # the predictions of the others are missing
+    for i in done:
+        ids = np.roll(split[i].label, 21, axis=1).astype(np.int64)
+        ids[:3] = 99 if i == 3 else 5
+        np.save(tmp_path / f"run/{split.names[i]}.npy", ids)
+        both.append((split[i].label, ids))
+    with (
+        pw.view(root, splits="val", predictions=tmp_path / "run", port=0) as viewer,
+        httpx.Client(base_url=base(viewer), timeout=30) as client,
+    ):
+        client.get(viewer.url)
+        assert client.get("/api/confusion/1").status_code == 404
+        client.get("/api/confusion/0")
+        viewer._shown.runs[0].confused.complete()
+        answer = client.get("/api/confusion/0").json()
+        assert (answer["counted"], answer["total"], answer["unread"]) == (8, 8, 3)
+        expected = pw.Confusion(pw.VOC)
+        for truth, ids in both:
+            expected.update(ids, truth)
+        ids = answer["ids"]
+        assert answer["rows"] == expected.matrix[np.ix_(ids, [*ids, 21])].tolist()
+        assert [pixels for _, _, pixels, _ in answer["pairs"]] == sorted((p[2] for p in answer["pairs"]), reverse=True)
+        for truth, predicted, pixels, samples in answer["pairs"]:
+            assert truth != predicted
+            each = [np.count_nonzero((t == truth) & (np.minimum(f, 21) == predicted)) for t, f in both]
+            assert (pixels, samples) == (sum(each), np.count_nonzero(each))
+            order = [done[k] for k in np.argsort(-np.array(each), kind="stable") if each[k]]
+            assert numbers(client.get(f"/api/select?pair={truth}-{predicted}&sort=-pixels")) == order
+        mask = decode_stored(client.get("/whole/3/confused-0-0-21").content, "mask").pixels
+        assert np.array_equal(mask, (both[2][0] == 0) & (both[2][1] > 20))
+        assert client.get("/whole/1/confused-0-0-1").json()["code"] == "missing-prediction"
+        for query in ("pair=8", "pair=a-b", "pair=0-1&run=1", "sort=pixels"):
+            assert client.get("/api/select?" + query).status_code == 400, query
+        assert client.get("/whole/0/confused-1-0-1").status_code == 404
 
 
 def test_a_run_that_cannot_be_scored_says_why(root: Path, tmp_path: Path) -> None:
@@ -527,7 +572,45 @@ def test_plans_are_those_of_a_loader(known: httpx.Client, root: Path) -> None:
     assert known.get("/plan/3/0/image?recipe=deeplab-voc").json()["code"] == "truncated"
     assert known.get("/api/plans/0?recipe=none").status_code == 400
     assert known.get("/api/plans/0?recipe=ade20k&seed=-1").status_code == 400
-    assert known.get("/plan/0/16/image?recipe=ade20k").status_code == 404
+    assert known.get(f"/plan/0/{2**31}/image?recipe=ade20k").status_code == 404
+
+
+def test_parameters_of_a_recipe_can_be_changed(known: httpx.Client, root: Path) -> None:
+    split = pw.open(root)["val"]
+    changes = "0.scale=0.5,0.75;1.size=200,300;2.p=1"
+    recipe = [pw.RandomScale((0.5, 0.75)), pw.RandomCrop(200, 300, pad_if_needed=True), pw.RandomHorizontalFlip(p=1)]
+    loader = pw.Loader(split, 8, recipe, seed=7, output="uint8-hwc")
+    loader.load_state_dict(loader.state_dict() | {"epoch": 20, "batch": 0})
+    label = next(iter(loader)).labels[2]
+    address = f"recipe=deeplab-voc&seed=7&epoch=20&set={changes}"
+    shown = decode_stored(known.get(f"/plan/10/20/label?{address}").content, "label").pixels
+    assert np.array_equal(shown, scaled_label(label, (149, 224)))
+    draws = known.get(f"/api/plans/10?{address}").json()["draws"]
+    assert {tuple(draw["size"]) for draw in draws} == {(200, 300)}
+    found = known.get(f"/api/recipe?{address}").json()["transforms"]
+    assert [one["name"] for one in found] == ["RandomScale", "RandomCrop", "RandomHorizontalFlip"]
+    assert found[0]["fields"][0] == {"name": "scale", "kind": "number", "values": [0.5, 0.75], "optional": False}
+    assert found[1]["fields"][0] == {"name": "size", "kind": "int", "values": [200, 300], "optional": False}
+    assert found[1]["fields"][1]["kind"] == "bool"
+    none = known.get("/api/recipe?recipe=ade20k&set=0.longest=").json()["transforms"][0]["fields"][1]
+    assert none == {"name": "longest", "kind": "int", "values": [], "optional": True}
+    for bad in (
+        "0.scale=1", "0.scale=2,1", "1.size=-1,5", "1.size=1.5,5", "2.p=2", "9.p=1", "0.none=1", "x", "0.scale=a,b",
+        "2.p=nan", "1.size=,5", "1.size=9000,9000", "0.scale=-1,2", "1.pad_if_needed=", "0.scale=1,1e400",
+    ):  # fmt: skip
+        for path in ("/api/plans/10", "/api/recipe") if bad != "1.size=9000,9000" else ("/api/plans/10",):
+            answer = known.get(f"{path}?recipe=deeplab-voc&set={bad}")
+            assert answer.status_code == 200, bad
+            assert "\n" not in answer.json()["error"]
+
+
+def test_every_recipe_has_its_parameters(known: httpx.Client) -> None:
+    for name in pw.RECIPES:
+        for one in known.get(f"/api/recipe?recipe={name}").json()["transforms"]:
+            for field in one["fields"]:
+                text = ",".join(str(float(v)) for v in field["values"])
+                same = known.get(f"/api/recipe?recipe={name}&set={one['at']}.{field['name']}={text}").json()
+                assert same == known.get(f"/api/recipe?recipe={name}").json(), (name, field)
 
 
 def test_each_answer_is_sent_at_once(viewer: pw.Viewer) -> None:

@@ -18,6 +18,7 @@ from ..formats.targets.table import TARGETS
 from ..formats.toml import FILE, described, text_of
 from ..packs.encodings.table import ENCODINGS
 from ..packs.verifying import verify as verify_pack
+from ..packs.volume import bytes_of_pack
 from ..packs.writing import pack as pack_dataset
 from .console import answer, progress
 from .options import (
@@ -132,7 +133,7 @@ def pack(
         said = f"{target}: part {part} is written; the part that finds all others there finishes the pack"
         return answer(as_json, {"path": str(target), "part": part, "complete": False}, said)
     seconds = perf_counter() - started
-    size = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
+    target, size = packed.root, bytes_of_pack(packed.root)
     splits = {name: len(packed[name]) for name in packed.splits}
     counts = ", ".join(f"{name} {n}" for name, n in splits.items())
     found = {"path": str(target), "encoding": encoding, "bytes": size, "splits": splits, "seconds": seconds}

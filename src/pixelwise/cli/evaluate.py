@@ -13,6 +13,7 @@ from typing import Annotated, Any, cast
 from typer import Argument, Option
 
 from ..errors import UsageError
+from ..evaluation.object_scoring import score_objects
 from ..evaluation.predicting import predict as predict_split
 from ..evaluation.probability_scoring import score_probabilities
 from ..evaluation.scoring import Scoring
@@ -38,12 +39,15 @@ from .options import (
     part_to_save,
 )
 
-Predictions = Annotated[Path, Argument(help="The folder of predictions: NAME.png or NAME.npy.")]
+Predictions = Annotated[Path, Argument(help="The folder of predictions (NAME.png, NAME.npy), or a file of results.")]
 StoredValues = Annotated[
     bool, Option("--stored-values", help="Files hold the dataset's stored values, not class ids 0..C-1.")
 ]
 
 
+ScoreThreshold = Annotated[
+    float | None, Option(help="Files hold one channel: class 1 is above this; 0 of logits, 0.5 of probabilities.")
+]
 SoftFiles = Annotated[
     bool, Option("--probabilities", help="The folder holds probabilities, as predict --probabilities writes them.")
 ]
@@ -68,7 +72,9 @@ def score(
     stored_values: StoredValues = False,
     masks: Annotated[bool, Option("--masks", help="Files of two classes hold 0 and 255.")] = False,
     probabilities: SoftFiles = False,
-    threshold: Annotated[float, Option(help="Of probabilities of one class of two.")] = 0.5,
+    threshold: ScoreThreshold = None,
+    activation: Annotated[str, Option(help="Of --probabilities that are logits: softmax or sigmoid.")] = "none",
+    objects: Annotated[bool, Option("--objects", help="By object: AP, PQ or iIoU, by what is predicted.")] = False,
     split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -77,22 +83,25 @@ def score(
     The split is val by default. Exit 1 if a prediction is missing, of another size, out of range or unreadable, or has
     the name of no sample.
     """
-    settings: Any = {"splits": split, "stored_values": stored_values, "masks": masks, "boundary": boundary}
-    settings["threads"] = threads
+    settings: Any = {"splits": split, "stored_values": stored_values, "masks": masks, "boundary": boundary,
+                     "threads": threads, "threshold": threshold}  # fmt: skip
     if (own := part_to_save(part, save)) is not None:
         of_part = {**settings, **opening(labels, format), "part": own}
         return finish_part(_scored(path, protocol, of_part, predictions), save, as_json)
     dataset = opened(path, labels, format)
+    if objects:
+        unused = (probabilities, baseline, intervals, boundary, plot, html, csv, worst, masks, threshold)
+        of_objects: Any = {"splits": split, "stored_values": stored_values, "threads": threads}
+        return _score_objects(predictions, dataset, of_objects, unused, save, as_json)
     if probabilities:
         others = (baseline, intervals, boundary, worst is not None, stored_values, masks, html, csv, save)
-        of_probabilities: Any = {"splits": split, "threshold": threshold, "threads": threads}
+        of_probabilities: Any = {"splits": split, "threads": threads, "activation": activation}
+        of_probabilities |= {} if threshold is None else {"threshold": threshold}
         return _score_probabilities(predictions, dataset, protocol, of_probabilities, others, plot, as_json)
-    scored = partial(_scored, dataset, protocol, settings)
-    result = scored(predictions)
+    result = (scored := partial(_scored, dataset, protocol, settings))(predictions)
     if save is not None:
         result.save(save)
-    found: dict[str, Any] = {"predictions": str(predictions), **result.to_dict()}
-    text = [str(result)]
+    found, text = {"predictions": str(predictions), **result.to_dict()}, [str(result)]
     baselines = {str(folder): scored(folder) for folder in baseline or []}
     if intervals:
         drawn = result.intervals()
@@ -100,10 +109,7 @@ def score(
         text.append(str(drawn))
     if baselines:
         _compared(result, str(predictions), baselines, found, text)
-    for kind, what, file in (("html", "page", html), ("csv", "table", csv), ("plot", "confusion matrix", plot)):
-        if file is not None:
-            found[kind] = _written(result, kind, file)
-            text.append(f"{what}: {file}")
+    _write(result, {"html": html, "csv": csv, "plot": plot}, found, text)
     if worst is not None:
         found |= _drawn(result, worst, output, text)
     return answer(as_json, found, "\n\n".join(text))
@@ -121,10 +127,13 @@ def _drawn(result: Scoring, worst: int, output: Path, text: list[str]) -> dict[s
     return {"worst": [w._asdict() for w in result.worst(worst)], "sheet": str(output)}
 
 
-def _written(result: Scoring, kind: str, file: Path) -> str:
-    if kind == "plot":
-        return str(result.plot().save(file))
-    return str(result.save_html(file) if kind == "html" else result.save_csv(file))
+def _write(result: Scoring, files: dict[str, Path | None], found: dict[str, Any], text: list[str]) -> None:
+    ways = {"html": ("page", result.save_html), "csv": ("table", result.save_csv)}
+    for kind, file in files.items():
+        if file is not None:
+            what, save = ways.get(kind, ("confusion matrix", lambda path: result.plot().save(path)))
+            found[kind] = str(save(file))
+            text.append(f"{what}: {file}")
 
 
 def _compared(result: Scoring, name: str, others: dict[str, Scoring], found: dict[str, Any], text: list[str]) -> None:
@@ -140,11 +149,23 @@ def _compared(result: Scoring, name: str, others: dict[str, Scoring], found: dic
     text.append(str(ranked))
 
 
+def _score_objects(
+    path: Path, dataset: Any, options: Any, unused: tuple[Any, ...], save: Path | None, as_json: bool
+) -> None:
+    if any(v not in (None, False) for v in unused):
+        raise UsageError("with --objects only --save and --stored-values are there")
+    with progress("scoring") as update:
+        found = score_objects(path, dataset, progress=update, **options)
+    if save is not None:
+        found.save(save)
+    answer(as_json, {"predictions": str(path), **found.to_dict()}, str(found))
+
+
 def _score_probabilities(
     folder: Path, dataset: Any, protocol: str, options: Any, others: tuple[Any, ...], plot: Path | None, as_json: bool
 ) -> None:
     if any(others):
-        raise UsageError("with --probabilities only --protocol, --threshold and --plot are there")
+        raise UsageError("with --probabilities only --protocol, --threshold, --activation and --plot are there")
     with progress("scoring") as update:
         found = score_probabilities(folder, dataset, cast("ProtocolName", protocol), progress=update, **options)
     if plot is not None:
@@ -180,6 +201,11 @@ def predict(
     window: Annotated[str | None, Option(help="Sliding window, HEIGHTxWIDTH; by default whole images.")] = None,
     overlap: Annotated[float, Option(help="Share of a window that its neighbor covers too.")] = 1 / 3,
     blend: Annotated[str, Option(help="uniform, linear or gaussian.")] = "linear",
+    stride: Annotated[str | None, Option(help="From window to window, HEIGHTxWIDTH, instead of --overlap.")] = None,
+    placement: Annotated[str, Option(help="Windows are spread even, or by stride as in MONAI and mmseg.")] = "even",
+    sigma: Annotated[float, Option(help="Deviation of the gaussian, in windows.")] = 1 / 8,
+    floor: Annotated[float, Option(help="Smallest weight of a window's pixel; MONAI's is 0.001.")] = 0.0,
+    interpolation: Annotated[str, Option(help="Of images at other scales: area, antialias or bicubic.")] = "area",
     flip: Annotated[bool, Option("--flip", help="Also predict mirrored, and average.")] = False,
     scale: Annotated[list[float] | None, Option(help="Predict at this size; repeat for more.")] = None,
     divisor: Annotated[int, Option(help="Pad whole images to multiples of this.")] = 1,
@@ -195,10 +221,11 @@ def predict(
     """Predict all images of a split (val by default) into label PNGs. If interrupted, run it again."""
     dataset = opened(path, labels, format)
     started = perf_counter()
-    kind: Any = blend
+    named: dict[str, Any] = {"blend": blend, "placement": placement, "interpolation": interpolation}
     tiling = Tiling(
-        None if window is None else parse_size(window), overlap, kind,
+        None if window is None else parse_size(window), overlap,
         flips=("horizontal",) if flip else (), scales=scale or (1.0,), divisor=divisor,
+        stride=None if stride is None else parse_size(stride), sigma=sigma, floor=floor, **named,
     )  # fmt: skip
     with progress("predicting") as update:
         done = predict_split(

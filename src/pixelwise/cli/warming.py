@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import tempfile
 from pathlib import Path
 from time import perf_counter
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..codecs.jpeg_windows import prepare_kernels
 from ..dataset.dataset import Dataset
 from ..formats.opening import open as open_dataset
@@ -23,13 +25,19 @@ def warmup(as_json: JsonOption = False) -> None:
     """Compile the kernels of this machine, once: in a container's build, or before many processes start."""
     started = perf_counter()
     with tempfile.TemporaryDirectory() as folder, progress("compiling", "steps") as update:
-        works = (_files, _packs, _labels, _scores)
+        works = (_signatures, _files, _packs, _labels, _scores)
         for done, work in enumerate(works, 1):
             work(Path(folder))
             update(done, len(works))
     seconds = perf_counter() - started
     said = f"Kernels are compiled ({seconds:.1f} s); where they were already, this takes a few seconds."
     answer(as_json, {"seconds": round(seconds, 1)}, said)
+
+
+def _signatures(_: Path) -> None:
+    """The kernels that state their types, which compile as their modules are imported."""
+    for module in pkgutil.iter_modules(kernels.__path__):
+        getattr(kernels, module.name)
 
 
 def _files(folder: Path) -> None:

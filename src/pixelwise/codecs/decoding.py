@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import FileError, SystemFault, only_ours
 from ..files.reading import READ_FLAGS, open_error
-from ..types import U8, Finding, Range
+from ..types import U8, Finding, Range, Window
 from .encoded import EncodedFile
 from .header import Header
 from .jpeg import JpegFile
@@ -144,6 +144,31 @@ def decode_preview(data: bytes, where: object, side: int, max_pixels: int | None
     """
     with only_ours(where):
         return recognize(data, where, None, max_pixels).preview(side)
+
+
+def decode_window(
+    data: Any,
+    where: object,
+    window: Window,
+    value_range: Range | None = None,
+    bands: tuple[int, int, int] | None = None,
+) -> U8 | None:
+    """A window of `decode_image`, read without the rest of the file; None if it cannot be read alone.
+
+    TIFF of every compression but JPEG, without alpha, strip by strip or tile by tile. Memory follows the window, so the
+    limit of pixels is that of the window. data: bytes, or a memory map. Raises as `decode_image`, for what is read.
+    """
+    with only_ours(where):
+        return recognize(data, where).image_window(window, value_range, bands)
+
+
+def stored_window(data: Any, where: object, window: Window, allow: Set[str] = frozenset()) -> Stored | None:
+    """A window of `decode_stored`, read without the rest of the file; None if it cannot be read alone.
+
+    As `decode_window`.
+    """
+    with only_ours(where):
+        return _label_file(recognize(data, where), allow).stored_window(window)
 
 
 def decode_stored(

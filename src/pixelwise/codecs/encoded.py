@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 from numpy.typing import NDArray
 
 from ..errors import FileError, LabelError
-from ..types import U8, Finding, Range
+from ..types import U8, Finding, Range, Window
 from .header import MAX_PIXELS_VARIABLE, MAX_SIDE, Header, pixel_limit
 from .stored import Stored
 
@@ -71,6 +71,16 @@ class EncodedFile:
     def stored(self) -> Stored:
         """The values as stored; see `decoding.decode_stored`."""
         raise self.lossy_label(self.kind.upper())
+
+    def image_window(
+        self, window: Window, value_range: Range | None = None, bands: tuple[int, int, int] | None = None
+    ) -> U8 | None:
+        """A window of `image`, or None if this file is only read whole; see `decoding.decode_window`."""
+        return None
+
+    def stored_window(self, window: Window) -> Stored | None:
+        """A window of `stored`, or None if this file is only read whole; see `decoding.stored_window`."""
+        return None
 
     def numbers(self) -> NDArray[Any]:
         """The numbers of a label as stored, of any real type; see `decoding.decode_numbers`."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
 from .. import kernels
-from ..types import I64, U8, Range
+from ..types import I64, U8, Range, Window
 from . import rgb
 from .encoded import MOST_INFLATION, EncodedFile
 from .header import MAX_PIXELS, Header, pixel_limit
@@ -108,6 +108,22 @@ class TiffFile(EncodedFile):
         self._note_pages()
         return pillow_rgb(self, "TIFF")
 
+    def image_window(
+        self, window: Window, value_range: Range | None = None, bands: tuple[int, int, int] | None = None
+    ) -> U8 | None:
+        """A window of `image`. None for what Pillow reads, and for alpha: the whole picture decides what that is."""
+        header = self.header
+        alpha = any(v in (_ASSOCIATED, _UNASSOCIATED) for v in self._tags.numbers(_EXTRA, _MOST_BANDS))
+        if not self._is_plain() or (alpha and bands is None):
+            return None
+        self._check_window(window, header)
+        return self._to_rgb(self.samples(window), value_range, bands)
+
+    def _check_window(self, window: Window, header: Header) -> None:
+        self.check_size(window.y1 - window.y0, window.x1 - window.x0)
+        if not (0 <= window.y0 < window.y1 <= header.height and 0 <= window.x0 < window.x1 <= header.width):
+            raise self.error("corrupt", f"{window} is not within the file's {header.height} x {header.width} pixels")
+
     def _to_rgb(self, samples: NDArray[Any], value_range: Range | None, bands: tuple[int, int, int] | None) -> U8:
         pixels, count, bits = samples, samples.shape[2], self.header.bits
         if (palette := self._palette()) is not None:
@@ -166,7 +182,15 @@ class TiffFile(EncodedFile):
         FileError as `samples`, and `unsupported-format` for other samples; LabelError `lossy-label` for JPEG
         compression, `class-out-of-range`. Note `white-is-zero`.
         """
-        pixels, palette = self._label_samples(), self._palette()
+        return self._stored(self._label_samples())
+
+    def stored_window(self, window: Window) -> Stored | None:
+        """A window of `stored`."""
+        self._check_window(window, self.header)
+        return self._stored(self._label_samples(window))
+
+    def _stored(self, pixels: NDArray[Any]) -> Stored:
+        palette = self._palette()
         count = pixels.shape[2]
         if pixels.dtype.kind not in "ui" or count > 4:
             what = f"a label with {count} bands of {pixels.dtype}, expected class values or colors"
@@ -183,19 +207,22 @@ class TiffFile(EncodedFile):
         pixels = self._label_samples()
         return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
-    def _label_samples(self) -> NDArray[Any]:
+    def _label_samples(self, window: Window | None = None) -> NDArray[Any]:
         header = self.header
-        self.check_size(header.height, header.width)
+        if window is None:
+            self.check_size(header.height, header.width)
         compression = self._tags.first(_COMPRESSION, _NONE)
         if compression in _JPEG:
             raise self.lossy_label("TIFF with JPEG compression")
         if not self._is_plain():
             fix = "save it with LZW or Deflate compression, or as PNG"
             raise self.unsupported(f"a TIFF label with compression {compression}", fix)
-        return self.samples()
+        return self.samples(window)
 
-    def samples(self) -> NDArray[Any]:
+    def samples(self, window: Window | None = None) -> NDArray[Any]:
         """(H, W, bands) samples of the first page, exactly as stored; the limits of `check_size` are not applied.
+
+        window: read only these, and only the strips or tiles that hold them; the others may be damaged unseen.
 
         Any integer or float dtype, in the machine's byte order; samples of 1, 2 and 4 bits are uint8. FileError
         `truncated`, `corrupt`, `too-large`, `unsupported-format`. Notes `animated`.
@@ -206,17 +233,27 @@ class TiffFile(EncodedFile):
         dtype = self._dtype(bits)
         if not 0 < bands <= _MOST_BANDS or (bits < 8 and bands > 1) or len(set(tags.numbers(_BITS, bands))) > 1:
             raise self.error("corrupt", f"{bands} bands of {tags.numbers(_BITS, 8)} bits")
-        self.check_bytes(header.height * header.width * bands * dtype.itemsize, _MOST_BYTES)
+        y0, x0, y1, x1 = window or (0, 0, header.height, header.width)
+        self.check_bytes((y1 - y0) * (x1 - x0) * bands * dtype.itemsize, _MOST_BYTES)
         grid = self._grid(dtype.itemsize)
         places = self._places(grid, bits)
-        out = np.empty((header.height, header.width, bands), dtype.newbyteorder("="))
+        native = dtype.newbyteorder("=")
+        out = np.empty((y1 - y0, x1 - x0, bands), native)
         scratch = np.zeros((2, 4097), np.int64)
         for k, packed in enumerate(places):
             plane, y, x = k // (grid.down * grid.across), k // grid.across % grid.down * grid.high, k % grid.across
             x *= grid.wide
             rows, columns = min(grid.high, header.height - y), min(grid.wide, header.width - x)
-            target = out[y : y + rows, x : x + columns, slice(plane, plane + 1) if grid.planes > 1 else slice(None)]
-            self._unpack(k, packed, target, grid, dtype, scratch)
+            if y >= y1 or x >= x1 or y + rows <= y0 or x + columns <= x0:
+                continue
+            own = out[..., plane : plane + 1] if grid.planes > 1 else out
+            if y >= y0 and x >= x0 and y + rows <= y1 and x + columns <= x1:
+                self._unpack(k, packed, own[y - y0 : y - y0 + rows, x - x0 : x - x0 + columns], grid, dtype, scratch)
+                continue
+            part = np.empty((rows, columns, grid.depth), native)  # a piece that is not all in the window
+            self._unpack(k, packed, part, grid, dtype, scratch)
+            (a, b), (c, d) = (max(y, y0), min(y + rows, y1)), (max(x, x0), min(x + columns, x1))
+            own[a - y0 : b - y0, c - x0 : d - x0] = part[a - y : b - y, c - x : d - x]
         return out
 
     def _note_pages(self) -> None:

@@ -121,16 +121,15 @@ def _objects(path: Path) -> list[tuple[str, list[float]]]:
     """Name and box of each object of an annotation."""
     edges = [f"bndbox/{edge}" for edge in ("xmin", "ymin", "xmax", "ymax")]
     found = list[tuple[str, list[float]]]()
+    data = read_bytes(path)
     try:
-        for thing in ET.fromstring(read_bytes(path)).iter("object"):
+        for thing in ET.fromstring(data).iter("object"):
             name, box = thing.findtext("name"), [float(thing.findtext(edge) or "") for edge in edges]
             if not name or not all(map(math.isfinite, box)) or box[0] > box[2] or box[1] > box[3]:
                 what = f"object {len(found) + 1} is {name!r} with xmin, ymin, xmax, ymax {box}"
                 raise ValueError(what)
             found.append((_spelled(name), box))
     except (ET.ParseError, LookupError, ValueError) as error:  # LookupError: an encoding that does not exist
-        if isinstance(error, FileError):
-            raise
         fix = "write a name and a box of four numbers for each object"
         raise FileError(f"not a VOC annotation: {error}", code="corrupt", where=path, fix=fix) from None
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
+from ..files.reading import open_regular
 from ..types import Progress
 
 
@@ -43,7 +44,7 @@ class Archive:
         """What is wrong with the hashes of the file, as a sentence; None if all of them are accepted."""
         hashers = {name: hashlib.new(name, usedforsecurity=False) for name in self.hashes}
         size = path.stat().st_size
-        with open(path, "rb") as file:
+        with open_regular(path) as fd, open(fd, "rb", closefd=False) as file:
             while data := file.read(1 << 20):
                 for hasher in hashers.values():
                     hasher.update(data)

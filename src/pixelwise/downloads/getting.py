@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import LOG, FileError, MissingError, PixelwiseError, SystemFault, UnknownNameError
-from ..files.reading import disk_error, nearest_hint
+from ..files.addresses import local_path
+from ..files.reading import disk_error, nearest_hint, read_bytes
 from ..hints import hinted, meant
 from ..types import Progress
 from .archives import ARCHIVES, Archive
@@ -87,7 +88,7 @@ def download(
         what = f"no dataset named {name!r} can be downloaded"
         fix = f"{meant(name, ARCHIVES)}the names are: {', '.join(ARCHIVES)}"
         raise UnknownNameError(what, code="unknown-dataset", fix=fix)
-    job = _Job(item, Path(directory).absolute(), everything, progress or (lambda *_: None), say or _log)
+    job = _Job(item, local_path(directory, "download"), everything, progress or (lambda *_: None), say or _log)
     there = job.is_there()
     if there and not (job.lock.exists() or job.part.exists()):  # left by a killed process, or one is at work
         return job.place
@@ -137,7 +138,7 @@ class _Job:
     def _has_all(self) -> bool | None:
         """What the mark says; None without one."""
         try:
-            return bool(json.loads((self.place / MARK).read_text())["everything"])
+            return bool(json.loads(read_bytes(self.place / MARK))["everything"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -24,6 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ..errors import FileError, PixelwiseError, printable
+from ..files.reading import open_regular
 from ..files.writing import sync_folder
 from ..types import Progress
 
@@ -171,7 +172,7 @@ def open_archive(path: Path) -> Iterator[Contents]:
     """
     start, opened = b"", False
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as fd, open(fd, "rb", closefd=False) as file:
             size, start = os.fstat(file.fileno()).st_size, file.read(512)
             file.seek(0)
             with tarfile.open(fileobj=file, encoding="utf-8", tarinfo=_Member) as tar:

@@ -4,6 +4,7 @@
     prediction_files  a folder of predictions                   resuming          a run that was interrupted
     scoring           predictions against labels                submitting        archives for evaluation servers
     probability_files a folder of probabilities, in strips      probability_scoring  them against labels
+    result_files      COCO results and CSVs as predictions      object_scoring   objects: AP, PQ, iIoU
     run_lengths       a CSV of predictions
     score_report      scores as HTML and CSV
 """

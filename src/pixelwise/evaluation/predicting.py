@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from ..arguments import as_array, check_count
 from ..dataset.splits import Split
 from ..errors import UsageError, shown
+from ..files.addresses import local_path
 from ..formats.given import Data, SplitNames, as_split
 from ..hints import hinted
 from ..loading.ranks import Ranks, Shard, ranks_of
@@ -41,7 +42,7 @@ from ..results import Result, json_values
 from ..threads import Pool, default_threads, in_order, run_in, thread_count
 from ..transforms.color import Normalize, as_normalize
 from ..transforms.plans import Plans
-from ..types import U8, Label, Progress, Sample, Size
+from ..types import U8, Interpolation, Label, Progress, Sample, Size
 from .prediction_files import check_labels, check_samples, file_of, write_prediction
 from .probability_files import Activation, ProbabilityWriter, Soft, probability_path, soft_of
 from .resuming import continue_folder, finish_folder
@@ -131,7 +132,7 @@ def predict(
     ranks = ranks_of(shard)
     run = _Run(model, split, tiling, mean_std, batch_size, threads, soft)
     with run_in(pool):
-        return run.share(ranks, None if out is None else Path(out).absolute(), confusion, tag, progress)
+        return run.share(ranks, None if out is None else local_path(out, "predict"), confusion, tag, progress)
 
 
 def _check(model: Any, split: Split, results: tuple[Any, Confusion | None, Any], batch_size: int) -> None:
@@ -248,7 +249,7 @@ class _Run:
         touched: dict[int, _Image] = {}
         order = self._order(todo)
         read: Any = in_order(partial(_read, self.split), [i for i, _ in order], self.threads, ahead=1)
-        work = partial(_render, self.normalize)
+        work = partial(_render, self.normalize, self.tiling.interpolation)
         rendered: Any = in_order(work, self._jobs(order, read, begun), self.threads, ahead=1)
         with closing(read), closing(rendered), ExitStack() as unfinished:
             unfinished.callback(_give_up, touched)
@@ -296,7 +297,7 @@ class _Run:
                 batch = pending.setdefault(tile.size, _Batch([], [], []))
                 batch.tiles.append(tile)
                 batch.images.append(image)
-                batch.pixels.append(_plans([size], [tile])[0].window.cut(sample.image))
+                batch.pixels.append(_plans([size], [tile], self.tiling.interpolation)[0].window.cut(sample.image))
                 if len(batch.tiles) == self.batch_size:
                     yield pending.pop(tile.size)
         yield from pending.values()
@@ -342,19 +343,20 @@ def _until_error(read: Iterator[Sample]) -> Iterator[Sample | Exception]:
         yield error
 
 
-def _plans(sizes: Sequence[Size], tiles: Sequence[Tile]) -> Plans:
+def _plans(sizes: Sequence[Size], tiles: Sequence[Tile], interpolation: Interpolation) -> Plans:
     plans = Plans(np.array(sizes, np.int64))
+    plans.named = interpolation
     plans.matrix[:] = [_matrix(tile) for tile in tiles]
     plans.size[:] = tiles[0].size
     return plans
 
 
-def _render(normalize: Any, job: _Job | Exception) -> NDArray[np.float32]:
+def _render(normalize: Any, interpolation: Interpolation, job: _Job | Exception) -> NDArray[np.float32]:
     """(B, 3, h, w): what the model sees of the tiles of a batch."""
     if isinstance(job, Exception):
         raise job
     sizes, tiles, pixels = job
-    plans = _plans(sizes, tiles)
+    plans = _plans(sizes, tiles, interpolation)
     if normalize is not None:
         mean, std = normalize
         plans.normalize = tuple(mean), tuple(std)

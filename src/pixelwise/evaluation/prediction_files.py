@@ -9,12 +9,11 @@ import io
 import os
 import re
 import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +29,7 @@ from ..files.writing import atomic_write
 from ..formats.unfinished import PREDICTION, read_mark
 from ..labels import to_ids
 from ..types import Label, Size
+from .probability_files import above
 
 SUFFIXES = (".png", ".npy", ".npz")
 _FRAME = re.compile(r"(?:.*/)?([^/_]+_\d{6}_\d{6})[^/]*")
@@ -124,13 +124,26 @@ def refuse(problems: Sequence[DataError], what: str, where: object) -> None:
 # -- what is in them ----------------------------------------------------------------------------------------
 
 
+class Drawn(Protocol):
+    """A prediction that is drawn from a file about the whole split."""
+
+    def ids(self, table: ClassTable, size: Size) -> NDArray[Any]:
+        """(H, W) class ids, or numbers outside 0..C-1."""
+        ...
+
+
+PredictionFile = Path | Drawn
+
+
 def read_prediction(
-    path: Path, table: ClassTable, size: Size, stored_values: bool = False, masks: bool = False
-) -> NDArray[Any]:
+    path: PredictionFile, table: ClassTable, size: Size, stored_values: bool = False, masks: bool = False,
+    threshold: float | None = None,
+) -> NDArray[Any]:  # fmt: skip
     """(H, W) class ids from an index, palette or color PNG, or an NPY or NPZ of integers. Thread-safe.
 
     stored_values: the file holds the numbers that the dataset's own labels store, not class ids. masks: of two classes,
-    the file holds 0 for class 0 and 255 for class 1. A pixel that is not a class keeps a number outside 0..C-1:
+    the file holds 0 for class 0 and 255 for class 1. threshold: it holds floats, of which those above are class 1. A
+    pixel that is not a class keeps a number outside 0..C-1:
     `check_ids` refuses it, a Confusion counts it.
 
     Raises FileError if the file cannot be read exactly; LabelError for an unknown color or a renumbered palette, and
@@ -138,6 +151,13 @@ def read_prediction(
     `mask-values` for values that are not those of a mask, and `stored-values` if it holds stored values instead of ids:
     label ids of Cityscapes mistaken for train ids would score near 0 and look like a bad model.
     """
+    if not isinstance(path, Path):
+        if stored_values or masks or threshold is not None:
+            what = "results hold objects, not stored values, masks or numbers"
+            raise UsageError(what, fix="leave stored_values, masks and threshold out")
+        return path.ids(table, size)
+    if threshold is not None:
+        return above(path, table, size, threshold)
     data = read_bytes(path)
     found = decode_stored(_unzipped(data, path) if path.suffix == ".npz" else data, path, allow=frozenset({"npy"}))
     height, width = found.pixels.shape[:2]
@@ -184,7 +204,7 @@ def _unzipped(data: bytes, where: Path) -> bytes:
             return archive.read(members[0])
     except FileError:
         raise
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # zipfile's, and those of four decompressors
         what = f"not a readable NPZ file: {str(error)[:80]}"
         raise FileError(what, code="corrupt", where=where, fix="save it again with numpy.savez") from None
 
@@ -199,7 +219,7 @@ def _of_mask(pixels: NDArray[Any], table: ClassTable, where: Path) -> NDArray[An
     return np.asarray(pixels == 255, table.dtype)
 
 
-def check_not_mask(ids: NDArray[Any], truth: Label, table: ClassTable, where: Path) -> None:
+def check_not_mask(ids: NDArray[Any], truth: Label, table: ClassTable, where: object) -> None:
     """ScoreError `mask-values` for 0 and 255 where the classes are 0 and 1 and the truth is not void."""
     if len(table) != 2 or not (ids == 255).any() or not ((ids == 0) | (ids == 255)).all():
         return

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arguments import check_choice, is_number
+from ..classes import ClassTable
 from ..dataset.splits import Split
-from ..errors import FileError, MissingError, ScoreError, UsageError
-from ..files.reading import open_error
+from ..errors import FileError, MissingError, PixelwiseError, ScoreError, UsageError
+from ..files.addresses import local_path
+from ..files.reading import open_error, open_regular
 from ..files.writing import atomic_write
-from ..types import F64, Size
+from ..types import F64, Label, Size
 from .tiles import Tiling
 
 Activation = Literal["softmax", "sigmoid", "none"]
@@ -42,17 +44,40 @@ class Soft(NamedTuple):
         return out if self.folder is None else out | {"activation": self.activation}
 
 
+def check_threshold(table: ClassTable, threshold: Any) -> float | None:
+    """A threshold of one channel, or None. UsageError for anything else, or for another number of classes."""
+    if threshold is None:
+        return None
+    if not is_number(threshold):
+        raise UsageError(f"threshold must be a number, got {threshold!r}", fix="0 for logits, 0.5 for probabilities")
+    if len(table) != 2:
+        what = f"threshold is for two classes, the split has {len(table)}"
+        raise UsageError(what, fix="leave it out: logits have a maximum")
+    return float(threshold)
+
+
+def above(path: Path, table: ClassTable, size: Size, threshold: float) -> Label:
+    """(H, W) class ids: 1 where the only channel of an NPY is above the threshold. Raises as `Probabilities`.
+
+    UsageError `one-channel` for two channels, ScoreError `nan-logits`.
+    """
+    values, *more = Probabilities([path], 2, size).strip(0, size[0])
+    if more:
+        what, fix = "has two channels, a threshold is for one", "leave threshold out and save class ids"
+        raise UsageError(what, code="one-channel", where=path, fix=fix)
+    if (strange := np.isnan(values)).any():
+        y, x = np.argwhere(strange)[0].tolist()
+        fix = "the model diverged or divides by zero"
+        raise ScoreError(f"is NaN at x={x}, y={y}", code="nan-logits", where=path, fix=fix)
+    out: Label = (values > np.float64(threshold)).astype(table.dtype)  # not rounded to the type of the values
+    return out
+
+
 def soft_of(
     split: Split, tiling: Tiling, threshold: float | None, folder: Any, activation: Activation | None
 ) -> Soft:
     """The arguments of `predict` about probabilities, checked. UsageError."""
-    if threshold is not None:
-        if not is_number(threshold):
-            fix = "0 for logits, 0.5 for probabilities"
-            raise UsageError(f"threshold must be a number, got {threshold!r}", fix=fix)
-        if len(split.classes) != 2:
-            what = f"threshold is for two classes, the split has {len(split.classes)}"
-            raise UsageError(what, fix="leave it out: logits have a maximum")
+    threshold = check_threshold(split.classes, threshold)
     kind: Activation = ("softmax" if threshold is None else "sigmoid") if activation is None else activation
     check_choice("activation", kind, ("softmax", "sigmoid", "none"))
     if threshold is not None and kind == "softmax":
@@ -63,7 +88,8 @@ def soft_of(
     limit = None if threshold is None else np.float32(threshold)
     if limit is not None and threshold is not None and float(limit) > threshold:
         limit = np.nextafter(limit, np.float32(-np.inf))  # the same float32 values are above it as above the threshold
-    return Soft(None if limit is None else float(limit), None if folder is None else Path(folder).absolute(), kind)
+    place = None if folder is None else local_path(folder, "predict")
+    return Soft(None if limit is None else float(limit), place, kind)
 
 
 class ProbabilityWriter:
@@ -135,8 +161,9 @@ def probability_path(root: Path, name: str) -> Path:
 class Probabilities:
     """One image's probabilities, the mean over several files, which are mapped: a strip is read when it is taken."""
 
-    def __init__(self, paths: list[Path], classes: int, size: Size) -> None:
+    def __init__(self, paths: list[Path], classes: int, size: Size, activation: Activation = "none") -> None:
         self.size = size
+        self._first, self._activation = paths[0], activation
         self._arrays = [_mapped(path, classes, size) for path in paths]
         shapes = {a.shape[0] for a in self._arrays}
         if len(shapes) > 1:
@@ -144,18 +171,24 @@ class Probabilities:
             raise ScoreError(what, code="wrong-size", where=paths[-1], fix="average runs of one kind")
 
     def strip(self, first: int, last: int) -> NDArray[Any]:
-        """(C, n, W) float16 if there is one file, else the float64 mean."""
+        """(C, n, W): what one file holds, or float64: what an activation makes of it, the mean of several files."""
         parts = [np.asarray(a[:, first:last]) for a in self._arrays]
+        if self._activation == "softmax" and len(parts[0]) == 1:
+            fix = 'say activation="sigmoid"'
+            raise UsageError("one plane has no softmax", code="one-channel", where=self._first, fix=fix)
+        if self._activation != "none":
+            parts = [_activated(p.astype(np.float64), self._activation) for p in parts]
         return parts[0] if len(parts) == 1 else np.mean([p.astype(np.float64) for p in parts], axis=0)
 
 
 def _mapped(path: Path, classes: int, size: Size) -> NDArray[Any]:
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
+        with open_regular(path):  # NumPy would wait for a pipe
+            found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except MissingError:
         fix = "predict all samples of the split"
         raise MissingError("no such probabilities", code="missing-prediction", where=path, fix=fix) from None
-    except OSError as error:
+    except (OSError, PixelwiseError) as error:
         raise open_error(path, error) from error
     except Exception as error:  # NumPy evaluates the header as a Python literal, and so meets all that can be wrong
         what = f"not a readable NPY file: {str(error).splitlines()[0][:80] if str(error) else type(error).__name__}"

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import check_choice
 from ..counts.per_sample import read_labels_only
 from ..dataset.splits import Split
 from ..errors import DataError
+from ..files.addresses import local_path
 from ..formats.given import Data, SplitNames, as_split
 from ..hints import hinted
 from ..loading.ranks import Shard, ranks_of
@@ -25,7 +27,7 @@ from ..results import Result, in_percent
 from ..threads import in_order
 from ..types import Progress
 from .prediction_files import check_labels, check_samples, find_files, refuse
-from .probability_files import ROWS, Probabilities
+from .probability_files import ROWS, Activation, Probabilities
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +99,7 @@ def score_probabilities(
     *,
     splits: SplitNames = None,
     threshold: float = 0.5,
+    activation: Activation = "none",
     threads: int | None = None,
     progress: Progress | None = None,
     shard: Shard = (0, 1),
@@ -108,23 +111,26 @@ def score_probabilities(
     `predict(probabilities=)` writes them; or of one plane, which is class 1 of two. Of several folders the mean is
     scored (an ensemble). threshold: of one plane, above which class 1 is predicted. Values are rounded to float16, for
     which thresholds, curves and calibration are exact; of classes that are equal then, the first is predicted.
+    activation: what makes probabilities of files that hold logits: "softmax" over the classes, or "sigmoid" of each.
     data, splits, protocol, threads, progress, shard, options: as for `score`. Files are read in strips of 256 rows.
 
     Raises as `score`: nothing is scored if a file is missing, of another size, or holds other values than 0..1.
     """
     rule = protocol_named(protocol)
+    check_choice("activation", activation, ("softmax", "sigmoid", "none"))
     split = as_split(data, splits, verb="score", prefer=("val",), **options)
     check_samples(split)
     check_labels(split)
     given = [folders] if isinstance(folders, (str, os.PathLike)) else list(folders)
-    roots = [Path(folder).absolute() for folder in given]
+    roots = [local_path(folder, "score") for folder in given]
     files = list(zip(*(find_files(root, split.names) for root in roots), strict=True))
     rank, world, _ = ranks_of(shard)
     if world > 1:
         split, files = split[rank::world], files[rank::world]
     total, counts = _empty(split, threshold, True), ProbabilityCounts(split.classes)
     problems: list[DataError] = []
-    for done, found in enumerate(in_order(partial(_count, split, files, threshold), range(len(split)), threads), 1):
+    count = partial(_count, split, files, threshold, activation)
+    for done, found in enumerate(in_order(count, range(len(split)), threads), 1):
         if isinstance(found, DataError):
             problems.append(found)
         elif not problems:
@@ -142,7 +148,7 @@ def _empty(split: Split, threshold: float, per_image: bool) -> Confusion:
 
 
 def _count(
-    split: Split, files: Sequence[tuple[Path, ...]], threshold: float, i: int
+    split: Split, files: Sequence[tuple[Path, ...]], threshold: float, activation: Activation, i: int
 ) -> tuple[Confusion, ProbabilityCounts] | DataError:
     classes = split.classes
     truth = read_labels_only(split, i)
@@ -150,7 +156,7 @@ def _count(
     height, width = truth.shape
     ids = np.empty((height, width), np.uint16)
     try:
-        image = Probabilities(list(files[i]), len(classes), (height, width))
+        image = Probabilities(list(files[i]), len(classes), (height, width), activation)
         for first in range(0, height, ROWS):
             strip, rows = image.strip(first, first + ROWS), slice(first, first + ROWS)
             counts.update(strip, truth[rows], str(files[i][0]))

@@ -22,6 +22,7 @@ import numpy as np
 from ..counts.per_sample import read_labels_only
 from ..dataset.splits import Split
 from ..errors import DataError, UsageError, only_ours
+from ..files.addresses import local_path
 from ..files.writing import atomic_write
 from ..formats.given import Data, SplitNames, as_split
 from ..hints import hinted
@@ -38,6 +39,7 @@ from ..results import Result, in_percent, json_values
 from ..threads import Pool, in_order, run_in
 from ..types import F64, Progress
 from .prediction_files import (
+    PredictionFile,
     check_ids,
     check_labels,
     check_not_mask,
@@ -46,12 +48,14 @@ from .prediction_files import (
     read_prediction,
     refuse,
 )
+from .probability_files import check_threshold
+from .result_files import check_file, drawn_predictions
 
 if TYPE_CHECKING:
     from ..drawing.page import Picture
 
 
-FileValues = Literal["ids", "stored values", "masks"]
+FileValues = Literal["ids", "stored values", "masks", "numbers"]
 """What prediction files hold."""
 
 
@@ -68,16 +72,18 @@ class Scoring(Result):
     """What `score` found. `str()` is the table, `to_dict()` JSON values, `save(path)` a file of them.
 
     confusion: of all images, with the totals of each. scores: by `protocol`. boundary: boundary IoU, if it was asked
-    for. files: the prediction of each sample, in the order of the split; values: what they hold: ids, the dataset's
-    stored values, or masks of 0 and 255.
+    for. files: the path of each sample's prediction, in the order of the split, or what a file of results says of it;
+    values: what they hold: ids, the dataset's
+    stored values, masks of 0 and 255, or numbers, of which those above the threshold are class 1.
     """
 
     split: Split
-    files: tuple[Path, ...]
+    files: tuple[PredictionFile, ...]
     values: FileValues
     confusion: Confusion
     scores: Scores
     boundary: BoundaryConfusion | None = None
+    threshold: float | None = None
 
     @property
     def protocol(self) -> ProtocolName:
@@ -115,7 +121,8 @@ class Scoring(Result):
             for name, miou, i in self.best(n) if best else self.worst(n):
                 sample = self.split[i]
                 assert sample.label is not None
-                ids = read_prediction(self.files[i], classes, sample.size, *_flags(self.values))
+                how = (*_flags(self.values), self.threshold)
+                ids = read_prediction(self.files[i], classes, sample.size, *how)
                 ids = np.where((ids >= 0) & (ids < len(table)), ids, table.padding_index).astype(table.dtype)
                 yield Scored(name, sample.image, ids, sample.label, miou)
 
@@ -176,43 +183,52 @@ class Scoring(Result):
         return f"Scoring({self._subtitle})"
 
     def __str__(self) -> str:
-        if self.boundary is None:
-            return str(self.scores)
-        miou, band = in_percent(self.boundary.miou), self.boundary.dilation_ratio
-        return f"{self.scores}\nboundary mIoU {miou} % (bands of {band:g} of the diagonal)"
+        out = str(self.scores)
+        if (iou := self.scores.foreground_iou) is not None and (dice := self.scores.foreground_dice) is not None:
+            out += f"\nforeground IoU {in_percent(iou)} %, Dice {in_percent(dice)} %"
+        if self.boundary is not None:
+            miou, band = in_percent(self.boundary.miou), self.boundary.dilation_ratio
+            out += f"\nboundary mIoU {miou} % (bands of {band:g} of the diagonal)"
+        return out
 
 
 @overload
 def score(
     predictions: str | os.PathLike[str], data: Data, protocol: ProtocolName = "voc", *, splits: SplitNames = None,
-    stored_values: bool = False, masks: bool = False, boundary: bool | float = False, threads: int | None = None,
-    progress: Progress | None = None, shard: Shard = (0, 1), pool: Pool | None = None, part: None = None,
+    stored_values: bool = False, masks: bool = False, threshold: float | None = None,
+    boundary: bool | float = False, threads: int | None = None, progress: Progress | None = None,
+    shard: Shard = (0, 1), pool: Pool | None = None, part: None = None,
     **options: Any,
 ) -> Scoring: ...  # fmt: skip
 @overload
 def score(
     predictions: str | os.PathLike[str], data: Data, protocol: ProtocolName = "voc", *, splits: SplitNames = None,
-    stored_values: bool = False, masks: bool = False, boundary: bool | float = False, threads: int | None = None,
-    progress: Progress | None = None, shard: Shard = (0, 1), pool: Pool | None = None, part: PartOf,
+    stored_values: bool = False, masks: bool = False, threshold: float | None = None,
+    boundary: bool | float = False, threads: int | None = None, progress: Progress | None = None,
+    shard: Shard = (0, 1), pool: Pool | None = None, part: PartOf,
     **options: Any,
 ) -> Part: ...  # fmt: skip
 @hinted
 def score(
     predictions: str | os.PathLike[str], data: Data, protocol: ProtocolName = "voc", *, splits: SplitNames = None,
-    stored_values: bool = False, masks: bool = False, boundary: bool | float = False, threads: int | None = None,
-    progress: Progress | None = None, shard: Shard = (0, 1), pool: Pool | None = None, part: PartOf | None = None,
+    stored_values: bool = False, masks: bool = False, threshold: float | None = None,
+    boundary: bool | float = False, threads: int | None = None, progress: Progress | None = None,
+    shard: Shard = (0, 1), pool: Pool | None = None, part: PartOf | None = None,
     **options: Any,
 ) -> Scoring | Part:  # fmt: skip
     """Score a folder of predictions on all images of a split, each once and at its own size.
 
     predictions: a folder with `NAME.png` (class indices with or without palette, or the class table's colors), or
-    `NAME.npy` or `NAME.npz` (integers) per sample; of Cityscapes also `CITY_SEQUENCE_FRAME*.png` in any folders. data,
+    `NAME.npy` or `NAME.npz` (integers) per sample; of Cityscapes also `CITY_SEQUENCE_FRAME*.png` in any folders. Or one
+    file: COCO results (.json), of which the best are drawn last, or run lengths (.csv), as `submit` writes them. data,
     splits: a Split, or a Dataset or path (`options` are those of `pixelwise.open`) with the name of one or more splits
     (default: "val", else the first). protocol: one of `pixelwise.PROTOCOLS`. stored_values: the files hold the numbers
     that the dataset's own labels store (the label ids of Cityscapes) instead of class ids 0..C-1. masks: of two
-    classes, they hold 0 and 255. boundary: also boundary IoU, with bands of 0.02 of the diagonal or of the share given;
-    slow. threads: default: one per core. progress: called with (done, total). shard: (rank, world), or "auto" as for a
-    Loader: only every world-th image from number rank on, to be added by `pixelwise.torch.all_reduce`; default: all.
+    classes, they hold 0 and 255. threshold: of two classes, they hold one channel of floats, (H, W) or (1, H, W) in
+    `NAME.npy`, and class 1 is where it is above this: 0 for logits, 0.5 for probabilities. boundary: also boundary IoU,
+    with bands of 0.02 of the diagonal or of the share given. threads: default: one per core. progress: called with
+    (done, total). shard: (rank, world), or "auto" as for a Loader: only every world-th image from number rank on, to be
+    added by `pixelwise.torch.all_reduce`; default: all.
     pool: where files are read and counted instead of on threads; see `Pool`. part: (k, n) counts the k-th of n shares
     of the images, and gives a `Part`; `pixelwise.merge` scores all of them.
 
@@ -234,8 +250,10 @@ def score(
     """
     started, own = perf_counter(), check_part(part)
     bands_of = 0.02 if boundary is True else float(boundary)
-    settings = _Settings(protocol_named(protocol).name, _values(stored_values, masks), bands_of)
+    rule, values = protocol_named(protocol).name, _values(stored_values, masks, threshold)
     split, files, root = _files_of(predictions, data, splits, options)
+    limit = check_threshold(split.classes, threshold)
+    settings = _Settings(rule, values, bands_of, limit)
     ranks = ranks_of(shard)
     if own is not None and ranks.world > 1:
         raise UsageError("part= and shard= both share the images: give one of them", fix="leave out shard=")
@@ -245,7 +263,7 @@ def score(
     with run_in(pool):
         total, bands = _counted(split, files, root, settings, run, threads, progress)
     if own is None:
-        return Scoring(split, files, settings.values, total, total.scores(settings.protocol), bands)
+        return Scoring(split, files, settings.values, total, total.scores(settings.protocol), bands, limit)
     share = {"confusion": total.to_dict(), "boundary": None if bands is None else bands.to_dict()}
     about = {"data": split.fingerprint, "predictions": str(root), **settings._asdict()}
     opened = opened_by(data, splits, options)
@@ -255,7 +273,7 @@ def score(
 def of_parts(parts: Sequence[Part], data: Any) -> Scoring:
     """The scores of predictions that were counted in parts; see `pixelwise.merge`."""
     about = parts[0].about
-    settings = _Settings(about["protocol"], about["values"], about["boundary"])
+    settings = _Settings(about["protocol"], about["values"], about["boundary"], about.get("threshold"))
     data, splits, options = data_of(parts, data)
     split, files, root = _files_of(about["predictions"], data, splits, options)
     check_about(parts[0], len(split), {**about, "data": split.fingerprint})
@@ -267,30 +285,37 @@ def of_parts(parts: Sequence[Part], data: Any) -> Scoring:
                 Confusion.from_dict(part.share["confusion"]),
                 None if found is None else BoundaryConfusion.from_dict(found),
             ))  # fmt: skip
-    return Scoring(split, files, settings.values, total, total.scores(settings.protocol), bands)
+    limit = settings.threshold
+    return Scoring(split, files, settings.values, total, total.scores(settings.protocol), bands, limit)
 
 
 class _Settings(NamedTuple):
-    """How predictions are scored. values: what files hold. boundary: share of the diagonal that bands have, or 0."""
+    """How predictions are scored. values: what files hold. boundary: share of the diagonal that bands have, or 0.
+    threshold: above which one channel is class 1, or None.
+    """
 
     protocol: ProtocolName
     values: FileValues
     boundary: float
+    threshold: float | None
 
 
 def _files_of(
     predictions: str | os.PathLike[str], data: Data, splits: SplitNames, options: dict[str, Any]
-) -> tuple[Split, tuple[Path, ...], Path]:
+) -> tuple[Split, tuple[PredictionFile, ...], Path]:
     """The split, the prediction of each of its samples, and the folder that they are in."""
     split = as_split(data, splits, verb="score", prefer=("val",), **options)
     check_samples(split)
     check_labels(split)
-    root = Path(predictions).absolute()
+    root = local_path(predictions, "score")
+    if not root.is_dir() and root.suffix:
+        check_file(root)
+        return split, tuple(drawn_predictions(root, split)), root
     return split, tuple(find_files(root, split.names)), root
 
 
 def _counted(
-    split: Split, files: tuple[Path, ...], root: Path, settings: _Settings, run: range, threads: int | None,
+    split: Split, files: tuple[PredictionFile, ...], root: Path, settings: _Settings, run: range, threads: int | None,
     progress: Progress | None,
 ) -> _Counts:  # fmt: skip
     """The counts of the images of `run`. ScoreError and the like if any of them cannot be scored."""
@@ -314,10 +339,11 @@ def _saved(path: str | os.PathLike[str], text: str) -> Path:
     return Path(path)
 
 
-def _values(stored_values: bool, masks: bool) -> FileValues:
-    if stored_values and masks:
-        raise UsageError("files hold stored values or masks, not both", fix="leave one of the two out")
-    return "masks" if masks else "stored values" if stored_values else "ids"
+def _values(stored_values: bool, masks: bool, threshold: float | None) -> FileValues:
+    if stored_values + masks + (threshold is not None) > 1:
+        what = "files hold stored values, or masks, or numbers for a threshold: one of them"
+        raise UsageError(what, fix="leave the others out")
+    return "numbers" if threshold is not None else "masks" if masks else "stored values" if stored_values else "ids"
 
 
 def _flags(values: FileValues) -> tuple[bool, bool]:
@@ -340,14 +366,15 @@ def _add(total: Confusion, bands: BoundaryConfusion | None, found: _Counts) -> N
 
 
 def _count(
-    split: Split, files: tuple[Path, ...], protocol: ProtocolName, values: FileValues, share: float, i: int
-) -> _Counts | DataError:
+    split: Split, files: tuple[PredictionFile, ...], protocol: ProtocolName, values: FileValues, share: float,
+    threshold: float | None, i: int,
+) -> _Counts | DataError:  # fmt: skip
     # One image alone: images are added in the order of the split, so that a result is repeatable.
     table, name, rule = split.classes, split.names[i], protocol_named(protocol)
     truth = read_labels_only(split, i)
     one, bands = _empty(split, share)
     try:
-        ids = read_prediction(files[i], table, (truth.shape[0], truth.shape[1]), *_flags(values))
+        ids = read_prediction(files[i], table, (truth.shape[0], truth.shape[1]), *_flags(values), threshold)
         check_not_mask(ids, truth, table, files[i])
         one.update(ids, truth, name)
         if rule.forbids_outside and one.counts[:, -1].any():

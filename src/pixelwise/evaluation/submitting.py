@@ -28,6 +28,7 @@ from ..codecs.decoding import decode_stored
 from ..codecs.png import encode_png
 from ..dataset.splits import Split
 from ..errors import DataError, ScoreError, UsageError, shown
+from ..files.addresses import local_path
 from ..files.writing import atomic_write
 from ..formats.given import Data, SplitNames, as_split
 from ..hints import hinted, unknown_name
@@ -141,8 +142,8 @@ def submit(
     """
     split = as_split(data, splits, verb="submit", prefer=("test",), **options)
     check_choice("competition", competition, ("comp5", "comp6"))
-    target = Path(out).absolute()
-    folder = Path(predictions).absolute()
+    target = local_path(out, "submit")
+    folder = local_path(predictions, "submit")
     if benchmark == RUNS:
         files = find_files(folder, split.names)
         ids, size = write_runs(split, files, target, predictions, stored_values, threads, progress)

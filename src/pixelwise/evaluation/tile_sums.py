@@ -65,13 +65,14 @@ class TileSums:
             for k, n in enumerate((height, width))
         )
         scratch = np.empty((len(logits) + 2, width))
+        joint = np.empty((0, 0)) if tile.floored is None else tile.floored.at(tile.y0, tile.x0)
         self._take(tile.y0)
         step = _ROWS_AT_ONCE if self._alone else height
         for first in range(0, height, step):
             last = min(height, first + step)
             kernels.blend.add_rows(
                 logits, first, last, *rows, *columns, resized, self.softmax,
-                tile.weight_y, tile.weight_x, tile.y0, tile.x0, scratch, self._sums,
+                tile.weight_y, tile.weight_x, joint, tile.y0, tile.x0, scratch, self._sums,
             )  # fmt: skip
             if self._alone:
                 self._take(tile.y0 + last)

@@ -1,14 +1,18 @@
-"""Whole files, read with an error that says what is wrong: missing, forbidden, a folder, too many open."""
+"""Files, opened and read with an error that says what is wrong: missing, forbidden, a folder, too many open."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from ..errors import FileError, MissingError, PixelwiseError, SystemFault
+from ..errors import FileError, FormatError, MissingError, PixelwiseError, SystemFault
 
 # O_NONBLOCK: opening a FIFO among the images must not hang. O_BINARY: Windows would translate bytes.
 READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -16,31 +20,57 @@ READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY"
 
 def read_bytes(path: str | os.PathLike[str], where: object = None) -> bytes:
     """The whole file. MissingError, FileError or SystemFault, naming `where` (default: the path), otherwise."""
+    return read_head(path, None, where)
+
+
+def read_head(path: str | os.PathLike[str], most: int | None, where: object = None) -> bytes:
+    """The first bytes of a file, at most `most` unless that is None. Raises as `read_bytes`."""
+    with open_regular(path, where) as fd:
+        try:
+            size = os.fstat(fd).st_size if most is None else most
+            data = os.read(fd, size)
+            while len(data) < size and (more := os.read(fd, size - len(data))):
+                data += more
+        except OSError as error:
+            what, fix = f"cannot be read: {error.strerror}", "check the disk"
+            raise SystemFault(what, code="unreadable", where=where or path, fix=fix) from None
+    return data
+
+
+def parse_json(data: bytes | str, where: object, what: str = "a JSON", fix: str = "copy or download it again") -> Any:
+    """What a JSON holds. FormatError `bad-json` for anything else, with what it should be and what to do.
+
+    Apart from reading the file: our errors are ValueErrors too, and a missing file is not a bad JSON.
+    """
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"not {what}: {error}", code="bad-json", where=where, fix=fix) from None
+
+
+@contextmanager
+def open_regular(path: str | os.PathLike[str], where: object = None) -> Iterator[int]:
+    """The descriptor of a regular file, closed in the end. Raises as `read_bytes`, or what the body raises."""
     try:
         fd = os.open(path, READ_FLAGS)
     except (OSError, ValueError) as error:
         raise open_error(path, error, where) from None
     try:
-        info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode):
-            kind = "a folder" if stat.S_ISDIR(info.st_mode) else "not a regular file"
+        mode = os.fstat(fd).st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
             raise FileError(f"is {kind}", code="not-a-file", where=where or path)
-        data = os.read(fd, info.st_size)
-        while len(data) < info.st_size and (more := os.read(fd, info.st_size - len(data))):
-            data += more
-        return data
-    except OSError as error:
-        if isinstance(error, PixelwiseError):
-            raise
-        raise SystemFault(
-            f"cannot be read: {error.strerror}", code="unreadable", where=where or path, fix="check the disk"
-        ) from None
+        yield fd
     finally:
         os.close(fd)
 
 
-def open_error(path: str | os.PathLike[str], error: OSError | ValueError, where: object = None) -> PixelwiseError:
+def open_error(
+    path: str | os.PathLike[str], error: PixelwiseError | OSError | ValueError, where: object = None
+) -> PixelwiseError:
     """The pixelwise error for a failed `open` of `path`: missing (with the nearest name), forbidden, or broken."""
+    if isinstance(error, PixelwiseError):
+        return error
     where = where or path
     number = error.errno if isinstance(error, OSError) else errno.EINVAL
     if number in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL):

@@ -27,11 +27,14 @@ _ABANDONED = 3600.0  # seconds after which a temporary file is dead where files 
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike[str], *, alone: bool = True) -> Iterator[BinaryIO]:
+def atomic_write(
+    path: str | os.PathLike[str], *, alone: bool = True, durable: bool = True
+) -> Iterator[BinaryIO]:
     """A file opened for writing that appears under `path` only when the block ends well; fsync before the rename.
 
     alone: first remove what killed writers of the same path left. Whoever writes many files into one folder does that
-    once for all of them, by `remove_temporaries`.
+    once for all of them, by `remove_temporaries`. durable: False for what has a CRC and can be had again, which then
+    need not wait for the disk.
     """
     target = Path(path)
     if "\0" in str(target):
@@ -43,11 +46,13 @@ def atomic_write(path: str | os.PathLike[str], *, alone: bool = True) -> Iterato
         with _locked_file(part) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
             if os.name == "nt":  # which does not rename open files
                 file.close()
             os.replace(part, target)
-        sync_folder(target.parent)
+        if durable:
+            sync_folder(target.parent)
     except OSError as error:
         if isinstance(error, PixelwiseError):
             raise

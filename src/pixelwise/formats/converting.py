@@ -24,6 +24,7 @@ from ..dataset.identity import Identity
 from ..dataset.lists import parse_list
 from ..dataset.sources import Source, image_file_of
 from ..errors import ListError, SystemFault, UsageError, warn
+from ..files.addresses import local_path, located
 from ..files.reading import read_bytes
 from ..files.writing import atomic_write, is_temporary, remove_temporaries
 from ..hints import hinted
@@ -34,11 +35,12 @@ from .given import Data, SplitNames, as_dataset
 from .paths import leads_out
 from .targets.masks import SIGNED, list_of
 from .targets.table import TARGETS
-from .targets.target import Ending, SampleJob, Target, background_of, write_file
+from .targets.target import Ending, SampleJob, Target, background_of, cannot_hold, write_file
 from .unfinished import CONVERSION, FRAGMENTS, read_mark
 
 To = Literal[
-    "index", "voc", "cityscapes", "coco", "coco-panoptic", "yolo", "labelme", "rle-csv", "huggingface"
+    "index", "voc", "cityscapes", "coco", "coco-panoptic", "yolo", "labelme", "rle-csv", "huggingface",
+    "huggingface-imagefolder",
 ]  # fmt: skip
 ImageFiles = Literal["copy", "symlink", "hardlink"]
 Void = Literal["keep", "background"]
@@ -60,19 +62,18 @@ def convert(
 
     to: "index" (images/, labels/ as gray PNGs of class ids), "voc" (JPEGImages/, SegmentationClass/ as palette PNGs,
     ImageSets/), or "cityscapes" (leftImg8bit/, gtFine/ with the class ids as train ids): more than 255 classes make
-    16-bit PNGs. Or "coco" (instances), "coco-panoptic", "yolo", "labelme", "rle-csv" or "huggingface" (imagefolder):
-    docs/formats.md says what each holds. classes: those to keep; all others become void. void: "background" stores it
-    as the class background, for a format that has no void. images: "copy", or links to the source's files; images
-    that only the dataset's own rule makes 8-bit RGB, or that are not files, become PNGs. skip_missing: leave out
-    samples whose image or label file is not there, with a warning that counts them. threads: by default one per core.
-    progress: called with (samples done, samples in all). pool: where samples are read and written instead of on
-    threads; see `Pool`.
+    16-bit PNGs. Or "coco" (instances), "coco-panoptic", "yolo", "labelme", "rle-csv", "huggingface" (Parquet) or
+    "huggingface-imagefolder": docs/formats.md says what each holds. classes: those to keep; all others become void.
+    void: "background" stores it as the class background, for a format that has no void. images: "copy", or links to the
+    source's files; images that only the dataset's own rule makes 8-bit RGB, or that are not files, become PNGs.
+    skip_missing: leave out samples whose image or label file is not there, with a warning that counts them. threads: by
+    default one per core. progress: called with (samples done, samples in all). pool: where samples are read and written
+    instead of on threads; see `Pool`.
 
     Lossless: the new dataset has the same splits, names and labels; of the first three also the same order, and
     instances if they fit in 16 bits. Different samples of the same name get the split's name in front: `train/0001`.
-    Interrupted and called again, it resumes: files appear only when they are complete, and until all are there, `open`
-    refuses the folder (`unfinished-conversion`). If this very conversion is there already, and newer than the source's
-    files, nothing is written.
+    Interrupted and called again, it resumes: until all files are there, `open` refuses the folder
+    (`unfinished-conversion`). If this very conversion is there already, and newer than the source, nothing is written.
 
     Raises UsageError `not-empty` if `out` holds anything else, `inside-source` if it would write into the source,
     `bad-name` for a sample name that a list cannot hold, `cannot-hold` for what the format has no way to store;
@@ -84,12 +85,12 @@ def convert(
     source = as_dataset(data, splits, verb="convert", **options)
     if classes is not None:
         source = source.subset(classes=classes)
-    root = Path(out).absolute()
+    root = local_path(out, "convert")
     if void == "background" and background_of(source.classes) is None:
         raise UsageError("void cannot become background: no class is called that", where=root, fix="leave out void=")
     jobs = _jobs(source, target, skip_missing)
     _check_target(root, source, jobs)
-    _check_names(root, jobs)
+    _check_names(root, jobs, target, images)
     target.check(root, source.classes, jobs)
     identity = _identity(jobs, source.classes, to if void == "keep" else f"{to}, void {void}")
     if _is_there(root, identity, jobs, target):
@@ -181,8 +182,13 @@ def _check_target(root: Path, source: Dataset, jobs: Sequence[SampleJob]) -> Non
         raise UsageError(f"the sample name {hostile!r} leads out of the folder", code="path-escapes-root", where=root)
 
 
-def _check_names(root: Path, jobs: Sequence[SampleJob]) -> None:
-    """UsageError `bad-name` for names that would not come back from the lists."""
+def _check_names(root: Path, jobs: Sequence[SampleJob], target: Target, images: ImageFiles) -> None:
+    """UsageError `bad-name` for names that would not come back from the lists, `cannot-hold` for links to images in a
+    target that has them within its own files.
+    """
+    if target.embeds and images != "copy":
+        what = "this target has the images within its own files, so they cannot be links"
+        raise cannot_hold(what, root, "leave out images=, or choose another target")
     for split in dict.fromkeys(job.split for job in jobs):
         own = [job.name for job in jobs if job.split == split]
         try:
@@ -206,12 +212,13 @@ def _is_there(root: Path, identity: str, jobs: Sequence[SampleJob], target: Targ
     elif mark is None or mark.get("complete") is not True or mark.get("conversion") != identity:
         return False
     result = target.result or target.labels
-    places = ((job, job.place(root, target.images, _suffix(job)), job.place(root, result)) for job in jobs if job.first)
+    images = result if target.embeds else target.images
+    places = ((job, job.place(root, images, _suffix(job)), job.place(root, result)) for job in jobs if job.first)
     return all(_is_done(image, label, job) for job, image, label in places)
 
 
 def _given(data: Data) -> str | None:
-    return str(Path(data).absolute()) if isinstance(data, (str, os.PathLike)) else None
+    return str(located(data)) if isinstance(data, (str, os.PathLike)) else None
 
 
 def _begin(root: Path, mark: dict[str, Any]) -> None:

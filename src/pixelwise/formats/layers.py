@@ -52,19 +52,22 @@ class LayerFile(NamedTuple):
 
 
 def find_layers(
-    root: Path, template: str, layers: Layers, names: Collection[str], images: Collection[str] = ()
+    root: Path, template: str, layers: Layers, names: Collection[str], images: Collection[str] = (),
+    in_folders: bool = False,
 ) -> tuple[dict[str, list[LayerFile]], list[str]]:
     """The layers of each sample by its name, in the order in which they are put on each other; and the paths of files
     that the template describes but whose {class} is none of the layers.
 
-    names: of the samples. images: paths that may match the template and are not labels.
+    names: of the samples. images: paths that may match the template and are not labels. in_folders: samples of the same
+    name are distinguished by the folder that * stands for, which then comes first in their names.
     """
     ids, order = dict(layers.classes), {text: k for k, (text, _) in enumerate(layers.classes)}
     found = defaultdict(list)
     taken = set()
     for m in matches(root, template, layers.texts, names):
         if m.layer in ids and m.path not in images:
-            found[m.name].append((order[m.layer], natural(m.path), LayerFile(m.path, ids[m.layer], bool(m.object))))
+            name = f"{m.star}/{m.name}" if in_folders else m.name
+            found[name].append((order[m.layer], natural(m.path), LayerFile(m.path, ids[m.layer], bool(m.object))))
             taken.add(m.path)
     stray = [m.path for m in matches(root, template) if m.path not in taken and m.path not in images]
     return {name: [file for _, _, file in sorted(files)] for name, files in found.items()}, stray
@@ -79,7 +82,9 @@ def natural(text: str) -> list[tuple[int, str]]:
 class LayerDrawing:
     """Draws the label of sample i from its layers, for a DrawnSource. Thread-safe.
 
-    images: the path of each image. files: the layers of each sample.
+    images: the path of each image. files: the layers of each sample. scaled: whether layers may have another size than
+    their image, of the same shape; then a pixel is inside if the layer's pixel at its center is. alpha: whether
+    layers are alpha channels: what is above 0 is inside.
     """
 
     root: Path
@@ -89,6 +94,8 @@ class LayerDrawing:
     layers: Layers
     table: ClassTable
     decoding: Decoding
+    scaled: bool = False
+    alpha: bool = False
 
     def paths(self, index: int) -> list[Path]:
         """The files that the label of sample `index` is drawn from; the image if there are none."""
@@ -106,7 +113,11 @@ class LayerDrawing:
         ordered = list(enumerate(files, 1))
         for number, file in reversed(ordered) if self.layers.overlap == "first" else ordered:
             path = self.root / file.path
-            inside = inside_of(self.decoding.stored(read_bytes(path), path, notes), path)
+            stored = self.decoding.stored(read_bytes(path), path, notes)
+            alpha = self.alpha and stored.pixels.ndim == 2 and stored.palette is None
+            inside = stored.pixels != 0 if alpha else inside_of(stored, path)
+            if self.scaled and same_shape(size, inside.shape):
+                inside = _at_centers(inside, size)
             check_pair(size, inside.shape, path)
             both = inside & covered & (label != file.category)
             if self.layers.overlap == "error" and both.any():
@@ -156,6 +167,18 @@ def inside_of(stored: Stored, where: object) -> Bool:
         fix = "a layer is a mask of one class or object; describe a label of many classes without {class} and {object}"
         raise LabelError(what, code="layer-values", where=where, fix=fix)
     return inside
+
+
+def same_shape(a: Size, b: Size) -> bool:
+    """Whether two sizes are the same but for a factor, and rounding to pixels."""
+    return abs(a[0] * b[1] - a[1] * b[0]) <= max(*a, *b)
+
+
+def _at_centers(inside: Bool, size: Size) -> Bool:
+    """The values at the centers of the pixels of an image of `size`."""
+    rows, columns = (((2 * np.arange(n) + 1) * m) // (2 * n) for n, m in zip(size, inside.shape, strict=True))
+    found: Bool = inside[rows[:, None], columns[None, :]]
+    return found
 
 
 def layer_notes(

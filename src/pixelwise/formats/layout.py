@@ -33,7 +33,10 @@ SPLIT_NAMES = re.compile(
     r"(?i)(train(ing)?(_extra)?|val(id|idation)?|test(ing)?|train[_-]?val|test-?(dev|std))(20\d\d)?"
 )
 """What splits are called on disk. The years of COCO's splits belong to their names."""
-_PLAIN = {"training": "train", "validation": "val", "valid": "val", "testing": "test", "train_val": "trainval"}
+_PLAIN = {
+    "training": "train", "validation": "val", "valid": "val", "testing": "test", "train_val": "trainval",
+    "tr": "train", "vd": "val", "te": "test",
+}  # fmt: skip
 _NUMBERED = re.compile(r"[a-z0-9]{1,2}[.)] *(\w+?)( set| data)?")  # "a. Training Set"
 _ORDER = ("train", "val", "trainval", "test")
 
@@ -76,7 +79,7 @@ class Layout:
     begins a comment. names: a pattern of the samples' base names, if the folders' names are
     common. needs: further files or folders that must exist. unlabeled: splits that have no labels. splits: whether a
     name found for {split} is that of a split. common: whether folders and names are so common that other data may have
-    them, too; a note says then whose class names they got.
+    them, too; a note says then whose class names they got. accepts: what else must be so of the folder, looked at last.
     """
 
     images: str
@@ -89,6 +92,7 @@ class Layout:
     unlabeled: Sequence[str] = ()
     splits: Callable[[str], bool] = field(default=lambda name: SPLIT_NAMES.fullmatch(name) is not None)
     common: bool = False
+    accepts: Callable[[Path], bool] | None = None
 
     @property
     def pattern(self) -> re.Pattern[str] | None:
@@ -102,7 +106,8 @@ class Layout:
         if self.lists is not None and not self.list_paths(root):
             return False
         images = (fill(self.images, split=name, star="*") for name in self.split_names(root, self.images))
-        return any(first(root, i, self.pattern) for i in images) and self.coding(root) is not None
+        found = any(first(root, i, self.pattern) for i in images) and self.coding(root) is not None
+        return found and (self.accepts is None or self.accepts(root))
 
     def split_names(self, root: Path, template: str) -> list[str]:
         """What {split} stands for in `template`; [""] if it does not occur."""
@@ -250,15 +255,20 @@ class _Opened:
         # * is free here: several files belong to an image, and what it stands for may differ between them.
         template, names = (self.coding.labels or "").replace("{split}", split), [s.name for s in samples]
         known = set() if self.coding.by_order else set(names)
-        found, stray = find_layers(
-            self.root, template, self.coding.layers, known, {images[i] for i in range(len(images))}
-        )
+        in_folders = self._in_folders(template)
+        names = [_called(s, in_folders) for s in samples]
+        pictures = {images[i] for i in range(len(images))}
+        found, stray = find_layers(self.root, template, self.coding.layers, known, pictures, in_folders)
         if not found:
             return None
         if self.coding.by_order:
             found = {n: found[of] for n, of in self._in_order(names, list(found), template).items()}
         notes += layer_notes(template, names, found, stray)
         return [found.get(name, []) for name in names]
+
+    def _in_folders(self, labels: str) -> bool:
+        """Whether * is a folder in the templates of images and labels: the same one, so that it tells samples apart."""
+        return all(re.search(r"(^|/)\*/", template) is not None for template in (self.layout.images, labels))
 
     def _in_order(self, names: Sequence[str], labels: Sequence[str], template: str) -> dict[str, str]:
         """The label's name of each sample's name, both sorted by the numbers in them."""
@@ -281,7 +291,8 @@ class _Opened:
         if (exact := rule(filled)) is not None:
             return PathRule(names, exact)
         if "{ext}" in filled or "{number}" in filled:
-            return _by_name(self.root, filled, names)
+            in_folders = self._in_folders(filled)
+            return _by_name(self.root, filled, [_called(s, in_folders) for s in samples], in_folders)
         patterns = (rule(fill(template, split=split, star=s.star)) or "{}" for s in samples)
         return [p.replace("{}", s.name) for p, s in zip(patterns, samples, strict=True)]
 
@@ -304,13 +315,21 @@ def _word(name: str) -> str:
     return _PLAIN.get(word, word)
 
 
-def _by_name(root: Path, template: str, names: Sequence[str]) -> list[str]:
+def _called(of: Match, in_folders: bool) -> str:
+    """What tells a sample apart: its name, after the folder that * stands for if there are several."""
+    return f"{of.star}/{of.name}" if in_folders else of.name
+
+
+def _by_name(root: Path, template: str, names: Sequence[str], in_folders: bool = False) -> list[str]:
     """The path of each name's file; if there is none, the path that it would have, for the message."""
-    found = {m.name: m.path for m in matches(root, template)}
+    found = {_called(m, in_folders): m.path for m in matches(root, template)}
     usual = next(iter(found.values()), "x.png").rpartition(".")[2]
 
     def missing(name: str) -> str:
         path = template.replace("{ext}", usual)
+        if in_folders:
+            folder, name = name.split("/", 1)
+            path = path.replace("*", folder, 1)
         for placeholder in SAMPLE_FIELDS:
             path = path.replace(placeholder, name)
         return path

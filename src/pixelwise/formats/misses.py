@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from ..codecs.decoding import read_header
 from ..errors import FormatError, PixelwiseError, printable, shown
-from ..files.reading import open_error
+from ..files.reading import read_head
 from .paths import visible
 
 
@@ -33,6 +33,8 @@ KNOWN_PARTS: Final = (
     KnownTree("Mapillary Vistas", ("training/images/", "training/v[12].*/labels/", "config_v*.json")),
     KnownTree("KITTI semantics", ("training/image_2/", "training/semantic/")),
     KnownTree("SYNTHIA", ("RGB/", "GT/LABELS/")),
+    KnownTree("CARLA", ("CameraRGB/", "CameraSeg/")),
+    KnownTree("Trans10K", ("train/images/", "train/masks_12/", "validation/masks_12/")),
     KnownTree("COCO", ("train2017/", "val2017/", "annotations/instances_*.json")),
     KnownTree("COCO panoptic", ("val2017/", "annotations/panoptic_*.json", "annotations/panoptic_*/")),
     KnownTree("COCO-Stuff", ("stuffthingmaps/", "images/")),
@@ -90,11 +92,7 @@ def _listed(parts: Iterable[str]) -> str:
 
 def archive_kind(path: Path) -> str | None:
     """What kind of archive a file is, by its bytes, or None."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(512)
-    except OSError as error:
-        raise open_error(path, error) from None
+    head = read_head(path, 512)
     return next((kind for at, magic, kind in _ARCHIVES if head[at : at + len(magic)] == magic), None)
 
 

@@ -16,6 +16,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.splits import Split, Splits
 from ..downloads.archives import ARCHIVES
 from ..errors import LOG, FormatError, MissingError, UsageError, only_ours
+from ..files.addresses import StorePath, located
 from ..files.reading import check_exists
 from ..hints import argument_meant, hinted, unknown_name
 from ..types import Progress
@@ -25,19 +26,23 @@ from .guessing import folders
 from .known import (
     ade20k_full,
     aerial,
+    carla,
     coco,
     cvat,
     datumaro,
     huggingface,
     label_studio,
+    label_studio_png,
     labelme,
     medical,
+    open_images,
     rle_csv,
     roboflow,
     scenes,
     segment_anything,
     street,
     supervisely,
+    trans10k,
     via,
     voc,
     yolo,
@@ -49,12 +54,13 @@ from .unfinished import check_download, check_finished
 _KNOWN = (
     voc.FORMAT, street.CITYSCAPES, street.CAMVID, street.BDD100K, street.MAPILLARY,
     street.KITTI, street.KITTI_ROAD, street.SYNTHIA, scenes.OXFORD_PET, scenes.CARVANA, scenes.FOODSEG103,
-    aerial.UAVID, aerial.DEEPGLOBE, medical.DRIVE,
+    carla.FORMAT, trans10k.FORMAT, aerial.UAVID, aerial.DEEPGLOBE, medical.DRIVE, medical.KVASIR_SEG,
     scenes.ADE20K, scenes.COCO_STUFF, scenes.PASCAL_CONTEXT, scenes.NYU, scenes.DAVIS, scenes.LIP,
     aerial.LOVEDA, aerial.POTSDAM, aerial.VAIHINGEN, aerial.ISAID, medical.CHASE_DB1, medical.SYNAPSE, medical.REFUGE,
     labelme.EXPORT, roboflow.ROBOFLOW, ade20k_full.FORMAT, coco.INSTANCES, coco.PANOPTIC, labelme.LABELME,
-    huggingface.PARQUET, huggingface.IMAGEFOLDER, yolo.FORMAT, rle_csv.FORMAT,
-    cvat.FORMAT, datumaro.FORMAT, label_studio.FORMAT, supervisely.FORMAT, via.FORMAT, segment_anything.FORMAT,
+    huggingface.PARQUET, huggingface.IMAGEFOLDER, yolo.FORMAT, rle_csv.FORMAT, open_images.FORMAT,
+    cvat.FORMAT, datumaro.FORMAT, label_studio.FORMAT, label_studio_png.FORMAT, supervisely.FORMAT, via.FORMAT,
+    segment_anything.FORMAT,
 )  # fmt: skip
 
 
@@ -122,19 +128,25 @@ def open(
     (`labels="SegmentationClassAug"` for VOC, `classes=` another class table, `source=True` for a pack, which refuses
     it if its source files changed).
 
+    path may be the address of a pack in a store, "s3://bucket/voc.pack", also gs, az, http and https (needs
+    pixelwise[remote], and takes credentials from the environment as obstore does). cache: then the folder in which
+    blocks that were fetched are kept, by default memory; cache_bytes: at most so many; cache_encoding="raw": decoded.
+
     download: `path` may be the name of an archive, such as "voc2012"; it is downloaded once into this folder (True: a
     folder of that name here).
 
     Without a cache, lists are read when a split is asked for, and pixels when a sample is. Raises MissingError if
     there is nothing, FormatError if no format fits (it says what was looked for) or several do (it lists them),
-    UnknownNameError for a format, UsageError for an option that does not exist, PackError for a pack that is
-    unfinished or damaged; with a cache also what `pack` raises.
+    UnknownNameError for a format, UsageError for an option that does not exist, SystemFault for a store, PackError for
+    a pack that is unfinished or damaged; with a cache also what `pack` raises.
     """
     if download is not False:
         from ..downloads.getting import download as get
 
         path = get(str(path), Path(str(path) if download is True else download))
-    root = Path(path).absolute()  # a program may go elsewhere before it reads
+    root = located(path)
+    if isinstance(root, StorePath):
+        return _load(_in_store(root, format), root, {"cache": cache, **options})
     if not os.path.exists(root):
         check_download(root)
         _check_archive(path)
@@ -153,6 +165,13 @@ def open(
     if cache is False:
         return dataset
     return _of_packs("caching", "cached")(dataset, cache, progress=progress)  # type: ignore[no-any-return]
+
+
+def _in_store(root: StorePath, format: str | None) -> Format:
+    if format not in (None, "pack"):
+        what, fix = f"format={format!r} is not read from a store", "copy the dataset to a disk, or pack it"
+        raise UsageError(what, code="remote-path", where=root, fix=fix)
+    return _of_packs("remote.opening", "REMOTE")  # type: ignore[no-any-return]
 
 
 def _check_archive(path: str | os.PathLike[str]) -> None:

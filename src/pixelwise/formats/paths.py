@@ -128,12 +128,15 @@ def visible(folder: Path, pattern: str) -> list[Path]:
         return sorted(p for p in folder.glob(pattern) if not _is_hidden(p.relative_to(folder)))
     # Not by Path.glob: a folder of 50,000 files is listed once for all formats, and its names are sorted as texts.
     found = [os.fspath(folder)]
-    for part in pattern.split("/"):
+    parts = pattern.split("/")
+    for k, part in enumerate(parts, 1):
         if not re.search(r"[*?\[]", part):
             found = [path for above in found if os.path.lexists(path := os.path.join(above, part))]
             continue
         fits = re.compile(translate(part)).match
-        found = [os.path.join(above, name) for above in found for name, _ in _readable(above) if fits(name)]
+        last = k == len(parts)  # what is not a folder leads nowhere else
+        found = [f"{above}/{name}" for above in found for name, is_folder in _readable(above)
+                 if (last or is_folder) and fits(name)]  # fmt: skip
     return [Path(path) for path in found]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,7 +15,7 @@ from ..classes import ClassTable
 from ..dataset.sources import FileSource, Source
 from ..errors import LabelError, PixelwiseError
 from ..labels import check_pair, count_values
-from ..types import F64, I64, U8, Clock, Finding, Label, Origin, Sample, Size
+from ..types import F64, I64, U8, Bool, Clock, Finding, Label, Origin, Sample, Size
 
 Draw: TypeAlias = Callable[[int, Size, "list[Finding] | None"], "tuple[Label, Label | None]"]
 
@@ -31,17 +31,32 @@ class DrawnFrom:
         return [*self.common, *self.each[index : index + 1]]
 
 
+class Stated(NamedTuple):
+    """What a COCO file calls the samples and classes of a source, by which files of results refer to them.
+
+    images: the id of each sample. classes: the class id of each category's id. shapes: of each sample, its objects.
+    things: the classes that have objects, or None if that is not said. crowds: of each sample, the numbers in
+    `instances` that are crowds.
+    """
+
+    images: Sequence[Any]
+    classes: Mapping[int, int]
+    shapes: Sequence[Sequence[Shape]] = ()
+    things: Sequence[int] | None = None
+    crowds: Sequence[Sequence[int]] = ()
+
+
 class DrawnSource(Source):
     """Image files whose labels `draw(index, size, notes)` makes: (H, W) class ids, and object numbers or None.
 
     drawn_from: the files that the label of sample i is drawn from. how: what else it depends on. faults: what is wrong
-    with the annotations of some samples; reading such a sample raises the first of them. `draw` must be thread-safe,
-    and both must pickle: partials, not closures. Every sample has a label, if only background.
+    with the annotations of some samples; reading such a sample raises the first of them. stated: see `Stated`. `draw`
+    must be thread-safe, and both must pickle: partials, not closures. Every sample has a label, if only background.
     """
 
     def __init__(
         self, files: FileSource, draw: Draw, drawn_from: Callable[[int], Sequence[Path]], how: str = "",
-        faults: Mapping[int, Sequence[PixelwiseError]] | None = None,
+        faults: Mapping[int, Sequence[PixelwiseError]] | None = None, stated: Stated | None = None,
     ) -> None:  # fmt: skip
         super().__init__(files.names, has_labels=True)
         self.files = files
@@ -49,6 +64,7 @@ class DrawnSource(Source):
         self.drawn_from = drawn_from
         self.how = how
         self.faults = faults or {}
+        self.stated = stated
 
     def origin(self, index: int) -> Origin:
         """The image, the files that the label is drawn from, and how."""
@@ -87,7 +103,7 @@ class Patch(NamedTuple):
 class Shape:
     """One object: the union of its polygons, (n, 2) float64 of (x, y) in pixels each, without what `holes` cover; or
     runs, the lengths of a COCO RLE, (n,) int64 or compressed, of an image of `size`; or a patch. category: its class
-    id. number: its pixels in `instances`. where: what messages call it.
+    id. number: its pixels in `instances`. where: what messages call it. crowd: whether it is a group of objects.
     """
 
     category: int
@@ -98,6 +114,13 @@ class Shape:
     where: str = ""
     holes: tuple[F64, ...] = ()
     patch: Patch | None = None
+    crowd: bool = False
+
+    def mask(self, size: Size, table: ClassTable) -> Bool:
+        """(H, W) bool: its pixels, as pycocotools draws them. Raises as `LabelCanvas.add`."""
+        canvas = LabelCanvas(size, table, 0)
+        canvas.add(replace(self, category=0, number=1))
+        return np.asarray(canvas.instances != 0)
 
 
 class LabelCanvas:

@@ -6,7 +6,6 @@ the drawing. A bad region is a fault of its image, and every other image is read
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,13 +17,14 @@ from ..classes import ClassTable, Color, usual_void
 from ..dataset.lists import LineOf
 from ..dataset.sources import FileSource
 from ..dataset.splits import Split
-from ..errors import FormatError, LabelError, MissingError, PixelwiseError
-from ..files.reading import read_bytes
+from ..errors import FileError, LabelError, MissingError, PixelwiseError
+from ..files.reading import parse_json, read_bytes, read_head
 from ..labels import check_pair
 from ..types import Finding, Label, Size
 from .class_files import classes_beside
 from .class_tables import rgb
 from .forms import Form
+from .layers import same_shape
 from .paths import leads_out, matches
 from .rasterize import DrawnFrom, DrawnSource, LabelCanvas
 from .stated import no_regions, place_of, plain, raise_first, shortened, without_parts, without_region
@@ -106,12 +106,8 @@ def is_background(name: str) -> bool:
 
 
 def read_json(path: Path, tool: str) -> Any:
-    """The content of a JSON. FormatError `bad-json`."""
-    try:
-        return json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        fix = "export it again"
-        raise FormatError(f"not a JSON of {tool}: {error}", code="bad-json", where=path, fix=fix) from None
+    """The content of a JSON of a tool. Raises as `read_bytes`, FormatError `bad-json`."""
+    return parse_json(read_bytes(path), path, f"a JSON of {tool}", "export it again")
 
 
 def some_files(root: Path, folder: str, ending: str, most: int = 8) -> list[Path]:
@@ -124,9 +120,11 @@ def some_files(root: Path, folder: str, ending: str, most: int = 8) -> list[Path
 
 
 def head_of(path: Path, most: int = 1 << 14) -> bytes:
-    """The first bytes of a file."""
-    with path.open("rb") as file:
-        return file.read(most)
+    """The first bytes of a file; nothing of a folder or a pipe, which is not a file of annotations."""
+    try:
+        return read_head(path, most)
+    except FileError:
+        return b""
 
 
 # -- images -------------------------------------------------------------------------------------------------------
@@ -211,16 +209,11 @@ def _draw_entry(
     return draw_regions(entries[index], classes, size, notes)
 
 
-def _same_shape(a: Size, b: Size) -> bool:
-    """Whether two sizes are the same but for a factor, and rounding to pixels."""
-    return abs(a[0] * b[1] - a[1] * b[0]) <= max(*a, *b)
-
-
 def draw_regions(
     entry: Annotated, classes: RegionClasses, size: Size, notes: list[Finding] | None
 ) -> tuple[Label, Label]:
     """The label and the object numbers, 1, 2, ... in the order of the file. Raises the first fault of the image."""
-    if entry.size is not None and not (entry.relative and _same_shape(size, entry.size)):
+    if entry.size is not None and not (entry.relative and same_shape(size, entry.size)):
         check_pair(size, entry.size, entry.where)
     canvas = LabelCanvas(size, classes.table, classes.background)
     errors, shapes = list(entry.faults), []

@@ -20,7 +20,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.lossy import Lossy, Rounding
 from ..dataset.numbers import ChannelSum, code_of, codes_for
 from ..dataset.sources import Decoding
-from ..errors import FormatError, UsageError
+from ..errors import FormatError, PixelwiseError, UsageError
 from ..files.reading import read_bytes
 from .format import Format
 from .layers import Layers, Overlap
@@ -64,7 +64,7 @@ def described(text: bytes, path: Path, format: str, classes: ClassTable | None =
     except UsageError as error:
         raise _bad(path, str(error.message), error.fix) from None
     except (TypeError, ValueError, KeyError, AttributeError, re.error) as error:
-        if isinstance(error, FormatError | FileNotFoundError):
+        if isinstance(error, PixelwiseError):
             raise
         raise _bad(path, f"a value of the wrong kind: {error}") from None
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..downloads.archives import ARCHIVES
-from ..errors import FormatError
+from ..errors import FormatError, MissingError, PixelwiseError
+from ..files.reading import read_bytes
 
 CONVERSION = ".pixelwise-convert.json"
 """In a folder that `convert` is writing: {"conversion": which one, "from": the path that was given, "to": target}.
@@ -80,9 +81,9 @@ def _names_in(folder: Path) -> Iterable[str]:
 def read_mark(path: Path) -> dict[str, Any] | None:
     """What a mark says; None without one, {} for one that is damaged."""
     try:
-        found = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
+        found = json.loads(read_bytes(path))
+    except MissingError:
         return None
-    except (OSError, ValueError, RecursionError):
+    except (PixelwiseError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

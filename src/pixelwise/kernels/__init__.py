@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from . import copy as copy
     from . import count as count
     from . import distance as distance
+    from . import edges as edges
+    from . import filtering as filtering
     from . import image_measures as image_measures
     from . import jobs as jobs
     from . import jpeg as jpeg

@@ -16,10 +16,11 @@ from .compiling import jit, part
 def add_rows(
     logits: Any, first: Any, last: Any,
     low_y: Any, high_y: Any, part_y: Any, low_x: Any, high_x: Any, part_x: Any,
-    resized: Any, softmax: Any, weight_y: Any, weight_x: Any, y0: Any, x0: Any, scratch: Any, acc: Any,
+    resized: Any, softmax: Any, weight_y: Any, weight_x: Any, joint: Any, y0: Any, x0: Any, scratch: Any, acc: Any,
 ) -> None:  # fmt: skip
     """Add rows first..last of a tile, (C, h, w) float32 logits, at (y0, x0), weighted by `weight_y * weight_x`.
 
+    joint: (rows, columns) weights instead of those, if it is not empty.
     resized: output row i is between logit rows low_y[i] and high_y[i], part_y[i] of the way, columns likewise; else
     output pixels are logits. softmax: add probabilities instead. scratch: (C + 2, n) float64, n the tile's columns.
     Every class goes through the same operations, each of them monotonic, so a class that leads everywhere leads in the
@@ -47,8 +48,12 @@ def add_rows(
         for c in range(classes):
             line = scratch[c]
             out = row[c, x0 : x0 + n]
-            for j in range(n):
-                out[j] += weight_y[i] * weight_x[j] * line[j]
+            if joint.shape[0]:
+                for j in range(n):
+                    out[j] += joint[i, j] * line[j]
+            else:
+                for j in range(n):
+                    out[j] += weight_y[i] * weight_x[j] * line[j]
 
 
 @part

@@ -21,14 +21,19 @@ def jit(function: F) -> F:
     return _njit(function)  # type: ignore[no-any-return]
 
 
-def jit_of(signature: str) -> Callable[[F], F]:
+def jit_of(*signatures: str) -> Callable[[F], F]:
     """As `jit`, for these types only: others are refused, and the module compiles its kernel when it is loaded."""
-    return _njit(signature)  # type: ignore[no-any-return]
+    return _njit(list(signatures))  # type: ignore[no-any-return]
 
 
 def jit_fast(function: F) -> F:
     """Compile for float pixels: fused multiply-add and reordering allowed, which vectorization needs."""
     return _njit(function, fastmath=True)  # type: ignore[no-any-return]
+
+
+def jit_fast_of(signatures: Any) -> Callable[[F], F]:
+    """As `jit_fast`, for these types only."""
+    return _njit(signatures, fastmath=True)  # type: ignore[no-any-return]
 
 
 def part(function: F) -> F:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .compiling import jit
+from .compiling import jit, jit_of
 
 ARGMAX_BLOCK = 1024
 """Pixels of one argmax block: few enough that best scores and ids stay in the first-level cache."""
@@ -30,13 +30,28 @@ def count_pairs(prediction: Any, truth: Any, classes: Any, has_ignore: bool, ign
 
 
 @jit
-def narrow(values: Any, classes: Any, has_ignore: bool, ignore: Any, other: Any, out: Any) -> None:
-    """(N,) ids of any integer type that fits int64 to (N,) uint8: the id, `classes` for `ignore` if `has_ignore`,
+def narrow(values: Any, classes: Any, has_ignore: bool, ignore: Any, void: Any, other: Any, out: Any) -> None:
+    """(N,) ids of any integer type that fits int64 to (N,) uint8: the id, `void` for `ignore` if `has_ignore`,
     `other` for the rest.
     """
     for i in range(values.shape[0]):
         v = np.int64(values[i])
-        out[i] = classes if has_ignore and v == ignore else v if 0 <= v < classes else other
+        out[i] = void if has_ignore and v == ignore else v if 0 <= v < classes else other
+
+
+@jit_of("void(uint8[::1], uint8[::1], uint8, boolean, uint8, uint8[::1], uint8[::1])")
+def share_void(
+    prediction: Any, truth: Any, classes: Any, has_ignore: Any, ignore: Any, shared: Any, truth_out: Any
+) -> None:
+    """(N,) uint8 ids to codes: the class, `classes` + 1 where the truth is void, in both, + 2 outside the classes."""
+    void, outside = np.uint8(classes + np.uint8(1)), np.uint8(classes + np.uint8(2))
+    for i in range(truth.shape[0]):
+        t, p = truth[i], prediction[i]
+        code = t if t < classes else outside
+        code = void if has_ignore and t == ignore else code
+        other = p if p < classes else outside
+        truth_out[i] = code
+        shared[i] = void if code == void else other
 
 
 @jit

@@ -18,10 +18,10 @@ def _is_copy(m: Any) -> Any:
 
 
 @jit
-def windows(matrices: Any, size: Any, source: Any, out: Any) -> None:
+def windows(matrices: Any, size: Any, source: Any, radius: Any, out: Any) -> None:
     """`Plan.window` of each sample, (B, 4) int64; if the label chooses between C matrices, one around all of them.
 
-    matrices: (B, C, 2, 3) float64. size, source: (B, 2) int64.
+    matrices: (B, C, 2, 3) float64. size, source: (B, 2) int64. radius: of the interpolation, float64.
     """
     for n in range(matrices.shape[0]):
         h, w = float(size[n, 0]), float(size[n, 1])
@@ -35,7 +35,7 @@ def windows(matrices: Any, size: Any, source: Any, out: Any) -> None:
                 for x, y in ((w, 0.0), (w, h), (0.0, h)):
                     point = a * x + b * y + c
                     low, high = min(low, point), max(high, point)
-                margin = 0.0 if _is_copy(m) else np.ceil(max(np.hypot(a, b), 1.0) / 2) + 1
+                margin = 0.0 if _is_copy(m) else np.ceil(max(np.hypot(a, b), 1.0) * radius) + 1
                 first = min(first, min(max(np.floor(low) - margin, 0.0), bound))
                 last = max(last, min(max(np.ceil(high) + margin, 0.0), bound))
             out[n, 1 - axis] = np.int64(first)

@@ -84,7 +84,7 @@ def _mix3(src: Any, offset: Any, weight: Any, line: Any) -> None:
 
 
 @part_fast
-def _mix(src: Any, offset: Any, weight: Any, line: Any) -> None:
+def mix(src: Any, offset: Any, weight: Any, line: Any) -> None:
     """Any number of pixels."""
     for j in range(offset.shape[0]):
         p = src[offset[j] :]
@@ -98,7 +98,7 @@ def _mix(src: Any, offset: Any, weight: Any, line: Any) -> None:
 
 
 @part_fast
-def _stack(job: Any, y: Any, weight: Any, x: Any, sums: Any) -> None:
+def stack(job: Any, y: Any, weight: Any, x: Any, sums: Any) -> None:
     """sums[k] = the weighted sum of byte k of the rows y, y + 1 ..., from column x on."""
     size, taps = sums.shape[0], weight.shape[0]
     at, stride = job.image + y * job.image_stride + 3 * x, job.image_stride
@@ -197,11 +197,11 @@ def scale_image(
                     else:
                         _between(above, below, u, v, m, line[p])
             else:
-                _stack(job, y, weight, low, sums)
+                stack(job, y, weight, low, sums)
                 if across.shape[1] == 3:
                     _mix3(sums, offset, across, line)
                 else:
-                    _mix(sums, offset, across, line)
+                    mix(sums, offset, across, line)
             if not direct:
                 shade(line, m, tones[n], color[n], plain[n], limits[n],
                       out[slot, 0, top][left:], out[slot, 1, top][left:], out[slot, 2, top][left:])  # fmt: skip

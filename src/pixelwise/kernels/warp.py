@@ -20,7 +20,7 @@ def _inside(g: Any, x: Any, y: Any, width: Any, height: Any, zero: Any) -> Any:
 
 
 @part
-def _row_span(g: Any, y: Any, number: Any, width: Any, height: Any, zero: Any) -> Any:
+def row_span(g: Any, y: Any, number: Any, width: Any, height: Any, zero: Any) -> Any:
     """(first, end) of the positions j < number of an output row at y whose centers lie inside the source.
 
     Guessed by division, then corrected by the exact rule; rounding keeps the order of points on a row, so the inside
@@ -150,7 +150,7 @@ def warp_image(
         for i in range(job.rows):
             x0, x1 = 0, 0
             if i < job.out_h:
-                x0, x1 = _row_span(g, i + 0.5, job.out_w, job.width, job.height, job.zero)
+                x0, x1 = row_span(g, i + 0.5, job.out_w, job.width, job.height, job.zero)
             m = x1 - x0
             if m < job.columns:
                 pad(job, n, i, x0, m, fill, out)
@@ -191,7 +191,7 @@ def warp_label(jobs: Any, matrix: Any, first: Any, last: Any, sample: Any, ignor
             x0, x1 = 0, 0
             y = i + 0.5
             if i < job.out_h:
-                x0, x1 = _row_span(g, y, job.out_w, job.width, job.height, job.zero)
+                x0, x1 = row_span(g, y, job.out_w, job.width, job.height, job.zero)
             line[:x0] = ignore
             line[x1:] = ignore
             zero, m = job.zero, x1 - x0

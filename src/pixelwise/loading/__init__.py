@@ -6,5 +6,6 @@
     left_out  samples smaller than a crop         ranks     the share of this process
     holes     samples whose size cannot be read   lanes     the order that reads block by block
     outputs   what the images of a batch can be   reference `render_plain`: the same in NumPy
-    batch     Batch, what a Loader yields
+    batch     Batch, what a Loader yields         filtering images by other interpolations than "area"
+    ahead     what is fetched from stores
 """

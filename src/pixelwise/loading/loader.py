@@ -28,12 +28,13 @@ from ..randomness import Draws
 from ..threads import thread_count
 from ..transforms.plans import Plans, Transform, check_transforms, make_plans
 from ..types import I64, NO_CLOCK, U8, Clock, MappedSource
+from .ahead import ahead_of, is_in_lanes, is_remote
 from .batch import Batch
 from .buffers import Buffers
 from .holes import Holes
 from .lanes import lanes_of
 from .left_out import Small, check_batches, fitting, normalize_of, said_of
-from .options import check_fill, check_label_dtype, check_order, check_sampler, check_state, check_timeout
+from .options import check_crops, check_fill, check_label_dtype, check_order, check_sampler, check_state, check_timeout
 from .outputs import Output, check_output, image_array
 from .ranks import Shard, ranks_of, warn_of_other_ranks
 from .render import FILL, Renderer, Slot
@@ -80,7 +81,8 @@ class Loader:
     together.
 
     - shuffle: another order in each epoch. order: "shuffled", or "lanes" for packs that are larger than the memory: it
-      reads each block of a pack once, within a few batches, and mixes samples as well. sampler: chooses the samples,
+      reads each block of a pack once, within a few batches, and mixes samples as well. "auto": lanes for a pack in a
+      store, else shuffled. sampler: chooses the samples,
       such as RareClassSampling; without one every sample comes once. drop_last: drop the last batch if it is not full.
       seed: 0..2^64-1.
     - small: images smaller than a crop without padding are left out, which a PixelwiseWarning says once ("warn", see
@@ -114,7 +116,7 @@ class Loader:
         transforms: Sequence[Transform] = (),
         *,
         shuffle: bool = False,
-        order: Literal["shuffled", "lanes"] = "shuffled",
+        order: Literal["auto", "shuffled", "lanes"] = "auto",
         drop_last: bool = False,
         seed: int = 0,
         small: Small = "warn",
@@ -138,7 +140,7 @@ class Loader:
         check_sampler(sampler, len(split), len(split.classes))
         self.split = split
         self.batch_size = batch_size
-        self.transforms = check_transforms(transforms)
+        self.transforms = check_crops(check_transforms(transforms), sampler)
         self.seed = check_seed(seed)
         self.output: Output = output
         self.threads = thread_count(threads)
@@ -148,18 +150,18 @@ class Loader:
         self.timeout = check_timeout(timeout)
         self.ignore_index = split.classes.padding_index
         self.label_dtype = check_label_dtype(label_dtype, split.classes)
-        source = split.source
-        self._mapped = source if isinstance(source, MappedSource) and source.is_raw else None
-        self._will_need = getattr(source, "will_need", None)
+        self._mapped = split.source if isinstance(split.source, MappedSource) and split.source.is_raw else None
+        self._will_need = None if is_remote(split) else getattr(split.source, "will_need", None)
         self._data: Split | Holes = Holes(split) if on_error == "skip" else split
         self._pad_small = small == "pad"
         self._kept = fitting(self._data, self.transforms, small)
         n, sampler = _choice(len(split), self._kept, sampler)
-        self.ranks = ranks_of(shard)
-        rank, world, _ = self.ranks
-        lanes = lanes_of(split, self._kept, batch_size * world, self.seed) if order == "lanes" and n else None
+        rank, world, _ = self.ranks = ranks_of(shard)
+        in_lanes = n > 0 and is_in_lanes(order, split, shuffle, sampler)
+        lanes = lanes_of(split, self._kept, batch_size * world, self.seed) if in_lanes else None
         self._order = Order(n, batch_size, shuffle, drop_last, self.seed, rank, world, sampler, lanes)
         check_batches(split, self._order)
+        self._ahead = ahead_of(split, self._kept, self._order)
         self.epoch = self.batch = 0
         self._resume = True  # the next iteration starts at (epoch, batch) instead of at the next epoch
         self._buffers = Buffers(keep=2 * (prefetch + 2))
@@ -178,9 +180,10 @@ class Loader:
         small = f", {len(self.split) - kept} dropped as too small" if kept < len(self.split) else ""
         drawn = "" if order.sampler is None else f"{order.n} draws by {type(order.sampler).__name__} from "
         ranks = "" if order.world == 1 else f"; {self.ranks}"
+        alone = "; each sample fetched by itself" if self._ahead is not None and self._ahead.is_alone else ""
         return (
             f"Loader({drawn}{kept} of {len(self.split)} samples of {self.split.name!r}{small}; "
-            f"{len(self)} batches of {self.batch_size}{said_of(order)}{ranks})"
+            f"{len(self)} batches of {self.batch_size}{said_of(order)}{ranks}{alone})"
         )
 
     @property
@@ -309,7 +312,10 @@ class Loader:
         if self._kept is not None:
             indices = self._kept[indices]
         draws = Draws(self.seed, epoch, addresses if self._order.sampler is not None else indices)
-        plans = make_plans(self.transforms, self._data.sizes(indices), draws.uniform, indices, self._data)
+        drawn = self._order.drawn(addresses, epoch)
+        plans = make_plans(
+            self.transforms, self._data.sizes(indices), draws.uniform, indices, self._data, drawn
+        )  # fmt: skip
         if plans.small.any() and not self._pad_small:
             raise UsageError(
                 "a crop without padding follows a random change of size, so it does not always fit",
@@ -371,6 +377,8 @@ class _Iteration:
         try:
             started = perf_counter()
             while self._planned < len(loader) and len(workers.pending) <= loader.prefetch:
+                if loader._ahead is not None:
+                    loader._ahead.announce(self._epoch, self._planned)
                 workers.submit(loader._job(self._epoch, self._planned))
                 self._planned += 1
             loader._own.seconds["planning"] = loader._own.seconds.get("planning", 0.0) + perf_counter() - started

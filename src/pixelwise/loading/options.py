@@ -9,6 +9,7 @@ import numpy as np
 from ..arguments import check_choice, is_number, is_whole
 from ..classes import ClassTable
 from ..errors import UsageError
+from ..transforms.plans import Transform
 from .samplers import Sampler
 
 
@@ -56,9 +57,18 @@ def check_sampler(sampler: Any, samples: int, classes: int) -> None:
         )  # fmt: skip
 
 
+def check_crops(transforms: tuple[Transform, ...], sampler: Any) -> tuple[Transform, ...]:
+    """The transforms. Refuse a crop that looks for the class that a sampler drew, if none draws classes."""
+    if hasattr(sampler, "classes") or not any(getattr(t, "min_class_pixels", 0) for t in transforms):
+        return transforms
+    what = "RandomCrop(min_class_pixels=) looks for the class that the sampler drew, and no sampler draws one"
+    fix = "give the Loader sampler=pw.RareClassSampling(counts); RandomClassCrop draws a class by itself"
+    raise UsageError(what, code="bad-transforms", fix=fix)
+
+
 def check_order(order: Any, shuffle: bool, sampler: Any) -> None:
     """Refuse an order that does not exist, and lanes where there is nothing to shuffle, or not every sample comes."""
-    check_choice("order", order, ("shuffled", "lanes"))
+    check_choice("order", order, ("auto", "shuffled", "lanes"))
     if order == "lanes" and (sampler is not None or not shuffle):
         what = 'order="lanes" shuffles all samples, so it needs shuffle=True and no sampler'
         raise UsageError(what, fix='pass shuffle=True, or order="shuffled" with a sampler')

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..transforms.plans import Others, Plans, Relabel, Rendered
-from ..types import I64, RGB, U8, Label, Sample, Window
+from ..types import I64, RADIUS, RGB, U8, Label, Sample, Window
 from .buffers import last_level_cache
+from .filtering import paint
 from .outputs import FROM_PLANES, Output, image_array, is_packed
 
 FILL = (124, 116, 104)
@@ -237,7 +238,7 @@ class Renderer:
         assert labels is not None
         h, w = plans.size[k].tolist()
         for option in plans.options[k, 1:]:
-            if plans.accept(labels[k, :h, :w], self.ignore_index):
+            if plans.accept[k](labels[k, :h, :w], self.ignore_index):
                 return
             plans.matrix[k] = option
             self._matrix[k] = option.reshape(6)
@@ -294,6 +295,9 @@ class Renderer:
                 kernels.copy.render_float(jobs, 0, n, p.color[these], fill, streaming, planes)
             else:
                 kernels.copy.render_colored(jobs, 0, n, *colors, planes)
+        if self.plans.interpolation != "area":
+            paint(jobs, matrix, self.plans.interpolation, colors, planes)
+            return
         if kernels.jobs.SCALE in kinds:
             kernels.scale.scale_image(jobs, matrix, 0, n, *colors, planes)
         if kernels.jobs.WARP in kinds:
@@ -349,5 +353,5 @@ def _windows(plans: Plans) -> I64:
     """`Plan.window` for all plans: (B, 4) int64; if the label chooses between matrices, one around all of them."""
     matrices = plans.matrix[:, None] if plans.options is None else plans.options
     out = np.empty((len(plans), 4), np.int64)
-    kernels.place.windows(matrices, plans.size, plans.source, out)
+    kernels.place.windows(matrices, plans.size, plans.source, RADIUS[plans.interpolation], out)
     return out

@@ -78,6 +78,11 @@ class Order:
             return samples, samples, real
         return self.sampler.samples(samples, self.seed, epoch), samples, real
 
+    def drawn(self, addresses: I64, epoch: int) -> I64 | None:
+        """The classes for which the sampler chose the samples at these addresses of `batch`, or None."""
+        classes = getattr(self.sampler, "classes", None)
+        return None if classes is None else classes(addresses, self.seed, epoch)
+
 
 _SAMPLER = 0xFFFF  # the transform number of a sampler's own draws
 
@@ -144,6 +149,7 @@ class RareClassSampling:
     counts: (N, C) pixels of each class in each sample, `count_classes(split)[:, :-1]` (without void). A class with the
     share f of all pixels is drawn with probability proportional to exp((1 - f) / temperature), then one of the images
     with at least `min_pixels` of it (3000 in the authors' code; if there is none, one of all images that show it).
+    `RandomCrop(min_class_pixels=1500)` then looks for the drawn class, which is the second half of their sampling.
     """
 
     counts: I64
@@ -183,11 +189,15 @@ class RareClassSampling:
     def __len__(self) -> int:
         return len(self.counts)
 
+    def classes(self, positions: I64, seed: int, epoch: int) -> I64:
+        """The class that is drawn at each position; `RandomCrop(min_class_pixels=)` looks for it."""
+        ends = np.cumsum(self.class_probabilities)
+        u = Draws(seed, epoch, positions).uniform(_SAMPLER, 0)
+        return np.asarray(np.searchsorted(ends, u * ends[-1], side="right"), np.int64)
+
     def samples(self, positions: I64, seed: int, epoch: int) -> I64:
         """Independent draws, addressed by position."""
-        draws = Draws(seed, epoch, positions)
-        ends = np.cumsum(self.class_probabilities)
-        classes = np.searchsorted(ends, draws.uniform(_SAMPLER, 0) * ends[-1], side="right")
+        classes, draws = self.classes(positions, seed, epoch), Draws(seed, epoch, positions)
         second = draws.uniform(_SAMPLER, 1)
         return np.array([self._images[c][int(u * len(self._images[c]))] for c, u in zip(classes, second, strict=True)])
 

@@ -15,10 +15,12 @@ from ..hints import hinted
 from ..results import in_percent
 from ..types import F64, Bool
 from .confusion import Confusion
+from .contours import change_band, empty_inside
+from .counting import add_counts, codes_of
 from .rates import Totals, mean, ratio
 from .sums import Sum
 
-_VOID, _OUTSIDE = np.uint16(65_534), np.uint16(65_535)  # no class of a Confusion is as large
+_VOID = 65_534  # of the saved bands; no class of a Confusion is as large
 
 
 def band_width(height: int, width: int, dilation_ratio: float = 0.02) -> int:
@@ -34,8 +36,7 @@ def boundary_band(label: NDArray[Any], width: int) -> Bool:
     integers of any type. Thread-safe.
     """
     label, width = _checked("label", label, None), check_count("width", width)
-    low, high = _extremes(label, width)
-    band: Bool = low != high
+    band = change_band(label, width)
     for edge in (band[:width], band[-width:], band[:, :width], band[:, -width:]):
         edge[...] = True
     return band
@@ -69,8 +70,8 @@ def trimap(
     if not bounds.min <= ignore_index <= bounds.max:
         fix = "convert the truth, such as truth.astype(numpy.int64)"
         raise UsageError(f"ignore_index {ignore_index} does not fit into a truth of {truth.dtype}", fix=fix)
-    low, high = _extremes((truth == ignore_index).astype(np.uint8) if around == "void" else truth, width)
-    band = high > 0 if around == "void" else low != high
+    void = truth == ignore_index
+    band = change_band(void, width) | void if around == "void" else change_band(truth, width)
     return np.where(band, truth, truth.dtype.type(ignore_index))
 
 
@@ -104,7 +105,7 @@ class BoundaryConfusion(Sum):
         self.width = None if width is None else check_count("width", width)
         self.plain = Confusion(num_classes, ignore_index, class_names=class_names)
         # One more class, for pixels inside: a pixel may be in the band of one side only.
-        self._bands = Confusion(self.plain.num_classes + 1, int(_VOID))
+        self._bands = Confusion(self.plain.num_classes + 1, _VOID)
 
     def update(self, prediction: Any, truth: Any, names: str | Sequence[str] | None = None) -> BoundaryConfusion:
         """Count one image or a batch, (H, W) or (B, H, W) integer ids each; returns self.
@@ -126,16 +127,14 @@ class BoundaryConfusion(Sum):
         return self
 
     def _update_bands(self, prediction: NDArray[Any], truth: NDArray[Any]) -> None:
-        classes, ignore = self.plain.num_classes, self.plain.ignore_index
-        void = np.zeros(truth.shape, bool) if ignore is None else truth == ignore
+        classes = self.plain.num_classes
         width = self.width or band_width(truth.shape[0], truth.shape[1], self.dilation_ratio)
-        known = (prediction >= 0) & (prediction < classes)
-        prediction = np.where(void, _VOID, np.where(known, prediction, _OUTSIDE)).astype(np.uint16)
-        truth = np.where(void, _VOID, truth).astype(np.uint16)
-        prediction, truth = (
-            np.where(boundary_band(ids, width) | void, ids, np.uint16(classes)) for ids in (prediction, truth)
-        )
-        self._bands.update(prediction, truth)
+        sides = codes_of(prediction, truth, classes, self.plain.ignore_index)
+        for ids in sides:
+            empty_inside(ids, width, void=classes + 1, inside=classes)
+        counts = np.zeros((classes + 3, classes + 2), np.int64)
+        add_counts(*sides, classes + 1, classes + 1, counts)
+        self._bands._add(counts[:-1], (), (), truth.size)
 
     @property
     def iou(self) -> F64:
@@ -197,20 +196,6 @@ class BoundaryConfusion(Sum):
         out.plain += plain
         out._bands += bands
         return out
-
-
-def _extremes(label: NDArray[Any], width: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    # The smallest and the largest value in a square around each pixel; OpenCV counts nothing beyond the edge.
-    if not label.size:
-        return label, label
-    import cv2
-
-    if label.dtype not in (np.uint8, np.uint16):  # OpenCV has no other integers that are wide enough: ranks do as well
-        values, ranks = np.unique(label, return_inverse=True)
-        label = ranks.reshape(label.shape).astype(np.uint16 if len(values) <= 65_536 else np.float64)
-    side = 2 * min(width, max(label.shape)) + 1
-    square = np.ones((side, side), np.uint8)
-    return cv2.erode(label, square), cv2.dilate(label, square)
 
 
 def _checked(name: str, label: Any, void: int | None) -> NDArray[Any]:

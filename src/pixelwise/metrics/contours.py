@@ -1,25 +1,109 @@
-"""The contours of masks, and how far their pixels are from those of another mask."""
+"""Where labels change, contours and bands along it, and how far contour pixels are from those of another label."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import kernels
-from ..types import F64, Bool
+from ..types import F64, I64, Bool
+
+Bits = NDArray[np.uint64]
 
 
-def inner_edge(mask: Bool, image_edge: bool) -> Bool:
-    """(H, W) bool: pixels of the mask that touch, by a side, a pixel that is not; image_edge: or the image's edge.
+def changes(label: NDArray[Any]) -> tuple[Bits, Bits]:
+    """The bits `right` and `below` of a (H, W) label; see `kernels.edges`."""
+    height, width = label.shape
+    flags = np.empty((2, height, -(-width // 64) * 64), bool)
+    flags[0, :, max(0, width - 1) :] = flags[1, :, width:] = flags[1, -1:] = False
+    np.not_equal(label[:, 1:], label[:, :-1], out=flags[0, :, : max(0, width - 1)])
+    np.not_equal(label[1:], label[:-1], out=flags[1, :-1, :width])
+    bits = np.packbits(flags.reshape(-1), bitorder="little").view(np.uint64).reshape(2, height, -1)
+    return bits[0], bits[1]
 
-    With `image_edge` it is the mask less its erosion by a cross (`scipy.ndimage.binary_erosion`), as MONAI's
-    get_mask_edges and medpy's surface distances have it. Thread-safe.
+
+def change_band(label: NDArray[Any], width: int) -> Bool:
+    """(H, W) bool: pixels of a label that have another value within `width` rows and columns."""
+    if not label.size:
+        return np.zeros(label.shape, bool)
+    bits = _band_bits(label, width)
+    found = np.unpackbits(bits.view(np.uint8).reshape(-1), bitorder="little").view(bool)
+    return found.reshape(len(bits), -1)[:, : label.shape[1]]
+
+
+def empty_inside(label: NDArray[Any], width: int, void: int, inside: int) -> None:
+    """Write `inside` to pixels farther than `width` from other values, from the image's edge, and that are not void.
+
+    label: (H, W) uint8 or uint16.
     """
-    inside = np.pad(mask, 1, mode="constant" if image_edge else "edge")
-    kept = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
-    return mask & ~kept
+    if label.size:
+        kernels.edges.keep_band(_band_bits(label, width), min(width, max(label.shape)), void, inside, label)
+
+
+def _band_bits(label: NDArray[Any], width: int) -> Bits:
+    reach = min(width, max(label.shape))
+    right, below = changes(label)
+    height, words = right.shape
+    row, rows = np.empty(words + reach // 64 + 2, np.uint64), np.empty((height + reach, words), np.uint64)
+    out = np.empty_like(right)
+    kernels.edges.band(right, below, label.shape[1], reach, row, rows, out)
+    return out
+
+
+class Contours(NamedTuple):
+    """Contour pixels by class and row, as `kernels.distance` takes them. width: of the image."""
+
+    starts: I64
+    xs: NDArray[np.int32]
+    width: int
+
+    @property
+    def ends(self) -> list[int]:
+        """S + 1 integers: where the pixels of each slot begin, and where the last ones end."""
+        return [*self.starts[:, 0].tolist(), len(self.xs)]
+
+    def distances(self, others: Contours, spacing: tuple[float, float] = (1.0, 1.0), limit: float = np.inf) -> F64:
+        """(N,) float64: from each pixel to the nearest of its class in the other contours; inf without any.
+
+        spacing: of rows and of columns. The exact Euclidean distance of pixel centers; infinite for some beyond
+        `limit`. Both have the same classes. Thread-safe.
+        """
+        out = np.empty(len(self.xs))
+        scratch = np.empty((self.starts.shape[1] - 1, self.width + 2 * kernels.distance.MARGIN), np.float32)
+        steps = float(spacing[0]), float(spacing[1])
+        kernels.distance.nearest(*self[:2], *others[:2], *steps, float(limit), scratch, out)
+        return out
+
+    @classmethod
+    def of(
+        cls, ys: NDArray[np.int32], xs: NDArray[np.int32], slots: NDArray[np.int32], kept: Bool, classes: int,
+        size: tuple[int, ...],
+    ) -> Contours:  # fmt: skip
+        """Pixels in the order of rows, the slot of each, and which of them are meant."""
+        starts = np.zeros((classes, size[0] + 1), np.int64)
+        out = np.empty(len(ys), np.int32)
+        kernels.distance.by_row(ys, xs, slots, kept, starts, out)
+        return cls(starts, out[: starts[-1, -1]], size[1])
+
+
+def contours(label: NDArray[Any], classes: Sequence[int]) -> tuple[Contours, Contours]:
+    """Of each class, its pixels that touch another value by a side, or the image's edge; and without the latter.
+
+    With the image's edge it is the mask less its erosion by a cross (`scipy.ndimage.binary_erosion`), as MONAI's
+    get_mask_edges and medpy's surface distances have it. label: (H, W) uint8 or uint16. classes: S of them.
+    Thread-safe.
+    """
+    numbers = np.full(np.iinfo(label.dtype).max + 1, -1, np.int32)
+    numbers[list(classes)] = np.arange(len(classes))
+    ys, xs, slots = np.empty((3, label.size + 1), np.int32)
+    inner = np.empty(label.size + 1, bool)
+    n = kernels.edges.contour_pixels(*changes(label), label, numbers, ys, xs, slots, inner)
+    given = ys[:n], xs[:n], slots[:n]
+    every = np.ones(n, bool)
+    return tuple(Contours.of(*given, kept, len(classes), label.shape) for kept in (every, inner[:n]))  # type: ignore[return-value]
 
 
 def border_map(mask: Bool) -> Bool:
@@ -34,28 +118,7 @@ def border_map(mask: Bool) -> Bool:
     return out
 
 
-def distances(points: Bool, others: Bool, spacing: tuple[float, float] = (1.0, 1.0)) -> F64:
-    """(N,) float64: from each pixel of `points`, in the order of rows, to the nearest of `others`; inf without any.
-
-    spacing: of rows and of columns. The exact Euclidean distance of pixel centers. Thread-safe.
-    """
-    if not points.any() or not others.any():
-        return np.full(int(points.sum()), np.inf)
-    box = _box(points | others)
-    seeds = np.ascontiguousarray(others[box]).view(np.uint8)
-    ys, xs = np.divmod(np.flatnonzero(points[box]), seeds.shape[1])  # faster than nonzero where few are
-    out = np.empty(len(ys))
-    kernels.distance.nearest(
-        seeds, ys, xs, float(spacing[0]), float(spacing[1]), np.empty(seeds.shape, np.float32), out
-    )
-    return np.sqrt(out)
-
-
-def class_masks(prediction: NDArray[Any], truth: NDArray[Any], c: int, void: Bool) -> tuple[Bool, Bool]:
-    """The (H, W) masks of class c in the prediction and in the truth, without the void pixels of the truth."""
-    return (prediction == c) & ~void, (truth == c) & ~void
-
-
-def _box(mask: Bool) -> tuple[slice, slice]:
-    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return slice(int(ys[0]), int(ys[-1]) + 1), slice(int(xs[0]), int(xs[-1]) + 1)
+def pixels_of(mask: Bool) -> Contours:
+    """The pixels of a mask, as those of one class."""
+    ys, xs = (axis.astype(np.int32) for axis in np.divmod(np.flatnonzero(mask), max(1, mask.shape[1])))
+    return Contours.of(ys, xs, np.zeros(len(ys), np.int32), np.ones(len(ys), bool), 1, mask.shape)

@@ -26,9 +26,9 @@ def add_counts(
     rows_of_bytes, rows_of_narrowed, columns = _tables(num_classes, ignore_index)
     rows = rows_of_bytes
     if truth.dtype != np.uint8:
-        truth, rows = _narrow(truth, num_classes, *void, num_classes + 1), rows_of_narrowed
+        truth, rows = _narrow(truth, num_classes, *void, num_classes, num_classes + 1), rows_of_narrowed
     if prediction.dtype != np.uint8:
-        prediction = _narrow(prediction, num_classes, False, 0, num_classes)
+        prediction = _narrow(prediction, num_classes, False, 0, num_classes, num_classes)
     lanes = np.zeros((2, counts.size), np.uint32)
     for start in range(0, len(truth), _MOST_PIXELS):
         p, t = (_aligned(a[start : start + _MOST_PIXELS]) for a in (prediction, truth))
@@ -70,9 +70,37 @@ def _flat(ids: NDArray[Any], ignore_index: int | None) -> NDArray[Any]:
     return np.where(flat > np.uint64(np.iinfo(np.int64).max), stray, flat.astype(np.int64))
 
 
-def _narrow(ids: NDArray[Any], num_classes: int, has_ignore: bool, ignore: int, other: int) -> NDArray[np.uint8]:
+def codes_of(
+    prediction: NDArray[Any], truth: NDArray[Any], num_classes: int, ignore_index: int | None
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both labels as codes of one type, uint8 or uint16, in which both have the void of the truth.
+
+    A class is its id; C + 1 is void, C + 2 stands for all outside the classes. C is free.
+    """
+    has, ignore = ignore_index is not None, ignore_index or 0
+    void, outside = num_classes + 1, num_classes + 2
+    if outside < 256:
+        p, t = (_flat(ids, ignore_index) for ids in (prediction, truth))
+        if t.dtype != np.uint8:
+            t, has, ignore = _narrow(t, num_classes, has, ignore, void, outside), True, void
+        if p.dtype != np.uint8:
+            p = _narrow(p, num_classes, False, 0, void, outside)
+        has = has and 0 <= ignore < 256
+        p, t = (np.require(ids, requirements="W") for ids in (p, t))  # kernels of fixed types take no read-only memory
+        out = np.empty((2, *truth.shape), np.uint8)
+        kernels.count.share_void(p, t, num_classes, has, ignore if has else 0, *out.reshape(2, -1))
+        return out[0], out[1]
+    empty = truth == ignore_index if has else np.zeros(truth.shape, bool)
+    p, t = (np.where((ids >= 0) & (ids < num_classes), ids, outside).astype(np.uint16) for ids in (prediction, truth))
+    p[empty] = t[empty] = void
+    return p, t
+
+
+def _narrow(
+    ids: NDArray[Any], num_classes: int, has_ignore: bool, ignore: int, void: int, other: int
+) -> NDArray[np.uint8]:
     out = np.empty(len(ids), np.uint8)
-    kernels.count.narrow(ids, num_classes, has_ignore, ignore, other, out)
+    kernels.count.narrow(ids, num_classes, has_ignore, ignore, void, other, out)
     return out
 
 

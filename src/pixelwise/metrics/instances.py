@@ -20,6 +20,7 @@ from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, I64
 from .confusion import Confusion
+from .counting import codes_of
 from .protocols import CITYSCAPES_CATEGORIES, CITYSCAPES_CLASSES
 from .rates import mean, ratio
 from .sums import Sum
@@ -135,11 +136,11 @@ class InstanceConfusion(Sum):
         if instances.shape != truth.shape:
             what = f"instances are {instances.shape}, truth is {truth.shape}"
             raise ScoreError(what, code="wrong-size", fix="give the object numbers of the same image")
-        one = Confusion(self.plain.num_classes, self.plain.ignore_index, per_image=True)
+        one = self.plain._empty()
         one.update(prediction, truth, names)
         objects = self._found(prediction, truth, instances, one)
         with self._lock:
-            self.plain.update(prediction, truth, names)
+            self.plain += one  # refuses an image that was counted before
             self._objects.extend(objects)
         return self
 
@@ -149,22 +150,27 @@ class InstanceConfusion(Sum):
         # class, pixels, those that agree, those of the category; then of its class in the image: false positives,
         # pixels of all objects.
         classes, first = self.plain.num_classes, self.first_object
-        numbers = np.ascontiguousarray(instances).reshape(-1).astype(np.int64)
-        if not numbers.size or int(numbers.max()) < first:
+        flat = np.ascontiguousarray(instances).reshape(-1)
+        if not flat.size or int(flat.max()) < first:
             return []
-        if int(numbers.max()) >= _MOST_SLOTS:
-            known = numbers >= first
-            numbers[~known] = 0
-            numbers[known] = 1 + np.unique(numbers[known], return_inverse=True)[1]
+        if int(flat.max()) >= _MOST_SLOTS:
+            known = flat >= first
+            numbers = np.zeros(len(flat), np.int32)
+            numbers[known] = 1 + np.unique(flat[known], return_inverse=True)[1]
             first = 1
-        pixels = (np.ascontiguousarray(a).reshape(-1).astype(np.int64) for a in (prediction, truth))
-        p, t = pixels
-        if self.plain.ignore_index is not None:
-            t[t == self.plain.ignore_index] = -1
-        slots = np.full(int(numbers.max()) + 1, -1, np.int32)
-        n = kernels.objects.number_objects(numbers, t, classes, first, slots)
-        counts = np.zeros((n, classes, 3), np.int64)
-        kernels.objects.count_objects(p, t, numbers, classes, first, slots, self._groups(), counts)
+        else:
+            narrow = flat.dtype.itemsize < 4 or flat.dtype == np.int32
+            numbers = (flat if narrow or flat.dtype.kind == "u" else np.maximum(flat, -1)).astype(np.int32, copy=False)
+        numbers = np.require(numbers, requirements="W")
+        p, t = (codes.reshape(-1) for codes in codes_of(prediction, truth, classes, self.plain.ignore_index))
+        whole = len(t) // 8 * 8 if t.dtype == np.uint8 else 0  # in words of eight pixels
+        p8, t8, n2 = (a[:whole].view(np.uint64) for a in (p, t, numbers))
+        n, room, groups = -1, 64, self._groups()
+        while n < 0:
+            room *= 4
+            slots, counts = np.zeros(int(numbers.max()) + 1, np.int32), np.zeros((room, classes, 3), np.int64)
+            n = kernels.objects.count_objects(p, t, numbers, p8, t8, n2, classes, first, slots, groups, counts)
+        counts = counts[:n]
         agreed, _, predicted, _ = one.images.totals[0]
         false, whole = predicted - agreed, counts[:, :, 0].sum(axis=0)
         return [

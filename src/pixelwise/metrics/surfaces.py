@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from .. import kernels
 from ..arguments import as_array, as_ids, is_whole
 from ..classes import ClassTable
 from ..errors import ScoreError, UsageError
@@ -16,7 +18,8 @@ from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, Bool
 from .confusion import Confusion
-from .contours import class_masks, distances, inner_edge
+from .contours import Contours, contours
+from .counting import codes_of
 from .rates import mean, ratio
 from .sums import Sum
 
@@ -133,41 +136,44 @@ class SurfaceConfusion(Sum):
             what = f"contours are those of class ids of one image (H, W), got {prediction.dtype} {prediction.shape}"
             raise UsageError(what)
         steps = self.spacing if spacing is None else _pair(spacing)
-        one = Confusion(self.plain.num_classes, self.plain.ignore_index, per_image=True)
+        one = self.plain._empty()
         one.update(prediction, truth, names)
         totals = one.images.totals[0]
-        ignore = self.plain.ignore_index
-        void: Bool = np.zeros(truth.shape, bool) if ignore is None else np.asarray(truth == ignore)
+        present = [int(c) for c in np.flatnonzero(totals[1] + totals[2]) if c or not self.exclude_background]
         row = np.full((self.plain.num_classes, _COLUMNS), np.nan)
-        for c in np.flatnonzero(totals[1] + totals[2]):
-            if c or not self.exclude_background:
-                row[c] = self._of_class(*class_masks(prediction, truth, int(c), void), steps)
+        if present:
+            sides = codes_of(prediction, truth, self.plain.num_classes, self.plain.ignore_index)
+            edges = [contours(side, present) for side in sides]
+            row[present] = self._surfaces([e[0] for e in edges], steps)
+            there = totals[1:3, present] > 0
+            row[present, 5] = self._boundary_f([e[1] for e in edges], there, truth.shape)
+            row[present, 6], row[present, 7] = there[0], there[0] != there[1]
         with self._lock:
-            self.plain.update(prediction, truth, names)  # refuses an image that was counted before
+            self.plain += one  # refuses an image that was counted before
             self._rows.append(row)
         return self
 
-    def _of_class(self, p: Bool, t: Bool, steps: tuple[float, float]) -> list[float]:
-        edges = inner_edge(p, True), inner_edge(t, True)
-        there, back = distances(*edges, steps), distances(*edges[::-1], steps)
-        out = [float(len(there) + len(back)), float((there <= self.tolerance).sum() + (back <= self.tolerance).sum())]
-        far = [np.nan] * 3
-        if len(there) and len(back):
-            pooled = np.concatenate([there, back])
-            each = [float(np.percentile(side, self.percentile)) for side in (there, back)]
-            far = [max(each), float(np.percentile(pooled, self.percentile)), float(pooled.mean())]
-        return [*out, *far, *self._boundary_f(p, t)]
+    def _surfaces(self, sides: list[Contours], steps: tuple[float, float]) -> F64:
+        there, back = sides[0].distances(sides[1], steps), sides[1].distances(sides[0], steps)
+        out = np.full((len(sides[0].ends) - 1, _COLUMNS), np.nan)
+        for k, ((a, b), (c, d)) in enumerate(zip(*(pairwise(side.ends) for side in sides), strict=True)):
+            pooled = np.concatenate([there[a:b], back[c:d]])
+            out[k, :2] = len(pooled), np.count_nonzero(pooled <= self.tolerance)
+            if b > a and d > c:
+                parts = pooled[: b - a], pooled[b - a :], pooled
+                scratch, share = np.empty_like(pooled), self.percentile / 100
+                far = [kernels.distance.percentile(part, share, scratch) for part in parts]
+                out[k, 2:5] = max(far[:2]), far[2], pooled.mean()
+        return out
 
-    def _boundary_f(self, p: Bool, t: Bool) -> list[float]:
-        limit = self.boundary if self.boundary >= 1 else self.boundary * float(np.hypot(*p.shape))
-        edges = inner_edge(p, False), inner_edge(t, False)
-        there, back = distances(*edges), distances(*edges[::-1])
-        precision = float((there <= limit).mean()) if len(there) else 1.0
-        recall = float((back <= limit).mean()) if len(back) else 1.0
-        if p.any() != t.any():
-            precision = recall = 0.0
-        total = precision + recall
-        return [2 * precision * recall / total if total else 0.0, float(t.any()), float(p.any() != t.any())]
+    def _boundary_f(self, sides: list[Contours], there: Bool, size: tuple[int, ...]) -> list[float]:
+        limit = self.boundary if self.boundary >= 1 else self.boundary * float(np.hypot(size[0], size[1]))
+        near = [a.distances(b, limit=limit) <= limit for a, b in (sides, sides[::-1])]
+        spans = [pairwise(side.ends) for side in sides]
+        parts = zip(near, spans, strict=True)
+        shares = [[float(hits[a:b].mean()) if b > a else 1.0 for a, b in span] for hits, span in parts]
+        shares = np.where(there[0] == there[1], shares, 0.0).tolist()
+        return [2 * p * r / (p + r) if p + r else 0.0 for p, r in zip(*shares, strict=True)]
 
     def scores(self) -> SurfaceScores:
         """The means over images; see `SurfaceScores`. ScoreError `nothing-scored` if nothing was counted."""

@@ -7,4 +7,5 @@
     index      the small tables beside them        caching    packed at first use, then read from the pack
     arrow      Arrow files, read without Arrow    class_ids  labels that hold class ids
     verifying  `verify`: every byte checked        encodings  how pixels are stored, one file each
+    remote     packs in object stores
 """

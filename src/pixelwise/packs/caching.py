@@ -10,6 +10,7 @@ from typing import Literal
 
 from ..dataset.dataset import Dataset
 from ..errors import PackError
+from ..files.addresses import local_path
 from ..files.writing import cache_dir
 from ..types import Progress
 from . import opening
@@ -34,7 +35,8 @@ def cached(
     options = f"{root}\0{dataset.format}\0{ENCODING}\0{dataset.classes.to_dict()}\0{_layout(dataset)}"
     key = hashlib.sha256(options.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", root.name)[:40] or "dataset"
-    folder = ((cache_dir() / "packs" if cache is True else Path(cache)) / f"{name}-{ENCODING}-{key}").absolute()
+    place = cache_dir().absolute() / "packs" if cache is True else local_path(cache, "open")
+    folder = place / f"{name}-{ENCODING}-{key}"
     inventory = take_inventory(dataset, ENCODING, SHARD_BYTES)
     try:
         if read_manifest(folder).fingerprint == inventory.fingerprint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,14 +104,18 @@ class Names(Sequence[str]):
         return self._data[self._offsets[at] : self._offsets[at + 1]].decode()
 
 
-def read_table(folder: Path, entry: FileEntry) -> dict[str, Any]:
+Read: TypeAlias = Callable[[Path], bytes]
+"""Reads a whole file, of a disk or of a store. MissingError if there is none."""
+
+
+def read_table(folder: Path, entry: FileEntry, read: Read = read_bytes) -> dict[str, Any]:
     """The columns of an Arrow file of one record batch, in memory: NumPy arrays, Names, lists of arrays.
 
     PackError `missing-file`, `pack-size` or `pack-damaged` if the file is not as the manifest describes it.
     """
     path = folder / entry.file
     try:
-        data = read_bytes(path)
+        data = read(path)
     except MissingError:
         raise damaged("the pack lacks this file", path, "missing-file") from None
     if len(data) != entry.bytes:

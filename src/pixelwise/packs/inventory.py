@@ -102,8 +102,12 @@ class Inventory:
                 raise PackError(what, code="stale-pack", where=root / file.path, fix="pack again")
 
 
-def take_inventory(dataset: Dataset, encoding: str, shard_bytes: int) -> Inventory:
+def take_inventory(
+    dataset: Dataset, encoding: str, shard_bytes: int, batch_bytes: int | None = None
+) -> Inventory:
     """List what packing all splits of `dataset` means.
+
+    batch_bytes: payload of a record batch, by default 8 MB.
 
     Reads lists, headers and the state of files; all pixels of samples that do not come from files. UsageError for an
     unknown encoding, a shard_bytes that is not a whole number above 0, a dataset without samples.
@@ -121,6 +125,7 @@ def take_inventory(dataset: Dataset, encoding: str, shard_bytes: int) -> Invento
         sizes[mine] = s.sizes(index[mine])
     entries = tuple(SplitEntry(s.name, len(s), s.has_labels, s.notes) for s in chosen)
     options = [VERSION, encoding, shard_bytes, dataset.format, dataset.classes.to_dict(), [asdict(e) for e in entries]]
+    options += [] if batch_bytes is None else [batch_bytes]  # of stores: what is in folders keeps its fingerprint
     digest = hashlib.sha256(json.dumps(options).encode())
     for own in rows:
         digest.update(own.tobytes())
@@ -131,7 +136,7 @@ def take_inventory(dataset: Dataset, encoding: str, shard_bytes: int) -> Invento
         payload = _guess(payload, files, files_of)
     return Inventory(
         dataset, ENCODINGS[encoding], sources, source, index, sizes, entries, rows, files, files_of,
-        _shards(payload, shard_bytes), payload, digest.hexdigest()[:32],
+        _shards(payload, shard_bytes, batch_bytes or BATCH_BYTES), payload, digest.hexdigest()[:32],
     )  # fmt: skip
 
 
@@ -189,11 +194,11 @@ def _guess(raw: I64, files: list[FileState], files_of: I64) -> I64:
     return guess
 
 
-def _shards(payload: I64, shard_bytes: int) -> list[list[range]]:
+def _shards(payload: I64, shard_bytes: int, batch_bytes: int) -> list[list[range]]:
     """The records of each record batch of each shard."""
     before = np.cumsum(payload) - payload
     shard = before // max(shard_bytes, -(-int(payload.sum()) // MAX_SHARDS))
-    batch = before // BATCH_BYTES
+    batch = before // batch_bytes
     first = [0, *(np.flatnonzero(np.diff(shard) | np.diff(batch)) + 1).tolist(), len(payload)]
     ranges = [range(a, b) for a, b in itertools.pairwise(first)]
     return [list(group) for _, group in itertools.groupby(ranges, lambda rows: shard[rows.start])]

@@ -14,7 +14,7 @@ from ..files.reading import read_bytes
 from ..types import Finding
 from .encodings.encoding import Encoding
 from .encodings.table import ENCODINGS
-from .index import FileEntry, checksum, damaged
+from .index import FileEntry, Read, checksum, damaged
 
 FORMAT: Final = "pixelwise-pack"
 VERSION: Final = 1
@@ -101,14 +101,14 @@ def _crc(fields: dict[str, Any]) -> int:
     return checksum(json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode())
 
 
-def read_manifest(root: Path) -> Manifest:
-    """The manifest of the pack at `root`.
+def read_manifest(root: Path, read: Read = read_bytes) -> Manifest:
+    """The manifest of the pack at `root`. read: how a file is read.
 
     PackError `unfinished-pack`, `bad-manifest` or `pack-version`; a damaged manifest is never used.
     """
     path = root / MANIFEST
     try:
-        data = read_bytes(path)
+        data = read(path)
     except MissingError:
         what, fix = "the pack is not finished: it has no manifest", "run pixelwise pack again; finished shards are kept"
         raise PackError(what, code="unfinished-pack", where=root, fix=fix) from None

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split, Splits
-from ..errors import PackError
+from ..errors import PackError, PixelwiseError
+from ..files.reading import read_bytes, read_head
 from ..files.writing import is_temporary
 from ..formats.format import Format
-from .index import read_table
+from .index import Read, read_table
 from .inventory import FileState
 from .manifest import FORMAT, MANIFEST, Manifest, is_data_folder
 from .source import PackSource
@@ -26,12 +27,11 @@ def find(path: Path) -> Path | None:
     except OSError:
         return None
     data = any(map(is_data_folder, entries))
-    try:
-        with open(path / MANIFEST, "rb") as file:
-            return path if data or FORMAT.encode() in file.read(256) else None
-    except FileNotFoundError:
+    if MANIFEST not in entries:
         return path if data and all(is_data_folder(e) or is_temporary(e) for e in entries) else None
-    except OSError:  # it may not be read, which reading it says
+    try:
+        return path if FORMAT.encode() in read_head(path / MANIFEST, 256) or data else None
+    except PixelwiseError:  # it may not be read, which reading it says
         return path if data else None
 
 
@@ -53,12 +53,16 @@ def load(root: Path, *, source: str | os.PathLike[str] | bool = False, verify: b
     return Dataset(root, "pack", manifest.classes, Splits(makers), manifest.notes, manifest.history)
 
 
-def stale_files(root: Path, manifest: Manifest, source: str | os.PathLike[str] | bool) -> Iterator[PackError]:
-    """A PackError `stale-pack` for each source file of the pack at `root` that changed. source: as in `load`."""
+def stale_files(
+    root: Path, manifest: Manifest, source: str | os.PathLike[str] | bool, read: Read = read_bytes
+) -> Iterator[PackError]:
+    """A PackError `stale-pack` for each source file of the pack at `root` that changed. source: as in `load`. read: how
+    a file of the pack is read.
+    """
     if source is False:
         return
     at = Path(manifest.source_root if source is True else source).absolute()
-    columns = read_table(root / manifest.data, manifest.table("sources.arrow"))
+    columns = read_table(root / manifest.data, manifest.table("sources.arrow"), read)
     for row in zip(columns["path"], columns["bytes"].tolist(), columns["mtime_ns"].tolist(), strict=True):
         file = FileState(*row)
         if (change := file.change(at)) is not None:

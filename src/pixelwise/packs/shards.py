@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..dataset.sources import FileSource
 from ..errors import LabelError, PackError, PairError, SystemFault
 from ..files.mapping import MappedFile, guarded
+from ..files.reading import open_regular
 from ..files.writing import atomic_write
 from ..types import U8, Sample
 from .arrow import read_batches
@@ -222,9 +223,9 @@ def scan_shard(path: Path, number: int) -> tuple[list[str], NDArray[np.void]]:
 
 def map_shard(path: Path) -> MappedFile:
     """A shard that this process may just have written."""
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        return MappedFile(file.fileno(), size, path, lambda: damaged("changed while it was read", path, "pack-size"))
+    with open_regular(path) as fd:
+        size = os.fstat(fd).st_size
+        return MappedFile(fd, size, path, lambda: damaged("changed while it was read", path, "pack-size"))
 
 
 def _texts(column: Any) -> list[str]:

@@ -35,7 +35,7 @@ class PackSource(Source):
             rows = range(int(rows[0]), int(rows[-1]) + 1)
         super().__init__(ChosenNames(volume.names, rows), volume.manifest.splits[split].labels)
         self._rows = rows
-        self.is_raw = volume.manifest.encoding.is_raw
+        self.is_raw = volume.is_mapped
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PackSource, (self.volume, self._split)
@@ -64,7 +64,9 @@ class PackSource(Source):
         return out
 
     def blocks(self, indices: I64 | None = None) -> I64:
-        """(n,) int64: the number of the record batch that holds each of the samples at `indices` (default: all)."""
+        """(n,) int64: the number of the block that each of the samples at `indices` (default: all) is in: a run of
+        records that are read together.
+        """
         return self.volume.blocks[self.rows(indices)]
 
     def addresses(self, indices: I64) -> tuple[U64, U64 | None, int]:
@@ -102,11 +104,11 @@ class PackSource(Source):
 
     def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
         row = int(self._rows[index])
-        record = self.volume.record(row)
+        record = self.volume.record(row, as_stored=notes is not None)
         self.volume.check_once(row, record)
         clock.lap("reading")
         sample = self.volume.decode(row, record if self.has_labels else record._replace(label=None), window, notes)
-        if self.volume.verify and not self.is_raw and sample.label is not None:
+        if self.volume.verify and sample.label is not None and not self.volume.has_pixels(record):
             check_class_ids(sample.label, self.volume.manifest.classes, RecordName(self.volume, row))
         clock.lap("decoding")
         return sample

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, FormatError, PackError, SystemFault, shown
-from ..files.reading import READ_FLAGS, check_exists, open_error
+from ..errors import DataError, FormatError, MissingError, PackError, PixelwiseError, SystemFault, shown
+from ..files.addresses import StorePath, located
+from ..files.reading import check_exists, open_error, open_regular
 from ..hints import hinted
 from ..results import Result
 from ..threads import Pool, in_order, run_in, thread_count
@@ -22,7 +23,7 @@ from . import opening
 from .class_ids import check_class_ids
 from .index import checksum, damaged, record_at
 from .manifest import read_manifest
-from .volume import RecordName, Volume, load_volume, shard_problems
+from .volume import RecordName, Volume, load_volume, reader_of, shard_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,40 +77,71 @@ def verify(
     Raises MissingError if there is nothing at `path`, FormatError if it is not a pack, SystemFault if it cannot be
     read.
     """
-    root = Path(path).absolute()
-    check_exists(root)
-    if opening.find(root) is None:
-        raise FormatError("is not a pack", code="no-dataset", where=root, fix="give a folder that pixelwise pack wrote")
-    records, threads = 0, thread_count(threads)
+    root, records, threads = located(path), 0, thread_count(threads)
+    read = reader_of(root)
+    if not isinstance(root, StorePath):
+        check_exists(root)
+        if opening.find(root) is None:
+            fix = "give a folder that pixelwise pack wrote"
+            raise FormatError("is not a pack", code="no-dataset", where=root, fix=fix)
     try:
-        manifest = read_manifest(root)
+        manifest = read_manifest(root, read)
         records = manifest.records
-        volume = load_volume(root, manifest)
+        volume = load_volume(root, manifest, read=read)
     except (PackError, SystemFault) as error:
         return Verification(root, records, (Finding.from_error(error),))
-    found = [Finding.from_error(p) for p in shard_problems(root, manifest)]
-    broken = {f.where for f in found}
     with run_in(pool):
-        for k, shard in enumerate(manifest.shards):
-            if str(volume.path(k)) not in broken:
-                found += _check_shard(volume, k, threads)
-            if progress is not None:
-                progress(int(volume.starts[k]) + shard.records, manifest.records)
-    found += map(Finding.from_error, opening.stale_files(root, manifest, source))
+        found = list(_findings(volume, threads, progress))
+    found += map(Finding.from_error, opening.stale_files(root, manifest, source, read))
     return Verification(root, records, tuple(found))
 
 
-def _check_shard(volume: Volume, shard: int, threads: int | None) -> list[Finding]:
+def _findings(volume: Volume, threads: int, progress: Progress | None) -> Iterator[Finding]:
+    root, shards = volume.root, volume.manifest.shards
+    if isinstance(root, StorePath):  # each shard by one call, which fetches it to where it runs
+        each: Iterable[list[Finding]] = in_order(partial(_check_copy, volume, threads), range(len(shards)), 1, ahead=1)
+    else:
+        found = [Finding.from_error(p) for p in shard_problems(root, volume.manifest)]
+        yield from found
+        broken = {f.where for f in found}
+        intact = [str(volume.path(k)) not in broken for k in range(len(shards))]
+        each = (_check_shard(volume, k, threads, volume.path(k)) if intact[k] else [] for k in range(len(shards)))
+    for k, of_shard in enumerate(each):
+        yield from of_shard
+        if progress is not None:
+            progress(int(volume.starts[k + 1]), volume.manifest.records)
+
+
+def _check_copy(volume: Volume, threads: int, shard: int) -> list[Finding]:
+    from .remote.copying import copied
+    from .remote.store import Store
+
+    path, expected = volume.path(shard), volume.manifest.shards[shard].bytes
+    with tempfile.TemporaryDirectory(prefix="pixelwise-") as scratch:
+        file = Path(scratch) / path.name
+        try:
+            copied(Store(volume.root), path, file)  # type: ignore[arg-type]
+        except MissingError:
+            return [Finding.from_error(damaged("the pack lacks this shard", path, "missing-shard"))]
+        except (PackError, SystemFault) as error:
+            return [Finding.from_error(error)]
+        if (size := file.stat().st_size) != expected:
+            return [Finding.from_error(damaged(f"has {size} bytes, expected {expected}", path, "pack-size"))]
+        return _check_shard(volume, shard, threads, file)
+
+
+def _check_shard(volume: Volume, shard: int, threads: int | None, file: Path) -> list[Finding]:
+    """What is wrong with a shard. file: where its bytes are now."""
     path, entry = volume.path(shard), volume.manifest.shards[shard]
     first, last = volume.starts[shard : shard + 2].tolist()
-    results = in_order(partial(_check_record, volume, path), range(first, last), threads)
+    results = in_order(partial(_check_record, volume, file), range(first, last), threads)
     crc = 0
     try:
         found = [finding for finding in results if finding is not None]
-        with open(path, "rb", buffering=0) as file:
-            for chunk in iter(lambda: file.read(16 << 20), b""):
+        with open_regular(file) as fd:
+            for chunk in iter(lambda: os.read(fd, 16 << 20), b""):
                 crc = checksum(chunk, crc)
-    except OSError as error:
+    except (OSError, PixelwiseError) as error:
         return [Finding.from_error(open_error(path, error))]
     if crc != entry.crc32 and not found:
         what = f"is damaged outside its records: its CRC-32 is {crc}, expected {entry.crc32}"
@@ -121,7 +153,7 @@ def _check_record(volume: Volume, path: Path, row: int) -> Finding | None:
     where = RecordName(volume, row)
     try:
         # Read, not mapped: a mapped file that is cut ends the process.
-        with _opened(path) as fd:
+        with open_regular(path) as fd:
             record = record_at(volume.index, row, partial(_read, fd, where=where))
         volume.check_crc(row, record)
         sample = volume.decode(row, record)
@@ -130,18 +162,6 @@ def _check_record(volume: Volume, path: Path, row: int) -> Finding | None:
     except (DataError, SystemFault) as error:
         return Finding.from_error(error)
     return None
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    try:
-        fd = os.open(path, READ_FLAGS)
-    except OSError as error:
-        raise open_error(path, error) from None
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def _read(fd: int, offset: int, size: int, where: object) -> U8:

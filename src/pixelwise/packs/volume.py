@@ -7,20 +7,26 @@ import threading
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..codecs.header import MAX_SIDE
 from ..codecs.jpeg_windows import JpegWindows
-from ..errors import PackError, PixelwiseError
+from ..errors import MissingError, PackError, PixelwiseError
+from ..files.addresses import StorePath
 from ..files.mapping import MappedFile, memory_bytes
-from ..files.reading import open_error
+from ..files.reading import open_error, open_regular, read_bytes
 from ..types import I64, U8, Finding, Sample, Window
 from .class_ids import check_class_ids
-from .index import INDEX, PARTS, Record, damaged, read_table, record_at
+from .index import INDEX, PARTS, Read, Record, damaged, read_table, record_at
 from .manifest import Manifest, read_manifest
+
+BLOCK_BYTES: Final = 1 << 20
+"""The most bytes of a block, if no record is larger. A store sends them in less time than it takes to answer, so that
+a batch of samples from as many blocks is soon there.
+"""
 
 
 class Volume:
@@ -54,30 +60,46 @@ class Volume:
         """The file of a shard."""
         return self.root / self.manifest.data / self.manifest.shards[shard].file
 
-    def record(self, row: int) -> Record:
-        """A record, its bytes read-only views of the mapped shard. Raises as `bytes_of`."""
+    @property
+    def is_mapped(self) -> bool:
+        """Whether samples have an address: pixels in mapped shards."""
+        return self.manifest.encoding.is_raw
+
+    def record(self, row: int, *, as_stored: bool = False) -> Record:
+        """A record, its bytes read-only views of the mapped shard. Raises as `bytes_of`.
+
+        as_stored: not as a cache has decoded it; here nothing is.
+        """
         data = self.bytes_of(int(self._shards[row]))
         return record_at(self.index, row, lambda at, size: data[at : at + size])
 
-    def check_crc(self, row: int, record: Record) -> None:
-        """PackError `record-crc` unless these are the bytes that the record was written with."""
-        if (crc := record.crc32) != (expected := int(self.index["crc"][row])):
+    def check_crc(self, row: int, record: Record, expected: int | None = None) -> None:
+        """PackError `record-crc` unless these are the bytes that the record was written with.
+
+        expected: their CRC-32, by default as in the index.
+        """
+        if (crc := record.crc32) != (expected := int(self.index["crc"][row]) if expected is None else expected):
             raise damaged(f"is damaged: its CRC-32 is {crc}, expected {expected}", RecordName(self, row), "record-crc")
+
+    def has_pixels(self, record: Record) -> bool:
+        """Whether the bytes of a record are pixels, so that `check_once` looks at the class ids of its label."""
+        return self.manifest.encoding.is_raw
 
     def unchecked(self, rows: I64) -> I64:
         """Which of the records, positions 0 .. n-1, were not checked yet."""
         return np.flatnonzero(self._unchecked[rows])
 
-    def check_once(self, row: int, record: Record | None = None) -> None:
+    def check_once(self, row: int, record: Record | None = None, crc: int | None = None) -> None:
         """The first time, PackError `record-crc`, or LabelError if a raw label holds no class ids.
 
-        Several threads may check the same record at once, which costs time and nothing else.
+        crc: as `expected` of `check_crc`. Several threads may check the same record at once, which costs time and
+        nothing else.
         """
         if not self._unchecked[row]:
             return
         record = self.record(row) if record is None else record
-        self.check_crc(row, record)
-        if self.manifest.encoding.is_raw and record.label is not None:
+        self.check_crc(row, record, crc)
+        if self.has_pixels(record) and record.label is not None:
             label = record.label.view(self.label_dtype)
             check_class_ids(label.reshape(record.size), self.manifest.classes, RecordName(self, row))
         self._unchecked[row] = False
@@ -108,14 +130,23 @@ class Volume:
 
     @cached_property
     def blocks(self) -> I64:
-        """(n,) int64: the number of the record batch of each record, over all shards.
+        """(n,) int64: the number of the block of each record, over all shards: of a run of records that are read
+        together, about a megabyte of a record batch.
 
         The images of a record batch are stored end to end, and something else is between those of two.
         """
         index: Any = self.index
         follows = index["image_offset"][1:] == index["image_offset"][:-1] + index["image_bytes"][:-1]
-        begins = ~follows | (index["shard"][1:] != index["shard"][:-1])
-        return np.concatenate([[0], np.cumsum(begins)]).astype(np.int64)[: len(index)]
+        begins = np.concatenate([[True], ~follows | (index["shard"][1:] != index["shard"][:-1])])[: len(index)]
+        batch = np.cumsum(begins) - 1
+        sizes = sum(index[f"{name}_bytes"] for name in PARTS)
+        before = np.cumsum(sizes) - sizes
+        first = np.flatnonzero(begins)
+        total = np.add.reduceat(sizes, first) if len(index) else sizes
+        # Equal parts of a record batch, as few as can be.
+        part = (before - before[first][batch]) // -(-total // -(-total // BLOCK_BYTES))[batch]
+        begins[1:] |= part[1:] != part[:-1]
+        return np.cumsum(begins).astype(np.int64) - 1
 
     @cached_property
     def _exceeds_memory(self) -> bool:
@@ -162,12 +193,11 @@ class Volume:
                 return mapped
             path, size = self.path(shard), self.manifest.shards[shard].bytes
             try:
-                with open(path, "rb") as file:
-                    found = os.fstat(file.fileno()).st_size
-                    if found != size:
+                with open_regular(path) as fd:
+                    if os.fstat(fd).st_size != size:
                         raise self._cut(shard)
-                    mapped = MappedFile(file.fileno(), size, path, partial(self._cut, shard))
-            except FileNotFoundError:
+                    mapped = MappedFile(fd, size, path, partial(self._cut, shard))
+            except MissingError:
                 what = "the pack was replaced or removed while it was in use"
                 raise PackError(what, code="missing-shard", where=path, fix="open it again") from None
             except OSError as error:
@@ -213,10 +243,11 @@ def open_volume(root: Path, verify: bool = True) -> Volume:
 
 def reopened(root: Path, fingerprint: str, verify: bool = True) -> Volume:
     """The pack again, in another process, whatever its shards are like. PackError `stale-pack` if it is another one."""
-    manifest = read_manifest(root)
+    read = reader_of(root)
+    manifest = read_manifest(root, read)
     if manifest.fingerprint != fingerprint:
         raise PackError("the pack was replaced while it was in use", code="stale-pack", where=root, fix="open it again")
-    return load_volume(root, manifest, verify)
+    return load_volume(root, manifest, verify, read)
 
 
 def shard_problems(root: Path, manifest: Manifest) -> Iterator[PixelwiseError]:
@@ -235,10 +266,35 @@ def shard_problems(root: Path, manifest: Manifest) -> Iterator[PixelwiseError]:
             yield damaged(f"has {size} bytes, expected {shard.bytes}", path, "pack-size")
 
 
-def load_volume(root: Path, manifest: Manifest, verify: bool = True) -> Volume:
+def load_volume(root: Path, manifest: Manifest, verify: bool = True, read: Read = read_bytes) -> Volume:
     """The pack's index, checked against its manifest, as a Volume. Does not look at the shards."""
+    return Volume(root, manifest, *records_of(root, manifest, read), verify)
+
+
+def bytes_of_pack(root: Path) -> int:
+    """The size of all files of the finished pack at `root`, without its manifest."""
+    manifest = read_manifest(root, reader_of(root))
+    return sum(s.bytes for s in manifest.shards) + sum(t.bytes for t in manifest.tables)
+
+
+def reader_of(root: Path) -> Read:
+    """How the files of a pack are read: from the disk or from a store."""
+    if not isinstance(root, StorePath):
+        return read_bytes
+    from .remote.store import Store
+
+    return Store(root).read
+
+
+def records_of(
+    root: Path, manifest: Manifest, read: Read = read_bytes
+) -> tuple[Sequence[str], NDArray[np.void], list[I64]]:
+    """Names and index of the records, and the records of each split, checked against the manifest.
+
+    read: how a file is read.
+    """
     folder = root / manifest.data
-    columns, splits = (read_table(folder, manifest.table(name)) for name in ("index.arrow", "splits.arrow"))
+    columns, splits = (read_table(folder, manifest.table(name), read) for name in ("index.arrow", "splits.arrow"))
     index = np.empty(len(columns["name"]), INDEX)
     for name in INDEX.names or ():
         index[name] = columns[name]
@@ -252,7 +308,7 @@ def load_volume(root: Path, manifest: Manifest, verify: bool = True) -> Volume:
             raise damaged(f"names records that do not exist, in split {entry.name}", where)
         if entry.labels and (index["label_offset"][chosen] < 0).any():
             raise damaged(f"names records without labels, in split {entry.name}", where)
-    return Volume(root, manifest, columns["name"], index, rows, verify)
+    return columns["name"], index, rows
 
 
 def _check_index(where: Path, manifest: Manifest, index: NDArray[np.void], names: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from ..dataset.dataset import Dataset
 from ..errors import PackError, SystemFault, UsageError
+from ..files.addresses import StorePath, located
 from ..files.mapping import guarded
 from ..files.reading import bytes_text
 from ..files.writing import atomic_write, folder_in_use, is_temporary, remove_temporaries, remove_unused
@@ -67,7 +68,8 @@ def pack(
         >>> packed.format, packed["train"]
         ('pack', Split('train': 4 samples, 21 classes, PackSource))
 
-    data: a path, a Dataset or a Split. splits: one name or several; by default all. encoding: "raw" stores pixels, so
+    data: a path, a Dataset or a Split. out: a folder, or an address such as "s3://bucket/voc.pack" (needs
+    pixelwise[remote]). splits: one name or several; by default all. encoding: "raw" stores pixels, so
     that reading is free and windows are views; "original" keeps the image files and stores labels as PNG, in a seventh
     of the space. threads: by default one per core. shard_bytes: size of an Arrow file; raised if the pack would have
     more than 128. overwrite: replace another pack, and check the shards of this one, to rewrite damaged ones. progress:
@@ -85,7 +87,11 @@ def pack(
     Raises what opening and reading the data raises; PackError `stale-pack` if a source file changes meanwhile;
     UsageError `pack-exists`, `not-empty`, `bad-argument`; SystemFault `disk-full`, `cannot-write`.
     """
-    root, share = Path(out).absolute(), check_part(part)
+    root, share = located(out), check_part(part)
+    if isinstance(root, StorePath):
+        with run_in(pool):
+            dataset = as_dataset(data, splits, verb="pack", **options)
+            return _into_store(dataset, root, encoding, shard_bytes, threads, overwrite, progress, share or (1, 1))
     _check_target(root)
     with run_in(pool):
         inventory = take_inventory(as_dataset(data, splits, verb="pack", **options), encoding, shard_bytes)
@@ -96,6 +102,17 @@ def pack(
             fix = "choose another name, or overwrite it"
             raise UsageError("another pack is already there", code="pack-exists", where=root, fix=fix)
         return write_pack(inventory, root, threads, progress, share or (1, 1))
+
+
+def _into_store(
+    dataset: Dataset, root: StorePath, encoding: str, shard_bytes: int, threads: int | None, overwrite: bool,
+    progress: Progress | None, part: PartOf,
+) -> Dataset | None:  # fmt: skip
+    from .remote.uploading import BATCH, check_writable, upload
+
+    check_writable(root)
+    inventory = take_inventory(dataset, encoding, shard_bytes, BATCH)
+    return upload(inventory, root, threads, overwrite, progress, part)
 
 
 def write_pack(
@@ -118,7 +135,7 @@ def write_pack(
         shards = _write_shards(inventory, folder, threads, progress, part)
         if shards is None:
             return None
-        manifest = _write_tables(inventory, folder, shards)
+        manifest = write_tables(inventory, folder, shards)
         with atomic_write(root / MANIFEST, alone=False) as file:
             file.write(manifest.to_bytes())
     if before is not None and before.data != folder.name:
@@ -165,7 +182,7 @@ def remove_leftovers(root: Path) -> None:
         remove_unused(folder, unless=partial(is_the_pack, folder.name))
 
 
-def _write_tables(inventory: Inventory, folder: Path, finished: list[Finished]) -> Manifest:
+def write_tables(inventory: Inventory, folder: Path, finished: list[Finished]) -> Manifest:
     """Write the tables, and give the manifest that describes them and the shards."""
     import pyarrow as pa
 
@@ -207,7 +224,7 @@ def _write_shards(
     missing = [k for k in own if k not in done]
     _check_space(inventory, folder, missing)
     write = _write_elsewhere if leaves_threads() else _write_missing
-    done |= write(inventory, missing, paths, threads, _of_records(inventory, own, missing, progress))
+    done |= write(inventory, missing, paths, threads, of_records(inventory, own, missing, progress))
     if len(done) < len(paths) and not all(path.exists() for path in paths):
         return None
     done |= _kept_of(inventory, paths, [k for k in range(len(paths)) if k not in done], threads)
@@ -216,20 +233,20 @@ def _write_shards(
 
 def _kept_of(inventory: Inventory, paths: list[Path], which: Iterable[int], threads: int | None) -> dict[int, Finished]:
     """Those shards of `which` that are there, complete and undamaged."""
-    found = {k: _finished(inventory, k, paths[k], threads) for k in which if paths[k].exists()}
+    found = {k: finished_shard(inventory, k, paths[k], threads) for k in which if paths[k].exists()}
     return {k: shard for k, shard in found.items() if shard is not None}
 
 
-def _records(inventory: Inventory, shards: Iterable[int]) -> int:
+def records_in(inventory: Inventory, shards: Iterable[int]) -> int:
     return sum(len(rows) for k in shards for rows in inventory.shards[k])
 
 
-def _of_records(
+def of_records(
     inventory: Inventory, own: Sequence[int], missing: Sequence[int], progress: Progress | None
 ) -> Callable[[int], None]:
     """What is called with the number of records that were just written."""
-    total = _records(inventory, own)
-    done = total - _records(inventory, missing)
+    total = records_in(inventory, own)
+    done = total - records_in(inventory, missing)
 
     def count(written: int) -> None:
         nonlocal done
@@ -245,13 +262,13 @@ def _write_elsewhere(
 ) -> dict[int, Finished]:
     """Write shards in another pool, one per call: what comes back is small, and any of them may be done twice."""
     done: dict[int, Finished] = {}
-    for k, shard in zip(missing, in_order(partial(_write_one, inventory, paths, threads), missing), strict=True):
+    for k, shard in zip(missing, in_order(partial(write_one, inventory, paths, threads), missing), strict=True):
         done[k] = shard
-        count(_records(inventory, [k]))
+        count(records_in(inventory, [k]))
     return done
 
 
-def _write_one(inventory: Inventory, paths: list[Path], threads: int | None, number: int) -> Finished:
+def write_one(inventory: Inventory, paths: list[Path], threads: int | None, number: int) -> Finished:
     return _write_missing(inventory, [number], paths, threads)[number]
 
 
@@ -300,7 +317,7 @@ def _check_space(inventory: Inventory, folder: Path, missing: list[int]) -> None
         raise SystemFault(what, code="disk-full", where=folder, fix='free space, or pack with encoding="original"')
 
 
-def _finished(inventory: Inventory, number: int, path: Path, threads: int | None) -> Finished | None:
+def finished_shard(inventory: Inventory, number: int, path: Path, threads: int | None) -> Finished | None:
     """The shard that an earlier packer left, if it is complete and undamaged, else None."""
     try:
         with guarded():

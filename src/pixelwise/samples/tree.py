@@ -16,6 +16,8 @@ from ..arguments import check_count, check_seed
 from ..classes import VOC
 from ..codecs.png import encode_png
 from ..errors import SystemFault, UsageError
+from ..files.addresses import local_path
+from ..files.reading import read_bytes
 from ..files.writing import is_temporary, remove_temporaries, temporary_folder
 from ..hints import hinted
 from ..threads import in_order, with_progress
@@ -49,7 +51,7 @@ def sample(path: str | os.PathLike[str], count: int = 64, seed: int = 0, *, prog
     """
     check_count("count", count)
     check_seed(seed)
-    root = Path(path).absolute()
+    root = local_path(path, "sample")
     manifest = {"maker": "pixelwise.sample", "version": VERSION, "count": int(count), "seed": int(seed)}
     target = root / "VOCdevkit" / "VOC2012"
     try:
@@ -66,7 +68,7 @@ def sample(path: str | os.PathLike[str], count: int = 64, seed: int = 0, *, prog
 def _complete(target: Path, manifest: dict[str, Any]) -> bool:
     """Whether `target` is the sample that the manifest describes, with every file."""
     try:
-        same = json.loads((target / MANIFEST).read_text("utf-8")) == manifest
+        same = json.loads(read_bytes(target / MANIFEST)) == manifest
         return same and {len(os.listdir(target / folder)) for folder in FOLDERS[:4]} == {manifest["count"]}
     except (OSError, ValueError):
         return False

@@ -21,8 +21,9 @@ from ..errors import DataError, UsageError
 from ..hints import hinted
 from ..loading.loader import Loader
 from ..threads import in_order
+from ..transforms.filters import weight
 from ..transforms.plans import Plans
-from ..types import I64, Sample
+from ..types import I64, RADIUS, Interpolation, Sample
 from .loader import TensorBatch
 
 
@@ -155,17 +156,18 @@ class _Pixels:
         self, plans: Plans, sx: torch.Tensor, sy: torch.Tensor, start: torch.Tensor, height: torch.Tensor,
         width: torch.Tensor,
     ) -> torch.Tensor:  # fmt: skip
-        """(B, 3, H, W) float32: the mean of each channel over the box around each point, 0..255."""
+        """(B, 3, H, W) float32: the weighted mean of each channel around each point, 0..255."""
         device = self.bytes.device
         boxes = np.maximum(np.hypot(plans.matrix[:, :, 0], plans.matrix[:, :, 1]), 1.0)  # (across, down)
         out = torch.zeros(1, device=device)
-        for y, down in _overlaps(sy, boxes[:, 1], height):
-            for x, across in _overlaps(sx, boxes[:, 0], width):
+        how = plans.interpolation
+        for y, down in _taps(sy, boxes[:, 1], height, how):
+            for x, across in _taps(sx, boxes[:, 0], width, how):
                 at = start + 3 * (y * width + x)
                 share = (down * across).to(torch.float32)[:, None]
                 pixel = torch.stack([self.bytes[at + c] for c in range(3)], 1).to(torch.float32)
                 out = out + pixel * share
-        return out
+        return out.clamp(0, 255)
 
 
 class _Read:
@@ -213,14 +215,39 @@ def _clamped(values: torch.Tensor, extent: torch.Tensor) -> torch.Tensor:
     return torch.minimum(values.long().clamp(min=0), extent - 1)
 
 
-def _overlaps(s: torch.Tensor, sides: Any, extent: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """For each pixel that an interval of `sides` around s can touch: its index, and its share of the interval."""
+def _taps(
+    s: torch.Tensor, sides: Any, extent: torch.Tensor, interpolation: Interpolation
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """For each pixel that an output pixel of `sides` at s can touch: its index, and its share."""
     side = torch.from_numpy(sides).to(s.device).view(-1, 1, 1)
+    if interpolation != "area":
+        yield from _filtered(s, side, float(sides.max()), extent, interpolation)
+        return
     left, right = s - side / 2, s + side / 2
     for t in range(ceil(float(sides.max())) + 1):
         x = left.floor() + t
         share = (torch.minimum(x + 1, right) - torch.maximum(x, left)).clamp(min=0) / side
         yield _clamped(x, extent), share
+
+
+def _filtered(
+    s: torch.Tensor, side: torch.Tensor, longest: float, extent: torch.Tensor, interpolation: Interpolation
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """As `reference._weights`."""
+    first = (s - RADIUS[interpolation] * side).floor()
+
+    def share(t: int) -> torch.Tensor:
+        x = first + t
+        found: torch.Tensor = weight(interpolation, (x + 0.5 - s).abs() / side) * ((x >= 0) & (x < extent))
+        return found
+
+    number = ceil(2 * RADIUS[interpolation] * longest) + 2
+    total = torch.zeros_like(s)
+    for t in range(number):
+        total = total + share(t)
+    total = torch.where(total == 0, 1.0, total)
+    for t in range(number):
+        yield _clamped(first + t, extent), share(t) / total
 
 
 def _shaded(levels: torch.Tensor, plans: Plans) -> torch.Tensor:

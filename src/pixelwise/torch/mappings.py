@@ -25,7 +25,8 @@ class MappingLoader:
     def __init__(self, loader: TensorLoader, keys: tuple[str, str] = ("pixel_values", "labels")) -> None:
         if not isinstance(loader, TensorLoader):
             raise UsageError(
-                f"a MappingLoader takes a TensorLoader, got {type(loader).__name__}", fix="make it with TensorLoader(loader)",
+                f"a MappingLoader takes a TensorLoader, got {type(loader).__name__}",
+                fix="make it with TensorLoader(loader)",
             )  # fmt: skip
         self.loader, self.keys = loader, check_keys(keys)
 

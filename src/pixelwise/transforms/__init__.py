@@ -1,6 +1,7 @@
 """Transforms: each is a frozen dataclass that adds to the plans of a batch.
 
 plans: what a list of transforms adds up to. geometry, turns, color: what composes into the plan's matrix and color.
-class_crop: crops that show a class, and their index. after: changes of rendered pixels. mixing: several samples.
-plugin: other people's transforms. recipes: the lists that papers use. docs/transforms.md is the page about them.
+filters: how images are interpolated. class_crop: crops that show a class, and their index. after: changes of rendered
+pixels. mixing: several samples. plugin: other people's transforms. recipes: the lists that papers use.
+docs/transforms.md is the page about them.
 """

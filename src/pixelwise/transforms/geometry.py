@@ -7,6 +7,7 @@ ratio of the sizes, so the edges of the image stay edges. `loading.render.render
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from ..arguments import LONGEST, MOST_SCALE, PERCENT, check_range, check_share, 
 from ..errors import UsageError
 from ..hints import hinted
 from ..labels import count_values
-from ..types import F64, I64, Range, Size
+from ..types import F64, I64, Interpolation, Range, Size
+from .filters import check_interpolation
 from .plans import Plans, Transform, Uniform, between, draw_integer, log_between, settle
 
 
@@ -33,51 +35,66 @@ class Resize(Transform):
     """Scale to height x width, whatever the shape was.
 
     A single number is refused: torchvision's `Resize(512)` scales the shorter side, which is `ResizeShortest(512)`.
+    interpolation: of the image, "area", "antialias" (torchvision's bilinear) or "bicubic"; docs/transforms.md has more.
     """
 
     size: Size
+    interpolation: Interpolation
 
-    def __init__(self, size: int | Size, width: int | None = None) -> None:
+    def __init__(
+        self, size: int | Size, width: int | None = None, *, interpolation: Interpolation = "area"
+    ) -> None:
         if width is None and is_whole(size):
             fix = f"ResizeShortest({size}) scales the shorter side"
             raise UsageError(f"size must be height and width, got {size!r}", fix=fix)
-        settle(self, size=check_size("size", size, width))
+        settle(self, size=check_size("size", size, width), interpolation=check_interpolation(interpolation))
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        plans.resize(np.tile(np.array(self.size), (len(plans), 1)))
+        plans.resize(np.tile(np.array(self.size), (len(plans), 1)), self.interpolation)
 
 
 @hinted
 @dataclass(frozen=True, slots=True)
 class ResizeShortest(Transform):
-    """Scale so that the shorter side becomes `size` pixels, the longer at most `longest`; the shape stays."""
+    """Scale so that the shorter side becomes `size` pixels, the longer at most `longest`; the shape stays.
+
+    interpolation: of the image, as in `Resize`.
+    """
 
     size: int
     longest: int | None
+    interpolation: Interpolation
 
-    def __init__(self, size: int, longest: int | None = None) -> None:
+    def __init__(self, size: int, longest: int | None = None, *, interpolation: Interpolation = "area") -> None:
         most = None if longest is None else check_whole("longest", longest, 1, LONGEST)
-        settle(self, size=check_whole("size", size, 1, LONGEST), longest=most)
+        how = check_interpolation(interpolation)
+        settle(self, size=check_whole("size", size, 1, LONGEST), longest=most, interpolation=how)
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         scale = self.size / plans.size.min(axis=1, keepdims=True)
         if self.longest is not None:
             scale = np.minimum(scale, self.longest / plans.size.max(axis=1, keepdims=True))
-        plans.resize(_rounded(plans.size * scale))
+        plans.resize(_rounded(plans.size * scale), self.interpolation)
 
 
 @hinted
 @dataclass(frozen=True, slots=True)
 class ResizeLongest(Transform):
-    """Scale so that the longer side becomes `size` pixels; the shape stays."""
+    """Scale so that the longer side becomes `size` pixels; the shape stays.
+
+    interpolation: of the image, as in `Resize`.
+    """
 
     size: int
+    interpolation: Interpolation
 
-    def __init__(self, size: int) -> None:
-        settle(self, size=check_whole("size", size, 1, LONGEST))
+    def __init__(self, size: int, *, interpolation: Interpolation = "area") -> None:
+        how = check_interpolation(interpolation)
+        settle(self, size=check_whole("size", size, 1, LONGEST), interpolation=how)
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
-        plans.resize(_rounded(plans.size * (self.size / plans.size.max(axis=1, keepdims=True))))
+        scale = self.size / plans.size.max(axis=1, keepdims=True)
+        plans.resize(_rounded(plans.size * scale), self.interpolation)
 
 
 @hinted
@@ -85,21 +102,27 @@ class ResizeLongest(Transform):
 class RandomScale(Transform):
     """Scale both sides by a factor drawn uniformly from `scale`; with `log`, its logarithm is uniform.
 
+    interpolation: of the image, as in `Resize`.
+
     >>> import pixelwise as pw
     >>> pw.RandomScale((0.5, 2))
-    RandomScale(scale=(0.5, 2.0), log=False)
+    RandomScale(scale=(0.5, 2.0), log=False, interpolation='area')
     """
 
     scale: Range
     log: bool
+    interpolation: Interpolation
 
-    def __init__(self, scale: Range, *, log: bool = False) -> None:
-        settle(self, scale=check_range("scale", scale, 1e-6, MOST_SCALE, unit=PERCENT), log=bool(log))
+    def __init__(self, scale: Range, *, log: bool = False, interpolation: Interpolation = "area") -> None:
+        settle(
+            self, scale=check_range("scale", scale, 1e-6, MOST_SCALE, unit=PERCENT), log=bool(log),
+            interpolation=check_interpolation(interpolation),
+        )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
         """Draw 0 is the factor."""
         factor = (log_between if self.log else between)(uniform(0), self.scale)
-        plans.resize(_rounded(plans.size * factor[:, None]))
+        plans.resize(_rounded(plans.size * factor[:, None]), self.interpolation)
 
 
 # -- windows --------------------------------------------------------------------------------------------------
@@ -122,9 +145,14 @@ class RandomCrop(Transform):
     pixels that have a class; if there is none, the last (mmsegmentation's `cat_max_ratio`). The label decides when it
     is rendered, so nothing is read twice; but all that the ten windows cover is read, and each try renders a label.
 
+    min_class_pixels: above 0, take the first of eleven windows that shows more pixels than this of the class for which
+    RareClassSampling chose the sample; if there is none, the last. DAFormer (Hoyer et al., CVPR 2022): its code draws
+    up to ten more crops until more than min_pixels * min_crop_ratio = 3000 * 0.5 pixels show, `min_class_pixels=1500`;
+    there a new crop has a new scale and flip, too. Needs that sampler: UsageError `bad-transforms` of the Loader.
+
     >>> import pixelwise as pw
     >>> pw.RandomCrop(320, 480)
-    RandomCrop(size=(320, 480), pad_if_needed=False, max_class_ratio=1.0)
+    RandomCrop(size=(320, 480), pad_if_needed=False, max_class_ratio=1.0, min_class_pixels=0)
     >>> pw.RandomCrop(320, 480) == pw.RandomCrop((320, 480))
     True
     >>> pw.RandomCrop(512, pad_if_needed=True).size
@@ -134,13 +162,16 @@ class RandomCrop(Transform):
     size: Size
     pad_if_needed: bool
     max_class_ratio: float
+    min_class_pixels: int
 
     def __init__(
-        self, size: int | Size, width: int | None = None, *, pad_if_needed: bool = False, max_class_ratio: float = 1.0
-    ) -> None:
+        self, size: int | Size, width: int | None = None, *, pad_if_needed: bool = False, max_class_ratio: float = 1.0,
+        min_class_pixels: int = 0,
+    ) -> None:  # fmt: skip
         settle(
             self, size=check_size("size", size, width), pad_if_needed=bool(pad_if_needed),
             max_class_ratio=check_share("max_class_ratio", max_class_ratio),
+            min_class_pixels=check_whole("min_class_pixels", min_class_pixels),
         )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
@@ -148,14 +179,21 @@ class RandomCrop(Transform):
         spare = plans.size - self.size
         if not self.pad_if_needed:
             plans.small |= (spare < 0).any(axis=1)
-        if self.max_class_ratio < 1.0:
-            corners = np.stack([place(spare, uniform(2 * k), uniform(2 * k + 1)) for k in range(10)], axis=1)
-            plans.choose_window(corners, *self.size, self._accepts)
+        drawn = plans.drawn if self.min_class_pixels else None
+        if self.max_class_ratio < 1.0 or drawn is not None:
+            tries = 10 if drawn is None else 11
+            corners = np.stack([place(spare, uniform(2 * k), uniform(2 * k + 1)) for k in range(tries)], axis=1)
+            wanted = [None] * len(plans) if drawn is None else drawn.tolist()
+            plans.choose_window(corners, *self.size, [partial(self._accepts, c) for c in wanted])
             return
         corner = place(spare, uniform(0), uniform(1))
         plans.window(corner[:, 0], corner[:, 1], *self.size)
 
-    def _accepts(self, label: NDArray[Any], ignore_index: int) -> bool:
+    def _accepts(self, wanted: int | None, label: NDArray[Any], ignore_index: int) -> bool:
+        if wanted is not None and np.count_nonzero(label == wanted) <= self.min_class_pixels:
+            return False
+        if self.max_class_ratio == 1.0:
+            return True
         values, counts = count_values(label)
         counts = counts[values != ignore_index]
         return bool(len(counts) > 1 and counts.max() < self.max_class_ratio * counts.sum())
@@ -191,18 +229,22 @@ class RandomResizedCrop(Transform):
     The window has a share of the image's area drawn uniformly from `scale`, and a width-to-height ratio with a uniform
     logarithm from `ratio`. The first of ten such draws that fits is taken and placed uniformly; if none fits, the
     largest central window with a ratio within `ratio` (torchvision.transforms.v2.RandomResizedCrop).
+    interpolation: of the image, as in `Resize`. A pixel at the edge of the window is interpolated with those around it.
     """
 
     size: Size
     scale: Range
     ratio: Range
+    interpolation: Interpolation
 
     def __init__(
-        self, size: int | Size, width: int | None = None, *, scale: Range = (0.08, 1.0), ratio: Range = (3 / 4, 4 / 3)
-    ) -> None:
+        self, size: int | Size, width: int | None = None, *, scale: Range = (0.08, 1.0), ratio: Range = (3 / 4, 4 / 3),
+        interpolation: Interpolation = "area",
+    ) -> None:  # fmt: skip
         settle(
             self, size=check_size("size", size, width), scale=check_range("scale", scale, 1e-6, 1.0, unit=PERCENT),
             ratio=check_range("ratio", ratio, 1e-2, 1e2, unit=PERCENT),
+            interpolation=check_interpolation(interpolation),
         )  # fmt: skip
 
     def plan(self, plans: Plans, uniform: Uniform) -> None:
@@ -222,7 +264,7 @@ class RandomResizedCrop(Transform):
         corner = place(spare, uniform(0), uniform(1))
         corner = np.where(searching[:, None], spare // 2, corner)
         plans.window(corner[:, 0], corner[:, 1], size[:, 0], size[:, 1])
-        plans.resize(np.tile(np.array(self.size), (len(plans), 1)))
+        plans.resize(np.tile(np.array(self.size), (len(plans), 1)), self.interpolation)
 
     def _central(self, whole: I64) -> I64:
         shape = whole[:, 1] / whole[:, 0]

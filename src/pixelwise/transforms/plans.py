@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..types import F64, I64, RGB, U8, Bool, Label, Plan, Range, Sample, Window
+from ..types import F64, I64, RGB, U8, Bool, Interpolation, Label, Plan, Range, Sample, Window
 
 Uniform: TypeAlias = Callable[[int], F64]
 
@@ -42,6 +42,7 @@ class After(Protocol):
     def __call__(self, k: int, rendered: Rendered) -> None: ...
 
 
+Accept: TypeAlias = Callable[[NDArray[Any], int], bool]
 Relabel: TypeAlias = Callable[[Sample], Label]
 
 
@@ -90,7 +91,8 @@ class Plans:
 
     after: what is done to the rendered pixels, in order. options: (B, C, 2, 3), candidate matrices among which the
     label decides by `accept`, or None. stages: earlier plans, each with what is done to its pixels. samples: (B,) int64
-    positions in the split, or None if unknown. split: where other samples come from, or None.
+    positions in the split, or None if unknown. split: where other samples come from, or None. named: the interpolation
+    that a transform named, or None. drawn: (B,) int64, the class for which the sampler chose each sample, or None.
 
     >>> import numpy as np
     >>> import pixelwise as pw
@@ -101,14 +103,15 @@ class Plans:
     """
 
     __slots__ = (
-        "accept", "after", "color", "matrix", "normalize", "options", "samples", "size", "small", "source", "split",
-        "stages", "tone",
+        "accept", "after", "color", "drawn", "matrix", "named", "normalize", "options", "samples", "size", "small",
+        "source", "split", "stages", "tone",
     )  # fmt: skip
 
     def __init__(self, sizes: I64, samples: I64 | None = None, split: Others | None = None) -> None:
         n = len(sizes)
         self.samples = samples
         self.split = split
+        self.drawn: I64 | None = None
         self.small: Bool = np.zeros(n, bool)
         self.after: list[After] = []
         self.stages: list[tuple[Plans, PixelStep]] = []
@@ -121,8 +124,9 @@ class Plans:
         self.size: I64 = sizes.copy()
         self.matrix: F64 = np.zeros((n, 2, 3))
         self.matrix[:, 0, 0] = self.matrix[:, 1, 1] = 1.0
+        self.named: Interpolation | None = None
         self.options: F64 | None = None
-        self.accept: Callable[[NDArray[Any], int], bool] | None = None
+        self.accept: list[Accept] | None = None
         self.tone: F64 | None = None
         self.color: F64 | None = None
 
@@ -139,7 +143,8 @@ class Plans:
         for name in ("size", "matrix", "options", "tone", "color"):
             values = getattr(self, name)
             setattr(one, name, None if values is None else values[k : k + 1])
-        one.accept, one.normalize = self.accept, self.normalize
+        one.accept = None if self.accept is None else self.accept[k : k + 1]
+        one.normalize, one.named = self.normalize, self.named
         one.after = [lambda _, rendered, step=step: step(k, rendered) for step in self.after]
         return one
 
@@ -152,7 +157,7 @@ class Plans:
             (h, w), (oh, ow), (tuple(row0), tuple(row1)),
             None if color is None else tuple(tuple(row) for row in color[k].tolist()),
             None if self.tone is None else tuple(tuple(row) for row in self.tone[k].tolist()),
-            None if limits is None else (tuple(limits[0].tolist()), tuple(limits[1].tolist())),
+            None if limits is None else (tuple(limits[0].tolist()), tuple(limits[1].tolist())), self.interpolation,
         )  # fmt: skip
 
     # -- geometry ---------------------------------------------------------------------------------------------
@@ -175,8 +180,22 @@ class Plans:
             m[..., 2] += m[..., axis] * _per_sample(extent, m)
             m[..., axis] *= _per_sample(np.where(which, -1.0, 1.0), m)
 
-    def resize(self, size: I64) -> None:
-        """Scale the output so far to size (B, 2). The ratio is exactly old to new size, so the edges stay edges."""
+    @property
+    def interpolation(self) -> Interpolation:
+        """How images are interpolated; see `transforms.filters`."""
+        return self.named or "area"
+
+    def resize(self, size: I64, interpolation: Interpolation | None = None) -> None:
+        """Scale the output so far to size (B, 2). The ratio is exactly old to new size, so the edges stay edges.
+
+        interpolation: None for that of the other transforms. UsageError `bad-transforms` if they named another: pixels
+        are interpolated once, for all of them.
+        """
+        if interpolation is not None and self.named not in (None, interpolation):
+            what = f"two interpolations, {self.named!r} and {interpolation!r}, for pixels that are interpolated once"
+            fix = "give all transforms that resize the same interpolation="
+            raise UsageError(what, code="bad-transforms", fix=fix)
+        self.named = interpolation or self.named
         ratio = self.size / size
         for m in self._matrices():
             m[..., 0] *= _per_sample(ratio[:, 1], m)
@@ -196,18 +215,18 @@ class Plans:
         if size is not None:
             self.size[:] = size
 
-    def choose_window(self, corners: I64, height: int, width: int, accept: Callable[[NDArray[Any], int], bool]) -> None:
+    def choose_window(self, corners: I64, height: int, width: int, accept: Accept | list[Accept]) -> None:
         """Like `window`, but take the first of the corners (B, C, 2) whose label `accept`s, else the last.
 
-        accept(label, ignore_index): whether this rendered label will do. Labels are looked at when the sample is
-        rendered; until then the plan holds the first corner.
+        accept(label, ignore_index): whether this rendered label will do; a list has one for each sample. Labels are
+        looked at when the sample is rendered; until then the plan holds the first corner.
         """
         if self.options is not None:
             raise UsageError("two crops choose by the label", code="bad-transforms", fix="keep one")
         linear = self.matrix[:, None, :, :2]
         self.options = np.tile(self.matrix[:, None], (1, corners.shape[1], 1, 1))
         self.options[..., 2] += (linear @ corners[:, :, ::-1, None])[..., 0]
-        self.accept = accept
+        self.accept = accept if isinstance(accept, list) else [accept] * len(self)
         options, self.options = self.options, None
         self.window(corners[:, 0, 0], corners[:, 0, 1], height, width)
         self.options = options
@@ -220,7 +239,7 @@ class Plans:
         """Render what is planned so far to bytes, hand the pixels to `step`, and plan the rest on its result."""
         self._refuse_normalized("a plug-in or mix")
         done = Plans(self.source)
-        for name in ("matrix", "size", "options", "accept", "tone", "color"):
+        for name in ("matrix", "size", "options", "accept", "tone", "color", "named"):
             setattr(done, name, getattr(self, name))
         done.after, self.after = self.after, []
         self.stages.append((done, step))
@@ -300,14 +319,15 @@ class Transform(Protocol):
 
 def make_plans(
     transforms: Sequence[Transform], sizes: I64, uniform: Callable[[int, int], F64], samples: I64 | None = None,
-    split: Others | None = None,
+    split: Others | None = None, drawn: I64 | None = None,
 ) -> Plans:  # fmt: skip
     """The plans of a batch.
 
     sizes: (B, 2) of the sources. uniform(t, j): the j-th draws of transform t. samples: (B,) positions in the split.
-    split: where transforms of several samples find the others.
+    split: where transforms of several samples find the others. drawn: (B,) the classes that a sampler drew.
     """
     plans = Plans(sizes, samples, split)
+    plans.drawn = drawn
     for t, transform in enumerate(transforms):
         transform.plan(plans, lambda j, t=t: uniform(t, j))  # type: ignore[misc]
     return plans

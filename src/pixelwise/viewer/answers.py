@@ -13,17 +13,22 @@ from typing import Any
 import numpy as np
 
 from ..classes import ClassTable
-from ..codecs.decoding import parse_header
+from ..codecs.decoding import read_header
 from ..dataset.dataset import Dataset
 from ..dataset.sources import image_file_of
 from ..errors import PixelwiseError, printable, shown
-from ..files.reading import bytes_text, read_bytes
+from ..files.reading import bytes_text
 from ..transforms.recipes import RECIPES
+from ..types import Size
 from .entries import Entries, Item
+from .large import Large
+from .looks import Alike, Objects
 from .measures import Measures
 from .pictures import label_path, stored_label
 from .problems import Problems
 from .runs import Run
+from .selecting import Query, Selection, select
+from .tiles import LARGE
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +41,24 @@ class Shown:
     runs: tuple[Run, ...] = ()
     problems: Problems | None = None
     failed: dict[str, str] = field(default_factory=dict)
+    large: Large = field(default_factory=Large)
     version: str = field(default_factory=lambda: secrets.token_hex(4))
     """Part of the addresses of pictures: what a browser keeps of one server is not shown by the next."""
+
+    @cached_property
+    def alike(self) -> Alike:
+        """The near duplicates; nothing is looked at before they are asked for."""
+        return Alike(self.entries)
+
+    @cached_property
+    def objects(self) -> Objects:
+        """The numbers of objects; nothing is looked at before they are asked for."""
+        return Objects(self.entries)
+
+    def chosen(self, query: Query) -> Selection:
+        """The entries of a query, by what is known so far. Raises as `select`."""
+        coded = None if self.problems is None else self.problems.numbers
+        return select(query, self.entries, self.measures, self.runs, coded, self.alike, self.objects)
 
     @cached_property
     def title(self) -> str:
@@ -70,18 +91,32 @@ class Shown:
     def rows(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
         """What the grid writes under the pictures of these entries."""
         scores, errors = [run.scores() for run in self.runs], self.measures.errors
+        sizes = [self.size(i) for i in numbers]
         return [
             {
                 "number": i, "name": printable(self.entries.name(i)), "split": self.entries.entry(i).split.name,
-                "size": self._size(i), "error": self.said(errors[i]) if i in errors else None,
+                "size": size, "tiled": size is not None and size[0] * size[1] > LARGE,
+                "error": self.said(errors[i]) if i in errors else None,
                 "scores": [None if np.isnan(s[i]) else float(s[i]) for s in scores],
             }
-            for i in numbers
+            for i, size in zip(numbers, sizes, strict=True)
         ]  # fmt: skip
 
-    def _size(self, number: int) -> list[int] | None:
+    def size(self, number: int) -> Size | None:
+        """(height, width) of the image of an entry, None if it cannot be found."""
         height, width = self.measures.sizes[number].tolist()
-        return [height, width] if height else None
+        if not height:
+            split, index = self.entries.entry(number)
+            try:
+                height, width = split.sizes(np.array([index]))[0].tolist()
+            except PixelwiseError:
+                return None
+        return height, width
+
+    def is_large(self, number: int) -> bool:
+        """Whether the image of an entry is shown in tiles."""
+        size = self.size(number)
+        return size is not None and size[0] * size[1] > LARGE
 
     def legend(self, split: str | None) -> dict[str, Any]:
         """For each class: how many entries of the split hold it, and its pixels, as far as they were counted."""
@@ -93,6 +128,7 @@ class Shown:
         total = float(area.sum())
         counted = min(max(self.measures.counted - within.start, 0), len(within))
         return {
+            "looked": [[one.counted, len(self.entries)] for one in (self.alike, self.objects) if one.begun],
             "counted": counted, "total": len(within), "sized": self.measures.sized,
             "broken": int(np.count_nonzero(self.measures.broken[within.start : within.stop])),
             "classes": [
@@ -111,7 +147,10 @@ class Shown:
             out["image"] = self._stated(path, partial(_image_facts, path))
         entry = self.entries.entry(number)
         if (label := label_path(entry)) is not None:
-            out["label"] = self._stated(label, partial(_label_facts, entry, label))
+            find = partial(_header_facts, label) if out["tiled"] else partial(_label_facts, entry, label)
+            out["label"] = self._stated(label, find)
+        if out["tiled"]:
+            out["counts"] = self.measures.of(number)
         return out
 
     def _stated(self, path: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -122,12 +161,15 @@ class Shown:
 
 
 def _image_facts(path: str) -> dict[str, Any]:
-    data = read_bytes(path)
-    header = parse_header(data, path)
-    return {
-        "kind": header.kind, "bytes": bytes_text(len(data)), "height": header.height, "width": header.width,
-        "channels": header.channels, "bits": header.bits, "orientation": header.orientation,
+    header = read_header(path)
+    return _header_facts(path) | {
+        "height": header.height, "width": header.width, "channels": header.channels, "orientation": header.orientation,
     }  # fmt: skip
+
+
+def _header_facts(path: str) -> dict[str, Any]:
+    header = read_header(path)
+    return {"kind": header.kind, "bytes": bytes_text(os.path.getsize(path)), "bits": header.bits}
 
 
 def _label_facts(entry: Item, path: str) -> dict[str, Any]:

@@ -22,9 +22,10 @@ from ..files.writing import atomic_write
 from . import pictures
 from .answers import Shown
 from .entries import Item
+from .making import picture_maker
 from .pictures import Encoded
-from .routes import page_files, picture_maker
-from .selecting import Query, select
+from .routes import page_files
+from .selecting import Query
 
 _QUALITY: Final = 90
 _WITHOUT: Final = {"findings": False, "recipes": [], "objects": False, "charts": False, "failed": []}
@@ -46,8 +47,13 @@ def export_page(shown: Shown, path: str | os.PathLike[str], state: str, n: int) 
     split = values.get("split") or usual_split(shown)
     query = Query.of(values | {"split": "" if split == "*" else split})
     shown.measures.complete()
-    coded = None if shown.problems is None else shown.problems.numbers
-    numbers = np.asarray(select(query, shown.entries, shown.measures, shown.runs, coded).numbers)[:n].tolist()
+    if query.pair is not None and query.run < len(shown.runs):
+        shown.runs[query.run].confused.complete()
+    if query.alike or query.order == "alike":
+        shown.alike.complete()
+    if query.order == "objects":
+        shown.objects.complete()
+    numbers = np.asarray(shown.chosen(query).numbers)[:n].tolist()
     content = _content(shown, numbers)
     with atomic_write(path) as file:
         file.write(_html(shown.title, content).encode())

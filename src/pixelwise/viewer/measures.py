@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
@@ -14,8 +15,10 @@ from ..counts.per_sample import read_labels_only
 from ..errors import PixelwiseError
 from ..files.mapping import guarded
 from ..labels import count_values
-from ..types import I64, Bool
-from .entries import Entries
+from ..types import I64, Bool, Label, Window
+from .entries import Entries, Item
+from .large import Large
+from .tiles import LARGE, bands
 
 _SIZES, _LABELS = 4096, 256
 """How many entries are measured before what was found is handed over."""
@@ -33,10 +36,10 @@ class ClassCounts(NamedTuple):
     id: NDArray[np.uint16]
     pixels: NDArray[np.uint32]
 
-    def of(self, id: int) -> tuple[I64, I64]:
-        """The entries that hold a class, ascending, and how many pixels of it each has: two (k,) int64 arrays."""
-        rows = np.flatnonzero(self.id == id)
-        return self.entry[rows].astype(np.int64), self.pixels[rows].astype(np.int64)
+    def of(self, id: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """The entries that hold a class, ascending, and how many pixels of it each has: two (k,) uint32 arrays."""
+        rows = self.id == id
+        return self.entry[rows], self.pixels[rows]
 
     def and_then(self, more: ClassCounts) -> ClassCounts:
         """These rows, then those."""
@@ -55,8 +58,8 @@ class Measures:
     bytes per entry, and 10 for each class in it.
     """
 
-    def __init__(self, entries: Entries) -> None:
-        self._entries = entries
+    def __init__(self, entries: Entries, large: Large | None = None) -> None:
+        self._entries, self._large = entries, large or Large()
         self.sizes = np.zeros((len(entries), 2), np.int32)
         self.broken: Bool = np.zeros(len(entries), bool)
         self.errors: dict[int, str] = {}
@@ -96,6 +99,14 @@ class Measures:
         with self._lock:
             entry, id, pixels = self._table
             return ClassCounts(entry[: self._rows], id[: self._rows], pixels[: self._rows])
+
+    def of(self, number: int) -> dict[int, int] | None:
+        """The pixels of each class in an entry, None if it was not counted yet."""
+        if number >= self.counted:
+            return None
+        entry, id, pixels = self.counts()
+        rows = np.flatnonzero(entry == number)
+        return dict(zip(id[rows].tolist(), pixels[rows].tolist(), strict=True))
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -151,14 +162,26 @@ class Measures:
             return []
         try:
             with guarded():
-                label = read_labels_only(split, index)
+                found = self._pixels(Item(split, index), number)
         except PixelwiseError as error:
             self.fail(number, error)
             return []
-        if not self.sizes[number].any():
+        return [(number, id, count) for id, count in found.items()]
+
+    def _pixels(self, item: Item, number: int) -> Counter[int]:
+        """The pixels of each class in an entry."""
+        height, width = self.sizes[number].tolist()
+        if height * width > LARGE:
+            found: Counter[int] = Counter()
+            for band in bands(Window(0, 0, height, width)):
+                if self._stop.is_set():
+                    break
+                found.update(_counts(self._large.label(item, band)))
+            return found
+        label = read_labels_only(item.split, item.at)
+        if not height:
             self.sizes[number] = label.shape
-        ids, pixels = count_values(label)
-        return [(number, id, count) for id, count in zip(ids.tolist(), pixels.tolist(), strict=True)]
+        return Counter(_counts(label))
 
     def _hand_over(self, rows: list[tuple[int, int, int]]) -> None:
         if not rows:
@@ -176,6 +199,11 @@ class Measures:
             self._table.id[self._rows : end] = part.id
             self._table.pixels[self._rows : end] = part.pixels
             self._rows = end
+
+
+def _counts(label: Label) -> dict[int, int]:
+    ids, pixels = count_values(label)
+    return dict(zip(ids.tolist(), pixels.tolist(), strict=True))
 
 
 def _empty(rows: int) -> ClassCounts:

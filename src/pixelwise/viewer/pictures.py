@@ -27,7 +27,9 @@ from .entries import Item
 
 THUMBNAIL: Final = 224
 """The longer side of a thumbnail, in pixels: what the page's cells show."""
-_QUALITY: Final = 82
+_ENOUGH: Final = 1.25
+"""A thumbnail of an image may be larger by this factor."""
+_QUALITY: Final = 78
 RIGHT, WRONG_CLASS, NO_TRUTH, NO_CLASS = range(4)
 """The values of an error map: right; wrong; void in the truth; the prediction is not a class."""
 
@@ -41,15 +43,27 @@ class Encoded(NamedTuple):
 
 def thumbnail(entry: Item) -> Encoded:
     """The image, small, as JPEG. Raises as reading it does."""
-    image = image_pixels(entry, THUMBNAIL)
-    small = np.ascontiguousarray(scaled_image(image, small_size(image.shape[:2])))
-    data = simplejpeg.encode_jpeg(small, quality=_QUALITY, colorspace="RGB", colorsubsampling="420", fastdct=True)
-    return Encoded(data, "image/jpeg")
+    return small_pixels(image_pixels(entry, THUMBNAIL))
 
 
 def exact_image(entry: Item) -> Encoded:
     """The image, exact, as PNG. Raises as reading it does."""
-    return Encoded(encode_png(image_pixels(entry), level=1), "image/png")
+    return exact_pixels(image_pixels(entry))
+
+
+def exact_pixels(pixels: U8) -> Encoded:
+    """(H, W, 3) uint8 as PNG."""
+    return Encoded(encode_png(pixels, level=1), "image/png")
+
+
+def small_pixels(image: U8, size: Size | None = None) -> Encoded:
+    """(H, W, 3) uint8 as a thumbnail of it, JPEG. size: of the image, if this is a smaller one of it."""
+    # What is decoded at a part of its size is seldom far from the goal. The page scales it to its cell in any case, and
+    # to do it here as well would take a third of the time.
+    near = max(image.shape[:2]) <= THUMBNAIL * _ENOUGH
+    small = np.ascontiguousarray(image if near else scaled_image(image, small_size(size or image.shape[:2])))
+    data = simplejpeg.encode_jpeg(small, quality=_QUALITY, colorspace="RGB", colorsubsampling="420", fastdct=True)
+    return Encoded(data, "image/jpeg")
 
 
 def ids_picture(ids: NDArray[Any], *, small: bool = False) -> Encoded:

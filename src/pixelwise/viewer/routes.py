@@ -7,11 +7,11 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -19,17 +19,18 @@ from starlette.routing import Route
 
 from ..errors import DataError, PixelwiseError, UsageError
 from ..files.mapping import guarded
-from . import pictures
+from ..types import Window
 from .answers import Shown
 from .charts import chart_values
-from .entries import Item
+from .making import picture_maker, tiled_picture, window_reader
 from .pictures import Encoded
-from .previews import DRAWS, Preview
-from .selecting import Query, select
+from .previews import Preview
+from .selecting import Query
 
 _STATIC: Final = Path(__file__).with_name("static")
 _TYPES: Final = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _BYTES: Final = "application/octet-stream"
+_PLACE: Final = "{level:int}/{row:int}/{column:int}"
 _MOST_ROWS: Final = 500
 _KEEP: Final = {"cache-control": "private, max-age=3600"}
 """For pictures: their addresses hold a number that is another one for each server."""
@@ -50,11 +51,12 @@ class _Json(JSONResponse):
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
-def application(shown: Shown, pool: Executor, alone: Executor) -> Starlette:
+def application(shown: Shown, pool: Executor, alone: Executor, few: Executor) -> Starlette:
     """The ASGI application; Guard stands before it. pool: makes the answers. alone: one thread, for those that take
-    arrays of all entries: the memory of these is used again in one thread, and kept by each of several.
+    arrays of all entries: the memory of these is used again in one thread, and kept by each of several. few: some
+    threads, for tiles: the first of an image may take seconds, and nothing else must wait for it.
     """
-    answer, in_turn = partial(_answering, shown, pool), partial(_answering, shown, alone)
+    answer, in_turn, in_tiles = (partial(_answering, shown, each) for each in (pool, alone, few))
 
     def runs(request: Request) -> Response:
         return _Json([run.to_dict() for run in shown.runs])
@@ -69,11 +71,15 @@ def application(shown: Shown, pool: Executor, alone: Executor) -> Starlette:
             Route("/api/rows", answer(partial(_rows, shown)), methods=["GET"]),
             Route("/api/select", in_turn(partial(_selection, shown)), methods=["GET"]),
             Route("/api/runs", answer(runs), methods=["GET"]),
+            Route("/api/confusion/{run:int}", answer(partial(_confusion, shown)), methods=["GET"]),
             Route("/api/findings", answer(partial(_findings, shown)), methods=["GET"]),
             Route("/api/facts/{number:int}", answer(partial(_facts, shown)), methods=["GET"]),
+            Route("/api/recipe", answer(_recipe), methods=["GET"]),
             Route("/api/plans/{number:int}", answer(partial(_plans, shown)), methods=["GET"]),
             Route("/plan/{number:int}/{draw:int}/{what}", answer(partial(_plan, shown)), methods=["GET"]),
             Route("/small/{number:int}/{what}", answer(partial(_picture, shown, True)), methods=["GET"]),
+            Route("/tile/{number:int}/{what}/" + _PLACE, in_tiles(partial(_tile, shown)), methods=["GET"]),
+            Route("/api/at/{number:int}", in_tiles(partial(_at, shown)), methods=["GET"]),
             Route("/whole/{number:int}/{what}", answer(partial(_picture, shown, False)), methods=["GET"]),
         ],
         exception_handlers={404: _nothing_here},
@@ -135,12 +141,18 @@ def _of_split(shown: Shown, request: Request, find: Callable[[str | None], dict[
 
 def _selection(shown: Shown, request: Request) -> Response:
     """The numbers of the selected entries, uint32 little-endian; a range without a gap is a header, not a list."""
-    coded = None if shown.problems is None else shown.problems.numbers
-    found = select(Query.of(request.query_params), shown.entries, shown.measures, shown.runs, coded)
-    numbers = found.numbers
+    numbers = shown.chosen(Query.of(request.query_params)).numbers
     if isinstance(numbers, range):
         return Response(media_type=_BYTES, headers={"x-range": f"{numbers.start}-{numbers.stop}"})
     return Response(numbers.astype("<u4").tobytes(), media_type=_BYTES)
+
+
+def _confusion(shown: Shown, request: Request) -> Response:
+    run = request.path_params["run"]
+    if run >= len(shown.runs):
+        return _missing("no such run")
+    shown.runs[run].confused.start()
+    return _Json(shown.runs[run].confused.to_dict())
 
 
 def _findings(shown: Shown, request: Request) -> Response:
@@ -152,13 +164,22 @@ def _facts(shown: Shown, request: Request) -> Response:
     return _missing("no such entry") if number >= len(shown.entries) else _Json(shown.facts(number))
 
 
+def _recipe(request: Request) -> Response:
+    """The parameters of a recipe, or the error of a change: what was typed is to be corrected, as in `_plans`."""
+    preview = Preview.of(request.query_params)
+    try:
+        return _Json({"transforms": preview.to_list()})
+    except UsageError as error:
+        return _Json({"error": str(error)})
+
+
 def _plans(shown: Shown, request: Request) -> Response:
     number, preview = request.path_params["number"], Preview.of(request.query_params)
     if number >= len(shown.entries):
         return _missing("no such entry")
     try:
         return _Json({"draws": preview.windows(shown.entries.entry(number))})
-    except DataError as error:
+    except (DataError, UsageError) as error:
         return _Json({"error": shown.said(error)})
 
 
@@ -167,7 +188,7 @@ def _plan(shown: Shown, request: Request) -> Response:
     number, draw, what = (request.path_params[key] for key in ("number", "draw", "what"))
     preview = Preview.of(request.query_params)
     make = {"image": preview.image, "label": preview.label}.get(what)
-    if number >= len(shown.entries) or draw >= DRAWS or make is None:
+    if number >= len(shown.entries) or draw >= 1 << 31 or make is None:
         return _missing("no such picture")
     try:
         found = make(shown.entries.entry(number), draw)
@@ -179,42 +200,41 @@ def _plan(shown: Shown, request: Request) -> Response:
 def _picture(shown: Shown, small: bool, request: Request) -> Response:
     """A picture, or, with status 200 as well, the error of what cannot be read: it stands where the picture would."""
     number, what = request.path_params["number"], request.path_params["what"]
-    make = picture_maker(shown, number, what, small)
-    if number >= len(shown.entries) or make is None:
+    if number >= len(shown.entries) or (make := picture_maker(shown, number, what, small)) is None:
         return _missing("no such picture")
+    return _encoded(shown, number, what, lambda: make(shown.entries.entry(number)))
+
+
+def _tile(shown: Shown, request: Request) -> Response:
+    """A tile of a large picture, or its error."""
+    number, level, row, column = (request.path_params[key] for key in ("number", "level", "row", "column"))
+    what = request.path_params["what"]
+    tiled = tiled_picture(shown, number, what) if number < len(shown.entries) else None
+    if tiled is None or (window := tiled.window(level, row, column)) is None:
+        return _missing("no such tile")
+    return _encoded(shown, number, what, lambda: tiled.tile(window, level))
+
+
+def _at(shown: Shown, request: Request) -> Response:
+    """What is at a pixel, by the names of pictures; without those that cannot be read."""
+    number, given = request.path_params["number"], request.query_params
+    x, y = (int(v) if re.fullmatch(r"\d{1,9}", v) else -1 for v in (given.get("x", ""), given.get("y", "")))
+    size = shown.size(number) if number < len(shown.entries) else None
+    if size is None or not (0 <= y < size[0] and 0 <= x < size[1]):
+        return _missing("no such pixel")
+    out: dict[str, Any] = {}
+    for what in given.get("what", "").split(",")[:9]:
+        with suppress(PixelwiseError):
+            if (read := window_reader(shown, number, what)) is not None:
+                out[what] = read(Window(y, x, y + 1, x + 1))[0, 0].tolist()
+    return _Json(out)
+
+
+def _encoded(shown: Shown, number: int, what: str, make: Callable[[], Encoded]) -> Response:
     try:
-        found = make(shown.entries.entry(number))
+        found = make()
     except PixelwiseError as error:
         if what in ("image", "label"):
             shown.measures.fail(number, error)
         return _Json({"error": shown.said(error), "code": error.code})
     return Response(found.data, media_type=found.type, headers=_KEEP)
-
-
-def picture_maker(shown: Shown, number: int, what: str, small: bool) -> Callable[[Item], Encoded] | None:
-    """What makes a picture of an entry, by its name; None if there is no such picture."""
-    kind, _, run = what.partition("-")
-    if kind in ("prediction", "errors") and re.fullmatch(r"\d", run) and int(run) < len(shown.runs):
-        read: Any = getattr(shown.runs[int(run)], kind)
-        return lambda entry: pictures.ids_picture(_in_range(read(entry)), small=small)
-    problems = shown.problems
-    if kind == "faulty" and problems is not None:
-        return lambda item: pictures.ids_picture(problems.faulty(item, number, run, small=small))
-    return _MAKERS.get((what, small))
-
-
-def _in_range(ids: Any) -> Any:
-    # What is not a class may have any number; the picture holds 0..65535.
-    return ids if ids.dtype == np.uint8 else np.where((ids < 0) | (ids > 65_535), 65_535, ids).astype(np.uint16)
-
-
-_MAKERS: Final[dict[tuple[str, bool], Callable[[Item], Encoded]]] = {
-    ("image", True): pictures.thumbnail,
-    ("image", False): pictures.exact_image,
-    ("label", True): lambda entry: pictures.ids_picture(pictures.label_ids(entry), small=True),
-    ("label", False): lambda entry: pictures.ids_picture(pictures.label_ids(entry)),
-    ("instances", True): lambda item: pictures.ids_picture(pictures.instance_numbers(item), small=True),
-    ("instances", False): lambda entry: pictures.ids_picture(pictures.instance_numbers(entry)),
-    ("stored", False): pictures.stored_picture,
-}
-"""What there is of every entry, by name and whether it is small."""

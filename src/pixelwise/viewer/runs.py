@@ -15,7 +15,8 @@ from ..evaluation.prediction_files import SUFFIXES, file_of, read_prediction
 from ..evaluation.scoring import Scoring, score
 from ..metrics.protocols import ProtocolName
 from ..results import json_values
-from ..types import F64, U8, Size
+from ..types import F64, U8, Label, Size
+from .confused import Confused, Mistake
 from .entries import Entries, Item
 from .pictures import label_ids, marked_errors
 
@@ -34,6 +35,8 @@ class Run:
         self._entries = entries
         self._stored_values = stored_values
         self._stop = threading.Event()
+        within, first = range(*entries.starts[part : part + 2]), Item(entries.splits[part], 0)
+        self.confused = Confused(lambda i: self._both(entries.entry(i)), within, first)
 
     def covers(self, number: int) -> bool:
         """Whether entry `number` is in the split of this run."""
@@ -48,9 +51,16 @@ class Run:
 
     def errors(self, entry: Item) -> U8:
         """(H, W) uint8: see `pictures.marked_errors`."""
-        truth, classes = label_ids(entry), entry.split.classes
-        ids = self._read(entry, (truth.shape[0], truth.shape[1]))
+        (truth, ids), classes = self._both(entry), entry.split.classes
         return marked_errors(ids, truth, len(classes), classes.ignore_index)
+
+    def marked(self, entry: Item, pair: Mistake) -> U8:
+        """(H, W) uint8: 1 where the pixels of the pair are."""
+        return pair.marked(*self._both(entry), len(entry.split.classes))
+
+    def _both(self, entry: Item) -> tuple[Label, NDArray[Any]]:
+        truth = label_ids(entry)
+        return truth, self._read(entry, (truth.shape[0], truth.shape[1]))
 
     def _read(self, entry: Item, size: Size) -> NDArray[Any]:
         path = file_of(self.root, entry.split.names[entry.at])
@@ -76,8 +86,9 @@ class Run:
             pass
 
     def stop(self) -> None:
-        """End `find_scores` at the next image."""
+        """End what is counted in the background at the next image."""
         self._stop.set()
+        self.confused.stop()
 
     def _count(self, done: int, total: int | None) -> None:
         self.done = done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 
 from ..errors import UnknownNameError, UsageError
 from ..types import I64, Bool
+from .confused import Mistake
 from .entries import Entries
+from .looks import Alike, Objects
 from .measures import Measures
 from .runs import Run
 
-ORDERS: Final = ("number", "name", "size", "classes", "share", "score", "change")
+ORDERS: Final = ("number", "name", "size", "classes", "share", "score", "change", "pixels", "objects", "alike")
 """What entries can be ordered by; with "-" in front, the largest first."""
 
 
@@ -24,7 +27,9 @@ class Query:
     """What to show. split: the name of one, or None. text: in the name. classes: ids that must all occur; share: of the
     pixels, at least that of each. low, high: of the shorter side, in pixels. broken: only what cannot be read. order:
     one of ORDERS, by `run` for scores and by `classes[0]` for shares; descending: the largest first. code: only what
-    has a finding of that code.
+    has a finding of that code. pair: only what has pixels of one class that `run` predicted as the other; "pixels"
+    orders by their number. alike: only what has a near duplicate; "alike" orders by groups of them. score: at most this
+    mean IoU of `run`, in percent.
     """
 
     split: str | None = None
@@ -38,6 +43,9 @@ class Query:
     descending: bool = False
     run: int = 0
     code: str = ""
+    pair: Mistake | None = None
+    alike: bool = False
+    score: float = 100.0
 
     @classmethod
     def of(cls, values: Mapping[str, str]) -> Query:
@@ -49,6 +57,8 @@ class Query:
             _number("share", values.get("share", "")), int(_number("low", values.get("low", ""))),
             int(_number("high", values.get("high", ""))), values.get("broken", "") == "1", order.removeprefix("-"),
             order.startswith("-"), int(_number("run", values.get("run", ""))), values.get("code", ""),
+            _pair(values.get("pair", "")), values.get("alike", "") == "1",
+            _number("score", values.get("score", "") or "100"),
         )  # fmt: skip
         if query.order not in ORDERS:
             what, fix = f"cannot sort by {query.order!r}", f"sort by one of {', '.join(ORDERS)}"
@@ -66,6 +76,15 @@ def _number(name: str, text: str) -> float:
     return value
 
 
+def _pair(text: str) -> Mistake | None:
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    if found is None:
+        raise UsageError(f"pair must be two class ids, as in 8-12, got {text!r}", code="bad-query")
+    return Mistake(int(found[1]), int(found[2]))
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The numbers of entries that a query selects: (k,) int64 in their order, or a range without a gap."""
@@ -78,9 +97,10 @@ class Selection:
 
 def select(
     query: Query, entries: Entries, measures: Measures, runs: tuple[Run, ...] = (),
-    coded: Callable[[str], I64] | None = None,
+    coded: Callable[[str], I64] | None = None, alike: Alike | None = None, objects: Objects | None = None,
 ) -> Selection:  # fmt: skip
-    """The entries of a query, by what is known so far. coded: the entries that have a finding of that code.
+    """The entries of a query, by what is known so far. coded: the entries that have a finding of that code. alike,
+    objects: what orders and filters of these names need.
 
     UnknownNameError `unknown-split` for a split that is not shown, UsageError `bad-query` for a run that is not there.
     """
@@ -89,16 +109,29 @@ def select(
     except KeyError:
         fix = f"the splits are: {', '.join(s.name for s in entries.splits)}"
         raise UnknownNameError(f"no split named {query.split!r} is shown", code="unknown-split", fix=fix) from None
+    looked = {name: one for name, one in (("alike", alike), ("objects", objects)) if one is not None}
     keep = _kept(query, entries, measures, within)
     if query.code and coded is not None:
         marked = np.zeros(len(entries), bool)
         marked[coded(query.code)] = True
         marked = marked[within.start : within.stop]
         keep = marked if keep is None else keep & marked
+    if query.pair is not None:
+        found = _confused(query, runs, len(entries))[within.start : within.stop] > 0
+        keep = found if keep is None else keep & found
+    more = []
+    if query.alike and alike is not None:
+        more.append(~np.isnan(alike.keys()))
+    if query.score < 100:
+        more.append(_run(query.run, runs).scores() * 100 <= query.score)  # False for NaN
+    for each in more:
+        part = each[within.start : within.stop]
+        keep = part if keep is None else keep & part
     if keep is None and query.order == "number":
         return Selection(range(within.start, within.stop) if not query.descending else np.arange(*_reversed(within)))
     numbers = np.arange(within.start, within.stop) if keep is None else within.start + np.flatnonzero(keep)
-    return Selection(_ordered(query, numbers, entries, measures, runs))
+    keys = looked[query.order].keys() if query.order in looked else _keys(query, entries, measures, runs)
+    return Selection(_ordered(query, numbers, keys))
 
 
 def _reversed(within: range) -> tuple[int, int, int]:
@@ -112,14 +145,32 @@ def _kept(query: Query, entries: Entries, measures: Measures, within: range) -> 
         keep.append(entries.named(query.text, within))
     sizes = measures.sizes[within.start : within.stop]
     for id in query.classes:
-        pixels = _pixels(measures, id, len(entries))[within.start : within.stop]
-        keep.append((pixels > 0) & (pixels >= query.share * sizes.prod(axis=1, dtype=np.int64)))
+        if query.share:
+            pixels = _pixels(measures, id, len(entries))[within.start : within.stop]
+            keep.append((pixels > 0) & (pixels >= query.share * _area(sizes)))
+        else:
+            there = np.zeros(len(entries), bool)
+            there[measures.counts().of(id)[0]] = True
+            keep.append(there[within.start : within.stop])
     if query.low or query.high:
-        side = sizes.min(axis=1)
+        side = np.minimum(sizes[:, 0], sizes[:, 1])  # a fifteenth of the time of a minimum along an axis
         keep.append((side > 0) & (side >= query.low) & ((side <= query.high) | (query.high == 0)))
     if query.broken:
         keep.append(measures.broken[within.start : within.stop])
     return np.logical_and.reduce(keep) if keep else None
+
+
+def _confused(query: Query, runs: tuple[Run, ...], n: int) -> I64:
+    """(n,) int64: the pixels of the query's pair in each entry."""
+    if query.pair is None:
+        raise UsageError("no pair of classes is chosen", code="bad-query", fix="give pair=TRUTH-PREDICTED")
+    confused = _run(query.run, runs).confused
+    confused.start()
+    return confused.pixels(query.pair, n)
+
+
+def _area(sizes: NDArray[np.int32]) -> I64:
+    return sizes[:, 0].astype(np.int64) * sizes[:, 1]
 
 
 def _pixels(measures: Measures, id: int, n: int) -> I64:
@@ -130,9 +181,8 @@ def _pixels(measures: Measures, id: int, n: int) -> I64:
     return out
 
 
-def _ordered(query: Query, numbers: I64, entries: Entries, measures: Measures, runs: tuple[Run, ...]) -> I64:
-    """The numbers in their order; equal ones by number, and what is not known at the end."""
-    keys = _keys(query, entries, measures, runs)
+def _ordered(query: Query, numbers: I64, keys: NDArray[Any] | None) -> I64:
+    """The numbers in the order of their keys; equal ones by number, and what is not known at the end."""
     if keys is None:
         return numbers[::-1] if query.descending else numbers
     chosen = keys[numbers]
@@ -145,7 +195,7 @@ def _keys(query: Query, entries: Entries, measures: Measures, runs: tuple[Run, .
     """(n,) what entries are ordered by, NaN where it is not known, or None for their numbers."""
     if query.order == "name":
         return entries.by_name
-    area = measures.sizes.prod(axis=1, dtype=np.int64)
+    area = _area(measures.sizes)
     if query.order == "size":
         return np.where(area > 0, area, np.nan)
     if query.order == "classes":
@@ -156,9 +206,14 @@ def _keys(query: Query, entries: Entries, measures: Measures, runs: tuple[Run, .
     if query.order == "share":
         id = query.classes[0] if query.classes else 0
         return np.asarray(_pixels(measures, id, len(entries)) / np.maximum(area, 1))
+    if query.order == "pixels":
+        return _confused(query, runs, len(entries))
     if query.order in ("score", "change"):
-        needed = query.run if query.order == "score" else 1
-        if needed >= len(runs):
-            raise UsageError(f"there is no run {needed} to sort by", code="bad-query", fix="give --predictions")
-        return runs[query.run].scores() if query.order == "score" else runs[1].scores() - runs[0].scores()
+        return _run(query.run, runs).scores() if query.order == "score" else _run(1, runs).scores() - runs[0].scores()
     return None
+
+
+def _run(number: int, runs: tuple[Run, ...]) -> Run:
+    if number >= len(runs):
+        raise UsageError(f"there is no run {number}", code="bad-query", fix="give --predictions")
+    return runs[number]

@@ -23,6 +23,7 @@ from ..metrics.protocols import ProtocolName, protocol_named
 from ..threads import default_threads
 from .answers import Shown
 from .entries import Entries
+from .large import Large
 from .measures import Measures
 from .problems import Problems
 from .runs import Run, run_names
@@ -87,7 +88,8 @@ class Viewer:
         self._framed = False
         self._socket = _bound(port)
         self.port: int = self._socket.getsockname()[1]
-        self._pools = [ThreadPoolExecutor(n, thread_name_prefix="pixelwise-view") for n in (default_threads() + 2, 1)]
+        threads = (default_threads() + 2, 1, 4)
+        self._pools = [ThreadPoolExecutor(n, thread_name_prefix="pixelwise-view") for n in threads]
         guard = Guard(application(shown, *self._pools), self.port, lambda: self._framed)
         self.url = f"http://127.0.0.1:{self.port}/?token={guard.token}"
         self._server = _server(guard)
@@ -135,6 +137,8 @@ class Viewer:
         """End the server and what it does in the background, within 2 seconds."""
         for run in self._shown.runs:
             run.stop()
+        for looked in (self._shown.alike, self._shown.objects):
+            looked.stop()
         self._server.should_exit = True
         self._shown.measures.stop(0.5)
         self._thread.join(1.0)
@@ -204,7 +208,8 @@ def _shown(dataset: Dataset, roots: list[Path], protocol: str, stored_values: bo
         raise UsageError(what, code="no-labels", fix="choose a split with labels")
     runs = [Run(r, n, entries, part, protocol, stored_values) for r, n in zip(roots, run_names(roots), strict=True)]
     problems = None if found is None else Problems(found, entries)
-    return Shown(dataset, entries, Measures(entries), tuple(runs), problems, failed)
+    large = Large()
+    return Shown(dataset, entries, Measures(entries, large), tuple(runs), problems, failed, large)
 
 
 def _bound(port: int) -> socket.socket:
@@ -230,7 +235,7 @@ def _server(app: Any) -> uvicorn.Server:
 
     return uvicorn.Server(
         uvicorn.Config(
-            app, http="h11", ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False,
+            app, http="auto", ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False,
             server_header=False, timeout_keep_alive=30, timeout_graceful_shutdown=1, proxy_headers=False,
         )
     )  # fmt: skip

@@ -22,6 +22,7 @@ from ...threads import in_order, with_progress
 from ...types import Progress
 from ..layers import inside_of
 from ..paths import template_regex
+from .matching import Key
 from .pairing import TreeReading
 
 MOST_VALUES: Final = 65_536
@@ -207,11 +208,11 @@ class _LayerShare(NamedTuple):
 
 
 def count_layers(
-    root: Path, reading: TreeReading, threads: int | None = None, progress: Progress | None = None
+    root: Path, reading: TreeReading, keys: Sequence[Key], threads: int | None = None, progress: Progress | None = None
 ) -> LayerCounts:  # fmt: skip
-    """The layers of all images."""
-    found = sorted(reading.labels.files.items())
-    rows = [(tuple(files), tuple(_class_text(reading, key[1], p) for p in files)) for key, files in found]
+    """The layers of these images."""
+    found = [(key[1], tuple(reading.labels.files[key])) for key in keys]
+    rows = [(files, tuple(_class_text(reading, name, p) for p in files)) for name, files in found]
     out = LayerCounts()
     for share in with_progress(in_order(partial(_layer_share, root), rows, threads), len(rows), progress):
         out.failed += share.failed

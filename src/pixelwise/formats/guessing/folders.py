@@ -1,7 +1,8 @@
 """Two plain folders, images and labels: what `open` makes of a tree in no known format, if exactly one reading fits.
 
-The reading is the pixelwise.toml that `init` would propose, without divided splits. So that opening stays quick and no
-label value goes unseen, it reads every label of at most `MOST_LABELS`; larger trees need the file that `init` writes.
+The reading is the pixelwise.toml that `init` would propose, without divided splits. `init` counts the values of all
+labels; so that opening stays quick, this reads at most `MOST_LABELS` of them, evenly spread, and a note says so. A
+value that none of them holds is an error where it is read, as any value without a class is.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from .inventory import walk
 from .pairing import TreeSurvey, survey
 from .proposal import describe, nothing
 
-MOST_LABELS: Final = 1000
-"""LabelSet that `open` counts the values of; more take a file with the values in it."""
+MOST_LABELS: Final = 500
+"""Labels that `open` counts the values of."""
 _MOST_FILES: Final = 300_000
 
 
@@ -38,12 +39,8 @@ def _load(root: Path, *, classes: ClassTable | None = None) -> Dataset:
     if len(found.rivals) > 1:
         raise _several(found)
     reading = found.readings[0]
-    count = sum(map(len, reading.labels.files.values()))
     fix = f"write a {FILE} with: pixelwise init {root}"
-    if count > MOST_LABELS:
-        what = f"{reading}; {count:,} labels are too many to look for their values each time"
-        raise FormatError(what, code="no-dataset", where=root, fix=fix)
-    proposal = describe(found, reading, divide=False)
+    proposal = describe(found, reading, divide=False, most=MOST_LABELS)
     if proposal.doubts:
         what = f"{reading}, but to be confirmed: {'; '.join(proposal.doubts)}"
         raise FormatError(what, code="no-dataset", where=root, fix=fix)

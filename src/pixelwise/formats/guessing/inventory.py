@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ...dataset.lists import IMAGE_SUFFIXES
 
 MOST_FILES = 2_000_000
-_WORD = r"(train[_-]?val|train(?:ing)?|valid(?:ation)?|val|testing|test)(?:20\d\d)?"
+_WORD = r"(train[_-]?val|train(?:ing)?|valid(?:ation)?|val|testing|test|(?-i:TR|VD|TE))(?:20\d\d)?"
 _SPLIT = re.compile(rf"(?i)^(?:.*?[_\-. ])??({_WORD})(?=$|[_\-. ]|annot|label|mask|image|img|gt|seg)")
 _NUMBERED = re.compile(r"(?i)[a-z0-9]{1,2}[.)] ?.*")
 _SAME_KIND = {".jpeg": ".jpg", ".tiff": ".tif"}
@@ -42,9 +42,14 @@ def role_of(text: str) -> str:
     return next((role for role, pattern in _ROLES.items() if any(re.fullmatch(pattern, w) for w in whole)), "")
 
 
+def is_label_word(name: str) -> bool:
+    """Whether a name says only that it is labels."""
+    return re.fullmatch(_ROLES["labels"], name.lower()) is not None
+
+
 class GroupedFile(NamedTuple):
     """A file: the split that its folders name, its text (from where the sample's name begins to the ending), its path
-    relative to the dataset.
+    relative to the dataset. Of sequences side by side, `split` is the split, a slash, and the sequence.
     """
 
     split: str
@@ -57,13 +62,15 @@ class FileGroup:
     """Files of one kind in one folder, or in the same folder of every split or sample.
 
     before: the template up to the sample's name. suffixes: the endings as they are spelled. deep: texts have folders,
-    those of {path}. own_folder: each sample has a folder, with which the texts begin.
+    those of {path}. own_folder: each sample has a folder, with which the texts begin. part: all its files are in the
+    group of several sequences, which is read in its place.
     """
 
     before: str
     kind: str
     deep: bool = False
     own_folder: bool = False
+    part: bool = False
     entries: list[GroupedFile] = field(default_factory=list)
     suffixes: Counter[str] = field(default_factory=Counter)
 
@@ -113,32 +120,92 @@ def groups_of(found: Sequence[FolderFiles]) -> list[FileGroup]:
     """The files in groups; files in deeper folders are also in a group that counts their folders to their names."""
     owned = _own_folders(found)
     groups: dict[tuple[str, str, bool, str], FileGroup] = {}
-
-    def add(before: str, entry: GroupedFile, suffix: str, deep: bool, inside: str, kind: str) -> None:
-        key = before, kind, deep, inside
-        if key not in groups:
-            groups[key] = FileGroup(before, kind, deep, bool(inside))
-        groups[key].entries.append(entry)
-        groups[key].suffixes[suffix] += 1
-
     for folder, names in found:
-        split, template = templated(folder)
-        owner = next((o for o in owned if folder.startswith(o) and folder != o), None)
-        mixed = _are_mixed(names)
+        places, mixed = _places(folder, owned), _are_mixed(names)
+        of: dict[str, list[FileGroup]] = {}  # the groups of an ending, as the places are
         for name in names:
             stem, dot, ending = name.rpartition(".")
-            suffix, path = dot + ending, folder + name
-            kind = "" if mixed else _SAME_KIND.get(suffix.lower(), suffix.lower())
-            if owner is not None:
-                above, rest = templated(owner)[1], folder[len(owner) :]
-                entry = GroupedFile(templated(owner)[0], rest + stem, path)
-                add(above, entry, suffix, False, "/" + rest.partition("/")[2], kind)
-                continue
-            add(template, GroupedFile(split, stem, path), suffix, False, "", kind)
-            top, deeper = _top(template)
-            if deeper:
-                add(top, GroupedFile(split, deeper + stem, path), suffix, True, "", kind)
-    return [*groups.values(), *_sharded(groups.values())]
+            suffix = dot + ending
+            if suffix not in of:
+                kind = "" if mixed else _SAME_KIND.get(suffix.lower(), suffix.lower())
+                keys = [(place.before, kind, place.deep, place.inside) for place in places]
+                of[suffix] = [groups.setdefault(key, FileGroup(*key[:3], bool(key[3]))) for key in keys]
+            for place, group in zip(places, of[suffix], strict=True):
+                group.entries.append(GroupedFile(place.split, place.prefix + stem, folder + name))
+                group.suffixes[suffix] += 1
+    for key in [key for key in groups if "*" in key[0]]:
+        if len({e.split.partition("/")[2] for e in groups[key].entries}) < 2:
+            del groups[key]
+    sequences = list(_sequences(g for g in groups.values() if "*" not in g.before))
+    if taken := {e.path for group in sequences for e in group.entries}:
+        for group in groups.values():
+            group.part |= all(e.path in taken for e in group.entries) and "{split}" not in group.before
+    return [*groups.values(), *_sharded(groups.values()), *sequences]
+
+
+class _Place(NamedTuple):
+    """Where the files of a folder are counted. prefix: what comes before their names; inside: of a sample's own folder,
+    what follows its name.
+    """
+
+    before: str
+    split: str
+    prefix: str = ""
+    deep: bool = False
+    inside: str = ""
+
+
+def _places(folder: str, owned: Sequence[str]) -> list[_Place]:
+    owner = next((o for o in owned if folder.startswith(o) and folder != o), None)
+    if owner is not None:
+        split, above = templated(owner)
+        rest = folder[len(owner) :]
+        return [_Place(above, split, rest, inside="/" + rest.partition("/")[2])]
+    split, template = templated(folder)
+    out = [_Place(template, split)]
+    top, deeper = _top(template)
+    if deeper:
+        out.append(_Place(top, split, deeper, deep=True))
+    above, between, *below = [*top.split("/"), ""]
+    if below and "{split}" in below[0] and not role_of(between):  # gt/fog/train/ beside gt/night/train/
+        out.append(_Place(f"{above}/*/{below[0]}/", f"{split}/{between}", deeper, bool(deeper)))
+    return out
+
+
+def _sequences(groups: Iterable[FileGroup]) -> Iterator[FileGroup]:
+    """Folders side by side that hold the same, images and labels, such as seq1/Images/, seq1/Labels/, seq2/Images/ and
+    so on: the same folder of all of them as one group.
+    """
+    beside: dict[str, dict[str, dict[str, list[FileGroup]]]] = defaultdict(lambda: defaultdict(dict))
+    for group in groups:
+        parts = [] if group.deep or group.own_folder else group.before.split("/")[:-1]
+        for k, part in enumerate(parts):
+            if "{split}" not in part:
+                above, rest = ("/".join([*some, ""]) for some in (parts[:k], parts[k + 1 :]))
+                beside[above][part].setdefault(rest, []).append(group)
+    for above, inside in beside.items():
+        often = Counter(rest for own in inside.values() for rest in own)
+        alike = {name: own for name, own in inside.items() if _has_both({r: g for r, g in own.items() if often[r] > 1})}
+        for rest in sorted({r for own in alike.values() for r in own if often[r] > 1}) if len(alike) > 1 else ():
+            here = {name: own[rest] for name, own in sorted(alike.items()) if rest in own}
+            kinds = {group.kind for own in here.values() for group in own}
+            mixed = len(kinds) > 1 and all(len(own) == 1 for own in here.values())  # a kind in each folder: one set
+            found: dict[str, FileGroup] = {}
+            for name, group in ((name, group) for name, own in here.items() for group in own):
+                kind = "" if mixed else group.kind
+                of = found.setdefault(kind, FileGroup(f"{above}*/{rest}", kind))
+                of.entries += [e._replace(split=f"{e.split}/{name}") for e in group.entries]
+                of.suffixes += group.suffixes
+                group.part = True
+            yield from found.values()
+
+
+def _has_both(own: Mapping[str, Sequence[FileGroup]]) -> bool:
+    """Whether a folder holds labels by their names, and something else. own: its groups by the folders in it."""
+    roles = set()
+    for rest, groups in own.items():
+        roles |= {role_of(rest)} if rest else {role_of(e.text) for group in groups for e in group.entries[:16]}
+    return "labels" in roles and len(roles) > 1
 
 
 def _sharded(groups: Iterable[FileGroup]) -> Iterator[FileGroup]:
@@ -190,10 +257,19 @@ def _own_folders(found: Sequence[FolderFiles]) -> list[str]:
         named = sum(any(t.rpartition("/")[2] == name for t in texts) for name, texts in inside.items())
         same = len(inside) > 2 and len({frozenset(texts) for texts in inside.values()}) == 1
         texts = next(iter(inside.values()))
+        if same and _is_sequence(texts):
+            continue
         labels = sum(role_of(t) == "labels" for t in texts) if same and len(texts) <= 40 else 0
         if named > len(inside) // 2 or 0 < labels < len(texts):
             out.append(above)
     return sorted(out, key=len)
+
+
+def _is_sequence(texts: Iterable[str]) -> bool:
+    """Whether the files of a folder are many samples: as many labels in one place as other files in one place."""
+    counts = Counter((t.rpartition("/")[0], role_of(t) == "labels") for t in texts)
+    labels = {count for (_, label), count in counts.items() if label}
+    return any(count > 1 and count in labels for (_, label), count in counts.items() if not label)
 
 
 def _top(template: str) -> tuple[str, str]:

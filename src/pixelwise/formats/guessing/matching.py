@@ -11,7 +11,7 @@ from typing import NamedTuple
 from .inventory import FileGroup, GroupedFile
 
 Key = tuple[str, str]
-"""The split and the name of a sample."""
+"""The split and the name of a sample. Of sequences side by side, the split is followed by a slash and the sequence."""
 _TAIL = re.compile(r"[_\-. ]([^\W\d_]+)$")
 _TOKENS = re.compile(r"[^\W_]+|[\W_]")
 
@@ -63,7 +63,13 @@ def named(group: FileGroup) -> Iterator[ImageSet]:
     for tail, own in sorted(tails.items()):
         if len(own) > 1 or len(group.entries) <= 4:
             yield ImageSet(f"{group.before}{field_}{tail}{group.ending}", own)
-    if group.deep or len(group.entries) < 2:
+    if len(group.entries) < 2:
+        return
+    if group.deep:
+        last = common(e.text.rpartition("/")[2] for e in group.entries)[1]
+        kept = {(e.split, e.text[: len(e.text) - len(last)]): e.path for e in group.entries}
+        if last and len(kept) == len(group.entries):
+            yield ImageSet(f"{group.before}{field_}{last}{group.ending}", kept)
         return
     first, last = common(e.text for e in group.entries)
     if first or last:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from ...types import Bool
 from .content import Look, look
-from .inventory import MOST_FILES, FileGroup, groups_of, role_of, walk
+from .inventory import MOST_FILES, FileGroup, groups_of, is_label_word, role_of, walk
 from .matching import ImageSet, Key, Matched, Parts, match, named, parts_of
 
 CLEAR: Final = 100
@@ -91,11 +91,12 @@ class TreeSurvey:
 def survey(root: Path, most: int = MOST_FILES) -> TreeSurvey:
     """The readings of the tree at `root`."""
     found = TreeSurvey(root, groups_of(list(walk(root, most))))
-    candidates = [(n, group, _image_points(found, n, group)) for group in found.groups for n in named(group)]
+    groups = [group for group in found.groups if not group.part]
+    candidates = [(n, group, _image_points(found, n, group)) for group in groups for n in named(group)]
     readings = []
     for images, _, points in candidates:
         if points > 0:
-            matched = [m for group in found.groups if (m := match(images, group)) is not None]
+            matched = [m for group in groups if (m := match(images, group)) is not None]
             readings += [*_readings(found, images, points, matched)]
     if not any(not r.problem for r in readings):
         readings += [r for images, own, points in candidates if points > 0
@@ -103,8 +104,10 @@ def survey(root: Path, most: int = MOST_FILES) -> TreeSurvey:
     readings.sort(key=lambda r: (-r.points, r.images.template, r.labels.template))
     kept: list[TreeReading] = []
     files = {id(r): {p for paths in r.labels.files.values() for p in paths} for r in readings}
+    pictures = {id(r): set(r.images.paths.values()) for r in readings}
     for k, r in enumerate(readings):
-        same = any(files[id(r)] <= files[id(other)] and bool(r.problem) >= bool(other.problem) for other in kept)
+        same = any(files[id(r)] <= files[id(other)] and bool(r.problem) >= bool(other.problem)
+                   and not pictures[id(r)].isdisjoint(pictures[id(other)]) for other in kept)  # fmt: skip
         if not same and not any(_is_part(r, other, files) for other in readings[k + 1 :]):
             kept.append(r)
     found.readings = [r for r in kept if not r.problem]
@@ -123,8 +126,9 @@ def _image_points(found: TreeSurvey, images: ImageSet, group: FileGroup) -> floa
     paths = sorted(images.paths.values())
     seen = [found.look(p) for p in (paths[0], paths[len(paths) // 2])]
     role = role_of(images.template)
-    points = {"images": 300, "": 100, "labels": -300, "instances": -400, "other": -400}[role]
+    points = {"images": 300, "": 100, "labels": -200, "instances": -400, "other": -400}[role]
     points += 300 if all(s.what == "picture" for s in seen) else -50 if seen[0].what == "label" else -250
+    points -= 400 * all(s.is_layer for s in seen)  # a flat picture may look like a label, but not like a mask
     points += 100 * (seen[0].kind == "jpeg")
     points -= 60 * group.deep + 150 * images.number + 20 * (not re.search(r"(^|/)\{(name|path)\}\.", images.template))
     return points
@@ -228,7 +232,8 @@ def _in_folders(
     beside: dict[tuple[str, str, str, str], list[tuple[Matched, str]]] = defaultdict(list)
     for m, rest in singles:
         above, folder = re.fullmatch(r"(.*?)([^/]*)/?", m.group.before).groups()  # type: ignore[union-attr]
-        if not m.group.deep and not m.group.own_folder and "{split}" not in folder and folder:
+        plain = folder and "{split}" not in folder and not m.group.deep and not m.group.own_folder
+        if plain and not is_label_word(folder):  # gt/ and mask/ are two sets of labels
             beside[above, m.group.kind, m.before[len(m.group.before) :], m.group.ending].append((m, rest))
     for (above, _, prefix, ending), own in beside.items():
         if len(own) < 2:
@@ -257,8 +262,10 @@ def _star(rests: set[str]) -> str:
 
 def _by_order(found: TreeSurvey, images: ImageSet, points: float, own: FileGroup) -> Iterator[TreeReading]:
     """LabelSet that are as many as the images, numbered, and have nothing else in common with their names."""
+    if images.number or len(images.paths) < 2 or own.part or "/" in own.entries[0].split:
+        return  # sorted names of several sequences would mix them
     for group in found.groups:
-        if group is own or group.deep or group.own_folder or images.number or len(images.paths) < 2:
+        if group is own or group.deep or group.own_folder or "/" in group.entries[0].split:
             continue
         split = [(e, n) for e in group.entries if (n := re.fullmatch(r"(\D*)0*(\d+)(.*)", e.text))]
         keys = {(e.split, n[2]) for e, n in split}
@@ -268,14 +275,14 @@ def _by_order(found: TreeSurvey, images: ImageSet, points: float, own: FileGroup
         for e, part in split:
             m.rests[part[3]][e.split, part[2]] = e.path
         parts = parts_of(m.rests)
-        if len(m.rests) > 1 and not _are_layers(found, m, parts):
-            continue
-        if len(m.rests) > 1:
+        if sum(map(len, m.rests.values())) == len(m.samples):  # a file for each
+            rest = next(iter(m.rests)) if len(m.rests) == 1 else _star(set(m.rests))
+            files = {key: [path] for paths in m.rests.values() for key, path in paths.items()}
+            made = [_reading(found, images, points - 200, LabelSet(_template(images, m, rest), files))]
+        elif _are_layers(found, m, parts):
             made = list(_layered(found, images, points - 200, m, parts))
         else:
-            ((rest, paths),) = m.rests.items()
-            labels = LabelSet(_template(images, m, rest), {key: [path] for key, path in paths.items()})
-            made = [_reading(found, images, points - 200, labels)]
+            continue
         for reading in made:
             if not reading.problem:
                 reading.by_order = True

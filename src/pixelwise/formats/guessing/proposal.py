@@ -15,7 +15,7 @@ from ...errors import DataError, FormatError, ListError, PixelwiseError
 from ...files.reading import read_bytes
 from ...types import Progress
 from ..class_files import Named, classes_beside
-from ..paths import SAMPLE_FIELDS, matches, visible
+from ..paths import SAMPLE_FIELDS, Match, matches, visible
 from ..toml import comment, text_of
 from .classes import class_lines, layer_lines
 from .content import look
@@ -78,14 +78,19 @@ def given(found: TreeSurvey, images: str, labels: str) -> TreeReading:
         if not any(f in template for f in SAMPLE_FIELDS):
             raise FormatError(f"no {{name}} in {template!r}", code="bad-template", where=found.root,
                               fix="a template is a path below the folder, with {name}: 'masks/{name}.png'")  # fmt: skip
-    paths: dict[Key, str] = {(m.split, m.name): m.path for m in matches(found.root, images)}
+    folders = all(re.search(r"(^|/)\*/", template) is not None for template in (images, labels))
+    paths: dict[Key, str] = {(_set_of(m, folders), m.name): m.path for m in matches(found.root, images)}
     files: dict[Key, list[str]] = defaultdict(list)
     texts = set()
     own = set(paths.values())
     for m in matches(found.root, labels, names={n for _, n in paths}):
-        splits = [s for s, n in paths if n == m.name] if "{split}" in images and "{split}" not in labels else [m.split]
-        for split in [] if m.path in own else splits or [""]:
-            files[split if "{split}" in images else "", m.name].append(m.path)
+        splits = [_set_of(m, folders)]
+        if "{split}" in images and "{split}" not in labels:
+            splits = [s for s, n in paths if n == m.name and s.partition("/")[2] == splits[0].partition("/")[2]] or [""]
+        elif "{split}" not in images:
+            splits = [_set_of(m._replace(split=""), folders)]
+        for split in [] if m.path in own else splits:
+            files[split, m.name].append(m.path)
         texts.add(m.layer)
     for template, there in ((images, paths), (labels, files)):
         if not there:
@@ -101,6 +106,11 @@ def given(found: TreeSurvey, images: str, labels: str) -> TreeReading:
     return TreeReading(
         ImageSet(images, paths), LabelSet(labels, dict(files), layered, tuple(sorted(texts - {""}))), 0, seen
     )
+
+
+def _set_of(of: Match, folders: bool) -> str:
+    """The split of a file; if * stands for a folder in both templates, with that behind it, as in a Key."""
+    return f"{of.split}/{of.star}" if folders else of.split
 
 
 def nothing(found: TreeSurvey) -> FormatError:
@@ -128,25 +138,30 @@ def _there(found: TreeSurvey) -> str:
 
 def describe(
     found: TreeSurvey, reading: TreeReading, threads: int | None = None, progress: Progress | None = None, *,
-    divide: bool,
+    divide: bool, most: int | None = None,
 ) -> Proposal:  # fmt: skip
-    """The description of a reading. divide: whether one split is divided by ratios if nothing else makes splits."""
+    """The description of a reading. divide: whether one split is divided by ratios if nothing else makes splits. most:
+    of how many samples the labels are read, by default all.
+    """
     root, made = found.root, Proposal("", reading)
-    paths = sorted({p for files in reading.labels.files.values() for p in files})
+    keys = sorted(reading.labels.files)
+    if most is not None and len(keys) > most:
+        made.report.append(f"values counted in {most:,} of {len(keys):,} labels; `pixelwise init` counts all")
+        keys = [keys[k * len(keys) // most] for k in range(most)]
     unlabeled = _unlabeled(reading)
-    images = {k: p for k, p in reading.images.paths.items() if k[0] not in unlabeled}
+    images = {k: p for k, p in reading.images.paths.items() if k[0].partition("/")[0] not in unlabeled}
     missing = sum(key not in reading.labels.files for key in images) if not reading.by_order else 0
     label_lines = ["[labels]", f"path = {text_of(reading.labels.template)}"]
     if reading.labels.layers:
-        layers = count_layers(root, reading, threads, progress)
+        layers = count_layers(root, reading, keys, threads, progress)
         label_lines += _layer_keys(reading, layers, made)
         classes, counted, failed = layer_lines(reading, layers), layers.images, layers.failed
     else:
         named = _names_beside(root, reading, made)
-        seen = count_labels(root, paths, threads, progress)
-        seen, keys = _value_keys(root, reading, seen, made)
-        label_lines += keys
-        if not any(k.startswith("instances") for k in keys):
+        seen = count_labels(root, sorted({p for key in keys for p in reading.labels.files[key]}), threads, progress)
+        seen, lines = _value_keys(root, reading, seen, made)
+        label_lines += lines
+        if not any(line.startswith("instances") for line in lines):
             label_lines += _instance_lines(found, reading)
         classes, counted, failed = class_lines(seen, named, made.doubts), seen.files, seen.failed
     label_lines += _scale_line(root, reading)
@@ -190,8 +205,7 @@ def _fixed_folder(template: str) -> str:
 
 def _unlabeled(reading: TreeReading) -> list[str]:
     """The splits without any label."""
-    splits = {split for split, _ in reading.images.paths}
-    labeled = {split for split, _ in reading.labels.files}
+    splits, labeled = ({s.partition("/")[0] for s, _ in k} for k in (reading.images.paths, reading.labels.files))
     return sorted(splits - labeled) if "{split}" in reading.images.template else []
 
 
@@ -299,7 +313,7 @@ def _range_line(root: Path, paths: Sequence[str], bits: int, made: Proposal) -> 
 def _split_lines(root: Path, reading: TreeReading, unlabeled: Sequence[str], divide: bool) -> list[str]:
     if "{split}" in reading.images.template:
         return ["[splits]", f"unlabeled = {text_of(list(unlabeled))}", ""] if unlabeled else []
-    names = {name for _, name in reading.images.paths}
+    names = _sample_names(reading)
     lists = defaultdict(list)
     for path in visible(root, "**/*.txt")[:200]:
         try:
@@ -317,9 +331,16 @@ def _split_lines(root: Path, reading: TreeReading, unlabeled: Sequence[str], div
             "ratios = {train = 0.8, val = 0.2}", "seed = 0", *_group_line(sorted(names)), ""]  # fmt: skip
 
 
+def _sample_names(reading: TreeReading) -> set[str]:
+    """The names that samples get: those of several folders have the folder's in front if they are not unique."""
+    keys = list(reading.images.paths)
+    names = {name for _, name in keys}
+    return names if len(names) == len(keys) else {f"{s.partition('/')[2]}/{n}" if "/" in s else n for s, n in keys}
+
+
 def _group_line(names: Sequence[str]) -> list[str]:
     """`group`, if the names are those of frames or slices: few beginnings, each with many names."""
-    for pattern in ("^.*[_. -]", "^[^0-9]+"):
+    for pattern in ("^.*/", "^.*[_. -]", "^[^0-9]+"):
         begins = {found[0] for n in names if (found := re.match(pattern, n))}
         if len(names) >= 8 and 2 <= len(begins) <= len(names) // 4 and all(re.match(pattern, n) for n in names):
             what = f"{len(begins)} beginnings of names, such as {min(begins)}: frames of a film belong into one split"

@@ -9,5 +9,7 @@
     cvat         its XML of images                              datumaro its own JSON
     label_studio brushes and polygons of its JSON               via      JSON or CSV of regions
     supervisely  bitmaps and polygons, a JSON for each image    segment_anything  masks without classes
+    open_images  a PNG per object, and CSVs                     carla    tags, or their colors
+    label_studio_png  brushes as PNG                            trans10k transparent things and stuff
     coco_annotations  what the entries of a COCO JSON draw
 """

@@ -9,8 +9,8 @@ Crowds are drawn as what they are crowds of.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,14 +25,14 @@ from ...dataset.dataset import Dataset
 from ...dataset.lists import LineOf
 from ...dataset.sources import FileSource
 from ...dataset.splits import Split, Splits
-from ...errors import FormatError, LabelError, PixelwiseError, UsageError, reason
-from ...files.reading import read_bytes
+from ...errors import DataError, FormatError, LabelError, PixelwiseError, UsageError, reason
+from ...files.reading import parse_json, read_bytes
 from ...labels import check_pair, count_values
 from ...types import Finding, Label, Size
 from ..class_tables import rgb
 from ..format import Format
 from ..paths import hidden_notes, leads_out, visible
-from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas
+from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Stated
 from ..regions import find_images, head_of, names_of
 from ..stated import no_regions, plain, without_region
 from .coco_annotations import Annotations, check_stated, read_annotations
@@ -49,10 +49,7 @@ _PANOPTIC = ("annotations/panoptic_*.json", "panoptic_*.json")
 
 def _read(path: Path, notes: list[Finding] | None = None) -> dict[str, Any]:
     """A COCO JSON; FormatError `bad-json` for anything else. Images without id or file name are left out and noted."""
-    try:
-        data = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"not a JSON: {error}", code="bad-json", where=path, fix="download it again") from None
+    data = parse_json(read_bytes(path), path)
     if not isinstance(data, dict) or not all(isinstance(data.get(k), list) for k in ("images", "categories")):
         raise FormatError("not COCO annotations: they need lists of images and categories", code="bad-json", where=path)
     found = [] if notes is None else notes
@@ -208,7 +205,8 @@ def _load(root: Path, *, images: str | None = None, classes: ClassTable | None =
         known = _categories(data, path, True)
         read = read_annotations(data, path, table, known.ids, crowd == "void")
         draw = partial(_draw, table, known.uncovered, listed, read, path)
-        source = DrawnSource(files, draw, DrawnFrom(common=[path]), f"crowd {crowd}", read.faults)
+        stated = Stated([i["id"] for i in listed], known.ids, read.shapes)
+        source = DrawnSource(files, draw, DrawnFrom(common=[path]), f"crowd {crowd}", read.faults, stated)
         return Split(split, table, source, notes=(*notes, *read.notes))
 
     return _dataset(base, "coco", jsons, classes, make)
@@ -256,6 +254,16 @@ def _panoptic_jsons(root: Path) -> Iterator[tuple[str, Path, Path]]:
             yield path.stem.removeprefix("panoptic_"), path, folder
 
 
+def _unlabeled_jsons(root: Path, labeled: Container[str]) -> Iterator[tuple[str, Path]]:
+    """(split, JSON) of each split without annotations, and so without PNGs. A JSON that is not sound is passed over."""
+    for path in sorted({p for pattern in _PANOPTIC for p in visible(root, pattern)}):
+        split = path.stem.removeprefix("panoptic_")
+        if split not in labeled:
+            with suppress(DataError):
+                if "annotations" not in _read(path):
+                    yield split, path
+
+
 def _find_panoptic(path: Path) -> Path | None:
     """`path` if it contains COCO panoptic labels."""
     return path if path.is_dir() and next(_panoptic_jsons(path), None) is not None else None
@@ -270,6 +278,9 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
 
     def make(split: str, path: Path, data: Mapping[str, Any], table: ClassTable) -> Split:
         notes: list[Finding] = []
+        if "annotations" not in data:
+            files, said = _files(root, split, data["images"], table, path, images)
+            return Split(split, table, files, notes=said)
         annotations = _usable(data.get("annotations"), "annotations", ("image_id", "file_name"), path, notes)
         of = {a["image_id"]: a for a in annotations}
         listed = [i for i in data["images"] if i["id"] in of]
@@ -279,7 +290,7 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
         faults: dict[int, Sequence[PixelwiseError]] = {}
         for k, image in enumerate(listed):
             try:
-                segments.append(_segments(of[image["id"]], ids, table, path))
+                segments.append(segments_of(of[image["id"]], ids, table, path))
             except FormatError as error:
                 segments.append((np.zeros(0, np.uint32), np.zeros(0, np.uint16)))
                 faults[k] = (error,)
@@ -291,13 +302,19 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
             what = f"{left} images have no annotation and are left out"
             notes.append(Finding("unannotated-images", "note", str(path), what))
         draw = partial(_read_panoptic, table, pngs, segments, listed)
-        source = DrawnSource(files, draw, DrawnFrom(pngs, [path]), faults=faults)
+        crowds = [[s["id"] for s in of[i["id"]]["segments_info"] if s.get("iscrowd")] if k not in faults else []
+                  for k, i in enumerate(listed)]  # fmt: skip
+        things = [ids[int(c["id"])] for c in data["categories"] if c.get("isthing", 1)]
+        stated = Stated([i["id"] for i in listed], ids, (), things, crowds)
+        source = DrawnSource(files, draw, DrawnFrom(pngs, [path]), faults=faults, stated=stated)
         return Split(split, table, source, notes=(*notes, *said))
 
-    return _dataset(root, "coco_panoptic", {s: p for s, (p, _) in found.items()}, classes, make)
+    jsons = {s: p for s, (p, _) in found.items()}
+    jsons |= dict(_unlabeled_jsons(root, jsons))
+    return _dataset(root, "coco_panoptic", {s: jsons[s] for s in sorted(jsons)}, classes, make)
 
 
-def _segments(entry: Mapping[str, Any], ids: Mapping[int, int], table: ClassTable, path: Path) -> tuple[Any, Any]:
+def segments_of(entry: Mapping[str, Any], ids: Mapping[int, int], table: ClassTable, path: Path) -> tuple[Any, Any]:
     """A PNG's segments' ids ascending, and their classes. Id 0 is void."""
     try:
         pairs = sorted((int(s["id"]), ids[int(s["category_id"])]) for s in entry["segments_info"])
@@ -312,16 +329,26 @@ def _read_panoptic(
     table: ClassTable, pngs: Sequence[Path], segments: Sequence[tuple[Any, Any]], listed: Sequence[Mapping[str, Any]],
     index: int, size: Size, notes: list[Finding] | None,
 ) -> tuple[Label, Label]:  # fmt: skip
-    path = pngs[index]
+    return read_panoptic(table, pngs[index], segments[index], size, notes, listed[index])
+
+
+def read_panoptic(
+    table: ClassTable, path: Path, segments: tuple[Any, Any], size: Size, notes: list[Finding] | None = None,
+    stated: Mapping[str, Any] | None = None,
+) -> tuple[Label, Label]:  # fmt: skip
+    """Class ids and segment ids of a panoptic PNG, (H, W) each. segments: its ids ascending, and their classes.
+
+    LabelError `unsupported-label-mode`, `unknown-segment`, PairError, and what reading the file raises.
+    """
     pixels = decode_stored(read_bytes(path), path, notes).pixels
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise LabelError("a panoptic PNG is RGB with 8 bits", code="unsupported-label-mode", where=path)
     check_pair(size, pixels.shape[:2], path)  # first: the segments of another image's PNG are unknown too
-    check_stated(size, listed[index], path)
+    check_stated(size, stated or {}, path)
     label: Any = np.empty(size, table.dtype)
     numbers: Any = np.empty(size, np.uint32)
     flat = np.ascontiguousarray(pixels).reshape(-1, 3)
-    bad = kernels.polygon.look_up_ids(flat, *segments[index], label.reshape(-1), numbers.reshape(-1))
+    bad = kernels.polygon.look_up_ids(flat, *segments, label.reshape(-1), numbers.reshape(-1))
     if bad >= 0:
         r, g, b = (int(v) for v in flat[bad])
         raise LabelError(
@@ -329,7 +356,7 @@ def _read_panoptic(
             code="unknown-segment", where=path, fix="PNG and JSON are of different versions: download both again",
         )  # fmt: skip
     if notes is not None:
-        absent = np.setdiff1d(segments[index][0], count_values(numbers)[0])
+        absent = np.setdiff1d(segments[0], count_values(numbers)[0])
         for number in absent[absent > 0].tolist():
             what = f"segment {number} of the JSON has no pixel in the PNG"
             notes.append(Finding("empty-region", "warning", str(path), what, "download both again"))

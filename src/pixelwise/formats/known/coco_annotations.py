@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,12 +102,13 @@ def _annotation(
         raise LabelError("more than 65,535 annotations in one image", code="bad-json", where=where)
     if void_crowds and entry.get("iscrowd", 0):
         category = table.ignore_index or 0
-    shape = _shape(segmentation, category, number, where)
+    shape = replace(shape_of(segmentation, category, number, where), crowd=bool(entry.get("iscrowd", 0)))
     area(shape)  # raises for damaged run lengths
     return shape
 
 
-def _shape(segmentation: Any, category: int, number: int, where: str) -> Shape:
+def shape_of(segmentation: Any, category: int, number: int, where: str) -> Shape:
+    """Polygons or run lengths as JSON has them. LabelError `bad-polygon`, `bad-rle`."""
     if isinstance(segmentation, dict):
         return Shape(category, number, runs=counts_of(segmentation.get("counts"), where), where=where,
                      size=_size(segmentation.get("size"), where))  # fmt: skip

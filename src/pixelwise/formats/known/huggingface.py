@@ -15,9 +15,10 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -27,8 +28,8 @@ from ...dataset.dataset import Dataset
 from ...dataset.lists import LineOf
 from ...dataset.sources import Decoding, FileSource, Source
 from ...dataset.splits import Split, Splits
-from ...errors import FormatError
-from ...files.reading import read_bytes
+from ...errors import FileError, FormatError
+from ...files.reading import open_regular, read_bytes
 from ...types import I64, Clock, Finding, Origin, Sample
 from ..class_files import classes_beside
 from ..format import Format
@@ -37,10 +38,15 @@ from ..paths import check_inside, hidden_notes, visible
 _COLUMNS = ("annotation", "label", "mask", "segmentation", "semantic_segmentation", "label_map", "masks", "labels")
 _PARQUETS = ("*.parquet", "*/*.parquet")
 _METADATA = ("metadata.csv", "metadata.jsonl")
+_PART = re.compile(r"([A-Za-z]\w*?)-\d+-of-\d+")
 _NAMES = {"validation": "val", "valid": "val"}
 _DECODING = Decoding(check_palette=False)
 _EMBEDDED = Decoding(frozenset({"tiff"}), check_palette=False)
 _GROUPS = 8  # row groups kept in memory: `datasets` writes 100 images per group, about 10 to 30 MB
+
+
+OURS: Final = b"pixelwise"
+"""The key of the class table in the metadata of the Parquet files that `convert` writes."""
 
 
 def _classes(root: Path) -> ClassTable:
@@ -58,20 +64,15 @@ def _parquets(root: Path) -> dict[str, list[Path]]:
     """Split -> its files in order."""
     out: dict[str, list[Path]] = {}
     for path in sorted(p for pattern in _PARQUETS for p in visible(root, pattern)):
-        named = re.match(r"([A-Za-z]\w*?)-\d+-of-\d+", path.stem)
+        named = _PART.match(path.stem)
         split = named[1] if named else path.stem if path.parent == root else path.parent.name
         out.setdefault(_NAMES.get(split, split), []).append(path)
     return out
 
 
-def _columns(path: Path) -> tuple[str, str | None] | None:
-    """The names of the image and the label column, or None if the file has no image column."""
-    from pyarrow import ArrowException, parquet
-
-    try:
-        schema = parquet.read_schema(path)
-    except (ArrowException, OSError):
-        return None
+def _columns(file: Any) -> tuple[str, str | None] | None:
+    """The names of the image and the label column, or None if the opened file has no image column."""
+    schema = file.schema_arrow
     images = [f.name for f in schema if str(f.type).startswith("struct<bytes: binary")]
     if "image" not in images and len(images) != 2:
         return None
@@ -79,18 +80,59 @@ def _columns(path: Path) -> tuple[str, str | None] | None:
     return image, next((c for c in (*_COLUMNS, *images) if c in images and c != image), None)
 
 
+def _opened(path: Path) -> Any:
+    """The file as Arrow opens it. FileError `corrupt` or `not-a-file`."""
+    from pyarrow import parquet
+
+    with open_regular(path), _damage(path):  # Arrow would wait for a pipe
+        return parquet.ParquetFile(path)
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """FileError `corrupt` for what Arrow cannot read."""
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (ArrowException, OSError) as error:
+        what = f"not a readable Parquet file: {(str(error) or type(error).__name__).splitlines()[0][:120]}"
+        raise FileError(what, code="corrupt", where=path, fix="copy or download it again") from None
+
+
 def _find_parquet(path: Path) -> Path | None:
     """`path` if it contains Parquet files of images with label maps."""
-    found = _parquets(path) if path.is_dir() else {}
-    columns = _columns(next(iter(found.values()))[0]) if found else None
-    return path if columns is not None and columns[1] is not None else None
+    damaged = None
+    splits = _parquets(path).values() if path.is_dir() else ()
+    for found in [paths[k] for k in range(2) for paths in splits if len(paths) > k][:16]:
+        try:
+            columns = _columns(_opened(found))
+        except FileError as error:
+            damaged = damaged or (error if _PART.match(found.stem) else None)
+            continue
+        if columns is not None and columns[1] is not None:
+            return path
+    if damaged is not None:  # no other file has such a name
+        raise damaged
+    return None
 
 
 def _load_parquet(root: Path, *, classes: ClassTable | None = None) -> Dataset:
-    """classes: the meaning of the label values, if there is no id2label.json."""
-    table = classes or _classes(root)
+    """classes: the meaning of the label values, if neither an id2label.json nor the files' own metadata say it."""
+    table = classes or _table_within(root) or _classes(root)
     makers = {name: partial(_parquet_split, name, paths, table) for name, paths in _parquets(root).items()}
     return Dataset(root, "hf_parquet", table, Splits(makers), hidden_notes(root, *_PARQUETS))
+
+
+def _table_within(root: Path) -> ClassTable | None:
+    """The class table in the files' metadata, if `convert` wrote them, and id2label.json has the same names."""
+    path = next(iter(_parquets(root).values()))[0]
+    try:
+        table = ClassTable.from_dict(json.loads((_opened(path).schema_arrow.metadata or {})[OURS]))
+    except (FileError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+    named = classes_beside(root, also=(root / "data",))
+    return table if named is None or named.table.names == table.names else None
 
 
 def _parquet_split(name: str, paths: list[Path], table: ClassTable) -> Split:
@@ -105,14 +147,16 @@ class _ParquetSource(Source):
     """
 
     def __init__(self, paths: Sequence[Path], table: ClassTable) -> None:
-        from pyarrow import parquet
-
-        columns = _columns(paths[0])
+        self._files = [_opened(p) for p in paths]
+        columns = _columns(self._files[0])
         if columns is None:
             raise FormatError("no column of images", code="no-dataset", where=paths[0])
         self.table = table
         self._columns = [c for c in columns if c is not None]
-        self._files = [parquet.ParquetFile(p) for p in paths]
+        for path, file in zip(paths, self._files, strict=True):
+            if lacking := set(self._columns) - set(file.schema_arrow.names):
+                what = f"has no column {min(lacking)!r}, which {paths[0].name} has"
+                raise FormatError(what, code="no-dataset", where=path, fix="write all files of a split alike")
         self._paths = paths
         rows = [f.metadata.row_group(g).num_rows for f in self._files for g in range(f.num_row_groups)]
         self._groups = [(k, g) for k, f in enumerate(self._files) for g in range(f.num_row_groups)]
@@ -129,8 +173,14 @@ class _ParquetSource(Source):
 
     def _read_names(self) -> list[str]:
         column = f"{self._columns[0]}.path"
-        found = [str(v) for f in self._files for v in _inner(f.read(columns=[column]), self._columns[0], "path")]
-        names = [PurePosixPath(n).stem for n in found]
+        if not all(_has_path(file, self._columns[0]) for file in self._files):
+            return [f"{i:06d}" for i in range(sum(f.metadata.num_rows for f in self._files))]
+        found = []
+        for path, file in zip(self._paths, self._files, strict=True):
+            with _damage(path):
+                found += [str(v) for v in _inner(file.read(columns=[column]), self._columns[0], "path")]
+        ours = all(OURS in (f.schema_arrow.metadata or {}) for f in self._files)
+        names = [n.rpartition(".")[0] if ours else PurePosixPath(n).stem for n in found]
         return names if len(set(names)) == len(names) else [f"{i:06d}" for i in range(len(names))]
 
     def _place(self, index: int) -> tuple[int, int, Path]:
@@ -161,7 +211,8 @@ class _ParquetSource(Source):
         with self._lock:
             if group not in self._kept:
                 file, own = self._groups[group]
-                self._kept[group] = self._files[file].read_row_group(own, columns=self._columns)
+                with _damage(self._paths[file]):
+                    self._kept[group] = self._files[file].read_row_group(own, columns=self._columns)
                 while len(self._kept) > _GROUPS:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(group)
@@ -178,6 +229,10 @@ class _ParquetSource(Source):
         image = _EMBEDDED.image(data[0], where, notes)
         label = _EMBEDDED.label(data[1], self.table, where, notes) if self.has_labels else None
         return Sample(self.names[index], image, label)
+
+
+def _has_path(file: Any, column: str) -> bool:
+    return any(part.name == "path" for part in file.schema_arrow.field(column).type)
 
 
 def _inner(table: Any, column: str, field: str) -> Iterator[Any]:

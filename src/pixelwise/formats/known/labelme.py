@@ -8,7 +8,6 @@ image that is not there is read from its JSON, if that holds it (`imageData`).
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from base64 import b64decode
@@ -28,14 +27,15 @@ from ...dataset.dataset import Dataset
 from ...dataset.sources import Decoding, FileSource, Source
 from ...dataset.splits import Split, Splits
 from ...errors import DataError, FileError, FormatError, LabelError, PixelwiseError, reason
-from ...files.reading import read_bytes
+from ...files.reading import parse_json, read_bytes
 from ...labels import check_pair
 from ...types import I64, Clock, Finding, Label, Origin, Sample, Size, Window
 from ..class_files import BACKGROUND, IGNORE, classes_beside, read_class_file
 from ..format import Format
-from ..layout import Coding, Layout, laid_out
-from ..paths import hidden_notes, visible
+from ..layout import SPLIT_NAMES, Coding, Layout, laid_out
+from ..paths import first, hidden_notes, matches, visible
 from ..rasterize import DrawnFrom, DrawnSource, note_covered, note_outside
+from ..regions import head_of
 from ..stated import no_regions, plain, raise_first
 
 _NAMES = "labels.txt"
@@ -45,11 +45,9 @@ def _find(path: Path) -> Path | None:
     """`path` if it contains the JSONs of LabelMe."""
     if not path.is_dir():
         return None
-    folders = _folders(path)
-    for found in _jsons(next(iter(folders.values())))[:3] if folders else ():
-        with found.open("rb") as file:
-            if b'"shapes"' in (head := file.read(1 << 16)) or (b'"flags"' in head and b'"version"' in head):
-                return path
+    for found in next(filter(None, map(_jsons, _folders(path).values())), [])[:3]:
+        if b'"shapes"' in (head := head_of(found, 1 << 16)) or (b'"flags"' in head and b'"version"' in head):
+            return path
     return None
 
 
@@ -59,7 +57,13 @@ def _folders(root: Path) -> dict[str, Path]:
         return {"all": root}
     if not (root / _NAMES).is_file():
         return {}
-    return {p.name: p for p in visible(root, "*") if p.is_dir() and _jsons(p)}
+    found = {p.name: p for p in visible(root, "*") if p.is_dir() and (_jsons(p) or _is_unlabeled(p))}
+    return found if any(map(_jsons, found.values())) else {}
+
+
+def _is_unlabeled(folder: Path) -> bool:
+    """Whether a folder without JSONs is a split without labels: it is called like one, and has images."""
+    return SPLIT_NAMES.fullmatch(folder.name) is not None and first(folder, "{name}.{ext}") is not None
 
 
 def _jsons(root: Path) -> list[Path]:
@@ -94,8 +98,8 @@ def _background(table: ClassTable) -> int | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    data = parse_json(read_bytes(path), path, "a JSON of LabelMe", "save it again")
     try:
-        data = json.loads(read_bytes(path))
         shapes = data["shapes"]
         if not isinstance(shapes, list) or not all(isinstance(s, dict) for s in shapes):
             raise ValueError("shapes is not a list of objects")
@@ -108,6 +112,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _split(name: str, root: Path, table: ClassTable) -> Split:
     jsons = _jsons(root)
+    if not jsons:
+        bare = list(matches(root, "{name}.{ext}"))
+        return Split(name, table, FileSource(root, [m.name for m in bare], table, [m.path for m in bare]))
     images: list[str] = []
     faults: dict[int, tuple[DataError, ...]] = {}
     notes: list[Finding] = []

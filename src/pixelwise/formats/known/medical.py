@@ -1,8 +1,9 @@
-"""Medicine: CHASE DB1, DRIVE, Synapse multi-organ, REFUGE."""
+"""Medicine: CHASE DB1, DRIVE, Kvasir-SEG, Synapse multi-organ, REFUGE."""
 
 from __future__ import annotations
 
 from ...classes import ClassTable
+from ...dataset.lossy import Rounding
 from ...dataset.sources import Decoding
 from ..class_tables import rgb
 from ..layout import Coding, Layout, laid_out, with_or_without_splits
@@ -35,6 +36,23 @@ DRIVE = laid_out(
     ),
 )
 """https://drive.grand-challenge.org : GIFs of 0 and 255, or of two indices."""
+
+_POLYP = ClassTable(("background", "polyp"), colors=_VESSEL.colors, values={0: 0, 255: 1})
+KVASIR_SEG = laid_out(
+    "kvasir_seg",
+    "Kvasir-SEG (images/cju0qkwl35piu0993l0dewei2.jpg and masks/ with JPEGs of the same names)",
+    Layout(
+        "images/{name}.jpg",
+        {
+            "masks": Coding(
+                "masks/{name}.jpg", _POLYP,
+                decoding=Decoding(rounding=Rounding(((0, 0, 0), (255, 255, 255)), (0, 255))), beside=False,
+            )
+        },
+        names=r"cj[0-9a-z]{23}",
+    ),
+)  # fmt: skip
+"""https://datasets.simula.no/kvasir-seg : masks of 0 and 255 saved as JPEG, so each pixel is the nearer of both."""
 
 _ORGANS = ClassTable(
     ("background", "aorta", "gallbladder", "left kidney", "right kidney", "liver", "pancreas", "spleen", "stomach"),

@@ -28,9 +28,10 @@ from ...files.reading import read_bytes
 from ...types import Finding, Label, Size
 from ..class_files import classes_beside
 from ..format import Format
-from ..layout import rank
-from ..paths import leads_out, visible
+from ..layout import SPLIT_NAMES, rank
+from ..paths import first, leads_out, matches, visible
 from ..rasterize import DrawnFrom, DrawnSource, LabelCanvas, Shape
+from ..regions import head_of
 from ..stated import no_regions, raise_first
 
 _IMAGE = ("imageid", "imageid_classid", "image_label", "image_id", "image", "img", "id")
@@ -66,8 +67,7 @@ def _csvs(root: Path) -> dict[str, Path]:
     """The files by the split that their names stand for. A sample of a submission is not one."""
     found = {}
     for path in visible(root, "*.csv")[:64]:
-        with path.open("rb") as file:
-            head = file.read(4096).decode("utf-8-sig", "replace").splitlines()
+        head = head_of(path, 4096).decode("utf-8-sig", "replace").splitlines()
         if head and _columns(head[0].split(",")) is not None and not re.search("(?i)sample|submission", path.stem):
             found[re.sub(r"(?i)^(train|val|test)(?!val|test).*", lambda m: m[1].lower(), path.stem)] = path
     return found
@@ -86,15 +86,32 @@ def _load(
     if order not in ("column", "row"):
         raise FormatError(f"order is 'column' or 'row', got {order!r}", code="bad-argument", where=root)
     csvs = _csvs(root)
-    read = {name: _read(path) for name, path in csvs.items()}
+    read = {name: read_rows(path) for name, path in csvs.items()}
     kinds = sorted({row.kind for rows in read.values() for of in rows.values() for row in of}, key=_natural)
     numbered = _numbered(root, kinds)
     table = classes or (numbered or _table(root, kinds))
     ids = {kind: k + 1 if numbered is None else int(kind or 0) for k, kind in enumerate(kinds)}
     rest = 0 if numbered is None else _uncovered(numbered)
     how = _How(order == "row", ids, rest)
-    makers = {n: partial(_split, root, n, csvs[n], read[n], table, how, images) for n in sorted(csvs, key=rank)}
-    return Dataset(root, "rle_csv", table, Splits(makers))
+    makers = {n: partial(_split, root, n, csvs[n], read[n], table, how, images) for n in csvs}
+    makers |= {n: partial(_bare, root, n, folder, table) for n, folder in _without_csv(root, csvs).items()}
+    return Dataset(root, "rle_csv", table, Splits({n: makers[n] for n in sorted(makers, key=rank)}))
+
+
+def _without_csv(root: Path, csvs: Mapping[str, Path]) -> dict[str, str]:
+    """The folders of images of the splits that have no CSV, such as test_images/."""
+    found: dict[str, str] = {}
+    for folder in (p.name for p in visible(root, "*") if p.is_dir()):
+        name = re.sub("_(images|v2)$", "", folder)
+        is_split = folder.endswith("_images") or SPLIT_NAMES.fullmatch(name) is not None
+        if is_split and name not in csvs and first(root, f"{folder}/{{path}}.{{ext}}") is not None:
+            found.setdefault(name, folder)
+    return found
+
+
+def _bare(root: Path, name: str, folder: str, table: ClassTable) -> Split:
+    found = list(matches(root, f"{folder}/{{path}}.{{ext}}"))
+    return Split(name, table, FileSource(root, [m.name for m in found], table, [m.path for m in found]))
 
 
 class _How(NamedTuple):
@@ -140,12 +157,14 @@ def _table(root: Path, kinds: Sequence[str]) -> ClassTable:
     return table_of(("background", *(kinds if kinds != [""] else ["foreground"])))
 
 
-def _read(path: Path) -> dict[str, list[_Row]]:
-    """The rows of each image, in the order of the file."""
+def read_rows(path: Path) -> dict[str, list[_Row]]:
+    """The rows of each image, in the order of the file. FormatError `bad-csv`."""
     csv.field_size_limit(1 << 30)
     lines = csv.reader(read_bytes(path).decode("utf-8-sig", "replace").splitlines())
     columns = _columns(next(lines, []))
-    assert columns is not None  # `_csvs` has seen its header
+    if columns is None:  # `_csvs` has seen the header of a dataset's
+        what, fix = "its first line names no columns of images and run lengths", "expected ImageId,EncodedPixels"
+        raise FormatError(what, code="bad-csv", where=path, fix=fix)
     found: dict[str, list[_Row]] = {}
     try:
         for row in lines:
@@ -215,7 +234,8 @@ def _draw(
     for number, row in enumerate((row for row in rows[index] if row.runs), 1):
         where = f"{path}:{row.line}"
         try:
-            shapes.append(Shape(how.ids[row.kind], number, runs=_runs(row.runs, size[0] * size[1], where), where=where))
+            runs = runs_in(row.runs, size[0] * size[1], where)
+            shapes.append(Shape(how.ids[row.kind], number, runs=runs, where=where))
             canvas.add(shapes[-1], notes)
         except LabelError as error:
             errors.append(error)
@@ -226,7 +246,7 @@ def _draw(
     return next(made), next(made)
 
 
-def _runs(text: str, pixels: int, where: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def runs_in(text: str, pixels: int, where: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     """`start length ...`, from 1, as lengths of runs that are outside and inside by turns. LabelError `bad-rle`."""
     words = text.split()
     what = None

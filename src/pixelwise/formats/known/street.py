@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...classes import ClassTable
+from ...codecs.decoding import decode_stored
 from ...dataset.numbers import ChannelSum
 from ...dataset.sources import Decoding
-from ...errors import FormatError
-from ...files.reading import read_bytes
+from ...errors import DataError, FormatError
+from ...files.reading import parse_json, read_bytes
 from ..class_tables import rgb, table
 from ..layout import Coding, Layout, laid_out
+from ..paths import fill, split_names, spread
 
 _FINE = "gtFine/{split}/{path}_gtFine_"
 _COARSE = "gtCoarse/{split}/{path}_gtCoarse_"
@@ -116,8 +119,9 @@ def _vistas(version: str) -> Any:
 
 
 def _from_config(path: Path) -> ClassTable:
+    data = parse_json(read_bytes(path), path, "a config of Mapillary Vistas", "restore it from the dataset")
     try:
-        labels = json.loads(read_bytes(path))["labels"]
+        labels = data["labels"]
         names = [str(entry.get("readable") or entry["name"]) for entry in labels]
         colors = [tuple(int(v) for v in entry["color"]) for entry in labels]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -133,6 +137,23 @@ def _from_config(path: Path) -> ClassTable:
     )  # fmt: skip
 
 
+_OLD_LABELS = "{split}/labels/{name}.png"
+
+
+def _has_vistas_palette(root: Path) -> bool:
+    """Whether the first labels are indices of the palette of 1.1: their folders are called as anyone's may be."""
+    wanted = table("mapillary_v1.2").colors
+    templates = [fill(_OLD_LABELS, split=split) for split in split_names(root, _OLD_LABELS)]
+    for path in (m.path for template in templates for m in spread(root, template)):
+        try:
+            palette = decode_stored(read_bytes(root / path), path).palette
+        except DataError:
+            continue  # what is wrong with it is said when it is read
+        return palette is not None and np.array_equal(palette[: len(wanted), :3], wanted)
+    return False
+
+
+_OLD = {"v1.1": Coding(_OLD_LABELS, _vistas("v1.2"), "{split}/instances/{name}.png")}
 MAPILLARY = laid_out(
     "mapillary",
     "Mapillary Vistas (training/images/ with training/v1.2/labels/ or training/v2.0/labels/)",
@@ -143,11 +164,8 @@ MAPILLARY = laid_out(
             for v in ("v1.2", "v2.0")
         },
     ),
-    Layout(
-        "{split}/images/{name}.jpg",
-        {"v1.1": Coding("{split}/labels/{name}.png", _vistas("v1.2"), "{split}/instances/{name}.png")},
-        needs=("config.json",),
-    ),
+    Layout("{split}/images/{name}.jpg", _OLD, needs=("config.json",)),
+    Layout("{split}/images/{name}.jpg", _OLD, accepts=_has_vistas_palette),
     Layout("images/{name}.jpg", {v: Coding(v + "/{name}.png", _vistas(v)) for v in ("v1.2", "v2.0")}),
 )
 """https://www.mapillary.com/dataset/vistas ; instance maps hold class * 256 + number."""

@@ -59,7 +59,7 @@ class Instances(Target):
         """A JSON for each split; one without labels has no annotations."""
         has_void = any(
             a["category_id"] == _void_category(end.table)
-            for split in _labeled(end) for _, _, f in end.fragments(split) for a in f["annotations"]
+            for split in end.labeled for _, _, f in end.fragments(split) for a in f["annotations"]
         )  # fmt: skip
         listed = categories(end.table, background_of(end.table))
         if has_void:
@@ -71,14 +71,10 @@ class Instances(Target):
             write_parts(path, {**head, "categories": listed}, *_entries(end, split))
 
 
-def _labeled(end: Ending) -> list[str]:
-    return [split for split, jobs in end.splits.items() if jobs and jobs[0][0].of.has_labels]
-
-
 def _entries(end: Ending, split: str) -> tuple[dict[str, Any], Iterable[dict[str, Any]] | None]:
     """The lists of a split's JSON: images, and annotations one by one, or None if it has no labels."""
     images = image_entries(end, split)
-    if split not in _labeled(end):
+    if split not in end.labeled:
         return {"images": images}, None
 
     def annotations() -> Iterable[dict[str, Any]]:
@@ -173,13 +169,6 @@ class Panoptic(Target):
     labels = FRAGMENT
     result = "annotations/panoptic_{split}.json"
 
-    def check(self, root: Path, table: ClassTable, jobs: Any) -> None:
-        """UsageError `cannot-hold` for a split without labels."""
-        bare = next((job for job in jobs if not job.of.has_labels), None)
-        if bare is not None:
-            what = f"the split {bare.split} has no labels, and panoptic images are those that have an annotation"
-            raise cannot_hold(what, root, "leave it out: choose the splits with splits= or --split")
-
     def write_label(self, root: Path, job: SampleJob, sample: Sample, table: ClassTable, ext: str) -> None:
         """The PNG of R + 256 G + 65536 B, and the segments."""
         label: Any = sample.label
@@ -205,9 +194,9 @@ class Panoptic(Target):
         write_json(job.place(root, FRAGMENT), {"segments_info": found})
 
     def finish(self, end: Ending) -> None:
-        """A JSON for each split."""
+        """A JSON for each split; one without labels has no annotations."""
         things = {
-            s["category_id"] for split in end.splits for _, _, f in end.fragments(split) for s in f["segments_info"]
+            s["category_id"] for split in end.labeled for _, _, f in end.fragments(split) for s in f["segments_info"]
             if s.get("thing")
         }  # fmt: skip
         listed = [{**c, "isthing": int(c["id"] in things)} for c in categories(end.table)]
@@ -220,7 +209,8 @@ class Panoptic(Target):
                     yield {"image_id": image["id"], "file_name": f"{job.name}.png", "segments_info": segments}
 
             path = end.root / self.result.replace("{split}", split)
-            write_parts(path, {"info": information(end), "categories": listed}, {"images": images}, annotations())
+            head = {"info": information(end), "categories": listed}
+            write_parts(path, head, {"images": images}, annotations() if split in end.labeled else None)
 
 
 def _segments(segments: Any, keys: Any) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""LabelMe: a JSON of shapes beside each image, a folder per split, and labels.txt.
+"""LabelMe: a JSON of shapes beside each labeled image, a folder per split, and labels.txt.
 
 A piece is a polygon through the centers of its outermost pixels if Pillow, by which LabelMe draws, makes exactly its
 pixels of that; else a mask, as one with holes is. The pieces of an object of the instance map are a group. Void is
@@ -20,6 +20,7 @@ from ...codecs.png import encode_png
 from ...errors import UsageError
 from ...types import Sample
 from ..class_files import BACKGROUND, IGNORE
+from ..layout import SPLIT_NAMES
 from ..opening import open as open_dataset
 from ..tracing import Path32, Traced, centers
 from .target import (
@@ -27,8 +28,8 @@ from .target import (
     SampleJob,
     Target,
     background_of,
+    cannot_hold,
     check_flat,
-    check_labeled,
     objects,
     plain_table,
     write_file,
@@ -43,10 +44,13 @@ class Shapes(Target):
     labels = "{split}/{path}.json"
 
     def check(self, root: Path, table: ClassTable, jobs: Sequence[SampleJob]) -> None:
-        """UsageError `cannot-hold` for a split without labels or samples in folders, `bad-name` for class names that
-        labels.txt does not give back.
+        """UsageError `cannot-hold` for samples in folders and for a split without labels that is not called like one,
+        `bad-name` for class names that labels.txt does not give back.
         """
-        check_labeled(root, jobs, "LabelMe")
+        bare = dict.fromkeys(job.split for job in jobs if not job.of.has_labels)
+        if odd := next((split for split in bare if not SPLIT_NAMES.fullmatch(split)), None):
+            what = f"the split {odd} has no labels, and a folder without JSONs is a split only if it is called like one"
+            raise cannot_hold(what, root, "call it test, or leave it out: choose the splits with splits= or --split")
         check_flat(root, jobs, "LabelMe")
         for name in table.names:
             if name != name.strip() or name.startswith("#") or not name.isprintable() or ":" in name or name == IGNORE:

@@ -24,7 +24,6 @@ from .target import (
     Ending,
     SampleJob,
     Target,
-    check_labeled,
     objects,
     plain_table,
     usual_ids,
@@ -41,10 +40,6 @@ class RunTable(Target):
     labels = FRAGMENT
     result = "{split}.csv"
 
-    def check(self, root: Path, table: ClassTable, jobs: Sequence[SampleJob]) -> None:
-        """UsageError `cannot-hold` for a split without labels."""
-        check_labeled(root, jobs, "a CSV of run lengths")
-
     def write_label(self, root: Path, job: SampleJob, sample: Sample, table: ClassTable, ext: str) -> None:
         """The class and the runs of each object."""
         label: Any = sample.label
@@ -58,8 +53,8 @@ class RunTable(Target):
         write_json(job.place(root, FRAGMENT), rows)
 
     def finish(self, end: Ending) -> None:
-        """The CSVs and id2label.json."""
-        for split in end.splits:
+        """The CSVs and id2label.json. A split without labels has no CSV."""
+        for split in end.labeled:
             with atomic_write(end.root / self.result.replace("{split}", split), alone=False) as file:
                 file.write(rows_of([COLUMNS]))
                 for job, ext, rows in end.fragments(split):

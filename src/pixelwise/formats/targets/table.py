@@ -8,6 +8,7 @@ from .coco import INSTANCES_JSON, PANOPTIC_PNGS
 from .imagefolder import IMAGE_FOLDER
 from .labelme import LABELME_SHAPES
 from .masks import CITYSCAPES_FOLDERS, INDEX_FOLDERS, VOC_FOLDERS
+from .parquet import PARQUET_ROWS
 from .rle_table import RUN_LENGTHS
 from .target import Target
 from .yolo import YOLO_TEXTS
@@ -21,5 +22,6 @@ TARGETS: Mapping[str, Target] = {
     "yolo": YOLO_TEXTS,
     "labelme": LABELME_SHAPES,
     "rle-csv": RUN_LENGTHS,
-    "huggingface": IMAGE_FOLDER,
+    "huggingface": PARQUET_ROWS,
+    "huggingface-imagefolder": IMAGE_FOLDER,
 }

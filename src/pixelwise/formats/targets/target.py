@@ -84,6 +84,11 @@ class Ending:
             out[job.split].append((job, ext))
         return out
 
+    @property
+    def labeled(self) -> list[str]:
+        """The splits with labels."""
+        return [split for split, jobs in self.splits.items() if jobs and jobs[0][0].of.has_labels]
+
     def fragments(self, split: str) -> Iterator[tuple[SampleJob, str, Any]]:
         """The labeled samples of a split, the endings of their images, and their fragments."""
         for job, ext in self.splits[split]:
@@ -95,13 +100,15 @@ class Target(ABC):
 
     images: the template of images, with {split} only if it has a folder per split. labels: that of the file which is
     written last of a labeled sample. result: that of the file which holds the label in the end. signed: whether a
-    pixelwise.toml describes the result and says which conversion it is; else the mark stays, and says so.
+    pixelwise.toml describes the result and says which conversion it is; else the mark stays, and says so. embeds:
+    whether images end up within other files.
     """
 
     images: str
     labels: str
     result: str = ""
     signed: bool = False
+    embeds: bool = False
 
     def check(self, root: Path, table: ClassTable, jobs: Sequence[SampleJob]) -> None:  # noqa: B027 (most hold everything)
         """UsageError for what the format cannot hold, as far as it is known before samples are read."""
@@ -184,14 +191,6 @@ def usual_ids(label: Label, table: ClassTable) -> Label:
 def cannot_hold(what: str, where: object, fix: str) -> UsageError:
     """The error of what a format has no way to store."""
     return UsageError(what, code="cannot-hold", where=where, fix=fix)
-
-
-def check_labeled(root: Path, jobs: Sequence[SampleJob], name: str) -> None:
-    """UsageError `cannot-hold` for a split without labels, in a format that cannot tell it from one of background."""
-    bare = next((job for job in jobs if not job.of.has_labels), None)
-    if bare is not None:
-        what = f"the split {bare.split} has no labels, which {name} cannot say"
-        raise cannot_hold(what, root, "leave it out: choose the splits with splits= or --split")
 
 
 def check_flat(root: Path, jobs: Sequence[SampleJob], name: str) -> None:

@@ -97,8 +97,18 @@ def _quoted(name: str) -> str:
 
 
 def _fractions(path: Path32, height: int, width: int) -> str:
-    # A corner may be off by less than a tenth of a pixel: 9 digits are enough for a side of 100 million pixels.
-    return " ".join(f"{v:.9g}" for v in (path / np.array([width, height], np.float64)).reshape(-1))
+    """The corners as parts of width and height, so that no reader gets less than the corner.
+
+    ultralytics reads them in float32 and cuts to whole numbers: 4.9999 would be the pixel before. Our reader allows a
+    tenth of a pixel, and the next float32 is less than that for a side of a million pixels.
+    """
+    size = np.array([width, height], np.float64)
+    shares = (path / size).astype(np.float32)
+    texts = np.array([f"{v:.9g}" for v in shares.reshape(-1)], "U24").reshape(shares.shape)
+    short = (texts.astype(np.float64) * size < path) | (shares * size.astype(np.float32) < path)
+    for k in zip(*np.nonzero(short), strict=True):
+        texts[k] = f"{min(1.0, float(np.nextafter(np.nextafter(shares[k], np.float32(2)), np.float32(2)))):.9g}"
+    return " ".join(texts.reshape(-1).tolist())
 
 
 YOLO_TEXTS = Texts()

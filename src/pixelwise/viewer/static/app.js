@@ -1,6 +1,7 @@
 // The page: state, what shows it, and what changes it.
 import { drawCharts } from "./charts.js";
 import { Colors, ERRORS, FAULTS, ObjectColors } from "./colors.js";
+import { Confusion } from "./confusion.js";
 import * as data from "./data.js";
 import { FindingsList } from "./findings.js";
 import { Grid } from "./grid.js";
@@ -44,11 +45,18 @@ const objectColors = new ObjectColors();
 
 const grid = new Grid(part("grid"), part("space"), part("cells"), (at) => change({ sample: entries.at(at) }, true), noteOf);
 const sample = new SampleView(part("stage"), part("world"), part("divider"), part("problem"), pointed);
-const plans = new Plans(part("world"), part("draws"), part("problem"));
+const plans = new Plans(part("world"), part("draws"), (set) => change({ set }));
 const legend = new Legend(part("legend"), classes, toggleClass, toggleColor);
 
 /** @type {FindingsList | null} */
 let problems = null;
+const confusion = new Confusion(/** @type {HTMLElement} */ (part("confusion").lastElementChild), colors, known.classes.length, (truth, predicted) => {
+  const { split } = known.runs[confusionRun];
+  const pair = `${truth}-${predicted}`;
+  if (pair === state.pair && confusionRun === state.run) return change({ ...unfiltered(state, ["pair"]), sample: null }, true);
+  change({ ...unfiltered(state), pair, run: confusionRun, split, sort: "-pixels", layer: "confused", sample: null }, true);
+});
+let confusionRun = state.run < known.runs.length ? state.run : 0;
 
 // -- state ----------------------------------------------------------------------------------------------------
 
@@ -64,7 +72,7 @@ function change(changes, step = false) {
 /** @param {string} layer */
 function colorsOf(layer) {
   if (layer === "instances") return objectColors;
-  return layer.startsWith("errors") ? errorColors : layer.startsWith("faulty") ? faultColors : colors;
+  return layer.startsWith("errors") ? errorColors : /^(faulty|confused)/.test(layer) ? faultColors : colors;
 }
 
 function splitName() {
@@ -81,7 +89,8 @@ async function render() {
   fill(choice("layer"), layers());
   part("layer-field").hidden = layers().length < 2;
   const offered = layers().some(([name]) => name === state.layer) ? state.layer : "";
-  const layer = state.opacity === 0 && !state.outlines ? "" : offered === "faulty" ? `faulty-${state.code}` : offered;
+  const full = offered === "faulty" ? `faulty-${state.code}` : offered === "confused" ? `confused-${state.run}-${state.pair}` : offered;
+  const layer = state.opacity === 0 && !state.outlines ? "" : full;
   const now = JSON.stringify([layer, state.off, colors.seeThrough, state.outlines]);
   if (now !== dressed) {
     dressed = now;
@@ -98,10 +107,10 @@ async function render() {
 }
 
 async function showPlans() {
-  const { sample: number, recipe, seed } = state;
+  const { sample: number, recipe, seed, epoch, set } = state;
   const known = number !== null && recipe && part("stage").dataset.state === "shown" && sample.number === number;
   if (!known) return plans.clear();
-  await plans.show(number, recipe, seed, [sample.height, sample.width], colors);
+  await plans.show(number, { name: recipe, seed, epoch, set }, [sample.height, sample.width], colors);
 }
 
 async function choose() {
@@ -161,10 +170,12 @@ async function showSample(number) {
   fillFacts(found);
   sample.inColors = String(found.label?.mode).startsWith("rgb");
   await shown;
-  const label = found.labels ? await sample.values("label") : null;
+  const label = found.labels && !found.tiled ? await sample.values("label") : null;
   if (state.sample !== number) return;
   showPlans();
-  shares = label ? new Map([...tally(label)].map(([id, n]) => [id, n / label.ids.length])) : new Map();
+  const counted = label ? tally(label) : new Map(Object.entries(found.counts ?? {}).map(([id, n]) => [Number(id), n]));
+  const area = [...counted.values()].reduce((all, n) => all + n, 0);
+  shares = new Map([...counted].map(([id, n]) => [id, n / area]));
   fillLegend();
 }
 
@@ -185,6 +196,7 @@ function layers() {
   if (known.objects) out.push(["instances", "objects"]);
   for (const [k, run] of known.runs.entries()) out.push([`prediction-${k}`, `prediction: ${run.name}`], [`errors-${k}`, `errors: ${run.name}`]);
   if (state.code) out.push(["faulty", "what is faulty"]);
+  if (state.pair) out.push(["confused", "what is confused"]);
   return out;
 }
 
@@ -205,20 +217,62 @@ function controls() {
   choice("split").value = state.split || usualSplit;
   if (document.activeElement !== part("text")) input("text").value = state.text;
   const [order, run] = [state.sort.replace("-", ""), state.run];
+  fill(choice("sort"), orders());
   choice("sort").value = order === "score" ? `score-${run}` : order;
   part("descending").setAttribute("aria-pressed", String(state.sort.startsWith("-")));
   for (const id of /** @type {const} */ (["low", "high"])) if (document.activeElement !== part(id)) input(id).value = state[id] ? String(state[id]) : "";
   if (document.activeElement !== part("share")) input("share").value = state.share ? String(100 * state.share) : "";
-  input("broken").checked = state.broken;
+  for (const id of /** @type {const} */ (["broken", "alike"])) input(id).checked = state[id];
+  if (document.activeElement !== part("score")) input("score").value = state.score < 100 ? String(state.score) : "";
   part("more").toggleAttribute("data-on", isFiltered({ ...state, text: "", class: [] }));
   choice("layer").value = state.layer;
   choice("recipe").value = state.recipe;
-  if (document.activeElement !== part("seed")) input("seed").value = String(state.seed);
-  part("seed-field").hidden = !state.recipe;
+  for (const id of /** @type {const} */ (["seed", "epoch"])) {
+    if (document.activeElement !== part(id)) input(id).value = String(state[id]);
+    part(`${id}-field`).hidden = !state.recipe;
+  }
   input("opacity").value = String(state.opacity);
   part("outlines").setAttribute("aria-pressed", String(state.outlines));
   legend.mark(state.class, colors.off);
   problems?.mark(state.code);
+  chips();
+}
+
+/** The filters in words, each a button that removes it. */
+function chips() {
+  const name = (/** @type {number} */ id) => (id === known.classes.length ? "not a class" : (colors.known.get(id)?.name ?? String(id)));
+  /** @type {[string, Partial<import("./state.js").State>][]} */
+  const found = [];
+  if (state.text) found.push([`name has “${state.text}”`, { text: "" }]);
+  for (const id of state.class) found.push([name(id), { class: state.class.filter((one) => one !== id) }]);
+  if (state.share) found.push([`at least ${100 * state.share} %`, { share: 0 }]);
+  if (state.low || state.high) found.push([`shorter side ${state.low || 0} to ${state.high || "any"}`, { low: 0, high: 0 }]);
+  if (state.broken) found.push(["cannot be read", { broken: false }]);
+  if (state.alike) found.push(["near duplicates", { alike: false }]);
+  if (state.score < 100) found.push([`IoU of ${known.runs[state.run]?.name ?? "the run"} at most ${state.score} %`, { score: 100 }]);
+  if (state.code) found.push([state.code, { code: "" }]);
+  const [truth, predicted] = state.pair.split("-").map(Number);
+  if (state.pair) found.push([`${name(truth)} predicted as ${name(predicted)}`, { pair: "" }]);
+  const made = found.map(([text, without]) => {
+    const button = Object.assign(document.createElement("button"), { className: "remove", textContent: text, title: "Remove this filter" });
+    button.setAttribute("aria-label", `Remove the filter: ${text}`);
+    button.addEventListener("click", () => change({ ...unfiltered({ ...state, ...without }, []) }, true));
+    return button;
+  });
+  part("chips").hidden = !made.length;
+  part("chips").replaceChildren(...made);
+}
+
+/** What entries can be ordered by. */
+function orders() {
+  /** @type {[string, string][]} */
+  const out = [["number", "as listed"], ["name", "by name"], ["size", "by size"], ["classes", "by number of classes"], ["share", "by share of the class"]];
+  if (known.objects) out.push(["objects", "by number of objects"]);
+  if (!isOffline) out.push(["alike", "near duplicates first"]);
+  for (const [k, run] of known.runs.entries()) out.push([`score-${k}`, known.runs.length > 1 ? `by IoU: ${run.name}` : "by IoU"]);
+  if (known.runs.length > 1) out.push(["change", `by gain: ${known.runs[1].name} over ${known.runs[0].name}`]);
+  if (state.pair) out.push(["pixels", "by confused pixels"]);
+  return out;
 }
 
 function fillLegend() {
@@ -256,7 +310,7 @@ function fillFacts(found) {
   for (const one of findings) facts.push([one.severity, `${one.what}${one.fix ? "; " + one.fix : ""} [${one.code}]`]);
   if (image.error && !findings.length) facts.push(["error", image.error]);
   if (label.path) facts.push(["label", label.path]);
-  if (label.kind) facts.push(["", `${label.kind.toUpperCase()}, ${label.mode}, ${label.bits} bits` + (label.palette ? `, ${label.palette} colors` : "")]);
+  if (label.kind) facts.push(["", `${label.kind.toUpperCase()}${label.mode ? ", " + label.mode : ""}, ${label.bits} bits` + (label.palette ? `, ${label.palette} colors` : "")]);
   if (label.error && !findings.length) facts.push(["error", label.error]);
   for (const [k, run] of known.runs.entries()) {
     const score = found.scores?.[k];
@@ -271,12 +325,17 @@ function fillFacts(found) {
   part("facts").replaceChildren(list);
 }
 
+/** Where the pointer is. @type {{x: number, y: number} | null} */
+let last = null;
+
 /** @param {{x: number, y: number} | null} at */
 async function pointed(at) {
   const line = part("pointer");
+  last = at;
   if (!at) return;
   const found = await sample.at(at.x, at.y);
   if (!found) return;
+  if (last && last !== at && sample.large) pointed(last); // where the pointer went meanwhile
   const words = [`x ${at.x}  y ${at.y}`];
   const parts = [quiet(words[0])];
   for (const layer of new Set(["label", look.layer])) {
@@ -284,7 +343,7 @@ async function pointed(at) {
     if (typeof id !== "number" || !layer) continue;
     const one = colorsOf(layer).known.get(id);
     const name = one ? one.name : "not a class";
-    parts.push(chip(layer, id, layer.startsWith("errors") || layer.startsWith("faulty") ? name : layer === "instances" ? `object ${id}` : `${layer === "label" ? "" : "predicted "}${name} (${id})`));
+    parts.push(chip(layer, id, /^(errors|faulty|confused)/.test(layer) ? name : layer === "instances" ? `object ${id}` : `${layer === "label" ? "" : "predicted "}${name} (${id})`));
   }
   const { stored, image } = found;
   if (stored !== undefined) parts.push(quiet(`stored ${Array.isArray(stored) ? stored.join(", ") : stored}`));
@@ -294,15 +353,24 @@ async function pointed(at) {
   line.replaceChildren(...parts);
 }
 
-const TABS = ["classes", "charts", "findings"];
+const TABS = ["classes", "charts", "confusion", "findings"];
 let tab = "classes";
 
 /** @param {string} name */
 function openTab(name) {
   tab = name;
   for (const one of TABS) part(`tab-${one}`).setAttribute("aria-pressed", String(one === name));
-  for (const [id, owner] of [["legend", "classes"], ["heads", "classes"], ["charts", "charts"], ["findings", "findings"]]) part(id).hidden = owner !== name;
+  for (const [id, owner] of [["legend", "classes"], ["heads", "classes"], ["charts", "charts"], ["confusion", "confusion"], ["findings", "findings"]]) part(id).hidden = owner !== name;
   if (name === "charts") fillCharts();
+  if (name === "confusion") progress();
+}
+
+/** Whether all is counted. */
+async function fillConfusion() {
+  const found = await data.json(`api/confusion/${confusionRun}`).catch(() => null);
+  if (!found) return true;
+  confusion.show(found, state.run === confusionRun ? state.pair : "");
+  return found.counted === found.total;
 }
 
 async function fillCharts() {
@@ -313,6 +381,8 @@ async function fillCharts() {
 // -- what is found in the background ----------------------------------------------------------------------------
 
 let timer = 0;
+/** @type {any} */
+let legendFound = null;
 
 async function progress() {
   clearTimeout(timer);
@@ -328,14 +398,48 @@ async function progress() {
   fillLegend();
   fillScores();
   if (tab === "charts") fillCharts();
-  const shown = `${entries.length.toLocaleString("en")} ${isFiltered(state) ? `of ${found.total.toLocaleString("en")} ` : ""}samples`;
+  legendFound = found;
+  tell();
   const counting = found.counted < found.total;
-  const rest = counting ? ` · counted ${found.counted.toLocaleString("en")} so far` : "";
-  const broken = found.broken ? ` · ${found.broken.toLocaleString("en")} cannot be read` : "";
-  part("status").textContent = shown + rest + broken;
   document.body.dataset.counted = String(found.counted);
   document.body.dataset.scored = String(runs.filter((run) => run.scores || run.error).length);
-  if (counting || runs.some((run) => !run.scores && !run.error)) timer = setTimeout(progress, 1000);
+  const confused = !known.runs.length || isOffline || (tab !== "confusion" && !state.pair) || (await fillConfusion());
+  const looking = (found.looked ?? []).some((/** @type {[number, number]} */ [done, all]) => done < all);
+  const more = counting || !confused || looking;
+  if (more || refreshed !== asked) await refresh(!more);
+  if (more || runs.some((run) => !run.scores && !run.error)) {
+    clearTimeout(timer);
+    timer = setTimeout(progress, 1000);
+  }
+}
+
+/** How many samples there are, and how far they are counted. */
+function tell() {
+  const found = legendFound;
+  if (!found) return;
+  const shown = `${entries.length.toLocaleString("en")} ${isFiltered(state) ? `of ${found.total.toLocaleString("en")} ` : ""}samples`;
+  const rest = found.counted < found.total ? ` · counted ${found.counted.toLocaleString("en")} so far` : "";
+  const looked = (found.looked ?? []).filter((/** @type {[number, number]} */ [done, all]) => done < all).map((/** @type {[number, number]} */ [done]) => ` · looked at ${done.toLocaleString("en")} so far`);
+  const broken = found.broken ? ` · ${found.broken.toLocaleString("en")} cannot be read` : "";
+  part("status").textContent = shown + rest + looked.join("") + broken;
+}
+
+let refreshed = ""; // the query whose entries were found when all was counted
+
+/** Ask again for what a filter finds while it is being counted, as long as that fits the window, and when all is. @param {boolean} last */
+async function refresh(last) {
+  const wanted = asked;
+  if (last) refreshed = wanted;
+  const usual = state.sort === "number" && !isFiltered(state);
+  if (usual || isOffline || (!last && entries.length > grid.live.size)) return;
+  const found = await data.select(wanted).catch(() => null);
+  if (!found || asked !== wanted || found.equals(entries)) return;
+  const number = position < entries.length ? entries.at(position) : -1;
+  entries = found;
+  position = Math.max(0, entries.indexOf(number));
+  grid.show(entries, position);
+  part("empty").hidden = entries.length > 0;
+  if (state.sample === null) tell();
 }
 
 /** @param {string} layer @param {number} id @param {string} text */
@@ -400,7 +504,7 @@ function fade(by) {
 }
 
 function clearFilters() {
-  change({ ...unfiltered(state), layer: state.layer === "faulty" ? "label" : state.layer }, true);
+  change(unfiltered(state), true);
 }
 
 /** @type {Record<string, () => void>} */
@@ -457,18 +561,21 @@ function listen() {
   });
   choice("sort").addEventListener("change", () => {
     const [order, run] = choice("sort").value.split("-");
-    const down = ["share", "classes", "size"].includes(order) ? "-" : "";
+    const down = ["share", "classes", "size", "objects"].includes(order) ? "-" : "";
     change({ sort: down + order, run: Number(run ?? 0) }, true);
   });
   part("descending").addEventListener("click", () => change({ sort: state.sort.startsWith("-") ? state.sort.slice(1) : "-" + state.sort }, true));
   for (const id of /** @type {const} */ (["low", "high"])) input(id).addEventListener("change", () => change({ [id]: Math.max(0, Number(input(id).value) || 0) }, true));
   input("share").addEventListener("change", () => change({ share: Math.max(0, Number(input("share").value) || 0) / 100 }, true));
-  input("broken").addEventListener("change", () => change({ broken: input("broken").checked }, true));
+  for (const id of /** @type {const} */ (["broken", "alike"])) input(id).addEventListener("change", () => change({ [id]: input(id).checked }, true));
+  input("score").addEventListener("change", () => change({ score: input("score").value === "" ? 100 : Math.max(0, Math.min(100, Number(input("score").value))) }, true));
   part("clear").addEventListener("click", clearFilters);
   choice("layer").addEventListener("change", () => change({ layer: choice("layer").value }));
   input("opacity").addEventListener("input", () => change({ opacity: Number(input("opacity").value) }));
-  choice("recipe").addEventListener("change", () => change({ recipe: choice("recipe").value }));
-  input("seed").addEventListener("input", () => change({ seed: Math.max(0, Math.floor(Number(input("seed").value) || 0)) }));
+  choice("recipe").addEventListener("change", () => change({ recipe: choice("recipe").value, set: "" }));
+  for (const id of /** @type {const} */ (["seed", "epoch"])) {
+    input(id).addEventListener("input", () => change({ [id]: Math.max(0, Math.floor(Number(input(id).value) || 0)) }));
+  }
   for (const [id, key] of Object.entries({ outlines: "o", theme: "t", help: "?" })) part(id).addEventListener("click", EVERYWHERE[key]);
   for (const [id, key] of Object.entries({ back: "Escape", previous: "ArrowLeft", next: "ArrowRight", fit: "0", wipe: "w" })) part(id).addEventListener("click", IN_SAMPLE[key]);
   part("classes").addEventListener("click", () => {
@@ -488,26 +595,32 @@ part("title").title = `${known.format} dataset at ${known.root}`;
 const splits = known.splits.map((/** @type {any} */ s) => [s.name, `${s.name} (${s.samples.toLocaleString("en")})`]);
 if (splits.length > 1) splits.push([EVERY, "all splits"]);
 fill(choice("split"), splits);
-/** @type {[string, string][]} */
-const orders = [["number", "as listed"], ["name", "by name"], ["size", "by size"], ["classes", "by number of classes"], ["share", "by share of the class"]];
-for (const [k, run] of known.runs.entries()) orders.push([`score-${k}`, known.runs.length > 1 ? `by IoU: ${run.name}` : "by IoU"]);
-if (known.runs.length > 1) orders.push(["change", `by gain: ${known.runs[1].name} over ${known.runs[0].name}`]);
-fill(choice("sort"), orders);
 fill(choice("recipe"), [["", "no recipe"], ...known.recipes.map((/** @type {string} */ name) => [name, name])]);
 part("recipe-field").hidden = !known.recipes.length;
 if (known.findings) {
   const groups = await data.json("api/findings");
   const choose = (/** @type {string} */ code) => {
     const again = state.code === code;
-    change({ code: again ? "" : code, layer: again ? "label" : "faulty", split: EVERY, sample: null }, true);
+    change({ ...unfiltered({ ...state, code: again ? "" : code, layer: again ? state.layer : "faulty" }, []), split: EVERY, sample: null }, true);
   };
   problems = new FindingsList(part("findings"), groups, choose, (entry) => change({ sample: entry }, true));
   part("tab-findings").hidden = false;
 }
-part("tabs").hidden = !known.findings && !known.charts;
+part("score-field").hidden = !known.runs.length || isOffline;
+if (isOffline) /** @type {HTMLElement} */ (input("alike").parentElement).hidden = true;
+part("tabs").hidden = !known.findings && !known.charts && !known.runs.length;
+part("tab-confusion").hidden = !known.runs.length || isOffline;
+const chosenRun = /** @type {HTMLSelectElement} */ (part("confusion-run").lastElementChild);
+fill(chosenRun, known.runs.map((/** @type {any} */ run, /** @type {number} */ k) => [String(k), run.name]));
+chosenRun.value = String(confusionRun);
+part("confusion-run").hidden = known.runs.length < 2;
+chosenRun.addEventListener("change", () => {
+  confusionRun = Number(chosenRun.value);
+  progress();
+});
 part("tab-charts").hidden = !known.charts;
 for (const name of TABS) part(`tab-${name}`).addEventListener("click", () => openTab(name));
-openTab(state.code ? "findings" : "classes");
+openTab(state.code ? "findings" : state.pair && known.runs.length ? "confusion" : "classes");
 fillKeys(part("keys"));
 listen();
 await render();

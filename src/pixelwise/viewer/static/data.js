@@ -2,7 +2,7 @@
 import * as offline from "./offline.js";
 import { values } from "./png.js";
 
-/** @typedef {{number: number, name: string, split: string, size: [number, number] | null, error: string | null, scores: (number | null)[]}} Row */
+/** @typedef {{number: number, name: string, split: string, size: [number, number] | null, tiled: boolean, error: string | null, scores: (number | null)[]}} Row */
 
 /** An error that is shown where its picture would be. */
 export class Unreadable extends Error {}
@@ -51,6 +51,13 @@ export class Entries {
     this.list = list;
     this.start = start;
     this.length = length;
+  }
+
+  /** @param {Entries} other */
+  equals(other) {
+    if (this.length !== other.length) return false;
+    for (let i = 0; i < this.length; i++) if (this.at(i) !== other.at(i)) return false;
+    return true;
   }
 
   /** @param {number} position */
@@ -107,6 +114,11 @@ export function address(number, what, size) {
   return `${size}/${number}/${what}?v=${version}`;
 }
 
+/** The address of a tile of a large image. @param {number} number @param {string} what @param {number} level @param {number} row @param {number} column */
+export function tileAddress(number, what, level, row, column) {
+  return `tile/${number}/${what}/${level}/${row}/${column}?v=${version}`;
+}
+
 /** @type {Map<string, Promise<Uint8Array>>} */
 const pictures = new Map();
 const KEPT = 400;
@@ -114,9 +126,19 @@ const KEPT = 400;
 /** A PNG of ids; Unreadable with the error if there is none. @param {number} number @param {string} what @param {"small" | "whole"} size */
 export function ids(number, what, size) {
   const path = address(number, what, size);
+  return kept(path, () => (offline.isOffline ? decoded(number, what) : fetchIds(path)));
+}
+
+/** As `ids`, by the address of a tile. @param {string} path */
+export function idsAt(path) {
+  return kept(path, () => fetchIds(path));
+}
+
+/** @param {string} path @param {() => Promise<Uint8Array>} make */
+function kept(path, make) {
   let found = pictures.get(path);
   if (!found) {
-    found = offline.isOffline ? decoded(number, what) : fetchIds(path);
+    found = make();
     found.catch(() => pictures.delete(path));
     pictures.set(path, found);
     if (pictures.size > KEPT) pictures.delete(/** @type {string} */ (pictures.keys().next().value));

@@ -4,14 +4,16 @@ import { paint } from "./layer.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** @typedef {{name: string, seed: number, epoch: number, set: string}} Recipe set: what differs, as in "0.scale=0.5,1.5" */
+
 export class Plans {
-  /** @param {HTMLElement} world @param {HTMLElement} strip @param {HTMLElement} problem */
-  constructor(world, strip, problem) {
+  /** @param {HTMLElement} world @param {HTMLElement} strip @param {(set: string) => void} change */
+  constructor(world, strip, change) {
     this.windows = document.createElementNS(SVG, "svg");
     this.windows.classList.add("windows");
     world.append(this.windows);
     this.strip = strip;
-    this.problem = problem;
+    this.change = change;
     this.turn = "";
   }
 
@@ -23,29 +25,87 @@ export class Plans {
   }
 
   /**
-   * @param {number} number @param {string} recipe @param {number} seed @param {[number, number]} size (height, width)
+   * @param {number} number @param {Recipe} recipe @param {[number, number]} size (height, width)
    * @param {import("./colors.js").Colors} colors
    */
-  async show(number, recipe, seed, size, colors) {
-    const turn = `${number} ${recipe} ${seed}`;
+  async show(number, recipe, size, colors) {
+    const turn = JSON.stringify([number, recipe]);
     if (this.turn === turn) return;
-    this.clear();
     this.turn = turn;
-    const query = new URLSearchParams({ recipe, seed: String(seed) });
-    const { draws, error } = await data.json(`api/plans/${number}?${query}`);
+    const query = new URLSearchParams({ recipe: recipe.name, seed: String(recipe.seed), epoch: String(recipe.epoch), set: recipe.set });
+    const failed = (/** @type {unknown} */ error) => ({ error: error instanceof Error ? error.message : String(error) });
+    const [{ draws, error }, { transforms }] = await Promise.all([
+      data.json(`api/plans/${number}?${query}`).catch(failed), data.json(`api/recipe?${query}`).catch(failed),
+    ]);
     if (this.turn !== turn) return;
+    this.windows.replaceChildren();
     this.strip.hidden = false;
+    const kept = transforms ? [] : [...this.strip.querySelectorAll("form")]; // what was typed is to be corrected
+    const made = transforms ? [this.form(transforms, recipe)] : kept;
     if (error) {
-      this.strip.append(Object.assign(document.createElement("p"), { className: "bad", textContent: error }));
+      this.strip.replaceChildren(...made, Object.assign(document.createElement("p"), { className: "bad", textContent: error }));
       return;
     }
+    const focused = /** @type {HTMLElement | null} */ (this.strip.contains(document.activeElement) ? document.activeElement : null)?.dataset.field;
+    const scrolled = this.strip.querySelector("form")?.scrollTop ?? 0;
+    this.strip.replaceChildren(...made);
+    this.strip.querySelector("form")?.scrollTo(0, scrolled);
+    if (focused) /** @type {HTMLElement | null} */ (this.strip.querySelector(`[data-field="${focused}"]`))?.focus();
     this.windows.setAttribute("viewBox", `0 0 ${size[1]} ${size[0]}`);
     for (const [k, draw] of draws.entries()) {
       const shape = document.createElementNS(SVG, "polygon");
       shape.setAttribute("points", draw.corners.map((/** @type {number[]} */ c) => c.join(",")).join(" "));
       this.windows.append(shape);
-      this.strip.append(this.tile(k, draw, data.planAddress(number, k, "image", query), data.planIds(number, k, query), shape, colors));
+      const epoch = recipe.epoch + k;
+      this.strip.append(this.tile(epoch, draw, data.planAddress(number, epoch, "image", query), data.planIds(number, epoch, query), shape, colors));
     }
+  }
+
+  /** What can be changed: a control for each number of each transform. @param {any[]} transforms @param {Recipe} recipe */
+  form(transforms, recipe) {
+    const root = document.createElement("form");
+    root.setAttribute("aria-label", "Parameters of the recipe");
+    root.addEventListener("submit", (event) => event.preventDefault());
+    for (const { at, name, text, fields } of transforms) {
+      if (!fields.length) continue;
+      const part = document.createElement("fieldset");
+      part.append(Object.assign(document.createElement("legend"), { textContent: name, title: text }));
+      for (const field of fields) part.append(this.control(`${at}.${field.name}`, field, recipe));
+      root.append(part);
+    }
+    const reset = Object.assign(document.createElement("button"), { type: "button", textContent: "Reset", disabled: !recipe.set });
+    reset.addEventListener("click", () => this.change(""));
+    root.append(reset);
+    return root;
+  }
+
+  /** @param {string} key @param {{name: string, kind: string, values: any[], optional: boolean}} field @param {Recipe} recipe */
+  control(key, field, recipe) {
+    const line = document.createElement("div");
+    line.className = "control";
+    const inputs = (field.values.length ? field.values : [""]).map((value, k) => {
+      const input = document.createElement("input");
+      input.dataset.field = `${key}-${k}`;
+      input.setAttribute("aria-label", field.name + (field.values.length > 1 ? ` ${k + 1} of ${field.values.length}` : ""));
+      if (field.kind === "bool") {
+        input.type = "checkbox";
+        input.checked = value;
+      } else {
+        input.type = "number";
+        input.step = field.kind === "int" ? "1" : "any";
+        input.value = typeof value === "number" ? String(Number(value.toPrecision(6))) : "";
+        if (field.optional) input.placeholder = "none";
+      }
+      return input;
+    });
+    const changed = () => {
+      const text = inputs.map((input) => (input.type === "checkbox" ? String(Number(input.checked)) : input.value)).join(",");
+      const others = recipe.set.split(";").filter((one) => one && !one.startsWith(key + "="));
+      this.change([...others, `${key}=${text}`].join(";"));
+    };
+    for (const input of inputs) input.addEventListener("change", changed);
+    line.append(Object.assign(document.createElement("span"), { textContent: field.name.replaceAll("_", " ") }), ...inputs);
+    return line;
   }
 
   /**

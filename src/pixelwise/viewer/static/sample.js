@@ -1,6 +1,7 @@
 // One sample: image and overlay, zoomed to single pixels, with what is under the pointer.
 import * as data from "./data.js";
 import { clear, paint } from "./layer.js";
+import { Tiles } from "./tiles.js";
 
 const CLOSEST = 64;
 
@@ -21,6 +22,15 @@ export class SampleView {
     this.layer = document.createElement("div");
     this.layer.className = "layer";
     world.append(this.image, this.layer);
+    const [below, above] = [document.createElement("div"), document.createElement("div")];
+    below.className = above.className = "tiles";
+    stage.prepend(below, above);
+    this.above = above;
+    this.tiles = new Tiles(below, above);
+    /** (height, width) of an image that is shown in tiles. @type {[number, number] | null} */
+    this.large = null;
+    /** What was asked for last, as long as it is on its way. @type {Promise<any> | null} */
+    this.asking = null;
     this.number = -1;
     this.zoom = 1;
     this.x = 0;
@@ -37,11 +47,11 @@ export class SampleView {
   }
 
   get width() {
-    return this.image.naturalWidth;
+    return this.large?.[1] ?? this.image.naturalWidth;
   }
 
   get height() {
-    return this.image.naturalHeight;
+    return this.large?.[0] ?? this.image.naturalHeight;
   }
 
   /** @param {number} number @param {import("./grid.js").Look} look */
@@ -52,6 +62,12 @@ export class SampleView {
     this.stage.dataset.state = "loading";
     this.world.hidden = true;
     clear(this.layer);
+    this.tiles.close();
+    const row = await data.row(number).catch(() => null);
+    if (this.number !== number) return;
+    this.large = row?.tiled ? row.size : null;
+    this.stage.toggleAttribute("data-large", Boolean(this.large));
+    if (this.large) return this.showLarge(number, this.large, look);
     const path = data.address(number, "image", "whole");
     this.image.src = path;
     try {
@@ -69,9 +85,34 @@ export class SampleView {
     if (this.number === number && this.stage.dataset.state === "loading") this.stage.dataset.state = "shown";
   }
 
+  /** @param {number} number @param {[number, number]} size @param {import("./grid.js").Look} look */
+  async showLarge(number, size, look) {
+    this.image.removeAttribute("src");
+    this.look = look;
+    this.world.hidden = false;
+    this.world.style.width = `${size[1]}px`;
+    this.world.style.height = `${size[0]}px`;
+    await new Promise((/** @type {(value?: unknown) => void} */ resolve) => {
+      this.tiles.done = (why) => {
+        if (this.number !== number) return resolve();
+        if (why) this.fail(why);
+        else if (this.stage.dataset.state === "loading") this.stage.dataset.state = "shown";
+        this.stage.dataset.layer = this.look?.layer;
+        resolve();
+      };
+      this.tiles.open(number, size, look);
+      this.fit();
+    });
+  }
+
   /** @param {import("./grid.js").Look} look */
   async dress(look) {
     this.look = look;
+    if (this.large) {
+      this.problem.hidden = true;
+      this.stage.dataset.layer = look.layer;
+      return this.tiles.dress(look);
+    }
     const { number } = this;
     if (!look.layer) return clear(this.layer);
     try {
@@ -107,7 +148,14 @@ export class SampleView {
   /** What is at a pixel: numbers by name, undefined where there is none. @param {number} x @param {number} y */
   async at(x, y) {
     const { number } = this;
-    const layers = ["image", "stored", ...new Set(["label", this.look?.layer ?? "label"])];
+    const layers = ["image", "stored", ...new Set(["label", this.look?.layer || "label"])];
+    if (this.large) {
+      if (this.asking) return null; // one question at a time: the next movement asks again
+      this.asking = data.json(`api/at/${number}?x=${x}&y=${y}&what=${layers.join(",")}`).catch(() => null);
+      const found = await this.asking;
+      this.asking = null;
+      return this.number === number ? found : null;
+    }
     const read = await Promise.all(layers.map((what) => this.values(what)));
     if (this.number !== number) return null;
     /** @type {Record<string, number | [number, number, number] | undefined>} */
@@ -148,6 +196,7 @@ export class SampleView {
 
   place() {
     this.world.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.zoom})`;
+    this.tiles.place(this.x, this.y, this.zoom, this.stage.clientWidth, this.stage.clientHeight);
     this.stage.dataset.zoom = this.zoom.toFixed(3);
     this.stage.toggleAttribute("data-pixels", this.zoom >= 1);
     this.stage.toggleAttribute("data-close", this.zoom >= 8); // a line would hide the pixels it runs over
@@ -162,8 +211,12 @@ export class SampleView {
 
   divide() {
     this.divider.hidden = !this.wiped || this.world.hidden;
-    if (!this.wiped) return this.layer.style.removeProperty("clip-path");
+    if (!this.wiped) {
+      for (const one of [this.layer, this.above]) one.style.removeProperty("clip-path");
+      return;
+    }
     const at = this.stage.clientWidth * this.share;
+    this.above.style.clipPath = `inset(0 0 0 ${at}px)`;
     this.divider.style.left = `${at}px`;
     const cut = Math.max(0, Math.min(this.width, (at - this.x) / this.zoom));
     this.layer.style.clipPath = `inset(0 0 0 ${cut}px)`;

@@ -2,18 +2,19 @@
 
 /**
  * @typedef {{
- *   split: string, text: string, class: number[], share: number, low: number, high: number, broken: boolean, code: string,
+ *   split: string, text: string, class: number[], share: number, low: number, high: number, broken: boolean, code: string, pair: string, alike: boolean, score: number,
  *   sort: string, run: number, layer: string, off: number[], opacity: number, outlines: boolean, sample: number | null, recipe: string,
- *   seed: number,
+ *   seed: number, epoch: number, set: string,
  * }} State
  */
 
 /** @type {State} */
 export const DEFAULTS = {
-  split: "", text: "", class: [], share: 0, low: 0, high: 0, broken: false, code: "",
+  split: "", text: "", class: [], share: 0, low: 0, high: 0, broken: false, code: "", pair: "", alike: false, score: 100,
   sort: "number", run: 0, layer: "label", off: [], opacity: 0.6, outlines: false, sample: null, recipe: "", seed: 0,
+  epoch: 0, set: "",
 };
-const FILTERS = /** @type {const} */ (["text", "class", "share", "low", "high", "broken", "code"]);
+const FILTERS = /** @type {const} */ (["text", "class", "share", "low", "high", "broken", "code", "pair", "alike", "score"]);
 const QUERY = ["split", ...FILTERS, "sort", "run"];
 
 /** @param {string} hash @returns {State} */
@@ -47,10 +48,12 @@ export function isFiltered(state) {
   return parameters(state, FILTERS) !== "";
 }
 
-/** The state without its filters. @param {State} state @returns {State} */
-export function unfiltered(state) {
-  const usual = Object.fromEntries(FILTERS.map((key) => [key, DEFAULTS[key]]));
-  return { ...state, ...usual };
+/** The state without filters, or without those given; what needs them goes with them. @param {State} state @param {readonly string[]} [filters] @returns {State} */
+export function unfiltered(state, filters = FILTERS) {
+  const out = { ...state, ...Object.fromEntries(filters.map((key) => [key, /** @type {any} */ (DEFAULTS)[key]])) };
+  if ((out.layer === "faulty" && !out.code) || (out.layer === "confused" && !out.pair)) out.layer = DEFAULTS.layer;
+  if (out.sort.endsWith("pixels") && !out.pair) out.sort = DEFAULTS.sort;
+  return out;
 }
 
 /** @param {State} state @param {readonly string[]} keys */
