@@ -24,7 +24,7 @@ ROOM_FACES = [p for p in FILES if p.name == "__init__.py"]
 
 ONLY_IN = {
     "torch": {"torch"}, "matplotlib": {"d2l"}, "starlette": {"viewer"}, "uvicorn": {"viewer"}, "ray": {"ray"},
-    "jax": {"jax"}, "keras": {"keras"}, "obstore": {"packs"},
+    "jax": {"jax"}, "keras": {"keras"}, "obstore": {"packs"}, "datasets": {"formats"},
 }  # fmt: skip
 MAY_IMPORT = {
     "torch": "its names are public there",

@@ -34,6 +34,8 @@ from .evaluation.submitting import Submission as Submission
 from .evaluation.submitting import submit as submit
 from .evaluation.tiles import Tiling as Tiling
 from .formats.converting import convert as convert
+from .formats.hf_datasets import from_huggingface as from_huggingface
+from .formats.hf_datasets import to_huggingface as to_huggingface
 from .formats.opening import open as open
 from .loading.batch import Batch as Batch
 from .loading.loader import Loader as Loader

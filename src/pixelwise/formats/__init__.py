@@ -10,5 +10,6 @@
     format        Format: what a format is to `open`           known/      one page per format or family
     forms         the forms in which tools store a region      regions     images with such regions, as a split
     unfinished    marks of work that was begun and stopped     tracing     labels to objects and their outlines
+    hf_datasets   datasets of Hugging Face that are open
     targets/      what `convert` writes                        misses      what comes nearest where nothing was found
 """

@@ -78,6 +78,11 @@ def read_class_file(path: Path) -> Named:
     return named
 
 
+def numbered_classes(id2label: Mapping[Any, Any], where: str) -> ClassTable:
+    """The classes of `{0: "road"}`, as Hugging Face's models have it. FormatError `bad-class-table`."""
+    return _named(_numbered(dict(id2label), where), where).table
+
+
 def _class_files(folder: Path) -> list[Path]:
     """The class files in a folder by precedence, whatever the case of their names."""
     try:
@@ -155,7 +160,7 @@ class _Rows:
     by_color: bool = False
 
 
-def _named(found: _Rows, path: Path) -> Named:
+def _named(found: _Rows, path: Path | str) -> Named:
     rows = [r for r in found.rows if not r.void]
     if not rows:
         raise _bad(path, "names no classes")
@@ -178,7 +183,7 @@ def _named(found: _Rows, path: Path) -> Named:
         values = None
     border = next((r.color for r in found.rows if r.void and r.color is not None), _VOC_BORDER)
     table = ClassTable(tuple(r.name for r in rows), rgb(r.color for r in colored if r.color), void, border, values)
-    return Named(table, path, bool(colored))
+    return Named(table, Path(path), bool(colored))
 
 
 def _once(rows: Sequence[_Row], what: str, keys: Sequence[object]) -> None:
@@ -312,14 +317,16 @@ def _unique(pairs: list[tuple[str, Any]], path: Path) -> dict[str, Any]:
 
 def _id2label(text: str, path: Path) -> _Rows:
     """`{"0": "road"}`, or `{"0": {"name": "road"}}`, or that under "id2label" as in a model's config.json."""
-    data = _json(text, path)
+    return _numbered(_json(text, path), str(path))
+
+
+def _numbered(data: Any, where: str) -> _Rows:
     data = data.get("id2label", data) if isinstance(data, dict) else data
     if not isinstance(data, dict):
-        raise _bad(path, 'expected an object such as {"0": "road"}')
-    pairs = sorted((_number(k, str(path)), _title(v, str(path))) for k, v in data.items())
+        raise _bad(where, 'expected an object such as {"0": "road"}')
+    pairs = sorted((_number(k, where), _title(v, where)) for k, v in data.items())
     often = Counter(name for _, name in pairs)  # ADE20K's has names that occur twice
-    rows = [_row(n if often[n] == 1 else f"{n} {v}", str(path), value=v) for v, n in pairs]
-    return _Rows(rows)
+    return _Rows([_row(n if often[n] == 1 else f"{n} {v}", where, value=v) for v, n in pairs])
 
 
 def _title(entry: object, where: str) -> str:

@@ -134,16 +134,23 @@ def _jobs(dataset: Dataset, target: Target, skip_missing: bool) -> list[SampleJo
     for (split, of, i), name, origin in zip(rows, names, found, strict=True):
         unique = f"{split}/{name}" if clash and "{split}" not in target.images else name
         place = (split if "{split}" in target.images else "", unique)
-        file = _plain_file(of.source, of.position(i))
+        file = plain_file(of.source, of.position(i))
+        if target.turns and file is not None and is_turned(file):
+            file = None
         jobs.append(SampleJob(of, i, split, unique, file, place not in written, origin))
         written.add(place)
     return jobs
 
 
-def _plain_file(source: Source, index: int) -> Path | None:
+def plain_file(source: Source, index: int) -> Path | None:
     """The file of a sample's image, if any reader decodes it to the sample's pixels."""
     of = image_file_of(source, index)
     return Path(of[0].path(of[0].images, of[1])) if of is not None and of[0].decoding.plain_images else None
+
+
+def is_turned(file: Path) -> bool:
+    """Whether EXIF asks readers to turn the image: those that do turn images but not labels."""
+    return os.path.isfile(file) and read_header(file).orientation not in (None, 1)
 
 
 def _has_files(source: Source, index: int) -> bool:

@@ -35,13 +35,13 @@ from ..class_files import classes_beside
 from ..format import Format
 from ..paths import check_inside, hidden_notes, visible
 
-_COLUMNS = ("annotation", "label", "mask", "segmentation", "semantic_segmentation", "label_map", "masks", "labels")
+LABEL_COLUMNS = ("annotation", "label", "mask", "segmentation", "semantic_segmentation", "label_map", "masks", "labels")
 _PARQUETS = ("*.parquet", "*/*.parquet")
 _METADATA = ("metadata.csv", "metadata.jsonl")
 _PART = re.compile(r"([A-Za-z]\w*?)-\d+-of-\d+")
-_NAMES = {"validation": "val", "valid": "val"}
+SPLIT_NAMES = {"validation": "val", "valid": "val"}
 _DECODING = Decoding(check_palette=False)
-_EMBEDDED = Decoding(frozenset({"tiff"}), check_palette=False)
+EMBEDDED = Decoding(frozenset({"tiff"}), check_palette=False)
 _GROUPS = 8  # row groups kept in memory: `datasets` writes 100 images per group, about 10 to 30 MB
 
 
@@ -66,7 +66,7 @@ def _parquets(root: Path) -> dict[str, list[Path]]:
     for path in sorted(p for pattern in _PARQUETS for p in visible(root, pattern)):
         named = _PART.match(path.stem)
         split = named[1] if named else path.stem if path.parent == root else path.parent.name
-        out.setdefault(_NAMES.get(split, split), []).append(path)
+        out.setdefault(SPLIT_NAMES.get(split, split), []).append(path)
     return out
 
 
@@ -77,7 +77,7 @@ def _columns(file: Any) -> tuple[str, str | None] | None:
     if "image" not in images and len(images) != 2:
         return None
     image = "image" if "image" in images else images[0]
-    return image, next((c for c in (*_COLUMNS, *images) if c in images and c != image), None)
+    return image, next((c for c in (*LABEL_COLUMNS, *images) if c in images and c != image), None)
 
 
 def _opened(path: Path) -> Any:
@@ -226,8 +226,8 @@ class _ParquetSource(Source):
     def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
         data, where = self._bytes(index), self._where(index)
         clock.lap("reading")
-        image = _EMBEDDED.image(data[0], where, notes)
-        label = _EMBEDDED.label(data[1], self.table, where, notes) if self.has_labels else None
+        image = EMBEDDED.image(data[0], where, notes)
+        label = EMBEDDED.label(data[1], self.table, where, notes) if self.has_labels else None
         return Sample(self.names[index], image, label)
 
 
@@ -250,7 +250,7 @@ def _metadata(root: Path) -> dict[str, Path]:
     own = [root / name for name in _METADATA if (root / name).exists()]
     if not found and own:
         found = {"train": own[0]}
-    return {_NAMES.get(s, s): p for s, p in found.items()}
+    return {SPLIT_NAMES.get(s, s): p for s, p in found.items()}
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -267,7 +267,7 @@ def _keys(row: Mapping[str, Any]) -> tuple[str, str | None] | None:
     """The columns that name the image's and the label's file; None if there is no image, or for no label."""
     files = [k for k in row if k == "file_name" or k.endswith("_file_name")]
     image = next((k for k in ("file_name", "image_file_name") if k in files), None)
-    label = next((k for k in files if k != image), None) or next((k for k in _COLUMNS if k in row), None)
+    label = next((k for k in files if k != image), None) or next((k for k in LABEL_COLUMNS if k in row), None)
     return None if image is None else (image, label)
 
 

@@ -17,6 +17,7 @@ class ImageFolder(Target):
 
     images = "{split}/{path}.{ext}"
     labels = "{split}/labels/{path}.png"
+    turns = True
 
     def write_label(self, root: Path, job: SampleJob, sample: Sample, table: ClassTable, ext: str) -> None:
         """The PNG, in which void has its usual number."""

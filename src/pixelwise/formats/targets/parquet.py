@@ -36,6 +36,7 @@ class ParquetRows(Target):
     labels = FRAGMENTS + "/labels/{split}/{path}.png"
     result = "id2label.json"
     embeds = True
+    turns = True
 
     def check(self, root: Path, table: ClassTable, jobs: Sequence[SampleJob]) -> None:
         """UsageError `bad-name` for a split whose name `datasets` does not take."""

@@ -101,7 +101,8 @@ class Target(ABC):
     images: the template of images, with {split} only if it has a folder per split. labels: that of the file which is
     written last of a labeled sample. result: that of the file which holds the label in the end. signed: whether a
     pixelwise.toml describes the result and says which conversion it is; else the mark stays, and says so. embeds:
-    whether images end up within other files.
+    whether images end up within other files. turns: whether its readers turn images by EXIF, but not labels: such
+    images become PNGs.
     """
 
     images: str
@@ -109,6 +110,7 @@ class Target(ABC):
     result: str = ""
     signed: bool = False
     embeds: bool = False
+    turns: bool = False
 
     def check(self, root: Path, table: ClassTable, jobs: Sequence[SampleJob]) -> None:  # noqa: B027 (most hold everything)
         """UsageError for what the format cannot hold, as far as it is known before samples are read."""
