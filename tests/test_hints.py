@@ -64,8 +64,9 @@ def calls(folder: Path) -> dict[str, tuple[Any, ...]]:
         "RareClassSampling": (counts,), "RepeatFactor": (counts,), "bootstrap": (confusion(),),
         "paired_bootstrap": (confusion(), confusion()), "BoundaryConfusion": (2,), "trimap": (label, 3),
         "compare_protocols": (confusion(),), "Confusion": (2,), "verify": (pack,), "pack": (data, folder / "a.pack"),
-        "sample": (folder / "painted",), "to_huggingface": (data,), "RandomClassCrop": (pw.class_index(data), 4), "Apply": (lambda i, m: (i, m),),
+        "sample": (folder / "painted",), "RandomClassCrop": (pw.class_index(data), 4), "Apply": (lambda i, m: (i, m),),
         "from_albumentations": (lambda image, mask: {"image": image, "mask": mask},), "Pad": (2,),
+        "to_huggingface": (data,),
         "CopyPaste": ([1],), "Normalize": (), "ColorJitter": (), "RandomErasing": (), "GaussianBlur": (3,),
     }  # fmt: skip
 

@@ -113,8 +113,6 @@ class Sample(Displayed):
         pairs = ((self.image, other.image), (self.label, other.label), (self.instances, other.instances))
         return self.name == other.name and all(np.array_equal(a, b) for a, b in pairs)  # type: ignore[arg-type]
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         arrays = {"image": self.image, "label": self.label, "instances": self.instances}
         return f"Sample({self.name!r}{in_words(arrays)})"

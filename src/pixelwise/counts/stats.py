@@ -111,8 +111,6 @@ class Stats(SavedResult, Displayed):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Stats) and self.to_dict() == other.to_dict()
 
-    __hash__ = None  # type: ignore[assignment]
-
     # -- derived from the counts -----------------------------------------------------------------------------------
 
     @property

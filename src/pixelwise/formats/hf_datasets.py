@@ -30,7 +30,7 @@ from ..types import I64, Clock, Finding, Sample
 from .class_files import numbered_classes
 from .converting import is_turned, plain_file
 from .given import Data, SplitNames, as_dataset
-from .known.huggingface import EMBEDDED, LABEL_COLUMNS, SPLIT_NAMES
+from .known.huggingface import EMBEDDED, LABEL_COLUMNS, SPLIT_OF
 from .targets.target import plain_table, usual_ids
 
 _CLASSES: Final = "classes"
@@ -64,7 +64,7 @@ def from_huggingface(
         if lacking := [c for c in columns if c is not None and c not in part.column_names]:
             raise FormatError(f"the split {name!r} has no column {lacking[0]!r}", code="no-dataset")
     table = _table(first, columns[1], classes)
-    ours = {name: new if (new := SPLIT_NAMES.get(name, name)) not in parts else name for name in parts}
+    ours = {name: new if (new := SPLIT_OF.get(name, name)) not in parts else name for name in parts}
     makers = {ours[name]: partial(_split, ours[name], part, columns, table) for name, part in parts.items()}
     files = first.cache_files
     root = Path(files[0]["filename"]).parent if files else Path()
@@ -210,9 +210,9 @@ def to_huggingface(data: Data, splits: SplitNames = None, *, threads: int | None
 
     data: a path (`options` are those of `open`), a Dataset or a Split. splits: a name or names; by default all.
     threads: by default one per core. The columns are image and label, encoded files that `datasets` decodes when
-    asked, void as 255 (65535 from 256 classes on), and classes, the ids of those that the label shows; its type has the names of all,
-    by which `from_huggingface` finds them. Images that are files stay as they are, unless `datasets` would read other
-    pixels: those, and images that are not files, become PNGs.
+    asked, void as 255 (65535 from 256 classes on), and classes, the ids of those that the label shows; its
+    type has the names of all, by which `from_huggingface` finds them. Images that are files stay as they are, unless
+    `datasets` would read other pixels: those, and images that are not files, become PNGs.
 
     For data beyond the memory: `convert(data, folder, "huggingface")`, then `datasets.load_dataset(folder)`.
     MissingExtraError without the package datasets, UsageError `bad-name` for a name of a split that it does not take.

@@ -17,7 +17,6 @@ class Sum(SavedResult):
 
     _kind, _code, _error = "a saved confusion", "bad-confusion", ScoreError
     _format: ClassVar[str]
-    __hash__ = None  # type: ignore[assignment]
 
     @abstractmethod
     def __iadd__(self, other: Self) -> Self: ...

@@ -39,7 +39,7 @@ LABEL_COLUMNS = ("annotation", "label", "mask", "segmentation", "semantic_segmen
 _PARQUETS = ("*.parquet", "*/*.parquet")
 _METADATA = ("metadata.csv", "metadata.jsonl")
 _PART = re.compile(r"([A-Za-z]\w*?)-\d+-of-\d+")
-SPLIT_NAMES = {"validation": "val", "valid": "val"}
+SPLIT_OF = {"validation": "val", "valid": "val"}
 _DECODING = Decoding(check_palette=False)
 EMBEDDED = Decoding(frozenset({"tiff"}), check_palette=False)
 _GROUPS = 8  # row groups kept in memory: `datasets` writes 100 images per group, about 10 to 30 MB
@@ -66,7 +66,7 @@ def _parquets(root: Path) -> dict[str, list[Path]]:
     for path in sorted(p for pattern in _PARQUETS for p in visible(root, pattern)):
         named = _PART.match(path.stem)
         split = named[1] if named else path.stem if path.parent == root else path.parent.name
-        out.setdefault(SPLIT_NAMES.get(split, split), []).append(path)
+        out.setdefault(SPLIT_OF.get(split, split), []).append(path)
     return out
 
 
@@ -250,7 +250,7 @@ def _metadata(root: Path) -> dict[str, Path]:
     own = [root / name for name in _METADATA if (root / name).exists()]
     if not found and own:
         found = {"train": own[0]}
-    return {SPLIT_NAMES.get(s, s): p for s, p in found.items()}
+    return {SPLIT_OF.get(s, s): p for s, p in found.items()}
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
