@@ -71,10 +71,10 @@ class PixelwiseError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, code: str, where: object = None, fix: str | None = None) -> None:
-        self.message = printable(message)
+        self.message: str = printable(message)
         self.code = code
-        self.where = None if where is None else printable(where)
-        self.fix = None if fix is None else printable(fix)
+        self.where: str | None = None if where is None else printable(where)
+        self.fix: str | None = None if fix is None else printable(fix)
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -185,9 +185,9 @@ class PixelwiseWarning(UserWarning):
 
     def __init__(self, message: str, code: str = "", fix: str | None = None) -> None:
         super().__init__(message)
-        self.message = printable(message)
+        self.message: str = printable(message)
         self.code = code
-        self.fix = None if fix is None else printable(fix)
+        self.fix: str | None = None if fix is None else printable(fix)
 
     def __str__(self) -> str:
         return f"{self.message}{f'; {self.fix}' if self.fix else ''} [{self.code}]"

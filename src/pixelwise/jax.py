@@ -93,9 +93,10 @@ class ArrayLoader:
             )  # fmt: skip
         if sharding is not None and not isinstance(sharding, jax.sharding.Sharding):
             raise UsageError(f"sharding must be a jax.sharding.Sharding, got {type(sharding).__name__}")
-        self.loader, self.sharding = loader, sharding
-        self.dtype = _float_type(dtype)
-        self.prefetch = check_count("prefetch", prefetch)
+        self.loader: Loader = loader
+        self.sharding: jax.sharding.Sharding | None = sharding
+        self.dtype: Any = _float_type(dtype)
+        self.prefetch: int = check_count("prefetch", prefetch)
         _check_division(loader, sharding)
         self._finish = jax.jit(partial(_finished, loader.normalize, is_packed(loader.output), self.dtype))
         self._state: dict[str, Any] | None = None
@@ -204,8 +205,8 @@ class GrainSource:
         seed: int = 0, small: Small = "warn", output: Literal["float32-hwc", "uint8-hwc", "float32"] = "float32-hwc",
         label_dtype: str | None = None,
     ) -> None:  # fmt: skip
-        self.epochs = check_count("epochs", epochs)
-        self.loader = Loader(
+        self.epochs: int = check_count("epochs", epochs)
+        self.loader: Loader = Loader(
             split, 1, transforms, shuffle=shuffle, seed=seed, small=small, output=output, label_dtype=label_dtype,
             shard=(0, 1),
         )  # fmt: skip

@@ -40,7 +40,7 @@ class _Output(Console):
         _end_quietly()
 
 
-out = _Output(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else WIDE)
+out: _Output = _Output(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else WIDE)
 _ASCII = {"█": "#", "→": "->", "·": "-", "×": "x", "…": "...", "–": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}
 
 

@@ -95,7 +95,7 @@ class _Crops:
         self.height, self.width = check_size("size", height, width)
         self._kept = np.flatnonzero((split.sizes() >= (self.height, self.width)).all(axis=1))
         self._split = split
-        self.dropped = len(split) - len(self._kept)
+        self.dropped: int = len(split) - len(self._kept)
         print(f"read {len(self)} examples")
 
     def __len__(self) -> int:
@@ -175,10 +175,10 @@ class DataLoader:
         num_workers: int = 0,
     ) -> None:
         self.dataset = dataset
-        self.batch_size = check_count("batch_size", batch_size)
+        self.batch_size: int = check_count("batch_size", batch_size)
         self.shuffle = shuffle
         self.last_batch = check_choice("last_batch", last_batch, ("keep", "discard", "rollover", None)) or "keep"
-        self.num_workers = check_whole("num_workers", num_workers)
+        self.num_workers: int = check_whole("num_workers", num_workers)
         self._left: list[int] = []
         if not len(dataset) or (self.last_batch == "discard" and len(dataset) < batch_size):
             what = f"no batch of {batch_size}: the dataset has {len(dataset)} samples"

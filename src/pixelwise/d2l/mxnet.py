@@ -49,6 +49,6 @@ class _Dataset:
     """What the chapter's datasets inherit: `__len__` and `__getitem__` are theirs."""
 
 
-image = SimpleNamespace(imread=_imread, random_crop=_random_crop, fixed_crop=_fixed_crop)
-gluon = SimpleNamespace(data=SimpleNamespace(DataLoader=DataLoader, Dataset=_Dataset))
-npx = SimpleNamespace(set_np=lambda: None)
+image: SimpleNamespace = SimpleNamespace(imread=_imread, random_crop=_random_crop, fixed_crop=_fixed_crop)
+gluon: SimpleNamespace = SimpleNamespace(data=SimpleNamespace(DataLoader=DataLoader, Dataset=_Dataset))
+npx: SimpleNamespace = SimpleNamespace(set_np=lambda: None)

@@ -230,7 +230,7 @@ class FileSource(Source):
     ) -> None:
         super().__init__(names, labels is not None)
         self.decoding = decoding
-        self.root = Path(root).absolute()
+        self.root: Path = Path(root).absolute()
         self.classes = classes
         self.images = images
         self.labels = labels

@@ -39,7 +39,7 @@ class TileSums:
         self._name = name
         self._left = len(parts)
         self._alone = len(parts) == 1
-        self.softmax = average == "probabilities" and not self._alone
+        self.softmax: bool = average == "probabilities" and not self._alone
         strip = min(size[0], _ROWS_AT_ONCE) if self._alone else max(len(tile.weight_y) for tile in parts)
         self._sums = np.zeros((strip, classes, size[1]))
         self._done = 0

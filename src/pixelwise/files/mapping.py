@@ -45,7 +45,7 @@ class MappedFile:
         self._map = mmap.mmap(fd, size, access=mmap.ACCESS_READ)
         self._place: int | None = None
         self.data: U8 = np.frombuffer(self._map, np.uint8)
-        self.address = int(self.data.__array_interface__["data"][0])
+        self.address: int = int(self.data.__array_interface__["data"][0])
         if _set_up() and _ranges:
             bus, place = kernels.bus_error, _ranges.pop()
             said = f"pixelwise: {path} was cut, or cannot be read, while its pixels were in use\n"

@@ -55,9 +55,9 @@ def _writer(kind: Any) -> Any:
 
 get8, get16, get32, get64 = (_reader(kind) for kind in (BYTE, HALF, WORD, LONG))
 """The unsigned number of 8 to 64 bits at an address, as uint64."""
-get_int = _reader(LONG, types.int64)
+get_int: Any = _reader(LONG, types.int64)
 """The int64 at an address."""
-get_big = _reader(LONG, swap=True)
+get_big: Any = _reader(LONG, swap=True)
 """The eight bytes at an address as uint64, the first one on top: on a little-endian machine, as all are that numba
 has.
 """

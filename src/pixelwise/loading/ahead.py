@@ -46,7 +46,7 @@ class Ahead:
     def __init__(self, source: RemoteSamples, split: Split, kept: I64 | None, order: Order) -> None:
         self._source, self._split, self._kept, self._order = source, split, kept, order
         chooses = order.sampler is not None or (order.shuffle and order.lanes is None)
-        self.is_alone = chooses and not source.fits
+        self.is_alone: bool = chooses and not source.fits
         if order.lanes is not None:
             source.check_room(alive_blocks(order.lanes, order.world))
         samples = ALONE if self.is_alone else SAMPLES

@@ -140,16 +140,16 @@ class Loader:
         check_sampler(sampler, len(split), len(split.classes))
         self.split = split
         self.batch_size = batch_size
-        self.transforms = check_crops(check_transforms(transforms), sampler)
-        self.seed = check_seed(seed)
+        self.transforms: tuple[Transform, ...] = check_crops(check_transforms(transforms), sampler)
+        self.seed: int = check_seed(seed)
         self.output: Output = output
-        self.threads = thread_count(threads)
+        self.threads: int = thread_count(threads)
         self.on_error = on_error
         self.prefetch = prefetch
-        self.fill = check_fill(fill)
-        self.timeout = check_timeout(timeout)
-        self.ignore_index = split.classes.padding_index
-        self.label_dtype = check_label_dtype(label_dtype, split.classes)
+        self.fill: tuple[int, int, int] = check_fill(fill)
+        self.timeout: float | None = check_timeout(timeout)
+        self.ignore_index: int = split.classes.padding_index
+        self.label_dtype: np.dtype[Any] = check_label_dtype(label_dtype, split.classes)
         self._mapped = split.source if isinstance(split.source, MappedSource) and split.source.is_raw else None
         self._will_need = None if is_remote(split) else getattr(split.source, "will_need", None)
         self._data: Split | Holes = Holes(split) if on_error == "skip" else split

@@ -41,7 +41,7 @@ class Job:
         self.renderer = renderer
         self.real = real
         self.skip = skip
-        self.done = threading.Event()
+        self.done: threading.Event = threading.Event()
         self.canceled = False
         self.errors: dict[int, BaseException] = {}
         self.failed: BaseException | None = None  # of all samples, not of one that could be skipped
@@ -139,9 +139,9 @@ class Workers:
     """Threads that work through a queue of samples. They know only the queue, so a dropped iterator can end them."""
 
     def __init__(self, threads: int) -> None:
-        self.process = os.getpid()
+        self.process: int = os.getpid()
         self.tasks: SimpleQueue[tuple[Job, int, int] | None] = SimpleQueue()
-        self.clocks = [Clock() for _ in range(threads)]
+        self.clocks: list[Clock] = [Clock() for _ in range(threads)]
         self.pending: deque[Job] = deque()
         self.threads = [
             threading.Thread(target=_work, args=(self.tasks, clock), name=f"pixelwise-{i}", daemon=True)

@@ -91,7 +91,7 @@ class ObjectMatches(Sum):
     ) -> None:
         known = Confusion(num_classes, class_names=class_names)
         self.num_classes, self.class_names = known.num_classes, known.class_names
-        self.most = check_count("most", most)
+        self.most: int = check_count("most", most)
         # Of each class and image: scores (D,), matched and ignored (A, T, D), objects that count (A,).
         self._images: list[tuple[int, F64, Bool, Bool, I64]] = []
         self._lock = threading.Lock()

@@ -79,11 +79,11 @@ class Confusion(Sum):
                 what = f"the class table has the ignore_index {table.ignore_index}, got {ignore_index}"
                 raise UsageError(what, fix=f"give the number of classes instead of the table: {num_classes}")
             ignore_index = table.ignore_index
-        self.num_classes = check_whole("num_classes", num_classes, 1, _MOST_CLASSES)
-        self.ignore_index = _check_ignore(ignore_index, self.num_classes)
-        self.class_names = _check_names(class_names, self.num_classes)
-        self.per_image = bool(per_image)
-        self.threshold = _check_threshold(threshold, self.num_classes)
+        self.num_classes: int = check_whole("num_classes", num_classes, 1, _MOST_CLASSES)
+        self.ignore_index: int | None = _check_ignore(ignore_index, self.num_classes)
+        self.class_names: tuple[str, ...] = _check_names(class_names, self.num_classes)
+        self.per_image: bool = bool(per_image)
+        self.threshold: float | None = _check_threshold(threshold, self.num_classes)
         self._pixels = 0
         self._counts = np.zeros((self.num_classes + 1, self.num_classes + 1), np.int64)
         self._image_names: list[str] = []

@@ -113,8 +113,9 @@ class InstanceConfusion(Sum):
         self.plain = Confusion(num_classes, ignore_index, class_names=class_names, per_image=True)
         self._official = self.plain.class_names == CITYSCAPES_CLASSES
         default = _CITYSCAPES_FIRST if self._official else 1
-        self.first_object = default if first_object is None else check_whole("first_object", first_object, 0, 1 << 32)
-        self.sizes = None if sizes is None else _checked_sizes(sizes, self.plain.class_names)
+        given = first_object if first_object is None else check_whole("first_object", first_object, 0, 1 << 32)
+        self.first_object: int = default if given is None else given
+        self.sizes: dict[str, float] | None = None if sizes is None else _checked_sizes(sizes, self.plain.class_names)
         self._objects: list[tuple[int, ...]] = []
         self._lock = threading.Lock()
 

@@ -93,7 +93,7 @@ class PanopticConfusion(Sum):
         things: Iterable[str | int] | None = None,
     ) -> None:
         self.plain = Confusion(num_classes, ignore_index, class_names=class_names, per_image=True)
-        self.things = _classes(things, self.plain.class_names)
+        self.things: tuple[int, ...] = _classes(things, self.plain.class_names)
         self._counts = np.zeros((3, self.plain.num_classes), np.int64)  # matched, false, missed
         self._matches: list[tuple[int, int, int]] = []  # class, intersection, union
         self._lock = threading.Lock()

@@ -108,13 +108,13 @@ class SurfaceConfusion(Sum):
         exclude_background: bool = False,
     ) -> None:
         self.plain = Confusion(num_classes, ignore_index, class_names=class_names, per_image=True)
-        self.spacing = _pair(spacing)
-        self.tolerance = _above("tolerance", tolerance, least=0.0)
-        self.percentile = _above("percentile", percentile)
+        self.spacing: tuple[float, float] = _pair(spacing)
+        self.tolerance: float = _above("tolerance", tolerance, least=0.0)
+        self.percentile: float = _above("percentile", percentile)
         if self.percentile > 100:
             raise UsageError(f"percentile must be at most 100, got {percentile!r}")
-        self.boundary = _above("boundary", boundary)
-        self.exclude_background = bool(exclude_background)
+        self.boundary: float = _above("boundary", boundary)
+        self.exclude_background: bool = bool(exclude_background)
         self._rows: list[F64] = []
         self._lock = threading.Lock()
 

@@ -35,7 +35,7 @@ class PackSource(Source):
             rows = range(int(rows[0]), int(rows[-1]) + 1)
         super().__init__(ChosenNames(volume.names, rows), volume.manifest.splits[split].labels)
         self._rows = rows
-        self.is_raw = volume.is_mapped
+        self.is_raw: bool = volume.is_mapped
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PackSource, (self.volume, self._split)

@@ -42,7 +42,7 @@ class Volume:
         verify: bool = True,
     ) -> None:  # fmt: skip
         self.root, self.manifest, self.names, self.index, self.rows = root, manifest, names, index, rows
-        self.label_dtype = np.dtype(manifest.classes.dtype)
+        self.label_dtype: np.dtype[Any] = np.dtype(manifest.classes.dtype)
         self.starts = np.cumsum([0, *(s.records for s in manifest.shards)])
         self._shards = index["shard"]
         self._maps: list[MappedFile | None] = [None] * len(manifest.shards)

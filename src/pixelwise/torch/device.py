@@ -55,8 +55,10 @@ class DeviceLoader:
     ) -> None:
         if not isinstance(loader, Loader):
             raise UsageError(f"a DeviceLoader takes a Loader, got {type(loader).__name__}")
-        self.loader, self.device = loader, torch.device(device)
-        self.dtype, self.label_dtype = dtype, label_dtype
+        self.loader: Loader = loader
+        self.device: torch.device = torch.device(device)
+        self.dtype: torch.dtype = dtype
+        self.label_dtype: torch.dtype = label_dtype
         self._pixels = _Pixels(loader, self.device, limit)
 
     def __len__(self) -> int:

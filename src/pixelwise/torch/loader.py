@@ -80,8 +80,11 @@ class TensorLoader:
         for name, kind in (("dtype", dtype), ("label_dtype", label_dtype or torch.int64)):
             if not isinstance(kind, torch.dtype):
                 raise UsageError(f"{name} is a torch.dtype such as torch.int64, got {kind!r}")
-        self.loader, self.device = loader, torch.device(device)
-        self.dtype, self.label_dtype, self.channels_last = dtype, label_dtype, channels_last
+        self.loader: Loader = loader
+        self.device: torch.device = torch.device(device)
+        self.dtype: torch.dtype = dtype
+        self.label_dtype: torch.dtype | None = label_dtype
+        self.channels_last: bool = channels_last
         mean, std = loader.normalize or ((0.0,) * 3, (1.0,) * 3)
         # (x / 255 - mean) / std as one multiplication and one addition a pixel.
         self._scale = torch.tensor([1 / (255 * s) for s in std], device=self.device).view(1, 3, 1, 1)

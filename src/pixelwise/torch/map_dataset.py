@@ -27,9 +27,9 @@ class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is no
     ) -> None:
         if not isinstance(split, Split):
             raise UsageError(f"as_map_dataset() takes a Split, got {type(split).__name__}")
-        self.transforms = check_transforms(transforms)
-        self.seed = check_seed(seed)
-        self.keys = None if keys is None else check_keys(keys)
+        self.transforms: tuple[Transform, ...] = check_transforms(transforms)
+        self.seed: int = check_seed(seed)
+        self.keys: tuple[str, str] | None = None if keys is None else check_keys(keys)
         self._pad_small = small == "pad"
         kept = fitting(split, self.transforms, small)
         self._indices = np.arange(len(split)) if kept is None else kept

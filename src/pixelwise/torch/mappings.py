@@ -28,7 +28,8 @@ class MappingLoader:
                 f"a MappingLoader takes a TensorLoader, got {type(loader).__name__}",
                 fix="make it with TensorLoader(loader)",
             )  # fmt: skip
-        self.loader, self.keys = loader, check_keys(keys)
+        self.loader: TensorLoader = loader
+        self.keys: tuple[str, str] = check_keys(keys)
 
     def __len__(self) -> int:
         return len(self.loader)

@@ -109,8 +109,8 @@ class Plans:
 
     def __init__(self, sizes: I64, samples: I64 | None = None, split: Others | None = None) -> None:
         n = len(sizes)
-        self.samples = samples
-        self.split = split
+        self.samples: I64 | None = samples
+        self.split: Others | None = split
         self.drawn: I64 | None = None
         self.small: Bool = np.zeros(n, bool)
         self.after: list[After] = []

@@ -33,7 +33,7 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, port: int, framed: Callable[[], bool]) -> None:
-        self.token = secrets.token_urlsafe(32)
+        self.token: str = secrets.token_urlsafe(32)
         self._session = secrets.token_urlsafe(32)  # the cookie is not the token: one that leaks is not the other
         self._app = app
         self._cookie = f"pixelwise-{port}"  # browsers share cookies between the ports of a host

@@ -66,7 +66,7 @@ class Large:
     """Windows of the pictures of entries. Thread-safe. held: what had to be decoded whole."""
 
     def __init__(self) -> None:
-        self.held = Held()
+        self.held: Held = Held()
 
     def image(self, item: Item, window: Window) -> U8:
         """(h, w, 3) uint8 RGB of a window of the image. Raises as reading it does."""

@@ -91,7 +91,7 @@ class Viewer:
         threads = (default_threads() + 2, 1, 4)
         self._pools = [ThreadPoolExecutor(n, thread_name_prefix="pixelwise-view") for n in threads]
         guard = Guard(application(shown, *self._pools), self.port, lambda: self._framed)
-        self.url = f"http://127.0.0.1:{self.port}/?token={guard.token}"
+        self.url: str = f"http://127.0.0.1:{self.port}/?token={guard.token}"
         self._server = _server(guard)
         self._thread = threading.Thread(target=self._serve, name="pixelwise-view", daemon=True)
         self._scoring = threading.Thread(target=self._score, name="pixelwise-view-scores", daemon=True)

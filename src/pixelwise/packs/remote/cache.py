@@ -104,7 +104,7 @@ class FolderCache:
     """
 
     def __init__(self, place: Path, fingerprint: str, limit: int | None) -> None:
-        self.folder = place / f"blocks-{fingerprint[:16]}"
+        self.folder: Path = place / f"blocks-{fingerprint[:16]}"
         self._place, self._limit = place, limit
         self._used: dict[str, float] = {}
         self._lock = threading.Lock()
