@@ -17,7 +17,8 @@ from time import thread_time
 
 import numpy as np
 
-from pixelwise.loading.render import Output, Renderer, Slot
+from pixelwise.loading.outputs import Output, image_array
+from pixelwise.loading.render import Renderer, Slot
 from pixelwise.randomness import Draws
 from pixelwise.transforms.color import ColorJitter, Normalize, RandomGamma
 from pixelwise.transforms.geometry import RandomCrop, RandomScale
@@ -50,9 +51,8 @@ def case(transforms: list[Transform], output: Output) -> tuple[Callable[[], None
     images = rng.integers(0, 256, (BATCH, *SOURCE, 3), np.uint8)
     labels = rng.integers(0, 21, (BATCH, *SOURCE), np.uint8)
     plans = make_plans(transforms, np.tile(np.array(SOURCE), (BATCH, 1)), Draws(0, 0, np.arange(BATCH)).uniform)
-    shape = (BATCH, *TARGET, 3) if output == "uint8-hwc" else (BATCH, 3, *TARGET)
-    dtype = {"float32": np.float32, "float16": np.float16}.get(output, np.uint8)
-    slot = Slot(np.zeros(shape, dtype), np.zeros((BATCH, *TARGET), np.uint8))
+    images_out = image_array(output, BATCH, *TARGET, np.zeros)
+    slot = Slot(images_out, np.zeros((BATCH, *TARGET), np.uint8))
     renderer = Renderer(plans, slot, output, 255)
     at = np.arange(BATCH)
     where = images.ctypes.data + at * images[0].nbytes, labels.ctypes.data + at * labels[0].nbytes

@@ -35,9 +35,12 @@ ELSEWHERE: Final[dict[str, str]] = {
         "pixelwise.torch.as_map_dataset(split) is for torch's DataLoader",
     ),
     **dict.fromkeys(
-        ("TensorLoader", "TensorBatch", "DeviceLoader", "as_map_dataset", "as_model", "all_reduce", "from_torchvision"),
+        ("TensorLoader", "TensorBatch", "MappingLoader", "DeviceLoader", "as_map_dataset", "as_model", "all_reduce",
+         "from_torchvision"),
         "from pixelwise.torch import {name}",
     ),
+    **dict.fromkeys(("ArrayLoader", "ArrayBatch", "GrainSource"), "from pixelwise.jax import {name}"),
+    "KerasLoader": "from pixelwise.keras import {name}",
     **dict.fromkeys(
         ("VOCSegmentation", "Cityscapes", "CocoDetection", "load_dataset", "ImageFolder", "read", "from_folder"),
         "pw.open(path) opens a dataset of any known format",
@@ -51,7 +54,7 @@ ELSEWHERE: Final[dict[str, str]] = {
     **dict.fromkeys(("HorizontalFlip", "RandomFlip", "Flip", "FlipLR"), "pw.RandomHorizontalFlip()"),
     **dict.fromkeys(("VerticalFlip", "FlipUD"), "pw.RandomVerticalFlip()"),
     **dict.fromkeys(("SmallestMaxSize", "Scale"), "pw.ResizeShortest(size)"),
-    **dict.fromkeys(("torch", "d2l"), "import pixelwise.{name}"),
+    **dict.fromkeys(("torch", "jax", "keras", "d2l"), "import pixelwise.{name}"),
     "LongestMaxSize": "pw.ResizeLongest(size)",
     **dict.fromkeys(("PadIfNeeded", "RandomPad"), "pw.RandomCrop(height, width, pad_if_needed=True) or pw.Pad"),
     **dict.fromkeys(("CoarseDropout", "Cutout", "GridDropout"), "pw.RandomErasing()"),

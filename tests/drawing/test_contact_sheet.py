@@ -267,6 +267,7 @@ def test_a_batch_of_interleaved_pixels_is_shown_as_any_other() -> None:
     split = pw.Split("s", pw.VOC, source)
     sheets = [
         np.asarray(pw.show(next(iter(pw.Loader(split, 1, output=kind))), classes=pw.VOC).image)  # type: ignore[arg-type]
-        for kind in ("uint8", "uint8-hwc")
+        for kind in ("uint8", "uint8-hwc", "float32-hwc")
     ]
-    assert np.array_equal(*sheets)
+    assert np.array_equal(sheets[0], sheets[1])
+    assert np.array_equal(sheets[0], sheets[2])

@@ -269,7 +269,7 @@ def test_nothing_to_load_is_an_error(options: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("view", [np.s_[::-1], np.s_[:, ::-1], np.s_[::2, ::3]])
-@pytest.mark.parametrize("output", ["float32", "float16", "uint8", "uint8-hwc"])
+@pytest.mark.parametrize("output", ["float32", "float16", "float32-hwc", "uint8", "uint8-hwc"])
 @pytest.mark.parametrize("crop", [pw.RandomCrop(8, 9), pw.RandomAffine(30)])
 def test_arrays_need_not_be_contiguous(view: tuple[slice, ...], output: str, crop: pw.Transform) -> None:
     rng = np.random.default_rng(0)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from pixelwise import kernels
 from pixelwise.loading.render import FILL, Renderer
 from pixelwise.transforms.color import (
     ColorJitter,
@@ -75,6 +78,36 @@ def test_float16_is_float32_rounded() -> None:
         plans = plan(LISTS[name], samples)
         wide, half = draw(plans, samples).images, draw(plans, samples, "float16", mapped=True).images
         np.testing.assert_array_equal(half, wide.astype(np.float16))
+
+
+@pytest.mark.parametrize("mapped", [False, True], ids=["windows", "mapped"])
+@pytest.mark.parametrize("name", LISTS)
+def test_interleaved_floats_are_the_planes(name: str, mapped: bool) -> None:
+    samples = noise(ODD_SIZES * 2, seed=4)
+    plans = plan(LISTS[name], samples)
+    wide, pixels = (draw(plans, samples, output, mapped).images for output in ("float32", "float32-hwc"))  # type: ignore[arg-type]
+    assert pixels.flags.c_contiguous
+    np.testing.assert_array_equal(pixels.transpose(0, 3, 1, 2), wide)
+
+
+def test_bfloat16_is_float32_rounded() -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="NumPy has no bfloat16")
+    samples = noise(ODD_SIZES * 2, seed=3)
+    for name in ("scale", "normalized", "only normalized", "affine"):
+        plans = plan(LISTS[name], samples)
+        wide, half = draw(plans, samples).images, draw(plans, samples, "bfloat16", mapped=True).images
+        assert half.dtype == ml_dtypes.bfloat16
+        np.testing.assert_array_equal(half.view(np.uint16), wide.astype(ml_dtypes.bfloat16).view(np.uint16))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=50))
+def test_bfloat16_rounds_every_number_as_ml_dtypes_does(values: list[float]) -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="NumPy has no bfloat16")
+    wide, bits = np.array(values, np.float32), np.zeros(len(values), np.uint16)
+    kernels.shade.to_bfloat16(wide, bits)
+    with np.errstate(over="ignore"):
+        assert np.array_equal(bits, wide.astype(ml_dtypes.bfloat16).view(np.uint16))
 
 
 def test_normalization_is_left_out_of_bytes() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from pixelwise.loading.outputs import Output, image_array, is_packed
 from pixelwise.loading.reference import render_plain
-from pixelwise.loading.render import Output, Renderer, Slot
+from pixelwise.loading.render import Renderer, Slot
 from pixelwise.randomness import Draws
 from pixelwise.transforms.plans import Plans, Transform, make_plans
 from pixelwise.types import Sample
@@ -36,9 +37,9 @@ def plan(transforms: Sequence[Transform], samples: Sequence[Sample], seed: int =
 def slot(plans: Plans, output: Output = "float32", label_dtype: Any = np.uint8) -> Slot:
     """Arrays for the plans, full of what no kernel writes."""
     h, w = plans.size.max(axis=0).tolist()
-    dtype = {"float32": np.float32, "float16": np.float16}.get(output, np.uint8)
-    shape = (len(plans), h, w, 3) if output == "uint8-hwc" else (len(plans), 3, h, w)
-    return Slot(np.full(shape, 77, dtype), np.full((len(plans), h, w), 77, label_dtype))
+    images = image_array(output, len(plans), h, w)
+    images[...] = 77
+    return Slot(images, np.full((len(plans), h, w), 77, label_dtype))
 
 
 def draw(plans: Plans, samples: Sequence[Sample], output: Output = "float32", mapped: bool = False) -> Slot:
@@ -57,11 +58,10 @@ def draw(plans: Plans, samples: Sequence[Sample], output: Output = "float32", ma
     return out
 
 
-def planes(out: Slot, k: int, plans: Plans, output: Output = "float32") -> np.ndarray:
-    """Image k of the batch as (3, h, w) float64, without the rest of its slot. output: told only if it is bytes."""
+def planes(out: Slot, k: int, plans: Plans, output: Output | None = None) -> np.ndarray:
+    """Image k of the batch as (3, h, w) float64, without the rest of its slot. output: by default as shapes say."""
     h, w = plans.size[k]
-    told = output != "float32" or out.images.dtype != np.uint8
-    packed = output == "uint8-hwc" if told else out.images.shape[-1] == 3
+    packed = out.images.shape[1:3] == out.labels.shape[1:] != (3, 3) if output is None else is_packed(output)
     image = out.images[k].transpose(2, 0, 1) if packed else out.images[k]
     return image[:, :h, :w].astype(np.float64)
 

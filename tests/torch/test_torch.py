@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is an extra: pip install 'pixelwise[torch]'")
 
 import pixelwise as pw  # noqa: E402
-from pixelwise.torch import TensorLoader, as_map_dataset  # noqa: E402
+from pixelwise.torch import MappingLoader, TensorLoader, as_map_dataset  # noqa: E402
 
 TRANSFORMS = (pw.RandomCrop(40, 60, pad_if_needed=True), pw.RandomHorizontalFlip(p=0.5), pw.Normalize())
 
@@ -127,6 +128,58 @@ def test_padding_of_many_classes_without_void_is_no_class() -> None:
         assert np.array_equal(found, batch.labels[0])
 
 
+def test_interleaved_and_bfloat16_outputs_are_tensors(split: pw.Split) -> None:
+    plain = next(iter(TensorLoader(loader(split))))
+    pixels = next(iter(TensorLoader(loader(split, output="float32-hwc"))))
+    assert torch.equal(pixels.images, plain.images)
+    assert pixels.images.is_contiguous(memory_format=torch.channels_last)
+    pytest.importorskip("ml_dtypes", reason="NumPy has no bfloat16")
+    half = next(iter(TensorLoader(loader(split, output="bfloat16"), dtype=torch.bfloat16)))
+    assert torch.equal(half.images, plain.images.to(torch.bfloat16))
+
+
+def test_batches_as_mappings(split: pw.Split) -> None:
+    made = MappingLoader(TensorLoader(loader(split)))
+    assert len(made) == len(loader(split))
+    for found, (images, labels) in zip(made, TensorLoader(loader(split)), strict=True):
+        assert list(found) == ["pixel_values", "labels"]
+        assert torch.equal(found["pixel_values"], images)
+        assert torch.equal(found["labels"], labels)
+    assert made.state_dict()["epoch"] == 1
+    item = as_map_dataset(split, TRANSFORMS, keys=("a", "b"))[0]
+    assert {name: tuple(tensor.shape) for name, tensor in item.items()} == {"a": (3, 40, 60), "b": (40, 60)}
+    for keys in (("a",), ("a", "a"), "ab", (1, 2)):
+        with pytest.raises(pw.UsageError, match="keys must be two names"):
+            MappingLoader(TensorLoader(loader(split)), keys)  # type: ignore[arg-type]
+    with pytest.raises(pw.UsageError, match="takes a TensorLoader"):
+        MappingLoader(loader(split))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("keys", [None, ("a", "b")])
+@pytest.mark.parametrize("transforms", [[], [pw.Normalize()]])
+def test_collate_pads_as_a_loader_does(split: pw.Split, keys: tuple[str, str] | None, transforms: list) -> None:
+    dataset = as_map_dataset(split, transforms, keys=keys)
+    found = next(iter(torch.utils.data.DataLoader(dataset, batch_size=6, collate_fn=dataset.collate)))
+    images, labels = found if keys is None else (found["a"], found["b"])
+    batch = next(iter(pw.Loader(split, 6, transforms)))
+    assert len({tuple(size) for size in batch.sizes.tolist()}) > 1
+    assert np.abs(images.numpy() - batch.images).max() < 1e-6
+    assert np.array_equal(labels.numpy(), batch.labels)
+
+
+def test_a_loader_that_was_pickled_goes_its_own_way(split: pw.Split) -> None:
+    for make in (
+        lambda: loader(split), lambda: TensorLoader(loader(split)), lambda: MappingLoader(TensorLoader(loader(split))),
+    ):  # fmt: skip
+        one = make()
+        next(iter(one))
+        other = pickle.loads(pickle.dumps(one))
+        assert other.state_dict() == one.state_dict()
+        other.load_state_dict(one.state_dict())
+        assert len(list(other)) == len(one) - 1
+        assert one.state_dict()["batch"] == 1
+
+
 def test_what_is_no_loader_split_or_type_is_refused(split: pw.Split) -> None:
     for wrong in (
         lambda: TensorLoader(split), lambda: TensorLoader(loader(split), dtype="float16"),
@@ -137,6 +190,7 @@ def test_what_is_no_loader_split_or_type_is_refused(split: pw.Split) -> None:
             wrong()  # type: ignore[no-untyped-call]
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")  # its own
 def test_lightning_fits(split: pw.Split, tmp_path: Path) -> None:
     lightning = pytest.importorskip("lightning", reason="Lightning is not installed")
 

@@ -23,7 +23,7 @@ from pixelwise.transforms.turns import RandomHorizontalFlip
 from pixelwise.types import Sample, Window
 from tests.support.rendering import IGNORE, draw, noise, plan, planes, slot
 
-OUTPUTS = ("float32", "float16", "uint8", "uint8-hwc")
+OUTPUTS = ("float32", "float16", "float32-hwc", "uint8", "uint8-hwc")
 
 
 # -- after the pass -------------------------------------------------------------------------------------------

@@ -185,7 +185,7 @@ def load(
     size: Annotated[str, Option(help="Crop, HEIGHTxWIDTH; 'whole' loads whole images.")] = "320x480",
     batch_size: Annotated[int, Option(help="Images per batch.")] = 32,
     epochs: Annotated[int, Option(help="How often to go through the split.")] = 1,
-    output: Annotated[str, Option(help="float32, float16, uint8 or uint8-hwc.")] = "float32",
+    output: Annotated[str, Option(help="float32, float16, bfloat16, uint8, float32-hwc or uint8-hwc.")] = "float32",
     small: Annotated[str, Option(help="Images smaller than the crop: warn, drop, pad or error.")] = "warn",
     threads: ThreadsOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,

@@ -16,7 +16,7 @@ from ..dataset.dataset import Dataset
 from ..formats.opening import open as open_dataset
 from ..formats.rasterize import LabelCanvas, Shape
 from ..loading.loader import Loader
-from ..loading.render import Output
+from ..loading.outputs import Output
 from .console import answer, progress
 from .options import JsonOption
 
@@ -63,7 +63,7 @@ def _load(dataset: Dataset) -> None:
     lists = [crop, [CenterCrop(64, 64)], [RandomAffine(5), *crop], [RandomBrightness(0.2), *crop, GaussianNoise()]]
     for transforms in (*lists, *(list(make()) for make in RECIPES.values())):
         next(iter(Loader(dataset["train"], 2, transforms, small="pad", shuffle=True)))
-    outputs: tuple[Output, ...] = ("float16", "uint8", "uint8-hwc")
+    outputs: tuple[Output, ...] = ("float16", "uint8", "float32-hwc", "uint8-hwc")
     for output in outputs:
         next(iter(Loader(dataset["train"], 2, crop, output=output)))
 

@@ -214,7 +214,8 @@ def _of_batch(batch: Batch, normalize: tuple[Any, Any], k: int) -> Sample:
     """Sample k of a batch, without its padding."""
     mean, std = (np.asarray(v, np.float32) for v in normalize)
     height, width = (int(v) for v in batch.sizes[k])
-    pixels = batch.images[k] if batch.images.shape[1] != 3 else batch.images[k].transpose(1, 2, 0)
+    packed = batch.images.shape[1:3] == tuple(batch.sizes.max(axis=0))
+    pixels = batch.images[k] if packed else batch.images[k].transpose(1, 2, 0)
     image = pixels[:height, :width]
     if image.dtype != np.uint8:
         image = np.clip(np.rint((image * std + mean) * 255), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Gray levels to final colors, and float32 to float16."""
+"""Gray levels to final colors, and planes of float32 to what other outputs hold."""
 
 from __future__ import annotations
 
@@ -57,3 +57,21 @@ def to_half(src: Any, dst: Any) -> None:
         half = tiny if rest < np.uint32(0x38800000) else normal
         half = half if rest < np.uint32(0x47800000) else np.uint32(0x7C00)
         dst[k] = np.uint16(half | ((bits >> np.uint32(16)) & np.uint32(0x8000)))
+
+
+@jit_fast
+def to_bfloat16(src: Any, dst: Any) -> None:
+    """float32 to the bits of bfloat16 (uint16), flat, rounded to nearest even: the upper half of the bits. No NaN."""
+    words = src.view(np.uint32)
+    for k in range(src.shape[0]):
+        bits = words[k]
+        dst[k] = np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
+
+
+@jit_fast
+def to_pixels(src: Any, dst: Any) -> None:
+    """Three planes (3, H, W) to pixels (H, W, 3) of the same type."""
+    for y in range(src.shape[1]):
+        red, green, blue, row = src[0, y], src[1, y], src[2, y], dst[y]
+        for x in range(src.shape[2]):
+            row[x, 0], row[x, 1], row[x, 2] = red[x], green[x], blue[x]

@@ -5,6 +5,7 @@
     options   the Loader's arguments, checked     render    plans and pixels to batch arrays
     left_out  samples smaller than a crop         ranks     the share of this process
     holes     samples whose size cannot be read   lanes     the order that reads block by block
-    batch     Batch, what a Loader yields         reference `render_plain`: the same in NumPy
-    ahead     what is fetched from stores                  filtering images by other interpolations than "area"
+    outputs   what the images of a batch can be   reference `render_plain`: the same in NumPy
+    batch     Batch, what a Loader yields         filtering images by other interpolations than "area"
+    ahead     what is fetched from stores
 """

@@ -26,7 +26,7 @@ class Batch(Displayed):
         >>> [labels.shape for images, labels in loader]
         [(2, 375, 500), (2, 500, 500)]
 
-    images: (B, 3, H, W) float32, float16 or uint8, or (B, H, W, 3) uint8 for the output "uint8-hwc". labels: (B, H, W)
+    images: (B, 3, H, W) float32, float16, bfloat16 or uint8, or (B, H, W, 3) for an output "-hwc". labels: (B, H, W)
     class ids, with `ClassTable.padding_index` for pixels without a class, or None for a split without labels. names: B
     sample names. indices: (B,) int64 positions in the split. sizes: (B, 2) int64, the height and width of each sample
     inside its slot; the rest is padding. real: (B,) bool, False for a sample that a shard repeats to fill its last

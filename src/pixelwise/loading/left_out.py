@@ -12,7 +12,7 @@ from ..arguments import check_choice
 from ..dataset.splits import Split
 from ..errors import DataError, PairError, warn
 from ..transforms.plans import Transform, make_plans
-from ..types import F64, I64, Bool
+from ..types import F64, I64, RGB, Bool
 from .holes import Holes
 from .samplers import Order
 
@@ -26,6 +26,11 @@ def no_draws(n: int) -> Any:
         return np.zeros(n)
 
     return uniform
+
+
+def normalize_of(transforms: Sequence[Transform]) -> tuple[RGB, RGB] | None:
+    """(mean, std) of the Normalize among the transforms."""
+    return make_plans(transforms, np.ones((1, 2), np.int64), no_draws(1), np.zeros(1, np.int64)).normalize
 
 
 def fitting(split: Split | Holes, transforms: Sequence[Transform], small: Any) -> I64 | None:

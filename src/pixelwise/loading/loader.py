@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arguments import check_choice, check_count, check_seed
+from ..arguments import check_choice, check_count, check_seed, check_whole
 from ..classes import ClassTable
 from ..dataset.splits import Split
 from ..errors import LOG, DataError, SystemFault, UsageError, warn
@@ -27,16 +27,17 @@ from ..hints import hinted
 from ..randomness import Draws
 from ..threads import thread_count
 from ..transforms.plans import Plans, Transform, check_transforms, make_plans
-from ..types import I64, U8, Clock, MappedSource
+from ..types import I64, NO_CLOCK, U8, Clock, MappedSource
 from .ahead import ahead_of, is_in_lanes, is_remote
 from .batch import Batch
 from .buffers import Buffers
 from .holes import Holes
 from .lanes import lanes_of
-from .left_out import Small, check_batches, fitting, no_draws, said_of
+from .left_out import Small, check_batches, fitting, normalize_of, said_of
 from .options import check_crops, check_fill, check_label_dtype, check_order, check_sampler, check_state, check_timeout
+from .outputs import Output, check_output, image_array
 from .ranks import Shard, ranks_of, warn_of_other_ranks
-from .render import FILL, Output, Renderer, Slot
+from .render import FILL, Renderer, Slot
 from .samplers import Order, Sampler
 from .workers import Job, Workers
 
@@ -87,14 +88,15 @@ class Loader:
     - small: images smaller than a crop without padding are left out, which a PixelwiseWarning says once ("warn", see
       `dropped`) or nothing does ("drop"), padded with the fill color and `ignore_index` ("pad"), or refused ("error").
       After a random scale, its smallest factor counts. fill: RGB color of padding, three whole numbers in 0..255.
-    - output: "float32" or "float16" (B, 3, H, W), in 0..1 or normalized; "uint8" (B, 3, H, W) or "uint8-hwc"
-      (B, H, W, 3), with normalization left to the device.
+    - output: "float32", "float16" or "bfloat16" (B, 3, H, W), or "float32-hwc" (B, H, W, 3), in 0..1 or normalized;
+      "uint8" (B, 3, H, W) or "uint8-hwc" (B, H, W, 3), with normalization left to the device. NumPy's bfloat16 is of
+      ml_dtypes: MissingExtraError without it.
     - label_dtype: None for the class table's own (uint8 up to 255 classes), or "int32", "int64".
     - threads: default: one per core. prefetch: batches in progress. timeout: seconds to wait for a batch; then
       SystemFault `timeout` names the sample whose reading or transform does not return. By default without end.
     - shard: (rank, world): this process gets its part of each global batch, every rank the same number of batches.
-      "auto": those of torch.distributed if it is initialized, else RANK and WORLD_SIZE of the environment, else (0, 1),
-      which is all samples. `repr` says which; a state does not depend on it.
+      "auto": those of torch.distributed or jax.distributed if it is initialized, else RANK and WORLD_SIZE of the
+      environment, else (0, 1), which is all samples. `repr` says which; a state does not depend on it.
     - on_error: "raise" stops at the first sample that cannot be read exactly; "skip" fills its place with
       `ignore_index`, marks it not `real`, names it in `skipped`, and says at the end of an epoch how many there were.
       That holds for a sample whose size cannot be read either: it is planned with the size of another.
@@ -130,7 +132,7 @@ class Loader:
     ) -> None:
         if not isinstance(split, Split):
             raise UsageError(f"Loader() takes a Split, got {type(split).__name__}", fix='pass dataset["train"]')
-        check_choice("output", output, ("float32", "float16", "uint8", "uint8-hwc"))
+        check_output(output)
         check_choice("on_error", on_error, ("raise", "skip"))
         check_count("batch_size", batch_size)
         check_count("prefetch", prefetch)
@@ -190,10 +192,14 @@ class Loader:
         return self.split.classes
 
     @property
+    def global_batches(self) -> tuple[int, ...]:
+        """The sizes of the batches of all ranks together: of all but the last, and of the last if it is smaller."""
+        return self._order.global_batches
+
+    @property
     def normalize(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
         """(mean, std) of the Normalize in `transforms`: uint8 output leaves `(x / 255 - mean) / std` to the device."""
-        one = np.ones((1, 2), np.int64)
-        return make_plans(self.transforms, one, no_draws(1), np.zeros(1, np.int64)).normalize
+        return normalize_of(self.transforms)
 
     @property
     def dropped(self) -> list[str]:
@@ -251,7 +257,36 @@ class Loader:
         """Take batch memory from `allocate(bytes)` from now on, such as pinned memory. It is still reused."""
         self._buffers = Buffers(2 * (self.prefetch + 2), allocate)
 
-    # -- iterating --------------------------------------------------------------------------------------------
+    # -- batches ----------------------------------------------------------------------------------------------
+
+    def read(self, epoch: int, batch: int) -> Batch:
+        """Batch number `batch` of an epoch, the same that iterating gives, made in the calling thread.
+
+        The position of the Loader stays as it is. Thread-safe: for those who call from threads of their own, as Keras
+        and Grain do.
+        """
+        check_whole("epoch", epoch, 0, (1 << 32) - 1)
+        check_whole("batch", batch, 0, len(self) - 1)
+        job = self._job(epoch, batch)
+        for first, last in job.parts(1):
+            job.run(first, last, NO_CLOCK)
+        return self._finished(job)
+
+    def _finished(self, job: Job) -> Batch:
+        """What a job has made, or its error; what it skipped is listed."""
+        if job.failed is not None and job.failed not in job.errors.values():
+            raise job.failed
+        names = self.split.names
+        for k in sorted(job.errors):
+            if not job.skip or not isinstance(job.errors[k], DataError):
+                raise job.errors[k]
+            self.skipped.append((names[int(job.indices[k])], str(job.errors[k])))
+            LOG.warning("skipped: %s", job.errors[k])
+        slot, plans = job.renderer.slot, job.renderer.plans
+        return Batch(
+            slot.images, slot.labels, tuple(names[i] for i in job.indices.tolist()), job.indices, plans.size, job.real,
+            self.classes,
+        )  # fmt: skip
 
     def __iter__(self) -> Iterator[Batch]:
         self._begin()
@@ -292,8 +327,7 @@ class Loader:
         indices, real, plans = self._plan(epoch, k)
         height, width = plans.size.max(axis=0).tolist()
         n = len(indices)
-        shape = (n, height, width, 3) if self.output == "uint8-hwc" else (n, 3, height, width)
-        images = self._buffers.array(shape, np.uint8 if self.output.startswith("uint8") else self.output)
+        images = image_array(self.output, n, height, width, self._buffers.array)
         labels = self._buffers.array((n, height, width), self.label_dtype) if self.split.has_labels else None
         renderer = Renderer(plans, Slot(images, labels), self.output, self.ignore_index, self.fill)
         if self._will_need is not None:
@@ -373,22 +407,12 @@ class _Iteration:
 
     def _hand_out(self, job: Job) -> Batch:
         loader = self._loader
-        if job.failed is not None and job.failed not in job.errors.values():
-            raise job.failed
-        for k in sorted(job.errors):
-            if not job.skip or not isinstance(job.errors[k], DataError):
-                raise job.errors[k]
-            loader.skipped.append((loader.split.names[int(job.indices[k])], str(job.errors[k])))
-            LOG.warning("skipped: %s", job.errors[k])
+        batch = loader._finished(job)
         self._next += 1
         loader.epoch, loader.batch = self._epoch, self._next
         loader._counts[0] += 1
         loader._counts[1] += len(job.indices)
-        names, slot, plans = loader.split.names, job.renderer.slot, job.renderer.plans
-        return Batch(
-            slot.images, slot.labels, tuple(names[i] for i in job.indices.tolist()), job.indices, plans.size, job.real,
-            loader.classes,
-        )  # fmt: skip
+        return batch
 
     def close(self) -> None:
         """End the threads. Happens by itself when the iteration ends or is dropped."""

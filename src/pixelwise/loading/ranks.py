@@ -44,10 +44,13 @@ def warn_of_other_ranks(then: Ranks) -> None:
 
 
 def _own_ranks() -> Ranks:
-    # Whoever has a process group has imported torch; importing it here would cost seconds.
+    # Whoever has a process group has imported torch or JAX; importing them here would cost seconds.
     group = getattr(sys.modules.get("torch"), "distributed", None)
     if group is not None and group.is_available() and group.is_initialized():
         return Ranks(group.get_rank(), group.get_world_size(), "torch.distributed")
+    jax = sys.modules.get("jax")
+    if jax is not None and jax.distributed.is_initialized():
+        return Ranks(jax.process_index(), jax.process_count(), "jax.distributed")
     rank, world = (os.environ.get(name, "").strip() for name in ("RANK", "WORLD_SIZE"))
     if not rank and world in ("", "1"):
         return Ranks(0, 1, "default")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,7 @@ from ..transforms.plans import Others, Plans, Relabel, Rendered
 from ..types import I64, RADIUS, RGB, U8, Label, Sample, Window
 from .buffers import last_level_cache
 from .filtering import paint
-
-Output: TypeAlias = Literal["float32", "float16", "uint8", "uint8-hwc"]
+from .outputs import FROM_PLANES, Output, image_array, is_packed
 
 FILL = (124, 116, 104)
 """Color of padding, RGB: ImageNet's mean (0.485, 0.456, 0.406) in 0..255, so that it is about zero once normalized."""
@@ -103,7 +102,8 @@ class Renderer:
     ) -> None:
         self.plans = plans
         self.slot = slot
-        self._packed = output == "uint8-hwc"
+        self._packed = is_packed(output)
+        self._from_planes = FROM_PLANES.get(output)
         self.ignore_index = ignore_index
         self._fill = fill
         self._ignore = None if slot.labels is None else slot.labels.dtype.type(ignore_index)
@@ -268,25 +268,26 @@ class Renderer:
 
     def _run_images(self, first: int, last: int) -> None:
         images = self.slot.images
-        if images.dtype != np.float16:
-            self._paint(self._jobs[first:last], slice(first, last), images)
+        if self._from_planes is None:
+            self._paint(self._jobs[first:last], slice(first, last), images, self._packed)
             return
-        scratch = np.empty((1, *images.shape[1:]), np.float32)
+        height, width = images.shape[1:3] if self._packed else images.shape[2:4]
+        scratch = np.empty((1, 3, height, width), np.float32)
         for k in range(first, last):
             jobs = self._jobs[k : k + 1].copy()
             jobs["slot"] = 0
-            self._paint(jobs, slice(k, k + 1), scratch)
-            kernels.shade.to_half(scratch.reshape(-1), images[k].reshape(-1).view(np.uint16))
+            self._paint(jobs, slice(k, k + 1), scratch, packed=False)
+            self._from_planes(scratch[0], images[k])
 
-    def _paint(self, jobs: NDArray[Any], these: slice, images: NDArray[Any]) -> None:
+    def _paint(self, jobs: NDArray[Any], these: slice, images: NDArray[Any], packed: bool) -> None:
         p, kinds, n = self._shading, self._kinds, len(jobs)
         matrix, fill = self._matrix[these], p.fill[these]
-        planes = images.transpose(0, 3, 1, 2) if self._packed else images
+        planes = images.transpose(0, 3, 1, 2) if packed else images
         # A batch that does not fit into the caches is written past them.
         streaming = images.nbytes > last_level_cache() // 2
         colors = (p.tones[these], p.color[these], p.plain[these], p.limits[these], fill)
         if kernels.jobs.COPY in kinds:
-            if p.unchanged and self._packed:
+            if p.unchanged and packed:
                 kernels.copy.render_packed(jobs, 0, n, fill, streaming, images)
             elif p.unchanged:
                 kernels.copy.render_planar(jobs, 0, n, fill, streaming, images)
@@ -333,8 +334,7 @@ def render_one(
 def _room(size: I64, label: Label | None, output: Output, ignore_index: int, label_dtype: Any = None) -> Slot:
     """A slot for one sample. By default its label holds `ignore_index`, which may be wider than the label's ids."""
     height, width = size.tolist()
-    shape = (1, height, width, 3) if output == "uint8-hwc" else (1, 3, height, width)
-    images = np.empty(shape, np.uint8 if output.startswith("uint8") else output)
+    images = image_array(output, 1, height, width)
     if label is None:
         return Slot(images, None)
     dtype = label_dtype or np.promote_types(label.dtype, np.min_scalar_type(ignore_index))

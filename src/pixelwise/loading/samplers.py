@@ -53,6 +53,14 @@ class Order:
         whole, rest = divmod(self.n, self.batch_size * self.world)
         return whole + (rest > 0 and not self.drop_last)
 
+    @property
+    def global_batches(self) -> tuple[int, ...]:
+        """The sizes of global batches that occur: that of all but the last, and that of the last if it is smaller."""
+        whole, rest = divmod(self.n, self.batch_size * self.world)
+        last = self.world * -(-rest // self.world)
+        sizes = [self.batch_size * self.world] * (whole > 0) + [last] * (rest > 0 and not self.drop_last)
+        return tuple(dict.fromkeys(sizes))
+
     def batch(self, epoch: int, k: int) -> tuple[I64, I64, NDArray[np.bool_]]:
         """This rank's batch k: samples (b,) int64, the addresses of their random numbers, and (b,) bool: False if a
         sample only fills the batch. A sampler may choose a sample twice, so its addresses are positions."""

@@ -4,9 +4,9 @@
 
     for images, labels in TensorLoader(loader, device="cuda"): ...
 
-TensorLoader: a Loader's batches as tensors. DeviceLoader: the same, rendered on the device from a split that lies
-there. as_map_dataset: a split for torch's own DataLoader. as_model: a module for `pixelwise.predict`. all_reduce: a
-Confusion over all processes. from_torchvision: a transform of torchvision v2.
+TensorLoader: a Loader's batches as tensors. MappingLoader: the same as dicts. DeviceLoader: the same, rendered on the
+device from a split that is there. as_map_dataset: a split for torch's own DataLoader. as_model: a module for
+`pixelwise.predict`. all_reduce: a Confusion over all processes. from_torchvision: a transform of torchvision v2.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from .device import DeviceLoader
 from .distributed import all_reduce
 from .loader import TensorBatch, TensorLoader
 from .map_dataset import MapDataset, as_map_dataset
+from .mappings import MappingLoader
 from .models import TorchModel, as_model
 from .torchvision import from_torchvision
 
 __all__ = [
     "DeviceLoader",
     "MapDataset",
+    "MappingLoader",
     "TensorBatch",
     "TensorLoader",
     "TorchModel",

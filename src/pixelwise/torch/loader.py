@@ -20,6 +20,7 @@ from ..errors import UsageError
 from ..hints import hinted
 from ..loading.batch import Batch
 from ..loading.loader import Loader
+from ..loading.outputs import is_packed
 from ..types import labels_of
 
 
@@ -146,8 +147,11 @@ class TensorLoader:
             del host
 
     def _tensors(self, batch: Batch) -> TensorBatch:
-        images = torch.from_numpy(batch.images)
-        if self.loader.output == "uint8-hwc":
+        if self.loader.output == "bfloat16":  # torch knows that of ml_dtypes by its bits only
+            images = torch.from_numpy(batch.images.view(np.int16)).view(torch.bfloat16)
+        else:
+            images = torch.from_numpy(batch.images)
+        if is_packed(self.loader.output):
             images = images.permute(0, 3, 1, 2)
         labels = batch.labels
         if labels is not None:
