@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from pixelwise.codecs.jpeg_windows import prepare_kernels
 from tests.support import format_trees
 from tests.support import hostile as hostile_files
 from tests.support.places import SHARED
@@ -24,6 +25,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIXELWISE_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _kernels_are_ready() -> None:
+    """Compiling them in a thread of its own, as Loaders do, would exchange the warning filters of a test meanwhile."""
+    prepare_kernels()
 
 
 # -- data -----------------------------------------------------------------------------------------------------

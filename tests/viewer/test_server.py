@@ -608,9 +608,20 @@ def test_every_recipe_has_its_parameters(known: httpx.Client) -> None:
     for name in pw.RECIPES:
         for one in known.get(f"/api/recipe?recipe={name}").json()["transforms"]:
             for field in one["fields"]:
-                text = ",".join(str(float(v)) for v in field["values"])
+                text = ",".join(v if isinstance(v, str) else str(float(v)) for v in field["values"])
                 same = known.get(f"/api/recipe?recipe={name}&set={one['at']}.{field['name']}={text}").json()
                 assert same == known.get(f"/api/recipe?recipe={name}").json(), (name, field)
+
+
+def test_a_word_of_a_recipe_is_changed_and_checked(known: httpx.Client) -> None:
+    (at,) = (one["at"] for one in known.get("/api/recipe?recipe=deeplab-voc").json()["transforms"]
+             if any(field["kind"] == "choice" for field in one["fields"]))  # fmt: skip
+    for word, answer in (("bicubic", "bicubic"), ("nearest", None), ("3", None)):
+        found = known.get(f"/api/recipe?recipe=deeplab-voc&set={at}.interpolation={word}").json()
+        if answer is None:
+            assert "interpolation" in found["error"]
+        else:
+            assert [answer] in [field["values"] for field in found["transforms"][at]["fields"]]
 
 
 def test_each_answer_is_sent_at_once(viewer: pw.Viewer) -> None:

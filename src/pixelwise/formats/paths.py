@@ -123,7 +123,7 @@ def _leads_up(root: str, folder: str) -> bool:
 
 
 def visible(folder: Path, pattern: str) -> list[Path]:
-    """The files and folders that match a glob pattern, in order, without hidden ones."""
+    """The files and folders that match a glob pattern, in order, none hidden; only folders if it ends with /."""
     if "**" in pattern:
         return sorted(p for p in folder.glob(pattern) if not _is_hidden(p.relative_to(folder)))
     # Not by Path.glob: a folder of 50,000 files is listed once for all formats, and its names are sorted as texts.

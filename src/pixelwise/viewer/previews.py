@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast, get_args, get_type_hints
 
 import numpy as np
 import simplejpeg
@@ -40,7 +40,7 @@ class Preview:
     """A recipe by its name, the seed of its draws and the first epoch. They are those of a Loader with this seed.
 
     changes: what differs from the recipe, as in "0.scale=0.5,1.5;1.pad_if_needed=1;2.longest=": a transform by its
-    place, a field and its numbers.
+    place, a field and its numbers, or its word.
     """
 
     recipe: str
@@ -75,13 +75,13 @@ class Preview:
 
     def to_list(self) -> list[dict[str, Any]]:
         """The transforms as JSON values: name, what they do, and the fields that can be changed; not `Normalize`, which
-        is not seen. kind: "bool", "int" or "number"; values: one or more numbers, none for None.
+        is not seen. kind: "bool", "int", "number", or "choice" with its words; values: one or more, none for None.
         """
         return [
             {
                 "at": at, "name": type(one).__name__, "text": (type(one).__doc__ or "").split("\n")[0],
                 "fields": [
-                    {"name": field.name} | _described(getattr(one, field.name), str(field.type))
+                    {"name": field.name} | _described(one, field)
                     for field in _fields(one)
                 ],
             }
@@ -132,18 +132,24 @@ def _fields(transform: Transform) -> tuple[Field[Any], ...]:
     return fields(shown)
 
 
-def _described(value: Any, type: str) -> dict[str, Any]:
-    """A value as a control: its kind, and its numbers."""
+def _described(transform: Transform, field: Field[Any]) -> dict[str, Any]:
+    """A value as a control: its kind, and its numbers or its word."""
+    value, type = getattr(transform, field.name), str(field.type)
+    if isinstance(value, str):
+        words = get_args(get_type_hints(transform.__class__.__init__)[field.name])
+        return {"kind": "choice", "values": [value], "choices": list(words), "optional": False}
     each = value if isinstance(value, tuple) else () if value is None else (value,)
     whole = all(isinstance(v, int) for v in each) and "float" not in type and "Range" not in type
     kind = "bool" if isinstance(value, bool) else "int" if whole else "number"
     return {"kind": kind, "values": list(each), "optional": "None" in type}
 
 
-def _change(text: str) -> tuple[int, str, tuple[float, ...]]:
-    found = re.fullmatch(r"(\d{1,3})\.(\w{1,40})=([-+.,e\d]{0,200})", text)
+def _change(text: str) -> tuple[int, str, tuple[float, ...] | str]:
+    found = re.fullmatch(r"(\d{1,3})\.(\w{1,40})=([-+.,e\d]{0,200}|[a-z]{1,40})", text)
     if found is None:
         raise UsageError(f"a change is as in 0.scale=0.5,1.5, got {text!r}", code="bad-query")
+    if found[3].isalpha() and found[3] != "e":
+        return int(found[1]), found[2], found[3]
     try:
         numbers = tuple(float(v) for v in found[3].split(",")) if found[3] else ()
     except ValueError:
@@ -151,8 +157,12 @@ def _change(text: str) -> tuple[int, str, tuple[float, ...]]:
     return int(found[1]), found[2], numbers
 
 
-def _like(old: Any, given: tuple[float, ...], name: str) -> Any:
-    """Numbers as the type of value that a field has."""
+def _like(old: Any, given: tuple[float, ...] | str, name: str) -> Any:
+    """Numbers as the type of value that a field has; a word as it is, which the transform checks."""
+    if isinstance(old, str) != isinstance(given, str):
+        raise UsageError(f"{name} takes {'a word' if isinstance(old, str) else 'numbers'}", code="bad-query")
+    if isinstance(given, str):
+        return given
     if not given and (old is None or isinstance(old, int)) and not isinstance(old, bool):
         return None
     count = len(old) if isinstance(old, tuple) else 1

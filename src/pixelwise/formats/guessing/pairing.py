@@ -128,7 +128,8 @@ def _image_points(found: TreeSurvey, images: ImageSet, group: FileGroup) -> floa
     role = role_of(images.template)
     points = {"images": 300, "": 100, "labels": -200, "instances": -400, "other": -400}[role]
     points += 300 if all(s.what == "picture" for s in seen) else -50 if seen[0].what == "label" else -250
-    points -= 400 * all(s.is_layer for s in seen)  # a flat picture may look like a label, but not like a mask
+    # A flat picture may look like a label, but not like a mask, which has an inside and an outside.
+    points -= 400 * all(s.inside is not None and not s.inside.all() for s in seen)
     points += 100 * (seen[0].kind == "jpeg")
     points -= 60 * group.deep + 150 * images.number + 20 * (not re.search(r"(^|/)\{(name|path)\}\.", images.template))
     return points

@@ -26,7 +26,7 @@ from ...types import Finding
 from ..class_files import classes_beside
 from ..format import Format
 from ..layers import LayerDrawing, LayerFile, Layers, natural
-from ..paths import matches
+from ..paths import matches, visible
 from ..rasterize import DrawnSource
 from ..regions import RegionClasses, classes_of
 
@@ -47,8 +47,8 @@ class _Brush(NamedTuple):
 
 def _brushes(root: Path) -> list[_Brush]:
     for folder in _FOLDERS:
-        found = ((m.path, _MASK.fullmatch(m.name)) for m in matches(root, folder + "{name}.png"))
-        masks = [_Brush(int(f[1]), int(f[2]), f[4], int(f[5]), path) for path, f in found if f]
+        found = ((path.name, _MASK.fullmatch(path.stem)) for path in visible(root, folder + "task-*.png"))
+        masks = [_Brush(int(f[1]), int(f[2]), f[4], int(f[5]), folder + name) for name, f in found if f]
         if masks:
             return masks
     return []

@@ -57,7 +57,7 @@ def _folders(root: Path) -> dict[str, Path]:
         return {"all": root}
     if not (root / _NAMES).is_file():
         return {}
-    found = {p.name: p for p in visible(root, "*") if p.is_dir() and (_jsons(p) or _is_unlabeled(p))}
+    found = {p.name: p for p in visible(root, "*/") if _jsons(p) or _is_unlabeled(p)}
     return found if any(map(_jsons, found.values())) else {}
 
 

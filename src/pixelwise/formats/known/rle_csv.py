@@ -101,7 +101,7 @@ def _load(
 def _without_csv(root: Path, csvs: Mapping[str, Path]) -> dict[str, str]:
     """The folders of images of the splits that have no CSV, such as test_images/."""
     found: dict[str, str] = {}
-    for folder in (p.name for p in visible(root, "*") if p.is_dir()):
+    for folder in (p.name for p in visible(root, "*/")):
         name = re.sub("_(images|v2)$", "", folder)
         is_split = folder.endswith("_images") or SPLIT_NAMES.fullmatch(name) is not None
         if is_split and name not in csvs and first(root, f"{folder}/{{path}}.{{ext}}") is not None:

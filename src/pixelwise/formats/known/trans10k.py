@@ -43,7 +43,7 @@ def _coding(kind: str, above: str) -> Coding:
 def _splits(root: Path, kind: str) -> Mapping[str, str]:
     """The folders of splits that have images, and what is between them and images/: "" or "*/"."""
     found = {}
-    for folder in visible(root, "*"):
+    for folder in visible(root, "*/"):
         if SPLIT_NAMES.fullmatch(folder.name) and (folder / "images").is_dir():
             found[folder.name] = ""
         elif SPLIT_NAMES.fullmatch(folder.name) and any((folder / v / "images").is_dir() for v in _LEVELS):

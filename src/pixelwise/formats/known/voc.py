@@ -57,7 +57,7 @@ def _load(root: Path, *, labels: str = "SegmentationClass", classes: ClassTable 
     default that of a file of names beside the data, else VOC's if the labels are VOC's, else neutral names.
     """
     if not (root / labels).is_dir():
-        near = meant(labels, (p.name for p in visible(root, "*") if p.is_dir()))
+        near = meant(labels, (p.name for p in visible(root, "*/")))
         raise MissingError("no folder of labels of that name", code="missing-file", where=root / labels,
                            fix=f"{near}choose another with labels=...")  # fmt: skip
     lists = {p.stem: p for p in visible(root / _LISTS, "*.txt")}

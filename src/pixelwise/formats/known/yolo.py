@@ -45,7 +45,7 @@ def _find(path: Path) -> Path | None:
 def _folders(root: Path) -> dict[str, tuple[str, str]]:
     """Split -> its folders of images and labels. Of others than train, val and test only if both are there."""
     out: dict[str, tuple[str, str]] = {}
-    others = sorted({p.name for p in visible(root, "images/*") if p.is_dir()} - {"train", "val", "valid", "test"})
+    others = sorted({p.name for p in visible(root, "images/*/")} - {"train", "val", "valid", "test"})
     for split in ("train", "val", "valid", "test", *others):
         for images, labels in _FOLDERS:
             if (root / images.format(split)).is_dir() and (root / labels.format(split)).is_dir():

@@ -79,15 +79,17 @@ export class Plans {
     return root;
   }
 
-  /** @param {string} key @param {{name: string, kind: string, values: any[], optional: boolean}} field @param {Recipe} recipe */
+  /** @param {string} key @param {{name: string, kind: string, values: any[], choices?: string[], optional: boolean}} field @param {Recipe} recipe */
   control(key, field, recipe) {
     const line = document.createElement("div");
     line.className = "control";
     const inputs = (field.values.length ? field.values : [""]).map((value, k) => {
-      const input = document.createElement("input");
+      const input = document.createElement(field.choices ? "select" : "input");
       input.dataset.field = `${key}-${k}`;
       input.setAttribute("aria-label", field.name + (field.values.length > 1 ? ` ${k + 1} of ${field.values.length}` : ""));
-      if (field.kind === "bool") {
+      if (input instanceof HTMLSelectElement) {
+        for (const word of field.choices ?? []) input.append(new Option(word, word, false, word === value));
+      } else if (field.kind === "bool") {
         input.type = "checkbox";
         input.checked = value;
       } else {
@@ -99,7 +101,7 @@ export class Plans {
       return input;
     });
     const changed = () => {
-      const text = inputs.map((input) => (input.type === "checkbox" ? String(Number(input.checked)) : input.value)).join(",");
+      const text = inputs.map((input) => (input instanceof HTMLInputElement && input.type === "checkbox" ? String(Number(input.checked)) : input.value)).join(",");
       const others = recipe.set.split(";").filter((one) => one && !one.startsWith(key + "="));
       this.change([...others, `${key}=${text}`].join(";"));
     };
