@@ -19,7 +19,11 @@ from .loading.outputs import is_packed
 if find_spec("keras") is None:
     raise MissingExtraError("pixelwise.keras needs Keras, which is not installed", fix="pip install 'pixelwise[keras]'")
 
-import keras
+try:
+    import keras
+except ImportError as error:
+    what = f"the backend of Keras cannot be imported: {error}"
+    raise MissingExtraError(what, fix="set KERAS_BACKEND to torch, jax or tensorflow, whichever is installed") from None
 
 __all__ = ["KerasLoader"]
 
