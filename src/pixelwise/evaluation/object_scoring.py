@@ -13,6 +13,7 @@ import numpy as np
 
 from ..dataset.splits import Split
 from ..errors import DataError, FormatError, ScoreError, UsageError
+from ..files.addresses import local_path
 from ..formats.given import Data, SplitNames, as_split
 from ..formats.known.coco import read_panoptic, segments_of
 from ..formats.targets.target import background_of
@@ -82,7 +83,7 @@ def score_objects(
     split = as_split(data, splits, verb="score", prefer=("val",), **options)
     check_samples(split)
     check_labels(split)
-    path = Path(predictions).absolute()
+    path = local_path(predictions, "score")
     total, count = _ways(path, split, stored_values)
     problems: list[DataError] = []
     order = _order(split) if isinstance(total, ObjectMatches) else range(len(split))
