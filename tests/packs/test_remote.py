@@ -210,6 +210,8 @@ def test_what_needs_a_path(packs: dict[str, Path]) -> None:
         lambda: pw.convert(local, there, to="index"), lambda: pw.sample(there), lambda: pw.score(there, local),
         lambda: pw.predict(lambda x: x, local["val"], out=there), lambda: pw.download("voc2012", there),
         lambda: pw.open(packs["raw"].parent / "VOC2012", cache=there), lambda: pw.open(there, format="voc"),
+        lambda: pw.score_objects(there, local), lambda: pw.score_probabilities(there, local),
+        lambda: pw.submit(there, local, packs["raw"].parent / "out"), lambda: pw.submit(packs["raw"], local, there),
     ):  # fmt: skip
         with pytest.raises(pw.UsageError) as caught:
             call()
