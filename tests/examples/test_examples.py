@@ -38,6 +38,7 @@ def test_train_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         assert np.array(Image.open(tmp_path / name)).std() > 5
 
 
+@pytest.mark.filterwarnings("ignore")  # Lightning's own, of torch
 def test_lightning_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("lightning", reason="Lightning is not installed")
     monkeypatch.setattr(sys, "argv", ["lightning_fit.py", str(tmp_path / "out"), "--images", "24", "--epochs", "1"])
