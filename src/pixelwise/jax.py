@@ -22,16 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arguments import check_count
-from .classes import ClassTable
 from .dataset.splits import Split
 from .errors import MissingExtraError, UsageError
 from .hints import hinted
 from .loading.batch import Batch
+from .loading.handing import HandsOut
 from .loading.left_out import Small
 from .loading.loader import Loader
 from .loading.outputs import is_packed
 from .transforms.plans import Transform
-from .types import labels_of
+from .types import F32, labels_of
 
 if find_spec("jax") is None:
     raise MissingExtraError("pixelwise.jax needs JAX, which is not installed", fix="pip install 'pixelwise[jax]'")
@@ -69,7 +69,7 @@ class ArrayBatch:
 
 
 @hinted
-class ArrayLoader:
+class ArrayLoader(HandsOut):
     """A Loader whose batches are arrays of JAX, copied to the devices while the batches before them train.
 
         loader = pw.Loader(train, 32, transforms, shuffle=True, drop_last=True, output="float32-hwc")
@@ -86,41 +86,20 @@ class ArrayLoader:
     """
 
     def __init__(self, loader: Loader, sharding: Any = None, *, dtype: Any = None, prefetch: int = 2) -> None:
-        if not isinstance(loader, Loader):
-            raise UsageError(
-                f"an ArrayLoader takes a Loader, got {type(loader).__name__}",
-                fix="make it with pixelwise.Loader(split, ...)",
-            )  # fmt: skip
+        super().__init__(loader)
         if sharding is not None and not isinstance(sharding, jax.sharding.Sharding):
             raise UsageError(f"sharding must be a jax.sharding.Sharding, got {type(sharding).__name__}")
-        self.loader: Loader = loader
         self.sharding: jax.sharding.Sharding | None = sharding
         self.dtype: Any = _float_type(dtype)
         self.prefetch: int = check_count("prefetch", prefetch)
         _check_division(loader, sharding)
-        self._finish = jax.jit(partial(_finished, loader.normalize, is_packed(loader.output), self.dtype))
-        self._state: dict[str, Any] | None = None
-
-    def __len__(self) -> int:
-        return len(self.loader)
+        shape = (3,) if is_packed(loader.output) else (3, 1, 1)
+        scale, bias = (f.astype(np.float32).reshape(shape) for f in self._factors())
+        self._finish = jax.jit(partial(_finished, scale, bias, self.dtype))
 
     def __repr__(self) -> str:
         where = jax.devices()[0] if self.sharding is None else self.sharding
         return f"ArrayLoader({self.loader!r} on {where})"
-
-    @property
-    def classes(self) -> ClassTable:
-        """The class table of the labels."""
-        return self.loader.classes
-
-    def state_dict(self) -> dict[str, Any]:
-        """As Loader.state_dict: the position after the last batch that the caller got. JSON values, for Orbax too."""
-        return dict(self._state or self.loader.state_dict())
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """As Loader.load_state_dict."""
-        self.loader.load_state_dict(state)
-        self._state = None
 
     def __iter__(self) -> Iterator[ArrayBatch]:
         ahead: deque[tuple[ArrayBatch, dict[str, Any]]] = deque()
@@ -150,14 +129,9 @@ class ArrayLoader:
         return jax.make_array_from_process_local_data(self.sharding, array)
 
 
-def _finished(normalize: Any, packed: bool, dtype: Any, images: Any) -> Any:
+def _finished(scale: F32, bias: F32, dtype: Any, images: Any) -> Any:
     """Images normalized if they are bytes, and of the dtype."""
     if images.dtype == np.uint8:
-        mean, std = normalize or ((0.0,) * 3, (1.0,) * 3)
-        # (x / 255 - mean) / std as one multiplication and one addition a pixel.
-        shape = (3,) if packed else (3, 1, 1)
-        scale = np.array([1 / (255 * s) for s in std], np.float32).reshape(shape)
-        bias = np.array([-m / s for m, s in zip(mean, std, strict=True)], np.float32).reshape(shape)
         images = images.astype(np.float32) * scale + bias
     return images if dtype is None else images.astype(dtype)
 

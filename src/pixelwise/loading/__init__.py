@@ -7,5 +7,5 @@
     holes     samples whose size cannot be read   lanes     the order that reads block by block
     outputs   what the images of a batch can be   reference `render_plain`: the same in NumPy
     batch     Batch, what a Loader yields         filtering images by other interpolations than "area"
-    ahead     what is fetched from stores
+    ahead     what is fetched from stores         handing   what the loaders of torch and JAX share
 """

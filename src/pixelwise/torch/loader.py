@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..classes import ClassTable
 from ..errors import UsageError
 from ..hints import hinted
 from ..loading.batch import Batch
+from ..loading.handing import HandsOut
 from ..loading.loader import Loader
 from ..loading.outputs import is_packed
 from ..types import labels_of
@@ -54,7 +54,7 @@ class TensorBatch:
 
 
 @hinted
-class TensorLoader:
+class TensorLoader(HandsOut):
     """A Loader whose batches are tensors on `device`.
 
     loader: any Loader; `output="uint8"` makes the device normalize. device: default the CPU. dtype: of the images,
@@ -72,46 +72,22 @@ class TensorLoader:
         label_dtype: torch.dtype | None = torch.int64,
         channels_last: bool = False,
     ) -> None:
-        if not isinstance(loader, Loader):
-            raise UsageError(
-                f"a TensorLoader takes a Loader, got {type(loader).__name__}",
-                fix="make it with pixelwise.Loader(split, ...)",
-            )  # fmt: skip
+        super().__init__(loader)
         for name, kind in (("dtype", dtype), ("label_dtype", label_dtype or torch.int64)):
             if not isinstance(kind, torch.dtype):
                 raise UsageError(f"{name} is a torch.dtype such as torch.int64, got {kind!r}")
-        self.loader: Loader = loader
         self.device: torch.device = torch.device(device)
         self.dtype: torch.dtype = dtype
         self.label_dtype: torch.dtype | None = label_dtype
         self.channels_last: bool = channels_last
-        mean, std = loader.normalize or ((0.0,) * 3, (1.0,) * 3)
-        # (x / 255 - mean) / std as one multiplication and one addition a pixel.
-        self._scale = torch.tensor([1 / (255 * s) for s in std], device=self.device).view(1, 3, 1, 1)
-        self._bias = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=self.device).view(1, 3, 1, 1)
-        self._state: dict[str, Any] | None = None
+        self._scale, self._bias = (
+            torch.tensor(f, dtype=torch.float32, device=self.device).view(1, 3, 1, 1) for f in self._factors()
+        )
         if self.device.type == "cuda":
             loader.use_memory(_pinned)
 
-    def __len__(self) -> int:
-        return len(self.loader)
-
     def __repr__(self) -> str:
         return f"TensorLoader({self.loader!r} on {self.device})"
-
-    @property
-    def classes(self) -> ClassTable:
-        """The class table of the labels."""
-        return self.loader.classes
-
-    def state_dict(self) -> dict[str, Any]:
-        """As Loader.state_dict: the position after the last batch that the caller got."""
-        return dict(self._state or self.loader.state_dict())
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """As Loader.load_state_dict."""
-        self.loader.load_state_dict(state)
-        self._state = None
 
     def __iter__(self) -> Iterator[TensorBatch]:
         return self._ahead() if self.device.type == "cuda" else self._direct()

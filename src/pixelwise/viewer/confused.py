@@ -6,7 +6,6 @@ also counts a run that `score` refuses because some of its predictions are missi
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +17,7 @@ from ..files.mapping import guarded
 from ..metrics.counting import add_counts
 from ..types import I64, Label
 from .entries import Item
+from .looks import Pass
 
 _MOST_CLASSES: Final = 40
 """Draw at most so many classes, those with the most confused pixels."""
@@ -38,37 +38,20 @@ class Mistake(NamedTuple):
         return np.asarray((truth == self.truth) & found, np.uint8)
 
 
-class Confused:
+class Confused(Pass):
     """The pixels of each pair of classes in the entries `within`. One thread counts, any may read what is known.
 
     read: gives the truth and the predicted ids, both (H, W), of an entry, or raises; such an entry is left out.
-    counted: entries looked at; unread: those of them that were left out.
+    unread: how many were.
     """
 
     def __init__(self, read: Callable[[int], tuple[Label, NDArray[Any]]], within: range, item: Item) -> None:
+        super().__init__(within)
         table = item.split.classes
         self.classes, self._void = len(table), table.ignore_index
-        self.within, self.counted, self.unread = within, 0, 0
-        self._read = read
+        self._read, self.unread = read, 0
         self._found: list[tuple[int, I64, I64]] = []
         self._rows: tuple[I64, I64, I64] = (np.zeros(0, np.int64),) * 3
-        self._lock, self._stop = threading.Lock(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pixelwise-view-confused", daemon=True)
-
-    def start(self) -> None:
-        """Begin, unless that was done before."""
-        with self._lock:
-            if self._thread.ident is None and not self._stop.is_set():
-                self._thread.start()
-
-    def complete(self) -> None:
-        """Return when all is counted."""
-        self.start()
-        self._thread.join()
-
-    def stop(self) -> None:
-        """End after the entry at hand."""
-        self._stop.set()
 
     def pixels(self, pair: Mistake, entries: int) -> I64:
         """(entries,) int64: how many pixels of the pair each entry has, as far as they were counted."""
@@ -113,20 +96,16 @@ class Confused:
                 self._rows, self._found = (entry, cell, pixels), []
             return self._rows
 
-    def _run(self) -> None:
+    def _look(self, number: int) -> None:
         n = self.classes
-        for number in self.within:
-            if self._stop.is_set():
-                return
-            counts = np.zeros((n + 2, n + 1), np.int64)
-            try:
-                with guarded():
-                    truth, predicted = self._read(number)
-                add_counts(predicted, truth, n, self._void, counts)
-            except PixelwiseError:
-                self.unread += 1
-            cells = counts[:n].reshape(-1)
-            at = np.flatnonzero(cells)
-            with self._lock:
-                self._found.append((number, at, cells[at]))
-            self.counted += 1
+        counts = np.zeros((n + 2, n + 1), np.int64)
+        try:
+            with guarded():
+                truth, predicted = self._read(number)
+            add_counts(predicted, truth, n, self._void, counts)
+        except PixelwiseError:
+            self.unread += 1
+        cells = counts[:n].reshape(-1)
+        at = np.flatnonzero(cells)
+        with self._lock:
+            self._found.append((number, at, cells[at]))

@@ -23,7 +23,7 @@ from ..codecs.stored import Stored
 from ..dataset.sources import ArraySource, Decoding, FileSource, image_file_of
 from ..errors import FileError
 from ..files.mapping import MappedFile
-from ..files.reading import READ_FLAGS, open_error, read_bytes
+from ..files.reading import open_regular, read_bytes
 from ..labels import to_ids
 from ..types import U8, Label, Window
 from .entries import Item
@@ -169,17 +169,10 @@ def _is_plain(decoding: Decoding) -> bool:
 @contextmanager
 def _mapped(path: str) -> Iterator[memoryview]:
     """The file as memory that is read when it is touched."""
-    try:
-        descriptor = os.open(path, READ_FLAGS)
-    except (OSError, ValueError) as error:
-        raise open_error(path, error) from None
-    try:
-        size = os.fstat(descriptor).st_size
 
-        def cut() -> FileError:
-            return FileError("the file was cut while it was read", code="truncated", where=path, fix="copy it again")
+    def cut() -> FileError:
+        return FileError("the file was cut while it was read", code="truncated", where=path, fix="copy it again")
 
-        mapped = MappedFile(descriptor, size, Path(path), cut)
-    finally:
-        os.close(descriptor)
+    with open_regular(path) as descriptor:
+        mapped = MappedFile(descriptor, os.fstat(descriptor).st_size, Path(path), cut)
     yield memoryview(mapped.data)  # type: ignore[arg-type, unused-ignore]  # arrays are buffers

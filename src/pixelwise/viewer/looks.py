@@ -6,6 +6,7 @@ Near duplicates are found as `check` finds them (`checks.similar`), from small v
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,13 @@ from .entries import Entries, Item
 from .pictures import THUMBNAIL, image_pixels
 
 
-class Looked:
-    """One pass over all entries, in a thread of its own. counted: the entries that were looked at so far."""
+class Pass:
+    """One pass over the entries `within`, in a thread of its own. counted: the entries that were looked at so far."""
 
-    def __init__(self, entries: Entries) -> None:
-        self._entries = entries
-        self.counted = 0
+    def __init__(self, within: range) -> None:
+        self.within, self.counted = within, 0
         self._lock, self._stop = threading.Lock(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pixelwise-view-looks", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="pixelwise-view-pass", daemon=True)
 
     def start(self) -> None:
         """Begin, unless that was done before."""
@@ -48,17 +48,29 @@ class Looked:
         self._stop.set()
 
     def _run(self) -> None:
-        for number in range(len(self._entries)):
+        for done, number in enumerate(self.within, 1):
             if self._stop.is_set():
                 return
-            try:
-                with guarded():
-                    self._look(number, self._entries.entry(number))
-            except PixelwiseError:
-                pass  # the entry is shown with its error
-            self.counted = number + 1
+            self._look(number)
+            self.counted = done
 
-    def _look(self, number: int, item: Item) -> None:
+    def _look(self, number: int) -> None:
+        """Look at an entry; raises nothing."""
+        raise NotImplementedError
+
+
+class Looked(Pass):
+    """A pass over all entries, for what an order or a filter needs of each."""
+
+    def __init__(self, entries: Entries) -> None:
+        super().__init__(range(len(entries)))
+        self._entries = entries
+
+    def _look(self, number: int) -> None:
+        with suppress(PixelwiseError), guarded():  # the entry is shown with its error
+            self._find(number, self._entries.entry(number))
+
+    def _find(self, number: int, item: Item) -> None:
         raise NotImplementedError
 
 
@@ -74,7 +86,7 @@ class Objects(Looked):
         self.start()
         return np.where(self._found > 0, self._found - 1.0, np.nan)
 
-    def _look(self, number: int, item: Item) -> None:
+    def _find(self, number: int, item: Item) -> None:
         sample = item.split.read(item.at)
         if sample.instances is not None:
             numbers: Any = sample.instances
@@ -103,7 +115,7 @@ class Alike(Looked):
             found = self._groups = counted, self._grouped()
         return found[1]
 
-    def _look(self, number: int, item: Item) -> None:
+    def _find(self, number: int, item: Item) -> None:
         image = image_pixels(item, THUMBNAIL)
         if image.min() == image.max():  # blank: as in `check`, like every other blank one
             return
