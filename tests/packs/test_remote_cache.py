@@ -17,8 +17,8 @@ import pytest
 import pixelwise as pw
 from pixelwise.packs.remote.blocks import Blocks
 from pixelwise.packs.remote.cache import FolderCache, MemoryCache
-from tests.support.packing import assert_equal, read_all, small
-from tests.support.remote import address, many_blocks, read_for_ever, read_of, store_with
+from tests.support.packing import assert_equal, read_all
+from tests.support.remote import address, many_blocks, packs_of, read_for_ever, read_of, store_with
 from tests.support.stores import ObjectStore
 
 BLOCK = 8000
@@ -27,10 +27,7 @@ RAW = {"cache_encoding": "raw"}
 
 @pytest.fixture(scope="module")
 def packs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    place = tmp_path_factory.mktemp("packs")
-    for name in ("raw", "original"):
-        pw.pack(small(40), place / name, encoding=name, shard_bytes=40_000)
-    return {name: place / name for name in ("raw", "original")}
+    return packs_of(tmp_path_factory.mktemp("packs"), 40, 40_000)
 
 
 @pytest.fixture

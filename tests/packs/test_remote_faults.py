@@ -11,8 +11,8 @@ import pytest
 
 import pixelwise as pw
 from pixelwise.errors import MissingError, PackError, PixelwiseError, SystemFault
-from tests.support.packing import assert_equal, small
-from tests.support.remote import BUCKET, address, many_blocks, store_with
+from tests.support.packing import assert_equal
+from tests.support.remote import BUCKET, address, many_blocks, packs_of, store_with
 from tests.support.stores import (
     Fault,
     ObjectStore,
@@ -29,10 +29,7 @@ from tests.support.stores import (
 
 @pytest.fixture(scope="module")
 def packs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    place = tmp_path_factory.mktemp("packs")
-    for name in ("raw", "original"):
-        pw.pack(small(12), place / name, encoding=name, shard_bytes=8000)
-    return {name: place / name for name in ("raw", "original")}
+    return packs_of(tmp_path_factory.mktemp("packs"), 12, 8000)
 
 
 @pytest.fixture

@@ -7,14 +7,16 @@ import struct
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.support.serving import Server, Serving
 
 Behavior = Callable[["Request"], None]
 
 
 class Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: Server
 
     def do_GET(self) -> None:
         world = self.server.world
@@ -52,15 +54,7 @@ class Request(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    world: Loopback
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        pass
-
-
-class Loopback:
+class Loopback(Serving):
     """The server: `url(path)`, the `body` that it serves, `plans` by path, and the requests that it has `seen`."""
 
     def __init__(self, body: bytes) -> None:
@@ -68,12 +62,10 @@ class Loopback:
         self.plans: dict[str, list[Behavior]] = {}
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), Request)
-        self._server.world = self
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        super().__init__(Request)
 
     def url(self, path: str = "/voc.tar") -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
+        return self.origin + path
 
     def plan(self, *behaviors: Behavior, path: str = "*") -> None:
         self.plans[path] = list(behaviors)
@@ -81,15 +73,6 @@ class Loopback:
     def ranges(self) -> list[str | None]:
         """The Range header of every request so far."""
         return [headers.get("Range") for _, headers in self.seen]
-
-    def __enter__(self) -> Loopback:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 # -- behaviors -----------------------------------------------------------------------------------------------------

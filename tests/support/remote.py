@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import pixelwise as pw
-from tests.support.packing import read_all
+from tests.support.packing import read_all, small
 from tests.support.stores import ObjectStore, variables
 
 BUCKET = "bucket"
@@ -35,6 +35,13 @@ def store_with(patch: pytest.MonkeyPatch, **packs: Path) -> Iterator[ObjectStore
         for name, folder in packs.items():
             store.put_folder(f"{BUCKET}/{name}.pack", folder)
         yield store
+
+
+def packs_of(place: Path, count: int, shard_bytes: int) -> dict[str, Path]:
+    """A small dataset packed by each encoding, in several shards."""
+    for name in ("raw", "original"):
+        pw.pack(small(count), place / name, encoding=name, shard_bytes=shard_bytes)
+    return {name: place / name for name in ("raw", "original")}
 
 
 def address(name: str) -> str:

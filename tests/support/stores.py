@@ -20,13 +20,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import pytest
+
+from tests.support.serving import Server, Serving
 
 Fault = Callable[["Request", bytes, dict[str, str]], bool]
 """What happens to a request in place of its answer: called with the body and the headers that it would have got. True
@@ -44,7 +46,7 @@ class _Planned:
 class Request(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Server
+    server: Server
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -118,9 +120,13 @@ class Request(BaseHTTPRequestHandler):
         headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
         self._fail_or(key, 206, data[first : last + 1], headers)
 
-    def _fail_or(self, key: str, status: int, body: bytes, headers: dict[str, str]) -> None:
+    def _fails(self, key: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bool:
+        """Whether a fault that was ordered for this request has answered it."""
         fault = self.server.world.next_fault(self.command, key)
-        if fault is None or not fault(self, body, headers):
+        return fault is not None and fault(self, body, {} if headers is None else headers)
+
+    def _fail_or(self, key: str, status: int, body: bytes, headers: dict[str, str]) -> None:
+        if not self._fails(key, body, headers):
             self.answer(status, body, headers)
 
     def _list(self, key: str, query: dict[str, list[str]]) -> None:
@@ -146,8 +152,7 @@ class Request(BaseHTTPRequestHandler):
 
     def _put(self, key: str, query: dict[str, list[str]], body: bytes) -> None:
         world = self.server.world
-        fault = world.next_fault("PUT", key)
-        if fault is not None and fault(self, b"", {}):
+        if self._fails(key):
             return
         if "partNumber" in query:
             with world.lock:
@@ -169,8 +174,7 @@ class Request(BaseHTTPRequestHandler):
 
     def _post(self, key: str, query: dict[str, list[str]], body: bytes) -> None:
         world = self.server.world
-        fault = world.next_fault("POST", key)
-        if fault is not None and fault(self, b"", {}):
+        if self._fails(key):
             return
         if "uploads" in query:
             with world.lock:
@@ -207,16 +211,7 @@ class Request(BaseHTTPRequestHandler):
         self.answer(204)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    world: ObjectStore
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        pass
-
-
-class ObjectStore:
+class ObjectStore(Serving):
     """The store. objects: by "bucket/key". seen: method, key and headers of each request. written: the keys put, in
     order. uploads: multipart uploads that are not complete. latency: seconds before each answer; rate: bytes per
     second of all answers together.
@@ -233,22 +228,7 @@ class ObjectStore:
         self.lock = threading.RLock()
         self._planned: list[_Planned] = []
         self._free = 0.0
-        self._server = _Server(("127.0.0.1", 0), Request)
-        self._server.world = self
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-
-    def __enter__(self) -> ObjectStore:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def origin(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(Request)
 
     def http(self, key: str) -> str:
         return f"{self.origin}/{key}"

@@ -15,22 +15,20 @@ import numpy as np
 
 from ..arguments import as_ids
 from ..classes import ClassTable, table_of
-from ..codecs.decoding import parse_header
 from ..codecs.png import encode_png
 from ..codecs.stored import from_integers
 from ..dataset.dataset import Dataset
-from ..dataset.sources import Source
 from ..dataset.splits import Split, Splits
 from ..errors import FormatError, MissingExtraError, UsageError
 from ..files.reading import read_bytes
 from ..hints import hinted, unknown_name
 from ..labels import to_ids
 from ..threads import in_order
-from ..types import I64, Clock, Finding, Sample
+from ..types import Clock, Finding, Sample
 from .class_files import numbered_classes
 from .converting import is_turned, plain_file
 from .given import Data, SplitNames, as_dataset
-from .known.huggingface import EMBEDDED, LABEL_COLUMNS, SPLIT_OF
+from .known.huggingface import EMBEDDED, LABEL_COLUMNS, SPLIT_OF, EncodedRows
 from .targets.target import plain_table, usual_ids
 
 _CLASSES: Final = "classes"
@@ -145,7 +143,7 @@ def _split(name: str, part: Any, columns: tuple[str, str | None], table: ClassTa
     return Split(name, table, _RowSource(part, columns, table))
 
 
-class _RowSource(Source):
+class _RowSource(EncodedRows):
     """The rows of a `datasets.Dataset`. Thread-safe: it only reads Arrow's memory."""
 
     def __init__(self, part: Any, columns: tuple[str, str | None], table: ClassTable) -> None:
@@ -157,13 +155,12 @@ class _RowSource(Source):
         for column in columns:
             if column is not None and isinstance(rows.features[column], Image):
                 rows = rows.cast_column(column, Image(decode=False))
-        self._rows = rows
+        self._rows, self._images = rows, rows.select_columns([self._image])
         super().__init__(self._read_names(), has_labels=self._label is not None)
-        self._sizes: I64 = np.zeros((len(self), 2), np.int64)
 
     def _read_names(self) -> list[str]:
         column = f"{self._image}.path"
-        found = self._rows.select_columns([self._image]).flatten().select_columns([column])[column]
+        found = self._images.flatten().select_columns([column])[column]
         paths = [PurePosixPath(str(path or "")) for path in found]
         names = [p.stem if p.is_absolute() else str(p.with_suffix("") if p.name else p) for p in paths]
         good = len(set(names)) == len(names) and "." not in names
@@ -180,14 +177,8 @@ class _RowSource(Source):
             raise FormatError(f"no image in the column {column!r}", code="missing-file", where=self._where(index))
         return read_bytes(value["path"])
 
-    def sizes(self, indices: I64 | None = None) -> I64:
-        """(n, 2) int64 (height, width); the bytes of each image are read once for it."""
-        wanted = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)
-        rows = self._rows.select_columns([self._image])
-        for i in np.unique(wanted[self._sizes[wanted, 0] == 0]).tolist():
-            header = parse_header(self._file(i, rows[i][self._image], self._image), self._where(i))
-            self._sizes[i] = header.height, header.width
-        return self._sizes[wanted]
+    def _image_bytes(self, index: int) -> bytes:
+        return self._file(index, self._images[index][self._image], self._image)
 
     def _whole(self, index: int, clock: Clock, notes: list[Finding] | None, *, instances: bool) -> Sample:
         row, where = self._rows[index], self._where(index)

@@ -139,7 +139,29 @@ def _parquet_split(name: str, paths: list[Path], table: ClassTable) -> Split:
     return Split(name, table, _ParquetSource(paths, table))
 
 
-class _ParquetSource(Source):
+class EncodedRows(Source):
+    """Samples whose images are encoded files in the rows of a table."""
+
+    def __init__(self, names: Sequence[str], *, has_labels: bool) -> None:
+        super().__init__(names, has_labels=has_labels)
+        self._sizes: I64 = np.zeros((len(self), 2), np.int64)
+
+    def sizes(self, indices: I64 | None = None) -> I64:
+        """(n, 2) int64 (height, width); the bytes of each image are read once for it."""
+        wanted = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)
+        for i in np.unique(wanted[self._sizes[wanted, 0] == 0]).tolist():
+            header = parse_header(self._image_bytes(i), self._where(i))
+            self._sizes[i] = header.height, header.width
+        return self._sizes[wanted]
+
+    def _image_bytes(self, index: int) -> bytes:
+        raise NotImplementedError
+
+    def _where(self, index: int) -> str:
+        raise NotImplementedError
+
+
+class _ParquetSource(EncodedRows):
     """Images and labels as encoded files in the rows of Parquet files. Thread-safe.
 
     A row group is read whole and the last few are kept; samples in random order read many of them: pack such a
@@ -166,7 +188,6 @@ class _ParquetSource(Source):
         self._kept: OrderedDict[int, Any] = OrderedDict()
         self._lock = threading.Lock()
         super().__init__(self._read_names(), has_labels=len(self._columns) > 1)
-        self._sizes: I64 = np.zeros((len(self), 2), np.int64)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _ParquetSource, (self._paths, self.table)
@@ -194,13 +215,8 @@ class _ParquetSource(Source):
         row = index - int(self._starts[np.searchsorted(self._starts, index, side="right") - 1])
         return Origin(f"{path} row {row}", (path,), f"row {row}, {self._how}")
 
-    def sizes(self, indices: I64 | None = None) -> I64:
-        """(n, 2) int64 (height, width); the bytes of each image are read once for it."""
-        wanted = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)
-        for i in np.unique(wanted[self._sizes[wanted, 0] == 0]).tolist():
-            header = parse_header(self._bytes(i)[0], self._where(i))
-            self._sizes[i] = header.height, header.width
-        return self._sizes[wanted]
+    def _image_bytes(self, index: int) -> bytes:
+        return self._bytes(index)[0]
 
     def _where(self, index: int) -> str:
         return f"{self._place(index)[2]} (row {index} of the split)"
