@@ -2,7 +2,7 @@
 
     python benchmarks/bench_cores.py --data WORK/real/data.json [--threads 1,4,16] [--out FILE.json]
 
-Whatever runs without the interpreter's lock and takes long (JPEG and PNG decoding, class ids, rendering) is measured in
+Whatever runs without the interpreter's lock and takes long (decoding, class ids, rendering) is measured in
 one epoch on one thread, and from then on replaced by a sleep of that length, so that it needs no core. Python and short
 calls, such as reading a file that the page cache has, stay real. What is left is what threads cannot share. Memory
 bandwidth is not simulated, and the sleeps cost something themselves, so real cores may do better or worse.
@@ -93,6 +93,11 @@ def instrument() -> None:
         facts, components, quantizers, counts, values = args[10:15]
         return int(parse(args[0], args[1], facts, components, quantizers, counts, values))
 
+    def read_pair(*args: Any) -> int:
+        args[-2].fill(0)
+        return 0
+
+    replace(kernels.pair, "read_pair", read_pair)
     replace(kernels.jpeg, "read_window", read_window)
     def unfilter(raw: Any, bpp: int, above: Any, out: Any) -> int:
         out.fill(0)  # a class there is: what is left in the memory may be none
@@ -127,7 +132,7 @@ def main() -> None:
     for encoding in ("original", "raw"):
         pixelwise_pack.prepare(job, data, encoding)
         forms[f"pack, {encoding}"] = lambda threads, e=encoding: pixelwise_pack.load(job, data, threads, e)
-    from pixelwise.codecs.jpeg_windows import prepare_kernels
+    from pixelwise.codecs.pair_windows import prepare_kernels
 
     prepare_kernels()
     instrument()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from pixelwise.codecs.jpeg_windows import prepare_kernels
+from pixelwise.codecs.pair_windows import prepare_kernels
 from tests.support import format_trees
 from tests.support import hostile as hostile_files
 from tests.support.places import SHARED

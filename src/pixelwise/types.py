@@ -67,6 +67,10 @@ class Window(NamedTuple):
         """The window's pixels of an (H, W, ...) array, as a view."""
         return pixels[self.y0 : self.y1, self.x0 : self.x1]  # type: ignore[return-value]
 
+    def fits(self, size: Size) -> bool:
+        """Whether it holds pixels, and none outside an image of this (height, width)."""
+        return 0 <= self.y0 < self.y1 <= size[0] and 0 <= self.x0 < self.x1 <= size[1]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample(Displayed):
@@ -191,6 +195,11 @@ class Clock:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now
 
+    def move(self, before: str, after: str, seconds: float) -> None:
+        """Take seconds from one stage, and give them to another."""
+        self.seconds[before] = self.seconds.get(before, 0.0) - seconds
+        self.seconds[after] = self.seconds.get(after, 0.0) + seconds
+
 
 class _NoClock(Clock):
     """Measures nothing, and costs next to nothing."""
@@ -201,6 +210,9 @@ class _NoClock(Clock):
         pass
 
     def lap(self, stage: str) -> None:
+        pass
+
+    def move(self, before: str, after: str, seconds: float) -> None:
         pass
 
 

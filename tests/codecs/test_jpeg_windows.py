@@ -128,7 +128,7 @@ def test_mutated_files_stay_inside_their_memory() -> None:
 
 @pytest.fixture
 def windows() -> JpegWindows:
-    jpeg_windows._READERS.prepare()
+    jpeg_windows.READERS.prepare()
     return JpegWindows()
 
 
@@ -157,7 +157,7 @@ def test_damage_outside_the_window_is_seen_at_first_sight(windows: JpegWindows) 
 
 
 def test_indices_are_capped_and_pickled_without_them() -> None:
-    jpeg_windows._READERS.prepare()
+    jpeg_windows.READERS.prepare()
     windows = JpegWindows(limit=1)
     for number in range(3):
         data = encoded(noise((60, 64), number))
@@ -169,8 +169,8 @@ def test_indices_are_capped_and_pickled_without_them() -> None:
 
 
 def test_libjpeg_serves_until_the_kernels_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    readers = jpeg_windows._Readers()
-    monkeypatch.setattr(jpeg_windows, "_READERS", readers)
+    readers = jpeg_windows.Readers(jpeg_windows.JpegReader)
+    monkeypatch.setattr(jpeg_windows, "READERS", readers)
     data = encoded(noise((60, 64)))
     windows = JpegWindows()
     assert all(windows.read(0, data, "a.jpg", Window(0, 0, 9, 9)) is None for _ in range(jpeg_windows._PATIENCE))
@@ -186,6 +186,6 @@ def test_samples_of_files_are_the_same_either_way(voc_root: Path) -> None:
     split = pw.open(voc_root)["train"]
     window = Window(11, 40, 200, 290)
     whole = [split[i].cut(window) for i in range(6)]
-    jpeg_windows._READERS.prepare()
+    jpeg_windows.READERS.prepare()
     for _ in range(2):
         assert [split.read(i, window) for i in range(6)] == whole

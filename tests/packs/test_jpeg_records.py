@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import pixelwise as pw
-from pixelwise.codecs.jpeg_windows import _READERS, JpegIndex, JpegReader, JpegWindows, stored_index
+from pixelwise.codecs.jpeg_windows import READERS, JpegIndex, JpegReader, JpegWindows, stored_index
 from pixelwise.errors import FileError
 from pixelwise.packs.encodings.original import ORIGINAL
 from pixelwise.packs.encodings.table import ENCODINGS
@@ -24,7 +24,7 @@ from tests.support.jpeg import encode_jpeg
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    _READERS.prepare()
+    READERS.prepare()
     return Path(pw.sample(tmp_path_factory.mktemp("voc"), count=12))
 
 

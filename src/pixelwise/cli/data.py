@@ -14,7 +14,7 @@ import numpy as np
 from typer import Argument, Exit, Option
 
 from ..arguments import check_count
-from ..codecs.jpeg_windows import prepare_kernels
+from ..codecs.pair_windows import prepare_kernels
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..downloads.getting import download as download_dataset

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..codecs.jpeg_windows import prepare_kernels
+from ..codecs.pair_windows import prepare_kernels
 from ..dataset.dataset import Dataset
 from ..formats.opening import open as open_dataset
 from ..formats.rasterize import LabelCanvas, Shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 import simplejpeg
@@ -86,7 +86,7 @@ class JpegWindows:
         file: it is not a JPEG that the kernels take, or it is damaged. FileError `too-large`, `too-large-side` and
         those of a damaged header.
         """
-        if bytes(data[:3]) != _SIGNATURE or (reader := _READERS.borrow()) is None:
+        if bytes(data[:3]) != _SIGNATURE or (reader := READERS.borrow()) is None:
             return None
         try:
             if index is not None:
@@ -105,7 +105,12 @@ class JpegWindows:
                 pixels = self._first_sight(reader, number, digest, JpegFile(bytes(data), where), window)
             return None if pixels is None else (pixels, reader.size)
         finally:
-            _READERS.give_back(reader)
+            READERS.give_back(reader)
+
+    def index(self, number: int) -> JpegIndex | None:
+        """The index of file `number`, if one is kept."""
+        found = self._known.get(number)
+        return None if found is None else found[1]
 
     def _first_sight(self, reader: JpegReader, number: int, digest: int, file: JpegFile, window: Window) -> U8 | None:
         size = file.header.height, file.header.width
@@ -140,6 +145,11 @@ class JpegReader:
         self._addresses = (self._codes.ctypes.data, self._blocks.ctypes.data, self._row.ctypes.data)
         self._clean, self._planes = np.zeros(0, np.uint8), np.zeros(0, np.uint8)
         self._no_index = JpegIndex(np.zeros((0, 0), np.uint32), np.zeros((0, 0, 3), np.int16))
+
+    def warm_up(self) -> None:
+        """Call the kernels once."""
+        tiny = simplejpeg.encode_jpeg(np.zeros((8, 8, 3), np.uint8))
+        self.read_and_index(tiny, Window(0, 0, 8, 8), (8, 8))
 
     @property
     def size(self) -> Size:
@@ -206,16 +216,23 @@ def _aligned(size: int) -> U8:
     return memory[skip : skip + size]
 
 
-class _Readers:
-    """The readers of this process, each used by one thread at a time. Their memory outlives the threads of an epoch."""
+R = TypeVar("R", bound=JpegReader)
 
-    def __init__(self) -> None:
-        self._free: list[JpegReader] = []
+
+class Readers(Generic[R]):
+    """The readers of this process, each used by one thread at a time. Their memory outlives the threads of an epoch.
+
+    kind: what they are.
+    """
+
+    def __init__(self, kind: type[R]) -> None:
+        self._kind = kind
+        self._free: list[R] = []
         self._preparing = threading.Lock()
         self._asked = 0
         self._ready = self._begun = False
 
-    def borrow(self, wait: bool = False) -> JpegReader | None:
+    def borrow(self, wait: bool = False) -> R | None:
         """A reader, or None as long as the kernels are not there. wait: until they are."""
         if not self._ready and wait:
             self.prepare()
@@ -228,9 +245,9 @@ class _Readers:
         try:
             return self._free.pop()
         except IndexError:
-            return JpegReader()
+            return self._kind()
 
-    def give_back(self, reader: JpegReader) -> None:
+    def give_back(self, reader: R) -> None:
         """Let others use it."""
         self._free.append(reader)
 
@@ -239,14 +256,13 @@ class _Readers:
         with self._preparing:
             if self._ready:
                 return
-            reader = JpegReader()
-            tiny = simplejpeg.encode_jpeg(np.zeros((8, 8, 3), np.uint8))
-            reader.read_and_index(tiny, Window(0, 0, 8, 8), (8, 8))
+            reader = self._kind()
+            reader.warm_up()
             self._free.append(reader)
             self._ready = True
 
 
-_READERS = _Readers()
+READERS: Readers[JpegReader] = Readers(JpegReader)
 
 
 def stored_index(data: bytes | U8, size: Size) -> bytes | None:
@@ -257,15 +273,10 @@ def stored_index(data: bytes | U8, size: Size) -> bytes | None:
     """
     if bytes(data[:3]) != _SIGNATURE:
         return None
-    reader = _READERS.borrow(wait=True)
+    reader = READERS.borrow(wait=True)
     assert reader is not None
     try:
         made = reader.read_and_index(data, Window(0, 0, 1, 1), size)
     finally:
-        _READERS.give_back(reader)
+        READERS.give_back(reader)
     return None if made is None else made[1].to_bytes()
-
-
-def prepare_kernels() -> None:
-    """Load the kernels now, compiling them if this machine has not yet, instead of in the background later."""
-    _READERS.prepare()

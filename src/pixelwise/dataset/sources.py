@@ -19,9 +19,8 @@ from xxhash import xxh3_128_hexdigest
 from ..arguments import as_array, as_bytes, as_ids, stray_id
 from ..classes import ClassTable
 from ..codecs.decoding import decode_image, decode_numbers, decode_stored
-from ..codecs.jpeg_windows import JpegWindows
-from ..codecs.label_windows import LabelWindows
 from ..codecs.npy import NpyFile
+from ..codecs.pair_windows import PairWindows
 from ..codecs.stored import Stored
 from ..errors import FileError, LabelError, UsageError, only_ours
 from ..files.reading import read_bytes
@@ -236,15 +235,11 @@ class FileSource(Source):
         decoding: Decoding = Decoding(),
     ) -> None:
         super().__init__(names, labels is not None)
-        self.decoding = decoding
         self.root: Path = Path(root).absolute()
-        self.classes = classes
-        self.images = images
-        self.labels = labels
-        self.instances = instances
-        self.listed = listed
+        self.classes, self.decoding = classes, decoding
+        self.images, self.labels, self.instances, self.listed = images, labels, instances, listed
         self._prefix = str(self.root) + os.sep
-        self._windows, self._label_windows = JpegWindows(), LabelWindows(len(names))
+        self._windows = PairWindows(len(names))
         self._sizes = HeaderSizes(self._prefix, images, self._listed)
 
     def path(self, paths: Paths, index: int) -> str:
@@ -282,38 +277,43 @@ class FileSource(Source):
         return self.path(self.images if self.labels is None else self.labels, index)
 
     def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
+        again = window if notes is None and self.decoding.plain_images else None
+        if again is not None and (both := self._windows.read(index, lambda: self._paths(index), again, clock)):
+            return Sample(self.names[index], *both)
         path, data, label_path, label_data = self._files(index)
         clock.lap("reading")
-        part = None
-        if window is not None and notes is None and self.decoding.plain_images:
-            part = self._windows.read(index, data, path, window)
+        part = None if again is None else self._windows.image(index, data, path, again)
         image, size = part or ((whole := self.decoding.image(data, path, notes)), (whole.shape[0], whole.shape[1]))
-        label = None if label_data is None else self._label(index, label_data, label_path, window, size, notes)
+        label = None
+        if label_data is not None:
+            label = self._label(index, label_data, label_path, window, size, notes, data if part else None)
         instances = self._instances(index, image) if window is None else None
         clock.lap("decoding")
         image = image if window is None or part is not None else window.cut(image)
         return Sample(self.names[index], image, label, instances)
 
     def _label(
-        self, index: int, data: bytes, path: str | None, window: Window | None, size: Size, notes: list[Finding] | None
-    ) -> Label:
-        """The label, or its window, held against the size of the image."""
-        decoding = self.decoding
-        part = window if notes is None and decoding.plain_labels else None
+        self, index: int, data: bytes, path: str | None, window: Window | None, size: Size, notes: list[Finding] | None,
+        image: bytes | None,
+    ) -> Label:  # fmt: skip
+        """The label, or its window, held against the size of the image. image: its bytes, if its window was decoded."""
+        decoding, part = self.decoding, window if notes is None and self.decoding.plain_labels else None
         if part is not None:
-            stored = self._label_windows.read(index, data, path, part, size, decoding.allow)
+            stored = self._windows.label(index, data, path, part, size, decoding.allow)
             if stored is not None:
                 return to_ids(stored, self.classes, path, None, decoding.check_palette)
         label = decoding.label(data, self.classes, path, notes)
         check_pair(size, label.shape, self._where(index))
         if part is not None:
-            self._label_windows.add(index, data)
+            self._windows.add(index, image, data, label)
         return label if window is None else window.cut(label)
+
+    def _paths(self, index: int) -> tuple[str, str | None]:
+        return self.path(self.images, index), None if self.labels is None else self.path(self.labels, index)
 
     def _files(self, index: int) -> tuple[str, bytes, str | None, bytes | None]:
         """The path and the bytes of the image, and of the label."""
-        path = self.path(self.images, index)
-        label_path = None if self.labels is None else self.path(self.labels, index)
+        path, label_path = self._paths(index)
         data = self._listed(index, read_bytes, path)
         return path, data, label_path, None if label_path is None else self._listed(index, read_bytes, label_path)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from . import edges as edges
     from . import filtering as filtering
     from . import image_measures as image_measures
+    from . import inflate as inflate
     from . import jobs as jobs
     from . import jpeg as jpeg
     from . import jpeg_color as jpeg_color
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from . import jpeg_transform as jpeg_transform
     from . import lanes as lanes
     from . import objects as objects
+    from . import pair as pair
     from . import place as place
     from . import png as png
     from . import polygon as polygon

@@ -20,7 +20,7 @@ def _predict(a: Any, b: Any, c: Any) -> Any:
 
 
 @part
-def _sub(row: Any, out: Any, bpp: int) -> None:
+def sub(row: Any, out: Any, bpp: int) -> None:
     n = np.uint64(row.shape[0])
     if bpp == 3:
         r = g = b = np.uint8(0)
@@ -39,7 +39,7 @@ def _sub(row: Any, out: Any, bpp: int) -> None:
 
 
 @part
-def _average(row: Any, above: Any, out: Any, bpp: int) -> None:
+def average(row: Any, above: Any, out: Any, bpp: int) -> None:
     n = np.uint64(row.shape[0])
     step = np.uint64(bpp)
     for lane in range(step):
@@ -50,7 +50,7 @@ def _average(row: Any, above: Any, out: Any, bpp: int) -> None:
 
 
 @part
-def _paeth(row: Any, above: Any, out: Any, bpp: int) -> None:
+def paeth(row: Any, above: Any, out: Any, bpp: int) -> None:
     n = np.uint64(row.shape[0])
     if bpp == 3:  # three independent chains side by side hide each other's latency
         a0 = a1 = a2 = c0 = c1 = c2 = np.int32(0)
@@ -92,14 +92,14 @@ def unfilter(raw: Any, bpp: int, zero: Any, out: Any) -> int:
             for i in range(n):
                 current[i] = row[i]
         elif kind == 1:
-            _sub(row, current, bpp)
+            sub(row, current, bpp)
         elif kind == 2:
             for i in range(n):
                 current[i] = row[i] + above[i]
         elif kind == 3:
-            _average(row, above, current, bpp)
+            average(row, above, current, bpp)
         elif kind == 4:
-            _paeth(row, above, current, bpp)
+            paeth(row, above, current, bpp)
         else:
             return y
         above = current

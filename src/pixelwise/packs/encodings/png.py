@@ -32,7 +32,7 @@ def decode_label(data: U8, size: Size, dtype: Any, where: object) -> Label:
 def label_window(data: U8, size: Size, dtype: Any, where: object, window: Window) -> Label | None:
     """A window of `decode_label`; None where the whole label is to be read: it is not of this size, or a wrong one."""
     stored = None
-    if window.y0 < window.y1 and window.x0 < window.x1:
+    if window.fits(size):
         stored = stored_window(data.tobytes(), where, window, size=size)
     if stored is None or stored.pixels.ndim != 2 or stored.pixels.itemsize > np.dtype(dtype).itemsize:
         return None
