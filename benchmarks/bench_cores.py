@@ -93,11 +93,12 @@ def instrument() -> None:
         facts, components, quantizers, counts, values = args[10:15]
         return int(parse(args[0], args[1], facts, components, quantizers, counts, values))
 
-    def read_pair(*args: Any) -> int:
-        args[-2].fill(0)
+    def pair(*args: Any) -> int:
+        args[-1].fill(0)
         return 0
 
-    replace(kernels.pair, "read_pair", read_pair)
+    replace(kernels.pair, "read_pair", pair)
+    replace(kernels.pair, "decode_pair", pair)
     replace(kernels.jpeg, "read_window", read_window)
     def unfilter(raw: Any, bpp: int, above: Any, out: Any) -> int:
         out.fill(0)  # a class there is: what is left in the memory may be none

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import pixelwise as pw
-from pixelwise.codecs.jpeg_windows import READERS, JpegIndex, JpegReader, JpegWindows, stored_index
+from pixelwise.codecs import pair_windows
+from pixelwise.codecs.jpeg_windows import JpegIndex, JpegReader, JpegWindows, stored_index
 from pixelwise.errors import FileError
 from pixelwise.packs.encodings.original import ORIGINAL
 from pixelwise.packs.encodings.table import ENCODINGS
@@ -24,7 +25,7 @@ from tests.support.jpeg import encode_jpeg
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    READERS.prepare()
+    pair_windows.prepare_kernels()
     return Path(pw.sample(tmp_path_factory.mktemp("voc"), count=12))
 
 
@@ -35,21 +36,29 @@ STEPS: list[Any] = [
 ]
 
 
+@pytest.mark.parametrize("one_step", [True, False])
 @pytest.mark.parametrize("steps", STEPS)
 def test_windows_are_those_of_the_files(
-    root: Path, steps: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, steps: Any, one_step: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Image and label in one step, and the window of the image alone, as where there is no label."""
     pack(root, tmp_path / "a.pack", encoding="original")
     packed = pw.open(tmp_path / "a.pack")["train"]
     seen: list[bool] = []
-    real = JpegWindows.read
+    monkeypatch.setattr(pair_windows, "_POSSIBLE", one_step and pair_windows._POSSIBLE)
 
-    def read(self: JpegWindows, *args: Any) -> Any:
-        found = real(self, *args)
-        seen.append(found is not None)
-        return found
+    def watch(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
 
-    monkeypatch.setattr(JpegWindows, "read", read)
+        def read(*args: Any) -> Any:
+            found = real(*args)
+            seen.append(found is not None)
+            return found
+
+        monkeypatch.setattr(owner, name, read)
+
+    watch(JpegWindows, "read")
+    watch(pair_windows.PairReader, "decode_pair")
     loaders = [pw.Loader(split, 4, steps, seed=5, shuffle=True) for split in (pw.open(root)["train"], packed)]
     for _ in range(3):
         for ours, theirs in zip(*loaders, strict=True):

@@ -266,7 +266,7 @@ READERS: Readers[JpegReader] = Readers(JpegReader)
 
 
 def stored_index(data: bytes | U8, size: Size) -> bytes | None:
-    """The index of a JPEG file as a pack keeps it. None if the kernels do not take the file, or if it is no JPEG.
+    """The index of a JPEG file as a pack keeps it. None if the kernels do not take the file, or if it is not a JPEG.
 
     The file is read to its end. Waits for the kernels, so that the answer depends on the file alone. size: (height,
     width) of the image.

@@ -20,6 +20,7 @@ from .. import kernels
 from ..files.reading import READ_FLAGS
 from ..types import NO_CLOCK, U8, Clock, Label, Size, Window
 from .decoding import stored_window
+from .jpeg import JpegFile
 from .jpeg_windows import READERS, JpegIndex, JpegReader, JpegWindows, Readers
 from .png import encode_png
 from .stored import Stored
@@ -148,6 +149,8 @@ class PairReader(JpegReader):
             digests = np.array([self.digest(b""), 0], np.uint64)
             none = KnownPair(index, (1, 1, 8, 8), digests, ids)
             self.read_pair(none, os.curdir, os.curdir, Window(0, 0, 8, 8), NO_CLOCK)
+            nothing = np.frombuffer(b"?", np.uint8)
+            self.decode_pair(nothing, nothing, index, (8, 8), Window(0, 0, 8, 8))
 
     def learn(self, data: bytes, ids: Label) -> U8 | None:
         """(256,) uint8 class ids by the values of the label; None unless the kernel reads all of its pixels so."""
@@ -167,9 +170,7 @@ class PairReader(JpegReader):
         return lut if np.array_equal(lut[values], ids) else None
 
     def read_pair(self, known: KnownPair, image_path: str, label_path: str, window: Window, clock: Clock) -> Any:
-        """The window of both files, or None if they are to be read by the plain way."""
-        y0, x0, y1, x1 = window
-        h, w = y1 - y0, x1 - x0
+        """The windows of both files, or None if they are to be read by the plain way."""
         names = os.fsencode(image_path), os.fsencode(label_path)
         if b"\0" in names[0] or b"\0" in names[1]:
             return None
@@ -178,22 +179,40 @@ class PairReader(JpegReader):
         if len(self._image) < image_bytes + pad:
             self._image = np.zeros((image_bytes + pad) * 5 // 4, np.uint8)
             self._image.flags.writeable = False  # as the bytes are that come from Python: one type, one kernel
-        self._make_room(image_bytes, h, w)
-        self._make_room_for_label(label_bytes, y1, width)
-        image, label = np.empty((h, w, 3), np.uint8), np.empty((h, w), np.uint8)
         sizes = np.array([len(names[0]) + 1, image_bytes, label_bytes, height, width], np.int64)
-        fault = kernels.pair.read_pair(
-            np.frombuffer(names[0] + b"\0" + names[1] + b"\0", np.uint8), READ_FLAGS, sizes, known.digests, self._image,
-            self._label.ctypes.data, y0, x0, h, w, known.jpeg.positions, known.jpeg.levels, kernels.jpeg.EVERY,
-            *self._memory, *self._addresses, self._clean.ctypes.data, self._planes.ctypes.data, len(self._planes),
-            image.ctypes.data, image.strides[0], known.ids, self._stream.ctypes.data, self._rows, self._zeros,
-            self._tables.ctypes.data, label, self._spent,
+        paths = np.frombuffer(names[0] + b"\0" + names[1] + b"\0", np.uint8)
+        first = (paths, READ_FLAGS, known.digests, self._spent)
+        found = self._call(kernels.pair.read_pair, first, sizes, self._image, known.jpeg, known.ids, window)
+        if found is not None:
+            clock.lap("decoding")
+            clock.move("decoding", "reading", self._spent.item(0) / 1e9)
+        return found
+
+    def decode_pair(self, image: U8, label: U8, jpeg: JpegIndex, size: Size, window: Window) -> Any:
+        """The windows of the files' bytes, whose label holds class ids; None as `read_pair`."""
+        self._make_room_for_label(len(label), window.y1, size[1])
+        self._label[: len(label)] = label
+        self._label[len(label) : len(label) + kernels.pair.FILE_PAD] = 0
+        sizes = np.array([0, len(image), len(label), *size], np.int64)
+        return self._call(kernels.pair.decode_pair, (), sizes, image, jpeg, self._identity, window)
+
+    def _call(
+        self, kernel: Any, first: tuple[Any, ...], sizes: NDArray[np.int64], data: U8, jpeg: JpegIndex, ids: U8,
+        window: Window,
+    ) -> tuple[U8, U8] | None:  # fmt: skip
+        y0, x0, y1, x1 = window
+        h, w = y1 - y0, x1 - x0
+        image_bytes, label_bytes = sizes[1:3].tolist()
+        self._make_room(image_bytes, h, w)
+        self._make_room_for_label(label_bytes, y1, sizes.item(4))
+        image, label = np.empty((h, w, 3), np.uint8), np.empty((h, w), np.uint8)
+        fault = kernel(
+            *first, sizes, data, self._label.ctypes.data, y0, x0, h, w, jpeg.positions, jpeg.levels,
+            kernels.jpeg.EVERY, *self._memory, *self._addresses, self._clean.ctypes.data, self._planes.ctypes.data,
+            len(self._planes), image.ctypes.data, image.strides[0], ids, self._stream.ctypes.data, self._rows,
+            self._zeros, self._tables.ctypes.data, label,
         )  # fmt: skip
-        if fault:
-            return None
-        clock.lap("decoding")
-        clock.move("decoding", "reading", self._spent.item(0) / 1e9)
-        return image, label
+        return None if fault else (image, label)
 
     def _make_room_for_label(self, n: int, rows: int, width: int) -> None:
         """Memory for a label file of n bytes, of which so many rows are read; it only grows."""
@@ -207,6 +226,26 @@ class PairReader(JpegReader):
 
 
 _READERS: Readers[PairReader] = Readers(PairReader)
+
+
+def decode_pair(
+    image: U8, label: U8, index: U8, where: object, size: Size, window: Window
+) -> tuple[U8, U8] | None:
+    """The windows of a JPEG with its index, see `jpeg_windows.stored_index`, and of a PNG of class ids.
+
+    None if both are to be read by the plain way. size: (height, width) that both must have. FileError `too-large`,
+    `too-large-side`.
+    """
+    if not _POSSIBLE or not window.fits(size) or (reader := _READERS.borrow()) is None:
+        return None
+    try:
+        jpeg = JpegIndex.from_bytes(index)
+        found = None if jpeg is None else reader.decode_pair(image, label, jpeg, size, window)
+    finally:
+        _READERS.give_back(reader)
+    if found is not None:
+        JpegFile(b"", where).check_size(*size)
+    return found
 
 
 def prepare_kernels() -> None:

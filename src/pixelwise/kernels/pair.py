@@ -17,6 +17,7 @@ from numba import types
 from .compiling import jit, part
 from .inflate import PAD, inflate
 from .jpeg import INDEXED, read_window
+from .jpeg_header import HEIGHT, WIDTH
 from .png import average, paeth, sub
 from .words import U, copy32, get8, get32, get64, get_big, put8, put64
 
@@ -168,20 +169,44 @@ def label_window(
 
 
 @jit
-def read_pair(
-    paths: Any, flags: Any, sizes: Any, digests: Any, image_data: Any, label_data: Any, y0: Any, x0: Any, h: Any,
-    w: Any, positions: Any, levels: Any, every: Any, facts: Any, components: Any, quantizers: Any, counts: Any,
-    values: Any, built: Any, built_values: Any, looks: Any, pairs: Any, skips: Any, segments: Any, small: Any,
-    codes: Any, blocks: Any, row: Any, clean: Any, planes: Any, planes_size: Any, image: Any, image_stride: Any,
-    ids: Any, stream: Any, rows: Any, zeros: Any, room: Any, label: Any, spent: Any,
+def decode_pair(
+    sizes: Any, image_data: Any, label_data: Any, y0: Any, x0: Any, h: Any, w: Any, positions: Any, levels: Any,
+    every: Any, facts: Any, components: Any, quantizers: Any, counts: Any, values: Any, built: Any, built_values: Any,
+    looks: Any, pairs: Any, skips: Any, segments: Any, small: Any, codes: Any, blocks: Any, row: Any, clean: Any,
+    planes: Any, planes_size: Any, image: Any, image_stride: Any, ids: Any, stream: Any, rows: Any, zeros: Any,
+    room: Any, label: Any,
 ) -> Any:  # fmt: skip
     """The window at (y0, x0), h x w, of a JPEG with its index and of its label: 0, or a fault.
 
-    paths: uint8, the image's path and the label's, each ended by a zero. sizes: (5,) int64: where the label's path
-    begins, the bytes of both files, the (height, width) of the image. digests: (2,) uint64. image_data, and label_data
-    by its address: room for the files, as many bytes and FILE_PAD + 1 more. image: the address of (h, w, 3) uint8,
-    label: (h, w) uint8. spent: (5,) int64, whose first is set to the nanoseconds of reading. The others as in
-    `jpeg.read_window` and in `label_window`.
+    sizes: (5,) int64, from the second on the bytes of both files and the (height, width) of the image. label_data: an
+    address, with PAD bytes behind the label. image: the address of (h, w, 3) uint8, label: (h, w) uint8. The others as
+    in `jpeg.read_window` and in `label_window`.
+    """
+    fault = read_window(
+        image_data, sizes[1], y0, x0, h, w, INDEXED, positions, levels, every, facts, components, quantizers, counts,
+        values, built, built_values, looks, pairs, skips, segments, small, codes, blocks, row, clean, planes,
+        planes_size, image, image_stride,
+    )  # fmt: skip
+    if fault:
+        return fault
+    if facts[HEIGHT] != sizes[3] or facts[WIDTH] != sizes[4]:
+        return BAD_SIZE
+    return label_window(label_data, sizes[2], sizes[3:], y0, x0, h, w, ids, stream, rows, zeros, room, label)
+
+
+@jit
+def read_pair(
+    paths: Any, flags: Any, digests: Any, spent: Any, sizes: Any, image_data: Any, label_data: Any, y0: Any, x0: Any,
+    h: Any, w: Any, positions: Any, levels: Any, every: Any, facts: Any, components: Any, quantizers: Any, counts: Any,
+    values: Any, built: Any, built_values: Any, looks: Any, pairs: Any, skips: Any, segments: Any, small: Any,
+    codes: Any, blocks: Any, row: Any, clean: Any, planes: Any, planes_size: Any, image: Any, image_stride: Any,
+    ids: Any, stream: Any, rows: Any, zeros: Any, room: Any, label: Any,
+) -> Any:  # fmt: skip
+    """As `decode_pair`, of files that are read first.
+
+    paths: uint8, the image's path and the label's, each ended by a zero; the label's begins at sizes[0]. digests: (2,)
+    uint64. image_data, and label_data by its address: room for as many bytes and FILE_PAD + 1 more. spent: (5,) int64,
+    whose first is set to the nanoseconds of reading.
     """
     _clock(np.int32(_CLOCK), spent[1:].ctypes.data)
     fault = _read_file(paths.ctypes.data, flags, image_data.ctypes.data, sizes[1], digests[0])
@@ -191,11 +216,8 @@ def read_pair(
     spent[0] = (spent[3] - spent[1]) * 1_000_000_000 + spent[4] - spent[2]
     if fault:
         return fault
-    fault = read_window(
-        image_data, sizes[1], y0, x0, h, w, INDEXED, positions, levels, every, facts, components, quantizers, counts,
+    return decode_pair(
+        sizes, image_data, label_data, y0, x0, h, w, positions, levels, every, facts, components, quantizers, counts,
         values, built, built_values, looks, pairs, skips, segments, small, codes, blocks, row, clean, planes,
-        planes_size, image, image_stride,
+        planes_size, image, image_stride, ids, stream, rows, zeros, room, label,
     )  # fmt: skip
-    if fault:
-        return fault
-    return label_window(label_data, sizes[2], sizes[3:], y0, x0, h, w, ids, stream, rows, zeros, room, label)

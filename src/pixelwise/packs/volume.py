@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..codecs.header import MAX_SIDE
 from ..codecs.jpeg_windows import JpegWindows
+from ..codecs.pair_windows import decode_pair
 from ..errors import MissingError, PackError, PixelwiseError
 from ..files.addresses import StorePath
 from ..files.mapping import MappedFile, memory_bytes
@@ -158,6 +159,10 @@ class Volume:
         """The sample of a record, or a window of it. DataError if its bytes do not decode."""
         where, encoding, part = RecordName(self, row), self.manifest.encoding, None
         if window is not None and notes is None and encoding.has_jpegs:
+            if record.jpeg_index is not None and record.label is not None and self.label_dtype == np.uint8:
+                both = decode_pair(record.image, record.label, record.jpeg_index, where, record.size, window)
+                if both is not None:
+                    return Sample(self.names[row], *both)
             digest, index = int(self.index["crc"][row]), record.jpeg_index
             found = self._windows.read(row, record.image, where, window, digest, index)
             part = None if found is None or found[1] != record.size else found[0]
