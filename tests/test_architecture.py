@@ -25,6 +25,7 @@ ROOM_FACES = [p for p in FILES if p.name == "__init__.py"]
 ONLY_IN = {
     "torch": {"torch"}, "matplotlib": {"d2l"}, "starlette": {"viewer"}, "uvicorn": {"viewer"}, "ray": {"ray"},
     "jax": {"jax"}, "keras": {"keras"}, "obstore": {"packs"}, "datasets": {"formats"},
+    "cv2": set(),
 }  # fmt: skip
 MAY_IMPORT = {
     "torch": "its names are public there",
