@@ -25,6 +25,7 @@ from typing import Any
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
+_LOAD = round(os.getloadavg()[0], 2)  # now, when the benchmark begins: later it is its own
 
 
 # -- statistics ----------------------------------------------------------------------------------------------
@@ -232,8 +233,8 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers were measured on: processor, cores that this process may use, memory, kernel, Python,
-    load."""
+    """What the numbers were measured on: processor, cores that this process may use, memory, kernel, Python, the load
+    when this process began."""
     model = platform.processor() or platform.machine()
     memory = None
     try:
@@ -250,7 +251,7 @@ def machine() -> dict[str, Any]:
         "memory_mb": memory,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 2),
+        "load": _LOAD,
         "date": time.strftime("%Y-%m-%d"),
     }
 

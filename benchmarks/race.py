@@ -216,8 +216,9 @@ def find_root(given: Path | None, work: Path) -> Path:
 
     made = work / "sample"
     if not made.exists():
-        pw.sample(made, 300, seed=0)
-    return next(made.rglob("JPEGImages")).parent
+        with tempfile.TemporaryDirectory() as painted:  # as VOC stores labels: the sample has some in RGB
+            pw.convert(pw.sample(painted, 300, seed=0), made, "voc")
+    return made
 
 
 def main() -> None:

@@ -125,7 +125,6 @@ ALIKE = {
     "of_parts": "how the parts of a verb become its result, which `merge` calls by this name",
     "load": "the function that loads a format",
     "MANIFEST": "the name of a manifest's file",
-    "VERSION": "the version of what a manifest describes",
     "PAINTS": "paints of things, and of scenes with their things",
     "T": "any type",
     "R": "any type of results",

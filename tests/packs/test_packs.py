@@ -591,8 +591,8 @@ def test_a_broken_manifest_is_refused(copy: Path, text: str) -> None:
 
 
 def test_a_newer_version_is_refused_by_number(copy: Path) -> None:
-    resigned(copy / "manifest.json", lambda f: f.update(version=2))
-    with pytest.raises(PackError, match="version 2, this pixelwise reads 1") as caught:
+    resigned(copy / "manifest.json", lambda f: f.update(version=3))
+    with pytest.raises(PackError, match="version 3, this pixelwise reads 1 and 2") as caught:
         pw.open(copy)
     assert caught.value.code == "pack-version"
 

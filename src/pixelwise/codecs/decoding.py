@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import FileError, SystemFault, only_ours
 from ..files.reading import READ_FLAGS, open_error
-from ..types import U8, Finding, Range, Window
+from ..types import U8, Finding, Range, Size, Window
 from .encoded import EncodedFile
 from .header import Header
 from .jpeg import JpegFile
@@ -162,13 +162,19 @@ def decode_window(
         return recognize(data, where).image_window(window, value_range, bands)
 
 
-def stored_window(data: Any, where: object, window: Window, allow: Set[str] = frozenset()) -> Stored | None:
+def stored_window(
+    data: Any, where: object, window: Window, allow: Set[str] = frozenset(), size: Size | None = None
+) -> Stored | None:
     """A window of `decode_stored`, read without the rest of the file; None if it cannot be read alone.
 
-    As `decode_window`.
+    TIFF as in `decode_window`; PNG that is not interlaced, down to the window's last row. size: None as well if this is
+    not the (height, width) of the whole.
     """
     with only_ours(where):
-        return _label_file(recognize(data, where), allow).stored_window(window)
+        file = _label_file(recognize(data, where), allow)
+        if size is not None and (file.header.height, file.header.width) != size:
+            return None
+        return file.stored_window(window)
 
 
 def decode_stored(

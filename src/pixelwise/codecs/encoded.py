@@ -115,6 +115,12 @@ class EncodedFile:
         if max(height, width) > MAX_SIDE:
             raise self.error("too-large-side", f"{declared}, the limit is {MAX_SIDE:,} per side", None)
 
+    def check_window(self, window: Window, header: Header) -> None:
+        """FileError `corrupt` for a window that is empty or not within the image, and as `check_size` for its size."""
+        self.check_size(window.y1 - window.y0, window.x1 - window.x0)
+        if not (0 <= window.y0 < window.y1 <= header.height and 0 <= window.x0 < window.x1 <= header.width):
+            raise self.error("corrupt", f"{window} is not within the file's {header.height} x {header.width} pixels")
+
     def check_bytes(self, size: int, most: int) -> None:
         """FileError `too-large` for samples of `size` bytes, if the limit of pixels times `most` bytes is less."""
         limit = pixel_limit(self.max_pixels)

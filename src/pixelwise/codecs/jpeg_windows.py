@@ -20,6 +20,7 @@ MOST_INDEXED: Final = 256 << 20
 _PATIENCE: Final = 64
 """Files that libjpeg-turbo decodes before the kernels are loaded, or on a new machine compiled, in the background."""
 _MARGIN: Final = 256
+_SIGNATURE: Final = b"\xff\xd8\xff"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +38,25 @@ class JpegIndex:
     def nbytes(self) -> int:
         """Its size in bytes."""
         return self.positions.nbytes + self.levels.nbytes
+
+    def to_bytes(self) -> bytes:
+        """As packs store it: rows and entries, positions, levels; little-endian uint32 and int16."""
+        shape = np.array(self.positions.shape, "<u4")
+        return shape.tobytes() + self.positions.astype("<u4").tobytes() + self.levels.astype("<i2").tobytes()
+
+    @classmethod
+    def from_bytes(cls, data: U8) -> JpegIndex | None:
+        """What `to_bytes` has made; None for anything else."""
+        if len(data) < 8:
+            return None
+        rows, entries = np.frombuffer(data[:8].tobytes(), "<u4").tolist()
+        n = rows * entries
+        if len(data) != 8 + 10 * n:
+            return None
+        # Copied: the kernels take arrays that are aligned and may be written.
+        positions = np.frombuffer(data[8 : 8 + 4 * n].tobytes(), "<u4").astype(np.uint32)
+        levels = np.frombuffer(data[8 + 4 * n :].tobytes(), "<i2").astype(np.int16)
+        return cls(positions.reshape(rows, entries), levels.reshape(rows, entries, 3))
 
 
 class JpegWindows:
@@ -56,17 +76,26 @@ class JpegWindows:
         return JpegWindows, (self._limit,)
 
     def read(
-        self, number: int, data: bytes | U8, where: object, window: Window, digest: int | None = None
-    ) -> tuple[U8, Size] | None:
+        self, number: int, data: bytes | U8, where: object, window: Window, digest: int | None = None,
+        index: U8 | None = None,
+    ) -> tuple[U8, Size] | None:  # fmt: skip
         """The window of file `number`, (h, w, 3) uint8 RGB, and the (height, width) of the whole image.
 
-        digest: a number that changes with the bytes, if one is known; by default their hash. None if another decoder is
-        to read the file: it is not a JPEG that the kernels take, or it is damaged. FileError `too-large`,
-        `too-large-side` and those of a damaged header.
+        digest: a number that changes with the bytes, if one is known; by default their hash. index: what `stored_index`
+        said when the file was read to its end; then this is not done again. None if another decoder is to read the
+        file: it is not a JPEG that the kernels take, or it is damaged. FileError `too-large`, `too-large-side` and
+        those of a damaged header.
         """
-        if bytes(data[:3]) != b"\xff\xd8\xff" or (reader := _READERS.borrow()) is None:
+        if bytes(data[:3]) != _SIGNATURE or (reader := _READERS.borrow()) is None:
             return None
         try:
+            if index is not None:
+                made = JpegIndex.from_bytes(index)
+                pixels = None if made is None else reader.read(data, window, made)
+                if pixels is None:
+                    return None
+                JpegFile(b"", where).check_size(*reader.size)
+                return pixels, reader.size
             seen: Any = data
             digest = xxh3_64_intdigest(seen) if digest is None else digest
             found = self._known.get(number)
@@ -130,7 +159,7 @@ class JpegReader:
         mode = jpeg.INDEXED if index is not None else jpeg.TO_END if to_end else jpeg.WINDOW
         return self._read(data, window, mode, self._no_index if index is None else index)
 
-    def read_and_index(self, data: bytes, window: Window, size: Size) -> tuple[U8, JpegIndex] | None:
+    def read_and_index(self, data: bytes | U8, window: Window, size: Size) -> tuple[U8, JpegIndex] | None:
         """As `read` to the end, and the file's index. size: (height, width) of the image."""
         height, width = size
         shape = -(-height // 8), -(-width // (8 * kernels.jpeg.EVERY))
@@ -182,12 +211,15 @@ class _Readers:
 
     def __init__(self) -> None:
         self._free: list[JpegReader] = []
+        self._preparing = threading.Lock()
         self._asked = 0
         self._ready = self._begun = False
 
-    def borrow(self) -> JpegReader | None:
-        """A reader, or None as long as the kernels are not there."""
-        if not self._ready:
+    def borrow(self, wait: bool = False) -> JpegReader | None:
+        """A reader, or None as long as the kernels are not there. wait: until they are."""
+        if not self._ready and wait:
+            self.prepare()
+        elif not self._ready:
             self._asked += 1
             if self._asked > _PATIENCE and not self._begun:
                 self._begun = True
@@ -204,14 +236,34 @@ class _Readers:
 
     def prepare(self) -> None:
         """Load the kernels, or compile them: ten seconds once per machine."""
-        reader = JpegReader()
-        tiny = simplejpeg.encode_jpeg(np.zeros((8, 8, 3), np.uint8))
-        reader.read_and_index(tiny, Window(0, 0, 8, 8), (8, 8))
-        self._free.append(reader)
-        self._ready = True
+        with self._preparing:
+            if self._ready:
+                return
+            reader = JpegReader()
+            tiny = simplejpeg.encode_jpeg(np.zeros((8, 8, 3), np.uint8))
+            reader.read_and_index(tiny, Window(0, 0, 8, 8), (8, 8))
+            self._free.append(reader)
+            self._ready = True
 
 
 _READERS = _Readers()
+
+
+def stored_index(data: bytes | U8, size: Size) -> bytes | None:
+    """The index of a JPEG file as a pack keeps it. None if the kernels do not take the file, or if it is no JPEG.
+
+    The file is read to its end. Waits for the kernels, so that the answer depends on the file alone. size: (height,
+    width) of the image.
+    """
+    if bytes(data[:3]) != _SIGNATURE:
+        return None
+    reader = _READERS.borrow(wait=True)
+    assert reader is not None
+    try:
+        made = reader.read_and_index(data, Window(0, 0, 1, 1), size)
+    finally:
+        _READERS.give_back(reader)
+    return None if made is None else made[1].to_bytes()
 
 
 def prepare_kernels() -> None:

@@ -18,7 +18,7 @@ from zlib_ng import zlib_ng
 
 from .. import kernels
 from ..errors import FileError, UsageError
-from ..types import U8, Range
+from ..types import U8, Range, Window
 from . import rgb
 from .encoded import MOST_INFLATION, EncodedFile
 from .header import Header, exif_orientation
@@ -128,7 +128,20 @@ class PngFile(EncodedFile):
         `exif-invalid`.
         """
         header = self._header = self._read_chunks()
-        pixels = self._pixels(header)
+        return self._stored(header, self._pixels(header, header.height))
+
+    def stored_window(self, window: Window) -> Stored | None:
+        """A window of `stored`, inflated down to its last row; None if the file is interlaced.
+
+        The checksum of every chunk is checked; what follows in the pixel stream, with its Adler-32, is not read.
+        """
+        header = self._header = self._read_chunks()
+        if self._interlaced:
+            return None
+        self.check_window(window, header)
+        return self._stored(header, np.ascontiguousarray(window.cut(self._pixels(header, window.y1))))
+
+    def _stored(self, header: Header, pixels: NDArray[Any]) -> Stored:
         if header.bits == 16 and np.little_endian:
             pixels.byteswap(inplace=True)
         palette = self._palette if self._color == _PALETTE else None
@@ -192,16 +205,19 @@ class PngFile(EncodedFile):
             raise self.error("corrupt", f"unknown critical chunk {_name(kind)}")
         return header
 
-    def _pixels(self, header: Header) -> NDArray[Any]:
-        """(H, W) or (H, W, channels) samples, of 16 bits in the file's byte order. Some MB are inflated at a time."""
-        height, width, bits = header.height, header.width, header.bits * header.channels
+    def _pixels(self, header: Header, height: int) -> NDArray[Any]:
+        """(height, W) or (height, W, channels) samples, of 16 bits in the file's byte order. Some MB are inflated at a
+        time. height: all rows, or, if the file is not interlaced, the first ones.
+        """
+        width, bits = header.width, header.bits * header.channels
         shape = (height, width) if header.channels == 1 else (height, width, header.channels)
         out = np.empty(shape, np.uint16 if header.bits == 16 else np.uint8)
         passes = _ADAM7 if self._interlaced else ((0, 0, 1, 1),)
         parts = [out[y::dy, x::dx] for y, x, dy, dx in passes if y < height and x < width]
         rows = [(part.shape[1] * bits + 7) // 8 for part in parts]
         expected = sum(len(part) * (1 + row) for part, row in zip(parts, rows, strict=True))
-        stream = _Stream(self, f"{height} x {width} pixels", expected)
+        expected += (header.height - height) * (1 + rows[0])
+        stream = _Stream(self, f"{header.height} x {width} pixels", expected)
         zeros = np.zeros(max(rows), np.uint8)
         for part, row in zip(parts, rows, strict=True):
             self._fill(part, row, header, stream, zeros[:row])

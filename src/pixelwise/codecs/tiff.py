@@ -116,13 +116,8 @@ class TiffFile(EncodedFile):
         alpha = any(v in (_ASSOCIATED, _UNASSOCIATED) for v in self._tags.numbers(_EXTRA, _MOST_BANDS))
         if not self._is_plain() or (alpha and bands is None):
             return None
-        self._check_window(window, header)
+        self.check_window(window, header)
         return self._to_rgb(self.samples(window), value_range, bands)
-
-    def _check_window(self, window: Window, header: Header) -> None:
-        self.check_size(window.y1 - window.y0, window.x1 - window.x0)
-        if not (0 <= window.y0 < window.y1 <= header.height and 0 <= window.x0 < window.x1 <= header.width):
-            raise self.error("corrupt", f"{window} is not within the file's {header.height} x {header.width} pixels")
 
     def _to_rgb(self, samples: NDArray[Any], value_range: Range | None, bands: tuple[int, int, int] | None) -> U8:
         pixels, count, bits = samples, samples.shape[2], self.header.bits
@@ -186,7 +181,7 @@ class TiffFile(EncodedFile):
 
     def stored_window(self, window: Window) -> Stored | None:
         """A window of `stored`."""
-        self._check_window(window, self.header)
+        self.check_window(window, self.header)
         return self._stored(self._label_samples(window))
 
     def _stored(self, pixels: NDArray[Any]) -> Stored:

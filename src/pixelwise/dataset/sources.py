@@ -20,6 +20,7 @@ from ..arguments import as_array, as_bytes, as_ids, stray_id
 from ..classes import ClassTable
 from ..codecs.decoding import decode_image, decode_numbers, decode_stored
 from ..codecs.jpeg_windows import JpegWindows
+from ..codecs.label_windows import LabelWindows
 from ..codecs.npy import NpyFile
 from ..codecs.stored import Stored
 from ..errors import FileError, LabelError, UsageError, only_ours
@@ -158,6 +159,12 @@ class Decoding:
         """Whether any reader gets the same pixels from the image files."""
         return self.value_range is None and self.bands is None
 
+    @property
+    def plain_labels(self) -> bool:
+        """Whether a pixel of the label's file alone gives its value."""
+        special = (self.channels, self.codes, self.rounding, self.minus_one)
+        return self.scale == 1 and all(one is None for one in special)
+
     def image(self, data: bytes, where: object, notes: list[Finding] | None = None) -> U8:
         """An image file's bytes as (H, W, 3) uint8."""
         return decode_image(data, where, notes, self.value_range, self.bands)
@@ -210,7 +217,7 @@ def _without_minus_one(data: bytes, value: int, where: object) -> bytes:
 
 
 class FileSource(Source):
-    """Samples in files. Memory: the names; nothing else grows with the number of samples.
+    """Samples in files. Memory: the names, 8 bytes a label that was read, and at most 256 MB of indices of JPEG files.
 
     images, labels, instances: the path of sample i relative to `root`, as a PathRule or a list of paths.
     `listed(i)` is the place that lists sample i, for messages. decoding: how the files are coded.
@@ -237,7 +244,7 @@ class FileSource(Source):
         self.instances = instances
         self.listed = listed
         self._prefix = str(self.root) + os.sep
-        self._windows = JpegWindows()
+        self._windows, self._label_windows = JpegWindows(), LabelWindows(len(names))
         self._sizes = HeaderSizes(self._prefix, images, self._listed)
 
     def path(self, paths: Paths, index: int) -> str:
@@ -280,16 +287,28 @@ class FileSource(Source):
         part = None
         if window is not None and notes is None and self.decoding.plain_images:
             part = self._windows.read(index, data, path, window)
-        image, size = part or _and_size(self.decoding.image(data, path, notes))
-        label = None if label_data is None else self.decoding.label(label_data, self.classes, label_path, notes)
-        if label is not None:
-            check_pair(size, label.shape, self._where(index))
+        image, size = part or ((whole := self.decoding.image(data, path, notes)), (whole.shape[0], whole.shape[1]))
+        label = None if label_data is None else self._label(index, label_data, label_path, window, size, notes)
         instances = self._instances(index, image) if window is None else None
         clock.lap("decoding")
-        if window is None:
-            return Sample(self.names[index], image, label, instances)
-        image = image if part is not None else window.cut(image)
-        return Sample(self.names[index], image, None if label is None else window.cut(label))
+        image = image if window is None or part is not None else window.cut(image)
+        return Sample(self.names[index], image, label, instances)
+
+    def _label(
+        self, index: int, data: bytes, path: str | None, window: Window | None, size: Size, notes: list[Finding] | None
+    ) -> Label:
+        """The label, or its window, held against the size of the image."""
+        decoding = self.decoding
+        part = window if notes is None and decoding.plain_labels else None
+        if part is not None:
+            stored = self._label_windows.read(index, data, path, part, size, decoding.allow)
+            if stored is not None:
+                return to_ids(stored, self.classes, path, None, decoding.check_palette)
+        label = decoding.label(data, self.classes, path, notes)
+        check_pair(size, label.shape, self._where(index))
+        if part is not None:
+            self._label_windows.add(index, data)
+        return label if window is None else window.cut(label)
 
     def _files(self, index: int) -> tuple[str, bytes, str | None, bytes | None]:
         """The path and the bytes of the image, and of the label."""
@@ -307,10 +326,6 @@ class FileSource(Source):
         pixels = self.decoding.instances(read_bytes(path), path)
         check_pair(image.shape[:2], pixels.shape, path)
         return pixels
-
-
-def _and_size(image: U8) -> tuple[U8, Size]:
-    return image, (image.shape[0], image.shape[1])
 
 
 # -- arrays -------------------------------------------------------------------------------------------------

@@ -17,13 +17,14 @@ from ..files.writing import atomic_write
 from ..types import I64, Size
 from .arrow import ArrowColumn, Lists, Numbers, Strings, read_batches
 
-PARTS: Final = ("image", "label", "instances")
-"""The parts of a record, in the order in which its CRC covers them."""
+PARTS: Final = ("image", "label", "instances", "jpeg_index")
+"""The parts of a record, in the order in which its CRC covers them. The last one is of packs that keep JPEG files."""
 
 RECORD_PLACES: Final = [(f"{part}_{what}", np.int64) for part in PARTS for what in ("offset", "bytes")]
 INDEX: Final = np.dtype([("height", "i4"), ("width", "i4"), ("shard", "i4"), *RECORD_PLACES, ("crc", "u4")], align=True)
-"""One row of the index per record, in the order of the shards; docs/pack.md describes its columns. 72 bytes."""
-
+"""One row of the index per record, in the order of the shards; docs/pack.md describes its columns. 88 bytes."""
+NO_JPEG_INDEX: Final = {"jpeg_index_offset": -1, "jpeg_index_bytes": 0}
+"""Columns of the index that only packs with JPEG files have, and what stands for them in others."""
 
 _KINDS: Final[dict[str, dict[str, Any]]] = {
     "index.arrow": {"name": Strings, **{name: INDEX[name] for name in INDEX.names or ()}},
@@ -44,17 +45,19 @@ class FileEntry(NamedTuple):
 class Record(NamedTuple):
     """A sample in the form in which a pack stores it. size: (height, width) of its pixels.
 
-    image, label, instances: bytes or a C-contiguous array, None if absent.
+    image, label, instances: bytes or a C-contiguous array, None if absent. jpeg_index: of an image that is a JPEG file,
+    what `codecs.jpeg_windows.stored_index` says.
     """
 
     size: Size
     image: Any
     label: Any
     instances: Any
+    jpeg_index: Any = None
 
     @property
     def crc32(self) -> int:
-        """CRC-32 of the image's, label's and instances' bytes, in this order."""
+        """CRC-32 of the bytes of all parts, in the order of PARTS."""
         crc = 0
         for part in self[1:]:
             if part is not None:
@@ -65,13 +68,9 @@ class Record(NamedTuple):
 def record_at(index: NDArray[np.void], row: int, read: Callable[[int, int], Any]) -> Record:
     """The record of a row of the index. read(offset, size): bytes of its shard's file."""
     entry: Any = index.item(row)
-    height, width, _, image, image_bytes, label, label_bytes, instances, instances_bytes, _ = entry
-    return Record(
-        (height, width),
-        read(image, image_bytes),
-        None if label < 0 else read(label, label_bytes),
-        None if instances < 0 else read(instances, instances_bytes),
-    )
+    height, width, _, *places, _ = entry
+    parts = [read(at, size) if at >= 0 else None for at, size in zip(places[::2], places[1::2], strict=True)]
+    return Record((height, width), *parts)
 
 
 def checksum(data: Any, start: int = 0) -> int:
@@ -128,6 +127,8 @@ def read_table(folder: Path, entry: FileEntry, read: Read = read_bytes) -> dict[
         raise damaged(f"is not an Arrow file as packs have it: {error}", path) from None
     for name, kind in _KINDS[entry.file].items():
         column = batch.get(name)
+        if column is None and name in NO_JPEG_INDEX:
+            continue
         if column is None or kind not in (type(column), column[0].dtype):
             raise damaged(f"the column {name!r} is missing or of another type", path)
     return {name: _in_memory(column) for name, column in batch.items()}

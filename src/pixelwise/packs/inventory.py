@@ -25,7 +25,7 @@ from ..files.reading import open_error
 from ..types import I64
 from .encodings.encoding import Encoding
 from .encodings.table import ENCODINGS
-from .manifest import VERSION, SplitEntry
+from .manifest import SplitEntry
 
 MAX_SHARDS = 128
 """A mapped shard holds one file descriptor, and systems allow as few as 256 (macOS): larger packs get larger shards."""
@@ -124,7 +124,8 @@ def take_inventory(
         mine = source == k
         sizes[mine] = s.sizes(index[mine])
     entries = tuple(SplitEntry(s.name, len(s), s.has_labels, s.notes) for s in chosen)
-    options = [VERSION, encoding, shard_bytes, dataset.format, dataset.classes.to_dict(), [asdict(e) for e in entries]]
+    version, table = ENCODINGS[encoding].version, dataset.classes.to_dict()
+    options = [version, encoding, shard_bytes, dataset.format, table, [asdict(e) for e in entries]]
     options += [] if batch_bytes is None else [batch_bytes]  # of stores: what is in folders keeps its fingerprint
     digest = hashlib.sha256(json.dumps(options).encode())
     for own in rows:

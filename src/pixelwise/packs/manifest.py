@@ -17,7 +17,8 @@ from .encodings.table import ENCODINGS
 from .index import FileEntry, Read, checksum, damaged
 
 FORMAT: Final = "pixelwise-pack"
-VERSION: Final = 1
+VERSIONS: Final = (1, 2)
+"""Those that can be read. Version 2 has an index of each JPEG file; packs of other encodings are still version 1."""
 MANIFEST: Final = "manifest.json"
 TABLES: Final = ("index.arrow", "splits.arrow", "sources.arrow")
 
@@ -79,7 +80,7 @@ class Manifest:
         """JSON, UTF-8, with a CRC-32 of the other fields in canonical form. The same manifest gives the same bytes."""
         fields: dict[str, Any] = {
             "format": FORMAT,
-            "version": VERSION,
+            "version": self.encoding.version,
             "fingerprint": self.fingerprint,
             "data": self.data,
             "encoding": self.encoding.name,
@@ -116,8 +117,8 @@ def read_manifest(root: Path, read: Read = read_bytes) -> Manifest:
         fields = json.loads(data)
         if fields["format"] != FORMAT:
             raise _bad(path, f"its format is {fields['format']!r}, expected {FORMAT!r}")
-        if fields["version"] != VERSION:
-            what = f"version {fields['version']!r}, this pixelwise reads {VERSION}"
+        if fields["version"] not in VERSIONS:
+            what = f"version {fields['version']!r}, this pixelwise reads {VERSIONS[0]} and {VERSIONS[1]}"
             fix = "install the pixelwise that wrote it, or pack again"
             raise PackError(what, code="pack-version", where=path, fix=fix)
         expected = fields.pop("crc32")
@@ -150,6 +151,8 @@ def _parse(fields: dict[str, Any]) -> Manifest:
         raise ValueError(f"its shards do not hold {manifest.records} records together")
     if tuple(t.file for t in manifest.tables) != TABLES:
         raise ValueError(f"its tables are not {', '.join(TABLES)}")
+    if fields["version"] > manifest.encoding.version:
+        raise ValueError(f"packs of {manifest.encoding.name} have no version {fields['version']}")
     if fields["data"] != manifest.data or fields["label_dtype"] != manifest.classes.dtype.__name__:
         raise ValueError("it contradicts itself")
     return manifest

@@ -21,7 +21,7 @@ from ..files.writing import atomic_write
 from ..types import U8, Sample
 from .arrow import read_batches
 from .class_ids import check_class_ids
-from .index import INDEX, PARTS, Record, checksum, damaged
+from .index import INDEX, NO_JPEG_INDEX, PARTS, Record, checksum, damaged
 from .inventory import Inventory
 from .manifest import ShardEntry
 
@@ -65,10 +65,10 @@ def shard_schema(inventory: Inventory) -> Any:
     import pyarrow as pa
 
     kinds = {"name": pa.large_string(), "height": pa.int32(), "width": pa.int32()}
-    kinds |= dict.fromkeys(PARTS, pa.large_binary()) | {"crc": pa.uint32()}
+    kinds |= dict.fromkeys(inventory.encoding.parts, pa.large_binary()) | {"crc": pa.uint32()}
     label_dtype = inventory.dataset.classes.dtype.__name__
     return pa.schema(
-        [pa.field(name, kind, nullable=name in ("label", "instances")) for name, kind in kinds.items()],
+        [pa.field(name, kind, nullable=name in PARTS[1:]) for name, kind in kinds.items()],
         metadata={"pixelwise.encoding": inventory.encoding.name, "pixelwise.label_dtype": label_dtype},
     )
 
@@ -106,7 +106,7 @@ def assembled(schema: Any, names: list[str], records: list[Record]) -> RecordBat
     values: dict[int, list[U8]] = {}
     sizes, *parts = zip(*records, strict=True)
     columns = [pa.array(names, pa.large_string()), *(pa.array(side, pa.int32()) for side in zip(*sizes, strict=True))]
-    columns += [_stand_in(column, values) for column in parts]
+    columns += [_stand_in(column, values) for part, column in zip(PARTS, parts, strict=True) if part in schema.names]
     columns.append(pa.array([r.crc32 for r in records], pa.uint32()))
     return RecordBatch(pa.RecordBatch.from_arrays(columns, schema=schema), values, (schema, names, records))
 
@@ -239,7 +239,11 @@ def _index_of(batch: dict[str, Any], shard: int) -> NDArray[np.void]:
     out["shard"] = shard
     for name in ("height", "width", "crc"):
         out[name] = batch[name].values
+    for name, value in NO_JPEG_INDEX.items():
+        out[name] = value
     for name in PARTS:
+        if name not in batch:
+            continue
         column = batch[name]
         out[f"{name}_offset"] = np.where(column.present, column.ends[:-1] + column.start, -1)
         out[f"{name}_bytes"] = np.diff(column.ends)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..codecs.jpeg_windows import stored_index
 from ..errors import DataError, FormatError, MissingError, PackError, PixelwiseError, SystemFault, shown
 from ..files.addresses import StorePath, located
 from ..files.reading import check_exists, open_error, open_regular
@@ -157,6 +158,8 @@ def _check_record(volume: Volume, path: Path, row: int) -> Finding | None:
             record = record_at(volume.index, row, partial(_read, fd, where=where))
         volume.check_crc(row, record)
         sample = volume.decode(row, record)
+        if record.jpeg_index is not None and record.jpeg_index.tobytes() != stored_index(record.image, record.size):
+            raise damaged("has an index that is not the one of its JPEG file", where)
         if sample.label is not None:
             check_class_ids(sample.label, volume.manifest.classes, where)
     except (DataError, SystemFault) as error:

@@ -20,7 +20,7 @@ from ..files.mapping import MappedFile, memory_bytes
 from ..files.reading import open_error, open_regular, read_bytes
 from ..types import I64, U8, Finding, Sample, Window
 from .class_ids import check_class_ids
-from .index import INDEX, PARTS, Read, Record, damaged, read_table, record_at
+from .index import INDEX, NO_JPEG_INDEX, PARTS, Read, Record, damaged, read_table, record_at
 from .manifest import Manifest, read_manifest
 
 BLOCK_BYTES: Final = 1 << 20
@@ -122,7 +122,7 @@ class Volume:
             part = (0.0, 1.0)
             if not first and self.manifest.encoding.is_raw and y1 > y0:
                 part = (y0 / int(entry["height"]), y1 / int(entry["height"]))
-            for name in ("image", "label"):
+            for name in ("image", "label", "jpeg_index"):
                 start, size = int(entry[f"{name}_offset"]), int(entry[f"{name}_bytes"])
                 if start >= 0:
                     mapped.will_need(start + int(size * part[0]), int(size * (part[1] - part[0])) + 1)
@@ -158,7 +158,8 @@ class Volume:
         """The sample of a record, or a window of it. DataError if its bytes do not decode."""
         where, encoding, part = RecordName(self, row), self.manifest.encoding, None
         if window is not None and notes is None and encoding.has_jpegs:
-            found = self._windows.read(row, record.image, where, window, int(self.index["crc"][row]))
+            digest, index = int(self.index["crc"][row]), record.jpeg_index
+            found = self._windows.read(row, record.image, where, window, digest, index)
             part = None if found is None or found[1] != record.size else found[0]
         return encoding.decode(record, self.names[row], self.label_dtype, where, window, notes, part)
 
@@ -297,7 +298,7 @@ def records_of(
     columns, splits = (read_table(folder, manifest.table(name), read) for name in ("index.arrow", "splits.arrow"))
     index = np.empty(len(columns["name"]), INDEX)
     for name in INDEX.names or ():
-        index[name] = columns[name]
+        index[name] = columns.get(name, NO_JPEG_INDEX.get(name))
     rows, listed = splits["records"], list(splits["name"])
     _check_index(folder / "index.arrow", manifest, index, columns["name"])
     where = folder / "splits.arrow"
@@ -323,7 +324,7 @@ def _check_index(where: Path, manifest: Manifest, index: NDArray[np.void], names
         offset, length = index[f"{name}_offset"], index[f"{name}_bytes"]
         absent = (offset == -1) & (length == 0) & (name != "image")
         wrong |= ~absent & ((offset < 8) | (length < 1) | (length > sizes) | (offset > sizes - length))
-        if manifest.encoding.is_raw:
+        if manifest.encoding.is_raw and name in PARTS[:3]:
             per_pixel = {"image": (3,), "label": (np.dtype(manifest.classes.dtype).itemsize,), "instances": (1, 2, 4)}
             wrong |= ~absent & ~np.logical_or.reduce([length == n * pixels for n in per_pixel[name]])
     if wrong.any():

@@ -32,7 +32,7 @@ from ..parts import PartOf, check_part
 from ..threads import Pool, in_order, leaves_threads, run_in, thread_count
 from ..types import Progress
 from . import opening
-from .index import INDEX, checksum, record_at, write_table
+from .index import INDEX, NO_JPEG_INDEX, checksum, record_at, write_table
 from .inventory import Inventory, take_inventory
 from .manifest import MANIFEST, Manifest, ShardEntry, is_data_folder, read_manifest
 from .shards import ShardFile, make_batch, map_shard, scan_shard
@@ -191,7 +191,11 @@ def write_tables(inventory: Inventory, folder: Path, finished: list[Finished]) -
     tables: dict[str, dict[str, Any]] = {
         "index.arrow": {
             "name": pa.array(itertools.chain.from_iterable(names), pa.large_string()),
-            **{name: np.ascontiguousarray(index[name]) for name in INDEX.names or ()},
+            **{
+                name: np.ascontiguousarray(index[name])
+                for name in INDEX.names or ()
+                if inventory.encoding.has_jpegs or name not in NO_JPEG_INDEX
+            },
         },
         "splits.arrow": {
             "name": pa.array([s.name for s in inventory.splits], pa.large_string()),

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..codecs.decoding import decode_window, read_header, stored_window
 from ..codecs.jpeg_windows import JpegIndex, JpegReader
 from ..codecs.stored import Stored
-from ..dataset.sources import ArraySource, Decoding, FileSource, image_file_of
+from ..dataset.sources import ArraySource, FileSource, image_file_of
 from ..errors import FileError
 from ..files.mapping import MappedFile
 from ..files.reading import open_regular, read_bytes
@@ -133,7 +133,7 @@ class Large:
 
     def _stored(self, item: Item, window: Window) -> Stored | None:
         path, source = label_path(item), item.split.source
-        if path is None or not isinstance(source, FileSource) or not _is_plain(source.decoding):
+        if path is None or not isinstance(source, FileSource) or not source.decoding.plain_labels:
             return None
         if read_header(path).kind != "tiff":
             return None
@@ -158,12 +158,6 @@ class _Indexed:
     def __init__(self, data: bytes, index: JpegIndex | None) -> None:
         self.data, self.index = data, index
         self.nbytes = len(data) + (0 if index is None else index.nbytes)
-
-
-def _is_plain(decoding: Decoding) -> bool:
-    """Whether a pixel of the label's file alone gives its value."""
-    special = (decoding.channels, decoding.codes, decoding.rounding)
-    return decoding.scale == 1 and decoding.minus_one is None and all(one is None for one in special)
 
 
 @contextmanager

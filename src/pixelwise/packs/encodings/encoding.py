@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ...codecs.jpeg_windows import stored_index
 from ...types import U8, Finding, Label, Sample, Size, Window
-from ..index import Record, damaged
+from ..index import PARTS, Record, damaged
 from . import png
 
 
@@ -23,7 +24,7 @@ class Encoding:
     that any reader decodes to these pixels, or None. size: (H, W). notes: collects what is odd but not wrong.
     encode_label(label), decode_label(data, size, dtype, where): (H, W) class ids of the class table's dtype.
     encode_instances(numbers, where), decode_instances(data, size, where): (H, W) uint8, uint16 or uint32.
-    has_jpegs: image files are stored as they are, so that windows of JPEG files can be decoded alone.
+    has_jpegs: image files are stored as they are, JPEG files with an index, so that windows of them are decoded alone.
     is_raw: the bytes are the pixels, row by row without gaps, so that windows are views of the mapped shard.
     """
 
@@ -38,14 +39,26 @@ class Encoding:
     is_raw: bool = False
     has_jpegs: bool = False
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of its records."""
+        return PARTS if self.has_jpegs else PARTS[:-1]
+
+    @property
+    def version(self) -> int:
+        """Of the pack's format: 2 if there is an index of each JPEG file."""
+        return 2 if self.has_jpegs else 1
+
     def encode(self, sample: Sample, file: str | None) -> Record:
         """The sample's bytes. Its arrays are C-contiguous; file: see `encode_image`."""
         label, instances = sample.label, sample.instances
+        image = self.encode_image(sample.image, file)
         return Record(
             sample.size,
-            self.encode_image(sample.image, file),
+            image,
             None if label is None else self.encode_label(label),
             None if instances is None else self.encode_instances(instances, sample.name),
+            stored_index(image, sample.size) if self.has_jpegs else None,
         )
 
     def decode(
@@ -59,7 +72,12 @@ class Encoding:
         """
         size = record.size
         image: Any = self.decode_image(record.image, size, where, notes) if part is None else None
-        label: Any = None if record.label is None else self.decode_label(record.label, size, dtype, where)
+        label_part = None
+        if window is not None and record.label is not None and self.decode_label is png.decode_label:
+            label_part = png.label_window(record.label, size, dtype, where, window)
+        label: Any = None
+        if record.label is not None and label_part is None:
+            label = self.decode_label(record.label, size, dtype, where)
         instances: Any = None
         if record.instances is not None and window is None:
             instances = self.decode_instances(record.instances, size, where)
@@ -69,4 +87,6 @@ class Encoding:
                 raise damaged(what, where, "size-mismatch")
         if window is None:
             return Sample(name, image, label, instances)
-        return Sample(name, window.cut(image) if part is None else part, None if label is None else window.cut(label))
+        if label_part is None and label is not None:
+            label_part = window.cut(label)
+        return Sample(name, window.cut(image) if part is None else part, label_part)

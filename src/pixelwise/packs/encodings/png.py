@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ...codecs.decoding import decode_stored
+from ...codecs.decoding import decode_stored, stored_window
 from ...codecs.png import encode_png
 from ...errors import LabelError
-from ...types import U8, Label, Size
+from ...types import U8, Label, Size, Window
 
 
 def encode_label(label: Label) -> bytes:
@@ -26,6 +26,17 @@ def decode_label(data: U8, size: Size, dtype: Any, where: object) -> Label:
             code="unsupported-label-mode", where=where,
         )  # fmt: skip
     ids: Label = pixels.astype(dtype, copy=False)
+    return ids
+
+
+def label_window(data: U8, size: Size, dtype: Any, where: object, window: Window) -> Label | None:
+    """A window of `decode_label`; None where the whole label is to be read: it is not of this size, or a wrong one."""
+    stored = None
+    if window.y0 < window.y1 and window.x0 < window.x1:
+        stored = stored_window(data.tobytes(), where, window, size=size)
+    if stored is None or stored.pixels.ndim != 2 or stored.pixels.itemsize > np.dtype(dtype).itemsize:
+        return None
+    ids: Label = stored.pixels.astype(dtype, copy=False)
     return ids
 
 

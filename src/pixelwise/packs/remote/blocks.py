@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ...types import I64, U8
 from ..encodings.encoding import Encoding
-from ..index import PARTS, Record, record_at
+from ..index import NO_JPEG_INDEX, PARTS, Record, record_at
 
 _BETWEEN: Final = 512, 9
 """Bytes between the images of a record batch and its labels: padding, and for each record an offset and a bit. So a
@@ -72,7 +72,7 @@ class Blocks:
         index: Any = self._index
         each = index["instances_bytes"].copy()
         if pixel is None:
-            each += index["image_bytes"] + index["label_bytes"]
+            each += index["image_bytes"] + index["label_bytes"] + index["jpeg_index_bytes"]
         else:
             area = index["height"].astype(np.int64) * index["width"]
             each += 3 * area + pixel * area * (index["label_offset"] >= 0) + 4
@@ -96,6 +96,8 @@ class Blocks:
             entries[f"{name}_offset"] = np.where(there, ends - size, -1)
             entries[f"{name}_bytes"] = size
             at = int(ends[-1])
+        for name, value in NO_JPEG_INDEX.items():
+            entries[name] = value
         return BlockLayout(rows.start, entries, at + 4 * len(rows), (), True)
 
 
