@@ -25,7 +25,7 @@ ROOM_FACES = [p for p in FILES if p.name == "__init__.py"]
 ONLY_IN = {
     "torch": {"torch"}, "matplotlib": {"d2l"}, "starlette": {"viewer"}, "uvicorn": {"viewer"}, "ray": {"ray"},
     "jax": {"jax"}, "keras": {"keras"}, "obstore": {"packs"}, "datasets": {"formats"},
-    "cv2": set(),
+    "cv2": set(), "pyarrow": {"formats"},
 }  # fmt: skip
 MAY_IMPORT = {
     "torch": "its names are public there",
