@@ -281,9 +281,7 @@ def write_json(path: Path | str | None, name: str, results: Mapping[str, Any], *
             return asdict(value)
         raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
-    packages = versions(
-        "pixelwise", "numpy", "numba", "simplejpeg", "zlib-ng", "opencv-python-headless", "pillow", "pyarrow"
-    )
+    packages = versions("pixelwise", "numpy", "numba", "simplejpeg", "zlib-ng", "pillow")
     document = {"benchmark": name, "machine": machine(), "versions": packages, **more, "results": results}
     text = json.dumps(document, default=plain, indent=1)
     if path is None:

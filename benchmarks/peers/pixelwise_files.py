@@ -9,7 +9,7 @@ from jobs import FLIP, SCALE, Data, Job
 
 import pixelwise as pw
 
-PACKAGES = ("pixelwise", "numpy", "numba", "simplejpeg", "zlib-ng", "opencv-python-headless")
+PACKAGES = ("pixelwise", "numpy", "numba", "simplejpeg", "zlib-ng")
 
 
 def transforms(job: Job) -> list[Any]:

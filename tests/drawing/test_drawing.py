@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
+from scipy import ndimage
 
 from pixelwise.classes import VOC, ClassTable
 from pixelwise.drawing import blocks, pixels, typesetting
@@ -75,6 +76,20 @@ def test_void_is_paler_than_the_image_and_hatched_where_it_is_wide():
     narrow = np.zeros((60, 60), np.uint8)
     narrow[10:14] = 255
     assert len(np.unique(overlay(image, narrow, VOC)[10:14, :, 0])) == 1
+
+
+def test_the_veil_has_lines_four_pixels_inside_of_the_mask_and_at_the_edge_of_the_image():
+    rng = np.random.default_rng(0)
+    image = np.zeros((31, 47, 3), np.uint8)
+    for share in (0.5, 0.02, 0.002):
+        where = rng.random((31, 47)) >= share
+        wide = ndimage.binary_erosion(where, np.ones((9, 9)), border_value=1)
+        y, x = np.indices(where.shape)
+        lines = wide & ((x + y) % 8 < 3)
+        got = pixels.hatched(image, where)[..., 0]
+        assert set(got[lines].tolist()) <= {76, 77}
+        assert set(got[where & ~lines].tolist()) <= {191}
+        assert not got[~where].any()
 
 
 def test_an_overlay_of_a_label_of_another_size_is_refused():
@@ -154,6 +169,18 @@ def test_scaled_label_is_nearest_by_pixel_centers(h, w, th, tw):
     ys = [int((i + 0.5) * h / th + 1e-9) for i in range(th)]
     xs = [int((j + 0.5) * w / tw + 1e-9) for j in range(tw)]
     np.testing.assert_array_equal(got, label[np.ix_(ys, xs)])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [((60, 83), (7, 31)), ((9, 500), (9, 77)), ((40, 41), (39, 40)), ((5, 90), (8, 11))]
+)
+def test_a_pixel_of_a_shrunk_image_is_the_mean_of_its_area(old, new):
+    """By a sum that is exact: every pixel is repeated until the new size divides the old one."""
+    image = image_of(*old)
+    image.flags.writeable = False
+    many = image.repeat(new[0], 0).repeat(new[1], 1).astype(np.float64)
+    want = many.reshape(new[0], old[0], new[1], old[1], 3).mean(axis=(1, 3))
+    assert np.abs(pixels.scaled_image(image, new) - want).max() <= 0.5 + 1e-4
 
 
 def test_scaled_image_averages_areas_and_repeats_pixels():

@@ -146,7 +146,7 @@ def test_memory_while_packing_large_images(tmp_path: Path) -> None:
     code = f"""
 import resource, sys
 sys.path.insert(0, {str(REPOSITORY / "tests")!r})
-import numpy as np, pyarrow, pixelwise as pw
+import numpy as np, pixelwise as pw
 from tests.support.packing import ArraySource, dataset_of, table
 
 class Large(ArraySource):

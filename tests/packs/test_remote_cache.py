@@ -173,7 +173,7 @@ def test_a_place_that_cannot_be_a_folder(store: ObjectStore, packs: dict[str, Pa
 def processes() -> Any:
     """Processes that begin quickly, as they are forked from one that has imported what they need, and used no store."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["numba", "pyarrow", "pixelwise.kernels.values", "tests.support.remote"])
+    context.set_forkserver_preload(["numba", "pixelwise.kernels.values", "tests.support.remote"])
     return context
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import ndimage, stats
 
 from pixelwise.errors import UsageError
 from pixelwise.loading.render import FILL, Renderer
@@ -41,6 +41,22 @@ def test_blur_is_opencvs_and_does_not_touch_the_label() -> None:
         h, w = s.size
         np.testing.assert_array_equal(out.labels[k, :h, :w], s.label)
         assert (out.labels[k, h:] == IGNORE).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (3, 2), (33, 20)])
+@pytest.mark.parametrize("sigma", [0.1, 1.0, 7.5, 100.0])
+def test_blur_is_the_gaussian_to_4_deviations_for_any_size(size: tuple[int, int], sigma: float) -> None:
+    (sample,) = noise([size])
+    radius = int(np.ceil(4 * sigma))
+    for output in OUTPUTS:
+        plans = plan([GaussianBlur(sigma=sigma)], [sample])
+        blurred = planes(draw(plans, [sample], output), 0, plans)
+        unit = 1 if "uint8" in output else 255
+        exact = sample.image.astype(np.float64).transpose(2, 0, 1)
+        for axis in (1, 2):
+            exact = ndimage.gaussian_filter1d(exact, sigma, axis, mode="mirror", radius=radius)
+        rounding = 0.5 if "uint8" in output else 0.13 if output == "float16" else 0
+        assert np.abs(blurred * unit - exact).max() <= rounding + 1e-3
 
 
 @pytest.mark.parametrize("output", OUTPUTS)

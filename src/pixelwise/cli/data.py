@@ -35,6 +35,7 @@ TRAINING: Final[list[Transform]] = [
     RandomCrop(320, 480, pad_if_needed=True), RandomHorizontalFlip(), Normalize(),
 ]  # fmt: skip
 _RECIPE: Final = Option(help=f"Show what a recipe makes: {', '.join(RECIPES)}.", autocompletion=lambda: [*RECIPES])
+_BATCH: Final = 32  # of the demo
 _ERRORS: Final = 5  # of a split, one by one; `check` lists all
 
 
@@ -56,7 +57,7 @@ def demo(
     seconds_to_compile = _compile(dataset["train"], TRAINING, quietly=as_json)
     if not as_json:
         say("\nThree epochs of shuffled training batches, cropped to 320x480, flipped and normalized:\n")
-    result = _run(dataset["train"], TRAINING, batch_size=32, epochs=3, threads=None, output="float32")
+    result = _run(dataset["train"], TRAINING, batch_size=_BATCH, epochs=3, threads=None, output="float32")
     if not as_json:
         _print_run(result)
     picture = show(dataset["val"], n=5).save(directory / "contact-sheet.png")
@@ -80,7 +81,7 @@ def _compile(split: Split, transforms: Sequence[Transform], quietly: bool = Fals
         waiting.start()
     try:
         prepare_kernels()
-        next(iter(Loader(split, 2, transforms, shuffle=True, small="pad")))
+        next(iter(Loader(split, _BATCH, transforms, shuffle=True, small="pad")))
     finally:
         waiting.cancel()
     return perf_counter() - started

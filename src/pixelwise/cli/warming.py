@@ -56,11 +56,13 @@ def _packs(folder: Path) -> None:
 
 def _load(dataset: Dataset) -> None:
     """One batch by each recipe, and by each output."""
-    from .. import RECIPES, CenterCrop, GaussianNoise, Normalize, RandomAffine, RandomBrightness, RandomCrop
+    from .. import RECIPES, CenterCrop, Normalize, RandomAffine, RandomBrightness, RandomCrop
     from .. import RandomHorizontalFlip as Flip
+    from ..transforms.after import GaussianBlur, GaussianNoise
 
     crop: list[Any] = [RandomCrop(64, 96), Flip(), Normalize()]
-    lists = [crop, [CenterCrop(64, 64)], [RandomAffine(5), *crop], [RandomBrightness(0.2), *crop, GaussianNoise()]]
+    lists = [crop, [CenterCrop(64, 64)], [RandomAffine(5), *crop]]
+    lists.append([RandomBrightness(0.2), *crop, GaussianBlur(), GaussianNoise()])
     for transforms in (*lists, *(list(make()) for make in RECIPES.values())):
         next(iter(Loader(dataset["train"], 2, transforms, small="pad", shuffle=True)))
     outputs: tuple[Output, ...] = ("float16", "uint8", "float32-hwc", "uint8-hwc")

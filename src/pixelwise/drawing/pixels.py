@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import kernels
 from ..arguments import check_number
 from ..classes import ClassTable, Color
 from ..errors import PairError
-from ..types import F32, U8, Bool, Size
+from ..types import F32, I64, U8, Bool, Size
 from .typesetting import PAPER, STRAY, WRONG
 
 MAX_ZOOM = 64
@@ -28,15 +30,30 @@ def fit(size: Size, box: Size) -> Size:
 
 
 def scaled_image(image: U8, size: Size) -> U8:
-    """The (H, W, 3) image at `size`: area averages if it shrinks, repeated pixels if it grows."""
+    """The (H, W, 3) uint8 image at `size`: means of the areas that pixels cover, or repeated pixels if it grows."""
     if image.shape[:2] == size:
         return image
     if size[0] >= image.shape[0] and size[1] >= image.shape[1]:
         return _picked(image, size)
-    import cv2
+    image = np.ascontiguousarray(image)
+    (row, down), (column, across) = (_shares(old, new) for old, new in zip(image.shape, size, strict=False))
+    out = np.empty((*size, 3), np.uint8)
+    sums, line = np.empty(3 * image.shape[1], np.float32), np.empty((3, size[1]), np.float32)
+    kernels.scale.shrink(image.ctypes.data, image.strides[0], row, down, 3 * column, across, sums, line, out)
+    return out
 
-    small = cv2.resize(np.ascontiguousarray(image), size[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8).reshape(*size, 3)
+
+def _shares(old: int, new: int) -> tuple[I64, F32]:
+    """Of `new` equal parts of a line of `old` pixels: the first pixel that each touches, and its share of each pixel
+    from there on, (new, pixels).
+    """
+    side = old / new
+    begin = np.arange(new) * side
+    most = min(math.ceil(side) + 1, old)
+    first = np.minimum(begin.astype(np.int64), old - most)
+    pixel = first[:, None] + np.arange(most)
+    covered = np.minimum(pixel + 1, (begin + side)[:, None]) - np.maximum(pixel, begin[:, None])
+    return first, (np.maximum(covered, 0) / side).astype(np.float32)
 
 
 def scaled_label(label: NDArray[Any], size: Size) -> NDArray[Any]:
@@ -114,9 +131,10 @@ def hatched(image: U8, where: Bool) -> U8:
     """
     if not where.any():
         return image
-    import cv2
-
-    wide = cv2.erode(where.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
+    wide = np.pad(where, 4, constant_values=True)  # true where all of 9 x 9 pixels are
+    for step in (1, 2, 4, 1):
+        wide = wide[step:] & wide[:-step]
+        wide = wide[:, step:] & wide[:, :-step]
     y, x = np.ogrid[: where.shape[0], : where.shape[1]]
     weight = np.where(where, 0.75, 0).astype(np.float32)
     weight[wide & ((x + y) % 8 < 3)] = 0.3

@@ -251,20 +251,19 @@ def _divided(dataset: Dataset, splits: Mapping[str, Any], path: Path) -> Dataset
 def _matches(pattern: str, names: Sequence[str], path: Path) -> list[str]:
     """The text of each name that the pattern matches first, or the name.
 
-    RE2, which comes with pyarrow, reads a name once, whatever the pattern; Python's `re` may take longer than the
-    universe lasts.
+    RE2 reads a name once, whatever the pattern; Python's `re` may take longer than the universe lasts.
     """
-    import pyarrow as pa
-    from pyarrow import compute
+    import re2
 
-    texts = pa.array([n.encode("utf-8", "replace").decode() for n in names], pa.string())
+    options = re2.Options()
+    options.log_errors = False
     try:
-        compute.match_substring_regex(texts, pattern)
-        found = compute.replace_substring_regex(texts, f"^(?s:.*?)({pattern})(?s:.*)$", r"\1")
-    except pa.ArrowInvalid as error:
+        compiled = re2.compile(pattern, options)
+    except re2.error as error:
         fix = "write it in the syntax of RE2: https://github.com/google/re2/wiki/Syntax"
-        raise _bad(path, f"group = {pattern!r}: {error}", fix) from None
-    return [str(text) for text in found.to_pylist()]
+        raise _bad(path, f"group = {pattern!r}: {error.args[0].decode('utf-8', 'replace')}", fix) from None
+    texts = [name.encode("utf-8", "replace").decode() for name in names]
+    return [text if (found := compiled.search(text)) is None else str(found[0]) for text in texts]
 
 
 FORMAT = Format("toml", f"a description of your own ({FILE})", _find, _load, anywhere=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import blend as blend
+    from . import blur as blur
     from . import bus_error as bus_error
     from . import color as color
     from . import copy as copy

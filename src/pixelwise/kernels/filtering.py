@@ -59,7 +59,8 @@ def filter_scaled(
             continue
         if m < job.columns:
             pad(job, n, i, x0, m, fill, out)
-        stack(job, row[i - y0], down[i - y0], job.low_x, sums)
+        at = job.image + row[i - y0] * job.image_stride + 3 * job.low_x
+        stack(at, job.image_stride, down[i - y0], sums)
         mix(sums, column, across, line)
         _clamp(line, m)
         slot, top, left = job.slot, job.top + i, job.left + x0

@@ -1,4 +1,4 @@
-"""Render scaled and mirrored samples: one pass from windows of source pixels to batch slots.
+"""Render scaled and mirrored samples: one pass from windows of source pixels to batch slots. And shrink one image.
 
 The image is averaged over a box of side max(1, pixels of the source that one output pixel advances), parallel to the
 axes, around the source point; the edge pixels repeat. A side of 1 is bilinear interpolation. Where a point is, and so
@@ -98,10 +98,9 @@ def mix(src: Any, offset: Any, weight: Any, line: Any) -> None:
 
 
 @part_fast
-def stack(job: Any, y: Any, weight: Any, x: Any, sums: Any) -> None:
-    """sums[k] = the weighted sum of byte k of the rows y, y + 1 ..., from column x on."""
+def stack(at: Any, stride: Any, weight: Any, sums: Any) -> None:
+    """sums[k] = the weighted sum of byte k of the rows at `at`, `at + stride` ..."""
     size, taps = sums.shape[0], weight.shape[0]
-    at, stride = job.image + y * job.image_stride + 3 * x, job.image_stride
     for t in range(0, taps, 4):
         # Rows beyond the last one have no weight, so the last one stands in for them.
         r0 = carray(pointer(at + t * stride), (size,))
@@ -197,7 +196,7 @@ def scale_image(
                     else:
                         _between(above, below, u, v, m, line[p])
             else:
-                stack(job, y, weight, low, sums)
+                stack(job.image + y * job.image_stride + 3 * low, job.image_stride, weight, sums)
                 if across.shape[1] == 3:
                     _mix3(sums, offset, across, line)
                 else:
@@ -239,3 +238,19 @@ def scale_label(jobs: Any, matrix: Any, first: Any, last: Any, sample: Any, igno
             dst = line[x0:x1]
             for j in range(m):
                 dst[j] = src[column[j]]
+
+
+@jit_fast
+def shrink(at: Any, stride: Any, row: Any, down: Any, column: Any, across: Any, sums: Any, line: Any, out: Any) -> None:
+    """Weighted means of the bytes of an image at `at` into (h, w, 3) uint8 `out`, rounded.
+
+    row[i], down[i, t]: the first source row of output row i, and the weights of the rows from there on, all of them in
+    the image. column, across: likewise; columns are counted in values, three per pixel. sums: 3 float32 per source
+    column. line: (3, w) float32.
+    """
+    for i in range(out.shape[0]):
+        stack(at + row[i] * stride, stride, down[i], sums)
+        mix(sums, column, across, line)
+        for j in range(out.shape[1]):
+            for c in range(3):
+                out[i, j, c] = np.uint8(line[c, j] + np.float32(0.5))

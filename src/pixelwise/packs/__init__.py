@@ -5,7 +5,8 @@
     records    the bytes of one sample             volume     the files of a pack, checked and mapped
     shards     Arrow files of records              manifest   what a pack holds; written last
     index      the small tables beside them        caching    packed at first use, then read from the pack
-    arrow      Arrow files, read without Arrow    class_ids  labels that hold class ids
-    verifying  `verify`: every byte checked        encodings  how pixels are stored, one file each
+    arrow      Arrow files, read without Arrow    arrow_writing  and written
+    class_ids  labels that hold class ids          verifying  `verify`: every byte checked
+    encodings  how pixels are stored, one file each
     remote     packs in object stores
 """

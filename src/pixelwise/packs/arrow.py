@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from ..types import I64, U8
 
-_MAGIC: Final = b"ARROW1"
-_INT, _BINARY, _TEXT, _LIST = 2, 19, 20, 21  # of the union Type in Arrow's Schema.fbs: Int, LargeBinary, LargeUtf8 ...
-_RECORD_BATCH: Final = 3  # of the union MessageHeader in Message.fbs
+MAGIC: Final = b"ARROW1"
+INT, BINARY, TEXT, LIST = 2, 19, 20, 21  # of the union Type in Arrow's Schema.fbs: Int, LargeBinary, LargeUtf8 ...
+RECORD_BATCH: Final = 3  # of the union MessageHeader in Message.fbs
 _DTYPES: Final = {(8 * size, signed): np.dtype(f"<{'ui'[signed]}{size}") for size in (1, 2, 4, 8) for signed in (0, 1)}
 _MOST_FIELDS: Final = 64
 
@@ -146,7 +146,7 @@ class _Field(NamedTuple):
 
 def _footer(data: U8) -> _Table:
     size = len(data)
-    if size < 24 or data[:6].tobytes() != _MAGIC or data[-6:].tobytes() != _MAGIC:
+    if size < 24 or data[:6].tobytes() != MAGIC or data[-6:].tobytes() != MAGIC:
         raise ValueError("it does not begin and end as one")
     length = int.from_bytes(data[-10:-6].tobytes(), "little")
     if not 4 <= length <= size - 18:
@@ -161,15 +161,15 @@ def _fields(footer: _Table) -> list[_Field]:
     found = []
     for field in schema.tables(1):
         name, kind = field.text(0), field.number(2, "<B")
-        if field.has(4) or kind not in (_INT, _BINARY, _TEXT, _LIST):
+        if field.has(4) or kind not in (INT, BINARY, TEXT, LIST):
             raise ValueError(f"the column {name!r} is of another type")
         of = field
-        if kind == _LIST:
+        if kind == LIST:
             (of,) = field.tables(5) or [field]
-            if of.number(2, "<B") != _INT:
+            if of.number(2, "<B") != INT:
                 raise ValueError(f"the column {name!r} is of another type")
         dtype = None
-        if kind in (_INT, _LIST):
+        if kind in (INT, LIST):
             number = of.table(3)
             dtype = _DTYPES[number.number(0, "<i"), int(number.number(1, "<B") != 0)]
         found.append(_Field(name, kind, dtype))
@@ -186,7 +186,7 @@ def _batch(data: U8, fields: list[_Field], offset: int, metadata: int, body: int
     if head[:4] != b"\xff\xff\xff\xff":
         raise ValueError("a record batch does not begin as one")
     message = _Table.root(head[8:])
-    if message.number(1, "<B") != _RECORD_BATCH:
+    if message.number(1, "<B") != RECORD_BATCH:
         raise ValueError("what should be a record batch is something else")
     batch = message.table(2)
     if batch.has(3):
@@ -212,12 +212,12 @@ class _Body:
     def column(self, field: _Field, length: int) -> ArrowColumn:
         """The next column, of `length` rows."""
         present = self._node(length)
-        if field.kind == _INT:
+        if field.kind == INT:
             if not present.all():
                 raise ValueError(f"the column {field.name!r} lacks values")
             return Numbers(self._numbers(field.dtype, length))
         ends = self._ends(field, length)
-        if field.kind == _LIST:
+        if field.kind == LIST:
             if not present.all():
                 raise ValueError(f"the column {field.name!r} lacks values")
             inner = self._next_node()[0]
@@ -227,7 +227,7 @@ class _Body:
         at, values = self._buffer()
         if int(ends[-1]) > len(values):
             raise ValueError(f"the values of {field.name!r} lead out of their bytes")
-        if field.kind == _TEXT:
+        if field.kind == TEXT:
             _check_text(values[: int(ends[-1])], ends)
         return Strings(ends, values, present, at)
 

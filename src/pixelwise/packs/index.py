@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -15,7 +15,8 @@ from ..errors import MissingError, PackError
 from ..files.reading import read_bytes
 from ..files.writing import atomic_write
 from ..types import I64, Size
-from .arrow import ArrowColumn, Lists, Numbers, Strings, read_batches
+from .arrow import INT, LIST, TEXT, ArrowColumn, Lists, Numbers, Strings, read_batches
+from .arrow_writing import ArrowKind, ArrowWriter
 
 PARTS: Final = ("image", "label", "instances", "jpeg_index")
 """The parts of a record, in the order in which its CRC covers them. The last one is of packs that keep JPEG files."""
@@ -142,15 +143,22 @@ def _in_memory(column: ArrowColumn) -> Any:
     return Names(column.ends.copy(), column.data.tobytes())  # copied, so that the other columns are freed
 
 
-def write_table(path: Path, columns: dict[str, Any]) -> FileEntry:
-    """Write the columns as an Arrow file of one record batch, whole or not at all."""
-    import pyarrow as pa
-
-    sink = pa.BufferOutputStream()
-    batch = pa.record_batch(columns)
-    with pa.ipc.new_file(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    data = memoryview(sink.getvalue())
+def write_table(path: Path, columns: Mapping[str, Iterable[Any]]) -> FileEntry:
+    """Write columns of texts, integers or arrays of them as an Arrow file of one record batch, whole or not at all."""
+    made = {name: _to_arrow(_KINDS[path.name][name], values) for name, values in columns.items()}
+    parts: list[Any] = []
+    writer = ArrowWriter(parts.append, {name: kind for name, (kind, _) in made.items()})
+    writer.batch([values for _, values in made.values()])
+    writer.close()
+    data = b"".join(parts)
     with atomic_write(path, alone=False) as file:
         file.write(data)
     return FileEntry(path.name, len(data), checksum(data))
+
+
+def _to_arrow(kind: Any, values: Iterable[Any]) -> tuple[ArrowKind, Sequence[Any]]:
+    if kind is Strings:
+        return ArrowKind(TEXT), [v.encode() for v in values]
+    if kind is Lists:
+        return ArrowKind(LIST, np.dtype(np.int64)), [np.ascontiguousarray(v, np.int64) for v in values]
+    return ArrowKind(INT, kind), np.asarray(values, kind)  # type: ignore[return-value]

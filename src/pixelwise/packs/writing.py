@@ -184,27 +184,16 @@ def remove_leftovers(root: Path) -> None:
 
 def write_tables(inventory: Inventory, folder: Path, finished: list[Finished]) -> Manifest:
     """Write the tables, and give the manifest that describes them and the shards."""
-    import pyarrow as pa
-
     shards, names, indices = zip(*finished, strict=True)
-    index, files = np.concatenate(indices), inventory.files
+    index, files, splits = np.concatenate(indices), inventory.files, inventory.splits
+    numbers = [n for n in INDEX.names or () if inventory.encoding.has_jpegs or n not in NO_JPEG_INDEX]
     tables: dict[str, dict[str, Any]] = {
-        "index.arrow": {
-            "name": pa.array(itertools.chain.from_iterable(names), pa.large_string()),
-            **{
-                name: np.ascontiguousarray(index[name])
-                for name in INDEX.names or ()
-                if inventory.encoding.has_jpegs or name not in NO_JPEG_INDEX
-            },
-        },
-        "splits.arrow": {
-            "name": pa.array([s.name for s in inventory.splits], pa.large_string()),
-            "records": pa.array(inventory.rows, pa.large_list(pa.int64())),
-        },
+        "index.arrow": {"name": itertools.chain.from_iterable(names), **{name: index[name] for name in numbers}},
+        "splits.arrow": {"name": [s.name for s in splits], "records": inventory.rows},
         "sources.arrow": {
-            "path": pa.array([f.path for f in files], pa.large_string()),
-            "bytes": pa.array([f.bytes for f in files], pa.int64()),
-            "mtime_ns": pa.array([f.mtime_ns for f in files], pa.int64()),
+            "path": [f.path for f in files],
+            "bytes": [f.bytes for f in files],
+            "mtime_ns": [f.mtime_ns for f in files],
         },
     }
     entries = tuple(write_table(folder / name, table) for name, table in tables.items())
@@ -212,7 +201,7 @@ def write_tables(inventory: Inventory, folder: Path, finished: list[Finished]) -
     return Manifest(
         fingerprint=inventory.fingerprint, encoding=inventory.encoding, classes=dataset.classes,
         source_format=dataset.format, source_root=str(Path(dataset.root).absolute()), records=len(inventory),
-        splits=inventory.splits, tables=entries, shards=shards, notes=dataset.notes, history=dataset.history,
+        splits=splits, tables=entries, shards=shards, notes=dataset.notes, history=dataset.history,
     )  # fmt: skip
 
 

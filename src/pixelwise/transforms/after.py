@@ -26,6 +26,18 @@ def _store(image: NDArray[Any], values: NDArray[Any]) -> None:
     image[...] = np.clip(np.rint(values), 0, 255) if image.dtype == np.uint8 else values
 
 
+def _blur(image: NDArray[Any], sigma: float) -> None:
+    """Blur (3, H, W) planes in place."""
+    steps = np.arange(ceil(4 * sigma) + 1)
+    weights = np.exp(-0.5 * (steps / sigma) ** 2)
+    weights = (weights / (weights[0] + 2 * weights[1:].sum())).astype(np.float32)
+    rows, columns = (np.pad(np.arange(n), len(steps) - 1, mode="reflect") for n in image.shape[1:])
+    line, blurred = np.empty(len(columns), np.float32), np.empty(image.shape[1:], np.float32)
+    for plane in image:
+        kernels.blur.blur(np.ascontiguousarray(plane, np.float32), weights, rows, columns, line, blurred)
+        _store(plane, blurred)
+
+
 @hinted
 @dataclass(frozen=True, slots=True)
 class GaussianBlur(Transform):
@@ -47,14 +59,8 @@ class GaussianBlur(Transform):
         chosen, sigma = uniform(0) < self.p, between(uniform(1), self.sigma)
 
         def blur(k: int, rendered: Rendered) -> None:
-            if not chosen[k]:
-                return
-            import cv2
-
-            size = 2 * ceil(4 * sigma[k]) + 1
-            for plane in rendered.image:
-                wide = np.ascontiguousarray(plane, np.float32)
-                _store(plane, cv2.GaussianBlur(wide, (size, size), sigma[k], borderType=cv2.BORDER_REFLECT_101))
+            if chosen[k]:
+                _blur(rendered.image, float(sigma[k]))
 
         plans.after.append(blur)
 

@@ -28,7 +28,7 @@ from ...dataset.dataset import Dataset
 from ...dataset.lists import LineOf
 from ...dataset.sources import Decoding, FileSource, Source
 from ...dataset.splits import Split, Splits
-from ...errors import FileError, FormatError
+from ...errors import FileError, FormatError, MissingExtraError
 from ...files.reading import open_regular, read_bytes
 from ...types import I64, Clock, Finding, Origin, Sample
 from ..class_files import classes_beside
@@ -80,10 +80,30 @@ def _columns(file: Any) -> tuple[str, str | None] | None:
     return image, next((c for c in (*LABEL_COLUMNS, *images) if c in images and c != image), None)
 
 
+def arrow_parquet() -> Any:
+    """The module pyarrow.parquet. MissingExtraError without it."""
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        what = "Parquet files need pyarrow, which is not installed"
+        raise MissingExtraError(what, fix="pip install 'pixelwise[parquet]'") from None
+    return parquet
+
+
+def _has_images(path: Path) -> bool:
+    """Whether the names of the columns are in the file's footer: a look without Arrow."""
+    with open_regular(path) as fd:
+        size = os.fstat(fd).st_size
+        os.lseek(fd, max(0, size - (1 << 20)), os.SEEK_SET)
+        footer = os.read(fd, 1 << 20)
+    return all(name in footer for name in (b"PAR1", b"image", b"bytes")) and any(
+        name.encode() in footer for name in LABEL_COLUMNS
+    )
+
+
 def _opened(path: Path) -> Any:
     """The file as Arrow opens it. FileError `corrupt` or `not-a-file`."""
-    from pyarrow import parquet
-
+    parquet = arrow_parquet()
     with open_regular(path), _damage(path):  # Arrow would wait for a pipe
         return parquet.ParquetFile(path)
 
@@ -109,6 +129,10 @@ def _find_parquet(path: Path) -> Path | None:
             columns = _columns(_opened(found))
         except FileError as error:
             damaged = damaged or (error if _PART.match(found.stem) else None)
+            continue
+        except MissingExtraError:
+            if _has_images(found):
+                raise
             continue
         if columns is not None and columns[1] is not None:
             return path

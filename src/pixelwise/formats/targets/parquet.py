@@ -18,7 +18,7 @@ from ...errors import UsageError
 from ...files.reading import read_bytes
 from ...files.writing import atomic_write
 from ...types import Sample
-from ..known.huggingface import OURS
+from ..known.huggingface import OURS, arrow_parquet
 from ..opening import open as open_dataset
 from ..unfinished import FRAGMENTS
 from .target import Ending, SampleJob, Target, dumped, plain_table, usual_ids, write_file, write_json
@@ -39,7 +39,8 @@ class ParquetRows(Target):
     turns = True
 
     def check(self, root: Path, table: ClassTable, jobs: Sequence[SampleJob]) -> None:
-        """UsageError `bad-name` for a split whose name `datasets` does not take."""
+        """UsageError `bad-name` for a split whose name `datasets` does not take. MissingExtraError without pyarrow."""
+        arrow_parquet()
         for split in dict.fromkeys(job.split for job in jobs):
             if not re.fullmatch(r"[A-Za-z]\w*", split, re.ASCII):
                 what = f"the split {split!r}: Hugging Face's are letters, digits and underscores"
@@ -61,7 +62,6 @@ class ParquetRows(Target):
 
     def _write(self, path: Path, end: Ending, shard: Sequence[tuple[SampleJob, Path]], labeled: bool) -> None:
         import pyarrow as pa
-        from pyarrow import parquet
 
         names = ["image", "label"][: 1 + labeled]
         kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -70,7 +70,7 @@ class ParquetRows(Target):
         metadata = {b"huggingface": dumped({"info": {"features": features}}).encode(), OURS: dumped(table).encode()}
         schema = pa.schema([(name, kind) for name in names], metadata)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path, alone=False) as file, parquet.ParquetWriter(file, schema) as writer:
+        with atomic_write(path, alone=False) as file, arrow_parquet().ParquetWriter(file, schema) as writer:
             for k in range(0, len(shard), _ROWS):
                 rows = shard[k : k + _ROWS]
                 places = {
