@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from ..codecs.header import MAX_SIDE
 from ..codecs.jpeg_windows import JpegWindows
-from ..errors import MissingError, PackError, PixelwiseError
+from ..errors import DataError, MissingError, PackError, PixelwiseError
 from ..files.addresses import StorePath
 from ..files.mapping import MappedFile, memory_bytes
 from ..files.reading import open_error, open_regular, read_bytes
-from ..types import I64, U8, Finding, Sample, Window
+from ..types import I64, U8, U64, Finding, HeldPixels, Sample, Window
 from .class_ids import check_class_ids
 from .index import INDEX, PARTS, Read, Record, damaged, read_table, record_at
 from .manifest import Manifest, read_manifest
@@ -84,10 +84,6 @@ class Volume:
     def has_pixels(self, record: Record) -> bool:
         """Whether the bytes of a record are pixels, so that `check_once` looks at the class ids of its label."""
         return self.manifest.encoding.is_raw
-
-    def unchecked(self, rows: I64) -> I64:
-        """Which of the records, positions 0 .. n-1, were not checked yet."""
-        return np.flatnonzero(self._unchecked[rows])
 
     def check_once(self, row: int, record: Record | None = None, crc: int | None = None) -> None:
         """The first time, PackError `record-crc`, or LabelError if a raw label holds no class ids.
@@ -171,9 +167,25 @@ class Volume:
             raise self._cut(shard)
         return mapped.data
 
-    def bases(self, shards: NDArray[np.int32]) -> NDArray[np.uint64]:
+    def held(self, rows: I64, labels: bool) -> HeldPixels:
+        """Where records of pixels are in memory, each checked once; 0 for one that is not as it was written.
+
+        labels: whether to look for them.
+        """
+        index = self.index
+        bases = self._addresses(self._shards[rows])
+        images = bases + index["image_offset"][rows].astype(np.uint64)
+        found = bases + index["label_offset"][rows].astype(np.uint64) if labels else None
+        for k in np.flatnonzero(self._unchecked[rows]).tolist():
+            try:
+                self.check_once(int(rows[k]))
+            except DataError:
+                images[k] = 0
+        return HeldPixels(images, found, self.label_dtype.itemsize, self)
+
+    def _addresses(self, shards: NDArray[np.int32]) -> U64:
         """The addresses at which these shards are mapped."""
-        found: NDArray[np.uint64] = self._bases[shards]
+        found: U64 = self._bases[shards]
         if not found.all():
             for shard in np.unique(shards[found == 0]).tolist():
                 self._map(shard)
