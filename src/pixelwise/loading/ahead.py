@@ -1,8 +1,13 @@
-"""Reading ahead from a store: what later batches need is fetched before they are planned."""
+"""Reading ahead: what later batches need is fetched from a store before they are planned; a pack that is larger than
+the memory is read block by block, and each block is released once it was passed.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, Protocol, runtime_checkable
+
+import numpy as np
 
 from ..dataset.splits import Split
 from ..types import I64
@@ -64,6 +69,60 @@ class Ahead:
         self._next = epoch, max(first, last)
 
 
+@runtime_checkable
+class BlockSamples(Protocol):
+    """A source that reads blocks from a disk. `exceeds_memory`: whether it is worth to say which are needed.
+
+    `blocks(indices)`: the block of each sample. `blocks_ahead(blocks)` has them read and does not wait,
+    `release(blocks)` has them forgotten.
+    """
+
+    @property
+    def exceeds_memory(self) -> bool: ...
+    def blocks(self, indices: I64 | None = None) -> I64: ...
+    def blocks_ahead(self, blocks: I64) -> None: ...
+    def release(self, blocks: I64) -> None: ...
+
+
+class Passing:
+    """Has each block of a pack read whole when lanes come to it, and released when they have passed it.
+
+    Left to itself, the system keeps what was read last, which lanes do not need again, and drops what they do need.
+    kept: as for Ahead. prefetch: batches before the announced one that may not be rendered yet. A block of which
+    another rank has a part is left to the system.
+    """
+
+    def __init__(self, source: BlockSamples, split: Split, kept: I64 | None, order: Order, prefetch: int) -> None:
+        self._source, self._order, self._prefetch = source, order, prefetch
+        self._of = source.blocks(split.positions(np.arange(len(split)) if kept is None else kept))
+        self._samples = np.bincount(self._of)
+        self._begin(0)
+
+    def _begin(self, epoch: int) -> None:
+        self._epoch, self._next, self._left = epoch, 0, self._samples.copy()
+        self._asked = np.zeros(len(self._samples), bool)
+        self._used: deque[I64] = deque()
+
+    def announce(self, epoch: int, batch: int) -> None:
+        """Batch `batch` is about to be planned, and those more than `prefetch` before it are done."""
+        if (epoch, batch) != (self._epoch, self._next):
+            self._source.release(np.flatnonzero(self._asked))
+            self._begin(epoch)
+        self._next = batch + 1
+        samples, _, real = self._order.batch(epoch, batch)
+        blocks = self._of[samples[real]]
+        fresh = np.unique(blocks[~self._asked[blocks]])
+        self._source.blocks_ahead(fresh)
+        self._asked[fresh] = True
+        self._used.append(blocks)
+        if len(self._used) > self._prefetch + 1:
+            done = self._used.popleft()
+            np.subtract.at(self._left, done, 1)
+            passed = np.unique(done[self._left[done] == 0])
+            self._source.release(passed)
+            self._asked[passed] = False
+
+
 def alive_blocks(lanes: Lanes, world: int) -> int:
     """How many blocks a rank has in use at once, at most."""
     return -(-lanes.lanes // world) * (lanes.blocks_per_window + _ALIVE)
@@ -82,7 +141,11 @@ def is_in_lanes(order: str, split: Split, shuffle: bool, sampler: Sampler | None
     return order == "lanes" or (order == "auto" and shuffle and sampler is None and is_remote(split))
 
 
-def ahead_of(split: Split, kept: I64 | None, order: Order) -> Ahead | None:
-    """What announces batches, for a split that is in a store."""
+def ahead_of(split: Split, kept: I64 | None, order: Order, prefetch: int) -> Ahead | Passing | None:
+    """What batches are announced to, for a split that is in a store, or read in lanes and larger than the memory."""
     source = split.source
-    return Ahead(source, split, kept, order) if isinstance(source, RemoteSamples) and len(split) else None
+    if isinstance(source, RemoteSamples):
+        return Ahead(source, split, kept, order) if len(split) else None
+    if order.lanes is not None and isinstance(source, BlockSamples) and source.exceeds_memory:
+        return Passing(source, split, kept, order, prefetch)
+    return None

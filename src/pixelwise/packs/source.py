@@ -69,6 +69,19 @@ class PackSource(Source):
         """
         return self.volume.blocks[self.rows(indices)]
 
+    @property
+    def exceeds_memory(self) -> bool:
+        """Whether the pack is larger than what the system can be expected to keep in memory."""
+        return self.volume.exceeds_memory
+
+    def blocks_ahead(self, blocks: I64) -> None:
+        """Have the system read whole blocks ahead; does not wait."""
+        self.volume.blocks_ahead(blocks)
+
+    def release(self, blocks: I64) -> None:
+        """Have the system forget blocks, which nothing needs for some time."""
+        self.volume.release(blocks)
+
     def held(self, indices: I64) -> HeldPixels:
         """Where samples are in memory: see HeldPixels. Those that are not as they were written have no address.
 

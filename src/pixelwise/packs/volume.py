@@ -107,11 +107,11 @@ class Volume:
         windows (y0, x0, y1, x1), or whole records if pixels are encoded.
         """
         new = ~self._asked[rows]
-        if not new.any() and not self._exceeds_memory:
+        if not new.any() and not self.exceeds_memory:
             return
         index: Any = self.index
         for row, first, (y0, _, y1, _) in zip(rows.tolist(), new.tolist(), windows, strict=True):
-            if not first and not self._exceeds_memory:
+            if not first and not self.exceeds_memory:
                 continue
             entry = index[row]
             mapped = self._maps[entry["shard"]] or self._map(entry["shard"])
@@ -144,8 +144,31 @@ class Volume:
         begins[1:] |= part[1:] != part[:-1]
         return np.cumsum(begins).astype(np.int64) - 1
 
+    def blocks_ahead(self, blocks: I64) -> None:
+        """Have the system read whole blocks ahead."""
+        for mapped, start, size in self._spans(blocks):
+            mapped.will_need(start, size)
+
+    def release(self, blocks: I64) -> None:
+        """Have the system forget blocks, which nothing needs for some time."""
+        for mapped, start, size in self._spans(blocks):
+            mapped.release(start, size)
+
+    def _spans(self, blocks: I64) -> Iterator[tuple[MappedFile, int, int]]:
+        """The ranges of bytes of blocks: first byte and size of each."""
+        index: Any = self.index
+        first, stop = (np.searchsorted(self.blocks, blocks, side) for side in ("left", "right"))
+        for a, b in zip(first.tolist(), stop.tolist(), strict=True):
+            mapped = self._maps[index["shard"][a]] or self._map(index["shard"][a])
+            for name in PARTS:
+                starts, sizes = index[f"{name}_offset"][a:b], index[f"{name}_bytes"][a:b]
+                if (there := starts >= 0).any():
+                    start = int(starts[there].min())
+                    yield mapped, start, int((starts + sizes).max()) - start
+
     @cached_property
-    def _exceeds_memory(self) -> bool:
+    def exceeds_memory(self) -> bool:
+        """Whether the system cannot be expected to keep the pack in memory."""
         return sum(shard.bytes for shard in self.manifest.shards) > memory_bytes() / 2
 
     def decode(
