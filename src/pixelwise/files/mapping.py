@@ -35,7 +35,7 @@ def _limits(root: Path = Path("/")) -> Iterator[float]:
             if "memory" in kinds.split(",") or not kinds:
                 folder, name = ("memory", "memory.limit_in_bytes") if kinds else ("", "memory.max")
                 for place in (own.strip("/"), ""):  # inside a container the one of the process is often the root
-                    with suppress(OSError, ValueError):  # "max" is no number
+                    with suppress(OSError, ValueError):  # "max" means that there is none
                         yield float((root / "sys/fs/cgroup" / folder / place / name).read_text())
 
 

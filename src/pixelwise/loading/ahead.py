@@ -56,17 +56,22 @@ class Ahead:
             source.check_room(alive_blocks(order.lanes, order.world))
         samples = ALONE if self.is_alone else SAMPLES
         self._batches = max(BATCHES, -(-samples // order.batch_size))
-        self._next = (0, 0)
+        self._reaches = 1 if source.fits else 2  # epochs: what the cache keeps needs no fetching in the next
+        self._next = 0
 
     def announce(self, epoch: int, batch: int) -> None:
-        """Batch `batch` is about to be planned: have it fetched, and those after it."""
-        first = max(batch, self._next[1]) if self._next[0] == epoch else batch
-        last = min(len(self._order), batch + self._batches)
-        for k in range(first, last):
-            samples = self._order.batch(epoch, k)[0]
+        """Batch `batch` is about to be planned: have it fetched, and those after it.
+
+        Where the cache does not hold the pack, the next epoch's follow the last: its first batch need not wait.
+        """
+        n = len(self._order)
+        at, end = epoch * n + batch, (epoch + self._reaches) * n
+        first = self._next if at <= self._next <= at + self._batches else at
+        self._next = min(end, at + self._batches)
+        for k in range(first, self._next):
+            samples = self._order.batch(*divmod(k, n))[0]
             indices = samples if self._kept is None else self._kept[samples]
             self._source.fetch_ahead(self._split.positions(indices), self.is_alone)
-        self._next = epoch, max(first, last)
 
 
 @runtime_checkable
