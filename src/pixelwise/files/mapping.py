@@ -24,7 +24,7 @@ def memory_bytes() -> float:
         machine = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, OSError, ValueError):  # Windows has no sysconf
         machine = float("inf")
-    return min(machine, *_limits(), machine)
+    return min([machine, *_limits()])
 
 
 def _limits(root: Path = Path("/")) -> Iterator[float]:
