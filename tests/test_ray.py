@@ -219,6 +219,70 @@ def test_the_others(pool: Any, tmp_path: Path) -> None:
     assert files(tmp_path / "there predicted") == files(tmp_path / "here predicted")
 
 
+# -- models in processes of their own ---------------------------------------------------------------------------------
+
+
+def bright() -> Any:
+    """A model that is not sent: each process makes its own."""
+    return lambda images: np.stack([images[:, c % 3] * (c % 5) - c for c in range(21)], axis=1)
+
+
+@pytest.mark.parametrize("dies", ["a node", "a process"])
+def test_predictions(cluster: Any, pool: Any, voc: pw.Dataset, dies: str, tmp_path: Path) -> None:
+    from pixelwise.ray import RayModel
+
+    mark = tmp_path / "died"
+
+    def make() -> Any:
+        model = bright()
+
+        def once(images: Any) -> Any:
+            if dies == "a process" and not mark.exists():
+                mark.touch()
+                os._exit(1)
+            return model(images)
+
+        return once
+
+    options: dict[str, Any] = {"tiling": pw.Tiling((200, 200), scales=(0.5, 1.0)), "normalize": pw.Normalize()}
+    split, here, there = voc["val"], *(pw.Confusion(voc.classes, per_image=True) for _ in range(2))
+    pw.predict(bright(), split, tmp_path / "here", confusion=here, **options)
+    killer = Killer(cluster) if dies == "a node" else None
+    found = pw.predict(
+        RayModel(make, num_gpus=0), split, tmp_path / "there", confusion=there, pool=pool, progress=killer, **options
+    )
+    assert mark.exists() if killer is None else killer.killed
+    assert found.predicted + found.kept == len(split)
+    assert files(tmp_path / "there") == files(tmp_path / "here")
+    assert there.counts.tolist() == here.counts.tolist()
+    assert sorted(there.images.names) == sorted(split.names)
+    again = pw.predict(RayModel(make, num_gpus=0), split, tmp_path / "there", pool=pool, **options)
+    assert (again.predicted, again.kept) == (0, len(split))
+
+
+def test_models_that_cannot_be_made(pool: Any, voc: pw.Dataset, tmp_path: Path) -> None:
+    from pixelwise.ray import RayModel
+
+    def fails() -> Any:
+        raise pw.DataError("no weights", code="corrupt", where="net.pt")
+
+    def dies() -> Any:
+        os._exit(1)
+
+    def call(model: Any, pool: Any) -> None:
+        pw.predict(model, voc["val"], tmp_path / "out", pool=pool)
+
+    with pytest.raises(pw.DataError, match=r"net\.pt: no weights"):
+        call(RayModel(fails, num_gpus=0), pool)
+    with pytest.raises(pw.SystemFault, match="a model failed on the cluster: ") as caught:
+        call(RayModel(dies, num_gpus=0, processes=1), pool)
+    assert caught.value.code == "cluster-task"
+    with pytest.raises(pw.UsageError, match=r"takes 1 GPU, the cluster has 0; pass RayModel\(num_gpus=0\)"):
+        call(RayModel(bright), pool)
+    with pytest.raises(pw.UsageError, match=r"predicts on a Ray cluster; pass pool=RayPool"):
+        call(RayModel(bright, num_gpus=0), None)
+
+
 def test_the_command(cluster: Any, voc: pw.Dataset) -> None:
     there, here = (run("stats", voc.root, "--json", *at) for at in (("--ray", cluster.address), ()))
     assert there.returncode == 0, there.stderr

@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 
+import pixelwise as pw
 from tests.support.places import REPOSITORY
 
 PAGE = (REPOSITORY / "docs/trainers.md").read_text("utf-8")
 SECTIONS = {s.partition("\n")[0]: s for s in re.split(r"(?m)^## ", PAGE)}
 PREAMBLE = re.findall(r"(?s)```python\n(.*?)```", PAGE.partition("\n## ")[0])[0]
 NEEDED = {
-    "PyTorch": "torch", "torch's DataLoader": "torch", "DDP and torchrun": "torch", "Lightning": "torch lightning",
+    "PyTorch": "torch", "torch's DataLoader": "torch", "DDP and torchrun": "torch",
+    "A training that continues with fewer processes": "torch", "Ray Train": "torch ray ray.train",
+    "Lightning": "torch lightning",
     "accelerate": "torch accelerate", "Hugging Face Transformers": "torch transformers accelerate",
     "Networks: torchvision, timm, segmentation_models.pytorch": "torch torchvision timm segmentation_models_pytorch",
     "Losses of MONAI, scores of torchmetrics": "torch monai torchmetrics", "Keras 3": "torch keras",
@@ -61,7 +64,7 @@ def test_every_section_is_run() -> None:
     assert set(SECTIONS) - set(NEEDED) == {"# Use it with ..."}
 
 
-@pytest.mark.parametrize("section", [s for s in NEEDED if s != "DDP and torchrun"])
+@pytest.mark.parametrize("section", [s for s in NEEDED if " file=" not in SECTIONS[s]])
 def test_the_code_of_the_page_runs(section: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need(NEEDED[section])
     names = run(section, folder, monkeypatch)
@@ -75,14 +78,53 @@ def test_the_code_of_the_page_runs(section: str, folder: Path, monkeypatch: pyte
 
 def test_two_processes_of_torchrun_share_an_epoch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need("torch")
-    monkeypatch.chdir(folder)
+    said = run_file("DDP and torchrun", folder, monkeypatch, *TORCHRUN, "2")  # both processes, perhaps mixed in a line
+    assert sorted(re.findall(r"rank (\d) of 2", said)) == ["0", "1"]
+
+
+SAY = 'os.write(1, " ".join(["batch", *batch.names, "\\n"]).encode())  # at once, as others write there too'
+STOP = 'if loader.state_dict()["batch"] == 2 and dist.get_world_size() == 4: dist.barrier(); os._exit(1)'
+
+
+def test_four_processes_of_torchrun_stop_and_two_go_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need("torch")
+    section, saved = "A training that continues with fewer processes", 'os.replace(f"{SAVED}.new", SAVED)\n'
+    # As the page has it, but that each batch is told, and four processes end after the second.
+    changed = (saved, f"{saved}        {SAY}\n        {STOP}\n")
+    said = run_file(section, folder, monkeypatch, *TORCHRUN, "4", changed=changed, fails=True)
+    said += run_file(section, folder, monkeypatch, *TORCHRUN, "2", changed=changed)
+    alone = pw.Loader(pw.open(folder / "pixelwise-demo")["train"], 4, shuffle=True, drop_last=True)
+    names = [b.names for epoch in range(2) for b in alone]
+    shares = [n[k : k + 4 // w] for b, n in enumerate(names) for w in [4 if b < 2 else 2] for k in range(0, 4, 4 // w)]
+    assert sorted(tuple(line.split()) for line in re.findall(r"batch (.*)", said)) == sorted(shares)
+
+
+def test_ray_train_goes_on_with_fewer_workers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need(NEEDED["Ray Train"])
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "0")
+    said = run_file("Ray Train", folder, monkeypatch)
+    loader = pw.Loader(pw.open(folder / "pixelwise-demo")["train"], 4, shuffle=True, drop_last=True)
+    last = [list(loader)[-1].names for _ in range(2)]
+    assert re.findall(r"epoch (\d) (.*)", said) == [("1", " ".join(last[0][:2])), ("2", " ".join(last[1]))]
+
+
+TORCHRUN = "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"
+
+
+def run_file(
+    section: str, folder: Path, patch: pytest.MonkeyPatch, *options: str,
+    changed: tuple[str, str] = ("", ""), fails: bool = False,
+) -> str:  # fmt: skip
+    """What the section's file says as a program. changed: a text of it, and what is there instead."""
+    patch.chdir(folder)
     exec(PREAMBLE, {})
-    (block,) = re.findall(r"(?s)```python file=ddp.py\n(.*?)```", SECTIONS["DDP and torchrun"])
-    (folder / "ddp.py").write_text(block)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "ddp.py"]
+    ((name, block),) = re.findall(r"(?s)```python file=(\S+)\n(.*?)```", SECTIONS[section])
+    assert changed[0] in block
+    (folder / name).write_text(block.replace(*changed) if changed[0] else block)
     path = os.pathsep.join([str(REPOSITORY / "src"), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
-    assert done.returncode == 0, done.stderr
-    said = done.stdout  # of both processes, perhaps mixed within a line
-    assert sorted(re.findall(r"rank (\d) of 2", said)) == ["0", "1"]
+    done = subprocess.run(
+        [sys.executable, *options, name], capture_output=True, text=True, check=False, timeout=300, env=environment
+    )
+    assert (done.returncode != 0) == fails, done.stderr
+    return done.stdout

@@ -1,9 +1,11 @@
-"""RayPool: the work of pixelwise on the machines of a Ray cluster. Needs `pip install 'pixelwise[ray]'`.
+"""RayPool: the work of pixelwise on the machines of a Ray cluster; RayModel: a model on each GPU of it, for `predict`.
+Needs `pip install 'pixelwise[ray]'`.
 
     from pixelwise.ray import RayPool
 
     with RayPool("auto") as pool:
         print(pw.check("/shared/VOC2012", pool=pool))
+        pw.predict(RayModel(make_model), "/shared/VOC2012", "/shared/predictions", pool=pool)
 
 What every item needs, such as the split, travels once and stays in Ray's object store; then only item numbers travel,
 in chunks. Every machine needs the same pixelwise, and the data at the same path. Results are equal to those of one
@@ -19,7 +21,8 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from time import perf_counter
@@ -31,6 +34,7 @@ from .threads import in_order
 
 T = TypeVar("T")
 R = TypeVar("R")
+M = TypeVar("M")
 
 CHUNK_SECONDS: Final = 1.0
 """How long a chunk should take: hundreds of times as long as Ray needs to begin one."""
@@ -39,6 +43,23 @@ _PATIENCE: Final = 10.0
 """Seconds to wait for an address to answer."""
 _AHEAD: Final = 3
 """Chunks per core that are begun or wait to be taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class RayModel:
+    """A model for `predict` that lives in processes of a Ray cluster; `predict` also needs `pool=RayPool(...)`.
+
+        >>> def make():
+        ...     return as_model(torch.load("/shared/net.pt", weights_only=False).cuda())
+        >>> pw.predict(RayModel(make), "/shared/VOC2012", "/shared/predictions", pool=pool)  # doctest: +SKIP
+
+    make: called once in each process, without arguments, gives the model; it is what is sent. num_gpus: GPUs of a
+    process, 0 for a model on the CPU. processes: how many; by default as many as the cluster has room for.
+    """
+
+    make: Callable[[], Any]
+    num_gpus: float = 1
+    processes: int | None = None
 
 
 class RayPool:
@@ -116,6 +137,43 @@ class RayPool:
             for task in waiting:
                 self._ray.cancel(task.running)
 
+    def processes_of(self, model: RayModel) -> int:
+        """How many processes `map_with` begins. UsageError `no-gpu` if the cluster has fewer GPUs than one takes."""
+        gpus, room = self._ray.cluster_resources().get("GPU", 0), self._cores()
+        if gpus < model.num_gpus:
+            what = f"a process of the model takes {model.num_gpus:g} GPU, the cluster has {gpus:g}"
+            raise UsageError(what, code="no-gpu", fix="pass RayModel(num_gpus=0) for a model on the CPU")
+        if model.num_gpus:
+            room = min(room, int(gpus / model.num_gpus))
+        return room if model.processes is None else check_count("processes", model.processes)
+
+    def map_with(self, model: RayModel, work: Callable[[M, T], R], items: Iterable[T]) -> Iterator[R]:
+        """`work(made, item)` of each item, in order, in processes that call `model.make` once each.
+
+        A process takes the next item when it is free. What a process that dies had is done by the others, and another
+        process is begun; `retries` and errors as in `map`, and an error of `make` is raised.
+        """
+        crew = _Crew(self._ray, self._threads, self._retries, model, work)
+        done, following = dict[int, tuple[Any, Exception | None]](), 0
+        try:
+            for _ in range(self.processes_of(model)):
+                crew.begin(0)
+            for number, *outcome in crew.results(enumerate(items)):
+                done[number] = outcome[0], outcome[1]
+                while following in done:
+                    result, error = done.pop(following)
+                    if error is not None:
+                        raise error
+                    yield result
+                    following += 1
+        finally:
+            crew.end()
+
+    @property
+    def num_cpus(self) -> int:
+        """Cores that a task takes, and threads that it runs."""
+        return self._threads
+
     def _cores(self) -> int:
         """How many tasks can run at once; machines come and go."""
         return max(1, int(self._ray.cluster_resources().get("CPU", 1)) // self._threads)
@@ -127,15 +185,13 @@ class RayPool:
             try:
                 return _Outcome(*self._ray.get(running))
             except self._ray.exceptions.RayTaskError as error:
-                lost, fix = error, "install the same pixelwise on every machine, or set runtime_env"
+                lost = error
                 break  # it did not begin: it would not the next time
             except self._ray.exceptions.RayError as error:
-                lost, fix = error, "look at the logs of Ray: memory, disk, network"
+                lost = error
                 if tried < self._retries:
                     running = task.begin()
-        said = f"{type(lost).__name__}: {_last_line(lost)}"
-        what = f"items {task.first} to {task.first + task.size - 1} failed on the cluster: {said}"
-        raise SystemFault(what, code="cluster-task", fix=fix) from lost
+        raise _lost(lost, f"items {task.first} to {task.first + task.size - 1}") from lost
 
 
 class _Task(NamedTuple):
@@ -147,6 +203,93 @@ class _Task(NamedTuple):
     size: int
     begin: Callable[[], Any]
     running: Any
+
+
+class _Place(NamedTuple):
+    """A process of a crew that is busy. item: (number, item, how often it was begun before); None while it begins
+    itself. lost: how many before it died.
+    """
+
+    process: Any
+    item: tuple[int, Any, int] | None
+    lost: int
+
+
+class _Crew:
+    """Processes that have made a model, and what they do."""
+
+    def __init__(self, ray: Any, threads: int, retries: int, model: RayModel, work: Callable[[Any, Any], Any]) -> None:
+        self._ray, self._retries = ray, retries
+        made = ray.remote(num_cpus=threads, num_gpus=model.num_gpus, max_restarts=0)(_Maker)
+        self._make = partial(made.remote, ray.put(model.make), ray.put(work))
+        self._busy: dict[Any, _Place] = {}
+        self._idle: list[tuple[Any, int]] = []
+
+    def begin(self, lost: int) -> None:
+        """Begin a process; it is used once it is there, which it may never be if machines are gone."""
+        process = self._make()
+        self._busy[process.made.remote()] = _Place(process, None, lost)
+
+    def results(self, items: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any, Exception | None]]:
+        """(number, result, error) of each (number, item), as they come."""
+        again: deque[tuple[int, Any, int]] = deque()
+        fresh = ((number, item, 0) for number, item in items)
+        while True:
+            while self._idle and (item := again.popleft() if again else next(fresh, None)) is not None:
+                process, lost = self._idle.pop()
+                self._busy[process.run.remote(item[1])] = _Place(process, item, lost)
+            if not again and len(self._idle) and all(place.item is None for place in self._busy.values()):
+                return
+            (ready,), _ = self._ray.wait(list(self._busy), num_returns=1)
+            place = self._busy.pop(ready)
+            try:
+                result, error = self._ray.get(ready)
+            except self._ray.exceptions.RayError as failed:
+                self._kill(place.process)
+                number, tried = (None, place.lost) if place.item is None else (place.item[0], place.item[2])
+                if tried >= self._retries or isinstance(failed, self._ray.exceptions.RayTaskError):
+                    raise _lost(failed, "a model" if number is None else f"item {number}") from failed
+                if place.item is not None:
+                    again.append((*place.item[:2], tried + 1))
+                self.begin(place.lost + 1)
+                continue
+            self._idle.append((place.process, place.lost))
+            if place.item is not None:
+                yield place.item[0], result, error
+            elif error is not None:
+                raise error
+
+    def end(self) -> None:
+        """End all processes."""
+        for process in (*(p.process for p in self._busy.values()), *(process for process, _ in self._idle)):
+            self._kill(process)
+
+    def _kill(self, process: Any) -> None:
+        with suppress(self._ray.exceptions.RayError, ValueError):
+            self._ray.kill(process)
+
+
+class _Maker:
+    """A process of the cluster that has made a model."""
+
+    def __init__(self, make: Callable[[], Any], work: Callable[[Any, Any], Any]) -> None:
+        self._work = work
+        self._made, self._error = _tried(make)
+
+    def made(self) -> tuple[None, Exception | None]:
+        """Answers when it is there."""
+        return None, self._error
+
+    def run(self, item: Any) -> tuple[Any, Exception | None]:
+        """The result of an item, or its error."""
+        return _tried(partial(self._work, self._made, item))
+
+
+def _tried(call: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return call(), None
+    except Exception as error:
+        return None, _that_pickles(error)
 
 
 class _Outcome(NamedTuple):
@@ -174,6 +317,15 @@ def _that_pickles(error: Exception) -> Exception:
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
+
+
+def _lost(error: BaseException, what: str) -> SystemFault:
+    """The error for work that the cluster could not do. Ray calls what could not begin a RayTaskError."""
+    fix = "look at the logs of Ray: memory, disk, network"
+    if isinstance(error, _package().exceptions.RayTaskError):
+        fix = "install the same pixelwise on every machine, or set runtime_env"
+    said = f"{type(error).__name__}: {_last_line(error)}"
+    return SystemFault(f"{what} failed on the cluster: {said}", code="cluster-task", fix=fix)
 
 
 def _knock(address: str | None) -> None:

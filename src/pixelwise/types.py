@@ -220,22 +220,31 @@ NO_CLOCK: Final[Clock] = _NoClock()
 """For reads that are not timed."""
 
 
+class HeldPixels(NamedTuple):
+    """Samples whose pixels are in memory, as long as this lives.
+
+    images: (n,) uint64 addresses of (H, W, 3) uint8 without gaps; 0 for a sample that is to be read by itself, which
+    may raise. labels: likewise, (H, W), or None. itemsize: bytes per label pixel. owners: what the memory belongs to.
+    """
+
+    images: U64
+    labels: U64 | None
+    itemsize: int
+    owners: object
+
+
 @runtime_checkable
 class MappedSource(Protocol):
     """A source whose pixels may be in memory already, so that one call of a kernel can render many samples.
 
-    `is_raw`: whether they are. `addresses(indices)`: (n,) uint64 addresses of the images, (H, W, 3) uint8 without gaps,
-    and of the labels or None, and the bytes per label pixel. `check()` raises if that memory must not be touched.
-    `unchecked(indices)`: positions in `indices` of samples to give to `check_sample`, which raises a DataError if their
-    pixels are not as they were written.
+    `is_raw`: whether they are. `held(indices)`: where those of these samples are, each checked once to be as it was
+    written. `check()` raises if memory that was given out must not be touched.
     """
 
     @property
     def is_raw(self) -> bool: ...
     def check(self) -> None: ...
-    def unchecked(self, indices: I64) -> I64: ...
-    def check_sample(self, index: int) -> None: ...
-    def addresses(self, indices: I64) -> tuple[NDArray[np.uint64], NDArray[np.uint64] | None, int]: ...
+    def held(self, indices: I64) -> HeldPixels: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import pixelwise as pw
+from pixelwise.packs.remote.source import RemoteSource
 from tests.support.packing import random_sample, table
 from tests.support.remote import address, many_blocks, names, store_with
 from tests.support.stores import ObjectStore
@@ -111,3 +112,28 @@ def test_requests_are_under_way_together_and_bounded(store: ObjectStore, tmp_pat
     store.latency = 0.02
     list(loaded(pw.open(address("a"), cache=tmp_path)["train"]))
     assert 4 <= store.most_under_way <= 16 + 2
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_the_next_epoch_is_fetched_while_this_one_ends(
+    store: ObjectStore, small: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    real = RemoteSource.fetch_ahead
+
+    def fetch_ahead(source: RemoteSource, indices: Any, alone: bool = False) -> None:
+        asked.extend(indices.tolist())
+        real(source, indices, alone)
+
+    monkeypatch.setattr(RemoteSource, "fetch_ahead", fetch_ahead)
+    monkeypatch.setattr("pixelwise.loading.ahead.SAMPLES", 24)
+    there = pw.open(address("a"), cache=tmp_path, cache_bytes=8000 if small else None)["train"]
+    loader = pw.Loader(there, 8)
+    list(loader)
+    assert asked == [*range(97), *(range(16) if small else [])], "what the cache keeps is not asked for again"
+    next(iter(loader))
+    assert asked[97:] == [*range(len(asked) - 97)], "each is asked for once, in order"
+    loader.load_state_dict(loader.state_dict() | {"epoch": 7, "batch": 3})
+    asked.clear()
+    next(iter(loader))
+    assert asked[:24] == [*range(24, 48)], "elsewhere it begins anew"

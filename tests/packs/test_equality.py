@@ -76,7 +76,7 @@ def test_addresses_lead_to_the_pixels(dataset: Dataset, data: st.DataObject) -> 
             if not len(split):
                 continue
             indices = np.array(data.draw(st.lists(st.integers(0, len(split) - 1), min_size=1, max_size=8)), np.int64)
-            images, labels, itemsize = source.addresses(indices)
+            images, labels, itemsize, _ = source.held(indices)
             source.check()
             for k, i in enumerate(indices.tolist()):
                 truth = dataset[name][i]

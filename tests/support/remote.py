@@ -53,7 +53,7 @@ def many_blocks(patch: pytest.MonkeyPatch, block: int = 6000) -> None:
     patch.setattr("pixelwise.packs.volume.BLOCK_BYTES", block)
 
 
-def _at(patch: pytest.MonkeyPatch, origin: str, block: int) -> None:
+def at_store(patch: pytest.MonkeyPatch, origin: str, block: int) -> None:
     """In a process whose environment is that of an earlier test."""
     many_blocks(patch, block)
     for name, value in variables(origin).items():
@@ -63,14 +63,14 @@ def _at(patch: pytest.MonkeyPatch, origin: str, block: int) -> None:
 def read_of(name: str, origin: str, block: int, options: dict[str, Any]) -> int:
     """The pixels of all samples as a number, read by a process of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        _at(patch, origin, block)
+        at_store(patch, origin, block)
         return read_all(pw.open(address(name), **options)["all"])
 
 
 def read_for_ever(name: str, origin: str, block: int, options: dict[str, Any], said: Any) -> None:
     """Open and read, again and again, telling the name of each sample."""
     with pytest.MonkeyPatch.context() as patch:
-        _at(patch, origin, block)
+        at_store(patch, origin, block)
         while True:
             for sample in pw.open(address(name), **options)["all"]:
                 said.send(sample.name)

@@ -38,11 +38,13 @@ from ..hints import hinted
 from ..loading.ranks import Ranks, Shard, ranks_of
 from ..loading.render import Renderer, Slot
 from ..metrics.confusion import Confusion
+from ..ray import RayModel
 from ..results import Result, json_values
 from ..threads import Pool, default_threads, in_order, run_in, thread_count
 from ..transforms.color import Normalize, as_normalize
 from ..transforms.plans import Plans
 from ..types import U8, Interpolation, Label, Progress, Sample, Size
+from .on_actors import predict_on_actors
 from .prediction_files import check_labels, check_samples, file_of, write_prediction
 from .probability_files import Activation, ProbabilityWriter, Soft, probability_path, soft_of
 from .resuming import continue_folder, finish_folder
@@ -85,7 +87,7 @@ class Prediction(Result):
 
 @hinted
 def predict(
-    model: Model, data: Data, out: str | os.PathLike[str] | None = None, *, splits: SplitNames = None,
+    model: Model | RayModel, data: Data, out: str | os.PathLike[str] | None = None, *, splits: SplitNames = None,
     tiling: Tiling | None = None, confusion: Confusion | None = None,
     probabilities: str | os.PathLike[str] | None = None, threshold: float | None = None,
     activation: Activation | None = None, normalize: Normalize | tuple[Channels, Channels] | None = None,
@@ -95,10 +97,11 @@ def predict(
     """Predict every image of a split at its own size; write label PNGs, score them, or both in one pass.
 
     model: any callable from (B, 3, H, W) float32 to (B, C, h, w) logits, called in this thread;
-    `pixelwise.torch.as_model` makes one of a torch module. h and w may differ from H and W: logits are interpolated
-    bilinearly by pixel centers (torch's `align_corners=False`). data, splits: a Split, or a Dataset or path (`options`
-    are those of `pixelwise.open`) with the name of one or more splits (default: "val", else the first). out: the folder
-    for `NAME.png`, class ids in the class table's colors. confusion: a Confusion to update; the split must have labels.
+    `pixelwise.torch.as_model` makes one of a torch module, `pixelwise.ray.RayModel` one on each GPU of a cluster, each
+    of which takes shares of the images. h and w may differ from H and W: logits are interpolated bilinearly by pixel
+    centers (torch's `align_corners=False`). data, splits: a Split, or a Dataset or path (`options` are those of
+    `pixelwise.open`) with the name of one or more splits (default: "val", else the first). out: the folder for
+    `NAME.png`, class ids in the class table's colors. confusion: a Confusion to update; the split must have labels.
 
     probabilities: the folder for `NAME.npy`, (C, H, W) float16, written in strips in the same pass. threshold: of a
     model of one channel, for two classes: class 1 is where the blended value is above it (0 for logits, 0.5 for
@@ -124,15 +127,23 @@ def predict(
     `not-empty` if it holds other predictions, `no-labels`, `empty-split`, and what reading a sample raises.
     """
     split = as_split(data, splits, verb="predict", prefer=("val",), **options)
-    _check(model, split, (out, confusion, probabilities), batch_size)
+    _check(model.make if isinstance(model, RayModel) else model, split, (out, confusion, probabilities), batch_size)
     tiling, scaling = tiling or Tiling(), as_normalize(normalize)
     soft = soft_of(split, tiling, threshold, probabilities, activation)
     mean_std = None if scaling is None else (scaling.mean, scaling.std)
     threads = min(default_threads(), 8) if threads is None else thread_count(threads)
     ranks = ranks_of(shard)
+    folder = None if out is None else local_path(out, "predict")
+    if isinstance(model, RayModel):
+        one: Any = partial(
+            predict, data=split, out=folder, tiling=tiling, probabilities=probabilities, threshold=threshold,
+            activation=activation, normalize=normalize, batch_size=batch_size, tag=tag,
+        )  # fmt: skip
+        totals = predict_on_actors(model, pool, split, ranks, one, confusion, progress)
+        return Prediction(*totals, folder, confusion, (ranks.rank, ranks.world))
     run = _Run(model, split, tiling, mean_std, batch_size, threads, soft)
     with run_in(pool):
-        return run.share(ranks, None if out is None else local_path(out, "predict"), confusion, tag, progress)
+        return run.share(ranks, folder, confusion, tag, progress)
 
 
 def _check(model: Any, split: Split, results: tuple[Any, Confusion | None, Any], batch_size: int) -> None:

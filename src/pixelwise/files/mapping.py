@@ -19,11 +19,24 @@ from ..types import U8
 
 
 def memory_bytes() -> float:
-    """The memory of this machine, infinite if the system does not say."""
+    """The memory that this process may use: the machine's, or the limit of its container; infinite if unknown."""
     try:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        machine = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, OSError, ValueError):  # Windows has no sysconf
-        return float("inf")
+        machine = float("inf")
+    return min([machine, *_limits()])
+
+
+def _limits(root: Path = Path("/")) -> Iterator[float]:
+    """The limits of Linux's control groups of this process, of both versions. root: where the system's files are."""
+    with suppress(OSError):
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            _, kinds, own = line.split(":", 2)
+            if "memory" in kinds.split(",") or not kinds:
+                folder, name = ("memory", "memory.limit_in_bytes") if kinds else ("", "memory.max")
+                for place in (own.strip("/"), ""):  # inside a container the one of the process is often the root
+                    with suppress(OSError, ValueError):  # "max" means that there is none
+                        yield float((root / "sys/fs/cgroup" / folder / place / name).read_text())
 
 
 _threads: list[int] = []  # free places in the table of `kernels.bus_error`
@@ -43,6 +56,7 @@ class MappedFile:
 
     def __init__(self, fd: int, size: int, path: Path, error: Callable[[], PixelwiseError]) -> None:
         self._map = mmap.mmap(fd, size, access=mmap.ACCESS_READ)
+        self._path = path
         self._place: int | None = None
         self.data: U8 = np.frombuffer(self._map, np.uint8)
         self.address: int = int(self.data.__array_interface__["data"][0])
@@ -63,6 +77,18 @@ class MappedFile:
             first = start // mmap.PAGESIZE * mmap.PAGESIZE
             with suppress(OSError):  # only speed depends on it
                 self._map.madvise(mmap.MADV_WILLNEED, first, start + size - first)
+
+    def release(self, start: int, size: int) -> None:
+        """Have the system forget the whole pages among these bytes, where it can; they are read again if touched."""
+        first, end = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE, (start + size) // mmap.PAGESIZE * mmap.PAGESIZE
+        if first < end and hasattr(os, "posix_fadvise") and hasattr(mmap, "MADV_DONTNEED"):
+            with suppress(OSError):  # only speed depends on it
+                self._map.madvise(mmap.MADV_DONTNEED, first, end - first)  # pages that are mapped are kept
+                fd = os.open(self._path, os.O_RDONLY)
+                try:
+                    os.posix_fadvise(fd, first, end - first, os.POSIX_FADV_DONTNEED)
+                finally:
+                    os.close(fd)
 
     def is_whole(self) -> bool:
         """Whether the file still has its size, and no byte was ever missing."""

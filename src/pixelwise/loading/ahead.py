@@ -1,8 +1,13 @@
-"""Reading ahead from a store: what later batches need is fetched before they are planned."""
+"""Reading ahead: what later batches need is fetched from a store before they are planned; a pack that is larger than
+the memory is read block by block, and each block is released once it was passed.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, Protocol, runtime_checkable
+
+import numpy as np
 
 from ..dataset.splits import Split
 from ..types import I64
@@ -51,17 +56,76 @@ class Ahead:
             source.check_room(alive_blocks(order.lanes, order.world))
         samples = ALONE if self.is_alone else SAMPLES
         self._batches = max(BATCHES, -(-samples // order.batch_size))
-        self._next = (0, 0)
+        self._reaches = 1 if source.fits else 2  # epochs: what the cache keeps needs no fetching in the next
+        self._next = 0
 
     def announce(self, epoch: int, batch: int) -> None:
-        """Batch `batch` is about to be planned: have it fetched, and those after it."""
-        first = max(batch, self._next[1]) if self._next[0] == epoch else batch
-        last = min(len(self._order), batch + self._batches)
-        for k in range(first, last):
-            samples = self._order.batch(epoch, k)[0]
+        """Batch `batch` is about to be planned: have it fetched, and those after it.
+
+        Where the cache does not hold the pack, the next epoch's follow the last: its first batch need not wait.
+        """
+        n = len(self._order)
+        at, end = epoch * n + batch, (epoch + self._reaches) * n
+        first = self._next if at <= self._next <= at + self._batches else at
+        self._next = min(end, at + self._batches)
+        for k in range(first, self._next):
+            samples = self._order.batch(*divmod(k, n))[0]
             indices = samples if self._kept is None else self._kept[samples]
             self._source.fetch_ahead(self._split.positions(indices), self.is_alone)
-        self._next = epoch, max(first, last)
+
+
+@runtime_checkable
+class BlockSamples(Protocol):
+    """A source that reads blocks from a disk. `exceeds_memory`: whether it is worth to say which are needed.
+
+    `blocks(indices)`: the block of each sample. `blocks_ahead(blocks)` has them read and does not wait,
+    `release(blocks)` has them forgotten.
+    """
+
+    @property
+    def exceeds_memory(self) -> bool: ...
+    def blocks(self, indices: I64 | None = None) -> I64: ...
+    def blocks_ahead(self, blocks: I64) -> None: ...
+    def release(self, blocks: I64) -> None: ...
+
+
+class Passing:
+    """Has each block of a pack read whole when lanes come to it, and released when they have passed it.
+
+    Left to itself, the system keeps what was read last, which lanes do not need again, and drops what they do need.
+    kept: as for Ahead. prefetch: batches before the announced one that may not be rendered yet. A block of which
+    another rank has a part is left to the system.
+    """
+
+    def __init__(self, source: BlockSamples, split: Split, kept: I64 | None, order: Order, prefetch: int) -> None:
+        self._source, self._order, self._prefetch = source, order, prefetch
+        self._of = source.blocks(split.positions(np.arange(len(split)) if kept is None else kept))
+        self._samples = np.bincount(self._of)
+        self._begin(0)
+
+    def _begin(self, epoch: int) -> None:
+        self._epoch, self._next, self._left = epoch, 0, self._samples.copy()
+        self._asked = np.zeros(len(self._samples), bool)
+        self._used: deque[I64] = deque()
+
+    def announce(self, epoch: int, batch: int) -> None:
+        """Batch `batch` is about to be planned, and those more than `prefetch` before it are done."""
+        if (epoch, batch) != (self._epoch, self._next):
+            self._source.release(np.flatnonzero(self._asked))
+            self._begin(epoch)
+        self._next = batch + 1
+        samples, _, real = self._order.batch(epoch, batch)
+        blocks = self._of[samples[real]]
+        fresh = np.unique(blocks[~self._asked[blocks]])
+        self._source.blocks_ahead(fresh)
+        self._asked[fresh] = True
+        self._used.append(blocks)
+        if len(self._used) > self._prefetch + 1:
+            done = self._used.popleft()
+            np.subtract.at(self._left, done, 1)
+            passed = np.unique(done[self._left[done] == 0])
+            self._source.release(passed)
+            self._asked[passed] = False
 
 
 def alive_blocks(lanes: Lanes, world: int) -> int:
@@ -82,7 +146,11 @@ def is_in_lanes(order: str, split: Split, shuffle: bool, sampler: Sampler | None
     return order == "lanes" or (order == "auto" and shuffle and sampler is None and is_remote(split))
 
 
-def ahead_of(split: Split, kept: I64 | None, order: Order) -> Ahead | None:
-    """What announces batches, for a split that is in a store."""
+def ahead_of(split: Split, kept: I64 | None, order: Order, prefetch: int) -> Ahead | Passing | None:
+    """What batches are announced to, for a split that is in a store, or read in lanes and larger than the memory."""
     source = split.source
-    return Ahead(source, split, kept, order) if isinstance(source, RemoteSamples) and len(split) else None
+    if isinstance(source, RemoteSamples):
+        return Ahead(source, split, kept, order) if len(split) else None
+    if order.lanes is not None and isinstance(source, BlockSamples) and source.exceeds_memory:
+        return Passing(source, split, kept, order, prefetch)
+    return None

@@ -80,14 +80,14 @@ class Lanes:
 
     def _blocks(self, epoch: int) -> tuple[I64, I64]:
         """Where the blocks of an epoch end in its sequence, after a 0, and where they begin in that of all samples."""
-        for known, ends, firsts in self._epoch[-1:]:
+        for known, ends, firsts in list(self._epoch):
             if known == epoch:
                 return ends, firsts
         n = len(self.borders) - 1
         order = shuffled(np.arange(n), n, self.seed, epoch)
         ends = np.concatenate([[0], np.cumsum(np.diff(self.borders)[order])]).astype(np.int64)
         firsts = np.ascontiguousarray(self.borders[order])
-        self._epoch[:] = [(epoch, ends, firsts)]
+        self._epoch[:] = [*self._epoch[-1:], (epoch, ends, firsts)]  # the next one is fetched while this one ends
         return ends, firsts
 
     @cached_property

@@ -28,7 +28,7 @@ from ..randomness import Draws
 from ..threads import thread_count
 from ..transforms.plans import Plans, Transform, check_transforms, make_plans
 from ..types import I64, NO_CLOCK, U8, Clock, MappedSource
-from .ahead import ahead_of, is_in_lanes, is_remote
+from .ahead import ahead_of, is_in_lanes
 from .batch import Batch
 from .buffers import Buffers
 from .holes import Holes
@@ -151,7 +151,6 @@ class Loader:
         self.ignore_index: int = split.classes.padding_index
         self.label_dtype: np.dtype[Any] = check_label_dtype(label_dtype, split.classes)
         self._mapped = split.source if isinstance(split.source, MappedSource) and split.source.is_raw else None
-        self._will_need = None if is_remote(split) else getattr(split.source, "will_need", None)
         self._data: Split | Holes = Holes(split) if on_error == "skip" else split
         self._pad_small = small == "pad"
         self._kept = fitting(self._data, self.transforms, small)
@@ -161,7 +160,8 @@ class Loader:
         lanes = lanes_of(split, self._kept, batch_size * world, self.seed) if in_lanes else None
         self._order = Order(n, batch_size, shuffle, drop_last, self.seed, rank, world, sampler, lanes)
         check_batches(split, self._order)
-        self._ahead = ahead_of(split, self._kept, self._order)
+        self._ahead = ahead_of(split, self._kept, self._order, prefetch)
+        self._will_need = getattr(split.source, "will_need", None) if self._ahead is None else None
         self.epoch = self.batch = 0
         self._resume = True  # the next iteration starts at (epoch, batch) instead of at the next epoch
         self._buffers = Buffers(keep=2 * (prefetch + 2))
@@ -180,7 +180,7 @@ class Loader:
         small = f", {len(self.split) - kept} dropped as too small" if kept < len(self.split) else ""
         drawn = "" if order.sampler is None else f"{order.n} draws by {type(order.sampler).__name__} from "
         ranks = "" if order.world == 1 else f"; {self.ranks}"
-        alone = "; each sample fetched by itself" if self._ahead is not None and self._ahead.is_alone else ""
+        alone = "; each sample fetched by itself" if getattr(self._ahead, "is_alone", False) else ""
         return (
             f"Loader({drawn}{kept} of {len(self.split)} samples of {self.split.name!r}{small}; "
             f"{len(self)} batches of {self.batch_size}{said_of(order)}{ranks}{alone})"

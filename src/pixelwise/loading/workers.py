@@ -11,7 +11,6 @@ import threading
 from collections import deque
 from queue import SimpleQueue
 from time import monotonic
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,13 +47,9 @@ class Job:
         self.began: dict[int, tuple[float, int]] = {}  # samples in progress: first of a part -> since when, last
         self._left = len(indices)
         self._lock = threading.Lock()
-        self._source = mapped
-        self._mapped = None if mapped is None else self._addresses(mapped)
-
-    def _addresses(self, source: MappedSource) -> tuple[Any, Any, Any]:
-        source.check()
-        images, labels, itemsize = source.addresses(self.split.positions(self.indices))
-        return images.astype(np.int64), None if labels is None else labels.astype(np.int64), f"u{itemsize}"
+        self._mapped = mapped
+        if mapped is not None:
+            mapped.check()
 
     def parts(self, threads: int) -> list[tuple[int, int]]:
         """(first, last) of each part: one sample if it must be decoded, several if the pixels are in memory."""
@@ -66,8 +61,8 @@ class Job:
         self.began[first] = monotonic(), last
         try:
             with guarded():
-                if self._source is not None and not self.canceled:
-                    self._render_mapped(self._source, first, last, clock)
+                if self._mapped is not None and not self.canceled:
+                    self._render_mapped(self._mapped, first, last, clock)
                 elif not self.canceled:
                     self._render(first, clock)
         except BaseException as error:
@@ -89,21 +84,18 @@ class Job:
 
     def _render_mapped(self, source: MappedSource, first: int, last: int, clock: Clock) -> None:
         clock.start()
-        at = self.split.positions(self.indices[first:last])
-        starts = [first]  # of runs of good samples
-        for k in source.unchecked(at).tolist():
-            try:
-                source.check_sample(int(at[k]))
-            except Exception as error:
-                self._keep(first + k, error)
-                starts.append(first + k + 1)
+        held = source.held(self.split.positions(self.indices[first:last]))
+        images, labels = held.images.view(np.int64), None if held.labels is None else held.labels.view(np.int64)
         clock.lap("reading")
-        for start, end in zip(starts, [*(s - 1 for s in starts[1:]), last], strict=True):
-            if start < end and self._mapped is not None:
-                images, labels, dtype = self._mapped
+        start = 0  # of a run of samples that are there
+        for end in [*np.flatnonzero(images == 0).tolist(), last - first]:
+            if start < end:
                 found = None if labels is None else labels[start:end]
-                self.renderer.write_mapped(start, end, images[start:end], found, dtype)
-        clock.lap("rendering")
+                self.renderer.write_mapped(first + start, first + end, images[start:end], found, f"u{held.itemsize}")
+                clock.lap("rendering")
+            if first + end < last:
+                self._render(first + end, clock)
+            start = end + 1
 
     def _keep(self, k: int, error: Exception) -> None:
         """Leave out a sample that may be skipped; raise the error of any other."""

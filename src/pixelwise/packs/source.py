@@ -10,7 +10,7 @@ import numpy as np
 from ..dataset.sources import Source
 from ..dataset.splits import ChosenNames
 from ..errors import UsageError
-from ..types import I64, U64, Clock, Finding, Origin, Sample, Window
+from ..types import I64, Clock, Finding, HeldPixels, Origin, Sample, Window
 from .class_ids import check_class_ids
 from .volume import RecordName, Volume
 
@@ -69,19 +69,27 @@ class PackSource(Source):
         """
         return self.volume.blocks[self.rows(indices)]
 
-    def addresses(self, indices: I64) -> tuple[U64, U64 | None, int]:
-        """Where raw samples are in memory: (n,) uint64 addresses of images and of labels, and bytes per label pixel.
+    @property
+    def exceeds_memory(self) -> bool:
+        """Whether the pack is larger than what the system can be expected to keep in memory."""
+        return self.volume.exceeds_memory
 
-        An image is (H, W, 3) uint8, a label (H, W), both without gaps between rows; labels are None if the split has
-        none. The addresses are valid as long as this source exists. Call `check` before using them. UsageError for
-        packs that are not raw.
+    def blocks_ahead(self, blocks: I64) -> None:
+        """Have the system read whole blocks ahead; does not wait."""
+        self.volume.blocks_ahead(blocks)
+
+    def release(self, blocks: I64) -> None:
+        """Have the system forget blocks, which nothing needs for some time."""
+        self.volume.release(blocks)
+
+    def held(self, indices: I64) -> HeldPixels:
+        """Where samples are in memory: see HeldPixels. Those that are not as they were written have no address.
+
+        Call `check` before using memory that was given out earlier. UsageError for packs that are not raw.
         """
         if not self.is_raw:
             raise UsageError("only a raw pack has pixels in memory", fix='pack with encoding="raw"')
-        rows, index = self.rows(indices), self.volume.index
-        bases = self.volume.bases(index["shard"][rows])
-        labels = bases + index["label_offset"][rows].astype(np.uint64) if self.has_labels else None
-        return bases + index["image_offset"][rows].astype(np.uint64), labels, self.volume.label_dtype.itemsize
+        return self.volume.held(self.rows(indices), self.has_labels)
 
     def check(self) -> None:
         """PackError `pack-size` if a shard in use was cut. One `fstat` per shard.
@@ -93,14 +101,6 @@ class PackSource(Source):
     def will_need(self, indices: I64, windows: Sequence[Sequence[int]]) -> None:
         """Have the system read ahead what windows (y0, x0, y1, x1) of the samples at `indices` need; does not wait."""
         self.volume.will_need(self.rows(indices), windows)
-
-    def unchecked(self, indices: I64) -> I64:
-        """Of the samples at `indices`, the positions (0 .. n-1) of those whose records were not checked yet."""
-        return self.volume.unchecked(self.rows(indices))
-
-    def check_sample(self, index: int) -> None:
-        """Check the record of a sample, unless that was done before: see `Volume.check_once`."""
-        self.volume.check_once(int(self._rows[index]))
 
     def _load(self, index: int, window: Window | None, clock: Clock, notes: list[Finding] | None) -> Sample:
         row = int(self._rows[index])

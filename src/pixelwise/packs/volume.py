@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from ..codecs.header import MAX_SIDE
 from ..codecs.jpeg_windows import JpegWindows
 from ..codecs.pair_windows import decode_pair
-from ..errors import MissingError, PackError, PixelwiseError
+from ..errors import DataError, MissingError, PackError, PixelwiseError
 from ..files.addresses import StorePath
 from ..files.mapping import MappedFile, memory_bytes
 from ..files.reading import open_error, open_regular, read_bytes
-from ..types import I64, U8, Finding, Sample, Window
+from ..types import I64, U8, U64, Finding, HeldPixels, Sample, Window
 from .class_ids import check_class_ids
 from .index import INDEX, NO_JPEG_INDEX, PARTS, Read, Record, damaged, read_table, record_at
 from .manifest import Manifest, read_manifest
@@ -86,10 +86,6 @@ class Volume:
         """Whether the bytes of a record are pixels, so that `check_once` looks at the class ids of its label."""
         return self.manifest.encoding.is_raw
 
-    def unchecked(self, rows: I64) -> I64:
-        """Which of the records, positions 0 .. n-1, were not checked yet."""
-        return np.flatnonzero(self._unchecked[rows])
-
     def check_once(self, row: int, record: Record | None = None, crc: int | None = None) -> None:
         """The first time, PackError `record-crc`, or LabelError if a raw label holds no class ids.
 
@@ -112,11 +108,11 @@ class Volume:
         windows (y0, x0, y1, x1), or whole records if pixels are encoded.
         """
         new = ~self._asked[rows]
-        if not new.any() and not self._exceeds_memory:
+        if not new.any() and not self.exceeds_memory:
             return
         index: Any = self.index
         for row, first, (y0, _, y1, _) in zip(rows.tolist(), new.tolist(), windows, strict=True):
-            if not first and not self._exceeds_memory:
+            if not first and not self.exceeds_memory:
                 continue
             entry = index[row]
             mapped = self._maps[entry["shard"]] or self._map(entry["shard"])
@@ -149,8 +145,31 @@ class Volume:
         begins[1:] |= part[1:] != part[:-1]
         return np.cumsum(begins).astype(np.int64) - 1
 
+    def blocks_ahead(self, blocks: I64) -> None:
+        """Have the system read whole blocks ahead."""
+        for mapped, start, size in self._spans(blocks):
+            mapped.will_need(start, size)
+
+    def release(self, blocks: I64) -> None:
+        """Have the system forget blocks, which nothing needs for some time."""
+        for mapped, start, size in self._spans(blocks):
+            mapped.release(start, size)
+
+    def _spans(self, blocks: I64) -> Iterator[tuple[MappedFile, int, int]]:
+        """The ranges of bytes of blocks: first byte and size of each."""
+        index: Any = self.index
+        first, stop = (np.searchsorted(self.blocks, blocks, side) for side in ("left", "right"))
+        for a, b in zip(first.tolist(), stop.tolist(), strict=True):
+            mapped = self._maps[index["shard"][a]] or self._map(index["shard"][a])
+            for name in PARTS:
+                starts, sizes = index[f"{name}_offset"][a:b], index[f"{name}_bytes"][a:b]
+                if (there := starts >= 0).any():
+                    start = int(starts[there].min())
+                    yield mapped, start, int((starts + sizes).max()) - start
+
     @cached_property
-    def _exceeds_memory(self) -> bool:
+    def exceeds_memory(self) -> bool:
+        """Whether the system cannot be expected to keep the pack in memory."""
         return sum(shard.bytes for shard in self.manifest.shards) > memory_bytes() / 2
 
     def decode(
@@ -177,9 +196,25 @@ class Volume:
             raise self._cut(shard)
         return mapped.data
 
-    def bases(self, shards: NDArray[np.int32]) -> NDArray[np.uint64]:
+    def held(self, rows: I64, labels: bool) -> HeldPixels:
+        """Where records of pixels are in memory, each checked once; 0 for one that is not as it was written.
+
+        labels: whether to look for them.
+        """
+        index = self.index
+        bases = self._addresses(self._shards[rows])
+        images = bases + index["image_offset"][rows].astype(np.uint64)
+        found = bases + index["label_offset"][rows].astype(np.uint64) if labels else None
+        for k in np.flatnonzero(self._unchecked[rows]).tolist():
+            try:
+                self.check_once(int(rows[k]))
+            except DataError:
+                images[k] = 0
+        return HeldPixels(images, found, self.label_dtype.itemsize, self)
+
+    def _addresses(self, shards: NDArray[np.int32]) -> U64:
         """The addresses at which these shards are mapped."""
-        found: NDArray[np.uint64] = self._bases[shards]
+        found: U64 = self._bases[shards]
         if not found.all():
             for shard in np.unique(shards[found == 0]).tolist():
                 self._map(shard)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -29,7 +30,7 @@ class Decoded(Record):
     """A record whose image and label are pixels already. Instances are as they are stored."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BlockLayout:
     """Where the records of a block are in its file. entries: their rows of the index, with offsets into the file, and
     the CRC-32 of what is there. size: bytes of the file. ranges: the bytes of the shard that it is made of.
@@ -40,6 +41,12 @@ class BlockLayout:
     size: int
     ranges: tuple[tuple[int, int], ...]
     is_decoded: bool = False
+
+    @cached_property
+    def places(self) -> I64:
+        """(records, 2) int64: where their images and labels are in the file."""
+        entries: Any = self.entries
+        return np.stack([entries["image_offset"], entries["label_offset"]], axis=1)
 
     def record(self, row: int, data: U8) -> Record:
         """A record of the pack, its bytes views of the block's."""

@@ -162,14 +162,15 @@ class FolderCache:
     def drop(self, name: str) -> None:
         """Delete a block."""
         self._spare.drop(name)
+        self._used.pop(name, None)
         with suppress(OSError):
             os.unlink(self.folder / name)
 
     def _touch(self, name: str) -> bool:
-        """Mark a file as used now. False if it is not there."""
+        """Mark a file as used now. False if it is not there, which another process may have made so a moment ago."""
         now = monotonic()
         if now - self._used.get(name, -_TOUCHED) < _TOUCHED:
-            return os.path.exists(self.folder / name)
+            return True
         try:
             os.utime(self.folder / name)
         except FileNotFoundError:
@@ -200,6 +201,7 @@ class FolderCache:
         for file in sorted(kept)[:-1]:  # the last one was just written
             if total <= room:
                 break
+            self._used.pop(os.path.basename(file.path), None)
             with suppress(OSError):  # deleted by another process meanwhile
                 os.unlink(file.path)
             total -= file.size

@@ -10,7 +10,7 @@ from .volume import RemoteVolume
 
 
 class RemoteSource(PackSource):
-    """The samples of a split of a pack in a store: see PackSource. They have no addresses, as blocks come and go.
+    """The samples of a split of a pack in a store: see PackSource. is_raw: whether the cache has pixels.
 
     Reading also raises what a Store raises: SystemFault `store-failed`, `store-refused`, PackError `store-changed`.
     """

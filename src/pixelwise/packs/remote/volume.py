@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import MissingError, PackError, UsageError
+from ...errors import DataError, MissingError, PackError, UsageError
 from ...files.addresses import StorePath
-from ...types import I64, U8, Finding, Sample, Window
+from ...types import I64, U8, Finding, HeldPixels, Sample, Window
 from ..encodings.raw import RAW
 from ..index import Record
 from ..manifest import Manifest, read_manifest
@@ -43,11 +43,19 @@ class Keeping(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A block at hand. is_fresh: this process fetched it, so that fetching it again changes nothing."""
+    """A block at hand. is_fresh: this process fetched it, so that fetching it again changes nothing.
+
+    address: of its data, which stay readable if the file is deleted from the cache.
+    """
 
     layout: BlockLayout
     data: U8
     is_fresh: bool
+    address: int
+
+
+def _block_of(layout: BlockLayout, data: U8, is_fresh: bool) -> Block:
+    return Block(layout, data, is_fresh, int(data.__array_interface__["data"][0]))
 
 
 class RemoteVolume(Volume):
@@ -86,8 +94,8 @@ class RemoteVolume(Volume):
 
     @property
     def is_mapped(self) -> bool:
-        """False: samples come and go."""
-        return False
+        """Whether samples in the cache are pixels."""
+        return self._decodes or self.manifest.encoding.is_raw
 
     @property
     def fits(self) -> bool:
@@ -113,21 +121,43 @@ class RemoteVolume(Volume):
             check_not_forked(self.root)
         if (as_stored and self._decodes) or self._alone.knows(row):
             return self._alone.get(row)
+        return self._checked(row)[1]
+
+    def _checked(self, row: int) -> tuple[Block, Record]:
+        """A record that is not fetched by itself, its bytes checked, and the block that it is in."""
         block = int(self._parts.of[row])
         while True:
             found = self._block(block)
             record = found.layout.record(row, found.data)
             if not self._unchecked[row]:
-                return record
+                return found, record
             try:
                 self.check_once(row, record, int(found.layout.entries["crc"][row - found.layout.first]))
-                return record
+                return found, record
             except PackError as error:
                 if error.code != "record-crc":
                     raise
                 self._drop(block)  # in any case: the store may be mended
                 if found.is_fresh:
                     raise
+
+    def held(self, rows: I64, labels: bool) -> HeldPixels:
+        """As Volume.held; 0 also for a record that is fetched by itself, or could not be decoded. Waits for blocks."""
+        if os.getpid() != self._process:
+            check_not_forked(self.root)
+        places, owners = np.zeros((2, len(rows)), np.uint64), []
+        for k, row in enumerate(rows.tolist()):
+            if self._alone.knows(row):
+                continue
+            try:
+                block = self._checked(row)[0] if self._unchecked[row] else self._block(int(self._parts.of[row]))
+            except DataError:
+                continue
+            if block.layout.is_decoded or self.manifest.encoding.is_raw:
+                image, label = block.layout.places[row - block.layout.first].tolist()
+                places[:, k] = block.address + image, block.address + max(0, label)
+                owners.append(block.data)
+        return HeldPixels(places[0], places[1] if labels else None, self.label_dtype.itemsize, owners)
 
     def decode(
         self, row: int, record: Record, window: Window | None = None, notes: list[Finding] | None = None
@@ -208,7 +238,7 @@ class RemoteVolume(Volume):
                 if decoded:
                     entries: Any = layout.entries
                     entries["crc"] = np.frombuffer(data[layout.size - 4 * len(entries) :].tobytes(), np.uint32)
-                return Block(layout, data, False)
+                return _block_of(layout, data, False)
         return None
 
     def _drop(self, block: int) -> None:
@@ -226,7 +256,7 @@ class RemoteVolume(Volume):
         data, is_right = self._arrived(self._parts.shard(block), layout)
         rows = self._parts.rows(block)
         if not is_right:  # whoever reads the wrong record gets the error, and the others their pixels
-            return Block(layout, data, True)
+            return _block_of(layout, data, True)
         if not self.manifest.encoding.is_raw and not self._decodes:
             self._unchecked[rows.start : rows.stop] = False
         if self._decodes:
@@ -236,8 +266,8 @@ class RemoteVolume(Volume):
                 kept = self._cache.put(self._names_of(block)[0][0], parts)
                 entries: Any = decoded.entries
                 entries["crc"] = parts[-1]
-                return Block(decoded, kept, True)
-        return Block(layout, self._cache.put(self._names_of(block)[-1][0], [data]), True)
+                return _block_of(decoded, kept, True)
+        return _block_of(layout, self._cache.put(self._names_of(block)[-1][0], [data]), True)
 
     def _fetch_record(self, row: int) -> Record:
         layout = stored_layout(self.index, range(row, row + 1))
