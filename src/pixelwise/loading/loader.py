@@ -36,7 +36,7 @@ from .lanes import lanes_of
 from .left_out import Small, check_batches, fitting, normalize_of, said_of
 from .options import check_crops, check_fill, check_label_dtype, check_order, check_sampler, check_state, check_timeout
 from .outputs import Output, check_output, image_array
-from .ranks import Shard, ranks_of, warn_of_other_ranks
+from .ranks import Ranks, Shard, ranks_of, warn_of_other_ranks
 from .render import FILL, Renderer, Slot
 from .samplers import Order, Sampler
 from .workers import Job, Workers
@@ -156,13 +156,15 @@ class Loader:
         self._pad_small = small == "pad"
         self._kept = fitting(self._data, self.transforms, small)
         n, sampler = _choice(len(split), self._kept, sampler)
-        rank, world, _ = self.ranks = ranks_of(shard)
+        self.ranks: Ranks = ranks_of(shard)
+        rank, world, _ = self.ranks
         in_lanes = n > 0 and is_in_lanes(order, split, shuffle, sampler)
         lanes = lanes_of(split, self._kept, batch_size * world, self.seed) if in_lanes else None
         self._order = Order(n, batch_size, shuffle, drop_last, self.seed, rank, world, sampler, lanes)
         check_batches(split, self._order)
         self._ahead = ahead_of(split, self._kept, self._order)
-        self.epoch = self.batch = 0
+        self.epoch: int = 0
+        self.batch: int = 0
         self._resume = True  # the next iteration starts at (epoch, batch) instead of at the next epoch
         self._buffers = Buffers(keep=2 * (prefetch + 2))
         self._clocks: list[Clock] = []
