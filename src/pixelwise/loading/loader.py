@@ -134,12 +134,11 @@ class Loader:
             raise UsageError(f"Loader() takes a Split, got {type(split).__name__}", fix='pass dataset["train"]')
         check_output(output)
         check_choice("on_error", on_error, ("raise", "skip"))
-        check_count("batch_size", batch_size)
         check_count("prefetch", prefetch)
         check_order(order, shuffle, sampler)
         check_sampler(sampler, len(split), len(split.classes))
         self.split = split
-        self.batch_size = batch_size
+        self.batch_size: int = check_count("batch_size", batch_size)
         self.transforms: tuple[Transform, ...] = check_crops(check_transforms(transforms), sampler)
         self.seed: int = check_seed(seed)
         self.output: Output = output
@@ -157,10 +156,9 @@ class Loader:
         self._kept = fitting(self._data, self.transforms, small)
         n, sampler = _choice(len(split), self._kept, sampler)
         self.ranks: Ranks = ranks_of(shard)
-        rank, world, _ = self.ranks
         in_lanes = n > 0 and is_in_lanes(order, split, shuffle, sampler)
-        lanes = lanes_of(split, self._kept, batch_size * world, self.seed) if in_lanes else None
-        self._order = Order(n, batch_size, shuffle, drop_last, self.seed, rank, world, sampler, lanes)
+        lanes = lanes_of(split, self._kept, batch_size * self.ranks.world, self.seed) if in_lanes else None
+        self._order = Order(n, batch_size, shuffle, drop_last, self.seed, *self.ranks[:2], sampler, lanes)
         check_batches(split, self._order)
         self._ahead = ahead_of(split, self._kept, self._order)
         self.epoch: int = 0
