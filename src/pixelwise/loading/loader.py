@@ -23,7 +23,7 @@ from ..arguments import check_choice, check_count, check_seed, check_whole
 from ..classes import ClassTable
 from ..dataset.splits import Split
 from ..errors import LOG, DataError, SystemFault, UsageError, warn
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..randomness import Draws
 from ..threads import thread_count
 from ..transforms.plans import Plans, Transform, check_transforms, make_plans
@@ -66,6 +66,7 @@ class Timing:
         return "nothing" if self.idle > sum(work.values()) else max(work, key=lambda k: work[k])
 
 
+@answering
 @hinted
 class Loader:
     """Batches of a split, always the same for the same seed, whatever the number of threads.
