@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -37,15 +38,19 @@ def mypy(*files: Path) -> str:
     return done.stdout + done.stderr
 
 
-def pyright(folder: Path, *files: Path) -> str:
+def pyright_program() -> str:
     program = shutil.which("pyright") or os.environ.get("PYRIGHT")
     if program is None:
         pytest.skip("pyright is not installed: pip install pyright")
+    return program
+
+
+def pyright(folder: Path, *files: Path) -> str:
     config = f'{{"typeCheckingMode": "strict", "extraPaths": ["{REPOSITORY / "src"}"]}}'
     (folder / "pyrightconfig.json").write_text(config)
     for file in files:
         shutil.copy(file, folder)
-    command = [program, "--pythonpath", sys.executable, "-p", str(folder)]
+    command = [pyright_program(), "--pythonpath", sys.executable, "-p", str(folder)]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
@@ -81,6 +86,18 @@ def test_pyright_finds_what_is_misspelt(tmp_path: Path) -> None:
     said = pyright(tmp_path)
     for number, _ in enumerate(MISSPELT, 2):
         assert f"wrong.py:{number}:" in said, said
+
+
+def test_what_pyright_has_to_infer_is_little(tmp_path: Path) -> None:
+    options = ["--pythonpath", sys.executable, "--verifytypes", "pixelwise", "--ignoreexternal", "--outputjson"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "src")}
+    done = subprocess.run(
+        [pyright_program(), *options], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
+    )
+    known = json.loads(done.stdout)["typeCompleteness"]
+    unknown = [symbol["name"] for symbol in known["symbols"] if symbol["isExported"] and not symbol["isTypeKnown"]]
+    assert known["exportedSymbolCounts"]["withKnownType"] > 4000
+    assert known["completenessScore"] >= 0.99, unknown
 
 
 def test_the_names_for_type_checkers_are_those_that_there_are() -> None:

@@ -98,6 +98,7 @@ from .transforms.plans import Plans as Plans
 from .transforms.plans import Transform as Transform
 from .transforms.plugin import Apply as Apply
 from .transforms.plugin import from_albumentations as from_albumentations
+from .transforms.recipe_files import read_recipe as read_recipe
 from .transforms.recipes import RECIPES as RECIPES
 from .transforms.turns import RandomAffine as RandomAffine
 from .transforms.turns import RandomHorizontalFlip as RandomHorizontalFlip

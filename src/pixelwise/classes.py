@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from . import kernels
 from .arguments import as_array, as_bytes, as_ids, check_count, is_whole, stray_id
 from .errors import LabelError, UnknownNameError, UsageError
-from .hints import hinted, unknown_name
+from .hints import answering, hinted, unknown_name
 from .types import U8, Displayed, Label, Rows
 
 Color = tuple[int, int, int]
@@ -49,6 +49,7 @@ def table_of(names: Iterable[str]) -> ClassTable:
     return ClassTable(listed, ignore_index=usual_void(len(listed)))
 
 
+@answering
 @hinted
 @dataclass(frozen=True)
 class ClassTable(Displayed):

@@ -46,7 +46,8 @@ ELSEWHERE: Final[dict[str, str]] = {
         "pw.open(path) opens a dataset of any known format",
     ),
     **dict.fromkeys(
-        ("MeanIoU", "JaccardIndex", "mIoU", "IoU", "miou", "mean_iou", "ConfusionMatrix", "Evaluator"),
+        ("MeanIoU", "JaccardIndex", "mIoU", "IoU", "miou", "mean_iou", "ConfusionMatrix", "Evaluator",
+         "Dice", "F1Score", "IoUMetric", "SegmentationMetric"),
         "pw.Confusion(dataset.classes) counts, .scores(protocol) gives the IoU",
     ),
     **dict.fromkeys(("Lambda", "OneOf", "RandomApply", "SomeOf"), "pw.Apply takes a function of (image, label)"),
@@ -69,6 +70,10 @@ ELSEWHERE: Final[dict[str, str]] = {
     **dict.fromkeys(("Subset", "ConcatDataset"), "split[:100] is a part of a split, pw.concat joins datasets"),
     **dict.fromkeys(("WeightedRandomSampler", "RandomSampler"), "Loader(shuffle=True) or sampler=pw.RepeatFactor(...)"),
     **dict.fromkeys(("validate", "verify_dataset", "lint"), "pw.check(dataset) finds every problem"),
+    **dict.fromkeys(("LoadImageFromFile", "LoadAnnotations", "PackSegInputs"), "pw.open and pw.Loader read and batch"),
+    **dict.fromkeys(("ElasticTransform", "GridDistortion", "AutoAugment", "RandAugment", "TrivialAugmentWide"),
+                    "it is not here; pw.Apply takes a function of (image, label)"),
+    "RandomResize": "pw.RandomScale((0.5, 2))",
     **dict.fromkeys(("export", "to_coco", "save"), "pw.convert(dataset, folder) writes one"),
 }
 """What other libraries call a thing, and what does it here."""
@@ -97,6 +102,33 @@ ARGUMENTS: Final[dict[str, str]] = {
     **dict.fromkeys(("void", "ignore_label", "void_index"), "ignore_index="),
 }
 """What other libraries call an argument, and what does it here, unless the function has one of a similar name."""
+
+ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
+    "Confusion": {
+        **dict.fromkeys(("compute", "iou", "miou", "result"), 'scores("voc") gives the IoU by a protocol'),
+        **dict.fromkeys(("reset", "clear"), "begin again with a new Confusion; a + b adds two"),
+        **dict.fromkeys(("add", "add_batch", "process", "forward"), "update(prediction, truth) counts images"),
+    },
+    "Scores": dict.fromkeys(("mean_iou", "mIoU", "mean"), "miou is the mean, iou that of each class"),
+    "Split": {
+        **dict.fromkeys(("num_classes", "class_names", "nclasses"), "len(split.classes) and split.classes.names"),
+        **dict.fromkeys(("images", "labels", "masks", "targets"), "image, label = split[0] reads a sample"),
+        **dict.fromkeys(("map", "transform", "with_transform"), "Loader(split, batch_size, transforms) applies them"),
+        **dict.fromkeys(("shuffle", "batch"), "Loader(split, batch_size, shuffle=True) makes batches"),
+        "filter": "select(positions) is a part",
+    },
+    "Batch": {
+        **dict.fromkeys(("to", "cuda", "pin_memory"), "pixelwise.torch.TensorLoader(loader, device) gives tensors"),
+        **dict.fromkeys(("image", "pixel_values", "inputs"), "images has them"),
+        **dict.fromkeys(("masks", "label", "targets"), "labels has them"),
+    },
+    "ClassTable": {"num_classes": "len(classes) is their number", "id": "index(name) is the id of a class"},
+    "Loader": {
+        "dataset": "split is what it reads",
+        **dict.fromkeys(("set_epoch", "sampler"), "each iteration is the next epoch; load_state_dict continues one"),
+    },
+}
+"""What other libraries call an attribute of such an object, by the names of our classes, and what does it here."""
 
 
 def nearest(name: object, names: Iterable[str]) -> str | None:
@@ -168,6 +200,21 @@ def hinted(called: Called) -> Called:
         called.__init__ = _hinted(called.__init__, called.__name__)  # type: ignore[misc]
         return called
     return _hinted(called, called.__name__)
+
+
+def answering(kind: type[T]) -> type[T]:
+    """A class whose objects say what to write instead of an attribute that they lack. Type checkers do not see it."""
+
+    def lacks(self: object, name: str) -> NoReturn:
+        if name.startswith("_"):  # of copies and pickles that are not finished, and of those who only ask
+            raise AttributeError(name)
+        known = [n for n in dir(self) if not n.startswith("_")]
+        near = nearest(name, known)
+        said = ATTRIBUTES.get(kind.__name__, {}).get(name) or (f"did you mean {near!r}?" if near else "")
+        raise AttributeError(f"{kind.__name__} has no attribute {name!r}; {said or 'it has ' + ', '.join(known)}")
+
+    kind.__getattr__ = lacks  # type: ignore[attr-defined]
+    return kind
 
 
 def _hinted(function: Called, name: str) -> Called:

@@ -56,7 +56,7 @@ class KerasLoader(keras.utils.PyDataset):  # type: ignore[misc]  # Keras is not 
         workers = loader.threads if workers is None else check_count("workers", workers)
         super().__init__(workers=workers, max_queue_size=max(workers, loader.prefetch))
         self.loader = loader
-        self.epoch = 0
+        self.epoch: int = 0
 
     def __len__(self) -> int:
         return len(self.loader)

@@ -51,6 +51,20 @@ def test_a_broken_list_does_not_hide_the_other_splits(run, tmp_path: Path) -> No
     assert "duplicate-id" in out.replace("\n", "")
 
 
+def test_a_recipe_of_a_file_is_loaded_and_drawn(run, root: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    recipe, picture = tmp_path / "mine.toml", tmp_path / "sheet.png"
+    recipe.write_text('[[transform]]\nname = "RandomCrop"\nsize = [64, 96]\n')
+    code, out, _ = run("load", root, "--recipe", recipe, "--batch-size", 4, "--json")
+    assert code == 0
+    assert json.loads(out)["images"] == [4, 3, 64, 96]
+    assert run("show", root, "-n", 1, "--recipe", recipe, "-o", picture)[0] == 0
+    assert picture.stat().st_size > 1000
+    code, _, err = run("load", root, "--recipe", recipe, "--size", "8x8")
+    assert code == 2
+    assert "--size and --recipe" in err
+    assert run("load", root, "--recipe", "deeplab")[0] == 2
+
+
 def test_load_prints_and_gives_json(run, root: Path) -> None:  # type: ignore[no-untyped-def]
     code, out, _ = run("load", root, "--split", "trainval", "--size", "200x240", "--batch-size", 8)
     assert code == 0

@@ -8,11 +8,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 import pixelwise as pw
-from pixelwise.cli import main
+from pixelwise.cli import app, main
 from pixelwise.cli.console import be_quiet
 
 
@@ -33,6 +35,11 @@ def test_lists_have_every_name(command: str, names: dict[str, object], monkeypat
         assert all(name in out for name in names)
         if options:
             assert list(json.loads(out)) == list(names)
+
+
+@pytest.mark.parametrize("command", get_command(app).commands.values(), ids=lambda c: c.name)  # type: ignore[attr-defined]
+def test_every_command_gives_json(command: Any) -> None:
+    assert "--json" in {name for option in command.params for name in option.opts}
 
 
 def test_the_version_in_short() -> None:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
+from ..classes import ClassTable
 from ..dataset.dataset import Dataset
 from ..dataset.identity import keys
 from ..dataset.sources import FileSource, image_file_of
@@ -24,7 +25,7 @@ from ..files.reading import nearest_hint
 from ..formats.rasterize import DrawnSource
 from ..labels import count_values
 from ..threads import in_order, with_progress
-from ..types import I64, U64, Finding, Progress
+from ..types import F32, I64, U64, Bool, Finding, Progress
 from . import images, labels
 from .findings import Collector, Subject
 from .reading import Address, Reading, read
@@ -73,25 +74,34 @@ class Survey:
     does not show.
     """
 
+    splits: list[Split]
+    image_keys: list[U64]
+    items: list[I64]
+    at: I64
+    exact: U64
+    coarse: U64
+    label_hash: U64
+
     def __init__(self, dataset: Dataset, splits: list[Split], image_keys: list[U64], items: list[I64], at: I64) -> None:
         n, classes = len(at), len(dataset.classes)
         prefix = os.path.join(dataset.root.absolute(), "")
-        self.classes, self.places = dataset.classes, Places(tuple(splits), dataset.format, prefix)
+        self.classes: ClassTable = dataset.classes
+        self.places: Places = Places(tuple(splits), dataset.format, prefix)
         self.splits, self.image_keys, self.items, self.at = splits, image_keys, items, at
-        self.image_of = np.zeros(n, np.uint64)
+        self.image_of: U64 = np.zeros(n, np.uint64)
         for own, image in zip(items, image_keys, strict=True):
             self.image_of[own] = image
-        self.members = np.zeros((n, len(splits)), bool)
+        self.members: Bool = np.zeros((n, len(splits)), bool)
         for k, own in enumerate(items):
             self.members[own, k] = True
         self.exact, self.coarse, self.label_hash = (np.zeros(n, np.uint64) for _ in range(3))
-        self.fine = np.zeros((n, 4), np.uint64)
-        self.has_image = np.zeros(n, bool)
-        self.seen_values = np.zeros(65_536, bool)
-        self.classes_in = np.zeros((len(splits), classes), bool)
-        self.ones = np.full((n if classes == 2 else 0, 2), np.nan, np.float32)
+        self.fine: U64 = np.zeros((n, 4), np.uint64)
+        self.has_image: Bool = np.zeros(n, bool)
+        self.seen_values: Bool = np.zeros(65_536, bool)
+        self.classes_in: Bool = np.zeros((len(splits), classes), bool)
+        self.ones: F32 = np.full((n if classes == 2 else 0, 2), np.nan, np.float32)
         self.kinds: dict[str, list[int]] = {}
-        self.undrawn = np.zeros(len(splits), np.int64)
+        self.undrawn: I64 = np.zeros(len(splits), np.int64)
 
     def __len__(self) -> int:
         return len(self.at)

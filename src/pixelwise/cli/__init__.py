@@ -21,7 +21,7 @@ from . import check, convert, data, evaluate, listing, merging, view, warming
 from .console import be_quiet, complain, prepare, say
 from .options import speaking
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="pixelwise",
     help="Semantic segmentation data: labels exact or refused, batches at the speed of memory, comparable scores.",
     no_args_is_help=True,

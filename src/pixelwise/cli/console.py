@@ -160,7 +160,10 @@ class Rows:
     """
 
     def __init__(self, *columns: str, title: str = "", spare: Sequence[str] = (), header: bool = True) -> None:
-        self.columns, self.title, self.spare, self.header = columns, title, spare, header
+        self.columns: tuple[str, ...] = columns
+        self.title: str = title
+        self.spare: Sequence[str] = spare
+        self.header: bool = header
         self.rows: list[tuple[tuple[Cell, ...], str]] = []
 
     def add(self, *cells: Cell, style: str = "") -> None:

@@ -18,7 +18,7 @@ from ..codecs.pair_windows import prepare_kernels
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..downloads.getting import download as download_dataset
-from ..errors import PixelwiseError, shown
+from ..errors import PixelwiseError, UsageError, shown
 from ..formats.given import as_dataset, as_split
 from ..formats.opening import open as open_dataset
 from ..loading.batch import Batch
@@ -26,6 +26,7 @@ from ..loading.loader import Loader
 from ..transforms.color import Normalize
 from ..transforms.geometry import RandomCrop
 from ..transforms.plans import Transform
+from ..transforms.recipe_files import read_recipe
 from ..transforms.recipes import RECIPES, RecipeName
 from ..transforms.turns import RandomHorizontalFlip
 from .console import Rows, answer, complain, parse_size, print_json, progress, say
@@ -34,7 +35,9 @@ from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitO
 TRAINING: Final[list[Transform]] = [
     RandomCrop(320, 480, pad_if_needed=True), RandomHorizontalFlip(), Normalize(),
 ]  # fmt: skip
-_RECIPE: Final = Option(help=f"Show what a recipe makes: {', '.join(RECIPES)}.", autocompletion=lambda: [*RECIPES])
+_RECIPE: Final = Option(
+    metavar="RECIPE", help=f"Transforms: {', '.join(RECIPES)}, or a FILE.toml.", autocompletion=lambda: [*RECIPES]
+)
 _BATCH: Final = 32  # of the demo
 _ERRORS: Final = 5  # of a split, one by one; `check` lists all
 
@@ -183,7 +186,8 @@ def _common_sizes(sizes: Sequence[tuple[int, int]]) -> str:
 def load(
     path: DatasetPath,
     split: SplitOption = None,
-    size: Annotated[str, Option(help="Crop, HEIGHTxWIDTH; 'whole' loads whole images.")] = "320x480",
+    size: Annotated[str | None, Option(help="Crop, HEIGHTxWIDTH (320x480); 'whole' loads whole images.")] = None,
+    recipe: Annotated[str | None, _RECIPE] = None,
     batch_size: Annotated[int, Option(help="Images per batch.")] = 32,
     epochs: Annotated[int, Option(help="How often to go through the split.")] = 1,
     output: Annotated[str, Option(help="float32, float16, bfloat16, uint8, float32-hwc or uint8-hwc.")] = "float32",
@@ -192,14 +196,20 @@ def load(
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Load training batches and report how fast, and what training would wait for."""
-    crop: list[Transform] = [] if size == "whole" else [RandomCrop(parse_size(size))]
+    if recipe is not None and size is not None:
+        raise UsageError("--size and --recipe both say how images are cropped", fix="leave one of them out")
+    crop: list[Transform] = [] if size == "whole" else [RandomCrop(parse_size(size or "320x480"))]
+    transforms = [*crop, RandomHorizontalFlip(), Normalize()] if recipe is None else _transforms_of(recipe)
     chosen = as_split(opened(path, labels, format), split, verb="load", prefer=("train",))
-    transforms = [*crop, RandomHorizontalFlip(), Normalize()]
     result = _run(chosen, transforms, batch_size, epochs, threads, output, small)
     if as_json:
         print_json(result)
     else:
         _print_run(result)
+
+
+def _transforms_of(recipe: str) -> list[Transform]:
+    return read_recipe(recipe) if recipe.endswith(".toml") else RECIPES[cast("RecipeName", recipe)]()
 
 
 def _run(
@@ -271,7 +281,7 @@ def show(
     if recipe is None:
         draw(chosen, n=n, seed=seed, title=f"{dataset.root.name}  ·  {chosen.name}").save(output)
     else:
-        show_plans(chosen, RECIPES[cast("RecipeName", recipe)](), n, draws=draws, seed=seed, title=recipe).save(output)
+        show_plans(chosen, _transforms_of(recipe), n, draws=draws, seed=seed, title=Path(recipe).stem).save(output)
     shown = min(n, len(chosen))
     found = {"split": chosen.name, "samples": len(chosen), "shown": shown, "picture": str(output)}
     answer(as_json, found, f"{shown} of {len(chosen)} samples of {chosen.name!r}: {output}")

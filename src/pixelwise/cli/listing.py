@@ -27,7 +27,7 @@ def protocols(as_json: JsonOption = False) -> None:
 
 
 def recipes(as_json: JsonOption = False) -> None:
-    """List the recipes of transforms by name: what `show --recipe` draws and `pw.RECIPES` has."""
+    """List the recipes of transforms by name: what `--recipe` of `show` and `load` takes and `pw.RECIPES` has."""
     made: dict[str, list[str]] = {name: [repr(transform) for transform in make()] for name, make in RECIPES.items()}
     if as_json:
         print_json(made)

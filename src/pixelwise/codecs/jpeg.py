@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import simplejpeg
@@ -37,8 +37,8 @@ class JpegFile(EncodedFile):
     """JPEG with 8 bits per sample: gray, YCbCr, RGB, CMYK; baseline or progressive."""
 
     kind = "jpeg"
-    signature = re.compile(rb"\xff\xd8(\xff|\Z)")
-    extensions = (".jpg", ".jpeg", ".jpe", ".jfif")
+    signature: ClassVar[re.Pattern[bytes]] = re.compile(rb"\xff\xd8(\xff|\Z)")
+    extensions: ClassVar[tuple[str, ...]] = (".jpg", ".jpeg", ".jpe", ".jfif")
     common = True
     lossy = True
     _frame: int

@@ -6,7 +6,7 @@ import io
 import math
 import re
 import tokenize
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,8 @@ class NpyFile(EncodedFile):
     """A label as (H, W), (H, W, 3) or (H, W, 4) integers 0..65535 or booleans. Not an image format."""
 
     kind = "npy"
-    signature = re.compile(rb"\x93NUMPY")
-    extensions = (".npy",)
+    signature: ClassVar[re.Pattern[bytes]] = re.compile(rb"\x93NUMPY")
+    extensions: ClassVar[tuple[str, ...]] = (".npy",)
 
     def stored(self) -> Stored:
         """The array as uint8 if its values fit, else as uint16.

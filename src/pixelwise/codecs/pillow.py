@@ -116,8 +116,8 @@ class BmpFile(_PillowFile):
     """BMP of any header version."""
 
     kind = "bmp"
-    signature = re.compile(rb"BM.{4}\0\0\0\0.{16}", re.DOTALL)
-    extensions = (".bmp",)
+    signature: ClassVar[re.Pattern[bytes]] = re.compile(rb"BM.{4}\0\0\0\0.{16}", re.DOTALL)
+    extensions: ClassVar[tuple[str, ...]] = (".bmp",)
     format_name = "BMP"
 
     def _unpack_header(self, head: bytes) -> Header:
@@ -131,8 +131,8 @@ class GifFile(_PillowFile):
     """GIF; of an animation the first frame."""
 
     kind = "gif"
-    signature = re.compile(rb"GIF8[79]a")
-    extensions = (".gif",)
+    signature: ClassVar[re.Pattern[bytes]] = re.compile(rb"GIF8[79]a")
+    extensions: ClassVar[tuple[str, ...]] = (".gif",)
     format_name = "GIF"
 
     def _unpack_header(self, head: bytes) -> Header:
@@ -144,8 +144,8 @@ class WebpFile(_PillowFile):
     """WebP; a label only if it is lossless."""
 
     kind = "webp"
-    signature = re.compile(rb"RIFF.{4}WEBP", re.DOTALL)
-    extensions = (".webp",)
+    signature: ClassVar[re.Pattern[bytes]] = re.compile(rb"RIFF.{4}WEBP", re.DOTALL)
+    extensions: ClassVar[tuple[str, ...]] = (".webp",)
     format_name = "WEBP"
     weight = 2  # Pillow's decoder keeps four canvases
 

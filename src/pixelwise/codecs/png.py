@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,8 @@ class PngFile(EncodedFile):
     """PNG of every color type and depth, interlaced or not; of an animation the default image."""
 
     kind = "png"
-    signature = re.compile(re.escape(SIGNATURE))
-    extensions = (".png", ".apng")
+    signature: ClassVar[re.Pattern[bytes]] = re.compile(re.escape(SIGNATURE))
+    extensions: ClassVar[tuple[str, ...]] = (".png", ".apng")
     common = True
     # Known once the header is:
     _color: int

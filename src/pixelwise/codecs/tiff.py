@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,8 +70,8 @@ class TiffFile(EncodedFile):
     """TIFF or BigTIFF; of several pages the first."""
 
     kind = "tiff"
-    signature = re.compile(rb"II[*+]\0|MM\0[*+]")
-    extensions = (".tif", ".tiff")
+    signature: ClassVar[re.Pattern[bytes]] = re.compile(rb"II[*+]\0|MM\0[*+]")
+    extensions: ClassVar[tuple[str, ...]] = (".tif", ".tiff")
     _tags: Directory
     """Known once the header is."""
 

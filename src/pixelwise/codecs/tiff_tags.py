@@ -43,14 +43,14 @@ class Directory:
         if len(block) < end + inline:
             raise file.error("truncated", "the file ends inside its directory")
         self._entries: dict[int, tuple[str, int, bytes]] = {}
-        self.claimed = 0
+        self.claimed: int = 0
         for entry in range(0, end, size):
             tag, kind = struct.unpack_from(order + "HH", block, entry)
             (n,) = struct.unpack_from(order + word, block, entry + 4)
             self.claimed += n * _SIZES.get(kind, 0)
             if kind in _TYPES and n > 0:
                 self._entries.setdefault(tag, (_TYPES[kind], n, block[entry + size - inline : entry + size]))
-        self.more_pages = struct.unpack_from(order + word, block, end)[0] != 0
+        self.more_pages: bool = struct.unpack_from(order + word, block, end)[0] != 0
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._entries

@@ -90,6 +90,8 @@ class _Crops:
     """`dataset[i]` is a new random crop of the i-th sample that is large enough, normalized, and its label."""
 
     label_dtype: type[np.integer[Any]]
+    height: int
+    width: int
 
     def __init__(self, split: Split, height: int, width: int) -> None:
         self.height, self.width = check_size("size", height, width)
@@ -124,7 +126,7 @@ class SegmentationDataset(_Crops):
     Raises UsageError for arrays of another kind, PairError for sizes that differ, LabelError `unknown-color`.
     """
 
-    label_dtype = np.int32
+    label_dtype: type[np.integer[Any]] = np.int32
 
     def __init__(self, images: Sequence[Any], labels: Sequence[Any], height: int, width: int) -> None:
         if len(images) != len(labels):
@@ -141,7 +143,7 @@ class VOCSegDataset(_Crops):
     asked for instead of all at once. It works with torch's DataLoader, with any number of workers.
     """
 
-    label_dtype = np.int64
+    label_dtype: type[np.integer[Any]] = np.int64
 
     def __init__(self, is_train: bool, crop_size: tuple[int, int], voc_dir: str | os.PathLike[str]) -> None:
         check_choice("is_train", is_train, (True, False))

@@ -13,7 +13,7 @@ import numpy as np
 from ..arguments import is_whole
 from ..classes import ClassTable
 from ..errors import DataError, PixelwiseError, UsageError
-from ..hints import unknown_name
+from ..hints import answering, unknown_name
 from ..types import I64, NO_CLOCK, Clock, Displayed, Finding, Origin, Rows, Sample, Window
 from .sources import ArraySource, Source, origin_of
 
@@ -53,6 +53,7 @@ class ChosenNames(Sequence[str]):
         return f"ChosenNames({len(self)}: {shown})"
 
 
+@answering
 @dataclass(frozen=True, eq=False)
 class Split(Displayed):
     """Some samples of a dataset, in order. `split[3]` and `split["name"]` are Samples, `split[:10]` a Split.

@@ -59,7 +59,7 @@ class Transfer:
 
     def __post_init__(self) -> None:
         # Do the bytes come from several responses? Those of an earlier run may also have been lost by a power failure.
-        self.pieced = self.have > 0
+        self.pieced: bool = self.have > 0
 
     @property
     def have(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import kernels
 from ..classes import ClassTable
@@ -63,7 +64,7 @@ class DrawnSource(Source):
         self.draw = draw
         self.drawn_from = drawn_from
         self.how = how
-        self.faults = faults or {}
+        self.faults: Mapping[int, Sequence[PixelwiseError]] = faults or {}
         self.stated = stated
 
     def origin(self, index: int) -> Origin:
@@ -128,7 +129,7 @@ class LabelCanvas:
 
     def __init__(self, size: Size, table: ClassTable, background: int) -> None:
         self.label: Any = np.full(size, background, table.dtype)
-        self.instances = np.zeros(size, np.uint16)
+        self.instances: NDArray[np.uint16] = np.zeros(size, np.uint16)
         self._mask = np.zeros(size, np.uint8)
         self._flips = np.zeros((size[0] + 1, size[1]), np.uint8)
 

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classes import ClassTable
+from ..hints import answering
 from ..types import I64, Bool, Displayed, Rows, in_words, labels_of
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch(Displayed):
     """What a Loader yields.

@@ -23,7 +23,7 @@ from ..arguments import check_choice, check_count, check_seed, check_whole
 from ..classes import ClassTable
 from ..dataset.splits import Split
 from ..errors import LOG, DataError, SystemFault, UsageError, warn
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..randomness import Draws
 from ..threads import thread_count
 from ..transforms.plans import Plans, Transform, check_transforms, make_plans
@@ -36,7 +36,7 @@ from .lanes import lanes_of
 from .left_out import Small, check_batches, fitting, normalize_of, said_of
 from .options import check_crops, check_fill, check_label_dtype, check_order, check_sampler, check_state, check_timeout
 from .outputs import Output, check_output, image_array
-from .ranks import Shard, ranks_of, warn_of_other_ranks
+from .ranks import Ranks, Shard, ranks_of, warn_of_other_ranks
 from .render import FILL, Renderer, Slot
 from .samplers import Order, Sampler
 from .workers import Job, Workers
@@ -66,6 +66,7 @@ class Timing:
         return "nothing" if self.idle > sum(work.values()) else max(work, key=lambda k: work[k])
 
 
+@answering
 @hinted
 class Loader:
     """Batches of a split, always the same for the same seed, whatever the number of threads.
@@ -134,12 +135,11 @@ class Loader:
             raise UsageError(f"Loader() takes a Split, got {type(split).__name__}", fix='pass dataset["train"]')
         check_output(output)
         check_choice("on_error", on_error, ("raise", "skip"))
-        check_count("batch_size", batch_size)
         check_count("prefetch", prefetch)
         check_order(order, shuffle, sampler)
         check_sampler(sampler, len(split), len(split.classes))
         self.split = split
-        self.batch_size = batch_size
+        self.batch_size: int = check_count("batch_size", batch_size)
         self.transforms: tuple[Transform, ...] = check_crops(check_transforms(transforms), sampler)
         self.seed: int = check_seed(seed)
         self.output: Output = output
@@ -155,14 +155,15 @@ class Loader:
         self._pad_small = small == "pad"
         self._kept = fitting(self._data, self.transforms, small)
         n, sampler = _choice(len(split), self._kept, sampler)
-        rank, world, _ = self.ranks = ranks_of(shard)
+        self.ranks: Ranks = ranks_of(shard)
         in_lanes = n > 0 and is_in_lanes(order, split, shuffle, sampler)
-        lanes = lanes_of(split, self._kept, batch_size * world, self.seed) if in_lanes else None
-        self._order = Order(n, batch_size, shuffle, drop_last, self.seed, rank, world, sampler, lanes)
+        lanes = lanes_of(split, self._kept, batch_size * self.ranks.world, self.seed) if in_lanes else None
+        self._order = Order(n, batch_size, shuffle, drop_last, self.seed, *self.ranks[:2], sampler, lanes)
         check_batches(split, self._order)
         self._ahead = ahead_of(split, self._kept, self._order, prefetch)
         self._will_need = getattr(split.source, "will_need", None) if self._ahead is None else None
-        self.epoch = self.batch = 0
+        self.epoch: int = 0
+        self.batch: int = 0
         self._resume = True  # the next iteration starts at (epoch, batch) instead of at the next epoch
         self._buffers = Buffers(keep=2 * (prefetch + 2))
         self._clocks: list[Clock] = []

@@ -135,7 +135,7 @@ class Workers:
         self.tasks: SimpleQueue[tuple[Job, int, int] | None] = SimpleQueue()
         self.clocks: list[Clock] = [Clock() for _ in range(threads)]
         self.pending: deque[Job] = deque()
-        self.threads = [
+        self.threads: list[threading.Thread] = [
             threading.Thread(target=_work, args=(self.tasks, clock), name=f"pixelwise-{i}", daemon=True)
             for i, clock in enumerate(self.clocks)
         ]

@@ -90,7 +90,8 @@ class ObjectMatches(Sum):
         self, num_classes: int | ClassTable, *, class_names: Sequence[str] | None = None, most: int = 100
     ) -> None:
         known = Confusion(num_classes, class_names=class_names)
-        self.num_classes, self.class_names = known.num_classes, known.class_names
+        self.num_classes: int = known.num_classes
+        self.class_names: tuple[str, ...] = known.class_names
         self.most: int = check_count("most", most)
         # Of each class and image: scores (D,), matched and ignored (A, T, D), objects that count (A,).
         self._images: list[tuple[int, F64, Bool, Bool, I64]] = []

@@ -103,7 +103,7 @@ class BoundaryConfusion(Sum):
     ) -> None:
         self.dilation_ratio: float = check_open_share("dilation_ratio", dilation_ratio)
         self.width: int | None = None if width is None else check_count("width", width)
-        self.plain = Confusion(num_classes, ignore_index, class_names=class_names)
+        self.plain: Confusion = Confusion(num_classes, ignore_index, class_names=class_names)
         # One more class, for pixels inside: a pixel may be in the band of one side only.
         self._bands = Confusion(self.plain.num_classes + 1, _VOID)
 

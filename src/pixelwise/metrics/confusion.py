@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..arguments import as_array, as_ids, check_whole, is_number, is_whole, stray_id
 from ..classes import ClassTable
 from ..errors import LabelError, ScoreError, UsageError
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..types import I64
 from .counting import add_counts, argmax_ids
 from .protocols import ProtocolName, protocol_named
@@ -35,6 +35,7 @@ class ImageTotals(NamedTuple):
     totals: I64
 
 
+@answering
 @hinted
 class Confusion(Sum):
     """Pixels by true and predicted class, in int64.

@@ -110,7 +110,7 @@ class InstanceConfusion(Sum):
         sizes: Mapping[str, float] | None = None,
         first_object: int | None = None,
     ) -> None:
-        self.plain = Confusion(num_classes, ignore_index, class_names=class_names, per_image=True)
+        self.plain: Confusion = Confusion(num_classes, ignore_index, class_names=class_names, per_image=True)
         self._official = self.plain.class_names == CITYSCAPES_CLASSES
         default = _CITYSCAPES_FIRST if self._official else 1
         given = first_object if first_object is None else check_whole("first_object", first_object, 0, 1 << 32)

@@ -92,7 +92,7 @@ class PanopticConfusion(Sum):
         class_names: Sequence[str] | None = None,
         things: Iterable[str | int] | None = None,
     ) -> None:
-        self.plain = Confusion(num_classes, ignore_index, class_names=class_names, per_image=True)
+        self.plain: Confusion = Confusion(num_classes, ignore_index, class_names=class_names, per_image=True)
         self.things: tuple[int, ...] = _classes(things, self.plain.class_names)
         self._counts = np.zeros((3, self.plain.num_classes), np.int64)  # matched, false, missed
         self._matches: list[tuple[int, int, int]] = []  # class, intersection, union

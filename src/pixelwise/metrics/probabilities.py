@@ -123,7 +123,8 @@ class ProbabilityCounts(Sum):
         class_names: Sequence[str] | None = None,
     ) -> None:
         self._like = Confusion(num_classes, ignore_index, class_names=class_names)
-        self.num_classes, self.ignore_index = self._like.num_classes, self._like.ignore_index
+        self.num_classes: int = self._like.num_classes
+        self.ignore_index: int | None = self._like.ignore_index
         self.class_names: tuple[str, ...] = self._like.class_names
         self._counts = np.zeros((self.num_classes, 2, _VALUES), np.int64)  # not of the class, of the class
         self._confidence = np.zeros((2, _VALUES), np.int64)  # wrong, right

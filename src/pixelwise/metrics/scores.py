@@ -10,12 +10,14 @@ import numpy as np
 
 from ..arguments import is_whole
 from ..errors import ScoreError, UsageError
+from ..hints import answering
 from ..results import Result, in_percent, json_values
 from ..types import F64, I64, Bool, Displayed, Rows
 from .protocols import PROTOCOLS, Protocol, ProtocolName
 from .rates import Rates, Totals, among_classes, mean, rates, rates_of_images, rates_over_images
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores(Result, Displayed):
     """The scores of one confusion by one protocol, as fractions from 0 to 1; NaN if the protocol gives none.

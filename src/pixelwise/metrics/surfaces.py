@@ -107,7 +107,7 @@ class SurfaceConfusion(Sum):
         boundary: float = BOUNDARY_F_SHARE,
         exclude_background: bool = False,
     ) -> None:
-        self.plain = Confusion(num_classes, ignore_index, class_names=class_names, per_image=True)
+        self.plain: Confusion = Confusion(num_classes, ignore_index, class_names=class_names, per_image=True)
         self.spacing: tuple[float, float] = _pair(spacing)
         self.tolerance: float = _above("tolerance", tolerance, least=0.0)
         self.percentile: float = _above("percentile", percentile)

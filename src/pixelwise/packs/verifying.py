@@ -171,8 +171,10 @@ def _read(fd: int, offset: int, size: int, where: object) -> U8:
     out = np.zeros(size, np.uint8)
     done = 0
     try:
-        while done < size and (got := os.preadv(fd, [out.data[done:]], offset + done)):
-            done += got
+        with open(fd, "rb", buffering=0, closefd=False) as file:
+            file.seek(offset)
+            while done < size and (got := file.readinto(out.data[done:])):
+                done += got
     except OSError as error:
         what = f"cannot be read: {error.strerror}"
         raise SystemFault(what, code="unreadable", where=where, fix="check the disk") from None

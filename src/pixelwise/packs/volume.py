@@ -42,9 +42,13 @@ class Volume:
         self, root: Path, manifest: Manifest, names: Sequence[str], index: NDArray[np.void], rows: list[I64],
         verify: bool = True,
     ) -> None:  # fmt: skip
-        self.root, self.manifest, self.names, self.index, self.rows = root, manifest, names, index, rows
+        self.root: Path = root
+        self.manifest: Manifest = manifest
+        self.names: Sequence[str] = names
+        self.index: NDArray[np.void] = index
+        self.rows: list[I64] = rows
         self.label_dtype: np.dtype[Any] = np.dtype(manifest.classes.dtype)
-        self.starts = np.cumsum([0, *(s.records for s in manifest.shards)])
+        self.starts: I64 = np.cumsum([0, *(s.records for s in manifest.shards)])
         self._shards = index["shard"]
         self._maps: list[MappedFile | None] = [None] * len(manifest.shards)
         self.verify = verify

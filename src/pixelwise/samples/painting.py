@@ -64,13 +64,13 @@ class Canvas:
     """
 
     def __init__(self, height: int, width: int, rng: np.random.Generator) -> None:
-        self.pixels = np.zeros((height, width, 3), np.float32)
-        self.owner = np.zeros((height, width), np.uint8)
-        self.cover = np.zeros((height, width), np.float32)
+        self.pixels: F32 = np.zeros((height, width, 3), np.float32)
+        self.owner: U8 = np.zeros((height, width), np.uint8)
+        self.cover: F32 = np.zeros((height, width), np.float32)
         self.rng = rng
-        self.mood = MOODS[rng.choice(4, p=(0.35, 0.3, 0.2, 0.15))]
+        self.mood: F32 = MOODS[rng.choice(4, p=(0.35, 0.3, 0.2, 0.15))]
         light = np.array([rng.choice([-1, 1]) * rng.uniform(0.25, 0.6), -rng.uniform(0.55, 0.9), 0.75], np.float32)
-        self.light = light / np.linalg.norm(light)
+        self.light: F32 = light / np.linalg.norm(light)
 
     def fill(self, paint: Paint, colors: F32, grown: float, outlines: list[F64], holes: list[F64]) -> None:
         """Paint the union of the outlines less the holes; all in pixels, y down. grown: the scale of patterns."""

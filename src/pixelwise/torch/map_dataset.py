@@ -19,7 +19,7 @@ from ..transforms.plans import Transform, check_transforms, make_plans
 from .mappings import check_keys
 
 
-class MapDataset(torch.utils.data.Dataset):  # type: ignore[misc]  # torch is not followed by the type checker
+class MapDataset(torch.utils.data.Dataset[Any]):  # type: ignore[misc]  # torch is not followed by the type checker
     """A split as a map-style dataset, for torch's own DataLoader. Made by `as_map_dataset`."""
 
     def __init__(

@@ -3,5 +3,5 @@
 plans: what a list of transforms adds up to. geometry, turns, color: what composes into the plan's matrix and color.
 filters: how images are interpolated. class_crop: crops that show a class, and their index. after: changes of rendered
 pixels. mixing: several samples. plugin: other people's transforms. recipes: the lists that papers use.
-docs/transforms.md is the page about them.
+recipe_files: lists of your own. docs/transforms.md is the page about them.
 """

@@ -48,8 +48,9 @@ class Confused(Pass):
     def __init__(self, read: Callable[[int], tuple[Label, NDArray[Any]]], within: range, item: Item) -> None:
         super().__init__(within)
         table = item.split.classes
-        self.classes, self._void = len(table), table.ignore_index
-        self._read, self.unread = read, 0
+        self.classes: int = len(table)
+        self.unread: int = 0
+        self._void, self._read = table.ignore_index, read
         self._found: list[tuple[int, I64, I64]] = []
         self._rows: tuple[I64, I64, I64] = (np.zeros(0, np.int64),) * 3
 

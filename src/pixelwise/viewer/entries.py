@@ -35,7 +35,7 @@ class Entries:
     def __init__(self, splits: Sequence[Split], classes: ClassTable) -> None:
         self.splits: tuple[Split, ...] = tuple(splits)
         self.classes = classes
-        self.starts = [0, *np.cumsum([len(split) for split in splits], dtype=np.int64).tolist()]
+        self.starts: list[int] = [0, *np.cumsum([len(split) for split in splits], dtype=np.int64).tolist()]
 
     def __len__(self) -> int:
         return int(self.starts[-1])

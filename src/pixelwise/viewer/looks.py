@@ -23,7 +23,8 @@ class Pass:
     """One pass over the entries `within`, in a thread of its own. counted: the entries that were looked at so far."""
 
     def __init__(self, within: range) -> None:
-        self.within, self.counted = within, 0
+        self.within: range = within
+        self.counted: int = 0
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="pixelwise-view-pass", daemon=True)
 

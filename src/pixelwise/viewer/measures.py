@@ -60,12 +60,14 @@ class Measures:
 
     def __init__(self, entries: Entries, large: Large | None = None) -> None:
         self._entries, self._large = entries, large or Large()
-        self.sizes = np.zeros((len(entries), 2), np.int32)
+        self.sizes: NDArray[np.int32] = np.zeros((len(entries), 2), np.int32)
         self.broken: Bool = np.zeros(len(entries), bool)
         self.errors: dict[int, str] = {}
-        self.sized = self.counted = 0
+        self.sized: int = 0
+        self.counted: int = 0
         ids = max(len(entries.classes), entries.classes.padding_index) + 1
-        self.images, self.area = (np.zeros((len(entries.splits), ids), np.int64) for _ in range(2))
+        self.images: I64 = np.zeros((len(entries.splits), ids), np.int64)
+        self.area: I64 = np.zeros_like(self.images)
         self._table, self._rows = _empty(_USUAL * len(entries)), 0
         self._lock = threading.Lock()
         self._stop = threading.Event()

@@ -29,14 +29,18 @@ class Run:
     """
 
     def __init__(self, root: Path, name: str, entries: Entries, part: int, protocol: str, stored_values: bool) -> None:
-        self.root, self.name, self.part, self.protocol = root, name, part, protocol
-        self.done, self.error = 0, ""
+        self.root: Path = root
+        self.name: str = name
+        self.part: int = part
+        self.protocol: str = protocol
+        self.done: int = 0
+        self.error: str = ""
         self.scoring: Scoring | None = None
         self._entries = entries
         self._stored_values = stored_values
         self._stop = threading.Event()
         within, first = range(*entries.starts[part : part + 2]), Item(entries.splits[part], 0)
-        self.confused = Confused(lambda i: self._both(entries.entry(i)), within, first)
+        self.confused: Confused = Confused(lambda i: self._both(entries.entry(i)), within, first)
 
     def covers(self, number: int) -> bool:
         """Whether entry `number` is in the split of this run."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,11 +20,13 @@ def copied(store: Store, source: Path, target: Path) -> None:
     try:
         with open(target, "wb") as file, ThreadPoolExecutor(4, "pixelwise-copy") as threads:
             file.write(first.data)
-            file.flush()
+            lock = threading.Lock()
 
             def fetch(start: int) -> None:
                 part = store.get(source, start, min(start + CHUNK, first.size), first.tag)
-                os.pwrite(file.fileno(), part.data, start)
+                with lock:
+                    file.seek(start)
+                    file.write(part.data)
 
             list(threads.map(fetch, range(CHUNK, first.size, CHUNK)))
     except OSError as error:

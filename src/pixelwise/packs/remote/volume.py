@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -302,6 +302,10 @@ class RemoteVolume(Volume):
 
 def _most_opened() -> int:
     """How many blocks are kept mapped: a map holds a file descriptor, of which other code needs some."""
+    if sys.platform == "win32":
+        return 512  # its maps hold handles, which are not limited
+    import resource
+
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 512 if soft == resource.RLIM_INFINITY else max(16, min(512, soft // 4))
 
