@@ -102,8 +102,8 @@ def test_tests_mirror_the_rooms() -> None:
     folders = {p.name for p in TESTS.iterdir() if any(p.glob("*.py"))}
     assert folders - set(NOT_ROOMS) <= {room.rstrip("/") for _, room, _ in ROWS if room.endswith("/")}
     outside = {p.stem for p in TESTS.glob("test_*.py")}
-    about_all = "install trainers architecture language docstrings documents benchmarks fuzz killed typing site systems"
-    assert outside <= {f"test_{what}" for what in (*FLOOR, *about_all.split())}, "a test of a folder's room is in a folder"
+    others = "install trainers architecture language docstrings documents benchmarks fuzz killed typing site systems"
+    assert outside <= {f"test_{what}" for what in (*FLOOR, *others.split())}, "a test of a folder's room is in a folder"
     assert not [p for p in TESTS.glob("*/*.py") if not p.name.startswith("test_") and p.parent.name != "support"]
 
 
