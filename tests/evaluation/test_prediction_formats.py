@@ -110,6 +110,15 @@ def test_void_in_a_prediction_is_not_a_mask(tmp_path: Path) -> None:
     assert pw.score(tmp_path, split_of(("a",)), "mmseg").scores.iou[1] == 0
 
 
+def test_a_mask_that_hits_nothing_is_named_as_one(tmp_path: Path) -> None:
+    """Where the truth is void, nothing tells a mask from void that was predicted, so `voc` says what it may be."""
+    Image.fromarray(np.where(TRUTH == 255, 255, 0).astype(np.uint8)).save(tmp_path / "a.png")
+    n = int((TRUTH == 255).sum())
+    with pytest.raises(ScoreError, match=rf"{n} pixels are 255 and all others 0, as in a mask; .*masks=True") as error:
+        pw.score(tmp_path, split_of(("a",)), "voc")
+    assert error.value.code == "prediction-out-of-range"
+
+
 def test_ids_in_three_channels(tmp_path: Path) -> None:
     Image.fromarray(np.repeat(IDS[..., None] + 1, 3, axis=2)).save(tmp_path / "a.png")
     with pytest.raises(LabelError, match="save one channel") as error:

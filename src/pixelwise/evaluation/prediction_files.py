@@ -221,9 +221,7 @@ def _of_mask(pixels: NDArray[Any], table: ClassTable, where: Path) -> NDArray[An
 
 def check_not_mask(ids: NDArray[Any], truth: Label, table: ClassTable, where: object) -> None:
     """ScoreError `mask-values` for 0 and 255 where the classes are 0 and 1 and the truth is not void."""
-    if len(table) != 2 or not (ids == 255).any() or not ((ids == 0) | (ids == 255)).all():
-        return
-    if (truth[ids == 255] < 2).any():
+    if _like_mask(ids, table) and (truth[ids == 255] < 2).any():
         raise ScoreError(
             "holds 0 and 255, as masks do; the classes are 0 and 1",
             code="mask-values", where=where, fix="say masks=True (--masks): 255 is class 1 then",
@@ -249,11 +247,20 @@ def check_ids(ids: NDArray[Any], table: ClassTable, where: object, among: Any = 
         return
     y, x = np.argwhere(stray)[0].tolist()
     void = table.ignore_index is not None and (ids[stray] == table.ignore_index).all()
+    what = f"{int(stray.sum())} pixels are {'void' if void else 'not a class'}"
+    fix = "predict a class for every pixel"
+    if _like_mask(ids, table):
+        what = f"{int(stray.sum())} pixels are 255 and all others 0, as in a mask; 255 is {'void' if void else 'no class'}"
+        fix = "if 255 means class 1, save 1 for it, or let score read masks: masks=True (--masks)"
     raise ScoreError(
-        f"{int(stray.sum())} pixels are {'void' if void else 'not a class'}, first at x={x}, y={y}; "
-        f"the classes are 0..{len(table) - 1}",
-        code="prediction-out-of-range", where=where, fix="predict a class for every pixel",
+        f"{what}, first at x={x}, y={y}; the classes are 0..{len(table) - 1}",
+        code="prediction-out-of-range", where=where, fix=fix,
     )  # fmt: skip
+
+
+def _like_mask(ids: NDArray[Any], table: ClassTable) -> bool:
+    """Whether ids of two classes are 0 and 255 only."""
+    return len(table) == 2 and bool((ids == 255).any()) and bool(((ids == 0) | (ids == 255)).all())
 
 
 def check_samples(split: Split) -> None:

@@ -76,6 +76,18 @@ def lowest(_context: Any, bits: Any) -> Any:
 
 
 @intrinsic
+def differ64(_context: Any, one: Any, other: Any) -> Any:
+    """Which of 64 bytes at two addresses differ, as bits."""
+
+    def generate(_target: Any, b: Any, _signature: Any, args: Any) -> Any:
+        kind = ir.VectorType(BYTE, 64)
+        first, second = (b.load(at(b, address, kind), align=1) for address in args)
+        return b.bitcast(b.icmp_unsigned("!=", first, second), LONG)
+
+    return types.uint64(one, other), generate
+
+
+@intrinsic
 def copy32(_context: Any, source: Any, target: Any) -> Any:
     """Copy 32 bytes; a mask of those that are 0xFF."""
 

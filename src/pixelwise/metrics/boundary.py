@@ -15,8 +15,8 @@ from ..hints import hinted
 from ..results import in_percent
 from ..types import F64, Bool
 from .confusion import Confusion
-from .contours import change_band, empty_inside
-from .counting import add_counts, codes_of
+from .contours import change_band, count_bands
+from .counting import codes_of
 from .rates import Totals, mean, ratio
 from .sums import Sum
 
@@ -130,11 +130,9 @@ class BoundaryConfusion(Sum):
         classes = self.plain.num_classes
         width = self.width or band_width(truth.shape[0], truth.shape[1], self.dilation_ratio)
         sides = codes_of(prediction, truth, classes, self.plain.ignore_index)
-        for ids in sides:
-            empty_inside(ids, width, void=classes + 1, inside=classes)
-        counts = np.zeros((classes + 3, classes + 2), np.int64)
-        add_counts(*sides, classes + 1, classes + 1, counts)
-        self._bands._add(counts[:-1], (), (), truth.size)
+        counts = np.zeros((classes + 2, classes + 2), np.int64)
+        count_bands(*sides, width, classes, counts)
+        self._bands._add(counts, (), (), truth.size)
 
     @property
     def iou(self) -> F64:

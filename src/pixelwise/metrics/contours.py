@@ -16,13 +16,11 @@ Bits = NDArray[np.uint64]
 
 def changes(label: NDArray[Any]) -> tuple[Bits, Bits]:
     """The bits `right` and `below` of a (H, W) label; see `kernels.edges`."""
-    height, width = label.shape
-    flags = np.empty((2, height, -(-width // 64) * 64), bool)
-    flags[0, :, max(0, width - 1) :] = flags[1, :, width:] = flags[1, -1:] = False
-    np.not_equal(label[:, 1:], label[:, :-1], out=flags[0, :, : max(0, width - 1)])
-    np.not_equal(label[1:], label[:-1], out=flags[1, :-1, :width])
-    bits = np.packbits(flags.reshape(-1), bitorder="little").view(np.uint64).reshape(2, height, -1)
-    return bits[0], bits[1]
+    # Bytes that differ are values that differ; kernels of fixed types take no read-only memory.
+    label = np.require(label, requirements=["C", "W"]).view(f"u{label.itemsize}")
+    right, below = np.empty((2, label.shape[0], -(-label.shape[1] // 64)), np.uint64)
+    kernels.edges.changes(label, right, below)
+    return right, below
 
 
 def change_band(label: NDArray[Any], width: int) -> Bool:
@@ -34,13 +32,16 @@ def change_band(label: NDArray[Any], width: int) -> Bool:
     return found.reshape(len(bits), -1)[:, : label.shape[1]]
 
 
-def empty_inside(label: NDArray[Any], width: int, void: int, inside: int) -> None:
-    """Write `inside` to pixels farther than `width` from other values, from the image's edge, and that are not void.
+def count_bands(prediction: NDArray[Any], truth: NDArray[Any], width: int, inside: int, counts: I64) -> None:
+    """Add the pairs of two labels to `counts`, in which pixels that are farther than `width` from other values of their
+    label and from the image's edge are `inside`, unless they are void.
 
-    label: (H, W) uint8 or uint16.
+    prediction, truth: (H, W) uint8 or uint16, as `codes_of` gives them. inside: the number of classes.
     """
-    if label.size:
-        kernels.edges.keep_band(_band_bits(label, width), min(width, max(label.shape)), void, inside, label)
+    if truth.size:
+        bits = _band_bits(prediction, width), _band_bits(truth, width)
+        reach = min(width, max(truth.shape))
+        kernels.edges.count_bands(*bits, prediction, truth, reach, inside, counts)
 
 
 def _band_bits(label: NDArray[Any], width: int) -> Bits:

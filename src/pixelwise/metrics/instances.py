@@ -152,13 +152,14 @@ class InstanceConfusion(Sum):
         # pixels of all objects.
         classes, first = self.plain.num_classes, self.first_object
         flat = np.ascontiguousarray(instances).reshape(-1)
-        if not flat.size or int(flat.max()) < first:
+        largest = int(flat.max()) if flat.size else -1
+        if largest < first:
             return []
-        if int(flat.max()) >= _MOST_SLOTS:
+        if largest >= _MOST_SLOTS:
             known = flat >= first
             numbers = np.zeros(len(flat), np.int32)
             numbers[known] = 1 + np.unique(flat[known], return_inverse=True)[1]
-            first = 1
+            first, largest = 1, int(numbers.max())
         else:
             narrow = flat.dtype.itemsize < 4 or flat.dtype == np.int32
             numbers = (flat if narrow or flat.dtype.kind == "u" else np.maximum(flat, -1)).astype(np.int32, copy=False)
@@ -169,7 +170,7 @@ class InstanceConfusion(Sum):
         n, room, groups = -1, 64, self._groups()
         while n < 0:
             room *= 4
-            slots, counts = np.zeros(int(numbers.max()) + 1, np.int32), np.zeros((room, classes, 3), np.int64)
+            slots, counts = np.zeros(largest + 1, np.int32), np.zeros((room, classes, 3), np.int64)
             n = kernels.objects.count_objects(p, t, numbers, p8, t8, n2, classes, first, slots, groups, counts)
         counts = counts[:n]
         agreed, _, predicted, _ = one.images.totals[0]
