@@ -106,14 +106,18 @@ def locate(
         area = np.ascontiguousarray(source[py : py + rows + PATCH, px : px + columns + PATCH, 1])
         low, _, (x, y), _ = cv2.minMaxLoc(cv2.matchTemplate(area, patch, cv2.TM_SQDIFF))
         found.append((low, k, y, x))
-    places = [place for _, *place in sorted(found)[:tries]] or [[0, 0, 0]]
+    places = [(k, y, x) for _, k, y, x in sorted(found)[:tries]] or [(0, 0, 0)]
 
-    def apart(place: Sequence[int]) -> float:
+    def apart(place: tuple[int, int, int]) -> float:
         k, y, x = place
-        return float(np.abs(image - candidates[k][0][y : y + height, x : x + width]).mean())
+        there = candidates[k][0][y : y + height, x : x + width]
+        return float(np.abs(image - there).mean()) if min(y, x) >= 0 and there.shape == image.shape else float("inf")
 
-    k, y, x = min(places, key=apart)
-    return k, y, x
+    best = min(places, key=apart)
+    # Where colors were compressed once more, the patch may be likest a pixel beside its place.
+    while (near := min(((best[0], best[1] + y, best[2] + x) for y in (-1, 0, 1) for x in (-1, 0, 1)), key=apart)) != best:
+        best = near
+    return best
 
 
 def check_crops(

@@ -26,6 +26,7 @@ from pixelwise.codecs.decoding import (
     parse_header,
     read_header,
 )
+from pixelwise.codecs.pair_windows import PairReader
 from pixelwise.codecs.png import encode_png
 from pixelwise.dataset.lists import parse_list
 from pixelwise.downloads.unpack import open_archive
@@ -78,8 +79,22 @@ def _decode(data: bytes, name: str) -> None:
 
 @target
 def png(data: bytes) -> None:
-    """PNG."""
+    """PNG, and the kernel that reads labels again."""
     _decode(data, "x.png")
+    with suppress(PixelwiseError):
+        header = parse_header(data, "x.png")
+        if header.height * header.width > MAX_PIXELS:
+            return
+        ids = np.zeros((header.height, header.width), np.uint8)
+        with suppress(PixelwiseError):
+            pixels = decode_stored(data, "x.png").pixels
+            ids = pixels if pixels.shape == ids.shape and pixels.dtype == ids.dtype else ids
+        _label_reader().learn(data, ids)
+
+
+@cache
+def _label_reader() -> PairReader:
+    return PairReader()
 
 
 @target

@@ -16,6 +16,7 @@ import pytest
 import pixelwise as pw
 from pixelwise.dataset.splits import Splits
 from pixelwise.errors import PixelwiseError
+from pixelwise.hints import answering
 
 BAD: dict[str, Any] = {
     "None": None, "3": 3, "x": "x", "path": Path("nowhere"), "array": np.zeros((2, 3)), "object": object(), "[]": [],
@@ -159,3 +160,18 @@ def test_a_mistake_is_met_with_the_answer(
     assert "\n" not in said
     expected = message.removesuffix("...")
     assert f"{kind}: {said}"[: len(expected) if message.endswith("...") else None] == expected
+
+
+def test_a_property_that_fails_says_its_own_error() -> None:
+    """And is not called an attribute that is missing."""
+
+    @answering
+    class Broken:
+        @property
+        def size(self) -> int:
+            return [].length  # type: ignore[attr-defined, no-any-return]
+
+    with pytest.raises(AttributeError, match="'list' object has no attribute 'length'"):
+        _ = Broken().size
+    with pytest.raises(AttributeError, match="Broken has no attribute 'siz'; did you mean 'size'"):
+        Broken().siz  # type: ignore[attr-defined]  # noqa: B018

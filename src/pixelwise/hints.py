@@ -209,6 +209,8 @@ def answering(kind: type[T]) -> type[T]:
         if name.startswith("_"):  # of copies and pickles that are not finished, and of those who only ask
             raise AttributeError(name)
         known = [n for n in dir(self) if not n.startswith("_")]
+        if name in known:
+            object.__getattribute__(self, name)  # a property that fails: its own error again
         near = nearest(name, known)
         said = ATTRIBUTES.get(kind.__name__, {}).get(name) or (f"did you mean {near!r}?" if near else "")
         raise AttributeError(f"{kind.__name__} has no attribute {name!r}; {said or 'it has ' + ', '.join(known)}")

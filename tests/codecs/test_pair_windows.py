@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -322,3 +324,19 @@ def test_tiff_labels_are_read_in_windows_too(tmp_path: Path) -> None:
             assert np.array_equal(split.read(k, window).label, window.cut(split[k].label))  # type: ignore[arg-type]
 
 
+
+
+def test_a_program_may_end_while_the_kernels_are_made_ready(root: Path) -> None:
+    """At any instant of it: LLVM aborts a process in which a thread ends while it calls into Python."""
+    lines = f"""
+import sys, time
+import pixelwise as pw
+from pixelwise.codecs import jpeg_windows
+jpeg_windows._PATIENCE = 1
+split = pw.open({str(root)!r})["train"]
+for k in range(4):
+    split.read(k % len(split), pw.Window(0, 0, 8, 8))
+time.sleep(float(sys.argv[1]))
+"""
+    running = [subprocess.Popen([sys.executable, "-c", lines, str(wait)]) for wait in (0, 0.15)]
+    assert [process.wait(120) for process in running] == [0, 0]

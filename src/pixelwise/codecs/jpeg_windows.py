@@ -240,7 +240,8 @@ class Readers(Generic[R]):
             self._asked += 1
             if self._asked > _PATIENCE and not self._begun:
                 self._begun = True
-                threading.Thread(target=self.prepare, name="pixelwise-jpeg", daemon=True).start()
+                # Not a daemon: the end of the program waits, as LLVM aborts it if a thread ends in the midst of compiling.
+                threading.Thread(target=self.prepare, name=f"pixelwise-{self._kind.__name__}").start()
             return None
         try:
             return self._free.pop()
