@@ -63,6 +63,16 @@ def test_boundary_iou_is_the_official_one_summed_over_images(labels: list[np.nda
     assert confusion.miou == pytest.approx(np.nanmean(expected), abs=1e-15)
 
 
+@pytest.mark.parametrize("width", [1, 5, 70])
+def test_boundary_iou_of_codes_of_two_bytes(labels: list[np.ndarray], width: int) -> None:
+    """More than 252 classes are counted pixel by pixel, fewer eight pixels and whole words at once."""
+    few, many = (BoundaryConfusion(c, -1, width=width) for c in (21, 300))
+    for truth in labels[:6]:
+        for confusion in (few, many):
+            confusion.update(shifted(truth, 4), np.where(truth == 255, -1, truth.astype(int)))
+    assert np.array_equal(few.iou, many.iou[:21], equal_nan=True)
+
+
 def test_boundary_iou_falls_faster_than_iou(labels: list[np.ndarray]) -> None:
     perfect, moved, plain = BoundaryConfusion(21, width=3), BoundaryConfusion(21, width=3), Confusion(21)
     for truth in labels[:8]:

@@ -87,6 +87,18 @@ def test_objects_against_loops(seed: int) -> None:
     assert confusion.plain == plain
 
 
+@pytest.mark.parametrize("size", [(70, 90), (3, 257), (40, 64)])
+def test_large_objects_are_counted_as_pixel_by_pixel(size: tuple[int, int]) -> None:
+    """Codes of two bytes, which more than 252 classes need, are never counted 64 or eight at once."""
+    truth, numbers = np.zeros(size, np.uint8), np.zeros(size, np.int32)
+    truth[1:, 5:], numbers[1:, 5:], numbers[2:, 80:] = 1, 7, 9
+    truth[-1, -9:] = 2
+    prediction = np.roll(truth, 2, axis=1)
+    fast, plain = (pw.InstanceConfusion(c, -1).update(prediction, truth.astype(int), numbers) for c in (3, 300))
+    assert np.array_equal(fast.objects, plain.objects)
+    assert fast.objects[:, 1].sum() == (numbers > 0).sum()
+
+
 def test_cityscapesscripts_with_instances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = pytest.importorskip("cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling")
     from cityscapesscripts.helpers.labels import labels

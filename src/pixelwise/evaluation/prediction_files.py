@@ -250,7 +250,8 @@ def check_ids(ids: NDArray[Any], table: ClassTable, where: object, among: Any = 
     what = f"{int(stray.sum())} pixels are {'void' if void else 'not a class'}"
     fix = "predict a class for every pixel"
     if _like_mask(ids, table):
-        what = f"{int(stray.sum())} pixels are 255 and all others 0, as in a mask; 255 is {'void' if void else 'no class'}"
+        meaning = "void" if void else "no class"
+        what = f"{int(stray.sum())} pixels are 255 and all others 0, as in a mask; 255 is {meaning}"
         fix = "if 255 means class 1, save 1 for it, or let score read masks: masks=True (--masks)"
     raise ScoreError(
         f"{what}, first at x={x}, y={y}; the classes are 0..{len(table) - 1}",

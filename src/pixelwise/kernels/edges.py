@@ -167,7 +167,7 @@ def count_bands(
 ) -> None:
     """Add the pairs of two labels (H, W) to `counts`, rows truth, in which what is in no band is `inside`.
 
-    A pixel is in its label's band if it has a bit there, or is within `reach` of the image's edge. Codes: void, which both
+    A pixel is in its label's band if it has a bit there, or is within `reach` of the image's edge. Void, which both
     labels share, is `inside` + 1 and in no band. Larger ones of the prediction are counted in column `inside` + 1.
 
     In a word without bits each label has one value; and eight pixels that repeat one pair are counted at once.
