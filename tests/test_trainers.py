@@ -123,8 +123,12 @@ def run_file(
     (folder / name).write_text(block.replace(*changed) if changed[0] else block)
     path = os.pathsep.join([str(REPOSITORY / "src"), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *options, name], capture_output=True, text=True, check=False, timeout=300, env=environment
-    )
+    for _ in range(5):
+        done = subprocess.run(
+            [sys.executable, *options, name], capture_output=True, text=True, check=False, timeout=300, env=environment
+        )
+        # At the end of a program with gloo, torch 2.13 aborts it now and then, without pixelwise as well.
+        if "terminate called without an active exception" not in done.stderr:
+            break
     assert (done.returncode != 0) == fails, done.stderr
     return done.stdout
