@@ -240,7 +240,7 @@ class Readers(Generic[R]):
             self._asked += 1
             if self._asked > _PATIENCE and not self._begun:
                 self._begun = True
-                # Not a daemon: the end of the program waits, as LLVM aborts it if a thread ends in the midst of compiling.
+                # Not a daemon: a thread that the end of the program stops within LLVM would abort it.
                 threading.Thread(target=self.prepare, name=f"pixelwise-{self._kind.__name__}").start()
             return None
         try:
