@@ -113,9 +113,13 @@ def locate(
         there = candidates[k][0][y : y + height, x : x + width]
         return float(np.abs(image - there).mean()) if min(y, x) >= 0 and there.shape == image.shape else float("inf")
 
+    def beside(place: tuple[int, int, int]) -> tuple[int, int, int]:
+        k, y, x = place
+        return min(((k, y + down, x + across) for down in (-1, 0, 1) for across in (-1, 0, 1)), key=apart)
+
     best = min(places, key=apart)
     # Where colors were compressed once more, the patch may be likest a pixel beside its place.
-    while (near := min(((best[0], best[1] + y, best[2] + x) for y in (-1, 0, 1) for x in (-1, 0, 1)), key=apart)) != best:
+    while apart(near := beside(best)) < apart(best):
         best = near
     return best
 
