@@ -226,15 +226,19 @@ def test_the_legend_has_the_numbers_of_count_classes(known: httpx.Client, root: 
     counted(known)
     found = known.get("/api/legend", params={"split": "val"}).json()
     counts = pw.count_classes(root, splits="val")
-    assert [c["images"] for c in found["classes"]] == np.count_nonzero(counts, axis=0).tolist()
-    assert [c["share"] for c in found["classes"]] == pytest.approx((counts.sum(axis=0) / counts.sum()).tolist())
+    images, shares = np.count_nonzero(counts, axis=0), counts.sum(axis=0) / counts.sum()
+    occur = np.flatnonzero(images)
+    assert [c["id"] for c in found["classes"]] == [255 if i == 21 else i for i in occur.tolist()]
+    assert [c["images"] for c in found["classes"]] == images[occur].tolist()
+    assert [c["share"] for c in found["classes"]] == pytest.approx(shares[occur].tolist())
 
 
 def test_the_charts_have_the_numbers_of_stats(known: httpx.Client, root: Path) -> None:
     counted(known)
     found = known.get("/api/charts", params={"split": "val"}).json()
     stats = pw.stats(root, splits="val")
-    assert found["share"] == pytest.approx(stats.share.tolist())
+    assert [id for id, _ in found["share"]] == np.argsort(-stats.share, kind="stable")[: found["classes"]].tolist()
+    assert [share for _, share in found["share"]] == pytest.approx(sorted(stats.share[stats.share > 0], reverse=True))
     assert found["together"] == stats.together[np.ix_(found["ids"], found["ids"])].tolist()
     assert found["ids"] == np.flatnonzero(stats.images[:-1]).tolist()
     sides = [min(size) for size, n in stats.sizes.items() for _ in range(n)]
@@ -425,7 +429,11 @@ def test_runs_have_the_numbers_of_score(root: Path, tmp_path: Path) -> None:
         assert client.get(f"/whole/{start + 1}/prediction-0").json()["code"] == "missing-prediction"
 
 
-def test_the_samples_of_each_cell_of_the_confusion(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dense", [1024, 0])
+def test_the_samples_of_each_cell_of_the_confusion(
+    root: Path, tmp_path: Path, dense: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixelwise.viewer.confused._DENSE", dense)
     split = pw.open(root)["val"]
     (tmp_path / "run").mkdir()
     both, done = [], [0, 2, 3, 5, 6]  # the predictions of the others are missing

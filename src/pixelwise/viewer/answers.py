@@ -119,7 +119,7 @@ class Shown:
         return size is not None and size[0] * size[1] > LARGE
 
     def legend(self, split: str | None) -> dict[str, Any]:
-        """For each class: how many entries of the split hold it, and its pixels, as far as they were counted."""
+        """For each class that occurs: how many entries of the split hold it, and its share of the pixels, so far."""
         within = self.entries.range_of(split)
         parts = [k for k, found in enumerate(self.entries.splits) if split in (None, found.name)]
         images, area = self.measures.images[parts].sum(axis=0), self.measures.area[parts].sum(axis=0)
@@ -133,7 +133,7 @@ class Shown:
             "broken": int(np.count_nonzero(self.measures.broken[within.start : within.stop])),
             "classes": [
                 {"id": id, "images": int(images[id]), "share": float(area[id]) / total if total else 0.0}
-                for id in wanted
+                for id in wanted if images[id]
             ],
         }  # fmt: skip
 

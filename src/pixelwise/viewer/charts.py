@@ -13,14 +13,17 @@ from .measures import Measures
 _BARS: Final = 12
 _MOST_TOGETHER: Final = 40
 """Show which classes occur together for at most so many of them, the most frequent ones."""
+_MOST_SHARES: Final = 60
+"""Draw the shares of at most so many classes, the largest ones."""
 _PART: Final = 65_536
 
 
 def chart_values(entries: Entries, measures: Measures, split: str | None) -> dict[str, Any]:
     """The values of all charts of a split (or of all), as far as they were counted. KeyError for no such split.
 
-    share: of each class in the pixels that have a class. sides: (lowest, highest, samples) of the shorter side. per
-    sample: in how many samples so many classes occur. ids, together: the samples that hold two classes.
+    share: (id, share) of the pixels that have a class, the largest first, and of how many classes that occur. sides:
+    (lowest, highest, samples) of the shorter side. per_sample: in how many samples so many classes occur. ids,
+    together: the samples that hold two classes.
     """
     within = entries.range_of(split)
     found, classes = measures.counts(), len(entries.classes)
@@ -30,8 +33,10 @@ def chart_values(entries: Entries, measures: Measures, split: str | None) -> dic
     per_sample = np.bincount(np.bincount(entry)) if len(entry) else np.zeros(1, np.int64)
     images = np.bincount(id, minlength=classes)
     ids = np.sort(np.argsort(-images, kind="stable")[: min(_MOST_TOGETHER, np.count_nonzero(images))])
+    largest = np.argsort(-area, kind="stable")[: min(_MOST_SHARES, np.count_nonzero(area))]
     return {
-        "share": (area / max(1.0, float(area.sum()))).tolist(),
+        "share": [[id, float(area[id] / area.sum())] for id in largest.tolist()],
+        "classes": int(np.count_nonzero(area)),
         "sides": _sides(measures.sizes[within.start : within.stop].min(axis=1)),
         "per_sample": [[n, int(count)] for n, count in enumerate(per_sample) if n and count],
         "ids": ids.tolist(),

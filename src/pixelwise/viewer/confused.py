@@ -21,6 +21,8 @@ from .looks import Pass
 
 _MOST_CLASSES: Final = 40
 """Draw at most so many classes, those with the most confused pixels."""
+_DENSE: Final = 1024
+"""Count up to so many classes in a matrix of all pairs."""
 _LISTED: Final = 60
 """Name at most so many pairs of classes."""
 
@@ -68,22 +70,21 @@ class Confused(Pass):
         """
         _, cell, pixels = self._table()
         n = self.classes
-        matrix = np.zeros(n * (n + 1), np.int64)
-        np.add.at(matrix, cell, pixels)
-        samples = np.bincount(cell, minlength=n * (n + 1))
-        square = matrix.reshape(n, n + 1)
-        wrong = square.copy()
-        np.fill_diagonal(wrong, 0)
-        involved = wrong.sum(axis=1) + wrong[:, :n].sum(axis=0)
-        seen = np.flatnonzero(square.any(axis=1) | square[:, :n].any(axis=0))
+        cells, rows, samples = np.unique(cell, return_inverse=True, return_counts=True)
+        sums = np.bincount(rows, weights=pixels, minlength=len(cells)).astype(np.int64)
+        truth, predicted = cells // (n + 1), cells % (n + 1)
+        wrong = np.where(truth == predicted, 0, sums)
+        involved = np.bincount(np.append(truth, predicted), weights=np.append(wrong, wrong), minlength=n + 1)
+        seen = np.unique(np.append(truth, predicted[predicted < n]))
         ids = np.sort(seen[np.argsort(-involved[seen], kind="stable")[:_MOST_CLASSES]])
-        worst = np.argsort(-wrong.reshape(-1), kind="stable")[:_LISTED]
+        drawn = dict(zip(cells.tolist(), sums.tolist(), strict=True))
+        columns = [*ids.tolist(), n]
+        worst = np.argsort(-wrong, kind="stable")[:_LISTED]
         return {
             "counted": self.counted, "total": len(self.within), "unread": self.unread, "ids": ids.tolist(),
-            "rows": square[np.ix_(ids, np.append(ids, n))].tolist(),
+            "rows": [[drawn.get(i * (n + 1) + k, 0) for k in columns] for i in ids.tolist()],
             "pairs": [
-                [int(k) // (n + 1), int(k) % (n + 1), int(matrix[k]), int(samples[k])]
-                for k in worst if wrong.reshape(-1)[k]
+                [int(truth[k]), int(predicted[k]), int(sums[k]), int(samples[k])] for k in worst if wrong[k]
             ],
         }  # fmt: skip
 
@@ -98,15 +99,25 @@ class Confused(Pass):
             return self._rows
 
     def _look(self, number: int) -> None:
-        n = self.classes
-        counts = np.zeros((n + 2, n + 1), np.int64)
         try:
             with guarded():
-                truth, predicted = self._read(number)
-            add_counts(predicted, truth, n, self._void, counts)
+                cells, pixels = _pairs(*self._read(number), self.classes, self._void)
         except PixelwiseError:
             self.unread += 1
-        cells = counts[:n].reshape(-1)
-        at = np.flatnonzero(cells)
+            return
         with self._lock:
-            self._found.append((number, at, cells[at]))
+            self._found.append((number, cells, pixels))
+
+
+def _pairs(truth: Label, predicted: NDArray[Any], n: int, void: int | None) -> tuple[I64, I64]:
+    """The cells truth * (n + 1) + predicted that occur, ascending, and their pixels: two (k,) int64 arrays."""
+    if n > _DENSE:  # a matrix of all pairs would be larger than the pictures
+        known = (truth < n) & (truth != (n if void is None else void))
+        rows, columns = truth[known].astype(np.int64), predicted[known].astype(np.int64)
+        cells, pixels = np.unique(rows * (n + 1) + np.where((columns < 0) | (columns > n), n, columns), return_counts=True)
+        return cells, pixels.astype(np.int64)
+    counts = np.zeros((n + 2, n + 1), np.int64)
+    add_counts(predicted, truth, n, void, counts)
+    every = counts[:n].reshape(-1)
+    cells = np.flatnonzero(every)
+    return cells, every[cells]

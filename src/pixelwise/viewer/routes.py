@@ -62,7 +62,9 @@ def application(shown: Shown, pool: Executor, alone: Executor, few: Executor) ->
         return _Json([run.to_dict() for run in shown.runs])
 
     return Starlette(
-        routes=[
+        routes=[  # those asked for most come first: each route before the right one is tried
+            Route("/small/{number:int}/{what}", answer(partial(_picture, shown, True)), methods=["GET"]),
+            Route("/tile/{number:int}/{what}/" + _PLACE, in_tiles(partial(_tile, shown)), methods=["GET"]),
             Route("/", answer(lambda request: _file("index.html")), methods=["GET"]),
             Route("/static/{name}", answer(lambda request: _file(request.path_params["name"])), methods=["GET"]),
             Route("/api/dataset", answer(lambda request: _Json(shown.overview())), methods=["GET"]),
@@ -77,8 +79,6 @@ def application(shown: Shown, pool: Executor, alone: Executor, few: Executor) ->
             Route("/api/recipe", answer(_recipe), methods=["GET"]),
             Route("/api/plans/{number:int}", answer(partial(_plans, shown)), methods=["GET"]),
             Route("/plan/{number:int}/{draw:int}/{what}", answer(partial(_plan, shown)), methods=["GET"]),
-            Route("/small/{number:int}/{what}", answer(partial(_picture, shown, True)), methods=["GET"]),
-            Route("/tile/{number:int}/{what}/" + _PLACE, in_tiles(partial(_tile, shown)), methods=["GET"]),
             Route("/api/at/{number:int}", in_tiles(partial(_at, shown)), methods=["GET"]),
             Route("/whole/{number:int}/{what}", answer(partial(_picture, shown, False)), methods=["GET"]),
         ],

@@ -1,7 +1,7 @@
 // Charts of the counts. A click on a class, a size or a pair shows the samples that were counted.
 import { percent } from "./legend.js";
 
-/** @typedef {{share: number[], sides: [number, number, number][], per_sample: [number, number][], ids: number[], together: number[][]}} Values */
+/** @typedef {{share: [number, number][], classes: number, sides: [number, number, number][], per_sample: [number, number][], ids: number[], together: number[][]}} Values */
 /** @typedef {Partial<import("./state.js").State>} Changes */
 
 /**
@@ -11,10 +11,11 @@ import { percent } from "./legend.js";
 export function drawCharts(root, found, colors, choose) {
   const name = (/** @type {number} */ id) => colors.known.get(id)?.name ?? String(id);
   const parts = [];
-  const shares = found.share.map((share, id) => ({ id, share })).filter((one) => one.share > 0).sort((a, b) => b.share - a.share);
-  parts.push(heading("Pixels of each class"), bars(shares.map(({ id, share }) => ({
+  parts.push(heading("Pixels of each class"), bars(found.share.map(([id, share]) => ({
     text: name(id), value: share, label: percent(share), color: `rgb(${colors.of(id).join(" ")})`, act: () => choose({ class: [id] }),
   }))));
+  const rest = found.classes - found.share.length;
+  if (rest) parts.push(Object.assign(document.createElement("p"), { className: "quiet", textContent: `and ${rest.toLocaleString("en")} classes with fewer` }));
   parts.push(heading("Shorter side, in pixels"), bars(found.sides.map(([low, high, n]) => ({
     text: low === high ? String(low) : `${low} to ${high}`, value: n, label: n.toLocaleString("en"), color: "", act: () => choose({ low, high }),
   }))));

@@ -55,15 +55,14 @@ export class Colors {
   image(values) {
     const out = new ImageData(values.width, values.height);
     const words = new Uint32Array(out.data.buffer);
-    /** @type {Map<number, number>} */
-    const cache = new Map();
+    const cache = new Uint32Array(65536).fill(1); // which is no color: "not asked yet"
+    const { ids } = values;
     for (let i = 0; i < words.length; i++) {
-      const id = values.ids[i];
-      let word = cache.get(id);
-      if (word === undefined) {
+      const id = ids[i];
+      let word = cache[id];
+      if (word === 1) {
         const [red, green, blue] = this.of(id);
-        word = this.isOff(id) ? 0 : ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-        cache.set(id, word);
+        word = cache[id] = this.isOff(id) ? 0 : ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
       }
       words[i] = word;
     }
@@ -95,11 +94,12 @@ export function outlines(values, colors) {
   const { width, height, ids } = values;
   const out = new ImageData(width, height);
   const words = new Uint32Array(out.data.buffer);
-  const off = new Set([...new Set(ids)].filter((id) => colors.off.has(id)));
+  const off = new Uint8Array(65536);
+  for (const id of colors.off) off[id] = 1;
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {
       const id = ids[i];
-      if (off.has(id)) continue;
+      if (off[id]) continue;
       const differs =
         (x + 1 < width && ids[i + 1] !== id) || (x > 0 && ids[i - 1] !== id) ||
         (y + 1 < height && ids[i + width] !== id) || (y > 0 && ids[i - width] !== id);

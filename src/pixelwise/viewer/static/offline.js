@@ -29,7 +29,7 @@ function legend(split) {
   const classes = [...content.dataset.classes, ...(content.dataset.void ? [content.dataset.void] : [])];
   return {
     counted: samples.length, total: samples.length, broken: samples.filter((/** @type {any} */ one) => one.error).length,
-    classes: classes.map(({ id }) => ({ id, images: samples.filter((/** @type {any} */ one) => one.counts[id]).length })),
+    classes: classes.map(({ id }) => ({ id, images: samples.filter((/** @type {any} */ one) => one.counts[id]).length })).filter((one) => one.images),
   };
 }
 

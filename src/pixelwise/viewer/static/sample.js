@@ -269,9 +269,10 @@ export class SampleView {
 
 /** How many pixels each id has, as a map. @param {import("./png.js").Values} found */
 export function tally(found) {
+  const pixels = new Uint32Array(65536);
+  for (const id of found.ids) pixels[id]++;
   /** @type {Map<number, number>} */
   const out = new Map();
-  for (const id of found.ids) out.set(id, (out.get(id) ?? 0) + 1);
+  pixels.forEach((n, id) => n && out.set(id, n));
   return out;
 }
-

@@ -25,7 +25,8 @@ export function read(hash) {
   for (const [key, value] of given) {
     const usual = /** @type {any} */ (DEFAULTS)[key];
     if (usual === undefined) continue;
-    if (Array.isArray(usual)) state[key] = value.split(",").filter((v) => /^\d+$/.test(v)).map(Number);
+    if (key === "off") state[key] = value.split(",").flatMap(range);
+    else if (Array.isArray(usual)) state[key] = value.split(",").filter((v) => /^\d+$/.test(v)).map(Number);
     else if (typeof usual === "boolean") state[key] = value === "1";
     else if (typeof usual === "number" || usual === null) state[key] = Number.isFinite(Number(value)) ? Number(value) : usual;
     else state[key] = value;
@@ -63,7 +64,20 @@ function parameters(state, keys) {
     const value = /** @type {any} */ (state)[key];
     const usual = /** @type {any} */ (DEFAULTS)[key];
     if (value === usual || (Array.isArray(value) && !value.length)) continue;
-    out.set(key, Array.isArray(value) ? value.join(",") : value === true ? "1" : String(value));
+    out.set(key, key === "off" ? ranges(value) : Array.isArray(value) ? value.join(",") : value === true ? "1" : String(value));
   }
   return out.toString().replaceAll("%2C", ",");
+}
+
+/** The numbers of "8" or "3-7". @param {string} text */
+function range(text) {
+  const [, first, last] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+  return first === undefined ? [] : Array.from({ length: Math.max(0, Number(last ?? first) - Number(first) + 1) }, (_, k) => Number(first) + k);
+}
+
+/** Ascending numbers, those without a gap as "3-7": all classes but one are a short address. @param {number[]} numbers */
+function ranges(numbers) {
+  const starts = numbers.filter((n, k) => n - 1 !== numbers[k - 1]);
+  const ends = numbers.filter((n, k) => n + 1 !== numbers[k + 1]);
+  return starts.map((n, k) => (n === ends[k] ? `${n}` : `${n}-${ends[k]}`)).join(",");
 }
