@@ -131,7 +131,7 @@ def test_polars_reads_the_shards(tmp_path: Path) -> None:
     pack = tmp_path / "a.pack"
     packed = pw.pack(voc_tree(tmp_path / "voc"), pack)
     (path,) = pack.glob("*/shard-*.arrow")
-    frame = polars.read_ipc(path, memory_map=False)
+    frame = polars.read_ipc(path)
     rows = {row["name"]: row for row in frame.to_dicts()}
     for sample in packed["train"]:
         assert rows[sample.name]["image"] == sample.image.tobytes()
