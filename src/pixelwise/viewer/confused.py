@@ -114,7 +114,8 @@ def _pairs(truth: Label, predicted: NDArray[Any], n: int, void: int | None) -> t
     if n > _DENSE:  # a matrix of all pairs would be larger than the pictures
         known = (truth < n) & (truth != (n if void is None else void))
         rows, columns = truth[known].astype(np.int64), predicted[known].astype(np.int64)
-        cells, pixels = np.unique(rows * (n + 1) + np.where((columns < 0) | (columns > n), n, columns), return_counts=True)
+        columns = np.where((columns < 0) | (columns > n), n, columns)
+        cells, pixels = np.unique(rows * (n + 1) + columns, return_counts=True)
         return cells, pixels.astype(np.int64)
     counts = np.zeros((n + 2, n + 1), np.int64)
     add_counts(predicted, truth, n, void, counts)
