@@ -14,7 +14,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from .codes import SOURCE
 from .docstrings import argument_names, as_rst
-from .reference import DOCS, aliases, groups, loaded, write_pages
+from .reference import COPIES, DOCS, FOLDER, aliases, groups, loaded, write_pages
 
 _CALL = re.compile(r"(?:pw\.|pixelwise\.)?((?:torch\.|d2l\.|ray\.|jax\.|keras\.)?[A-Za-z_]\w*(?:\.\w+)?)(?:\(.*\))?")
 
@@ -114,6 +114,13 @@ def without_empty_globs(_app: Sphinx, _name: str, source: list[str]) -> None:
     source[0] = globs.sub(lambda m: m[0] if any(DOCS.glob(f"{m[1]}.md")) else "", source[0])
 
 
+def lead_to_copies(_app: Sphinx, document: str, source: list[str]) -> None:
+    """A link from a page in docs/ to one outside, of which the site has a copy, leads to the copy."""
+    if "/" not in document:
+        for file, page in COPIES.items():
+            source[0] = source[0].replace(f"](../{file}", f"]({FOLDER}/{page}")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.connect("builder-inited", lambda _app: write_pages())
@@ -121,5 +128,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-signature", signature)
     app.connect("missing-reference", resolve)
     app.connect("source-read", without_empty_globs)
+    app.connect("source-read", lead_to_copies)
     app.add_post_transform(LinkNames)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
