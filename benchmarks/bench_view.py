@@ -1,9 +1,10 @@
-"""The viewer: first page and memory at a million entries, filters, frames while scrolling, thumbnails per second.
+"""The viewer: first page, memory, filters and frames at a million entries, thumbnails, 31,500 classes, large images.
 
     python benchmarks/bench_view.py [--root VOC2012] [--entries 1000000] [--browser /usr/bin/chromium]
 
 Needs pixelwise[view] and playwright. The million repeats 8 small samples in memory under a million names; thumbnails
-are of real files, asked for over six connections as browsers do. Server and browser share the machine's cores.
+are of real files, asked for over six connections as browsers do. Server and browser share the machine's cores. A frame
+counts as long from 50 ms on; of such a frame, "script" is the longest of our own functions in it.
 """
 
 from __future__ import annotations
@@ -33,17 +34,21 @@ import pixelwise as pw
 data = __import__("tests.support.many").support.many.many(int(sys.argv[3])) if sys.argv[2] == "many" else sys.argv[2]
 viewer = pw.view(data, port=0); print(viewer.url, flush=True); viewer.wait()
 """
-FRAMES = """async () => {
-  const grid = document.getElementById("grid"), gaps = [], tasks = [];
-  const watch = new PerformanceObserver(list => tasks.push(...list.getEntries().map(e => e.duration)));
-  watch.observe({entryTypes: ["longtask"]});
+WATCH = """() => {
+  window.long = [];
+  const took = e => [e.duration, Math.max(0, ...e.scripts.map(s => s.duration))];
+  const note = list => window.long.push(...list.getEntries().map(took));
+  new PerformanceObserver(note).observe({type: "long-animation-frame"});
+}"""
+SCROLL = """async ([id, by]) => {
+  const scrolled = document.getElementById(id), gaps = [];
   let last = performance.now();
   for (let i = 0; i < 120; i++) {
-    grid.scrollTop += 60;
+    scrolled.scrollTop += by;
     await new Promise(requestAnimationFrame);
     gaps.push(performance.now() - last); last = performance.now();
   }
-  return [gaps, tasks];
+  return gaps;
 }"""
 RECOLOR = """async (number) => {
   const {recolor, values} = await import("/static/png.js");
@@ -87,10 +92,19 @@ class Server:
 def opened(browser: Browser, url: str) -> tuple[Page, float]:
     """The page, once the first row of labels is on it, and the seconds that took."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.add_init_script(f"({WATCH})()")
     began = time.perf_counter()
     page.goto(url)
     page.locator(".cell[data-position='3'][data-covered][data-loaded]").wait_for()
     return page, time.perf_counter() - began
+
+
+def frames(page: Page, what: str, milliseconds: int = 800) -> None:
+    """Wait, and print the longest frame since the last call, and the longest script in one."""
+    page.wait_for_timeout(milliseconds)
+    found = page.evaluate("() => window.long.splice(0)")
+    frame, script = (max((one[k] for one in found), default=0) for k in (0, 1))
+    print(f"  {what}: " + (f"longest frame {frame:.0f} ms, script {script:.0f} ms" if found else "no frame over 50 ms"))
 
 
 def filtered(page: Page, query: str) -> float:
@@ -127,14 +141,20 @@ def of_a_million(browser: Browser, entries: int) -> None:
     page, seconds = opened(browser, server.url)
     print(f"{entries:,} entries: address after {server.seconds:.2f} s with starting Python, first page {seconds:.2f} s")
     print(f"memory with the first page: {server.memory():.0f} MB")
-    gaps, tasks = page.evaluate(FRAMES)
-    print(f"scrolling: {1000 / np.mean(gaps):.0f} frames/s, worst {max(gaps):.0f} ms, tasks over 50 ms: {len(tasks)}")
+    frames(page, "opening")
+    gaps = page.evaluate(SCROLL, ["grid", 60])
+    print(f"scrolling: {1000 / np.mean(gaps):.0f} frames/s, worst {max(gaps):.0f} ms")
+    frames(page, "scrolling")
     for query in ("text=99999", "class=8", "low=100", "sort=-name"):
         print(f"filter {query}: {filtered(page, query):.0f} ms")
+    frames(page, "filters")
     page.goto(server.url)
     page.locator(f"body[data-counted='{entries}']").wait_for(timeout=300_000)
     print(f"memory when all are counted: {server.memory():.0f} MB")
-    print(f"filter class=8,0, sort=-share: {filtered(page, 'class=8,0&sort=-share'):.0f} ms")
+    for query in ("class=8,0&sort=-share", "class=8&share=0.1", "low=100&high=120", "sort=-classes"):
+        print(f"filter {query}: {filtered(page, query):.0f} ms")
+    page.locator("#tab-charts").click()
+    frames(page, "filters and charts of all", 3000)
     page.close()
     server.close()
 
@@ -160,6 +180,64 @@ def of_a_large_label(browser: Browser) -> None:
         print(f"colors of a label of 2048 x 1024 ({size:,} bytes): {np.median(times):.2f} ms by its palette")
 
 
+def of_many_classes(browser: Browser, classes: int = 31_500) -> None:
+    rng = np.random.default_rng(0)
+    labels = [rng.integers(0, classes, (12, 16)).astype(np.uint16).repeat(40, 0).repeat(40, 1) for _ in range(60)]
+    images = [rng.integers(0, 256, (480, 640, 3), np.uint8) for _ in range(60)]
+    table = pw.ClassTable(tuple(f"class {i}" for i in range(classes)), ignore_index=65_535)
+    split = pw.Split("val", table, pw.ArraySource(images, labels))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, label in zip(split.names, labels, strict=True):
+            np.save(f"{folder}/{name}.npy", np.roll(label, 50, axis=1))
+        with pw.view(split, predictions=folder, port=0) as viewer:
+            page, seconds = opened(browser, viewer.url)
+            print(f"{classes:,} classes: first page {seconds:.2f} s")
+            frames(page, "opening")
+            page.evaluate(SCROLL, ["legend", 400])
+            frames(page, "scrolling the legend")
+            page.locator("#find").fill("123")
+            frames(page, "searching a class")
+            page.locator("#legend li .class").first.click()
+            page.locator("#legend li .swatch").first.click(modifiers=["Shift"])
+            frames(page, "a class as filter, only its color")
+            page.keyboard.press("Escape")
+            page.keyboard.press("c")
+            for tab in ("charts", "confusion"):
+                page.locator(f"#tab-{tab}").click()
+                frames(page, tab, 2500)
+            page.locator(".pairs button").first.click()
+            page.locator(".cell").first.click()
+            frames(page, "samples of a pair, the first opened", 2000)
+            page.close()
+
+
+def of_a_large_image(browser: Browser, height: int, width: int) -> None:
+    """One sample in memory: what the server and the page do, not a file format."""
+    image = np.add.outer(np.arange(height) // 64, np.arange(width) // 64).astype(np.uint8)
+    source = pw.ArraySource([np.broadcast_to(image[..., None], (height, width, 3))], [image % 21])
+    with pw.view(pw.Split("one", pw.VOC, source), port=0) as viewer:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.add_init_script(f"({WATCH})()")
+        began = time.perf_counter()
+        page.goto(viewer.url + "#sample=0")
+        page.locator("#stage[data-state=shown]").wait_for()
+        print(f"an image of {height:,} x {width:,}: seen after {time.perf_counter() - began:.2f} s")
+        frames(page, "opening", 2000)
+        page.mouse.move(800, 400)
+        frames(page, "pointing", 1500)
+        for _ in range(30):
+            page.mouse.wheel(0, -120)
+            page.wait_for_timeout(30)
+        frames(page, "zooming in")
+        page.mouse.down()
+        page.mouse.move(300, 200, steps=40)
+        page.mouse.up()
+        frames(page, "dragging")
+        page.keyboard.press("o")
+        frames(page, "outlines", 2000)
+        page.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path)
@@ -173,6 +251,9 @@ def main() -> None:
         browser = driver.chromium.launch(executable_path=given.browser, args=["--no-sandbox"])
         of_a_million(browser, given.entries)
         of_a_large_label(browser)
+        of_many_classes(browser)
+        of_a_large_image(browser, 4000, 3900)  # the largest that is not shown in tiles
+        of_a_large_image(browser, 12_000, 12_000)
         browser.close()
 
 

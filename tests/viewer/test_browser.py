@@ -498,6 +498,100 @@ def test_the_windows_of_a_recipe(browser: Any, viewer: pw.Viewer) -> None:
 # -- looks ----------------------------------------------------------------------------------------------------
 
 
+def test_a_table_of_many_classes(browser: Any) -> None:
+    table = pw.ClassTable(tuple(f"kind {i}" for i in range(31_500)), ignore_index=65_535)
+    labels = [
+        np.array([[7, 12_000], [31_499, 65_535]], np.uint16).repeat(8, 0).repeat(8, 1),
+        np.full((16, 16), 9, "u2"),
+    ]
+    split = pw.Split("all", table, pw.ArraySource([picture(i, (16, 16)) for i in range(2)], labels))
+    with pw.view(split, port=0) as viewer, page_of(browser, viewer) as page:
+        rows = page.locator("#legend li[data-id]")
+        expect(page.locator("body")).to_have_attribute("data-counted", "2")
+        expect(rows.first).to_have_attribute("data-id", "7")  # those that occur come first
+        seen = rows.evaluate_all("all => all.map(row => +row.dataset.id)")
+        assert seen[:7] == [7, 9, 12_000, 31_499, 65_535, 0, 1]
+        assert len(seen) < 200
+        page.locator("#legend").evaluate("list => { list.scrollTop = list.scrollHeight; }")
+        page.locator("#legend li[data-id='31498']").wait_for()
+        assert rows.count() < 200
+        page.locator("#find").fill("kind 3149")
+        expect(page.locator("#legend")).to_have_attribute("data-listed", "11")
+        page.locator("#legend li[data-id='31499'] .swatch").click(modifiers=["Shift"])
+        assert page.url.endswith("off=0-31498,65535")
+        page.reload()
+        page.locator("#legend li[data-id='7'] .swatch[aria-pressed=false]").wait_for()
+        page.locator("#legend li[data-id='12000'] .class").click()
+        expect(page.locator("#grid")).to_have_attribute("data-total", "1")
+        page.locator("#tab-charts").click()
+        expect(page.locator("#charts .bars").first.locator("button")).to_have_count(4)
+
+
+CONTRASTS = """() => {
+  const paint = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
+  const rgba = text => {
+    paint.clearRect(0, 0, 1, 1); paint.fillStyle = text; paint.fillRect(0, 0, 1, 1);
+    return [...paint.getImageData(0, 0, 1, 1).data];
+  };
+  const linear = v => v <= 10 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4;
+  const light = c => 0.2126 * linear(c[0]) + 0.7152 * linear(c[1]) + 0.0722 * linear(c[2]);
+  const ratio = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+  const behind = e => {
+    for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); if (c[3] > 250) return c; }
+    return [255, 255, 255];
+  };
+  const found = [];
+  for (const e of document.querySelectorAll("body *")) {
+    const style = getComputedStyle(e), said = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+    if (!e.checkVisibility() || e.closest("#stage, .matrix, button:disabled")) continue;
+    const name = `${e.tagName}#${e.id}.${e.className} ${e.textContent.slice(0, 30)}`;
+    if (said) found.push([name, ratio(rgba(style.color), behind(e)), 4.5]);
+    const edged = e.matches("select, input[type=search], input[type=number]");
+    if (edged) found.push([name + " edge", ratio(rgba(style.borderTopColor), behind(e.parentElement)), 3]);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrasts_are_those_of_wcag_aa(browser: Any, root: Path, tmp_path: Path, scheme: str) -> None:
+    split = pw.open(root)["val"]
+    for i in range(12):
+        (tmp_path / f"{split.names[i]}.png").write_bytes(encode_png(np.minimum(split[i].label, 20)))
+    options: Any = {"predictions": tmp_path, "findings": pw.check(root), "port": 0}
+    with pw.view(root, **options) as viewer, page_of(browser, viewer, color_scheme=scheme) as page:
+        expect(page.locator("body")).to_have_attribute("data-scored", "1")
+        page.locator("#more summary").click()
+        screens = ["#tab-charts", "#tab-confusion", "#tab-findings", "#findings .problem", "#chips .remove", "#help"]
+        page.locator("#legend li[data-id='0'] .class").click()
+        for button in [*screens, "#keys button", "#chips .remove", "#tab-classes", ".cell", None]:
+            page.wait_for_timeout(150)
+            measured = page.evaluate(CONTRASTS)
+            assert len(measured) > 20
+            assert not [(name, round(ratio, 2)) for name, ratio, least in measured if ratio < least]
+            if button:
+                page.locator(button).first.click()
+        page.locator("#recipe").select_option("deeplab-voc")
+        page.locator("#draws form").wait_for()
+        assert not [one for one in page.evaluate(CONTRASTS) if one[1] < one[2]]
+
+
+def test_a_recipe_on_a_phone(browser: Any, viewer: pw.Viewer) -> None:
+    with page_of(browser, viewer, "#sample=0") as page:
+        page.set_viewport_size({"width": 390, "height": 780})
+        page.locator("#stage[data-state=shown]").wait_for()
+        page.locator("#recipe").select_option("deeplab-voc")
+        page.locator("#seed").fill("3")
+        page.locator("#epoch").fill("2")
+        expect(page.locator(".draw .note").first).to_have_text("epoch 2")
+        page.get_by_label("size 1 of 2").fill("100")
+        page.get_by_label("size 1 of 2").press("Tab")
+        expect(page.locator(".draw").first).to_have_attribute("title", re.compile("to 100x513"))
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        right = "all => Math.max(...all.filter(e => e.checkVisibility()).map(e => e.getBoundingClientRect().right))"
+        assert page.locator("#bar button, #bar select, #bar input").evaluate_all(right) <= 390
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_spills_over(browser: Any, viewer: pw.Viewer, scheme: str, width: int) -> None:
@@ -541,6 +635,53 @@ def test_findings(browser: Any, root: Path) -> None:
         page.keyboard.press("Escape")
         page.keyboard.press("c")
         expect(page.locator("#grid")).to_have_attribute("data-total", "48")
+
+
+def test_an_exported_page_has_confusion_duplicates_and_large_images(
+    browser: Any, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = pw.open(root)["val"]
+    (tmp_path / "run").mkdir()
+    for i in range(12):
+        ids = np.minimum(split[i].label, 21).astype(np.uint8)
+        ids[:40][ids[:40] == 0] = 12 if i in (4, 6) else 0
+        (tmp_path / f"run/{split.names[i]}.png").write_bytes(encode_png(ids))
+    images = [split[i].image for i in (0, 3, 0)] + [np.tile(split[3].image, (5, 8, 1))]
+    labels = [split[i].label for i in (0, 3, 0)] + [np.tile(split[3].label, (5, 8))]
+    alike = pw.Split("alike", pw.VOC, pw.ArraySource(images, labels))
+    monkeypatch.setattr("pixelwise.viewer.answers.LARGE", 1_000_000)
+    with pw.view(root, splits="val", predictions=tmp_path / "run", port=0) as viewer:
+        viewer.export(tmp_path / "page.html", n=8)
+    with pw.view(alike, port=0) as viewer:
+        viewer.export(tmp_path / "alike.html")
+    said: list[str] = []
+    page = browser.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto((tmp_path / "page.html").as_uri())
+    page.locator("body[data-ready=yes]").wait_for()
+    page.locator("#tab-confusion").click()
+    page.locator(".pairs [data-pair='0-12']").click()
+    expect(page.locator("#grid")).to_have_attribute("data-total", "2")
+    until(page, lambda: set(cells(page)) == {4, 6})
+    page.locator(".cell[data-number='4']").click()
+    page.locator("#stage[data-state=shown][data-layer='confused-0-0-12']").wait_for()
+    rows = (np.arange(split[4].label.shape[0]) < 40)[:, None]
+    assert np.array_equal(pixels(page, "#world .fill")[..., 3] > 0, (split[4].label == 0) & rows)
+    page.goto((tmp_path / "alike.html").as_uri() + "#alike=1&opacity=1")
+    page.locator("body[data-ready=yes]").wait_for()
+    until(page, lambda: cells(page) == [0, 2])
+    page.goto((tmp_path / "alike.html").as_uri() + "#sample=3&opacity=1")
+    page.reload()
+    page.locator("#stage[data-state=shown]").wait_for()
+    expect(page.locator("#facts")).to_contain_text("shown here at 1/")
+    height, width = labels[3].shape
+    step = 2 if max(height, width) <= 4096 else 4
+    shown = pixels(page, "#world .fill")
+    assert shown.shape[:2] == (-(-height // step), -(-width // step))
+    assert shown[10, 20, :3].tolist() == pw.VOC.colors[labels[3][10 * step + step // 2, 20 * step + step // 2]].tolist()
+    assert not said
+    page.close()
 
 
 def test_an_exported_page_opens_from_its_file(browser: Any, root: Path, tmp_path: Path) -> None:

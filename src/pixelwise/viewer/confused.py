@@ -6,7 +6,7 @@ also counts a run that `score` refuses because some of its predictions are missi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -47,7 +47,7 @@ class Confused(Pass):
     unread: how many were.
     """
 
-    def __init__(self, read: Callable[[int], tuple[Label, NDArray[Any]]], within: range, item: Item) -> None:
+    def __init__(self, read: Callable[[int], tuple[Label, NDArray[Any]]], within: Sequence[int], item: Item) -> None:
         super().__init__(within)
         table = item.split.classes
         self.classes: int = len(table)
@@ -62,6 +62,14 @@ class Confused(Pass):
         rows = np.flatnonzero(cell == pair.truth * (self.classes + 1) + pair.predicted)
         out = np.zeros(entries, np.int64)
         out[entry[rows]] = pixels[rows]
+        return out
+
+    def by_entry(self) -> dict[int, dict[str, int]]:
+        """The pixels of each pair, as "8-12", by entry, as far as they were counted."""
+        out: dict[int, dict[str, int]] = {number: {} for number in self.within}
+        for number, cell, pixels in zip(*(column.tolist() for column in self._table()), strict=True):
+            truth, predicted = divmod(cell, self.classes + 1)
+            out[number][f"{truth}-{predicted}"] = pixels
         return out
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Export: the chosen samples as one HTML file that needs no server, for a paper's page or a colleague.
 
 The page is the same one, with what it would ask the server for as JSON inside. Images are JPEG, so that the file stays
-small; labels, predictions and error maps are exact.
+small; labels, predictions and error maps are exact, but those of large images, which are made smaller.
 """
 
 from __future__ import annotations
@@ -22,14 +22,18 @@ from ..files.writing import atomic_write
 from . import pictures
 from .answers import Shown
 from .entries import Item
-from .making import picture_maker
+from .looks import Alike, Objects
+from .making import picture_maker, tiled_picture
 from .pictures import Encoded
 from .routes import page_files
 from .selecting import Query
+from .tiles import reduction
 
 _QUALITY: Final = 90
-_WITHOUT: Final = {"findings": False, "recipes": [], "objects": False, "charts": False, "failed": []}
+_WITHOUT: Final = {"findings": False, "recipes": [], "charts": False, "failed": []}
 """What needs a server."""
+_SIDE: Final = 2048
+"""Large images are made smaller until no side has more pixels."""
 _POLICY: Final = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:; "
     "base-uri 'none'; form-action 'none'"
@@ -77,19 +81,42 @@ def _content(shown: Shown, numbers: list[int]) -> dict[str, Any]:
         if k in parts
     ]
     kinds = ["image", "label"] + [f"{kind}-{k}" for k in range(len(shown.runs)) for kind in ("prediction", "errors")]
+    if overview["objects"]:
+        kinds.insert(2, "instances")
+    alike, objects = _looked(Alike, shown, numbers), _looked(Objects, shown, numbers)
+    confusions = [run.confusion_of([i for i in numbers if run.covers(i)]) for run in shown.runs]
+    for confusion in confusions:
+        confusion.complete()
+    pairs = [confusion.by_entry() for confusion in confusions]
     samples = []
     for at, number in enumerate(numbers):
         rows = found.entry == number
         samples.append(
             shown.facts(number)
             | {"number": at, "counts": dict(zip(found.id[rows].tolist(), found.pixels[rows].tolist(), strict=True))}
+            | {"alike": alike[at], "objects": objects[at], "pairs": [each.get(number, {}) for each in pairs]}
+            | {"tiled": False, "reduced": _reduction(shown, number)}
             | {"pictures": {kind: _picture(shown, number, kind) for kind in _kinds_of(shown, number, kinds)}}
         )
     return {
         "dataset": overview | {"splits": splits, "root": shown.title} | _WITHOUT,
         "runs": [run.to_dict() for run in shown.runs],
+        "confusion": [confusion.to_dict() for confusion in confusions],
         "samples": samples,
     }
+
+
+def _looked(kind: type[Alike] | type[Objects], shown: Shown, numbers: list[int]) -> list[float | None]:
+    """What an order needs of these entries, None where there is nothing. Near duplicates are those among them."""
+    looked = kind(shown.entries, numbers)
+    looked.complete()
+    return [None if np.isnan(key) else key for key in looked.keys()[numbers].tolist()]
+
+
+def _reduction(shown: Shown, number: int) -> int:
+    """How many times smaller the pictures of an entry are made."""
+    size = shown.size(number)
+    return reduction(size, _SIDE) if size is not None and shown.is_large(number) else 1
 
 
 def _kinds_of(shown: Shown, number: int, kinds: list[str]) -> list[str]:
@@ -103,13 +130,21 @@ def _kinds_of(shown: Shown, number: int, kinds: list[str]) -> list[str]:
 
 def _picture(shown: Shown, number: int, kind: str) -> dict[str, str]:
     """The media type and the bytes in base 64, or the error."""
-    make = _jpeg if kind == "image" else picture_maker(shown, number, kind, small=False)
-    assert make is not None
     try:
-        found = make(shown.entries.entry(number))
+        found = _made(shown, number, kind)
     except PixelwiseError as error:
         return {"error": shown.said(error)}
     return {"type": found.type, "data": base64.b64encode(found.data).decode()}
+
+
+def _made(shown: Shown, number: int, kind: str) -> Encoded:
+    if shown.is_large(number):
+        tiled = tiled_picture(shown, number, kind)
+        assert tiled is not None
+        return tiled.reduced(_SIDE)
+    make = _jpeg if kind == "image" else picture_maker(shown, number, kind, small=False)
+    assert make is not None
+    return make(shown.entries.entry(number))
 
 
 def _jpeg(item: Item) -> Encoded:

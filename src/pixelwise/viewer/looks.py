@@ -6,6 +6,7 @@ Near duplicates are found as `check` finds them (`checks.similar`), from small v
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -22,8 +23,8 @@ from .pictures import THUMBNAIL, image_pixels
 class Pass:
     """One pass over the entries `within`, in a thread of its own. counted: the entries that were looked at so far."""
 
-    def __init__(self, within: range) -> None:
-        self.within: range = within
+    def __init__(self, within: Sequence[int]) -> None:
+        self.within: Sequence[int] = within
         self.counted: int = 0
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="pixelwise-view-pass", daemon=True)
@@ -61,10 +62,10 @@ class Pass:
 
 
 class Looked(Pass):
-    """A pass over all entries, for what an order or a filter needs of each."""
+    """A pass over entries, by default all, for what an order or a filter needs of each."""
 
-    def __init__(self, entries: Entries) -> None:
-        super().__init__(range(len(entries)))
+    def __init__(self, entries: Entries, within: Sequence[int] | None = None) -> None:
+        super().__init__(range(len(entries)) if within is None else within)
         self._entries = entries
 
     def _look(self, number: int) -> None:
@@ -78,8 +79,8 @@ class Looked(Pass):
 class Objects(Looked):
     """How many objects each entry has: numbers other than 0 in its map of objects, where its label is not void."""
 
-    def __init__(self, entries: Entries) -> None:
-        super().__init__(entries)
+    def __init__(self, entries: Entries, within: Sequence[int] | None = None) -> None:
+        super().__init__(entries, within)
         self._found = np.zeros(len(entries), np.uint32)  # one more than the objects; memory that is not written is free
 
     def keys(self) -> F64:
@@ -99,8 +100,8 @@ class Objects(Looked):
 class Alike(Looked):
     """Groups of entries whose images are the same, or nearly: equal up to size, compression or brightness."""
 
-    def __init__(self, entries: Entries) -> None:
-        super().__init__(entries)
+    def __init__(self, entries: Entries, within: Sequence[int] | None = None) -> None:
+        super().__init__(entries, within)
         n = len(entries)
         self._coarse, self._fine, self._seen = np.zeros(n, np.uint64), np.zeros((n, 4), np.uint64), np.zeros(n, bool)
         self._exact: U64 = np.zeros(n, np.uint64)
@@ -111,7 +112,7 @@ class Alike(Looked):
         self.start()
         counted, found = self.counted, self._groups
         # It costs more the more there are: while they are looked at, it is done again for every tenth part more.
-        more = found is None or (counted != found[0] and (counted == len(self._entries) or counted > found[0] * 1.1))
+        more = found is None or (counted != found[0] and (counted == len(self.within) or counted > found[0] * 1.1))
         if found is None or more:
             found = self._groups = counted, self._grouped()
         return found[1]

@@ -39,8 +39,12 @@ class Run:
         self._entries = entries
         self._stored_values = stored_values
         self._stop = threading.Event()
-        within, first = range(*entries.starts[part : part + 2]), Item(entries.splits[part], 0)
-        self.confused: Confused = Confused(lambda i: self._both(entries.entry(i)), within, first)
+        self.confused: Confused = self.confusion_of(range(*entries.starts[part : part + 2]))
+
+    def confusion_of(self, within: Sequence[int]) -> Confused:
+        """What counts the confusion of the entries `within`."""
+        entries = self._entries
+        return Confused(lambda i: self._both(entries.entry(i)), within, Item(entries.splits[self.part], 0))
 
     def covers(self, number: int) -> bool:
         """Whether entry `number` is in the split of this run."""

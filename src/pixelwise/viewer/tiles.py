@@ -62,6 +62,10 @@ class Tiled:
             return exact_pixels(pixels)
         return Encoded(simplejpeg.encode_jpeg(pixels, quality=_QUALITY, colorspace="RGB"), "image/jpeg")
 
+    def reduced(self, most: int) -> Encoded:
+        """The whole with sides of at most `most` pixels."""
+        return self.tile(Window(0, 0, *self.size), reduction(self.size, most).bit_length() - 1)
+
     def small(self) -> Encoded:
         """The whole as a thumbnail."""
         part, goal = self._reduced(), small_size(self.size)
@@ -85,6 +89,11 @@ class Tiled:
 
     def _band(self, window: Window) -> NDArray[Any]:
         return _shrunk(self._read(window), self._base)
+
+
+def reduction(size: Size, most: int) -> int:
+    """The least power of two that makes no side longer than `most`."""
+    return 1 << (-(-max(size) // most) - 1).bit_length()
 
 
 def bands(window: Window, step: int = 1) -> Iterator[Window]:

@@ -6,7 +6,7 @@ import { showFacts, showPointed } from "./facts.js";
 import { Grid } from "./grid.js";
 import { fillKeys } from "./keys.js";
 import { isOffline } from "./offline.js";
-import { EVERY, change, choice, colors, colorsOf, counted, fill, input, known, onChange, page, part, quiet, splitName } from "./page.js";
+import { EVERY, change, choice, colors, colorsOf, counted, fill, known, onChange, page, part, quiet, splitName } from "./page.js";
 import { Plans } from "./plans.js";
 import { SampleView, tally } from "./sample.js";
 import { fillLegend, fillScores, markSide, progress, startSide, tell } from "./side.js";
@@ -116,10 +116,12 @@ async function showSample(number) {
   showFacts(found);
   sample.inColors = String(found.label?.mode).startsWith("rgb");
   await shown;
-  const label = found.labels && !found.tiled ? await sample.values("label") : null;
+  sample.reduced = found.reduced ?? 1;
+  const label = found.labels && !found.tiled && !found.counts ? await sample.values("label") : null;
   if (page.state.sample !== number) return;
   showPlans();
-  const pixels = label ? tally(label) : new Map(Object.entries(found.counts ?? {}).map(([id, n]) => [Number(id), n]));
+  const pixels = label ? await tally(label) : new Map(Object.entries(found.counts ?? {}).map(([id, n]) => [Number(id), n]));
+  if (page.state.sample !== number) return;
   const area = [...pixels.values()].reduce((all, n) => all + n, 0);
   page.shares = new Map([...pixels].map(([id, n]) => [id, n / area]));
   fillLegend();
@@ -142,8 +144,7 @@ const splits = known.splits.map((/** @type {any} */ s) => [s.name, `${s.name} ($
 fill(choice("split"), splits.length > 1 ? [...splits, [EVERY, "all splits"]] : splits);
 fill(choice("recipe"), [["", "no recipe"], ...known.recipes.map((/** @type {string} */ name) => [name, name])]);
 part("recipe-field").hidden = !known.recipes.length;
-part("score-field").hidden = !known.runs.length || isOffline;
-if (isOffline) /** @type {HTMLElement} */ (input("alike").parentElement).hidden = true;
+part("score-field").hidden = !known.runs.length;
 fillKeys(part("keys"));
 listen(sample);
 addEventListener("popstate", () => {

@@ -1,4 +1,5 @@
 // Colors of classes: exactly those of the class table, as a palette for PNG files and as pixels for canvases.
+import { bands } from "./png.js";
 
 /** @typedef {[number, number, number]} Color */
 /** @typedef {{id: number, name: string, color: Color}} Class */
@@ -52,19 +53,20 @@ export class Colors {
   }
 
   /** Values as a picture, for what a palette cannot hold. @param {import("./png.js").Values} values */
-  image(values) {
-    const out = new ImageData(values.width, values.height);
+  async image(values) {
+    const { width, height, ids } = values;
+    const out = new ImageData(width, height);
     const words = new Uint32Array(out.data.buffer);
     const cache = new Uint32Array(65536).fill(1); // which is no color: "not asked yet"
-    const { ids } = values;
-    for (let i = 0; i < words.length; i++) {
-      const id = ids[i];
-      let word = cache[id];
-      if (word === 1) {
-        const [red, green, blue] = this.of(id);
-        word = cache[id] = this.isOff(id) ? 0 : ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+    for await (const [y0, y1] of bands(width, height)) {
+      for (let i = y0 * width; i < y1 * width; i++) {
+        const id = ids[i];
+        if (cache[id] === 1) {
+          const [red, green, blue] = this.of(id);
+          cache[id] = this.isOff(id) ? 0 : (255 << 24) | (blue << 16) | (green << 8) | red;
+        }
+        words[i] = cache[id];
       }
-      words[i] = word;
     }
     return out;
   }
@@ -90,20 +92,22 @@ export class ObjectColors extends Colors {
  * The borders between different values as a picture: white lines two pixels wide. Classes that are switched off have none.
  * @param {import("./png.js").Values} values @param {Colors} colors
  */
-export function outlines(values, colors) {
+export async function outlines(values, colors) {
   const { width, height, ids } = values;
   const out = new ImageData(width, height);
   const words = new Uint32Array(out.data.buffer);
   const off = new Uint8Array(65536);
   for (const id of colors.off) off[id] = 1;
-  for (let y = 0, i = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, i++) {
-      const id = ids[i];
-      if (off[id]) continue;
-      const differs =
-        (x + 1 < width && ids[i + 1] !== id) || (x > 0 && ids[i - 1] !== id) ||
-        (y + 1 < height && ids[i + width] !== id) || (y > 0 && ids[i - width] !== id);
-      if (differs) words[i] = 0xffffffff;
+  for await (const [y0, y1] of bands(width, height)) {
+    for (let y = y0, i = y0 * width; y < y1; y++) {
+      for (let x = 0; x < width; x++, i++) {
+        const id = ids[i];
+        if (off[id]) continue;
+        const differs =
+          (x + 1 < width && ids[i + 1] !== id) || (x > 0 && ids[i - 1] !== id) ||
+          (y + 1 < height && ids[i + width] !== id) || (y > 0 && ids[i - width] !== id);
+        if (differs) words[i] = 0xffffffff;
+      }
     }
   }
   return out;

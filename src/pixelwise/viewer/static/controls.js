@@ -1,5 +1,4 @@
 // The bar: what there is to choose from, the state that its controls show, and the filters in words.
-import { isOffline } from "./offline.js";
 import { change, choice, colors, fill, input, known, page, part, usualSplit } from "./page.js";
 import { isFiltered, unfiltered } from "./state.js";
 
@@ -20,7 +19,7 @@ function orders() {
   /** @type {[string, string][]} */
   const out = [["number", "as listed"], ["name", "by name"], ["size", "by size"], ["classes", "by number of classes"], ["share", "by share of the class"]];
   if (known.objects) out.push(["objects", "by number of objects"]);
-  if (!isOffline || known.alike) out.push(["alike", "near duplicates first"]);
+  out.push(["alike", "near duplicates first"]);
   for (const [k, run] of known.runs.entries()) out.push([`score-${k}`, known.runs.length > 1 ? `by IoU: ${run.name}` : "by IoU"]);
   if (known.runs.length > 1) out.push(["change", `by gain: ${known.runs[1].name} over ${known.runs[0].name}`]);
   if (page.state.pair) out.push(["pixels", "by confused pixels"]);

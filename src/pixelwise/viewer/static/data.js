@@ -1,6 +1,6 @@
 // What the server knows, asked for once and kept for a while.
 import * as offline from "./offline.js";
-import { values } from "./png.js";
+import { gray, values } from "./png.js";
 
 /** @typedef {{number: number, name: string, split: string, size: [number, number] | null, tiled: boolean, error: string | null, scores: (number | null)[]}} Row */
 
@@ -153,8 +153,13 @@ async function fetchIds(path) {
   return new Uint8Array(await answer.arrayBuffer());
 }
 
-/** @param {number} number @param {string} what */
+/** @param {number} number @param {string} what @returns {Promise<Uint8Array>} */
 async function decoded(number, what) {
+  const [, run, truth, predicted] = /^confused-(\d)-(\d+)-(\d+)$/.exec(what) ?? [];
+  if (run) {
+    const [label, found] = await Promise.all([decoded(number, "label"), decoded(number, `prediction-${run}`)].map(async (png) => values(await png)));
+    return gray(label.width, label.height, (i) => Number(label.ids[i] === Number(truth) && offline.predicted(found.ids[i]) === Number(predicted)));
+  }
   const { data, error } = offline.picture(number, what);
   if (data === undefined) throw new Unreadable(error);
   return Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));

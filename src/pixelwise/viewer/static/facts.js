@@ -12,6 +12,7 @@ export function showFacts(found) {
   if (found.error && !told) facts.push(["error", found.error]);
   if (found.split) facts.push(["split", `${found.split}, entry ${found.number}`]);
   if (found.size) facts.push(["size", `${found.size[0]} × ${found.size[1]} (height × width)`]);
+  if (found.reduced > 1) facts.push(["", `shown here at 1/${found.reduced} of it`]);
   if (image.path) facts.push(["image", image.path]);
   if (image.kind) facts.push(["", `${image.kind.toUpperCase()}, ${image.channels} × ${image.bits} bits, ${image.bytes}`]);
   if (image.orientation && image.orientation !== 1) facts.push(["", `EXIF orientation ${image.orientation}, not applied`]);
@@ -43,7 +44,7 @@ export async function showPointed(sample, at) {
   const found = await sample.at(at.x, at.y);
   if (!found) return;
   if (last && last !== at && sample.large) showPointed(sample, last); // where the pointer went meanwhile
-  const parts = [quiet(`x ${at.x}  y ${at.y}`)];
+  const parts = [quiet(`x ${at.x * sample.reduced}  y ${at.y * sample.reduced}`)];
   for (const layer of new Set(["label", page.look.layer])) {
     const id = found[layer];
     if (typeof id === "number" && layer) parts.push(chip(layer, id, named(layer, id)));

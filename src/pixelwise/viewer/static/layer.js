@@ -13,9 +13,9 @@ export async function paint(box, png, colors, lines) {
   const read = lines || isRgb(png) ? await values(png) : null;
   /** @type {HTMLElement[]} */
   const made = [];
-  if (isRgb(png) && read) made.push(canvas("fill", colors.image(read)));
+  if (isRgb(png) && read) made.push(canvas("fill", await colors.image(read)));
   else made.push(await picture(png, colors));
-  if (lines && read) made.push(canvas("lines", outlines(read, colors)));
+  if (lines && read) made.push(canvas("lines", await outlines(read, colors)));
   if (box.dataset.turn === turn) box.replaceChildren(...made);
 }
 

@@ -14,6 +14,7 @@ export function answer(path) {
   if (place === "api/dataset") return content.dataset;
   if (place === "api/runs") return content.runs;
   if (place === "api/rows") return (given.get("numbers") ?? "").split(",").map((number) => content.samples[Number(number)]);
+  if (place.startsWith("api/confusion/")) return content.confusion[Number(place.slice(14))];
   if (place.startsWith("api/facts/")) return content.samples[Number(place.slice(10))];
   return legend(given.get("split") ?? "");
 }
@@ -40,12 +41,14 @@ export function choose(query) {
   const classes = (given.get("class") ?? "").split(",").filter(Boolean);
   const share = Number(given.get("share") ?? 0);
   const [low, high] = [Number(given.get("low") ?? 0), Number(given.get("high") ?? 0)];
+  const [run, pair, score] = [Number(given.get("run") ?? 0), given.get("pair"), Number(given.get("score") ?? 100)];
   const found = within(given.get("split") ?? "").filter((/** @type {any} */ one) => {
     const side = one.size ? Math.min(...one.size) : 0;
     const area = one.size ? one.size[0] * one.size[1] : 0;
     return (
       one.name.toLowerCase().includes(text) && (!low || side >= low) && (!high || (side > 0 && side <= high)) &&
-      (given.get("broken") !== "1" || one.error) &&
+      (given.get("broken") !== "1" || one.error) && (given.get("alike") !== "1" || one.alike !== null) && (!pair || one.pairs[run][pair]) &&
+      (score === 100 || (one.scores[run] != null && 100 * one.scores[run] <= score)) &&
       classes.every((id) => one.counts[id] && one.counts[id] >= share * area)
     );
   });
@@ -59,7 +62,10 @@ export function choose(query) {
       case "size": return area;
       case "classes": return Object.keys(one.counts).filter((id) => Number(id) !== content.dataset.void?.id).length;
       case "share": return (one.counts[classes[0] ?? 0] ?? 0) / (area ?? 1);
-      case "score": return one.scores[Number(given.get("run") ?? 0)];
+      case "alike": return one.alike;
+      case "objects": return one.objects;
+      case "pixels": return pair ? one.pairs[run][pair] : null;
+      case "score": return one.scores[run];
       case "change": return one.scores[0] == null || one.scores[1] == null ? null : one.scores[1] - one.scores[0];
       default: return one.number;
     }
@@ -70,6 +76,11 @@ export function choose(query) {
     return x < y ? -down : x > y ? down : a.number - b.number;
   });
   return found.map((/** @type {any} */ one) => one.number);
+}
+
+/** The class of a predicted value, or the number of classes. @param {number} id */
+export function predicted(id) {
+  return Math.min(id, content.dataset.classes.length);
 }
 
 /** A picture: its data or its error. @param {number} number @param {string} what @returns {{type?: string, data?: string, error?: string}} */

@@ -1,6 +1,7 @@
 // One sample: image and overlay, zoomed to single pixels, with what is under the pointer.
 import * as data from "./data.js";
 import { clear, paint } from "./layer.js";
+import { bands } from "./png.js";
 import { Tiles } from "./tiles.js";
 
 const CLOSEST = 64;
@@ -39,6 +40,7 @@ export class SampleView {
     this.wiped = false;
     this.share = 0.5;
     this.inColors = false; // whether the label's file stores colors
+    this.reduced = 1; // how many times smaller an exported page shows it
     /** @type {import("./grid.js").Look | null} */
     this.look = null;
     /** Values of what is shown, by name: read when they are first pointed at. @type {Map<string, Promise<import("./png.js").Values | null>>} */
@@ -268,9 +270,11 @@ export class SampleView {
 }
 
 /** How many pixels each id has, as a map. @param {import("./png.js").Values} found */
-export function tally(found) {
+export async function tally({ ids, width, height }) {
   const pixels = new Uint32Array(65536);
-  for (const id of found.ids) pixels[id]++;
+  for await (const [y0, y1] of bands(width, height)) {
+    for (let i = y0 * width; i < y1 * width; i++) pixels[ids[i]]++;
+  }
   /** @type {Map<number, number>} */
   const out = new Map();
   pixels.forEach((n, id) => n && out.set(id, n));
