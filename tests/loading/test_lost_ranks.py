@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import pixelwise as pw
 from pixelwise.files.writing import atomic_write
-from tests.support.packing import random_sample, table
+from tests.support.packing import pack_of_uneven
 from tests.support.remote import address, at_store, many_blocks, store_with
 from tests.support.stores import ObjectStore
 
@@ -23,12 +22,7 @@ BLOCK, GLOBAL = 3000, 24
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rng, classes = np.random.default_rng(0), table(4)
-    samples = [random_sample(rng, f"{k:03}", (16, 16 + k % 3), classes) for k in range(101)]
-    source = pw.ArraySource([s.image for s in samples], [s.label for s in samples], names=[s.name for s in samples])
-    place = tmp_path_factory.mktemp("p") / "a"
-    pw.pack(pw.Split("train", classes, source), place, encoding="original", shard_bytes=30_000)
-    return place
+    return pack_of_uneven(tmp_path_factory.mktemp("p") / "a", 101)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 import pixelwise as pw
 from pixelwise.packs.remote.source import RemoteSource
-from tests.support.packing import random_sample, table
+from tests.support.packing import pack_of_uneven
 from tests.support.remote import address, many_blocks, names, store_with
 from tests.support.stores import ObjectStore
 
@@ -20,12 +20,7 @@ BLOCK = 3000
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    rng, classes = np.random.default_rng(0), table(4)
-    samples = [random_sample(rng, f"{k:03}", (16, 16 + k % 3), classes) for k in range(97)]
-    source = pw.ArraySource([s.image for s in samples], [s.label for s in samples], names=[s.name for s in samples])
-    place = tmp_path_factory.mktemp("p") / "a"
-    pw.pack(pw.Split("train", classes, source), place, encoding="original", shard_bytes=30_000)
-    return place
+    return pack_of_uneven(tmp_path_factory.mktemp("p") / "a", 97)
 
 
 @pytest.fixture

@@ -83,6 +83,15 @@ def small(count: int = 9, seed: int = 0, size: tuple[int, int] = (21, 34), class
     return dataset_of(ArraySource(samples, True), ids, splits)
 
 
+def pack_of_uneven(place: Path, count: int) -> Path:
+    """A pack of original bytes at `place`: `count` samples of three widths, in several shards."""
+    rng, classes = np.random.default_rng(0), table(4)
+    samples = [random_sample(rng, f"{k:03}", (16, 16 + k % 3), classes) for k in range(count)]
+    source = pw.ArraySource([s.image for s in samples], [s.label for s in samples], names=[s.name for s in samples])
+    pw.pack(pw.Split("train", classes, source), place, encoding="original", shard_bytes=30_000)
+    return place
+
+
 def voc_tree(root: Path, count: int = 12, seed: int = 0) -> Path:
     """A VOC folder of small pictures, a third of them with instances, and a test split without labels."""
     rng = np.random.default_rng(seed)

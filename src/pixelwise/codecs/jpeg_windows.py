@@ -198,15 +198,17 @@ class JpegReader:
     def _make_room(self, n: int, h: int, w: int) -> None:
         """Memory for a file of n bytes and a window of h x w; it only grows."""
         clean, planes = self._needed(n, h, w)
-        if len(self._clean) < clean:
-            self._clean = _aligned(clean * 5 // 4)
-        if len(self._planes) < planes:
-            self._planes = _aligned(planes * 5 // 4)
+        self._clean, self._planes = grown(self._clean, clean), grown(self._planes, planes)
 
     def _needed(self, n: int, h: int, w: int) -> tuple[int, int]:
         """Bytes for the clean scan, in two parts if rows are decoded side by side; and for the planes."""
         # Whole MCUs of 16x16 at most, one more around, and a margin per row; luma and two chromas of the same size.
         return n + 2 * kernels.jpeg_scan.PAD + _MARGIN, 3 * (h + 48) * (w + 48 + 64) + _MARGIN
+
+
+def grown(memory: U8, size: int) -> U8:
+    """The same memory if it has `size` bytes, else new zeros for a quarter more."""
+    return memory if len(memory) >= size else _aligned(size * 5 // 4)
 
 
 def _aligned(size: int) -> U8:

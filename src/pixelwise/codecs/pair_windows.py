@@ -21,13 +21,12 @@ from ..files.reading import READ_FLAGS
 from ..types import NO_CLOCK, U8, Clock, Label, Size, Window
 from .decoding import stored_window
 from .jpeg import JpegFile
-from .jpeg_windows import READERS, JpegIndex, JpegReader, JpegWindows, Readers
-from .png import encode_png
+from .jpeg_windows import READERS, JpegIndex, JpegReader, JpegWindows, Readers, grown
+from .png import SIGNATURE, encode_png
 from .stored import Stored
 
 _POSSIBLE: Final = sys.platform == "linux"  # the kernel calls the C library by what Linux has there
 _MOST_LUTS: Final = 64
-_PNG: Final = b"\x89PNG\r\n\x1a\n"
 
 
 class KnownPair(NamedTuple):
@@ -86,7 +85,7 @@ class PairWindows:
 
         size: (height, width) that it must have.
         """
-        if not window.fits(size) or not self._tried[number] or self._labels[number] != _digest(data):
+        if not window.fits(size) or not self._tried[number] or self._labels[number] != xxh3_64_intdigest(data):
             return None
         return stored_window(data, where, window, allow, size)
 
@@ -95,9 +94,9 @@ class PairWindows:
 
         image: None if `image` did not read it just now.
         """
-        self._labels[number] = _digest(label)
+        self._labels[number] = xxh3_64_intdigest(label)
         index = self._jpegs.index(number)
-        if not _POSSIBLE or image is None or index is None or ids.dtype != np.uint8 or not label.startswith(_PNG):
+        if not _POSSIBLE or image is None or index is None or ids.dtype != np.uint8 or not label.startswith(SIGNATURE):
             self._tried[number] = True
         elif (reader := _READERS.borrow()) is not None:
             try:
@@ -116,10 +115,6 @@ class PairWindows:
             height, width = ids.shape
             self._known[number] = KnownPair(index, (len(image), len(label), height, width), digests, lut)
         self._tried[number] = True
-
-
-def _digest(data: bytes) -> int:
-    return xxh3_64_intdigest(data) or 1
 
 
 class PairReader(JpegReader):
@@ -175,10 +170,9 @@ class PairReader(JpegReader):
         if b"\0" in names[0] or b"\0" in names[1]:
             return None
         image_bytes, label_bytes, height, width = known.sizes
-        pad = kernels.pair.FILE_PAD + 1
-        if len(self._image) < image_bytes + pad:
-            self._image = np.zeros((image_bytes + pad) * 5 // 4, np.uint8)
-            self._image.flags.writeable = False  # as the bytes are that come from Python: one type, one kernel
+        self._image = grown(self._image, image_bytes + kernels.pair.FILE_PAD + 1)
+        self._image.flags.writeable = False  # as the bytes are that come from Python: one type, one kernel
+        self._make_room_for_label(label_bytes, window.y1, width)
         sizes = np.array([len(names[0]) + 1, image_bytes, label_bytes, height, width], np.int64)
         paths = np.frombuffer(names[0] + b"\0" + names[1] + b"\0", np.uint8)
         first = (paths, READ_FLAGS, known.digests, self._spent)
@@ -202,9 +196,7 @@ class PairReader(JpegReader):
     ) -> tuple[U8, U8] | None:  # fmt: skip
         y0, x0, y1, x1 = window
         h, w = y1 - y0, x1 - x0
-        image_bytes, label_bytes = sizes[1:3].tolist()
-        self._make_room(image_bytes, h, w)
-        self._make_room_for_label(label_bytes, y1, sizes.item(4))
+        self._make_room(sizes.item(1), h, w)
         image, label = np.empty((h, w, 3), np.uint8), np.empty((h, w), np.uint8)
         fault = kernel(
             *first, sizes, data, self._label.ctypes.data, y0, x0, h, w, jpeg.positions, jpeg.levels,
@@ -216,13 +208,10 @@ class PairReader(JpegReader):
 
     def _make_room_for_label(self, n: int, rows: int, width: int) -> None:
         """Memory for a label file of n bytes, of which so many rows are read; it only grows."""
-        pad = kernels.pair.FILE_PAD + 1
-        if len(self._label) < n + pad:
-            self._label, self._stream = (np.zeros((n + pad) * 5 // 4, np.uint8) for _ in range(2))
-        if len(self._rows) < rows * (width + 1) + kernels.inflate.SLACK:
-            self._rows = np.zeros((rows * (width + 1) + kernels.inflate.SLACK) * 5 // 4, np.uint8)
-        if len(self._zeros) < width:
-            self._zeros = np.zeros(width, np.uint8)
+        self._label = grown(self._label, n + kernels.pair.FILE_PAD + 1)
+        self._stream = grown(self._stream, n + kernels.pair.FILE_PAD)
+        self._rows = grown(self._rows, rows * (width + 1) + kernels.inflate.SLACK)
+        self._zeros = grown(self._zeros, width)
 
 
 _READERS: Readers[PairReader] = Readers(PairReader)

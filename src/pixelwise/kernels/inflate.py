@@ -124,6 +124,14 @@ def _symbol(bits: Any, code: Any) -> Any:
 
 
 @part
+def _number(at: Any, bits: Any) -> Any:
+    """The length or distance that the table has at this address, with the bits that are added; how many these are."""
+    entry = get64(at)
+    used = entry & U(255)
+    return (entry >> U(8)) + (bits & ((U(1) << used) - U(1))), used
+
+
+@part
 def _copy(target: Any, distance: Any, size: Any) -> None:
     """Repeat `size` bytes from `distance` back; may write SLACK bytes more."""
     source, end = target - distance, target + size
@@ -236,9 +244,7 @@ def _block(p: Any, end: Any, bits: Any, have: Any, target: Any, place: Any, stop
             continue
         if symbol == U(256):
             break
-        entry = get64(room + _SIZES + U(8) * (symbol - U(257)))
-        used = entry & U(255)
-        size = (entry >> U(8)) + (bits & ((U(1) << used) - U(1)))
+        size, used = _number(room + _SIZES + U(8) * (symbol - U(257)), bits)
         bits, have = bits >> used, have - used
         found = _symbol(bits, distance_code)
         symbol, used = found >> U(4), found & U(15)
@@ -246,9 +252,7 @@ def _block(p: Any, end: Any, bits: Any, have: Any, target: Any, place: Any, stop
             fault = BAD_SYMBOL
             break
         bits, have = bits >> used, have - used
-        entry = get64(room + _DISTANCES + U(8) * symbol)
-        used = entry & U(255)
-        distance = (entry >> U(8)) + (bits & ((U(1) << used) - U(1)))
+        distance, used = _number(room + _DISTANCES + U(8) * symbol, bits)
         bits, have = bits >> used, have - used
         if distance > place - target:
             fault = BAD_DISTANCE
