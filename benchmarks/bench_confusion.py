@@ -1,4 +1,5 @@
-"""Counting pairs of VOC size (500 x 375 uint8, 21 classes): pixelwise, np.bincount, torchmetrics, one process.
+"""Counting pairs of VOC size (500 x 375 uint8, 21 classes): pixelwise, np.bincount, torchmetrics, one process; and what
+boundary IoU, surface distances and iIoU cost beside the plain count.
 
     python benchmarks/bench_confusion.py [VOC2012 root]
 
@@ -17,7 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
+import pixelwise as pw
 from pixelwise.metrics.confusion import Confusion
 
 CLASSES, SIZE, PAIRS, ROUNDS = 21, (375, 500), 48, 9
@@ -54,6 +57,15 @@ def drawn_truths() -> list[np.ndarray]:
     return out
 
 
+def objects_of(label: np.ndarray) -> np.ndarray:
+    """Numbers of the connected regions of each class but the background, uint8; 0 elsewhere."""
+    out = np.zeros(SIZE, np.uint8)
+    for c in np.unique(label[(label > 0) & (label < CLASSES)]):
+        regions, _ = ndimage.label(label == c)
+        out = np.where(regions > 0, regions + out.max(), out).astype(np.uint8)
+    return out
+
+
 def predictions(truths: list[np.ndarray]) -> dict[str, list[np.ndarray]]:
     """The kinds of prediction, by name."""
     rng = np.random.default_rng(1)
@@ -82,6 +94,8 @@ def methods(truths: list[np.ndarray], guesses: list[np.ndarray]) -> dict[str, Ca
         Confusion(CLASSES, per_image=True),
         np.zeros((CLASSES, CLASSES), np.int64),
     )
+    triples = list(zip(guesses, truths, map(objects_of, truths), strict=True))
+    scored = pw.InstanceConfusion(CLASSES)
     pool = ThreadPoolExecutor(2)
 
     def each(update: Callable[..., object]) -> Callable[[], None]:
@@ -94,6 +108,9 @@ def methods(truths: list[np.ndarray], guesses: list[np.ndarray]) -> dict[str, Ca
             [ours.update(g, t) for g, t in zip(wide, truths, strict=True)] and None
         ),
         "pixelwise, 2 threads": lambda: list(pool.map(lambda pair: ours.update(*pair), pairs)) and None,
+        "boundary IoU": lambda: each(pw.BoundaryConfusion(CLASSES).update)(),
+        "surface distances": lambda: each(pw.SurfaceConfusion(CLASSES).update)(),
+        "iIoU": lambda: [scored.update(*pair) for pair in triples] and None,
         "np.bincount": each(lambda p, t: bincount(p, t, matrix)),
         "memory: copy both": each(lambda p, t: (p.copy(), t.copy())),
     }

@@ -17,7 +17,7 @@ from scipy import ndimage
 import pixelwise as pw
 from pixelwise import kernels
 from pixelwise.errors import ScoreError, UsageError
-from pixelwise.metrics.contours import border_map, change_band, contours, pixels_of
+from pixelwise.metrics.contours import Comparison, border_map, change_band, contours, pixels_of
 from tests.support import plain_contours
 
 
@@ -43,24 +43,42 @@ def guess(truth: np.ndarray, seed: int) -> np.ndarray:
     return out
 
 
-@settings(max_examples=80, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 40), st.sampled_from([0.01, 0.3]))
-def test_distances_are_those_of_scipy(seed: int, height: int, width: int, share: float) -> None:
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 200), st.sampled_from([0.001, 0.01, 0.3]),
+    st.sampled_from([1.0, 2.5, 0.7, 100.0]), st.sampled_from([1.0, 2.5, 0.7]),
+)  # fmt: skip
+def test_distances_are_those_of_scipy(
+    seed: int, height: int, width: int, share: float, down: float, across: float
+) -> None:
     rng = np.random.default_rng(seed)
     others, points = rng.random((height, width)) < share, rng.random((height, width)) < 0.5
-    steps = tuple(rng.choice([1.0, 2.5, 0.7], 2))
-    found = pixels_of(points).distances(pixels_of(others), (float(steps[0]), float(steps[1])))
+    both = Comparison(pixels_of(points), pixels_of(others))
+    found = np.sqrt(both.distances(1, (down, across)).squares[: points.sum()])
     if not others.any():
         assert (found == np.inf).all()
+        assert both.near(1, 2.5) == (points.sum(), 0, 0, 0)
         return
-    expected = ndimage.distance_transform_edt(~others, sampling=steps)[points]
+    expected = ndimage.distance_transform_edt(~others, sampling=(down, across))[points]
     assert np.allclose(found, expected, rtol=1e-14, atol=0)
     whole = ndimage.distance_transform_edt(~others)[points]
-    exact = pixels_of(points).distances(pixels_of(others))
-    assert np.array_equal(exact, whole), "exact for whole steps"
-    limited = pixels_of(points).distances(pixels_of(others), limit=2.5)
-    assert np.array_equal(limited[whole <= 2.5], whole[whole <= 2.5])
-    assert (limited[whole > 2.5] > 2.5).all()
+    squares, first = both.distances(1)
+    assert first == points.sum()
+    assert np.array_equal(np.sqrt(squares[:first]), whole), "exact for whole steps"
+    back = ndimage.distance_transform_edt(~points)[others] if first else np.full(others.sum(), np.inf)
+    assert np.array_equal(np.sqrt(squares[first:]), back)
+    for limit in (1.0, 2.5, 28.5, 29.0, 60.0):
+        limited = np.sqrt(both.distances(1, limit=limit).squares[:first])
+        assert np.array_equal(limited[whole <= limit], whole[whole <= limit])
+        assert (limited[whole > limit] > limit).all()
+        expected = first, others.sum(), (whole <= limit).sum(), (back <= limit).sum()
+        assert both.near(1, limit) == expected
+
+
+def test_images_of_more_rows_than_16_bits_count() -> None:
+    points, others = np.zeros((2, 66_000, 3), bool)
+    points[5, 1], others[65_990, 2] = True, True
+    assert Comparison(pixels_of(points), pixels_of(others)).distances(1).squares.tolist() == [65_985**2 + 1] * 2
 
 
 @settings(max_examples=120, deadline=None)
@@ -95,19 +113,25 @@ def test_bands_and_contours_are_those_of_the_plain_path(seed: int, height: int, 
     for w in (reach, 1 + reach % 4):
         assert np.array_equal(change_band(label, w), plain_contours.change_band(label, w))
     for k, image_edge in enumerate((True, False)):
-        found = contours(label, [0, 2])[k]
-        for slot, c in enumerate((0, 2)):
-            ys, xs = np.nonzero(plain_contours.inner_edge(label == c, image_edge))
-            span = slice(found.ends[slot], found.ends[slot + 1])
-            assert np.array_equal(found.xs[span], xs)
-            assert np.array_equal(np.diff(found.starts[slot]), np.bincount(ys, minlength=height))
+        found = contours(label)[k]
+        bits = np.unpackbits(found.bits.view(np.uint8), axis=1, bitorder="little").astype(bool)
+        expected = sum(plain_contours.inner_edge(label == c, image_edge) for c in range(3))
+        assert np.array_equal(bits[:, :width], expected)
+        assert not bits[:, width:].any()
+        assert found.size >= expected.sum()
 
 
-@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=60), st.floats(0.01, 100))
-def test_percentiles_are_those_of_numpy(values: list[float], share: float) -> None:
-    array = np.array(values)
-    found = kernels.distance.percentile(array, share / 100, np.empty_like(array))
-    assert found == np.percentile(array, share)
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.floats(0, 1e6) | st.integers(0, 30).map(float) | st.integers(1020, 1030).map(float), min_size=2),
+    st.integers(1, 2**32), st.floats(0.01, 100),
+)  # fmt: skip
+def test_percentiles_are_those_of_numpy(values: list[float], first: int, share: float) -> None:
+    squares, roots = np.array(values), np.sqrt(values)
+    first = 1 + first % (len(values) - 1) if len(values) > 2 else 1
+    counts, found = np.zeros((3, kernels.distance.COUNTED), np.int64), np.empty(3)
+    kernels.distance.percentiles(squares, first, share / 100, np.empty_like(squares), counts, found)
+    assert found.tolist() == [np.percentile(part, share) for part in (roots[:first], roots[first:], roots)]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,7 +1,8 @@
-"""Contour pixels as lists by class and row, exact Euclidean distances between two lists, and their order statistics.
+"""Exact Euclidean distances between the contours of two labels, class by class, and their order statistics.
 
-A list is `starts` (S, H + 1) int64 and `xs` (N,) int32: the pixels of slot s in row y are
-`xs[starts[s, y]:starts[s, y + 1]]`, ascending. A slot is a class that is there.
+A contour is (H, K) bits of pixels, as `kernels.edges` has them. `planes` (2, H + 2 * REACH, K + 2) uint64 are scratch,
+zero around the image: the contours of one class in both labels. Around a pixel 57 bits of a row are one load, and most
+contours of a prediction are nearer than that to those of the truth.
 """
 
 from __future__ import annotations
@@ -10,144 +11,209 @@ from typing import Any
 
 import numpy as np
 
+from . import words
 from .compiling import jit_of, part
 
-MARGIN = 8
-"""Pixels that are looked at without asking whether it was enough, and that a row has more on both sides. (4 and 16
-are slower for contours of VOC's masks that are three to six pixels apart.)"""
-
-
-@jit_of("void(int32[::1], int32[::1], int32[::1], boolean[::1], int64[:, ::1], int32[::1])")
-def by_row(ys: Any, columns: Any, slots: Any, kept: Any, starts: Any, xs: Any) -> None:
-    """Of (N,) pixels in the order of rows, those that are `kept` to a list. slots: 0..S-1. starts: zeros."""
-    height = starts.shape[1] - 1
-    for i in range(ys.shape[0]):
-        if kept[i]:
-            starts[slots[i], ys[i] + 1] += 1
-    total = 0
-    for s in range(starts.shape[0]):
-        starts[s, 0] = total
-        for y in range(1, height + 1):
-            total += starts[s, y]
-            starts[s, y] = total
-    # Each start moves to the end of its row, which is the start of the next one.
-    for i in range(ys.shape[0]):
-        if kept[i]:
-            at = starts[slots[i], ys[i]]
-            xs[at] = columns[i]
-            starts[slots[i], ys[i]] = at + 1
-    for s in range(starts.shape[0]):
-        for y in range(height, 0, -1):
-            starts[s, y] = starts[s, y - 1]
-        starts[s, 0] = starts[s - 1, height] if s else 0
+REACH = 28
+"""Rows and columns on each side of a pixel in which the first search looks."""
+MARGIN = 16
+"""Pixels that the second search looks at without asking whether it was enough, and that a row of it has more on both
+sides."""
+FAR = np.int32(1 << 30)
+"""Rows to the nearest pixel of a column that has none, or more."""
+COUNTED = 1024
+"""Whole squares of distances below it are counted, which is faster than sorting in part."""
 
 
 @part
-def _columns(starts: Any, xs: Any, s: Any, top: Any, bottom: Any, shift: Any, wide: Any, scratch: Any) -> None:
-    # The rows to the nearest pixel of slot s in each column, infinite in the margins.
-    far, one = np.float32(np.inf), np.float32(1.0)
-    for y in range(top, bottom):
-        row = scratch[y]
-        above = scratch[max(y - 1, 0)]
-        if y == top:
-            for x in range(wide):
-                row[x] = far
-        else:
-            for x in range(wide):
-                row[x] = above[x] + one
-        for i in range(starts[s, y], starts[s, y + 1]):
-            row[shift + xs[i]] = np.float32(0.0)
-    for y in range(bottom - 2, top - 1, -1):
-        row, under = scratch[y], scratch[y + 1]
-        for x in range(wide):
-            row[x] = min(row[x], under[x] + one)
+def _plane(bits: Any, label: Any, value: Any, plane: Any) -> Any:
+    # The bits where the label is `value`, REACH rows and a word from the plane's start; how many there are.
+    height, width = label.shape
+    found = 0
+    start, end = label.ctypes.data, label.ctypes.data + label.size
+    for y in range(height):
+        for k in range(bits.shape[1]):
+            word = bits[y, k]
+            address = start + y * width + 64 * k
+            if word and label.itemsize == 1 and address + 64 <= end:
+                word &= words.equal64(address, value)
+            elif word:
+                left = word
+                while left:
+                    low = words.lowest(left)
+                    if label[y, 64 * k + np.int64(low)] != value:
+                        word ^= np.uint64(1) << low
+                    left &= left - np.uint64(1)
+            plane[y + REACH, k + 1] = word
+            found += words.ones(word)
+    return found
 
 
-@jit_of(
-    "void(int64[:, ::1], int32[::1], int64[:, ::1], int32[::1], float64, float64, float64, float32[:, ::1],"
-    "float64[::1])"
-)
+_TWO = "uint64[:, ::1], uint64[:, ::1], {0}[:, ::1], {0}[:, ::1], int64"
+_NEAREST = f"void({_TWO}, float64, float64, float64, uint64[:, :, ::1], float64[::1], int64[::1], int32[:, :, ::1])"
+
+
+@jit_of(_NEAREST.format("uint8"), _NEAREST.format("uint16"))
 def nearest(
-    starts: Any, xs: Any, other_starts: Any, other_xs: Any, step_y: Any, step_x: Any, limit: Any, scratch: Any, out: Any
-) -> None:
-    """(N,) float64 `out`: the distance of each pixel of a list to the nearest of the same slot in the other list.
+    bits: Any, other_bits: Any, label: Any, other_label: Any, value: Any, step_y: Any, step_x: Any, limit: Any,
+    planes: Any, squares: Any, found: Any, far: Any,
+) -> None:  # fmt: skip
+    """The squared distance of each contour pixel of a class to the nearest of the other label, for both labels.
 
-    step_y, step_x: the distance of neighbors. limit: larger distances may be given as infinite, as those are where the
-    slot is empty. scratch: (H, W + 2 * MARGIN) float32. Exact for whole steps.
+    value: the class. step_y, step_x: the distance of neighbors. limit: larger distances may be given as infinite.
+    squares: out, those of the first label in the order of rows, then those of the second; infinite where the other has
+    none. found: (4,) out, the pixels of each label, and how many of each are too far for this search: their places in
+    `squares`, rows and columns are in `far` (2, 3, N), and `second` finds them. Exact for whole steps.
+    """
+    height, size = bits.shape
+    square_y, square_x = step_y * step_y, step_x * step_x
+    sure = (REACH + 1) * min(step_y, step_x)
+    sure = sure * sure if sure <= limit else np.inf
+    center, one = np.uint64(REACH), np.uint64(1)
+    found[0] = _plane(bits, label, value, planes[0])
+    found[1] = _plane(other_bits, other_label, value, planes[1])
+    found[2:] = 0
+    if found[0] == 0 or found[1] == 0:
+        squares[: found[0] + found[1]] = np.inf
+        return
+    pitch = np.int64(planes.shape[2] * 8)
+    n = 0
+    for side in range(2):
+        missing = 0
+        start = planes[1 - side].ctypes.data
+        for y in range(height):
+            for k in range(size):
+                left = planes[side, y + REACH, k + 1]
+                while left:
+                    x = 64 * k + np.int64(words.lowest(left))
+                    left &= left - one
+                    first = x + 64 - REACH
+                    address = start + (y + REACH) * pitch + (first >> 3)
+                    shift = np.uint64(first & 7)
+                    near = words.get64(address) >> shift
+                    best, down = np.inf, 0
+                    if near >> center & one:
+                        best = 0.0
+                    while square_y * down * down < best and down <= REACH and down * step_y <= limit:
+                        if down:
+                            near = (words.get64(address - down * pitch) | words.get64(address + down * pitch)) >> shift
+                        apart = min(words.lowest(near >> center), words.above(near << (np.uint64(63) - center)))
+                        if apart < np.uint64(64):
+                            across, rows = np.float64(apart), np.float64(down)
+                            best = min(best, square_x * across * across + square_y * rows * rows)
+                        down += 1
+                    squares[n] = best
+                    if best > sure:
+                        far[side, 0, missing], far[side, 1, missing], far[side, 2, missing] = n, y, x
+                        missing += 1
+                    n += 1
+        found[2 + side] = missing
 
-    Two steps, in the box that the slot's pixels have: the rows to the nearest one in each column (Rosenfeld and Pfaltz
-    1966: one pass down, one up), and from each pixel along its row until no column can be nearer.
+
+@part
+def _rows_between(plane: Any, rows: Any) -> Any:
+    # The rows to the nearest bit in each column; at least FAR where there is none.
+    height, wide = rows.shape
+    one = np.int32(1)
+    for y in range(height):
+        row, above = rows[y], rows[max(y - 1, 0)]
+        for x in range(wide):
+            row[x] = FAR if y == 0 else np.int32(above[x] + one)
+        for k in range(1, plane.shape[1] - 1):
+            left = plane[y + REACH, k]
+            while left:
+                row[64 * (k - 1) + np.int64(words.lowest(left)) + MARGIN] = 0
+                left &= left - np.uint64(1)
+    for y in range(height - 2, -1, -1):
+        row, under = rows[y], rows[y + 1]
+        for x in range(wide):
+            row[x] = min(row[x], np.int32(under[x] + one))
+
+
+@jit_of("void(uint64[:, ::1], int32[:, ::1], float64, float64, float64, int32[:, ::1], float64[::1])")
+def second(plane: Any, far: Any, step_y: Any, step_x: Any, limit: Any, rows: Any, squares: Any) -> None:
+    """The squared distances that `nearest` did not find. plane: of the other label, not empty. far: (3, N), its pixels.
+
+    rows: (H, W + 2 * MARGIN) int32 scratch.
+
+    Two steps: the rows to the nearest one in each column (Rosenfeld and Pfaltz 1966: one pass down, one up), and from
+    each pixel along its row until no column can be nearer.
     """
     square_y, square_x = step_y * step_y, step_x * step_x
-    height = starts.shape[1] - 1
-    for s in range(starts.shape[0]):
-        first, last = starts[s, 0], starts[s, height]
-        other_first, other_last = other_starts[s, 0], other_starts[s, height]
-        if first == last:
-            continue
-        if other_first == other_last:
-            for i in range(first, last):
-                out[i] = np.inf
-            continue
-        left, right = xs[first], xs[first]
-        for i in range(first, last):
-            left, right = min(left, xs[i]), max(right, xs[i])
-        for i in range(other_first, other_last):
-            left, right = min(left, other_xs[i]), max(right, other_xs[i])
-        top, bottom = 0, height
-        while starts[s, top + 1] == first and other_starts[s, top + 1] == other_first:
-            top += 1
-        while starts[s, bottom - 1] == last and other_starts[s, bottom - 1] == other_last:
-            bottom -= 1
-        wide, shift = right - left + 1 + 2 * MARGIN, MARGIN - left
-        _columns(other_starts, other_xs, s, top, bottom, shift, wide, scratch)
-        for y in range(top, bottom):
-            row = scratch[y]
-            for i in range(starts[s, y], starts[s, y + 1]):
-                at = shift + xs[i]
-                down = np.float64(row[at])
-                best = square_y * down * down
-                away = 1
-                most = max(xs[i] - left, right - xs[i])
-                while away <= most and square_x * away * away < best and away * step_x <= limit:
-                    if xs[i] - left >= away:
-                        near = row[at - away - MARGIN + 1 : at - away + 1]
-                        for j in range(near.shape[0]):
-                            down = np.float64(near[j])
-                            apart = np.float64(away + MARGIN - 1 - j)
-                            best = min(best, square_x * apart * apart + square_y * down * down)
-                    if right - xs[i] >= away:
-                        near = row[at + away : at + away + MARGIN]
-                        for j in range(near.shape[0]):
-                            down = np.float64(near[j])
-                            apart = np.float64(away + j)
-                            best = min(best, square_x * apart * apart + square_y * down * down)
-                    away += MARGIN
-                out[i] = np.sqrt(best)
+    last = rows.shape[1] - 2 * MARGIN - 1
+    _rows_between(plane, rows)
+    for i in range(far.shape[1]):
+        row, x = rows[far[1, i]], far[2, i]
+        at = x + MARGIN
+        down = np.float64(row[at])
+        best = square_y * down * down
+        away, most = 1, max(x, last - x)
+        while away <= most and square_x * away * away < best and away * step_x <= limit:
+            if x >= away:
+                near = row[at - away - MARGIN + 1 : at - away + 1]
+                for j in range(near.shape[0]):
+                    down, across = np.float64(near[j]), np.float64(away + MARGIN - 1 - j)
+                    best = min(best, square_x * across * across + square_y * down * down)
+            if last - x >= away:
+                near = row[at + away : at + away + MARGIN]
+                for j in range(near.shape[0]):
+                    down, across = np.float64(near[j]), np.float64(away + j)
+                    best = min(best, square_x * across * across + square_y * down * down)
+            away += MARGIN
+        squares[far[0, i]] = best
 
 
-@jit_of("float64(float64[::1], float64, float64[::1])")
-def percentile(values: Any, share: Any, scratch: Any) -> Any:
-    """The share 0..1 of (N,) finite values, N > 0, linear between two of them; numpy.percentile, bit for bit.
+_NEAR = f"void({_TWO}, uint64[::1], uint64[:, :, ::1], int64[::1])"
 
-    scratch: (N,) float64. Hoare's selection: what is left of it is not larger, what is right of it not smaller.
+
+@jit_of(_NEAR.format("uint8"), _NEAR.format("uint16"))
+def count_near(
+    bits: Any, other_bits: Any, label: Any, other_label: Any, value: Any, disk: Any, planes: Any, found: Any
+) -> None:
+    """How many contour pixels of a class each label has, and how many of them have one of the other label near.
+
+    disk: (R + 1,) uint64, R up to REACH; which columns are near, by the rows between: bit REACH is the same column.
+    found: (4,) out, the pixels of each label, and those that are near.
     """
-    n = values.shape[0]
-    for i in range(n):
-        scratch[i] = values[i]
-    place = (n - 1) * share
-    k = min(int(np.floor(place)), n - 1)
-    low, high = 0, n - 1
+    found[0] = _plane(bits, label, value, planes[0])
+    found[1] = _plane(other_bits, other_label, value, planes[1])
+    found[2:] = 0
+    if found[0] == 0 or found[1] == 0:
+        return
+    pitch = np.int64(planes.shape[2] * 8)
+    for side in range(2):
+        start = planes[1 - side].ctypes.data
+        for y in range(bits.shape[0]):
+            for k in range(bits.shape[1]):
+                own = planes[side, y + REACH, k + 1]
+                left = own & ~planes[1 - side, y + REACH, k + 1]
+                found[2 + side] += words.ones(own ^ left)
+                while left:
+                    first = 64 * k + np.int64(words.lowest(left)) + 64 - REACH
+                    left &= left - np.uint64(1)
+                    address = start + (y + REACH) * pitch + (first >> 3)
+                    shift = np.uint64(first & 7)
+                    for down in range(disk.shape[0]):
+                        near = words.get64(address - down * pitch) | words.get64(address + down * pitch)
+                        if near >> shift & disk[down]:
+                            found[2 + side] += 1
+                            break
+
+
+@part
+def _selected(values: Any, k: Any) -> Any:
+    # The k-th smallest and the one after it, by Hoare's selection: what is left of it is not larger.
+    low, high = 0, values.shape[0] - 1
     while low < high:
-        pivot = scratch[(low + high) >> 1]
+        pivot = values[(low + high) >> 1]
         i, j = low, high
         while i <= j:
-            while scratch[i] < pivot:
+            while values[i] < pivot:
                 i += 1
-            while scratch[j] > pivot:
+            while values[j] > pivot:
                 j -= 1
             if i <= j:
-                scratch[i], scratch[j] = scratch[j], scratch[i]
+                values[i], values[j] = values[j], values[i]
                 i += 1
                 j -= 1
         if k <= j:
@@ -156,12 +222,56 @@ def percentile(values: Any, share: Any, scratch: Any) -> Any:
             low = i
         else:
             break
-    before = scratch[k]
-    if k == n - 1:
-        return before
-    after = scratch[k + 1]
-    for i in range(k + 2, n):
-        after = min(after, scratch[i])
-    part = place - k
-    apart = after - before
-    return after - apart * (1 - part) if part >= 0.5 else before + apart * part
+    after = np.inf
+    for i in range(k + 1, values.shape[0]):
+        after = min(after, values[i])
+    return values[k], after
+
+
+@part
+def _counted(counts: Any, k: Any) -> Any:
+    # The same of whole numbers, from how often each is there.
+    value, seen = 0, counts[0]
+    while seen <= k:
+        value += 1
+        seen += counts[value]
+    after = value
+    while seen <= k + 1 and after < counts.shape[0] - 1:
+        after += 1
+        seen += counts[after]
+    return np.float64(value), np.float64(after)
+
+
+@jit_of("void(float64[::1], int64, float64, float64[::1], int64[:, ::1], float64[::1])")
+def percentiles(squares: Any, first: Any, share: Any, scratch: Any, counts: Any, out: Any) -> None:
+    """(3,) float64 `out`: the share 0..1 of the roots of the first squares, of the others, and of all.
+
+    Linear between two of them: numpy.percentile, bit for bit. squares: (N,) finite, 0 < first < N. scratch: (N,)
+    float64. counts: (3, B) int64 zeros; squares that are whole and below B are counted, others are sorted in part.
+    """
+    n, most = squares.shape[0], np.float64(counts.shape[1])
+    whole = True
+    for i in range(n):
+        if squares[i] < most:
+            number = np.int64(squares[i])
+            whole &= np.float64(number) == squares[i]
+            counts[0 if i < first else 1, number] += 1
+    for i in range(counts.shape[1]):
+        counts[2, i] = counts[0, i] + counts[1, i]
+    for span in range(3):
+        start, end = first if span == 1 else 0, first if span == 0 else n
+        place = (end - start - 1) * share
+        k = min(np.int64(np.floor(place)), end - start - 1)
+        if whole and counts[span].sum() >= min(k + 2, end - start):
+            before, after = _counted(counts[span], k)
+        else:
+            for i in range(start, end):
+                scratch[i] = squares[i]
+            before, after = _selected(scratch[start:end], k)
+        before, after = np.sqrt(before), np.sqrt(after)
+        between = place - k
+        if between == 0:
+            out[span] = before
+            continue
+        apart = after - before
+        out[span] = after - apart * (1 - between) if between >= 0.5 else before + apart * between

@@ -51,46 +51,31 @@ def changes(label: Any, right: Any, below: Any) -> None:
             below[y, k] = under & valid
 
 
-_CONTOUR = "int64(uint64[:, ::1], uint64[:, ::1], {}[:, ::1], int32[::1], int32[::1], int32[::1], int32[::1], b1[::1])"
+@jit_of("int64(uint64[:, ::1], uint64[:, ::1], int64, uint64[:, ::1], uint64[:, ::1])")
+def contour(right: Any, below: Any, width: Any, inner: Any, every: Any) -> int:
+    """(H, K) bits of the pixels that differ from a neighbor by a side, and of those and the image's edge.
 
-
-@jit_of(_CONTOUR.format("uint8"), _CONTOUR.format("uint16"))
-def contour_pixels(right: Any, below: Any, label: Any, slots: Any, ys: Any, xs: Any, found: Any, inner: Any) -> int:
-    """The pixels that differ from a neighbor by a side, or are at the image's edge, in the order of rows; how many.
-
-    label: (H, W), `right` and `below` are its changes. slots: for each value of a label its number, or -1 for those
-    that are passed over. ys, xs, found: (H * W,) int32, places and numbers. inner: (H * W,) bool, whether there is such
-    a neighbor in the image.
+    Returns how many the latter are.
     """
-    height, width = label.shape
-    size = right.shape[1]
-    zero, one, top = np.uint64(0), np.uint64(1), np.uint64(63)
-    n = 0
+    height, size = right.shape
+    one, top = np.uint64(1), np.uint64(63)
+    found = 0
     for y in range(height):
-        carry = zero
+        before, here, under = right[y], inner[y], below[y]
+        over = below[max(y - 1, 0)]  # below the first row is where it differs from the second
         for k in range(size):
-            last = k == size - 1
-            valid = _valid(width, k)
-            word = right[y, k]
-            edge = (word | word << one | carry | below[y, k] | (below[y - 1, k] if y else zero)) & valid
-            carry = word >> top
-            left = edge
-            if y == 0 or y == height - 1:
-                left = valid
-            else:
-                if k == 0:
-                    left |= one
-                if last:
-                    left |= one << np.uint64((width - 1) & 63)
-            while left:
-                low = words.lowest(left)
-                x = 64 * k + np.int64(low)
-                number = slots[label[y, x]]
-                ys[n], xs[n], found[n] = y, x, number
-                inner[n] = edge >> low & one != zero
-                left &= left - one
-                n += number >= 0
-    return n
+            here[k] = before[k] | before[k] << one | under[k] | over[k]
+        for k in range(1, size):
+            here[k] |= before[k - 1] >> top
+        here[size - 1] &= _valid(width, size - 1)
+        whole = y == 0 or y == height - 1
+        for k in range(size):
+            every[y, k] = _valid(width, k) if whole else here[k]
+        every[y, 0] |= one
+        every[y, size - 1] |= one << np.uint64((width - 1) & 63)
+        for k in range(size):
+            found += words.ones(every[y, k])
+    return found
 
 
 @part

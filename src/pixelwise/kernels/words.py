@@ -67,12 +67,47 @@ put8, put16, put32, put64 = (_writer(kind) for kind in (BYTE, HALF, WORD, LONG))
 
 @intrinsic
 def lowest(_context: Any, bits: Any) -> Any:
-    """The number of the lowest bit that is set."""
+    """The number of the lowest bit that is set; 64 if none is."""
 
     def generate(_target: Any, b: Any, _signature: Any, args: Any) -> Any:
         return b.cttz(args[0], ir.Constant(ir.IntType(1), 0))
 
     return types.uint64(bits), generate
+
+
+@intrinsic
+def above(_context: Any, bits: Any) -> Any:
+    """How many bits are above the highest that is set; 64 if none is."""
+
+    def generate(_target: Any, b: Any, _signature: Any, args: Any) -> Any:
+        return b.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.uint64(bits), generate
+
+
+@intrinsic
+def ones(_context: Any, bits: Any) -> Any:
+    """How many bits are set."""
+
+    def generate(_target: Any, b: Any, _signature: Any, args: Any) -> Any:
+        return b.ctpop(args[0])
+
+    return types.int64(bits), generate
+
+
+@intrinsic
+def equal64(_context: Any, address: Any, value: Any) -> Any:
+    """Which of 64 bytes at an address are the low byte of `value`, as bits."""
+
+    def generate(_target: Any, b: Any, _signature: Any, args: Any) -> Any:
+        kind = ir.VectorType(BYTE, 64)
+        some = b.load(at(b, args[0], kind), align=1)
+        empty, first = ir.Constant(kind, ir.Undefined), ir.Constant(WORD, 0)
+        one = b.insert_element(empty, b.trunc(args[1], BYTE), first)
+        every = b.shuffle_vector(one, empty, constant(ir.VectorType(WORD, 64), 0))
+        return b.bitcast(b.icmp_unsigned("==", some, every), LONG)
+
+    return types.uint64(address, value), generate
 
 
 @intrinsic

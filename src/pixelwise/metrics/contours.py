@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,56 +55,89 @@ def _band_bits(label: NDArray[Any], width: int) -> Bits:
 
 
 class Contours(NamedTuple):
-    """Contour pixels by class and row, as `kernels.distance` takes them. width: of the image."""
-
-    starts: I64
-    xs: NDArray[np.int32]
-    width: int
-
-    @property
-    def ends(self) -> list[int]:
-        """S + 1 integers: where the pixels of each slot begin, and where the last ones end."""
-        return [*self.starts[:, 0].tolist(), len(self.xs)]
-
-    def distances(self, others: Contours, spacing: tuple[float, float] = (1.0, 1.0), limit: float = np.inf) -> F64:
-        """(N,) float64: from each pixel to the nearest of its class in the other contours; inf without any.
-
-        spacing: of rows and of columns. The exact Euclidean distance of pixel centers; infinite for some beyond
-        `limit`. Both have the same classes. Thread-safe.
-        """
-        out = np.empty(len(self.xs))
-        scratch = np.empty((self.starts.shape[1] - 1, self.width + 2 * kernels.distance.MARGIN), np.float32)
-        steps = float(spacing[0]), float(spacing[1])
-        kernels.distance.nearest(*self[:2], *others[:2], *steps, float(limit), scratch, out)
-        return out
-
-    @classmethod
-    def of(
-        cls, ys: NDArray[np.int32], xs: NDArray[np.int32], slots: NDArray[np.int32], kept: Bool, classes: int,
-        size: tuple[int, ...],
-    ) -> Contours:  # fmt: skip
-        """Pixels in the order of rows, the slot of each, and which of them are meant."""
-        starts = np.zeros((classes, size[0] + 1), np.int64)
-        out = np.empty(len(ys), np.int32)
-        kernels.distance.by_row(ys, xs, slots, kept, starts, out)
-        return cls(starts, out[: starts[-1, -1]], size[1])
-
-
-def contours(label: NDArray[Any], classes: Sequence[int]) -> tuple[Contours, Contours]:
-    """Of each class, its pixels that touch another value by a side, or the image's edge; and without the latter.
-
-    With the image's edge it is the mask less its erosion by a cross (`scipy.ndimage.binary_erosion`), as MONAI's
-    get_mask_edges and medpy's surface distances have it. label: (H, W) uint8 or uint16. classes: S of them.
-    Thread-safe.
+    """Contour pixels of a label, of all its values. bits: (H, K), as in `kernels.edges`. label: (H, W) uint8 or uint16.
+    size: at least as many as there are pixels.
     """
-    numbers = np.full(np.iinfo(label.dtype).max + 1, -1, np.int32)
-    numbers[list(classes)] = np.arange(len(classes))
-    ys, xs, slots = np.empty((3, label.size + 1), np.int32)
-    inner = np.empty(label.size + 1, bool)
-    n = kernels.edges.contour_pixels(*changes(label), label, numbers, ys, xs, slots, inner)
-    given = ys[:n], xs[:n], slots[:n]
-    every = np.ones(n, bool)
-    return tuple(Contours.of(*given, kept, len(classes), label.shape) for kept in (every, inner[:n]))  # type: ignore[return-value]
+
+    bits: Bits
+    label: NDArray[Any]
+    size: int
+
+
+def contours(label: NDArray[Any]) -> tuple[Contours, Contours]:
+    """The pixels that touch another value by a side, or the image's edge; and without the latter.
+
+    With the image's edge those of a value are its mask less the mask's erosion by a cross
+    (`scipy.ndimage.binary_erosion`), as MONAI's get_mask_edges and medpy's surface distances have it. label: (H, W)
+    uint8 or uint16, not empty. Thread-safe.
+    """
+    right, below = changes(label)
+    inner, every = np.empty((2, *right.shape), np.uint64)
+    size = kernels.edges.contour(right, below, label.shape[1], inner, every)
+    return Contours(every, label, size), Contours(inner, label, size)
+
+
+class Between(NamedTuple):
+    """Distances between the contours of a class in two labels. squares: (N,) float64, squared, from each pixel of the
+    first label in the order of rows, then of the second, to the nearest of the other; inf without any. first: how many
+    are of the first.
+    """
+
+    squares: F64
+    first: int
+
+
+class Comparison:
+    """The contours of two labels of one size, to be compared class by class. Not thread-safe: it keeps its scratch, as
+    fresh memory costs more than the search.
+    """
+
+    def __init__(self, one: Contours, other: Contours) -> None:
+        height, words = one.bits.shape
+        reach, most = kernels.distance.REACH, one.size + other.size
+        self._pair = one.bits, other.bits, one.label, other.label
+        self._planes = np.zeros((2, height + 2 * reach, words + 2), np.uint64)
+        self._squares, self._far = np.empty(most), np.empty((2, 3, most), np.int32)
+        self._found = np.empty(4, np.int64)
+
+    @cached_property
+    def _rows(self) -> NDArray[np.int32]:
+        height, width = self._pair[2].shape
+        return np.empty((height, width + 2 * kernels.distance.MARGIN), np.int32)
+
+    def distances(self, value: int, spacing: tuple[float, float] = (1.0, 1.0), limit: float = np.inf) -> Between:
+        """The exact Euclidean distances of pixel centers of a class; infinite for some beyond `limit`.
+
+        spacing: of rows and of columns.
+        """
+        steps = float(spacing[0]), float(spacing[1]), float(limit)
+        scratch = self._planes, self._squares, self._found, self._far
+        kernels.distance.nearest(*self._pair, value, *steps, *scratch)
+        first, second, *missing = self._found.tolist()
+        for side in range(2):
+            if missing[side]:
+                far = np.ascontiguousarray(self._far[side, :, : missing[side]])
+                kernels.distance.second(self._planes[1 - side], far, *steps, self._rows, self._squares)
+        return Between(self._squares[: first + second].copy(), first)
+
+    def near(self, value: int, limit: float) -> tuple[int, int, int, int]:
+        """The contour pixels of a class in each label, and how many of each have one of the other within `limit`."""
+        if limit >= kernels.distance.REACH + 1:
+            squares, first = self.distances(value, limit=limit)
+            near = np.sqrt(squares) <= limit
+            return first, len(near) - first, int(near[:first].sum()), int(near[first:].sum())
+        kernels.distance.count_near(*self._pair, value, _disk(limit), self._planes, self._found)
+        ours, theirs, hits, found = self._found.tolist()
+        return ours, theirs, hits, found
+
+
+@lru_cache
+def _disk(limit: float) -> Bits:
+    # As kernels.distance.count_near takes it.
+    reach = kernels.distance.REACH
+    across = range(-reach, reach + 1)
+    rows = [sum(1 << x + reach for x in across if np.sqrt(x * x + y * y) <= limit) for y in range(int(limit) + 1)]
+    return np.array(rows, np.uint64)
 
 
 def border_map(mask: Bool) -> Bool:
@@ -120,6 +153,9 @@ def border_map(mask: Bool) -> Bool:
 
 
 def pixels_of(mask: Bool) -> Contours:
-    """The pixels of a mask, as those of one class."""
-    ys, xs = (axis.astype(np.int32) for axis in np.divmod(np.flatnonzero(mask), max(1, mask.shape[1])))
-    return Contours.of(ys, xs, np.zeros(len(ys), np.int32), np.ones(len(ys), bool), 1, mask.shape)
+    """All pixels of a mask (H, W), which is not empty, as those of value 1."""
+    label = np.ascontiguousarray(mask).view(np.uint8)
+    wide = np.zeros((len(mask), -(-mask.shape[1] // 64) * 64), np.uint8)
+    wide[:, : mask.shape[1]] = label
+    bits = np.packbits(wide, axis=1, bitorder="little").view(np.uint64)
+    return Contours(bits, label, int(np.count_nonzero(mask)))

@@ -14,7 +14,7 @@ from ..errors import ScoreError, UsageError
 from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, Bool
-from .contours import border_map, pixels_of
+from .contours import Comparison, border_map, pixels_of
 from .rates import mean
 
 _SHARE = 0.008  # of the diagonal (davis2017-evaluation, metrics.py: bound_th)
@@ -109,11 +109,9 @@ def region_and_contour(prediction: Bool, truth: Bool) -> tuple[float, float]:
     """J and F of one object in one frame, from its (H, W) masks."""
     union = int((prediction | truth).sum())
     j = int((prediction & truth).sum()) / union if union else 1.0
-    ours, theirs = pixels_of(border_map(prediction)), pixels_of(border_map(truth))
-    limit = float(np.ceil(_SHARE * np.linalg.norm(prediction.shape)))
-    there, back = ours.distances(theirs, limit=limit), theirs.distances(ours, limit=limit)
-    precision = float((there <= limit).sum() / len(there)) if len(there) else 1.0
-    recall = float((back <= limit).sum() / len(back)) if len(back) else 1.0
+    both = Comparison(pixels_of(border_map(prediction)), pixels_of(border_map(truth)))
+    ours, theirs, hits, found = both.near(1, float(np.ceil(_SHARE * np.linalg.norm(prediction.shape))))
+    precision, recall = hits / ours if ours else 1.0, found / theirs if theirs else 1.0
     total = precision + recall
     return j, 2 * precision * recall / total if total else 0.0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from ..hints import hinted
 from ..results import Result, in_percent
 from ..types import F64, Bool
 from .confusion import Confusion
-from .contours import Contours, contours
+from .contours import Comparison, contours
 from .counting import codes_of
 from .rates import mean, ratio
 from .sums import Sum
@@ -143,37 +142,37 @@ class SurfaceConfusion(Sum):
         row = np.full((self.plain.num_classes, _COLUMNS), np.nan)
         if present:
             sides = codes_of(prediction, truth, self.plain.num_classes, self.plain.ignore_index)
-            edges = [contours(side, present) for side in sides]
-            row[present] = self._surfaces([e[0] for e in edges], steps)
+            (p_every, p_inner), (t_every, t_inner) = map(contours, sides)
+            row[present] = self._surfaces(Comparison(p_every, t_every), present, steps)
             there = totals[1:3, present] > 0
-            row[present, 5] = self._boundary_f([e[1] for e in edges], there, truth.shape)
+            row[present, 5] = self._boundary_f(Comparison(p_inner, t_inner), present, there, truth.shape)
             row[present, 6], row[present, 7] = there[0], there[0] != there[1]
         with self._lock:
             self.plain += one  # refuses an image that was counted before
             self._rows.append(row)
         return self
 
-    def _surfaces(self, sides: list[Contours], steps: tuple[float, float]) -> F64:
-        there, back = sides[0].distances(sides[1], steps), sides[1].distances(sides[0], steps)
-        out = np.full((len(sides[0].ends) - 1, _COLUMNS), np.nan)
-        for k, ((a, b), (c, d)) in enumerate(zip(*(pairwise(side.ends) for side in sides), strict=True)):
-            pooled = np.concatenate([there[a:b], back[c:d]])
-            out[k, :2] = len(pooled), np.count_nonzero(pooled <= self.tolerance)
-            if b > a and d > c:
-                parts = pooled[: b - a], pooled[b - a :], pooled
-                scratch, share = np.empty_like(pooled), self.percentile / 100
-                far = [kernels.distance.percentile(part, share, scratch) for part in parts]
-                out[k, 2:5] = max(far[:2]), far[2], pooled.mean()
+    def _surfaces(self, both: Comparison, classes: list[int], steps: tuple[float, float]) -> F64:
+        out = np.full((len(classes), _COLUMNS), np.nan)
+        for row, c in zip(out, classes, strict=True):
+            squares, first = both.distances(c, steps)
+            distances = np.sqrt(squares)
+            row[:2] = len(squares), np.count_nonzero(distances <= self.tolerance)
+            if 0 < first < len(squares):
+                counts, far = np.zeros((3, kernels.distance.COUNTED), np.int64), np.empty(3)
+                scratch, share = np.empty_like(squares), self.percentile / 100
+                kernels.distance.percentiles(squares, first, share, scratch, counts, far)
+                row[2:5] = far[:2].max(), far[2], distances.mean()
         return out
 
-    def _boundary_f(self, sides: list[Contours], there: Bool, size: tuple[int, ...]) -> list[float]:
+    def _boundary_f(self, both: Comparison, classes: list[int], there: Bool, size: tuple[int, ...]) -> list[float]:
         limit = self.boundary if self.boundary >= 1 else self.boundary * float(np.hypot(size[0], size[1]))
-        near = [a.distances(b, limit=limit) <= limit for a, b in (sides, sides[::-1])]
-        spans = [pairwise(side.ends) for side in sides]
-        parts = zip(near, spans, strict=True)
-        shares = [[float(hits[a:b].mean()) if b > a else 1.0 for a, b in span] for hits, span in parts]
-        shares = np.where(there[0] == there[1], shares, 0.0).tolist()
-        return [2 * p * r / (p + r) if p + r else 0.0 for p, r in zip(*shares, strict=True)]
+        out = []
+        for c, one_sided in zip(classes, there[0] != there[1], strict=True):
+            ours, theirs, hits, found = both.near(c, limit)
+            p, r = hits / ours if ours else 1.0, found / theirs if theirs else 1.0
+            out.append(2 * p * r / (p + r) if p + r and not one_sided else 0.0)
+        return out
 
     def scores(self) -> SurfaceScores:
         """The means over images; see `SurfaceScores`. ScoreError `nothing-scored` if nothing was counted."""
