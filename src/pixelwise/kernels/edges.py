@@ -143,58 +143,43 @@ def band(right: Any, below: Any, width: Any, reach: Any, row: Any, rows: Any, ou
             out[y, size - 1] &= valid
 
 
-_BANDS = "void(uint64[:, ::1], uint64[:, ::1], {0}[:, ::1], {0}[:, ::1], int64, int64, int64[:, ::1])"
+_SIDE = "uint64[:, ::1], uint64[:, ::1], {0}[:, ::1]"
+_BANDS = f"void({_SIDE}, {_SIDE}, int64, int64, int64[:, ::1])"
 
 
 @jit_of(_BANDS.format("uint8"), _BANDS.format("uint16"))
 def count_bands(
-    prediction_bits: Any, truth_bits: Any, prediction: Any, truth: Any, reach: Any, inside: Any, counts: Any
-) -> None:
+    prediction_bits: Any, prediction_right: Any, prediction: Any, truth_bits: Any, truth_right: Any, truth: Any,
+    reach: Any, inside: Any, counts: Any,
+) -> None:  # fmt: skip
     """Add the pairs of two labels (H, W) to `counts`, rows truth, in which what is in no band is `inside`.
 
     A pixel is in its label's band if it has a bit there, or is within `reach` of the image's edge. Void, which both
     labels share, is `inside` + 1 and in no band. Larger ones of the prediction are counted in column `inside` + 1.
 
-    In a word without bits each label has one value; and eight pixels that repeat one pair are counted at once.
+    A run of pixels of a word that are alike in both labels and bands is counted at once.
     """
     height, width = truth.shape
-    void, full, byte, spread = inside + 1, ~np.uint64(0), np.uint64(255), np.uint64(0x0101010101010101)
-    p_start, t_start = prediction.ctypes.data, truth.ctypes.data
+    void, full, one = inside + 1, ~np.uint64(0), np.uint64(1)
     for y in range(height):
         for k in range(truth_bits.shape[1]):
-            x, end = 64 * k, min(64 * k + 64, width)
-            p_bits, t_bits = prediction_bits[y, k], truth_bits[y, k]
-            if y < reach or y >= height - reach or (x < reach and end > width - reach):
-                p_bits = t_bits = full
-            else:
-                edge = np.uint64(0)
-                if x < reach:
-                    edge = full if reach - x >= 64 else ~(full << np.uint64(reach - x))
-                if end > width - reach:
-                    edge |= full << np.uint64(max(0, width - reach - x))
-                p_bits |= edge
-                t_bits |= edge
-            if p_bits | t_bits == np.uint64(0):
-                kept = void if truth[y, x] == void else inside
-                counts[kept, kept] += end - x
-                continue
-            while x < end:
-                n = min(8, end - x)
-                length = 1
-                if truth.itemsize == 1 and n == 8:
-                    t8 = words.get64(t_start + y * width + x)
-                    p8 = words.get64(p_start + y * width + x)
-                    flat = t8 == (t8 & byte) * spread and p8 == (p8 & byte) * spread
-                    p_whole = p_bits & byte == np.uint64(0) or p_bits & byte == byte
-                    t_whole = t_bits & byte == np.uint64(0) or t_bits & byte == byte
-                    length = 8 if flat and p_whole and t_whole else 1
-                for j in range(0, n, length):
-                    bit = np.uint64(j)
-                    t, p = np.int64(truth[y, x + j]), min(np.int64(prediction[y, x + j]), void)
-                    given = np.int64(prediction[y, x + j])
-                    row = t if t == void or t_bits >> bit & np.uint64(1) else inside
-                    column = p if given == void or p_bits >> bit & np.uint64(1) else inside
-                    counts[row, column] += length
-                p_bits >>= np.uint64(8)
-                t_bits >>= np.uint64(8)
-                x += n
+            x, size = 64 * k, min(64, width - 64 * k)
+            edge = np.uint64(0)
+            if y < reach or y >= height - reach or (x < reach and x + size > width - reach):
+                edge = full
+            elif x < reach:
+                edge = full if reach - x >= 64 else ~(full << np.uint64(reach - x))
+            elif x + size > width - reach:
+                edge = full << np.uint64(max(0, width - reach - x))
+            p_bits, t_bits = prediction_bits[y, k] | edge, truth_bits[y, k] | edge
+            ends = prediction_right[y, k] | truth_right[y, k] | p_bits ^ p_bits >> one | t_bits ^ t_bits >> one
+            ends = (ends | one << np.uint64(size - 1)) & full >> np.uint64(64 - size)
+            while ends:
+                last = words.lowest(ends)
+                ends &= ends - one
+                end = 64 * k + np.int64(last) + 1
+                t, p = np.int64(truth[y, x]), min(np.int64(prediction[y, x]), void)
+                row = t if t == void or t_bits >> last & one else inside
+                column = p if prediction[y, x] == void or p_bits >> last & one else inside
+                counts[row, column] += end - x
+                x = end

@@ -110,16 +110,21 @@ def equal64(_context: Any, address: Any, value: Any) -> Any:
     return types.uint64(address, value), generate
 
 
-@intrinsic
-def differ64(_context: Any, one: Any, other: Any) -> Any:
-    """Which of 64 bytes at two addresses differ, as bits."""
+def _differing(item: Any) -> Any:
+    @intrinsic
+    def differ(_context: Any, one: Any, other: Any) -> Any:
+        def generate(_target: Any, b: Any, _signature: Any, args: Any) -> Any:
+            kind = ir.VectorType(item, 64)
+            first, second = (b.load(at(b, address, kind), align=1) for address in args)
+            return b.bitcast(b.icmp_unsigned("!=", first, second), LONG)
 
-    def generate(_target: Any, b: Any, _signature: Any, args: Any) -> Any:
-        kind = ir.VectorType(BYTE, 64)
-        first, second = (b.load(at(b, address, kind), align=1) for address in args)
-        return b.bitcast(b.icmp_unsigned("!=", first, second), LONG)
+        return types.uint64(one, other), generate
 
-    return types.uint64(one, other), generate
+    return differ
+
+
+differ64, differ64_16, differ64_32 = (_differing(kind) for kind in (BYTE, HALF, WORD))
+"""Which of 64 bytes, or numbers of 16 or 32 bits, at two addresses differ, as bits."""
 
 
 @intrinsic

@@ -27,7 +27,7 @@ def change_band(label: NDArray[Any], width: int) -> Bool:
     """(H, W) bool: pixels of a label that have another value within `width` rows and columns."""
     if not label.size:
         return np.zeros(label.shape, bool)
-    bits = _band_bits(label, width)
+    bits, _ = _band_bits(label, width)
     found = np.unpackbits(bits.view(np.uint8).reshape(-1), bitorder="little").view(bool)
     return found.reshape(len(bits), -1)[:, : label.shape[1]]
 
@@ -39,19 +39,19 @@ def count_bands(prediction: NDArray[Any], truth: NDArray[Any], width: int, insid
     prediction, truth: (H, W) uint8 or uint16, as `codes_of` gives them. inside: the number of classes.
     """
     if truth.size:
-        bits = _band_bits(prediction, width), _band_bits(truth, width)
-        reach = min(width, max(truth.shape))
-        kernels.edges.count_bands(*bits, prediction, truth, reach, inside, counts)
+        sides = [(*_band_bits(label, width), label) for label in (prediction, truth)]
+        kernels.edges.count_bands(*sides[0], *sides[1], min(width, max(truth.shape)), inside, counts)
 
 
-def _band_bits(label: NDArray[Any], width: int) -> Bits:
+def _band_bits(label: NDArray[Any], width: int) -> tuple[Bits, Bits]:
+    # Of the band, and the changes to the right.
     reach = min(width, max(label.shape))
     right, below = changes(label)
     height, words = right.shape
     row, rows = np.empty(words + reach // 64 + 2, np.uint64), np.empty((height + reach, words), np.uint64)
     out = np.empty_like(right)
     kernels.edges.band(right, below, label.shape[1], reach, row, rows, out)
-    return out
+    return out, right
 
 
 class Contours(NamedTuple):

@@ -161,17 +161,15 @@ class InstanceConfusion(Sum):
             numbers[known] = 1 + np.unique(flat[known], return_inverse=True)[1]
             first, largest = 1, int(numbers.max())
         else:
-            narrow = flat.dtype.itemsize < 4 or flat.dtype == np.int32
-            numbers = (flat if narrow or flat.dtype.kind == "u" else np.maximum(flat, -1)).astype(np.int32, copy=False)
-        numbers = np.require(numbers, requirements="W")
+            numbers = flat if flat.dtype.itemsize < 4 or flat.dtype.kind == "u" else np.maximum(flat, -1)
         p, t = (codes.reshape(-1) for codes in codes_of(prediction, truth, classes, self.plain.ignore_index))
-        whole = len(t) // 8 * 8 if t.dtype == np.uint8 else 0  # in words of eight pixels
-        p8, t8, n2 = (a[:whole].view(np.uint64) for a in (p, t, numbers))
-        n, room, groups = -1, 64, self._groups()
+        plain = numbers.dtype in (np.uint8, np.uint16) and t.dtype == np.uint8
+        numbers = np.require(numbers, None if plain else np.int32, "W")
+        n, room, groups = -1, min(largest - first + 1, 64), self._groups()
         while n < 0:
-            room *= 4
             slots, counts = np.zeros(largest + 1, np.int32), np.zeros((room, classes, 3), np.int64)
-            n = kernels.objects.count_objects(p, t, numbers, p8, t8, n2, classes, first, slots, groups, counts)
+            room *= 4
+            n = kernels.objects.count_objects(p, t, numbers, classes, first, slots, groups, counts)
         counts = counts[:n]
         agreed, _, predicted, _ = one.images.totals[0]
         false, whole = predicted - agreed, counts[:, :, 0].sum(axis=0)
