@@ -16,9 +16,8 @@ from .compiling import jit_of, part
 
 REACH = 28
 """Rows and columns on each side of a pixel in which the first search looks."""
-MARGIN = 16
-"""Pixels that the second search looks at without asking whether it was enough, and that a row of it has more on both
-sides."""
+BLOCK = 16
+"""Columns that the second search passes over at once."""
 FAR = np.int32(1 << 30)
 """Rows to the nearest pixel of a column that has none, or more."""
 COUNTED = 1024
@@ -122,7 +121,7 @@ def _rows_between(plane: Any, rows: Any) -> Any:
         for k in range(1, plane.shape[1] - 1):
             left = plane[y + REACH, k]
             while left:
-                row[64 * (k - 1) + np.int64(words.lowest(left)) + MARGIN] = 0
+                row[64 * (k - 1) + np.int64(words.lowest(left))] = 0
                 left &= left - np.uint64(1)
     for y in range(height - 2, -1, -1):
         row, under = rows[y], rows[y + 1]
@@ -130,36 +129,43 @@ def _rows_between(plane: Any, rows: Any) -> Any:
             row[x] = min(row[x], np.int32(under[x] + one))
 
 
-@jit_of("void(uint64[:, ::1], int32[:, ::1], float64, float64, float64, int32[:, ::1], float64[::1])")
-def second(plane: Any, far: Any, step_y: Any, step_x: Any, limit: Any, rows: Any, squares: Any) -> None:
+@jit_of("void(uint64[:, ::1], int32[:, ::1], float64, float64, float64, int32[:, ::1], int32[::1], float64[::1])")
+def second(
+    plane: Any, far: Any, step_y: Any, step_x: Any, limit: Any, rows: Any, least: Any, squares: Any
+) -> None:  # fmt: skip
     """The squared distances that `nearest` did not find. plane: of the other label, not empty. far: (3, N), its pixels.
 
-    rows: (H, W + 2 * MARGIN) int32 scratch.
+    rows: (H, BLOCK * B) int32 scratch, as wide as the image or wider; least: (B,) int32 scratch.
 
     Two steps: the rows to the nearest one in each column (Rosenfeld and Pfaltz 1966: one pass down, one up), and from
-    each pixel along its row until no column can be nearer.
+    each pixel along its row, in blocks of columns of which the least rows are known, until no column can be nearer.
     """
-    square_y, square_x = step_y * step_y, step_x * step_x
-    last = rows.shape[1] - 2 * MARGIN - 1
     _rows_between(plane, rows)
+    square_y, square_x = step_y * step_y, step_x * step_x
+    blocks, known = least.shape[0], -1
     for i in range(far.shape[1]):
-        row, x = rows[far[1, i]], far[2, i]
-        at = x + MARGIN
-        down = np.float64(row[at])
-        best = square_y * down * down
-        away, most = 1, max(x, last - x)
-        while away <= most and square_x * away * away < best and away * step_x <= limit:
-            if x >= away:
-                near = row[at - away - MARGIN + 1 : at - away + 1]
-                for j in range(near.shape[0]):
-                    down, across = np.float64(near[j]), np.float64(away + MARGIN - 1 - j)
-                    best = min(best, square_x * across * across + square_y * down * down)
-            if last - x >= away:
-                near = row[at + away : at + away + MARGIN]
-                for j in range(near.shape[0]):
-                    down, across = np.float64(near[j]), np.float64(away + j)
-                    best = min(best, square_x * across * across + square_y * down * down)
-            away += MARGIN
+        y, x = far[1, i], far[2, i]
+        row = rows[y]
+        if y != known:
+            known = y
+            for b in range(blocks):
+                least[b] = row[BLOCK * b : BLOCK * b + BLOCK].min()
+        best, own = np.inf, x // BLOCK
+        for away in range(max(own, blocks - 1 - own) + 1):
+            nearest_gap = np.inf
+            for side in range(1 if away == 0 else 2):
+                b = own - away if side == 0 else own + away
+                if b < 0 or b >= blocks:
+                    continue
+                gap = np.float64(max(0, max(BLOCK * b - x, x - BLOCK * b - BLOCK + 1)))
+                nearest_gap = min(nearest_gap, gap)
+                down = np.float64(least[b])
+                if square_x * gap * gap + square_y * down * down < best:
+                    for u in range(BLOCK * b, BLOCK * b + BLOCK):
+                        down, across = np.float64(row[u]), np.float64(u - x)
+                        best = min(best, square_x * across * across + square_y * down * down)
+            if square_x * nearest_gap * nearest_gap >= best or nearest_gap * step_x > limit:
+                break
         squares[far[0, i]] = best
 
 

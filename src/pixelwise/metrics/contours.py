@@ -103,7 +103,7 @@ class Comparison:
     @cached_property
     def _rows(self) -> NDArray[np.int32]:
         height, width = self._pair[2].shape
-        return np.empty((height, width + 2 * kernels.distance.MARGIN), np.int32)
+        return np.empty((height, -(-width // kernels.distance.BLOCK) * kernels.distance.BLOCK), np.int32)
 
     def distances(self, value: int, spacing: tuple[float, float] = (1.0, 1.0), limit: float = np.inf) -> Between:
         """The exact Euclidean distances of pixel centers of a class; infinite for some beyond `limit`.
@@ -117,7 +117,8 @@ class Comparison:
         for side in range(2):
             if missing[side]:
                 far = np.ascontiguousarray(self._far[side, :, : missing[side]])
-                kernels.distance.second(self._planes[1 - side], far, *steps, self._rows, self._squares)
+                least = np.empty(self._rows.shape[1] // kernels.distance.BLOCK, np.int32)
+                kernels.distance.second(self._planes[1 - side], far, *steps, self._rows, least, self._squares)
         return Between(self._squares[: first + second].copy(), first)
 
     def near(self, value: int, limit: float) -> tuple[int, int, int, int]:
