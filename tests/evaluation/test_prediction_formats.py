@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +14,9 @@ from PIL import Image
 import pixelwise as pw
 from pixelwise.classes import ClassTable
 from pixelwise.errors import FileError, LabelError, ScoreError, UsageError
+from pixelwise.evaluation.prediction_files import holding
+from pixelwise.viewer.entries import Entries
+from pixelwise.viewer.runs import Run
 from tests.support.program import run
 
 TRUTH = np.array([[0, 1, 255], [1, 1, 0]], np.uint8)
@@ -128,3 +134,88 @@ def test_ids_in_three_channels(tmp_path: Path) -> None:
 
 def test_masks_on_the_command_line(tmp_path: Path) -> None:
     assert "--masks" in run("score", "--help", folder=tmp_path).stdout
+
+
+# -- every form of predictions, at every door ----------------------------------------------------------------
+
+TWO = ClassTable(("background", "car"), values={11: 0, 26: 1, 255: 255})
+FORMS: dict[str, dict[str, object]] = {
+    "ids": {}, "palette": {}, "npy": {}, "npz": {}, "results": {}, "runs": {},
+    "stored values": {"stored_values": True}, "masks": {"masks": True}, "numbers": {"threshold": 0.5},
+}  # fmt: skip
+
+
+class Numbered(pw.ArraySource):
+    """Its cars are one object of each image."""
+
+    def read(self, index: int, *args: Any, **options: Any) -> pw.Sample:
+        return replace(super().read(index, *args, **options), instances=np.where(TRUTH == 1, 7, 0))
+
+
+def of_two() -> pw.Split:
+    images = [np.zeros((2, 3, 3), np.uint8)] * 2
+    return pw.Split("val", TWO, Numbered(images, [TRUTH] * 2, names=["a", "b"]))
+
+
+def written(form: str, root: Path) -> Path:
+    """The predictions of both samples in a form."""
+    if form == "results":
+        runs = [{"size": [2, 3], "counts": [1, 1 + 1, 1, 1, 1]}]
+        objects = [{"image_id": n, "category_id": 1, "segmentation": s, "score": 1} for n in "ab" for s in runs]
+        (root / "all.json").write_text(json.dumps(objects))
+        return root / "all.json"
+    if form == "runs":
+        (root / "all.csv").write_text("ImageId,EncodedPixels\na,2 2 5 1\nb,2 2 5 1\n")
+        return root / "all.csv"
+    for name in "ab":
+        file = root / f"{name}.png"
+        if form in ("ids", "masks", "stored values"):
+            values = {"ids": IDS, "masks": IDS * 255, "stored values": np.array([11, 26], np.uint8)[IDS]}[form]
+            Image.fromarray(values).save(file)
+        elif form == "palette":
+            picture = Image.fromarray(IDS, mode="P")
+            picture.putpalette(TWO.palette.tobytes())
+            picture.save(file)
+        elif form == "npz":
+            np.savez(root / name, IDS)
+        else:
+            np.save(root / name, IDS if form == "npy" else np.where(IDS, 0.6, 0.5).astype(np.float32)[None])
+    return root
+
+
+def by_door(door: str, predictions: Path, split: pw.Split, how: dict[str, Any]) -> object:
+    if door == "score":
+        return pw.score(predictions, split, "mmseg", **how).confusion
+    if door == "score_objects":
+        return str(pw.score_objects(predictions, split, **how))
+    if door == "submit":
+        out = predictions.parent / f"{predictions.name}.out.csv"
+        pw.submit(predictions, split, out, benchmark="rle-csv", **how)
+        return out.read_bytes()
+    holds = holding(split.classes, *(how.get(k, v) for k, v in (("stored_values", False), ("masks", False))),
+                    how.get("threshold"))  # fmt: skip
+    run = Run(predictions, "run", Entries([split], split.classes), 0, "mmseg", holds)
+    run.find_scores()
+    assert run.error == ""
+    assert run.scoring is not None
+    return [run.prediction(run._entries.entry(k)).tolist() for k in range(2)], run.scoring.confusion
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated")
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("door", ["score", "score_objects", "submit", "view"])
+def test_every_door_reads_every_form(door: str, form: str, tmp_path: Path) -> None:
+    if door == "score_objects" and form in ("results", "runs"):
+        pytest.skip("a file of results is scored as objects")
+    for folder in ("plain", "other"):
+        (tmp_path / folder).mkdir()
+    split = of_two()
+    expected = by_door(door, written("npy", tmp_path / "plain"), split, {})
+    assert by_door(door, written(form, tmp_path / "other"), split, dict(FORMS[form])) == expected
+
+
+@pytest.mark.parametrize("command", ["score", "submit", "view"])
+def test_every_command_that_takes_predictions_says_what_they_hold(command: str) -> None:
+    text = run(command, "--help").stdout
+    for option in ("--stored-values", "--masks", "--threshold"):
+        assert option in text, option

@@ -426,7 +426,7 @@ def test_runs_have_the_numbers_of_score(root: Path, tmp_path: Path) -> None:
         truth, found = split[0].label, decode_stored((folders[0] / f"{split.names[0]}.png").read_bytes(), "p").pixels
         assert np.array_equal(errors, np.where(truth == 255, 2, truth != found))
         (folders[0] / f"{split.names[1]}.png").unlink()
-        assert client.get(f"/whole/{start + 1}/prediction-0").json()["code"] == "missing-prediction"
+        assert client.get(f"/whole/{start + 1}/prediction-0").json()["code"] == "missing-file"
 
 
 @pytest.mark.parametrize("dense", [1024, 0])
@@ -479,7 +479,7 @@ def test_a_run_that_cannot_be_scored_says_why(root: Path, tmp_path: Path) -> Non
         run = viewer._shown.runs[0]
         assert run.scoring is None
         assert "problems with the predictions" in run.error
-    with pytest.raises(pw.UsageError, match="no such folder"):
+    with pytest.raises(pw.UsageError, match="no such predictions"):
         pw.view(root, predictions=tmp_path / "nowhere")
 
 

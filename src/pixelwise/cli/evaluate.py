@@ -45,6 +45,7 @@ StoredValues = Annotated[
 ]
 
 
+Masks = Annotated[bool, Option("--masks", help="Files of two classes hold 0 and 255.")]
 ScoreThreshold = Annotated[
     float | None, Option(help="Files hold one channel: class 1 is above this; 0 of logits, 0.5 of probabilities.")
 ]
@@ -70,7 +71,7 @@ def score(
     part: PartOption = None,
     save: Annotated[Path | None, Option(help="Write the scores here (JSON).")] = None,
     stored_values: StoredValues = False,
-    masks: Annotated[bool, Option("--masks", help="Files of two classes hold 0 and 255.")] = False,
+    masks: Masks = False,
     probabilities: SoftFiles = False,
     threshold: ScoreThreshold = None,
     activation: Annotated[str, Option(help="Of --probabilities that are logits: softmax or sigmoid.")] = "none",
@@ -90,8 +91,8 @@ def score(
         return finish_part(_scored(path, protocol, of_part, predictions), save, as_json)
     dataset = opened(path, labels, format)
     if objects:
-        unused = (probabilities, baseline, intervals, boundary, plot, html, csv, worst, masks, threshold)
-        of_objects: Any = {"splits": split, "stored_values": stored_values, "threads": threads}
+        unused = (probabilities, baseline, intervals, boundary, plot, html, csv, worst)
+        of_objects: Any = {k: settings[k] for k in ("splits", "stored_values", "masks", "threshold", "threads")}
         return _score_objects(predictions, dataset, of_objects, unused, save, as_json)
     if probabilities:
         others = (baseline, intervals, boundary, worst is not None, stored_values, masks, html, csv, save)
@@ -153,7 +154,7 @@ def _score_objects(
     path: Path, dataset: Any, options: Any, unused: tuple[Any, ...], save: Path | None, as_json: bool
 ) -> None:
     if any(v not in (None, False) for v in unused):
-        raise UsageError("with --objects only --save and --stored-values are there")
+        raise UsageError("with --objects only --save, --stored-values, --masks and --threshold are there")
     with progress("scoring") as update:
         found = score_objects(path, dataset, progress=update, **options)
     if save is not None:
@@ -245,6 +246,8 @@ def submit(
     ] = None,
     competition: Annotated[str, Option(help="Of VOC2012: comp5 (its own data only) or comp6.")] = "comp6",
     stored_values: StoredValues = False,
+    masks: Masks = False,
+    threshold: ScoreThreshold = None,
     split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -254,7 +257,7 @@ def submit(
     with progress("packing predictions") as update:
         made = submit_folder(
             predictions, dataset, output, splits=split, benchmark=benchmark, competition=kind,
-            stored_values=stored_values, threads=threads, progress=update,
+            stored_values=stored_values, masks=masks, threshold=threshold, threads=threads, progress=update,
         )  # fmt: skip
     answer(as_json, made.to_dict(), f"{made}\nfirst member: {made.members[0]}")
 

@@ -12,14 +12,14 @@ from ..metrics.protocols import PROTOCOLS, ProtocolName
 from ..viewer.viewing import PORT
 from ..viewer.viewing import view as serve
 from .console import answer
-from .evaluate import StoredValues
+from .evaluate import Masks, ScoreThreshold, StoredValues
 from .options import DatasetPath, FormatOption, JsonOption, LabelsOption, SplitOption, opened
 
 
 def view(
     path: DatasetPath,
     predictions: Annotated[
-        list[Path] | None, Option(help="A folder of predictions; repeat to compare.")
+        list[Path] | None, Option(help="A folder of predictions, or a file of results; repeat to compare.")
     ] = None,
     protocol: Annotated[str, Option(help=f"Of their scores: {', '.join(PROTOCOLS)}.")] = "voc",
     findings: Annotated[Path | None, Option(help="Findings to look at: the file of check --save.")] = None,
@@ -28,6 +28,8 @@ def view(
     n: Annotated[int, Option("-n", help="With --export: how many samples at most.")] = 50,
     port: Annotated[int, Option(help="Where to listen; the next free port if it is taken.")] = PORT,
     stored_values: StoredValues = False,
+    masks: Masks = False,
+    threshold: ScoreThreshold = None,
     split: SplitOption = None, labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Show a dataset in the browser: all samples, one in full, predictions. On this machine only, until Ctrl-C."""
@@ -38,6 +40,8 @@ def view(
         predictions=predictions or (),
         protocol=cast("ProtocolName", protocol),
         stored_values=stored_values,
+        masks=masks,
+        threshold=threshold,
         findings=findings,
         port=port,
     ) as viewer:

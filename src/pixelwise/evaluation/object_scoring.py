@@ -24,7 +24,15 @@ from ..metrics.panoptic import PanopticConfusion, PanopticScores
 from ..results import Result
 from ..threads import in_order
 from ..types import Progress, Sample
-from .prediction_files import check_labels, check_samples, find_files, read_prediction, refuse
+from .prediction_files import (
+    Holding,
+    check_labels,
+    check_samples,
+    find_files,
+    holding,
+    read_prediction,
+    refuse,
+)
 from .result_files import ScoredShape, image_ids, json_of, results_of, stated_of
 
 Counts = ObjectMatches | PanopticConfusion | InstanceConfusion
@@ -60,6 +68,8 @@ def score_objects(
     *,
     splits: SplitNames = None,
     stored_values: bool = False,
+    masks: bool = False,
+    threshold: float | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -74,8 +84,9 @@ def score_objects(
       rule of panopticapi. Classes that the dataset does not call things are one segment in an image.
     - a folder of class ids as for `score`: iIoU and the IoU of objects.
 
-    data, splits, stored_values, threads, progress, options: as for `score`. Ids of images and categories are those of
-    the dataset's own JSON; of a dataset without one, images are named as samples are, and categories are class ids.
+    data, splits, stored_values, masks, threshold, threads, progress, options: as for `score`. Ids of images and
+    categories are those of the dataset's own JSON; of a dataset without one, images are named as samples are, and
+    categories are class ids.
 
     Nothing is scored if anything is wrong. Raises as `score`; UsageError `no-instances` if a sample has no object
     numbers, FormatError `bad-json` and LabelError for bad files.
@@ -84,7 +95,7 @@ def score_objects(
     check_samples(split)
     check_labels(split)
     path = local_path(predictions, "score")
-    total, count = _ways(path, split, stored_values)
+    total, count = _ways(path, split, holding(split.classes, stored_values, masks, threshold))
     problems: list[DataError] = []
     order = _order(split) if isinstance(total, ObjectMatches) else range(len(split))
     for done, found in enumerate(in_order(count, order, threads), 1):
@@ -106,14 +117,14 @@ def _order(split: Split) -> Sequence[int]:
     return sorted(range(len(split)), key=lambda i: ids[i])
 
 
-def _ways(path: Path, split: Split, stored_values: bool) -> tuple[Any, Callable[[int], Any]]:
+def _ways(path: Path, split: Split, holds: Holding) -> tuple[Any, Callable[[int], Any]]:
     """Empty counts, and what gives those of one sample, or its error."""
     empty: Callable[[], Any]
     if path.is_dir():
         empty = partial(InstanceConfusion, split.classes)
-        return empty(), partial(_by_ids, split, find_files(path, split.names), stored_values, empty)
-    if stored_values:
-        raise UsageError("stored_values is about folders of class ids", fix="leave it out")
+        return empty(), partial(_by_ids, split, find_files(path, split.names), holds, empty)
+    if holds.values != "ids":
+        raise UsageError(f"a file of results holds objects, not {holds.values}", fix="leave that out")
     data = json_of(path)
     if isinstance(data, dict):
         stated = stated_of(split)
@@ -133,10 +144,10 @@ def _numbered(split: Split, i: int) -> Sample:
     return sample
 
 
-def _by_ids(split: Split, files: list[Path], stored_values: bool, empty: Any, i: int) -> Any:
+def _by_ids(split: Split, files: list[Path], holds: Holding, empty: Any, i: int) -> Any:
     sample = _numbered(split, i)
     try:
-        ids = read_prediction(files[i], split.classes, sample.size, stored_values)
+        ids = read_prediction(files[i], split.classes, sample.size, holds)
         return empty().update(ids, sample.label, sample.instances, sample.name)
     except DataError as error:
         return error

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,13 @@ from ..files.writing import atomic_write
 from ..formats.unfinished import PREDICTION, read_mark
 from ..labels import to_ids
 from ..types import Label, Size
-from .probability_files import above
+from .probability_files import above, check_threshold
 
 SUFFIXES = (".png", ".npy", ".npz")
 _FRAME = re.compile(r"(?:.*/)?([^/_]+_\d{6}_\d{6})[^/]*")
 """A Cityscapes frame: CITY_SEQUENCE_FRAME, and what may follow (cityscapesscripts, getPrediction)."""
+FileValues = Literal["ids", "stored values", "masks", "numbers"]
+"""What prediction files hold."""
 SHOWN = 20
 """At most this many problems are named one by one; the rest are counted."""
 
@@ -135,16 +137,35 @@ class Drawn(Protocol):
 PredictionFile = Path | Drawn
 
 
-def read_prediction(
-    path: PredictionFile, table: ClassTable, size: Size, stored_values: bool = False, masks: bool = False,
-    threshold: float | None = None,
-) -> NDArray[Any]:  # fmt: skip
-    """(H, W) class ids from an index, palette or color PNG, or an NPY or NPZ of integers. Thread-safe.
+class Holding(NamedTuple):
+    """What files of predictions hold: class ids; the numbers that the dataset's own labels store; of two classes, masks
+    of 0 and 255; or numbers, of which those above the threshold are class 1.
+    """
 
-    stored_values: the file holds the numbers that the dataset's own labels store, not class ids. masks: of two classes,
-    the file holds 0 for class 0 and 255 for class 1. threshold: it holds floats, of which those above are class 1. A
-    pixel that is not a class keeps a number outside 0..C-1:
-    `check_ids` refuses it, a Confusion counts it.
+    values: FileValues = "ids"
+    threshold: float | None = None
+
+
+IDS: Final = Holding()
+"""Class ids, as `pixelwise.predict` writes them."""
+
+
+def holding(table: ClassTable, stored_values: bool, masks: bool, threshold: float | None) -> Holding:
+    """What the arguments of `pixelwise.score` say. UsageError for two of them, or if the classes are not two."""
+    if stored_values + masks + (threshold is not None) > 1:
+        what = "files hold stored values, or masks, or numbers for a threshold: one of them"
+        raise UsageError(what, fix="leave the others out")
+    if masks and len(table) != 2:
+        raise UsageError(f"masks are for two classes, the split has {len(table)}", fix="leave masks out")
+    if threshold is not None:
+        return Holding("numbers", check_threshold(table, threshold))
+    return Holding("masks" if masks else "stored values" if stored_values else "ids")
+
+
+def read_prediction(path: PredictionFile, table: ClassTable, size: Size, holds: Holding = IDS) -> NDArray[Any]:
+    """(H, W) class ids from an index, palette or color PNG, or an NPY or NPZ. Thread-safe.
+
+    A pixel that is not a class keeps a number outside 0..C-1: `check_ids` refuses it, a Confusion counts it.
 
     Raises FileError if the file cannot be read exactly; LabelError for an unknown color or a renumbered palette, and
     `gray-rgb` for ids in three equal channels; ScoreError `wrong-size` if it is not (height, width) `size`,
@@ -152,12 +173,12 @@ def read_prediction(
     label ids of Cityscapes mistaken for train ids would score near 0 and look like a bad model.
     """
     if not isinstance(path, Path):
-        if stored_values or masks or threshold is not None:
+        if holds.values != "ids":
             what = "results hold objects, not stored values, masks or numbers"
             raise UsageError(what, fix="leave stored_values, masks and threshold out")
         return path.ids(table, size)
-    if threshold is not None:
-        return above(path, table, size, threshold)
+    if holds.threshold is not None:
+        return above(path, table, size, holds.threshold)
     data = read_bytes(path)
     found = decode_stored(_unzipped(data, path) if path.suffix == ".npz" else data, path, allow=frozenset({"npy"}))
     height, width = found.pixels.shape[:2]
@@ -167,9 +188,9 @@ def read_prediction(
             code="wrong-size", where=path,
             fix="predict at the image's own size: resize logits to it before taking the maximum, labels never",
         )  # fmt: skip
-    if masks:
+    if holds.values == "masks":
         return _of_mask(found.pixels, table, path)
-    meant = table if stored_values else _by_id(table)
+    meant = table if holds.values == "stored values" else _by_id(table)
     try:
         return to_ids(found, meant, path)
     except LabelError as error:
@@ -210,9 +231,6 @@ def _unzipped(data: bytes, where: Path) -> bytes:
 
 
 def _of_mask(pixels: NDArray[Any], table: ClassTable, where: Path) -> NDArray[Any]:
-    if len(table) != 2:
-        what = f"masks are for two classes, the split has {len(table)}"
-        raise UsageError(what, where=where, fix="leave masks out")
     if pixels.ndim != 2 or not ((pixels == 0) | (pixels == 255)).all():
         seen = np.unique(pixels)[:5].tolist() if pixels.ndim == 2 else f"{pixels.shape[2]} channels"
         raise ScoreError(f"holds {seen}, expected 0 and 255", code="mask-values", where=where, fix="leave masks out")
@@ -233,9 +251,9 @@ def _by_id(table: ClassTable) -> ClassTable:
     return table if table.values is None else replace(table, values=None)
 
 
-def read_ids(path: Path, table: ClassTable, size: Size, stored_values: bool = False) -> NDArray[Any]:
+def read_ids(path: PredictionFile, table: ClassTable, size: Size, holds: Holding = IDS) -> NDArray[Any]:
     """(H, W) ids of a prediction, all of them classes. Raises as `read_prediction` and `check_ids`."""
-    ids = read_prediction(path, table, size, stored_values)
+    ids = read_prediction(path, table, size, holds)
     check_ids(ids, table, path)
     return ids
 
@@ -252,7 +270,7 @@ def check_ids(ids: NDArray[Any], table: ClassTable, where: object, among: Any = 
     if _like_mask(ids, table):
         meaning = "void" if void else "no class"
         what = f"{int(stray.sum())} pixels are 255 and all others 0, as in a mask; 255 is {meaning}"
-        fix = "if 255 means class 1, save 1 for it, or let score read masks: masks=True (--masks)"
+        fix = "if 255 means class 1, save 1 for it, or say masks=True (--masks)"
     raise ScoreError(
         f"{what}, first at x={x}, y={y}; the classes are 0..{len(table) - 1}",
         code="prediction-out-of-range", where=where, fix=fix,

@@ -26,7 +26,7 @@ from ..formats.known.rle_csv import read_rows, runs_in
 from ..formats.rasterize import DrawnSource, LabelCanvas, Shape, Stated
 from ..formats.targets.target import background_of
 from ..types import Label, Size
-from .prediction_files import refuse
+from .prediction_files import PredictionFile, find_files, refuse
 
 
 class ScoredShape(NamedTuple):
@@ -65,6 +65,16 @@ class DrawnPrediction:
             return label
         covered = drawn.instances != 0
         return np.where(covered, label.astype(np.int32), len(table))  # a void id may be that of padding
+
+
+def predictions_of(root: Path, split: Split) -> Sequence[PredictionFile]:
+    """The prediction of each sample, in a folder or in a file of results. Raises as `find_files`, and as
+    `drawn_predictions`.
+    """
+    if not root.is_dir() and root.suffix:
+        check_file(root)
+        return drawn_predictions(root, split)
+    return find_files(root, split.names)
 
 
 def json_of(path: Path) -> Any:

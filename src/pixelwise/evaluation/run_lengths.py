@@ -21,15 +21,15 @@ from ..formats.targets.target import background_of
 from ..formats.tracing import runs
 from ..threads import in_order
 from ..types import Progress
-from .prediction_files import read_ids, refuse
+from .prediction_files import Holding, PredictionFile, read_ids, refuse
 
 RUNS: Final = "rle-csv"
 """The name of this way to submit."""
 
 
 def write_runs(
-    split: Split, files: Sequence[Path], target: Path, predictions: Any, stored_values: bool, threads: int | None,
-    progress: Progress | None,
+    split: Split, files: Sequence[PredictionFile], target: Path, predictions: Any, holds: Holding,
+    threads: int | None, progress: Progress | None,
 ) -> tuple[list[str], int]:  # fmt: skip
     """Write the CSV, read it back and compare. The images' ids in it, which are the names of their files, and its size.
 
@@ -50,7 +50,7 @@ def write_runs(
     problems: list[DataError] = []
     with atomic_write(target) as part:
         part.write(rows_of([[COLUMNS[0], COLUMNS[2]] if one else COLUMNS]))
-        work = partial(_rows, split, list(files), rest, stored_values)
+        work = partial(_rows, split, files, rest, holds)
         for i, found in enumerate(in_order(work, range(len(split)), threads)):
             if isinstance(found, DataError):
                 problems.append(found)
@@ -73,12 +73,12 @@ def _image_id(split: Split, index: int) -> str:
 
 
 def _rows(
-    split: Split, files: list[Path], rest: int, stored_values: bool, i: int
+    split: Split, files: Sequence[PredictionFile], rest: int, holds: Holding, i: int
 ) -> tuple[list[tuple[int, str]], int] | DataError:
     """Class and runs of each class that is there, and a checksum of the ids."""
     height, width = split.sizes(np.array([i]))[0].tolist()
     try:
-        ids = read_ids(files[i], split.classes, (height, width), stored_values)
+        ids = read_ids(files[i], split.classes, (height, width), holds)
     except DataError as error:
         return error
     out = []

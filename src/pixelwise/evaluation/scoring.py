@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
@@ -39,24 +39,21 @@ from ..results import Result, in_percent, json_values
 from ..threads import Pool, in_order, run_in
 from ..types import F64, Progress
 from .prediction_files import (
+    FileValues,
+    Holding,
     PredictionFile,
     check_ids,
     check_labels,
     check_not_mask,
     check_samples,
-    find_files,
+    holding,
     read_prediction,
     refuse,
 )
-from .probability_files import check_threshold
-from .result_files import check_file, drawn_predictions
+from .result_files import predictions_of
 
 if TYPE_CHECKING:
     from ..drawing.page import Picture
-
-
-FileValues = Literal["ids", "stored values", "masks", "numbers"]
-"""What prediction files hold."""
 
 
 class Worst(NamedTuple):
@@ -121,8 +118,7 @@ class Scoring(Result):
             for name, miou, i in self.best(n) if best else self.worst(n):
                 sample = self.split[i]
                 assert sample.label is not None
-                how = (*_flags(self.values), self.threshold)
-                ids = read_prediction(self.files[i], classes, sample.size, *how)
+                ids = read_prediction(self.files[i], classes, sample.size, Holding(self.values, self.threshold))
                 ids = np.where((ids >= 0) & (ids < len(table)), ids, table.padding_index).astype(table.dtype)
                 yield Scored(name, sample.image, ids, sample.label, miou)
 
@@ -250,10 +246,10 @@ def score(
     """
     started, own = perf_counter(), check_part(part)
     bands_of = 0.02 if boundary is True else float(boundary)
-    rule, values = protocol_named(protocol).name, _values(stored_values, masks, threshold)
+    rule = protocol_named(protocol).name
     split, files, root = _files_of(predictions, data, splits, options)
-    limit = check_threshold(split.classes, threshold)
-    settings = _Settings(rule, values, bands_of, limit)
+    holds = holding(split.classes, stored_values, masks, threshold)
+    settings = _Settings(rule, holds.values, bands_of, holds.threshold)
     ranks = ranks_of(shard)
     if own is not None and ranks.world > 1:
         raise UsageError("part= and shard= both share the images: give one of them", fix="leave out shard=")
@@ -263,7 +259,7 @@ def score(
     with run_in(pool):
         total, bands = _counted(split, files, root, settings, run, threads, progress)
     if own is None:
-        return Scoring(split, files, settings.values, total, total.scores(settings.protocol), bands, limit)
+        return Scoring(split, files, holds.values, total, total.scores(rule), bands, holds.threshold)
     share = {"confusion": total.to_dict(), "boundary": None if bands is None else bands.to_dict()}
     about = {"data": split.fingerprint, "predictions": str(root), **settings._asdict()}
     opened = opened_by(data, splits, options)
@@ -308,10 +304,7 @@ def _files_of(
     check_samples(split)
     check_labels(split)
     root = local_path(predictions, "score")
-    if not root.is_dir() and root.suffix:
-        check_file(root)
-        return split, tuple(drawn_predictions(root, split)), root
-    return split, tuple(find_files(root, split.names)), root
+    return split, tuple(predictions_of(root, split)), root
 
 
 def _counted(
@@ -339,17 +332,6 @@ def _saved(path: str | os.PathLike[str], text: str) -> Path:
     return Path(path)
 
 
-def _values(stored_values: bool, masks: bool, threshold: float | None) -> FileValues:
-    if stored_values + masks + (threshold is not None) > 1:
-        what = "files hold stored values, or masks, or numbers for a threshold: one of them"
-        raise UsageError(what, fix="leave the others out")
-    return "numbers" if threshold is not None else "masks" if masks else "stored values" if stored_values else "ids"
-
-
-def _flags(values: FileValues) -> tuple[bool, bool]:
-    return values == "stored values", values == "masks"
-
-
 _Counts: TypeAlias = tuple[Confusion, BoundaryConfusion | None]
 
 
@@ -374,7 +356,7 @@ def _count(
     truth = read_labels_only(split, i)
     one, bands = _empty(split, share)
     try:
-        ids = read_prediction(files[i], table, (truth.shape[0], truth.shape[1]), *_flags(values), threshold)
+        ids = read_prediction(files[i], table, (truth.shape[0], truth.shape[1]), Holding(values, threshold))
         check_not_mask(ids, truth, table, files[i])
         one.update(ids, truth, name)
         if rule.forbids_outside and one.counts[:, -1].any():

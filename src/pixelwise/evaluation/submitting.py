@@ -12,7 +12,7 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -36,7 +36,8 @@ from ..metrics.protocols import CITYSCAPES_CLASSES
 from ..results import Result
 from ..threads import in_order
 from ..types import Progress
-from .prediction_files import find_files, read_ids, refuse
+from .prediction_files import Holding, PredictionFile, holding, read_ids, refuse
+from .result_files import predictions_of
 from .run_lengths import RUNS, write_runs
 
 Competition = Literal["comp5", "comp6"]
@@ -121,19 +122,21 @@ def submit(
     benchmark: str | None = None,
     competition: Competition = "comp6",
     stored_values: bool = False,
+    masks: bool = False,
+    threshold: float | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Submission:
     """Make the archive that a server accepts, from the predictions of all images of a split.
 
-    predictions, stored_values, options: as for `pixelwise.score`. data, splits: a Split, or a path or Dataset with the
-    name of one or more splits (default: "test", else the first); labels are not needed. out: the archive. benchmark:
-    "voc2012" (palette PNGs in a tar or tar.gz), "cityscapes" (label ids in a zip) or "ade20k" (class + 1 in a zip);
-    default: the one that has these classes. Or "rle-csv": run lengths in a CSV, as competitions on Kaggle take them
-    (column-major from 1, images by their file names, a row per class). competition: of VOC2012, "comp5" if the model
-    was trained only on its own segmentation data, "comp6" otherwise. threads: default: one per core. progress: called
-    with (done, total).
+    predictions, stored_values, masks, threshold, options: as for `pixelwise.score`. data, splits: a Split, or a path or
+    Dataset with the name of one or more splits (default: "test", else the first); labels are not needed. out: the
+    archive. benchmark: "voc2012" (palette PNGs in a tar or tar.gz), "cityscapes" (label ids in a zip) or "ade20k"
+    (class + 1 in a zip); default: the one that has these classes. Or "rle-csv": run lengths in a CSV, as competitions
+    on Kaggle take them (column-major from 1, images by their file names, a row per class). competition: of VOC2012,
+    "comp5" if the model was trained only on its own segmentation data, "comp6" otherwise. threads: default: one per
+    core. progress: called with (done, total).
 
     Every prediction must exist, have its image's size, and hold only classes. The archive is written under another
     name, read back, compared, and then renamed; its bytes depend only on the predictions. Raises ScoreError as `score`
@@ -144,9 +147,10 @@ def submit(
     check_choice("competition", competition, ("comp5", "comp6"))
     target = local_path(out, "submit")
     folder = local_path(predictions, "submit")
+    holds = holding(split.classes, stored_values, masks, threshold)
     if benchmark == RUNS:
-        files = find_files(folder, split.names)
-        ids, size = write_runs(split, files, target, predictions, stored_values, threads, progress)
+        files = predictions_of(folder, split)
+        ids, size = write_runs(split, files, target, predictions, holds, threads, progress)
         return Submission(target, RUNS, tuple(ids), size)
     rule = _benchmark_for(split.classes, benchmark)
     if not target.name.lower().endswith(rule.suffixes):
@@ -156,7 +160,7 @@ def submit(
     members = [rule.member(name, split.name, competition) for name in split.names]
     if len(set(members)) != len(members):
         raise UsageError("two samples have the same name in the archive", code="bad-name", where=target)
-    encode = partial(_encode, split, find_files(folder, split.names), rule, stored_values)
+    encode = partial(_encode, split, predictions_of(folder, split), rule, holds)
     size = _write_archive(target, rule, members, encode, predictions, threads, progress)
     return Submission(target, rule.name, tuple(members), size)
 
@@ -206,11 +210,11 @@ def _benchmark_for(table: ClassTable, name: str | None) -> Benchmark:
 
 
 def _encode(
-    split: Split, files: list[Path], rule: Benchmark, stored_values: bool, i: int
+    split: Split, files: Sequence[PredictionFile], rule: Benchmark, holds: Holding, i: int
 ) -> tuple[bytes, int] | DataError:
     height, width = split.sizes(np.array([i]))[0].tolist()
     try:
-        ids = read_ids(files[i], split.classes, (height, width), stored_values)
+        ids = read_ids(files[i], split.classes, (height, width), holds)
     except DataError as error:
         return error
     values = rule.values[ids]

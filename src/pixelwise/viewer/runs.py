@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MissingError, PixelwiseError
-from ..evaluation.prediction_files import SUFFIXES, file_of, read_prediction
+from ..errors import DataError, MissingError, PixelwiseError
+from ..evaluation.prediction_files import SUFFIXES, Holding, PredictionFile, file_of, read_prediction
+from ..evaluation.result_files import predictions_of
 from ..evaluation.scoring import Scoring, score
 from ..metrics.protocols import ProtocolName
 from ..results import json_values
@@ -22,13 +24,13 @@ from .pictures import label_ids, marked_errors
 
 
 class Run:
-    """One folder of predictions of one split. Thread-safe.
+    """The predictions of one split. Thread-safe.
 
-    name: what the page calls it. root: the folder. part: the number of the split. protocol: of the scores. The scores
-    are those of `score`, or there are none and `error` says why.
+    name: what the page calls it. root: the folder, or the file of results. holds: what the files hold. part: the number
+    of the split. protocol: of the scores. The scores are those of `score`, or there are none and `error` says why.
     """
 
-    def __init__(self, root: Path, name: str, entries: Entries, part: int, protocol: str, stored_values: bool) -> None:
+    def __init__(self, root: Path, name: str, entries: Entries, part: int, protocol: str, holds: Holding) -> None:
         self.root: Path = root
         self.name: str = name
         self.part: int = part
@@ -37,7 +39,7 @@ class Run:
         self.error: str = ""
         self.scoring: Scoring | None = None
         self._entries = entries
-        self._stored_values = stored_values
+        self._holds = holds
         self._stop = threading.Event()
         self.confused: Confused = self.confusion_of(range(*entries.starts[part : part + 2]))
 
@@ -71,12 +73,27 @@ class Run:
         return truth, self._read(entry, (truth.shape[0], truth.shape[1]))
 
     def _read(self, entry: Item, size: Size) -> NDArray[Any]:
+        return read_prediction(self._file(entry), entry.split.classes, size, self._holds)
+
+    def _file(self, entry: Item) -> PredictionFile:
+        if self._files is not None:
+            return self._files[entry.at]
         path = file_of(self.root, entry.split.names[entry.at])
         found = next((p for suffix in SUFFIXES if (p := path.with_name(path.name[:-4] + suffix)).exists()), None)
         if found is None:
             fix = "predict all samples of the split"
             raise MissingError("no such prediction", code="missing-prediction", where=path, fix=fix)
-        return read_prediction(found, entry.split.classes, size, self._stored_values)
+        return found
+
+    @cached_property
+    def _files(self) -> Sequence[PredictionFile] | None:
+        # Of a folder in which some are missing or too many, those that are there are shown by their names.
+        try:
+            return predictions_of(self.root, self._entries.splits[self.part])
+        except DataError:
+            if not self.root.is_dir():
+                raise
+            return None
 
     # -- scores -----------------------------------------------------------------------------------------------
 
@@ -85,8 +102,9 @@ class Run:
         split = self._entries.splits[self.part]
         try:
             protocol = cast("ProtocolName", self.protocol)
-            options: Any = {"stored_values": self._stored_values, "threads": 1, "progress": self._count}
-            self.scoring = score(self.root, split, protocol, **options)
+            held: dict[str, Any] = {"threshold": self._holds.threshold}
+            held |= {"stored_values": self._holds.values == "stored values", "masks": self._holds.values == "masks"}
+            self.scoring = score(self.root, split, protocol, threads=1, progress=self._count, **held)
         except PixelwiseError as error:
             notes: list[str] = getattr(error, "__notes__", [])
             self.error = "\n".join([str(error), *notes])

@@ -17,6 +17,7 @@ from ..checks.findings import Findings
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
 from ..errors import PixelwiseError, SystemFault, UsageError
+from ..evaluation.prediction_files import Holding, holding
 from ..formats.given import Data, SplitNames, as_dataset
 from ..hints import hinted
 from ..metrics.protocols import ProtocolName, protocol_named
@@ -44,6 +45,8 @@ def view(
     predictions: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     protocol: ProtocolName = "voc",
     stored_values: bool = False,
+    masks: bool = False,
+    threshold: float | None = None,
     findings: Findings | str | os.PathLike[str] | None = None,
     port: int = PORT,
     **options: Any,
@@ -55,10 +58,10 @@ def view(
         viewer.close()
 
     data: a Dataset, a Split or the path of one (`options` are those of `pixelwise.open`). splits: the name or names of
-    the splits to show, by default all that can be read. predictions: a folder of predictions, or several to compare;
-    they are of the one split that is shown, else of "val", else of the first, and are scored by `protocol`.
-    stored_values: as in `score`. findings: of `check`, or the file that they were saved in: they become a filter, and
-    their pixels are marked. port: where to listen; the next free one if it is taken.
+    the splits to show, by default all that can be read. predictions: a folder of predictions or a file of results, or
+    several to compare; they are of the one split that is shown, else of "val", else of the first, and are scored by
+    `protocol`. stored_values, masks, threshold: as in `score`. findings: of `check`, or the file that they were saved
+    in: they become a filter, and their pixels are marked. port: where to listen; the next free one if it is taken.
 
     Listens on 127.0.0.1 only, and answers only whoever has opened `url`, which holds a secret. Never writes into the
     dataset. Names are known at once, sizes and counts are found in the background. Raises UsageError `missing-extra`
@@ -68,7 +71,8 @@ def view(
     protocol_named(protocol)
     dataset = as_dataset(data, splits, verb="view", **options)
     found = findings if findings is None or isinstance(findings, Findings) else Findings.load(findings)
-    return Viewer(_shown(dataset, _paths(predictions), protocol, stored_values, found), port)
+    holds = holding(dataset.classes, stored_values, masks, threshold)
+    return Viewer(_shown(dataset, _paths(predictions), protocol, holds, found), port)
 
 
 @hinted
@@ -183,14 +187,14 @@ def _paths(predictions: str | os.PathLike[str] | Iterable[str | os.PathLike[str]
     each = [predictions] if isinstance(predictions, (str, os.PathLike)) else list(predictions)
     roots = [Path(p).absolute() for p in each]
     for root in roots:
-        if not root.is_dir():
-            raise UsageError("no such folder of predictions", code="missing-file", where=root, fix="check the path")
+        if not root.exists():
+            raise UsageError("no such predictions", code="missing-file", where=root, fix="check the path")
     if len(roots) > 9:
         raise UsageError(f"up to 9 folders of predictions are compared, got {len(roots)}", fix="give fewer")
     return roots
 
 
-def _shown(dataset: Dataset, roots: list[Path], protocol: str, stored_values: bool, found: Findings | None) -> Shown:
+def _shown(dataset: Dataset, roots: list[Path], protocol: str, holds: Holding, found: Findings | None) -> Shown:
     splits: list[Split] = []
     failed: dict[str, str] = {}
     for name in dataset.splits:
@@ -206,7 +210,7 @@ def _shown(dataset: Dataset, roots: list[Path], protocol: str, stored_values: bo
     if roots and not splits[part].has_labels:
         what = f"the split {splits[part].name!r} has no labels to hold predictions against"
         raise UsageError(what, code="no-labels", fix="choose a split with labels")
-    runs = [Run(r, n, entries, part, protocol, stored_values) for r, n in zip(roots, run_names(roots), strict=True)]
+    runs = [Run(r, n, entries, part, protocol, holds) for r, n in zip(roots, run_names(roots), strict=True)]
     problems = None if found is None else Problems(found, entries)
     large = Large()
     return Shown(dataset, entries, Measures(entries, large), tuple(runs), problems, failed, large)
