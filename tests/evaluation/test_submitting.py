@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import shutil
 import tarfile
@@ -11,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 import pixelwise as pw
@@ -19,9 +23,11 @@ from pixelwise.errors import ScoreError, UsageError
 from pixelwise.evaluation.prediction_files import write_prediction
 from pixelwise.evaluation.scoring import score
 from pixelwise.evaluation.submitting import BENCHMARKS, submit
+from pixelwise.formats.tracing import compressed
 from pixelwise.metrics.protocols import CITYSCAPES_CLASSES
 from tests.support.program import run
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools'
 CITYSCAPES = ClassTable(CITYSCAPES_CLASSES, colors=np.arange(57).reshape(19, 3).astype(np.uint8))
 ADE20K = ClassTable(["wall", *(f"c{i}" for i in range(149))])
 NAMES = {
@@ -232,12 +238,77 @@ def test_run_lengths_by_the_rule_of_kaggle(names: tuple[str, ...], tmp_path: Pat
         for start, length in zip(numbers[::2], numbers[1::2], strict=True):
             flat[start - 1 : start - 1 + length] = int(row[1]) if len(names) > 2 else 1 - rest
     assert np.array_equal(flat.reshape(7, 11, order="F"), ids[0])
-    with pytest.raises(UsageError, match="run lengths are a"):
+    with pytest.raises(UsageError, match=r"rle-csv is a \.csv"):
         submit(tmp_path / "p", split, tmp_path / "out.zip", benchmark="rle-csv")
     with pytest.raises(UsageError, match="no class is called background"):
         bare = pw.Split("test", ClassTable(("a", "b")), split.source)
         submit(tmp_path / "p", bare, tmp_path / "b.csv", benchmark="rle-csv")
     (tmp_path / "p/x1.png").unlink()
-    with pytest.raises(ScoreError):
-        submit(tmp_path / "p", split, tmp_path / "c.csv", benchmark="rle-csv")
-    assert not (tmp_path / "c.csv").exists()
+    for out, form in (("c.csv", "rle-csv"), ("c.json", "coco-results")):
+        with pytest.raises(ScoreError):
+            submit(tmp_path / "p", split, tmp_path / out, benchmark=form)
+        assert not (tmp_path / out).exists()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 70_000), min_size=1, max_size=40))
+def test_run_lengths_are_compressed_as_cocos(counts: list[int]) -> None:
+    masks = pytest.importorskip("pycocotools.mask")
+    size = [sum(counts) or 1, 1]
+    counts = counts if sum(counts) else [1]
+    assert masks.frPyObjects({"size": size, "counts": counts}, *size)["counts"].decode() == compressed(counts)
+
+
+@pytest.mark.parametrize("names", [("background", "salt"), ("a", "background", "b"), ("a", "b")])
+@pytest.mark.parametrize("seed", range(3))
+def test_coco_results(names: tuple[str, ...], seed: int, tmp_path: Path) -> None:
+    """Of odd sizes and of one pixel: pycocotools decodes the same pixels, and the file scores as the folder does."""
+    masks = pytest.importorskip("pycocotools.mask")
+    rng, table = np.random.default_rng(seed), ClassTable(names)
+    rest = names.index("background") if "background" in names else None
+    ids = [rng.integers(0, len(names), size).astype(np.uint8) for size in ((7, 11), (1, 1), (64, 129), (3, 5))]
+    ids[3][:] = rest or 0
+    for k, label in enumerate(ids):
+        write_prediction(tmp_path / f"p/x{k}.png", label, table)
+    images = [np.zeros((*i.shape, 3), np.uint8) for i in ids]
+    truth = [rng.integers(0, len(names), i.shape).astype(np.uint8) for i in ids]
+    split = pw.Split("val", table, pw.ArraySource(images, truth, [f"x{k}" for k in range(4)]))
+    done = submit(tmp_path / "p", split, tmp_path / "out.json", benchmark="coco-results")
+    assert "4 predictions for COCO results, 0.0 MB, read back equal" in str(done)
+    found = json.loads((tmp_path / "out.json").read_text())
+    drawn = {f"x{k}": np.full(i.shape, 0 if rest is None else rest) for k, i in enumerate(ids)}
+    for entry in found:
+        assert entry["category_id"] != rest
+        drawn[entry["image_id"]][masks.decode(entry["segmentation"]) > 0] = entry["category_id"]
+    assert all(np.array_equal(drawn[f"x{k}"], i) for k, i in enumerate(ids))
+    assert pw.score(tmp_path / "out.json", split).confusion == pw.score(tmp_path / "p", split).confusion
+    with pytest.raises(UsageError, match=r"coco-results is a \.json"):
+        submit(tmp_path / "p", split, tmp_path / "out.csv", benchmark="coco-results")
+
+
+def test_coco_results_have_the_ids_of_the_dataset(tmp_path: Path) -> None:
+    """`loadRes` of pycocotools takes them; a class without a category, such as background, is what nothing covers."""
+    coco = pytest.importorskip("pycocotools.coco")
+    Image.new("RGB", (9, 5)).save(tmp_path / "i.jpg")
+    data = {
+        "images": [{"id": 41, "file_name": "i.jpg", "height": 5, "width": 9}],
+        "categories": [{"id": 3, "name": "cat"}, {"id": 8, "name": "dog"}],
+        "annotations": [{"id": 1, "image_id": 41, "category_id": 8, "iscrowd": 0, "area": 4, "bbox": [0, 0, 2, 2],
+                         "segmentation": [[0, 0, 2, 0, 2, 2, 0, 2]]}],
+    }  # fmt: skip
+    (tmp_path / "val").mkdir()
+    (tmp_path / "i.jpg").rename(tmp_path / "val/i.jpg")
+    (tmp_path / "annotations").mkdir()
+    path = tmp_path / "annotations/instances_val.json"
+    path.write_text(json.dumps(data))
+    split = pw.open(tmp_path)["val"]
+    label = np.zeros((5, 9), np.uint8)
+    label[:2, :3], label[3:, 4:] = split.classes.names.index("dog"), split.classes.names.index("cat")
+    write_prediction(tmp_path / f"p/{split.names[0]}.png", label, split.classes)
+    out = tmp_path / "out.json"
+    submit(tmp_path / "p", split, out, benchmark="coco-results")
+    with contextlib.redirect_stdout(io.StringIO()):
+        results = coco.COCO(str(path)).loadRes(str(out))
+    assert {(a["image_id"], a["category_id"], a["area"]) for a in results.anns.values()} == {(41, 8, 6), (41, 3, 10)}
+    assert pw.score(out, split).confusion == pw.score(tmp_path / "p", split).confusion
+

@@ -240,9 +240,10 @@ def predict(
 def submit(
     predictions: Predictions,
     path: DatasetPath,
-    output: Annotated[Path, Option("-o", "--output", help="The archive: .tar, .tar.gz, .zip or .csv.")],
+    output: Annotated[Path, Option("-o", "--output", help="The file: .tar, .tar.gz, .zip, .csv or .json.")],
     benchmark: Annotated[
-        str | None, Option(help="voc2012, cityscapes, ade20k or rle-csv; by default found by the classes.")
+        str | None,
+        Option(help="voc2012, cityscapes or ade20k, by default found by the classes; rle-csv or coco-results."),
     ] = None,
     competition: Annotated[str, Option(help="Of VOC2012: comp5 (its own data only) or comp6.")] = "comp6",
     stored_values: StoredValues = False,

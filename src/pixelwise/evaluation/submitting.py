@@ -38,7 +38,7 @@ from ..threads import in_order
 from ..types import Progress
 from .prediction_files import Holding, PredictionFile, holding, read_ids, refuse
 from .result_files import predictions_of
-from .run_lengths import RUNS, write_runs
+from .run_lengths import RUN_FILES, write_runs
 
 Competition = Literal["comp5", "comp6"]
 _TAR, _ZIP = (".tar", ".tar.gz", ".tgz"), (".zip",)
@@ -107,7 +107,8 @@ class Submission(Result):
         return f"Submission({self})"
 
     def __str__(self) -> str:
-        title = "a CSV of run lengths" if self.benchmark == RUNS else BENCHMARKS[self.benchmark].title
+        runs = RUN_FILES.get(self.benchmark)
+        title = BENCHMARKS[self.benchmark].title if runs is None else runs[0].title
         size = f"{self.size / 1e6:.1f} MB"
         return f"{shown(self.path)}: {len(self.members)} predictions for {title}, {size}, read back equal"
 
@@ -134,9 +135,9 @@ def submit(
     Dataset with the name of one or more splits (default: "test", else the first); labels are not needed. out: the
     archive. benchmark: "voc2012" (palette PNGs in a tar or tar.gz), "cityscapes" (label ids in a zip) or "ade20k"
     (class + 1 in a zip); default: the one that has these classes. Or "rle-csv": run lengths in a CSV, as competitions
-    on Kaggle take them (column-major from 1, images by their file names, a row per class). competition: of VOC2012,
-    "comp5" if the model was trained only on its own segmentation data, "comp6" otherwise. threads: default: one per
-    core. progress: called with (done, total).
+    on Kaggle take them (column-major from 1, images by their file names, a row per class), or "coco-results": COCO
+    results in a JSON. competition: of VOC2012, "comp5" if the model was trained only on its own segmentation data,
+    "comp6" otherwise. threads: default: one per core. progress: called with (done, total).
 
     Every prediction must exist, have its image's size, and hold only classes. The archive is written under another
     name, read back, compared, and then renamed; its bytes depend only on the predictions. Raises ScoreError as `score`
@@ -148,10 +149,10 @@ def submit(
     target = local_path(out, "submit")
     folder = local_path(predictions, "submit")
     holds = holding(split.classes, stored_values, masks, threshold)
-    if benchmark == RUNS:
+    if benchmark in RUN_FILES:
         files = predictions_of(folder, split)
-        ids, size = write_runs(split, files, target, predictions, holds, threads, progress)
-        return Submission(target, RUNS, tuple(ids), size)
+        ids, size = write_runs(benchmark, split, files, target, predictions, holds, threads, progress)
+        return Submission(target, benchmark, tuple(ids), size)
     rule = _benchmark_for(split.classes, benchmark)
     if not target.name.lower().endswith(rule.suffixes):
         raise UsageError(
@@ -194,7 +195,7 @@ def _benchmark_for(table: ClassTable, name: str | None) -> Benchmark:
         "cityscapes": table.names == CITYSCAPES_CLASSES,
         "ade20k": len(table) == 150 and (table.values is None or table.id_values[:150].tolist() == [*range(1, 151)]),
     }
-    known = f"the benchmarks are: {', '.join([*BENCHMARKS, RUNS])}"
+    known = f"the benchmarks are: {', '.join([*BENCHMARKS, *RUN_FILES])}"
     if name is None:
         name = next((n for n, fit in fits.items() if fit), None)
         if name is None:

@@ -126,6 +126,22 @@ def run_lengths(mask: NDArray[np.bool_], box: tuple[int, int, int, int], size: t
     return [int(n) for n in (counts if counts[-1] else counts[:-1])]
 
 
+def compressed(counts: list[int]) -> str:
+    """Run lengths as a string of COCO: each less the one two before, from the fourth on, in groups of five bits, lowest
+    first; a sixth bit says that more follow (cocoapi, common/maskApi.c: rleToString).
+    """
+    out = bytearray()
+    for i, count in enumerate(counts):
+        value = count - counts[i - 2] if i > 2 else count
+        more = True
+        while more:
+            group = value & 31
+            value >>= 5
+            more = value != (-1 if group & 16 else 0)
+            out.append(48 + (group | 32 if more else group))
+    return out.decode()
+
+
 def runs(mask: NDArray[np.bool_], box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[I64, I64]:
     """Where the runs of a mask's pixels begin, counted from 0 down the columns of the image, and how long they are."""
     x0, y0, x1, y1 = box
