@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import PixelwiseError, UsageError, printable, shown
+from .hints import answering
 
 U8: TypeAlias = NDArray[np.uint8]
 F32: TypeAlias = NDArray[np.float32]
@@ -55,6 +56,7 @@ class Displayed:
         return found
 
 
+@answering
 class Window(NamedTuple):
     """A rectangle of pixels, half open: rows `y0:y1`, columns `x0:x1`."""
 
@@ -72,6 +74,7 @@ class Window(NamedTuple):
         return 0 <= self.y0 < self.y1 <= size[0] and 0 <= self.x0 < self.x1 <= size[1]
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample(Displayed):
     """One image and the classes of its pixels. Two samples are equal if their names and all their pixels are.
@@ -135,6 +138,7 @@ def in_words(arrays: dict[str, NDArray[Any] | None]) -> str:
     return "".join(f", {name} {a.shape} {a.dtype}" for name, a in arrays.items() if a is not None)
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One problem in a dataset. `code` is the code of the error that the same problem raises."""
@@ -247,6 +251,7 @@ class MappedSource(Protocol):
     def held(self, indices: I64) -> HeldPixels: ...
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Plan(Displayed):
     """What to cut from one source image and how to render it. Made before any pixel is read.

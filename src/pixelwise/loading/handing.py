@@ -8,10 +8,12 @@ import numpy as np
 
 from ..classes import ClassTable
 from ..errors import UsageError
+from ..hints import answering
 from ..types import F64
 from .loader import Loader
 
 
+@answering
 class HandsOut:
     """Batches of `loader` in another form. A batch counts as handed out only when the caller has it: `_state` is the
     state of the Loader after that one.

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from ..arguments import as_array
 from ..errors import UsageError
-from ..hints import hinted
+from ..hints import answering, hinted
 
 
+@answering
 class TorchModel:
     """A torch module as `pixelwise.predict` takes it. Made by `as_model`."""
 
