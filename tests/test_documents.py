@@ -91,3 +91,15 @@ def test_every_public_name_is_on_a_page_and_no_other() -> None:
     transforms = set(re.findall(r"(?m)^\| `(\w+)\(", read("docs/transforms.md")))
     rest = set(pw.__all__) - transforms - {"from_albumentations"}
     assert named == rest, "docs/api.md lists the public names"
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/compare.md"])
+def test_speeds_are_those_of_the_race(name: str) -> None:
+    """The first job of benchmarks/results/race.md; two pages once had those of two races."""
+    job = read("benchmarks/results/race.md").partition("## Job 1")[2].partition("\n## ")[0]
+    measured = set(re.findall(r"\| \*\*([\d,]+)\*\* ", job))
+    table = re.search(r"(?m)^\| \| images/s \|\n\|[-|]+\n((?:\|.*\n)+)", read(name))
+    assert table is not None
+    said = [n for row in table[1].splitlines() for n in re.findall(r"\d[\d,]*", row.rsplit("|", 2)[1])]
+    assert len(said) > 8
+    assert set(said) <= measured
