@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import import_module
-from math import atan2, ceil, degrees, floor, hypot
+from math import atan2, ceil, copysign, degrees, floor, hypot
 from time import perf_counter
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -282,7 +282,10 @@ class Plan(Displayed):
             if (abs(a), abs(e)) != (1, 1):
                 words.append(f"scaled by {1 / abs(e):.4g} down and {1 / abs(a):.4g} across")
         else:
-            words.append(f"turned by {degrees(atan2(-b, a)):.4g} degrees" + ", mirrored" * (a * e - b * d < 0))
+            turn, mirrored = degrees(atan2(-b, e)), a * e - b * d < 0
+            upside_down = mirrored and abs(turn) > 90  # the same by the smaller turn
+            words += [f"mirrored {'upside down' if upside_down else 'left-right'}"] * mirrored
+            words.append(f"turned by {turn - copysign(180, turn) * upside_down:.4g} degrees")
             words.append(f"scaled by {abs(a * e - b * d) ** -0.5:.4g}")
         words.append(f"to {oh}x{ow}")
         words += [self.interpolation] * (self.interpolation != "area")
