@@ -103,3 +103,13 @@ def test_speeds_are_those_of_the_race(name: str) -> None:
     said = [n for row in table[1].splitlines() for n in re.findall(r"\d[\d,]*", row.rsplit("|", 2)[1])]
     assert len(said) > 8
     assert set(said) <= measured
+
+
+def test_the_ten_lines_of_the_readme_print_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, printed = re.findall(r"(?s)```python\n(.*?)```\n\n```\n(.*?)```", read("README.md"))[0]
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    assert capsys.readouterr().out == printed
+    assert sum(map(bool, code.splitlines())) <= 11

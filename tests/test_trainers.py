@@ -20,7 +20,7 @@ SECTIONS = {s.partition("\n")[0]: s for s in re.split(r"(?m)^## ", PAGE)}
 PREAMBLE = re.findall(r"(?s)```python\n(.*?)```", PAGE.partition("\n## ")[0])[0]
 NEEDED = {
     "PyTorch": "torch", "torch's DataLoader": "torch", "DDP and torchrun": "torch",
-    "A training that continues with fewer processes": "torch", "Ray Train": "torch ray ray.train",
+    "Training that continues with fewer processes": "torch", "Ray Train": "torch ray ray.train",
     "Lightning": "torch lightning",
     "accelerate": "torch accelerate", "Hugging Face Transformers": "torch transformers accelerate",
     "Networks: torchvision, timm, segmentation_models.pytorch": "torch torchvision timm segmentation_models_pytorch",
