@@ -41,11 +41,12 @@ def _foreign() -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for line in re.split(r"\n(?=\S)", _FOREIGN.read_text("utf-8")):
         names, _, answer = line.partition("\n    ")
-        if head := re.match(r"\[([\w.]+)\]", names):
-            section = found.setdefault(head[1], {})
+        if head := re.match(r"\[([\w. ]+)\]", names):
+            sections = [found.setdefault(name, {}) for name in head[1].split()]
             waiting = list[str]()
         elif answer:
-            section.update(dict.fromkeys([*waiting, *names.split()], answer.strip()))
+            for section in sections:
+                section.update(dict.fromkeys([*waiting, *names.split()], answer.strip()))
             waiting = []
         elif found:
             waiting += names.split()
@@ -75,10 +76,13 @@ def unknown_name(kind: str, name: object, names: Iterable[str], *, where: object
     that do exist.
     """
     known = [*names]
+    attribute = {"sample": "Split", "split": "Dataset"}.get(kind, "")  # which dicts elsewhere have as keys
+    instead = _foreign().get(f"attributes.{attribute}", {}).get(str(name)) if nearest(name, known) is None else None
     listed = ", ".join(known[:50]) + (f" and {len(known) - 50:,} more" if len(known) > 50 else "")
     said = f"the {kind}{'es' if kind.endswith('s') else 's'} are: {listed or 'none'}"
     code = f"unknown-{kind.split()[-1]}"
-    return UnknownNameError(f"no {kind} named {name!r}", code=code, fix=meant(name, known) + said, where=where)
+    fix = instead or meant(name, known) + said
+    return UnknownNameError(f"no {kind} named {name!r}", code=code, fix=fix, where=where)
 
 
 def meant(name: object, names: Iterable[str]) -> str:

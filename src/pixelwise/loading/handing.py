@@ -45,6 +45,10 @@ class HandsOut:
         self.loader.load_state_dict(state)
         self._state = None
 
+    def _meant_by(self, name: str) -> str | None:
+        """What to write instead of an attribute: the Loader has it."""
+        return f"loader.loader.{name}" if "loader" in vars(self) and hasattr(self.loader, name) else None
+
     def _factors(self) -> tuple[F64, F64]:
         """Two (3,) float64: bytes times the first plus the second are normalized, (x / 255 - mean) / std."""
         mean, std = map(np.asarray, self.loader.normalize or ((0.0,) * 3, (1.0,) * 3))
