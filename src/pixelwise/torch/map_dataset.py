@@ -27,8 +27,10 @@ class MapDataset(torch.utils.data.Dataset[Any]):  # type: ignore[misc]  # torch 
         self, split: Split, transforms: Sequence[Transform], seed: int, small: Small, keys: tuple[str, str] | None
     ) -> None:
         if not isinstance(split, Split):
-            fix = 'pass dataset["train"], or the split of a Loader'
-            raise UsageError(f"as_map_dataset() takes a Split, got {type(split).__name__}", fix=fix)
+            raise UsageError(
+                f"as_map_dataset() takes a Split, got {type(split).__name__}",
+                fix='pass dataset["train"], or the split of a Loader',
+            )  # fmt: skip
         self.transforms: tuple[Transform, ...] = check_transforms(transforms)
         self.seed: int = check_seed(seed)
         self.keys: tuple[str, str] | None = None if keys is None else check_keys(keys)
