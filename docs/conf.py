@@ -23,6 +23,7 @@ version = release = pixelwise.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_gallery.gen_gallery", "docs.site.extension"]
 exclude_patterns = ["_build", "site", "gallery", "**/README.txt"]
 nitpicky = True
+smartquotes = False  # "float32" and --images are to be copied
 
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]

@@ -29,6 +29,8 @@ PAGE = r'''
 # with the chapter's own calls, unchanged. What the chapter defines comes from `pixelwise.d2l`; what it takes from MXNet
 # comes from `pixelwise.d2l.mxnet`, which is NumPy. In the end, the same in six lines of pixelwise.
 #
+# It needs pixelwise and matplotlib: `pip install '.[plot]'`.
+#
 # It runs on a dataset that pixelwise paints, in the layout of Pascal VOC2012. If the environment variable `VOC_DIR`
 # names a real `VOCdevkit/VOC2012`, it runs on that.
 # %%
@@ -55,15 +57,12 @@ voc_dir = os.environ.get("VOC_DIR") or pw.sample("pixelwise-demo", count=96)
 # The first is computed here from the colors alone: six groups by k-means, each in its mean color. The others are labels
 # that come with the data: both chairs have one color as "chair", and two as objects.
 # %%
-import cv2
+from PIL import Image, ImageFilter
 
 def regions(image, count=6):
     """Groups of pixels of like color, each in its mean color."""
-    cv2.setRNGSeed(0)
-    pixels = cv2.GaussianBlur(np.ascontiguousarray(image), (0, 0), 2).reshape(-1, 3).astype(np.float32)
-    stop = (cv2.TERM_CRITERIA_MAX_ITER, 20, 0)
-    _, group, means = cv2.kmeans(pixels, count, None, stop, 1, cv2.KMEANS_PP_CENTERS)
-    return means.astype(np.uint8)[group.ravel()].reshape(image.shape)
+    smooth = Image.fromarray(image).filter(ImageFilter.GaussianBlur(2))
+    return np.asarray(smooth.quantize(count, kmeans=20).convert('RGB'))
 
 sample = pw.open(voc_dir)['train'][1]
 views = {'picture': sample.image, 'image': regions(sample.image), 'semantic': pw.VOC.decode(sample.label)}

@@ -7,6 +7,8 @@ one object may fall into several, and one region may hold parts of several. *Sem
 class: two people side by side are one area of "person". *Instance segmentation* tells the objects apart, pixel by
 pixel, but says nothing about what is no object.
 
+Needs OpenCV for the regions: pip install opencv-python-headless.
+
 DATASET: any dataset with instances: VOC, Cityscapes, COCO, LabelMe, YOLO ... By default one is painted.
 """
 

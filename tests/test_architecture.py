@@ -32,6 +32,8 @@ MAY_IMPORT = {
     "d2l": "so are its",
     "kernels": "it loads its modules lazily",
     "cli": "the program",
+    "transforms": "it says where its names are",
+    "metrics": "so does it",
 }
 NOT_ROOMS = {"support": "what tests share", "examples": "of examples/"}
 TOP = 32

@@ -91,3 +91,25 @@ def test_every_public_name_is_on_a_page_and_no_other() -> None:
     transforms = set(re.findall(r"(?m)^\| `(\w+)\(", read("docs/transforms.md")))
     rest = set(pw.__all__) - transforms - {"from_albumentations"}
     assert named == rest, "docs/api.md lists the public names"
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/compare.md"])
+def test_speeds_are_those_of_the_race(name: str) -> None:
+    """The first job of benchmarks/results/race.md; two pages once had those of two races."""
+    job = read("benchmarks/results/race.md").partition("## Job 1")[2].partition("\n## ")[0]
+    measured = set(re.findall(r"\| \*\*([\d,]+)\*\* ", job))
+    table = re.search(r"(?m)^\| \| images/s \|\n\|[-|]+\n((?:\|.*\n)+)", read(name))
+    assert table is not None
+    said = [n for row in table[1].splitlines() for n in re.findall(r"\d[\d,]*", row.rsplit("|", 2)[1])]
+    assert len(said) > 8
+    assert set(said) <= measured
+
+
+def test_the_ten_lines_of_the_readme_print_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, printed = re.findall(r"(?s)```python\n(.*?)```\n\n```\n(.*?)```", read("README.md"))[0]
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    assert capsys.readouterr().out == printed
+    assert sum(map(bool, code.splitlines())) <= 11

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 import re
 import tarfile
 from collections.abc import Callable, Iterator
@@ -16,7 +18,7 @@ import pytest
 import pixelwise as pw
 from pixelwise.dataset.splits import Splits
 from pixelwise.errors import PixelwiseError
-from pixelwise.hints import answering
+from pixelwise.hints import _foreign, answering
 
 BAD: dict[str, Any] = {
     "None": None, "3": 3, "x": "x", "path": Path("nowhere"), "array": np.zeros((2, 3)), "object": object(), "[]": [],
@@ -115,7 +117,7 @@ def test_a_wrong_kind_of_argument_is_no_bare_error(
     assert not bad, "\n".join(bad)
 
 
-# -- a hundred mistakes ---------------------------------------------------------------------------------------
+# -- two hundred mistakes ---------------------------------------------------------------------------------------
 
 
 def world(folder: Path) -> dict[str, Any]:
@@ -128,7 +130,9 @@ def world(folder: Path) -> dict[str, Any]:
     with tarfile.open(folder / "VOCtrainval.tar", "w") as archive:
         archive.add(demo)
     (folder / "empty").mkdir()
+    loader = pw.Loader(train, 2)
     return {
+        "np": np, "loader": loader, "batch": next(iter(loader)), "sample": train[0],
         "pw": pw, "train": train, "data": data, "unlabeled": bare, "confusion": confusion(), "stats": pw.stats(train),
         "here": folder / "empty", "demo": demo, "archive": folder / "VOCtrainval.tar",
     }  # fmt: skip
@@ -144,8 +148,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     return folder, world(folder)
 
 
-def test_there_are_a_hundred() -> None:
-    assert len(MISTAKES) >= 100
+def test_there_are_two_hundred() -> None:
+    assert len(MISTAKES) >= 200
     assert len({mistake for mistake, _ in MISTAKES}) == len(MISTAKES)
 
 
@@ -154,7 +158,7 @@ def test_a_mistake_is_met_with_the_answer(
     mistake: str, message: str, made: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(made[0])
-    with pytest.raises((PixelwiseError, AttributeError, IndexError)) as caught:
+    with pytest.raises((PixelwiseError, AttributeError, ImportError, IndexError)) as caught:
         exec(mistake, dict(made[1]))
     kind, said = type(caught.value).__name__, str(caught.value)
     assert "\n" not in said
@@ -175,3 +179,59 @@ def test_a_property_that_fails_says_its_own_error() -> None:
         _ = Broken().size
     with pytest.raises(AttributeError, match="Broken has no attribute 'siz'; did you mean 'size'"):
         Broken().siz  # type: ignore[attr-defined]  # noqa: B018
+
+
+PUBLIC = {name: kind for name in pw.__all__ if isinstance(kind := getattr(pw, name), type)
+          and not issubclass(kind, (Exception, Warning)) and not getattr(kind, "_is_protocol", False)}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_class_answers(name: str) -> None:
+    """An attribute, a call and an argument that do not exist."""
+    kind = PUBLIC[name]
+    thing = kind.__new__(kind, *((0,) * 4 if name == "Window" else ()))
+    with pytest.raises(AttributeError, match=f"{name} has no attribute 'qwertz'; "):
+        thing.qwertz  # noqa: B018
+    assert not hasattr(thing, "qwertz")
+    methods = {n: f for n, f in vars(kind).items() if inspect.isfunction(f) and n[0] != "_"}
+    assert [n for n, f in methods.items() if not hasattr(f, "__wrapped__")] == []
+
+
+def test_names_of_other_libraries_are_not_ours_and_the_answers_are() -> None:
+    for section, answers in _foreign().items():
+        kind = getattr(pw, section.partition(".")[2], None)
+        for name, answer in answers.items():
+            if section == "names":
+                assert name not in pw.__all__, name
+            elif section.startswith("attributes.") and kind is not None:
+                assert name not in {*dir(kind), *getattr(kind, "__annotations__", {})}, (section, name)
+            for ours in re.findall(r"\bpw\.(\w+)", answer):
+                assert ours == "__version__" or ours in pw.__all__, answer
+
+
+def test_who_only_asks_is_not_answered() -> None:
+    """Truth, sequences and copies are as of any object, although an index and a length are refused."""
+    sample = split()[0]
+    assert sample
+    assert len([*sample]) == 2
+    assert np.asarray(sample, object).shape == ()
+    assert not callable(sample)
+    for thing in (sample, split(), confusion()):
+        assert pickle.loads(pickle.dumps(thing)) is not None
+        assert copy.copy(thing) is not thing
+    try:
+        sample.mask  # type: ignore[attr-defined]  # noqa: B018
+    except AttributeError as error:
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_an_import_that_fails_has_the_answer(tmp_path: Path) -> None:
+    """Python says only "cannot import name" of an AttributeError; whoever catches ImportError still may."""
+    for line in ("from pixelwise import ToTensor", "from pixelwise import Loader, ToTensor",
+                 "from pixelwise.transforms import ToTensor"):  # fmt: skip
+        with pytest.raises(ImportError, match="a Loader gives float arrays"):
+            exec(line)
+    with pytest.raises(ImportError, match="cannot import name 'xyzzy' from 'pixelwise'"):
+        exec("from pixelwise import xyzzy")
+    assert not hasattr(pw, "xyzzy")
+    assert getattr(pw, "xyzzy", None) is None

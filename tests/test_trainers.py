@@ -20,7 +20,7 @@ SECTIONS = {s.partition("\n")[0]: s for s in re.split(r"(?m)^## ", PAGE)}
 PREAMBLE = re.findall(r"(?s)```python\n(.*?)```", PAGE.partition("\n## ")[0])[0]
 NEEDED = {
     "PyTorch": "torch", "torch's DataLoader": "torch", "DDP and torchrun": "torch",
-    "A training that continues with fewer processes": "torch", "Ray Train": "torch ray ray.train",
+    "Training that continues with fewer processes": "torch", "Ray Train": "torch ray ray.train",
     "Lightning": "torch lightning",
     "accelerate": "torch accelerate", "Hugging Face Transformers": "torch transformers accelerate",
     "Networks: torchvision, timm, segmentation_models.pytorch": "torch torchvision timm segmentation_models_pytorch",
@@ -88,7 +88,7 @@ STOP = 'if loader.state_dict()["batch"] == 2 and dist.get_world_size() == 4: dis
 
 def test_four_processes_of_torchrun_stop_and_two_go_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need("torch")
-    section, saved = "A training that continues with fewer processes", 'os.replace(f"{SAVED}.new", SAVED)\n'
+    section, saved = "Training that continues with fewer processes", 'os.replace(f"{SAVED}.new", SAVED)\n'
     # As the page has it, but that each batch is told, and four processes end after the second.
     changed = (saved, f"{saved}        {SAY}\n        {STOP}\n")
     said = run_file(section, folder, monkeypatch, *TORCHRUN, "4", changed=changed, fails=True)

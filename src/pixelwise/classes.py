@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from . import kernels
 from .arguments import as_array, as_bytes, as_ids, check_count, is_whole, stray_id
 from .errors import LabelError, UnknownNameError, UsageError
-from .hints import answering, hinted, unknown_name
+from .hints import hinted, unknown_name
 from .types import U8, Displayed, Label, Rows
 
 Color = tuple[int, int, int]
@@ -49,7 +49,6 @@ def table_of(names: Iterable[str]) -> ClassTable:
     return ClassTable(listed, ignore_index=usual_void(len(listed)))
 
 
-@answering
 @hinted
 @dataclass(frozen=True)
 class ClassTable(Displayed):
@@ -129,8 +128,8 @@ class ClassTable(Displayed):
         """The name of class `index`; 'void' for `ignore_index`. UnknownNameError `unknown-class` for any other id."""
         if index == self.ignore_index:
             return "void"
-        if not 0 <= index < len(self):
-            raise UnknownNameError(f"no class {index}", code="unknown-class", fix=f"ids are 0..{len(self) - 1}")
+        if not is_whole(index) or not 0 <= index < len(self):
+            raise UnknownNameError(f"no class {index!r}", code="unknown-class", fix=f"ids are 0..{len(self) - 1}")
         return self.names[index]
 
     # -- stored values ----------------------------------------------------------------------------------------

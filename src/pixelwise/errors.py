@@ -155,6 +155,15 @@ class UnknownNameError(UsageError, KeyError):
     """A split, class, format or protocol of that name does not exist."""
 
 
+class UnsupportedError(UsageError, TypeError):
+    """What an object cannot do: be indexed, called or added, or give its length or its next item."""
+
+    def __init__(
+        self, message: str, *, code: str = "unsupported", where: object = None, fix: str | None = None
+    ) -> None:
+        super().__init__(message, code=code, where=where, fix=fix)
+
+
 class MissingExtraError(UsageError, ImportError):
     """A package is not installed that an extra of pixelwise brings."""
 

@@ -1,6 +1,7 @@
 """Mistakes are met with the answer: the nearest name, what other libraries call a thing, what an argument is called.
 
-`unknown_name` and `ByName` are for names in data, `unknown_attribute` for those of the package, `hinted` for arguments.
+`unknown_name` and `ByName` are for names in data, `unknown_attribute` for those of a module, `hinted` for arguments,
+`answering` for what objects lack. hints.txt has the names of other libraries.
 """
 
 from __future__ import annotations
@@ -8,127 +9,48 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping, Set
 from difflib import get_close_matches
-from functools import wraps
+from dis import opname
+from functools import cache, wraps
+from inspect import isfunction
 from itertools import islice
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
-from .errors import PixelwiseError, UnknownNameError, UsageError
+from .errors import PixelwiseError, UnknownNameError, UnsupportedError, UsageError
 
 T = TypeVar("T")
 Name = TypeVar("Name", bound=str)
 Called = TypeVar("Called", bound=Callable[..., Any])
 
-ELSEWHERE: Final[dict[str, str]] = {
-    **dict.fromkeys(
-        ("ToTensor", "PILToTensor", "ToImage", "ConvertImageDtype", "ToDtype", "ToTensorV2"),
-        "a Loader gives float arrays (output=), a pixelwise.torch.TensorLoader tensors",
-    ),
-    **dict.fromkeys(("Compose", "Sequential"), "transforms are a list: [pw.RandomCrop(320, 480), pw.Normalize()]"),
-    **dict.fromkeys(
-        ("DataLoader", "load", "batches", "Dataloader"),
-        "pw.Loader(split, batch_size, transforms) makes batches; "
-        "pixelwise.torch.as_map_dataset(split) is for torch's DataLoader",
-    ),
-    **dict.fromkeys(
-        ("TensorLoader", "TensorBatch", "MappingLoader", "DeviceLoader", "as_map_dataset", "as_model", "all_reduce",
-         "from_torchvision"),
-        "from pixelwise.torch import {name}",
-    ),
-    **dict.fromkeys(("ArrayLoader", "ArrayBatch", "GrainSource"), "from pixelwise.jax import {name}"),
-    "KerasLoader": "from pixelwise.keras import {name}",
-    **dict.fromkeys(
-        ("VOCSegmentation", "Cityscapes", "CocoDetection", "load_dataset", "ImageFolder", "read", "from_folder"),
-        "pw.open(path) opens a dataset of any known format",
-    ),
-    **dict.fromkeys(
-        ("MeanIoU", "JaccardIndex", "mIoU", "IoU", "miou", "mean_iou", "ConfusionMatrix", "Evaluator",
-         "Dice", "F1Score", "IoUMetric", "SegmentationMetric"),
-        "pw.Confusion(dataset.classes) counts, .scores(protocol) gives the IoU",
-    ),
-    **dict.fromkeys(("Lambda", "OneOf", "RandomApply", "SomeOf"), "pw.Apply takes a function of (image, label)"),
-    **dict.fromkeys(("Rotate", "SafeRotate"), "pw.RandomRotation(degrees)"),
-    **dict.fromkeys(("HorizontalFlip", "RandomFlip", "Flip", "FlipLR"), "pw.RandomHorizontalFlip()"),
-    **dict.fromkeys(("VerticalFlip", "FlipUD"), "pw.RandomVerticalFlip()"),
-    **dict.fromkeys(("SmallestMaxSize", "Scale"), "pw.ResizeShortest(size)"),
-    **dict.fromkeys(("torch", "jax", "keras", "d2l"), "import pixelwise.{name}"),
-    "LongestMaxSize": "pw.ResizeLongest(size)",
-    **dict.fromkeys(("PadIfNeeded", "RandomPad"), "pw.RandomCrop(height, width, pad_if_needed=True) or pw.Pad"),
-    **dict.fromkeys(("CoarseDropout", "Cutout", "GridDropout"), "pw.RandomErasing()"),
-    **dict.fromkeys(("ShiftScaleRotate", "Affine"), "pw.RandomAffine(...)"),
-    **dict.fromkeys(("PhotoMetricDistortion", "PhotoMetricDistort"), "pw.RandomPhotometricDistort()"),
-    **dict.fromkeys(("RandomBrightnessContrast", "HueSaturationValue"), "pw.ColorJitter(...)"),
-    **dict.fromkeys(("plot", "visualize", "imshow", "draw", "plot_batch", "view"), "pw.show(data) draws a sheet"),
-    **dict.fromkeys(("evaluate", "eval"), "pw.score(predictions, dataset) scores a folder of predictions"),
-    **dict.fromkeys(("ClassWeights", "class_weights", "compute_class_weight"), "pw.stats(dataset).weights(formula)"),
-    **dict.fromkeys(("colormap", "palette", "PALETTE", "VOC_COLORMAP"), "dataset.classes.colors, or pw.voc_colormap()"),
-    **dict.fromkeys(("random_split", "train_test_split"), 'dataset.split({{"train": 0.8, "val": 0.2}})'),
-    **dict.fromkeys(("Subset", "ConcatDataset"), "split[:100] is a part of a split, pw.concat joins datasets"),
-    **dict.fromkeys(("WeightedRandomSampler", "RandomSampler"), "Loader(shuffle=True) or sampler=pw.RepeatFactor(...)"),
-    **dict.fromkeys(("validate", "verify_dataset", "lint"), "pw.check(dataset) finds every problem"),
-    **dict.fromkeys(("LoadImageFromFile", "LoadAnnotations", "PackSegInputs"), "pw.open and pw.Loader read and batch"),
-    **dict.fromkeys(("ElasticTransform", "GridDistortion", "AutoAugment", "RandAugment", "TrivialAugmentWide"),
-                    "it is not here; pw.Apply takes a function of (image, label)"),
-    "RandomResize": "pw.RandomScale((0.5, 2))",
-    **dict.fromkeys(("export", "to_coco", "save"), "pw.convert(dataset, folder) writes one"),
-}
-"""What other libraries call a thing, and what does it here."""
+_FOREIGN: Final = Path(__file__).with_suffix(".txt")
+_OPERATIONS: Final = {
+    "[]": ("__getitem__", "cannot be indexed"), "next": ("__next__", "is not an iterator"),
+    "len": ("__len__", "has no len()"), "()": ("__call__", "cannot be called"), "+": ("__add__", "cannot be added"),
+}  # fmt: skip
 
-ARGUMENTS: Final[dict[str, str]] = {
-    **dict.fromkeys(("num_workers", "workers", "n_jobs", "num_threads"), "threads= does that, without processes"),
-    "pin_memory": 'pixelwise.torch.TensorLoader(loader, device="cuda") pins its memory',
-    "collate_fn": "images of different sizes are padded to the largest; crop or resize them to one size",
-    "prefetch_factor": "prefetch= is the number of batches in progress",
-    "persistent_workers": "there are no worker processes; threads= is their number",
-    "batch_sampler": "sampler= chooses samples, drop_last= and shard= make the batches",
-    **dict.fromkeys(("generator", "worker_init_fn", "random_state"), "seed= decides all that is random"),
-    **dict.fromkeys(("bs", "batch"), "batch_size="),
-    **dict.fromkeys(("transform", "augmentations", "transforms_list"), "transforms= is a list"),
-    "target_transform": "transforms= changes image and label together; dataset.remap changes classes",
-    **dict.fromkeys(("image_set", "subset"), 'dataset["train"] is a split'),
-    **dict.fromkeys(("split", "mode"), 'splits= names them, or pass dataset["train"]'),
-    "root": "the first argument is the path",
-    **dict.fromkeys(("n_classes", "nclasses", "classes"), "the class table, or their number, is the first argument"),
-    "antialias": "interpolation=\"antialias\" of what resizes (Resize, RandomScale) is torchvision's antialias=True",
-    "interpolation": "what resizes (Resize, RandomScale) says how all is interpolated; labels are taken nearest",
-    **dict.fromkeys(("padding", "padding_mode", "fill_value"), "pad_if_needed=; the Loader has fill="),
-    **dict.fromkeys(("always_apply", "prob"), "p= is the probability"),
-    "device": "pixelwise.torch.TensorLoader(loader, device) moves batches to a device",
-    "max_pixel_value": "mean and std are in 0..1 here: divide by 255",
-    **dict.fromkeys(("void", "ignore_label", "void_index"), "ignore_index="),
-}
-"""What other libraries call an argument, and what does it here, unless the function has one of a similar name."""
 
-ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
-    "Confusion": {
-        **dict.fromkeys(("compute", "iou", "miou", "result"), 'scores("voc") gives the IoU by a protocol'),
-        **dict.fromkeys(("reset", "clear"), "begin again with a new Confusion; a + b adds two"),
-        **dict.fromkeys(("add", "add_batch", "process", "forward"), "update(prediction, truth) counts images"),
-    },
-    "Scores": dict.fromkeys(("mean_iou", "mIoU", "mean"), "miou is the mean, iou that of each class"),
-    "Split": {
-        **dict.fromkeys(("num_classes", "class_names", "nclasses"), "len(split.classes) and split.classes.names"),
-        **dict.fromkeys(("images", "labels", "masks", "targets"), "image, label = split[0] reads a sample"),
-        **dict.fromkeys(("map", "transform", "with_transform"), "Loader(split, batch_size, transforms) applies them"),
-        **dict.fromkeys(("shuffle", "batch"), "Loader(split, batch_size, shuffle=True) makes batches"),
-        "filter": "select(positions) is a part",
-    },
-    "Batch": {
-        **dict.fromkeys(("to", "cuda", "pin_memory"), "pixelwise.torch.TensorLoader(loader, device) gives tensors"),
-        **dict.fromkeys(("image", "pixel_values", "inputs"), "images has them"),
-        **dict.fromkeys(("masks", "label", "targets"), "labels has them"),
-    },
-    "ClassTable": {"num_classes": "len(classes) is their number", "id": "index(name) is the id of a class"},
-    "Loader": {
-        "dataset": "split is what it reads",
-        **dict.fromkeys(("set_epoch", "sampler"), "each iteration is the next epoch; load_state_dict continues one"),
-    },
-}
-"""What other libraries call an attribute of such an object, by the names of our classes, and what does it here."""
+@cache
+def _foreign() -> dict[str, dict[str, str]]:
+    """The sections of hints.txt: what other libraries call a thing -> what does it here."""
+    found: dict[str, dict[str, str]] = {}
+    for line in re.split(r"\n(?=\S)", _FOREIGN.read_text("utf-8")):
+        names, _, answer = line.partition("\n    ")
+        if head := re.match(r"\[([\w. ]+)\]", names):
+            sections = [found.setdefault(name, {}) for name in head[1].split()]
+            waiting = list[str]()
+        elif answer:
+            for section in sections:
+                section.update(dict.fromkeys([*waiting, *names.split()], answer.strip()))
+            waiting = []
+        elif found:
+            waiting += names.split()
+    return found
 
 
 def nearest(name: object, names: Iterable[str]) -> str | None:
@@ -154,10 +76,13 @@ def unknown_name(kind: str, name: object, names: Iterable[str], *, where: object
     that do exist.
     """
     known = [*names]
+    attribute = {"sample": "Split", "split": "Dataset"}.get(kind, "")  # which dicts elsewhere have as keys
+    instead = _foreign().get(f"attributes.{attribute}", {}).get(str(name)) if nearest(name, known) is None else None
     listed = ", ".join(known[:50]) + (f" and {len(known) - 50:,} more" if len(known) > 50 else "")
     said = f"the {kind}{'es' if kind.endswith('s') else 's'} are: {listed or 'none'}"
     code = f"unknown-{kind.split()[-1]}"
-    return UnknownNameError(f"no {kind} named {name!r}", code=code, fix=meant(name, known) + said, where=where)
+    fix = instead or meant(name, known) + said
+    return UnknownNameError(f"no {kind} named {name!r}", code=code, fix=fix, where=where)
 
 
 def meant(name: object, names: Iterable[str]) -> str:
@@ -177,14 +102,70 @@ class ByName(dict[Name, T]):
         raise unknown_name(self.kind, name, self)
 
 
-def unknown_attribute(name: str, names: Iterable[str]) -> AttributeError:
-    """The error for a name that the package does not have."""
-    answer = ELSEWHERE.get(name)
-    if answer is None and not name.startswith("__"):
-        near = nearest(name, names)
-        answer = "docs/api.md lists the names" if near is None else f"did you mean {near!r}?"
-    hint = "" if answer is None else f"; {answer.format(name=name)}"
-    return AttributeError(f"module 'pixelwise' has no attribute {name!r}{hint}")
+def unknown_attribute(name: str, names: Iterable[str], module: str = "pixelwise") -> AttributeError | ImportError:
+    """The error for a name that a module does not have: called by its `__getattr__`. names: those that were meant."""
+    if name.startswith("__"):
+        return AttributeError(f"module {module!r} has no attribute {name!r}")
+    known = [*names]
+    near = nearest(name, known)
+    where = f"it is pixelwise.{name}" if name in known else _foreign()["names"].get(name)
+    answer = where or ("docs/api.md lists the names" if near is None else f"did you mean {near!r}?")
+    answer = answer.replace("{name}", name)
+    caller = sys._getframe(1)
+    while caller.f_code.co_name in ("__getattr__", "lacks") and caller.f_back:
+        caller = caller.f_back
+    if opname[caller.f_code.co_code[caller.f_lasti]] == "IMPORT_FROM":  # of an AttributeError, nothing would be shown
+        return ImportError(f"cannot import name {name!r} from {module!r}; {answer}", name=module)
+    return AttributeError(f"module {module!r} has no attribute {name!r}; {answer}")
+
+
+def lacking(module: str, names: Iterable[str] = ()) -> Callable[[str], NoReturn]:
+    """The `__getattr__` of a module. names: those that it has, besides which those of the package may be meant."""
+
+    def lacks(name: str) -> NoReturn:
+        raise unknown_attribute(name, [*names, *vars(sys.modules["pixelwise"])["__all__"]], module)
+
+    return lacks
+
+
+class LackingError(AttributeError):
+    """An object has no such attribute. What to write instead is looked up when it is shown: many only ask."""
+
+    name = property(lambda self: None, lambda self, value: None)
+    """By which Python 3.12 would add a suggestion of its own."""
+
+    def __init__(self, holder: object, attribute: str) -> None:
+        super().__init__(attribute)
+        self._holder, self._attribute = holder, attribute
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return AttributeError, (str(self),)
+
+    def __str__(self) -> str:
+        kind, name = type(self._holder), self._attribute
+        known = _public(self._holder)
+        own = getattr(self._holder, "_meant_by", None)
+        said = (own and own(name)) or _of_kind("attributes", kind).get(name)
+        if said is None:
+            near = nearest(name, known)
+            said = f"did you mean {near!r}?" if near else f"it has {', '.join(known)}"
+        return f"{kind.__name__} has no attribute {name!r}; {said}"
+
+
+LackingError.__name__ = LackingError.__qualname__ = "AttributeError"  # as which tracebacks show it
+LackingError.__module__ = "builtins"
+
+
+def _public(holder: object) -> list[str]:
+    return [n for n in dir(holder) if not n.startswith("_")]
+
+
+def _of_kind(section: str, kind: type) -> dict[str, str]:
+    """The table of a class, with those of its bases."""
+    found: dict[str, str] = {}
+    for one in reversed(kind.__mro__):
+        found |= _foreign().get(f"{section}.{one.__name__}", {})
+    return found
 
 
 # -- arguments ------------------------------------------------------------------------------------------------
@@ -195,40 +176,59 @@ def hinted(called: Called) -> Called:
 
     UsageError `unknown-argument` for a name that it does not have, `wrong-arguments` for one that is missing, and
     `bad-argument` for one of a wrong kind, if the annotation is in `CHECKED`. A type checker sees the function itself.
+    A class is also `answering`.
     """
     if isinstance(called, type):
-        called.__init__ = _hinted(called.__init__, called.__name__)  # type: ignore[misc]
+        called.__init__ = _hinted(called.__init__, called.__name__, _checks_of(called.__init__))  # type: ignore[misc]
+        answering(called)
         return called
-    return _hinted(called, called.__name__)
+    return _hinted(called, called.__name__, _checks_of(called))
 
 
 def answering(kind: type[T]) -> type[T]:
-    """A class whose objects say what to write instead of an attribute that they lack. Type checkers do not see it."""
+    """A class whose objects say what to write instead of an attribute, an operation or an argument that they lack.
+
+    Type checkers do not see it.
+    """
 
     def lacks(self: object, name: str) -> NoReturn:
         if name.startswith("_"):  # of copies and pickles that are not finished, and of those who only ask
             raise AttributeError(name)
-        known = [n for n in dir(self) if not n.startswith("_")]
-        if name in known:
+        if any(name in vars(k) for k in type(self).__mro__):
             object.__getattribute__(self, name)  # a property that fails: its own error again
-        near = nearest(name, known)
-        said = ATTRIBUTES.get(kind.__name__, {}).get(name) or (f"did you mean {near!r}?" if near else "")
-        raise AttributeError(f"{kind.__name__} has no attribute {name!r}; {said or 'it has ' + ', '.join(known)}")
+        raise LackingError(self, name)
 
-    kind.__getattr__ = lacks  # type: ignore[attr-defined]
+    if "__getattr__" not in vars(kind):
+        kind.__getattr__ = lacks  # type: ignore[attr-defined]
+    for sign in _of_kind("operations", kind):
+        if not any(_OPERATIONS[sign][0] in vars(k) for k in kind.__mro__):
+            setattr(kind, _OPERATIONS[sign][0], _refusing(sign))
+            if sign == "len":  # or `if sample` would ask for it
+                kind.__bool__ = lambda self: True  # type: ignore[attr-defined]
+    for name, value in [*vars(kind).items()]:
+        if isfunction(value) and not hasattr(value, "__wrapped__") and (name == "__init__" or name[0] != "_"):
+            said = kind.__name__ if name == "__init__" else f"{kind.__name__}.{name}"
+            setattr(kind, name, _hinted(value, said, _checks_of(value, {"Mapping", "None"})))
     return kind
 
 
-def _hinted(function: Called, name: str) -> Called:
-    places, checks = [*inspect.signature(function).parameters], _checks_of(function)
+def _refusing(sign: str) -> Callable[..., NoReturn]:
+    def refuse(self: object, *args: object, **options: object) -> NoReturn:
+        kind, what = type(self), _OPERATIONS[sign][1]
+        if sign == "[]":
+            what += f"{'' if hasattr(kind, '__iter__') else ' or iterated'}, got {briefly(args[0])}"
+        raise UnsupportedError(f"{kind.__name__} {what}", fix=_of_kind("operations", kind)[sign])
+
+    return refuse
+
+
+def _hinted(function: Called, name: str, checks: dict[str, tuple[Kind, ...]]) -> Called:
+    places = [*inspect.signature(function).parameters] if checks else []
 
     @wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        for argument, value in (*zip(places, args, strict=False), *options.items()):
-            check = checks.get(argument)
-            if check is not None and not any(kind.fits(value) for kind in check):
-                expected = " or ".join(dict.fromkeys(kind.words for kind in check))
-                raise UsageError(f"{argument} must be {expected}, got {briefly(value)}")
+        if checks:
+            _check_kinds((*zip(places, args, strict=False), *options.items()), checks)
         try:
             return function(*args, **options)
         except TypeError as error:
@@ -240,6 +240,14 @@ def _hinted(function: Called, name: str) -> Called:
             raise problem from None
 
     return call  # type: ignore[return-value]
+
+
+def _check_kinds(given: Iterable[tuple[str, object]], checks: dict[str, tuple[Kind, ...]]) -> None:
+    for argument, value in given:
+        check = checks.get(argument)
+        if check is not None and not any(kind.fits(value) for kind in check):
+            expected = " or ".join(dict.fromkeys(kind.words for kind in check))
+            raise UsageError(f"{argument} must be {expected}, got {briefly(value)}")
 
 
 class Kind(NamedTuple):
@@ -274,6 +282,7 @@ CHECKED: Final[dict[str, Kind]] = {
     "str": Kind(lambda value: isinstance(value, str), "a string"),
     "os.PathLike[str]": Kind(lambda value: isinstance(value, os.PathLike), "a path"),
     "Progress": Kind(callable, "a function of (done, total)"),
+    "Mapping": Kind(lambda value: isinstance(value, Mapping), "a dict"),
     "Sequence[str]": _several("a list of names"),
     "Iterable[str]": _several("a list of names"),
     "tuple[str, ...]": _several("a list of names"),
@@ -288,12 +297,12 @@ CHECKED: Final[dict[str, Kind]] = {
 """The annotations that are checked. Numbers are checked where they are used, where their range is known."""
 
 
-def _checks_of(function: Callable[..., Any]) -> dict[str, tuple[Kind, ...]]:
-    """The kinds of each argument whose annotation says it completely."""
+def _checks_of(function: Callable[..., Any], kinds: Set[str] | None = None) -> dict[str, tuple[Kind, ...]]:
+    """The kinds of each argument whose annotation says it completely, by these kinds or any."""
     out = {}
     for name, annotation in function.__annotations__.items():
-        parts = str(annotation).split(" | ")
-        if set(parts) <= CHECKED.keys() and not set(parts) <= {"int", "float", "None"} and name != "return":
+        parts = re.sub(r"^Mapping\[.*\]", "Mapping", str(annotation)).split(" | ")
+        if set(parts) <= (kinds or CHECKED.keys()) and not set(parts) <= {"int", "float", "None"} and name != "return":
             path = {"str", "os.PathLike[str]"} <= set(parts)
             out[name] = tuple(CHECKED[p]._replace(words="a path") if path and p == "str" else CHECKED[p] for p in parts)
     return out
@@ -322,7 +331,7 @@ def _wrong_call(
         signature.bind(*args, **options)
     except TypeError as error:
         plain = (p.replace(annotation=inspect.Parameter.empty) for p in known.values())
-        fix = f"call it as {name}{inspect.Signature([*plain])}"
+        fix = _foreign()["calls"].get(name) or f"call it as {name}{inspect.Signature([*plain])}"
         return UsageError(f"{name}(): {error}", code="wrong-arguments", fix=fix)
     return None
 
@@ -330,6 +339,7 @@ def _wrong_call(
 def argument_meant(name: str, known: Iterable[str]) -> str | None:
     """What to write instead of an argument that does not exist, or None. known: the arguments that do."""
     near = nearest(name, known)
-    if name in ARGUMENTS and (near is None or _folded(near) != _folded(name)):
-        return ARGUMENTS[name]
+    elsewhere = _foreign()["arguments"].get(name)
+    if elsewhere and (near is None or _folded(near) != _folded(name)):
+        return elsewhere
     return None if near is None else f"did you mean {near}=?"

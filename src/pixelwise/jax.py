@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from .arguments import check_count
 from .dataset.splits import Split
 from .errors import MissingExtraError, UsageError
-from .hints import hinted
+from .hints import answering, hinted, lacking
 from .loading.batch import Batch
 from .loading.handing import HandsOut
 from .loading.left_out import Small
@@ -40,10 +40,14 @@ import jax
 
 __all__ = ["ArrayBatch", "ArrayLoader", "GrainSource"]
 
+if not TYPE_CHECKING:  # which knows the names
+    __getattr__ = lacking(__name__, __all__)
+
 
 @partial(
     jax.tree_util.register_dataclass, data_fields=["images", "labels", "indices", "sizes", "real"], meta_fields=[]
 )
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class ArrayBatch:
     """A batch as arrays of JAX: a pytree, which `jax.jit` takes. Unpacks as `images, labels`.

@@ -8,11 +8,11 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .arguments import check_count
 from .errors import MissingExtraError, UsageError
-from .hints import hinted
+from .hints import hinted, lacking
 from .loading.loader import Loader
 from .loading.outputs import is_packed
 
@@ -26,6 +26,9 @@ except ImportError as error:
     raise MissingExtraError(what, fix="set KERAS_BACKEND to torch, jax or tensorflow, whichever is installed") from None
 
 __all__ = ["KerasLoader"]
+
+if not TYPE_CHECKING:  # which knows the names
+    __getattr__ = lacking(__name__, __all__)
 
 
 @hinted

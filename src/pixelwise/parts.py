@@ -18,7 +18,7 @@ from typing import Any, Final, Self, TypeAlias
 
 from .arguments import is_whole
 from .errors import DataError, UsageError
-from .hints import hinted
+from .hints import answering, hinted
 from .results import SavedResult
 
 PartOf: TypeAlias = tuple[int, int]
@@ -31,6 +31,7 @@ _NAMED: Final = 20
 """At most this many missing parts are named one by one."""
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class Part(SavedResult):
     """One of several parts of a check, of statistics or of scores. `save` it; `pixelwise.merge` puts them together.

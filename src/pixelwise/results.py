@@ -15,8 +15,10 @@ import numpy as np
 from .errors import DataError, reason
 from .files.reading import read_bytes
 from .files.writing import atomic_write
+from .hints import answering
 
 
+@answering
 class Result:
     """A result: `repr` is one line, `str` a table if there is one, `to_dict` gives JSON values, `save` a file."""
 
@@ -33,6 +35,7 @@ class Result:
         return Path(path)
 
 
+@answering
 class SavedResult(Result, ABC):
     """A result that can be read back: `load` what `save` wrote, or `from_dict` the values of `to_dict`."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import import_module
-from math import atan2, ceil, degrees, floor, hypot
+from math import atan2, ceil, copysign, degrees, floor, hypot
 from time import perf_counter
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import PixelwiseError, UsageError, printable, shown
+from .hints import answering
 
 U8: TypeAlias = NDArray[np.uint8]
 F32: TypeAlias = NDArray[np.float32]
@@ -55,6 +56,7 @@ class Displayed:
         return found
 
 
+@answering
 class Window(NamedTuple):
     """A rectangle of pixels, half open: rows `y0:y1`, columns `x0:x1`."""
 
@@ -72,6 +74,7 @@ class Window(NamedTuple):
         return 0 <= self.y0 < self.y1 <= size[0] and 0 <= self.x0 < self.x1 <= size[1]
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample(Displayed):
     """One image and the classes of its pixels. Two samples are equal if their names and all their pixels are.
@@ -135,6 +138,7 @@ def in_words(arrays: dict[str, NDArray[Any] | None]) -> str:
     return "".join(f", {name} {a.shape} {a.dtype}" for name, a in arrays.items() if a is not None)
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One problem in a dataset. `code` is the code of the error that the same problem raises."""
@@ -247,6 +251,7 @@ class MappedSource(Protocol):
     def held(self, indices: I64) -> HeldPixels: ...
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Plan(Displayed):
     """What to cut from one source image and how to render it. Made before any pixel is read.
@@ -277,7 +282,10 @@ class Plan(Displayed):
             if (abs(a), abs(e)) != (1, 1):
                 words.append(f"scaled by {1 / abs(e):.4g} down and {1 / abs(a):.4g} across")
         else:
-            words.append(f"turned by {degrees(atan2(-b, a)):.4g} degrees" + ", mirrored" * (a * e - b * d < 0))
+            turn, mirrored = degrees(atan2(-b, e)), a * e - b * d < 0
+            upside_down = mirrored and abs(turn) > 90  # the same by the smaller turn
+            words += [f"mirrored {'upside down' if upside_down else 'left-right'}"] * mirrored
+            words.append(f"turned by {turn - copysign(180, turn) * upside_down:.4g} degrees")
             words.append(f"scaled by {abs(a * e - b * d) ** -0.5:.4g}")
         words.append(f"to {oh}x{ow}")
         words += [self.interpolation] * (self.interpolation != "area")

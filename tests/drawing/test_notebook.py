@@ -49,6 +49,10 @@ def values() -> dict[str, Displayed]:
         "scores": pw.Confusion(2, class_names=("road", EVIL)).update(np.where(truth == 255, 0, truth), truth).scores(),
         "findings": pw.check(dataset),
         "plan": plans[0],
+        "plans": plans,
+        "loader": pw.Loader(split, 2, [pw.RandomCrop(8, 9), pw.Normalize()]),
+        "confusion": pw.Confusion(dataset.classes).update(np.where(truth == 255, 0, 1 - truth), truth),
+        "objects": pw.InstanceConfusion(dataset.classes).update(np.where(truth == 255, 0, truth), truth, truth % 3),
     }
 
 
@@ -97,6 +101,17 @@ def test_pandas_and_polars_take_the_rows(kind: str) -> None:
     for library in ("pandas", "polars"):
         frames = pytest.importorskip(library, reason="the rows are tried with it where it is installed")
         assert frames.DataFrame(rows).shape == (len(rows), len(rows[0]) if rows else 0)
+
+
+def test_the_rows_of_counts_are_counted() -> None:
+    table = pw.ClassTable(("a", "b", "c"))
+    truth, prediction = np.array([[0, 0, 0, 1, 2, 255]]), np.array([[1, 1, 0, 1, 7, 0]])
+    rows = pw.Confusion(table).update(prediction, truth).to_frame()
+    assert [tuple(row.values()) for row in rows] == [
+        ("a", 3, 1, 1, "b"), ("b", 1, 3, 1, None), ("c", 1, 0, 0, "outside the classes"),
+    ]  # fmt: skip
+    objects = pw.InstanceConfusion(table).update(prediction, truth, np.array([[1, 2, 2, 3, 4, 0]]))
+    assert [tuple(row.values()) for row in objects.to_frame()] == [("a", 2, 3, 1), ("b", 1, 1, 1), ("c", 1, 1, 0)]
 
 
 def pictures(html: str) -> list[Any]:

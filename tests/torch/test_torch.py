@@ -212,3 +212,33 @@ def test_lightning_fits(split: pw.Split, tmp_path: Path) -> None:
     )  # fmt: skip
     trainer.fit(Module(), TensorLoader(loader(split)))
     assert trainer.global_step == 2 * len(loader(split))
+
+
+TORCH_MISTAKES = {
+    "tensors.dataset": "TensorLoader has no attribute 'dataset'; loader.loader.split is what it reads",
+    "tensors.batch_size": "TensorLoader has no attribute 'batch_size'; loader.loader.batch_size",
+    "tensors.set_epoch(1)": "each iteration is the next epoch",
+    "next(tensors)": "TensorLoader is not an iterator; next(iter(loader)) is its first batch",
+    "tensors[0]": "TensorLoader cannot be indexed, got 0; ",
+    "batch['images']": "TensorBatch cannot be indexed, got 'images'; batch.images and batch.labels are the tensors",
+    "batch.mask": "TensorBatch has no attribute 'mask'; labels has them",
+    "batch.cuda()": "to(device) moves it",
+    "TensorLoader(split, batch_size=4)": "pw.Loader has that",
+    "as_map_dataset(loader(split))": 'takes a Split, got Loader; pass dataset["train"], or the split of a Loader',
+    "as_model(3)": "as_model() takes a torch.nn.Module, got 3",
+    "as_model(torch.nn.Conv2d(3, 2, 1)).eval()": "it is in eval mode while it predicts",
+    "next(iter(DataLoader(loader(split))))": "torch's DataLoader takes pixelwise.torch.as_map_dataset(split)",
+    "pixelwise.torch.Dataset": "it is pixelwise.Dataset",
+}
+"""What is written, and a part of what is said."""
+
+
+@pytest.mark.parametrize("mistake", TORCH_MISTAKES)
+def test_a_mistake_with_torch_is_met_with_the_answer(split: pw.Split, mistake: str) -> None:
+    tensors = TensorLoader(loader(split))
+    names = globals() | {"split": split, "tensors": tensors, "batch": next(iter(tensors)), "pixelwise": pw}
+    exec("import pixelwise.torch\nfrom torch.utils.data import DataLoader\nfrom pixelwise.torch import as_model", names)
+    with pytest.raises((pw.PixelwiseError, AttributeError)) as caught:
+        exec(mistake, names)
+    assert TORCH_MISTAKES[mistake] in str(caught.value)
+    assert "\n" not in str(caught.value)

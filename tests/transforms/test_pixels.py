@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
+import pixelwise as pw
 from pixelwise.errors import UsageError
 from pixelwise.loading.render import FILL, Renderer
 from pixelwise.randomness import Draws
@@ -371,3 +373,23 @@ def test_a_plan_in_words() -> None:
     words = str(plan([Resize(750, 1000), RandomHorizontalFlip(p=1), crop, RandomBrightness((2, 2))], samples)[0])
     for part in ("scaled by 2 down and 2 across", "mirrored left-right", "to 800x100", "padded", "colors changed"):
         assert part in words
+
+
+@pytest.mark.parametrize("flip", [None, "left-right", "upside down"])
+@pytest.mark.parametrize("draw", [0.1, 0.5001, 0.9])
+def test_a_plan_says_which_flip_and_which_turn(flip: str | None, draw: float) -> None:
+    """A flip and a small turn were once a turn of nearly 180 degrees, "mirrored"."""
+    plans = pw.Plans(np.array([[40, 60]]))
+    if flip is not None:
+        one = pw.RandomHorizontalFlip(p=1) if flip == "left-right" else pw.RandomVerticalFlip(p=1)
+        one.plan(plans, lambda j: np.array([0.0]))
+    plain = pw.Plans(np.array([[40, 60]]))
+    for each in (plans, plain):
+        pw.RandomRotation(30).plan(each, lambda j: np.array([draw]))
+    said, turned = (re.search(r"(?:mirrored ([a-z -]+), )?turned by (\S+) degrees", str(p[0])) for p in (plans, plain))
+    assert said is not None
+    assert turned is not None
+    assert said[1] == flip
+    assert turned[1] is None
+    assert abs(float(said[2])) == pytest.approx(abs(float(turned[2])))
+    assert abs(float(said[2])) <= 30

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 from ..classes import ClassTable
+from ..hints import answering
 from ..results import SavedResult
 from ..types import Displayed, Finding, Rows, Severity
 
@@ -33,6 +34,7 @@ Found: TypeAlias = Iterator[tuple[Finding, Subject]]
 """What a check of the whole dataset gives."""
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Group:
     """All findings of one code and severity.
@@ -48,6 +50,7 @@ class Group:
     subjects: tuple[Subject, ...] = field(default=(), repr=False)
 
 
+@answering
 @dataclass(frozen=True, slots=True, repr=False)
 class Findings(SavedResult, Displayed):
     """All problems of a dataset. Iterates `Finding`s: errors, then warnings, then notes, the most frequent first.

@@ -23,7 +23,7 @@ from ..dataset.identity import keys
 from ..dataset.splits import Split
 from ..errors import DataError, UsageError
 from ..formats.given import Data, SplitNames, as_dataset
-from ..hints import hinted, unknown_name
+from ..hints import answering, hinted, unknown_name
 from ..parts import Part, PartOf, check_part, made_part, opened_by, run_of
 from ..results import SavedResult
 from ..threads import Pool, in_order, run_in, with_progress
@@ -38,6 +38,7 @@ WEIGHTS: Final[tuple[Formula, ...]] = get_args(Formula)
 _ARRAYS: Final = ("pixels", "images", "beside", "together")
 
 
+@answering
 @dataclass(frozen=True, eq=False)
 class Stats(SavedResult, Displayed):
     """Counts of some samples. `a + b` equals counting both, so the parts of a dataset can be counted separately.

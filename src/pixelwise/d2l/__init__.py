@@ -28,6 +28,9 @@ If the chapter's function loses information, so does the one here; its docstring
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..hints import lacking
 from .colors import (
     VOC_CLASSES,
     VOC_COLORMAP,
@@ -83,3 +86,6 @@ __all__ = [
     "voc_label_indices",
     "voc_rand_crop",
 ]
+
+if not TYPE_CHECKING:  # which knows the names
+    __getattr__ = lacking(__name__, __all__)

@@ -6,17 +6,17 @@ from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, M
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ..classes import ClassTable, usual_void
 from ..errors import UsageError, shown
-from ..hints import hinted, meant
+from ..hints import answering, hinted
 from ..types import Displayed, Finding, Rows
 from . import derived
 from .splits import Split, Splits
 from .views import joined
 
 
+@answering
 @dataclass(frozen=True, eq=False)
 class Dataset(Displayed):
     """A class table and named splits. `dataset["train"]` is a Split; otherwise it is as a dict of its splits.
@@ -50,13 +50,9 @@ class Dataset(Displayed):
             )  # fmt: skip
         return self.splits[split]
 
-    if not TYPE_CHECKING:  # a type checker knows the attributes
-
-        def __getattr__(self, name: str) -> Any:
-            if name.startswith("_") or name == "splits":  # of copies and pickles that are not finished
-                raise AttributeError(name)
-            fix = f'dataset["{name}"]' if name in self.splits else f"{meant(name, dir(self))}splits are dataset[name]"
-            raise AttributeError(f"a Dataset has no attribute {name!r}; {fix}")
+    def _meant_by(self, name: str) -> str | None:
+        """What to write instead of an attribute: a split has that name."""
+        return f'dataset["{name}"]' if name in vars(self).get("splits", ()) else None
 
     def __len__(self) -> int:
         """The number of splits."""

@@ -13,7 +13,7 @@ import numpy as np
 from ..arguments import is_whole
 from ..classes import ClassTable
 from ..errors import DataError, PixelwiseError, UsageError
-from ..hints import answering, unknown_name
+from ..hints import answering, briefly, unknown_name
 from ..types import I64, NO_CLOCK, Clock, Displayed, Finding, Origin, Rows, Sample, Window
 from .sources import ArraySource, Source, origin_of
 
@@ -145,8 +145,13 @@ class Split(Displayed):
         return [{"index": i, "name": name, "height": h or None, "width": w or None} for i, (name, (h, w)) in found]
 
     def select(self, indices: I64) -> Split:
-        """These samples of the split, in this order."""
-        return replace(self, indices=np.asarray(self.positions(indices), np.int64))
+        """These samples of the split, in this order. indices: (n,) numbers from 0 on, which may repeat."""
+        indices = np.asarray(indices)
+        if indices.ndim != 1 or (indices.size and indices.dtype.kind not in "iu"):
+            raise UsageError(f"a list of whole numbers selects samples, got {briefly(indices)}", fix="split[3] is one")
+        if indices.size and not 0 <= indices.min() <= indices.max() < len(self):
+            raise UsageError(f"numbers must be in 0..{len(self) - 1}, got {indices.min()}..{indices.max()}")
+        return replace(self, indices=np.asarray(self.positions(indices.astype(np.int64))))
 
     @property
     def has_labels(self) -> bool:

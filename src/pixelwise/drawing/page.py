@@ -16,6 +16,7 @@ from PIL import Image
 
 from ..errors import UsageError
 from ..files.writing import atomic_write
+from ..hints import answering
 from ..types import U8, Size
 from .blocks import blank, stack, text
 from .typesetting import BODY, INK, LINE, QUIET, SMALL, TITLE, Style
@@ -28,6 +29,7 @@ _KINDS: dict[str, tuple[int, dict[str, Any]]] = {
 """The most pixels per side that a format holds, and how Pillow writes it."""
 
 
+@answering
 @dataclass(frozen=True, slots=True, repr=False)
 class Picture:
     """A drawn page. A notebook displays it, `save` writes it, `numpy.array` gives its (H, W, 3) uint8 pixels.

@@ -17,7 +17,7 @@ from ..files.addresses import local_path
 from ..formats.given import Data, SplitNames, as_split
 from ..formats.known.coco import read_panoptic, segments_of
 from ..formats.targets.target import background_of
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..metrics.average_precision import AveragePrecision, ObjectMatches, objects_of
 from ..metrics.instances import InstanceConfusion, InstanceScores
 from ..metrics.panoptic import PanopticConfusion, PanopticScores
@@ -38,6 +38,7 @@ from .result_files import ScoredShape, image_ids, json_of, results_of, stated_of
 Counts = ObjectMatches | PanopticConfusion | InstanceConfusion
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectScoring(Result):
     """What `score_objects` found. `str()` is a table, `to_dict()` JSON values, `save(path)` a file of them.

@@ -34,7 +34,7 @@ from ..dataset.splits import Split
 from ..errors import UsageError, shown
 from ..files.addresses import local_path
 from ..formats.given import Data, SplitNames, as_split
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..loading.ranks import Ranks, Shard, ranks_of
 from ..loading.render import Renderer, Slot
 from ..metrics.confusion import Confusion
@@ -56,6 +56,7 @@ Model = Callable[[NDArray[np.float32]], Any]
 Channels = Sequence[float]
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Prediction(Result):
     """What `predict` did. predicted: number of images predicted now. kept: of images whose files were already complete.

@@ -17,7 +17,7 @@ from ..dataset.splits import Split
 from ..errors import DataError
 from ..files.addresses import local_path
 from ..formats.given import Data, SplitNames, as_split
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..loading.ranks import Shard, ranks_of
 from ..metrics.confusion import Confusion
 from ..metrics.probabilities import AtThreshold, Calibration, Curve, ProbabilityCounts
@@ -30,6 +30,7 @@ from .prediction_files import check_labels, check_samples, find_files, refuse
 from .probability_files import ROWS, Activation, Probabilities
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class ProbabilityScoring(Result):
     """What `score_probabilities` found. `str()` is a table, `to_dict()` JSON values, `save(path)` a file of them.

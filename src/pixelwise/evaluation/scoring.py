@@ -25,7 +25,7 @@ from ..errors import DataError, UsageError, only_ours
 from ..files.addresses import local_path
 from ..files.writing import atomic_write
 from ..formats.given import Data, SplitNames, as_split
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..loading.ranks import Shard, ranks_of
 from ..metrics.bootstrap import Bootstrap, bootstrap, paired_bootstrap
 from ..metrics.boundary import BoundaryConfusion
@@ -37,7 +37,7 @@ from ..metrics.scores import Scores
 from ..parts import Part, PartOf, check_about, check_part, data_of, made_part, opened_by, run_of
 from ..results import Result, in_percent, json_values
 from ..threads import Pool, in_order, run_in
-from ..types import F64, Progress
+from ..types import F64, Displayed, Progress, Rows
 from .prediction_files import (
     FileValues,
     Holding,
@@ -64,8 +64,9 @@ class Worst(NamedTuple):
     position: int
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
-class Scoring(Result):
+class Scoring(Result, Displayed):
     """What `score` found. `str()` is the table, `to_dict()` JSON values, `save(path)` a file of them.
 
     confusion: of all images, with the totals of each. scores: by `protocol`. boundary: boundary IoU, if it was asked
@@ -81,6 +82,10 @@ class Scoring(Result):
     scores: Scores
     boundary: BoundaryConfusion | None = None
     threshold: float | None = None
+
+    def to_frame(self) -> Rows:
+        """The rows of `scores`."""
+        return self.scores.to_frame()
 
     @property
     def protocol(self) -> ProtocolName:

@@ -31,7 +31,7 @@ from ..errors import DataError, ScoreError, UsageError, shown
 from ..files.addresses import local_path
 from ..files.writing import atomic_write
 from ..formats.given import Data, SplitNames, as_split
-from ..hints import hinted, unknown_name
+from ..hints import answering, hinted, unknown_name
 from ..metrics.protocols import CITYSCAPES_CLASSES
 from ..results import Result
 from ..threads import in_order
@@ -94,6 +94,7 @@ BENCHMARKS = {
 """The servers by name."""
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Submission(Result):
     """A finished archive. members: the names of its files, in the order of the split. size: in bytes."""

@@ -8,10 +8,12 @@ import numpy as np
 
 from ..classes import ClassTable
 from ..errors import UsageError
+from ..hints import answering
 from ..types import F64
 from .loader import Loader
 
 
+@answering
 class HandsOut:
     """Batches of `loader` in another form. A batch counts as handed out only when the caller has it: `_state` is the
     state of the Loader after that one.
@@ -42,6 +44,10 @@ class HandsOut:
         """As Loader.load_state_dict."""
         self.loader.load_state_dict(state)
         self._state = None
+
+    def _meant_by(self, name: str) -> str | None:
+        """What to write instead of an attribute: the Loader has it."""
+        return f"loader.loader.{name}" if "loader" in vars(self) and hasattr(self.loader, name) else None
 
     def _factors(self) -> tuple[F64, F64]:
         """Two (3,) float64: bytes times the first plus the second are normalized, (x / 255 - mean) / std."""

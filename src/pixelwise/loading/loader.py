@@ -23,11 +23,11 @@ from ..arguments import check_choice, check_count, check_seed, check_whole
 from ..classes import ClassTable
 from ..dataset.splits import Split
 from ..errors import LOG, DataError, SystemFault, UsageError, warn
-from ..hints import answering, hinted
+from ..hints import hinted
 from ..randomness import Draws
 from ..threads import thread_count
 from ..transforms.plans import Plans, Transform, check_transforms, make_plans
-from ..types import I64, NO_CLOCK, U8, Clock, MappedSource
+from ..types import I64, NO_CLOCK, U8, Clock, Displayed, MappedSource, Rows
 from .ahead import ahead_of, is_in_lanes
 from .batch import Batch
 from .buffers import Buffers
@@ -66,9 +66,8 @@ class Timing:
         return "nothing" if self.idle > sum(work.values()) else max(work, key=lambda k: work[k])
 
 
-@answering
 @hinted
-class Loader:
+class Loader(Displayed):
     """Batches of a split, always the same for the same seed, whatever the number of threads.
 
         >>> train = pw.open("VOCdevkit/VOC2012")["train"]
@@ -187,6 +186,10 @@ class Loader:
             f"{len(self)} batches of {self.batch_size}{said_of(order)}{ranks}{alone})"
         )
 
+    def to_frame(self) -> Rows:
+        """The transforms in order: step, transform."""
+        return [{"step": k, "transform": repr(t)} for k, t in enumerate(self.transforms, 1)]
+
     @property
     def classes(self) -> ClassTable:
         """The class table of the labels: that of the split."""
@@ -207,9 +210,8 @@ class Loader:
         """Names of the samples dropped because they are smaller than a crop."""
         if self._kept is None:
             return []
-        dropped = np.setdiff1d(np.arange(len(self.split)), self._kept)
         names = self.split.names
-        return [names[i] for i in dropped.tolist()]
+        return [names[i] for i in np.setdiff1d(np.arange(len(names)), self._kept).tolist()]
 
     def _warn_of_skipped(self, before: int) -> None:
         """Say how many samples an epoch skipped. before: how many had been skipped when it began."""
@@ -314,9 +316,7 @@ class Loader:
             indices = self._kept[indices]
         draws = Draws(self.seed, epoch, addresses if self._order.sampler is not None else indices)
         drawn = self._order.drawn(addresses, epoch)
-        plans = make_plans(
-            self.transforms, self._data.sizes(indices), draws.uniform, indices, self._data, drawn
-        )  # fmt: skip
+        plans = make_plans(self.transforms, self._data.sizes(indices), draws.uniform, indices, self._data, drawn)
         if plans.small.any() and not self._pad_small:
             raise UsageError(
                 "a crop without padding follows a random change of size, so it does not always fit",

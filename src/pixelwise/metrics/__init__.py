@@ -11,3 +11,10 @@
     probabilities  at every threshold; calibration  intervals  bounds from resamples
     ranking    many runs compared
 """
+
+from typing import TYPE_CHECKING
+
+from ..hints import lacking
+
+if not TYPE_CHECKING:  # many look here for pixelwise.Confusion
+    __getattr__ = lacking(__name__)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..arguments import as_array, as_ids, check_count, check_whole, is_whole
 from ..classes import ClassTable
 from ..errors import ScoreError, UsageError
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..results import Result, in_percent
 from ..types import F64, I64, Bool
 from .confusion import Confusion
@@ -31,6 +31,7 @@ AREAS: Final[Mapping[str, tuple[float, float]]] = {
 _RECALLS = np.linspace(0.0, 1.0, 101)
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class AveragePrecision(Result):
     """The scores of COCO as fractions from 0 to 1; NaN if there is none.

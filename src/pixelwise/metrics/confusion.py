@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..arguments import as_array, as_ids, check_whole, is_number, is_whole, stray_id
 from ..classes import ClassTable
 from ..errors import LabelError, ScoreError, UsageError
-from ..hints import answering, hinted
-from ..types import I64
+from ..hints import hinted
+from ..types import I64, Displayed, Rows
 from .counting import add_counts, argmax_ids
 from .protocols import ProtocolName, protocol_named
 from .rates import Totals
@@ -35,9 +35,8 @@ class ImageTotals(NamedTuple):
     totals: I64
 
 
-@answering
 @hinted
-class Confusion(Sum):
+class Confusion(Sum, Displayed):
     """Pixels by true and predicted class, in int64.
 
     num_classes: C, 1 to 4096, or a ClassTable, which knows the number, the names and the value of void. ignore_index:
@@ -285,6 +284,16 @@ class Confusion(Sum):
             f"Confusion(num_classes={self.num_classes}, ignore_index={self.ignore_index}: "
             f"{int(counts[:-1].sum())} pixels, {int(counts[-1].sum())} void{images})"
         )
+
+    def to_frame(self) -> Rows:
+        """The classes in pixels: class, of the truth, of the prediction outside void, of both; most often taken for."""
+        matrix = self.matrix
+        wrong = matrix - np.eye(*matrix.shape, dtype=np.int64) * matrix
+        names = (*self.class_names, "outside the classes")
+        taken = [names[k] if wrong[c, k] else None for c, k in enumerate(wrong.argmax(axis=1).tolist())]
+        columns = (matrix.sum(axis=1), matrix.sum(axis=0)[:-1], matrix.diagonal())
+        rows = zip(names[:-1], *(column.tolist() for column in columns), taken, strict=True)
+        return [{"class": n, "truth": t, "prediction": p, "both": b, "taken for": f} for n, t, p, b, f in rows]
 
     # -- as data ---------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arguments import check_choice, is_whole
 from ..errors import ScoreError, UsageError
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..results import Result, in_percent
 from ..types import F64, Bool
 from .confusion import Confusion
@@ -19,6 +19,7 @@ from .rates import mean, mean_of, rates_of_images
 _SHARES = tuple(range(10, 110, 10))
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageScores(Result):
     """The IoU of each class in each image, and the means of Wang et al. (NeurIPS 2023), as fractions from 0 to 1.

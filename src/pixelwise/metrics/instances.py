@@ -16,9 +16,9 @@ from .. import kernels
 from ..arguments import as_array, as_ids, check_whole
 from ..classes import ClassTable
 from ..errors import ScoreError, UsageError
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..results import Result, in_percent
-from ..types import F64, I64
+from ..types import F64, I64, Displayed, Rows
 from .confusion import Confusion
 from .counting import codes_of
 from .protocols import CITYSCAPES_CATEGORIES, CITYSCAPES_CLASSES
@@ -37,6 +37,7 @@ _CITYSCAPES_FIRST = 1001  # there: instanceNp > 1000; below are classes without 
 _MOST_SLOTS = 1 << 24
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class InstanceScores(Result):
     """Scores by object, as fractions from 0 to 1; NaN if there is none.
@@ -76,7 +77,7 @@ class InstanceScores(Result):
 
 
 @hinted
-class InstanceConfusion(Sum):
+class InstanceConfusion(Sum, Displayed):
     """Pixels of the objects of the truth, by what was predicted there; the prediction has classes only.
 
     Two scores come from it. iIoU (Cordts et al., CVPR 2016) counts each pixel of an object by the average size of its
@@ -253,6 +254,13 @@ class InstanceConfusion(Sum):
     def _like(cls, plain: Confusion, sizes: Mapping[str, float] | None, first: int) -> InstanceConfusion:
         names = plain.class_names
         return cls(plain.num_classes, plain.ignore_index, class_names=names, sizes=sizes, first_object=first)
+
+    def to_frame(self) -> Rows:
+        """The classes: class, objects, their pixels, those that agree."""
+        objects = self.objects
+        found = ((name, objects[objects[:, 0] == c]) for c, name in enumerate(self.plain.class_names))
+        return [{"class": n, "objects": len(o), "pixels": int(o[:, 1].sum()), "agree": int(o[:, 2].sum())}
+                for n, o in found]  # fmt: skip
 
     def _values(self) -> dict[str, Any]:
         with self._lock:

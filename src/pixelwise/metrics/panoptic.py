@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..arguments import as_ids, is_whole
 from ..classes import ClassTable
 from ..errors import LabelError, ScoreError, UsageError
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..results import Result, in_percent
 from ..types import F64, I64, Bool
 from .confusion import Confusion
@@ -22,6 +22,7 @@ from .rates import mean, ratio
 from .sums import Sum
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class PanopticScores(Result):
     """Panoptic quality as fractions from 0 to 1; NaN if there is none.

@@ -14,7 +14,7 @@ from .. import kernels
 from ..arguments import as_array, as_ids, check_choice, check_count, is_number, stray_id
 from ..classes import ClassTable
 from ..errors import LabelError, ScoreError, UsageError
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..results import Result, in_percent
 from ..types import F64, I64, Bool
 from .confusion import Confusion
@@ -29,6 +29,7 @@ _MIRROR = (1 - _NUMBERS).astype(np.float16).view(np.uint16)  # where the complem
 _HALF = int(np.array(0.5, np.float16).view(np.uint16))
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve(Result):
     """One class at every threshold that matters, in rising order: what is above it is predicted.
@@ -65,6 +66,7 @@ class AtThreshold(NamedTuple):
         return float(mean(self.iou))
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration(Result):
     """How often the predicted class is right, by its probability (Guo et al.: On calibration, ICML 2017).

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
-from ..hints import ByName, unknown_name
+from ..hints import ByName, answering, unknown_name
 from ..types import Bool
 
 ProtocolName: TypeAlias = Literal[
@@ -58,6 +58,7 @@ MEANING: Final[Mapping[str, Mapping[str, str]]] = {
 """In words: what each value of these fields of a Protocol means."""
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """What one protocol does; `str(protocol)` describes it, the values are explained in `MEANING`.

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from ..errors import ScoreError
+from ..hints import answering
 from ..results import SavedResult
 
 _VERSION = 1
 
 
+@answering
 class Sum(SavedResult):
     """Counts that are summed. What is not one raises ScoreError `bad-confusion` from `from_dict` and `load`."""
 

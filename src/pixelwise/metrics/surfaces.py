@@ -13,7 +13,7 @@ from .. import kernels
 from ..arguments import as_array, as_ids, is_whole
 from ..classes import ClassTable
 from ..errors import ScoreError, UsageError
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..results import Result, in_percent
 from ..types import F64, Bool
 from .confusion import Confusion
@@ -27,6 +27,7 @@ BOUNDARY_F_SHARE = 0.0075
 """Of the diagonal, the distance at which contours agree (Csurka et al. 2013, section 3)."""
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class SurfaceScores(Result):
     """Scores of contours. Distances are in the unit of the spacing, the others fractions from 0 to 1.

@@ -16,7 +16,7 @@ from ..codecs.jpeg_windows import stored_index
 from ..errors import DataError, FormatError, MissingError, PackError, PixelwiseError, SystemFault, shown
 from ..files.addresses import StorePath, located
 from ..files.reading import check_exists, open_error, open_regular
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..results import Result
 from ..threads import Pool, in_order, run_in, thread_count
 from ..types import U8, Finding, Progress
@@ -27,6 +27,7 @@ from .manifest import read_manifest
 from .volume import RecordName, Volume, load_volume, reader_of, shard_problems
 
 
+@answering
 @dataclass(frozen=True, slots=True)
 class Verification(Result):
     """What `verify` found wrong with a pack: iterates Findings, and is empty, so false, if the pack is intact.

@@ -12,12 +12,14 @@ device from a split that is there. as_map_dataset: a split for torch's own DataL
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from ..errors import MissingExtraError
 
 if find_spec("torch") is None:
     raise MissingExtraError("pixelwise.torch needs torch, which is not installed", fix="pip install 'pixelwise[torch]'")
 
+from ..hints import lacking
 from .device import DeviceLoader
 from .distributed import all_reduce
 from .loader import TensorBatch, TensorLoader
@@ -38,3 +40,6 @@ __all__ = [
     "as_model",
     "from_torchvision",
 ]
+
+if not TYPE_CHECKING:  # which knows the names
+    __getattr__ = lacking(__name__, __all__)

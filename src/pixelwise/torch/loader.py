@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..loading.batch import Batch
 from ..loading.handing import HandsOut
 from ..loading.loader import Loader
@@ -24,6 +24,7 @@ from ..loading.outputs import is_packed
 from ..types import labels_of
 
 
+@answering
 @dataclass(frozen=True, slots=True, eq=False)
 class TensorBatch:
     """images: (B, 3, H, W) float. labels: (B, H, W), or None. The rest as in `Batch`. Unpacks as `images, labels`."""

@@ -11,7 +11,7 @@ import torch
 from ..arguments import check_seed, check_whole
 from ..dataset.splits import Split
 from ..errors import DataError, UsageError
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..loading.left_out import Small, fitting, normalize_of
 from ..loading.render import FILL, render_one
 from ..randomness import Draws
@@ -19,6 +19,7 @@ from ..transforms.plans import Transform, check_transforms, make_plans
 from .mappings import check_keys
 
 
+@answering
 class MapDataset(torch.utils.data.Dataset[Any]):  # type: ignore[misc]  # torch is not followed by the type checker
     """A split as a map-style dataset, for torch's own DataLoader. Made by `as_map_dataset`."""
 
@@ -26,7 +27,10 @@ class MapDataset(torch.utils.data.Dataset[Any]):  # type: ignore[misc]  # torch 
         self, split: Split, transforms: Sequence[Transform], seed: int, small: Small, keys: tuple[str, str] | None
     ) -> None:
         if not isinstance(split, Split):
-            raise UsageError(f"as_map_dataset() takes a Split, got {type(split).__name__}")
+            raise UsageError(
+                f"as_map_dataset() takes a Split, got {type(split).__name__}",
+                fix='pass dataset["train"], or the split of a Loader',
+            )  # fmt: skip
         self.transforms: tuple[Transform, ...] = check_transforms(transforms)
         self.seed: int = check_seed(seed)
         self.keys: tuple[str, str] | None = None if keys is None else check_keys(keys)

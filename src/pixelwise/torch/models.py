@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from ..arguments import as_array
 from ..errors import UsageError
-from ..hints import hinted
+from ..hints import answering, briefly, hinted
 
 
+@answering
 class TorchModel:
     """A torch module as `pixelwise.predict` takes it. Made by `as_model`."""
 
@@ -61,5 +62,8 @@ def as_model(module: torch.nn.Module, device: Any = "cpu", dtype: torch.dtype | 
     Its training mode is as before after each call. UsageError `bad-model` unless it gives a tensor, a dict with "out"
     (torchvision) or "logits", a tuple that begins with the logits, or an object with `.logits` (Transformers).
     """
+    if not isinstance(module, torch.nn.Module):
+        fix = "predict takes a function of arrays as it is"
+        raise UsageError(f"as_model() takes a torch.nn.Module, got {briefly(module)}", code="bad-model", fix=fix)
     device = torch.device(device)
     return TorchModel(module.to(device), device, dtype)

@@ -5,3 +5,10 @@ filters: how images are interpolated. class_crop: crops that show a class, and t
 pixels. mixing: several samples. plugin: other people's transforms. recipes: the lists that papers use.
 recipe_files: lists of your own. docs/transforms.md is the page about them.
 """
+
+from typing import TYPE_CHECKING
+
+from ..hints import lacking
+
+if not TYPE_CHECKING:  # many look here for pixelwise.RandomCrop
+    __getattr__ = lacking(__name__)

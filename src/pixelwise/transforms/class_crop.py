@@ -18,7 +18,7 @@ from ..arguments import check_probability, check_several, check_size, is_whole
 from ..errors import FileError, UsageError
 from ..files.reading import read_bytes
 from ..files.writing import atomic_write
-from ..hints import hinted
+from ..hints import answering, hinted
 from ..types import F64, I64, Bool, Size
 from .geometry import place
 from .plans import Plans, Transform, Uniform, draw_integer, settle
@@ -26,6 +26,7 @@ from .plans import Plans, Transform, Uniform, draw_integer, settle
 _MAGIC = b"pixelwise class index 1\n"
 
 
+@answering
 @dataclass(frozen=True, eq=False)
 class ClassIndex:
     """Pixels of each class in each sample, and some of their positions. Made by `class_index`; saves and loads.

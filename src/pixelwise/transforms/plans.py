@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..types import F64, I64, RGB, U8, Bool, Interpolation, Label, Plan, Range, Sample, Window
+from ..hints import answering
+from ..types import F64, I64, RGB, U8, Bool, Displayed, Interpolation, Label, Plan, Range, Rows, Sample, Window
 
 Uniform: TypeAlias = Callable[[int], F64]
 
@@ -81,7 +82,8 @@ def _per_sample(values: Any, matrices: F64) -> F64:
     return np.reshape(values, (-1,) + (1,) * (matrices.ndim - 2))
 
 
-class Plans:
+@answering
+class Plans(Displayed):
     """The plans of B samples while they are made.
 
     source, size: (B, 2) int64, (height, width) of the sources and of the outputs so far. matrix: (B, 2, 3) float64,
@@ -147,6 +149,10 @@ class Plans:
         one.normalize, one.named = self.normalize, self.named
         one.after = [lambda _, rendered, step=step: step(k, rendered) for step in self.after]
         return one
+
+    def to_frame(self) -> Rows:
+        """The plans: index, plan in words."""
+        return [{"index": k, "plan": str(self[k])} for k in range(len(self))]
 
     def __getitem__(self, k: int) -> Plan:
         """Plan k as a value; if there are several stages, the last one."""

@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..arguments import check_count
+from ..arguments import check_count, is_whole
 from ..checks.findings import Findings
 from ..dataset.dataset import Dataset
 from ..dataset.splits import Split
@@ -218,8 +218,8 @@ def _shown(dataset: Dataset, roots: list[Path], protocol: str, holds: Holding, f
 
 def _bound(port: int) -> socket.socket:
     """A socket that listens on 127.0.0.1, at `port` or the next free one."""
-    if not 0 <= port < 65_536:
-        raise UsageError(f"port must be in 0..65535, got {port}", fix="leave it out for the usual one")
+    if not is_whole(port) or not 0 <= port < 65_536:
+        raise UsageError(f"port must be in 0..65535, got {port!r}", fix="leave it out for the usual one")
     for wanted in range(port, min(port + _TRIED, 65_536)):
         # Only for a socket that says TCP does asyncio set TCP_NODELAY; without it each answer takes 40 ms.
         made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
