@@ -14,8 +14,9 @@ from ..errors import MissingError, PixelwiseError
 from ..evaluation.prediction_files import SUFFIXES, file_of, read_prediction
 from ..evaluation.scoring import Scoring, score
 from ..metrics.protocols import ProtocolName
+from ..metrics.rates import ratio
 from ..results import json_values
-from ..types import F64, U8, Label, Size
+from ..types import F64, I64, U8, Label, Size
 from .confused import Confused, Mistake
 from .entries import Entries, Item
 from .pictures import label_ids, marked_errors
@@ -37,6 +38,7 @@ class Run:
         self.error: str = ""
         self.scoring: Scoring | None = None
         self._entries = entries
+        self._scores: F64 = np.full(len(entries), np.nan)
         self._stored_values = stored_values
         self._stop = threading.Event()
         self.confused: Confused = self.confusion_of(range(*entries.starts[part : part + 2]))
@@ -86,7 +88,10 @@ class Run:
         try:
             protocol = cast("ProtocolName", self.protocol)
             options: Any = {"stored_values": self._stored_values, "threads": 1, "progress": self._count}
-            self.scoring = score(self.root, split, protocol, **options)
+            found = score(self.root, split, protocol, **options)
+            start = self._entries.starts[self.part]
+            self._scores[start : start + len(split)] = found.image_miou()
+            self.scoring = found
         except PixelwiseError as error:
             notes: list[str] = getattr(error, "__notes__", [])
             self.error = "\n".join([str(error), *notes])
@@ -105,11 +110,23 @@ class Run:
 
     def scores(self) -> F64:
         """(n,) float64 mean IoU (0..1) of each entry over the classes in its truth or prediction; NaN if unknown."""
+        return self._scores
+
+    def class_scores(self, id: int) -> F64:
+        """(n,) float64 IoU (0..1) of a class in each entry; NaN if unknown, or if truth and prediction lack it."""
         out = np.full(len(self._entries), np.nan)
-        if self.scoring is not None:
-            start = self._entries.starts[self.part]
-            out[start : start + len(self._entries.splits[self.part])] = self.scoring.image_miou()
+        if self.scoring is not None and id < len(self._entries.classes):
+            start, totals = self._entries.starts[self.part], self.scoring.confusion.images.totals
+            out[start : start + len(totals)] = _iou(totals[:, :, id].T)
         return out
+
+    def ious(self, number: int) -> dict[int, float]:
+        """The IoU (0..1) of each class that is in the truth or the prediction of an entry, as far as they are known."""
+        if self.scoring is None or not self.covers(number):
+            return {}
+        found = _iou(self.scoring.confusion.images.totals[number - self._entries.starts[self.part]])
+        known = np.flatnonzero(~np.isnan(found))
+        return dict(zip(known.tolist(), found[known].tolist(), strict=True))
 
     def to_dict(self) -> dict[str, Any]:
         """What the page shows of the run: progress, then the scores by class, the numbers of `score`."""
@@ -119,6 +136,12 @@ class Run:
             "name": self.name, "split": split.name, "protocol": self.protocol, "error": self.error,
             "done": self.done, "total": len(split), "scores": found,
         }  # fmt: skip
+
+
+def _iou(totals: I64) -> F64:
+    """(k,) float64 from (4, k) totals as in `ImageTotals`; NaN where there is nothing to divide by."""
+    agreed, truth, predicted, _ = totals
+    return ratio(agreed, truth + predicted - agreed, np.nan)
 
 
 class _StoppedError(Exception):

@@ -135,6 +135,7 @@ class Viewer:
 
     def close(self) -> None:
         """End the server and what it does in the background, within 2 seconds."""
+        self._shown.closing = True
         for run in self._shown.runs:
             run.stop()
         for looked in (self._shown.alike, self._shown.objects):

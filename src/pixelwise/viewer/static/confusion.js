@@ -37,7 +37,9 @@ export class Confusion {
       const hint = "Rows are the truth, columns the prediction; each cell is a share of its row. Arrow keys move, Enter opens the samples.";
       parts.push(this.matrix(found, pair), this.said, element("p", "quiet small", hint));
     }
-    parts.push(element("h2", "", "Most confused"), this.list(found, pair));
+    parts.push(element("h2", "", "Most confused"));
+    if (found.pairs.length) parts.push(element("p", "quiet small", "Most pixels first; % of the pixels that have the first class."));
+    parts.push(this.list(found, pair));
     this.root.replaceChildren(...parts);
     if (focused) /** @type {HTMLElement | null} */ (this.root.querySelector(`[data-pair="${focused}"]`))?.focus();
   }
