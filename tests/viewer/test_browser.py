@@ -274,7 +274,7 @@ def test_charts_open_what_they_count(browser: Any, viewer: pw.Viewer, root: Path
     with page_of(browser, viewer, "#split=val") as page:
         expect(page.locator("body")).to_have_attribute("data-counted", "12")
         page.locator("#tab-charts").click()
-        page.get_by_label(f"aeroplane and cat: {len(both)} samples").first.click()
+        page.get_by_label(f"aeroplane and cat: {len(both)} sample").first.click()
         expect(page.locator("#grid")).to_have_attribute("data-total", str(len(both)))
         until(page, lambda: cells(page) == [12 + i for i in both])
         page.locator(".bars button", has_text=re.compile("^281")).click()

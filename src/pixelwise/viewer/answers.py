@@ -64,6 +64,13 @@ class Shown:
         coded = None if self.problems is None else self.problems.numbers
         return select(query, self.entries, self.measures, self.runs, coded, self.alike, self.objects, self._orders)
 
+    def prepare_orders(self) -> None:
+        """Make the orders by scores, so that who first asks for one does not wait for it."""
+        orders = [("score", k) for k in range(len(self.runs))] + [("change", 0)] * (len(self.runs) > 1)
+        for order, run in orders:
+            for descending in (False, True):
+                self.chosen(Query(order=order, descending=descending, run=run))
+
     @cached_property
     def title(self) -> str:
         """What the page is called."""

@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 from .. import kernels
 from ..types import U64
 
-_KEPT: Final = 4
+_KEPT: Final = 8
 """Keep at most so many orders."""
 
 Ranking = NDArray[np.uint32]
 
 
 class Orders:
-    """The last orders that were asked for, 4 bytes for each entry, as long as what they are of stays the same."""
+    """The last orders that were asked for, 4 bytes for each entry, as long as what they are of stays the same.
+
+    Thread-safe: at worst two threads make the same one.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[Hashable, tuple[object, Ranking]] = {}

@@ -115,6 +115,8 @@ class Viewer:
     def _score(self) -> None:
         for run in self._shown.runs:
             run.find_scores()
+        if not self._shown.closing:
+            self._shown.prepare_orders()
 
     def export(self, path: str | os.PathLike[str], state: str = "", *, n: int = 50) -> int:
         """Write the page as one HTML file with the first `n` of the samples that `state` chooses; how many there are.

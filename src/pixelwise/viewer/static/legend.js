@@ -144,3 +144,8 @@ export function percent(share) {
   if (value < 0.1) return "<0.1 %";
   return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} %`;
 }
+
+/** A number of samples in words. @param {number} n */
+export function samplesOf(n) {
+  return `${n.toLocaleString("en")} sample${n === 1 ? "" : "s"}`;
+}
