@@ -576,6 +576,35 @@ def test_a_run_that_cannot_be_scored_says_why(root: Path, tmp_path: Path) -> Non
         pw.view(root, predictions=tmp_path / "nowhere")
 
 
+def test_of_very_many_classes_all_but_the_scores_is_shown(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pw.ClassTable(tuple(f"class {i}" for i in range(31_500)), ignore_index=65_535)
+    labels = [rng.integers(0, 31_500, (6, 8)).astype(np.uint16) for _ in range(3)]
+    split = pw.Split("val", table, pw.ArraySource([picture(i, (6, 8)) for i in range(3)], labels))
+    for name, label in zip(split.names, labels, strict=True):
+        np.save(tmp_path / f"{name}.npy", np.where(np.arange(8) < 2, 5, label))
+    with (
+        pw.view(split, predictions=tmp_path, port=0) as viewer,
+        httpx.Client(base_url=base(viewer), timeout=30) as client,
+    ):
+        client.get(viewer.url)
+        viewer._scoring.join(20)
+        run = client.get("/api/runs").json()[0]
+        assert run["scores"] is None
+        assert "31,500 classes are too many for a confusion matrix" in run["error"]
+        assert len(counted(client)["classes"]) == len(np.unique(labels))
+        for what in ("label", "prediction-0", "errors-0"):
+            assert client.get(f"/whole/1/{what}").headers["content-type"] == "image/png"
+        viewer._shown.runs[0].confused.complete()
+        found = client.get("/api/confusion/0").json()
+        truth, predicted, pixels, samples = found["pairs"][0]
+        assert (predicted, pixels, samples) == (5, 1, 1)
+        assert numbers(client.get(f"/api/select?pair={truth}-5&sort=-pixels")) == [
+            i for i in range(3) if (labels[i][:, :2] == truth).any()
+        ]
+        assert numbers(client.get("/api/select?sort=score")) == [0, 1, 2]
+
+
 def test_a_notebook_shows_it_in_a_frame(root: Path) -> None:
     with pw.view(root, port=0) as viewer:
         html = viewer._repr_html_()
