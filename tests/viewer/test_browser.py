@@ -475,6 +475,12 @@ def test_predictions_and_their_errors(browser: Any, root: Path, tmp_path: Path) 
         assert (seen[wrong][:, :3] == (214, 39, 40)).all()
         page.keyboard.press("v")
         expect(page.locator("#layer")).to_have_value("label")
+        page.keyboard.press("Escape")
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.locator("#classes").click()
+        page.locator("#legend li[data-id='0'] .label").wait_for()
+        cut = "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)"
+        assert page.locator("#legend .label, .heads span").evaluate_all(cut) == []
 
 
 def test_the_confusion_opens_its_samples(browser: Any, root: Path, tmp_path: Path) -> None:
