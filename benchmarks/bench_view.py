@@ -1,4 +1,4 @@
-"""The viewer: first page, memory, filters and frames at a million entries, thumbnails, 31,500 classes, large images.
+"""The viewer: first page, memory, filters, orders and frames at a million entries; thumbnails, classes, large images.
 
     python benchmarks/bench_view.py [--root VOC2012] [--entries 1000000] [--browser /usr/bin/chromium]
 
@@ -32,7 +32,25 @@ SERVER = """
 import sys; sys.path.insert(0, sys.argv[1])
 import pixelwise as pw
 data = __import__("tests.support.many").support.many.many(int(sys.argv[3])) if sys.argv[2] == "many" else sys.argv[2]
-viewer = pw.view(data, port=0); print(viewer.url, flush=True); viewer.wait()
+viewer = pw.view(data, port=0)
+{more}
+print(viewer.url, flush=True); viewer.wait()
+"""
+RATED = """
+import numpy as np, tempfile, pathlib
+from pixelwise.viewer.looks import Alike
+from pixelwise.viewer.runs import Run
+pairs = zip(*[(s.image, s.label) for s in data[:8]])
+few, folder = pw.Split("few", data.classes, pw.ArraySource(*pairs)), tempfile.mkdtemp()
+for name, s in zip(few.names, few): np.save(f"{folder}/{name}.npy", s.label % 21)
+shown, rng = viewer._shown, np.random.default_rng(0)
+shown.runs = tuple(Run(pathlib.Path(folder), name, shown.entries, 0, "voc", False) for name in ("new", "old"))
+for run in shown.runs: run.scoring, run._scores = pw.score(folder, few), rng.random(len(data))
+group = np.full(len(data), np.nan)
+group[rng.permutation(len(data))[: len(data) // 5]] = np.arange(len(data) // 5) // 2
+alike = Alike(shown.entries); alike.stop(); alike.counted, alike._groups = len(data), (len(data), group)
+shown.__dict__["alike"] = alike
+shown.prepare_orders()
 """
 WATCH = """() => {
   window.long = [];
@@ -64,11 +82,12 @@ RECOLOR = """async (number) => {
 
 
 class Server:
-    """`view` in a process of its own. data: a path, or "many" for a source of `entries` names."""
+    """`view` in a process of its own. data: a path, or "many" for a source of `entries` names. more: its last lines."""
 
-    def __init__(self, data: str, entries: int = 0) -> None:
+    def __init__(self, data: str, entries: int = 0, more: str = "") -> None:
         began = time.perf_counter()
-        command = [sys.executable, "-c", SERVER, str(REPOSITORY), data, str(entries)]
+        command = [sys.executable, "-c", SERVER.replace("{more}", more), str(REPOSITORY), data]
+        command.append(str(entries))
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()
@@ -151,10 +170,28 @@ def of_a_million(browser: Browser, entries: int) -> None:
     page.goto(server.url)
     page.locator(f"body[data-counted='{entries}']").wait_for(timeout=300_000)
     print(f"memory when all are counted: {server.memory():.0f} MB")
-    for query in ("class=8,0&sort=-share", "class=8&share=0.1", "low=100&high=120", "sort=-classes"):
+    for query in ("class=8,0&sort=-share", "class=8&share=0.1", "low=100&high=120", "sort=-classes", "sort=-share"):
         print(f"filter {query}: {filtered(page, query):.0f} ms")
     page.locator("#tab-charts").click()
     frames(page, "filters and charts of all", 3000)
+    page.close()
+    server.close()
+
+
+def of_a_million_rated(browser: Browser, entries: int) -> None:
+    """Filters and orders by two runs and by near duplicates, a fifth of the entries in pairs.
+
+    The server is handed random scores and groups: to score a million files and to compare a million images is not what
+    is measured here. Orders by scores are made when a run is scored, before the page asks; others when it asks.
+    """
+    server = Server("many", entries, RATED)
+    page, _ = opened(browser, server.url)
+    page.wait_for_timeout(2000)
+    for query in ("score=50", "sort=score", "sort=-change", "score=50&sort=-score", "text=99&sort=change"):
+        print(f"filter {query}: {filtered(page, query):.0f} ms")
+    for query in ("alike=1", "sort=alike", "alike=1&sort=-alike"):
+        print(f"filter {query}: {filtered(page, query):.0f} ms")
+    frames(page, "filters by runs and near duplicates")
     page.close()
     server.close()
 
@@ -250,6 +287,7 @@ def main() -> None:
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=given.browser, args=["--no-sandbox"])
         of_a_million(browser, given.entries)
+        of_a_million_rated(browser, given.entries)
         of_a_large_label(browser)
         of_many_classes(browser)
         of_a_large_image(browser, 4000, 3900)  # the largest that is not shown in tiles

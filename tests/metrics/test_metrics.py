@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import pixelwise as pw
 from pixelwise.classes import VOC_NAMES
 from pixelwise.errors import LabelError, MissingError, ScoreError, UnknownNameError, UsageError
 from pixelwise.metrics.bootstrap import bootstrap
@@ -686,3 +687,18 @@ def test_many_threads_at_once(truths: list[np.ndarray]) -> None:
     assert sorted(confusion.images.names, key=int) == [str(i) for i in range(len(pairs))]
     by_name = dict(zip(confusion.images.names, confusion.images.totals, strict=True))
     assert np.array_equal(by_name["7"], counted(pairs[7:8], per_image=True).images.totals[0])
+
+
+def test_too_many_classes_are_refused_at_every_door(tmp_path: Path) -> None:
+    table = pw.ClassTable(tuple(f"class {i}" for i in range(4097)), ignore_index=65_535)
+    label = np.arange(12, dtype=np.uint16).reshape(3, 4)
+    split = pw.Split("val", table, pw.ArraySource([np.zeros((3, 4, 3), np.uint8)], [label]))
+    np.save(tmp_path / f"{split.names[0]}.npy", label)
+    doors = (
+        lambda: Confusion(4097), lambda: Confusion(np.int64(4097)), lambda: Confusion(table),
+        lambda: pw.BoundaryConfusion(table), lambda: pw.score(tmp_path, split),
+    )  # fmt: skip
+    for door in doors:
+        with pytest.raises(UsageError, match=r"4,097 classes are too many .* at most 4,096 .*merge_classes"):
+            door()
+    assert Confusion(4096, None).num_classes == 4096

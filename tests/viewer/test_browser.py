@@ -274,12 +274,47 @@ def test_charts_open_what_they_count(browser: Any, viewer: pw.Viewer, root: Path
     with page_of(browser, viewer, "#split=val") as page:
         expect(page.locator("body")).to_have_attribute("data-counted", "12")
         page.locator("#tab-charts").click()
-        page.get_by_label(f"aeroplane and cat: {len(both)} samples").first.click()
+        page.get_by_label(f"aeroplane and cat: {len(both)} sample").first.click()
         expect(page.locator("#grid")).to_have_attribute("data-total", str(len(both)))
         until(page, lambda: cells(page) == [12 + i for i in both])
         page.locator(".bars button", has_text=re.compile("^281")).click()
         expect(page.locator("#grid")).to_have_attribute("data-total", str(np.count_nonzero(sizes == 281)))
         assert "low=281" in page.url
+
+
+def test_what_stands_beside_a_bar_is_whole(browser: Any) -> None:
+    split = many(1_000_000)
+    with pw.view(split, port=0) as viewer, page_of(browser, viewer) as page:
+        until(page, lambda: int(page.locator("body").get_attribute("data-counted") or 0) > 0)
+        page.locator("#tab-charts").click()
+        line = page.locator(".bars > *", has_text="1,000,000")
+        line.wait_for()
+        side = page.locator("#side").bounding_box()
+        box = line.locator(".value").bounding_box()
+        assert box["x"] + box["width"] <= side["x"] + side["width"]
+        assert line.locator(".value").evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
+def test_a_sample_outside_of_the_filter_says_so(browser: Any, viewer: pw.Viewer) -> None:
+    with page_of(browser, viewer, "#split=val&sample=0") as page:
+        expect(page.locator("#name")).to_have_text("2008_000000 · not among the 12 chosen")
+    with page_of(browser, viewer, "#split=train&sample=0") as page:
+        expect(page.locator("#name")).to_have_text("2008_000000 · 1 of 12")
+
+
+def test_the_classes_of_a_sample_come_first(browser: Any, viewer: pw.Viewer, root: Path) -> None:
+    label = pw.open(root)["train"][5].label
+    with page_of(browser, viewer, "#split=train&sample=5") as page:
+        there = np.unique(label).tolist()
+        until(page, lambda: shown_first(page, len(there)) == there)
+        page.keyboard.press("Escape")
+        until(page, lambda: shown_first(page, 21) == list(range(21)))
+
+
+def shown_first(page: Any, n: int) -> list[int]:
+    """The ids of the first classes of the legend, from top to bottom."""
+    read = "all => all.map(e => [+e.getAttribute('aria-posinset'), +e.dataset.id])"
+    return [id for _, id in sorted(page.locator("#legend li[data-id]").evaluate_all(read))][:n]
 
 
 def test_search_and_the_address(browser: Any, viewer: pw.Viewer) -> None:
@@ -417,6 +452,16 @@ def test_predictions_and_their_errors(browser: Any, root: Path, tmp_path: Path) 
         assert texts[1:] == [f"{100 * s.scores.iou[8]:.1f}" for s in scored]
         page.locator("#sort").select_option("score-1")
         until(page, lambda: cells(page)[0] == scored[1].worst(1)[0].position)
+        page.locator("#legend li[data-id='8'] .class").click()
+        page.locator("#sort").select_option("iou-1")
+        agreed, truth, predicted, _ = scored[1].confusion.images.totals[:, :, 8].T
+        order = np.argsort(agreed / np.maximum(truth + predicted - agreed, 1), kind="stable")
+        worst_first = [i for i in order.tolist() if (split[i].label == 8).any()]
+        until(page, lambda: cells(page) == worst_first)
+        assert "IoU of cat: bad" in page.locator("#sort option:checked").inner_text()
+        page.keyboard.press("c")
+        page.locator("#sort").select_option("score-1")
+        until(page, lambda: cells(page)[0] == scored[1].worst(1)[0].position)
         page.locator("#layer").select_option("errors-1")
         page.locator(".cell[data-current]").click()
         page.locator("#stage[data-state=shown][data-layer='errors-1']").wait_for()
@@ -430,6 +475,12 @@ def test_predictions_and_their_errors(browser: Any, root: Path, tmp_path: Path) 
         assert (seen[wrong][:, :3] == (214, 39, 40)).all()
         page.keyboard.press("v")
         expect(page.locator("#layer")).to_have_value("label")
+        page.keyboard.press("Escape")
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.locator("#classes").click()
+        page.locator("#legend li[data-id='0'] .label").wait_for()
+        cut = "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)"
+        assert page.locator("#legend .label, .heads span").evaluate_all(cut) == []
 
 
 def test_the_confusion_opens_its_samples(browser: Any, root: Path, tmp_path: Path) -> None:

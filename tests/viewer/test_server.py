@@ -11,8 +11,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import Event
 from time import monotonic, sleep
 from typing import Any
 
@@ -141,6 +143,7 @@ def test_every_answer_has_the_policies(known: httpx.Client, viewer: pw.Viewer) -
         assert "unsafe" not in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert answer.headers["referrer-policy"] == "no-referrer"  # the token is in the first address
         assert "server" not in answer.headers
 
 
@@ -206,6 +209,77 @@ def test_it_ends_soon_and_frees_the_port(root: Path) -> None:
     assert not viewer._thread.is_alive()
 
 
+def test_it_ends_without_a_word_while_it_is_asked(
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked, over = Event(), Event()
+
+    def slow(*_: Any) -> list[Any]:
+        asked.set()
+        over.wait(20)
+        return []
+
+    monkeypatch.setattr("pixelwise.viewer.answers.Shown.rows", slow)
+    with pw.view(root, port=0) as viewer, httpx.Client(base_url=base(viewer)) as client, ThreadPoolExecutor(1) as pool:
+        client.get(viewer.url)
+        given_up = pool.submit(client.get, "/api/rows?numbers=0")
+        assert asked.wait(10)
+        started = monotonic()
+        viewer.close()
+        took = monotonic() - started
+        over.set()
+        assert given_up.exception(10) is not None or given_up.result().status_code == 503
+    assert took < 2
+    assert not caplog.records
+
+
+def test_a_slow_client_holds_up_nobody(viewer: pw.Viewer, known: httpx.Client) -> None:
+    cookie = "; ".join(f"{name}={value}" for name, value in known.cookies.items())
+    slow = [socket.create_connection(("127.0.0.1", viewer.port), timeout=10) for _ in range(40)]
+    for k, raw in enumerate(slow):  # half ask byte by byte, half never read a large answer
+        host = f"Host: 127.0.0.1:{viewer.port}"
+        lines = (f"GET /whole/{8 + k % 8}/image HTTP/1.1", host, f"Cookie: {cookie}", "", "")
+        raw.sendall("\r\n".join(lines).encode() if k % 2 else b"GET /small/0/im")
+    for _ in range(20):
+        assert known.get("/small/0/image").status_code == 200
+    for raw in slow:
+        raw.close()
+
+
+def test_a_header_without_end_is_refused(viewer: pw.Viewer, known: httpx.Client) -> None:
+    with socket.create_connection(("127.0.0.1", viewer.port), timeout=10) as raw:
+        answer = b""
+        with suppress(OSError):  # the server may close before all is sent
+            more = b"".join(b"X-%d: %s\r\n" % (k, b"a" * 8000) for k in range(60))
+            raw.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" + more)
+            raw.sendall(b"\r\n")
+            answer = raw.recv(4096)
+    assert b" 200 " not in answer
+    assert known.get("/").status_code == 200
+
+
+def test_a_link_out_of_the_dataset_is_read_only_as_its_sample(root: Path, tmp_path: Path) -> None:
+    """A dataset may hold links, and often does; but only pictures leave the server, and no link gives it an address."""
+    made = paint_voc(tmp_path / "VOC2012", 3)
+    secret = tmp_path / "secret.txt"
+    secret.write_text("root:secret")
+    for name, target in (("2008_000000", secret), ("2008_000001", root / "JPEGImages/2008_000005.jpg")):
+        link = made / f"JPEGImages/{name}.jpg"
+        link.unlink()
+        link.symlink_to(target)
+    (made / "JPEGImages/more").symlink_to(tmp_path, target_is_directory=True)
+    with pw.view(made, splits="train", port=0) as viewer, httpx.Client(base_url=base(viewer)) as client:
+        client.get(viewer.url)
+        for size in ("small", "whole"):
+            answer = client.get(f"/{size}/0/image")
+            assert set(answer.json()) == {"error", "code"}
+            assert b"root:secret" not in answer.content
+            assert client.get(f"/{size}/1/image").headers["content-type"].startswith("image/")
+        assert b"root:secret" not in client.get("/api/facts/0").content
+        for path in ("/JPEGImages/more/secret.txt", "/static/more/secret.txt", "/more/secret.txt"):
+            assert client.get(path).status_code == 404
+
+
 def test_a_port_that_is_taken_gives_the_next(root: Path, viewer: pw.Viewer) -> None:
     with pw.view(root, port=viewer.port) as second:
         assert viewer.port < second.port < viewer.port + 100
@@ -263,6 +337,14 @@ def test_pictures_are_what_the_dataset_reads(known: httpx.Client, root: Path) ->
     label = decode_stored(known.get("/small/8/label").content, "small").pixels
     assert label.shape == (224, 168)
     assert set(np.unique(label)) <= set(np.unique(sample.label))
+
+
+def test_errors_name_files_within_the_dataset(
+    known: httpx.Client, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for here in (root.parent.parent, root.parent, root, Path("/")):  # messages leave the current directory out
+        monkeypatch.chdir(here)
+        assert known.get("/small/3/image").json()["error"].startswith("JPEGImages/2008_000003.jpg: ")
 
 
 def test_an_image_that_cannot_be_read_is_answered_by_its_error(known: httpx.Client) -> None:
@@ -391,6 +473,11 @@ def test_nothing_to_show_is_an_error() -> None:
 # -- predictions ----------------------------------------------------------------------------------------------
 
 
+def ratio_of(totals: list[int]) -> float | None:
+    agreed, truth, predicted, _ = totals
+    return agreed / (truth + predicted - agreed) if truth + predicted else None
+
+
 def test_runs_have_the_numbers_of_score(root: Path, tmp_path: Path) -> None:
     split = pw.open(root)["val"]
     for k in range(2):
@@ -415,6 +502,12 @@ def test_runs_have_the_numbers_of_score(root: Path, tmp_path: Path) -> None:
         assert [run["scores"]["miou"] for run in runs] == [first.scores.miou, second.scores.miou]
         order = [start + i for i in np.argsort(first.image_miou(), kind="stable")]
         assert numbers(client.get("/api/select?split=val&sort=score")) == order
+        for id in (0, 8, 20):
+            ious = [ratio_of(first.confusion.images.totals[i, :, id].tolist()) for i in range(8)]
+            there = [start + i for i in range(8) if id in np.unique(split[i].label)]
+            for sign, down in (("", 1), ("-", -1)):
+                found = numbers(client.get(f"/api/select?split=val&class={id}&sort={sign}iou"))
+                assert found == sorted(there, key=lambda i: down * (ious[i - start] or 0))
         low = float(np.sort(100 * first.image_miou())[3])
         few = [start + i for i in np.flatnonzero(100 * first.image_miou() <= low)]
         assert numbers(client.get(f"/api/select?split=val&score={low!r}")) == few
@@ -483,6 +576,35 @@ def test_a_run_that_cannot_be_scored_says_why(root: Path, tmp_path: Path) -> Non
         pw.view(root, predictions=tmp_path / "nowhere")
 
 
+def test_of_very_many_classes_all_but_the_scores_is_shown(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pw.ClassTable(tuple(f"class {i}" for i in range(31_500)), ignore_index=65_535)
+    labels = [rng.integers(0, 31_500, (6, 8)).astype(np.uint16) for _ in range(3)]
+    split = pw.Split("val", table, pw.ArraySource([picture(i, (6, 8)) for i in range(3)], labels))
+    for name, label in zip(split.names, labels, strict=True):
+        np.save(tmp_path / f"{name}.npy", np.where(np.arange(8) < 2, 5, label))
+    with (
+        pw.view(split, predictions=tmp_path, port=0) as viewer,
+        httpx.Client(base_url=base(viewer), timeout=30) as client,
+    ):
+        client.get(viewer.url)
+        viewer._scoring.join(20)
+        run = client.get("/api/runs").json()[0]
+        assert run["scores"] is None
+        assert "31,500 classes are too many for a confusion matrix" in run["error"]
+        assert len(counted(client)["classes"]) == len(np.unique(labels))
+        for what in ("label", "prediction-0", "errors-0"):
+            assert client.get(f"/whole/1/{what}").headers["content-type"] == "image/png"
+        viewer._shown.runs[0].confused.complete()
+        found = client.get("/api/confusion/0").json()
+        truth, predicted, pixels, samples = found["pairs"][0]
+        assert (predicted, pixels, samples) == (5, 1, 1)
+        assert numbers(client.get(f"/api/select?pair={truth}-5&sort=-pixels")) == [
+            i for i in range(3) if (labels[i][:, :2] == truth).any()
+        ]
+        assert numbers(client.get("/api/select?sort=score")) == [0, 1, 2]
+
+
 def test_a_notebook_shows_it_in_a_frame(root: Path) -> None:
     with pw.view(root, port=0) as viewer:
         html = viewer._repr_html_()
@@ -525,6 +647,12 @@ def test_an_exported_page_holds_what_was_chosen_and_no_path(root: Path, tmp_path
         with pytest.raises(pw.UsageError, match="cannot sort by 'color'"):
             viewer.export(tmp_path / "other.html", "sort=color")
     text = (tmp_path / "page.html").read_text("utf-8")
+    policy = text.partition('http-equiv="Content-Security-Policy" content="')[2].partition('"')[0]
+    assert {part.split()[0]: part.split()[1:] for part in policy.split("; ")} == {
+        "default-src": ["'none'"], "script-src": ["'unsafe-inline'", "data:"], "style-src": ["'unsafe-inline'"],
+        "img-src": ["data:", "blob:"], "base-uri": ["'none'"], "form-action": ["'none'"],
+    }  # fmt: skip
+    assert text.index("Content-Security-Policy") < min(text.index("<script"), text.index("<style"))
     content = json.loads(text.partition('id="content">')[2].partition("</script>")[0])
     order = np.argsort(-counts[:, 8] / counts.sum(axis=1), kind="stable")[:2]
     assert [s["name"] for s in content["samples"]] == [pw.open(root)["val"].names[i] for i in order]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from . import jpeg_transform as jpeg_transform
     from . import lanes as lanes
     from . import objects as objects
+    from . import ordering as ordering
     from . import pair as pair
     from . import place as place
     from . import png as png

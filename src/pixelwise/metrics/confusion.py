@@ -79,7 +79,10 @@ class Confusion(Sum, Displayed):
                 what = f"the class table has the ignore_index {table.ignore_index}, got {ignore_index}"
                 raise UsageError(what, fix=f"give the number of classes instead of the table: {num_classes}")
             ignore_index = table.ignore_index
-        self.num_classes: int = check_whole("num_classes", num_classes, 1, _MOST_CLASSES)
+        if is_whole(num_classes) and num_classes > _MOST_CLASSES:
+            what = f"{num_classes:,} classes are too many for a confusion matrix: at most {_MOST_CLASSES:,} are counted"
+            raise UsageError(what, fix="merge some of them first: dataset.merge_classes(...)")
+        self.num_classes: int = check_whole("num_classes", num_classes, 1)
         self.ignore_index: int | None = _check_ignore(ignore_index, self.num_classes)
         self.class_names: tuple[str, ...] = _check_names(class_names, self.num_classes)
         self.per_image: bool = bool(per_image)

@@ -9,6 +9,7 @@
     runs       predictions and their scores                       problems   the findings of `check` by entry
     exporting  the chosen samples as one HTML file                previews  what a recipe makes of an entry
     charts     what the page draws of the counts                  looks      near duplicates, and numbers of objects
+    ordering   orders of all entries, kept
 
 `static/` is the page itself: ES modules and CSS as they are, without a build step.
 """

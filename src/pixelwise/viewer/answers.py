@@ -24,6 +24,7 @@ from .entries import Entries, Item
 from .large import Large
 from .looks import Alike, Objects
 from .measures import Measures
+from .ordering import Orders
 from .pictures import label_path, stored_label
 from .problems import Problems
 from .runs import Run
@@ -31,7 +32,7 @@ from .selecting import Query, Selection, select
 from .tiles import LARGE
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Shown:
     """All that one server shows. failed: the splits that cannot be read, and why."""
 
@@ -42,6 +43,9 @@ class Shown:
     problems: Problems | None = None
     failed: dict[str, str] = field(default_factory=dict)
     large: Large = field(default_factory=Large)
+    closing: bool = False
+    """Whether the server ends: what it was still asked for is given up."""
+    _orders: Orders = field(default_factory=Orders)
     version: str = field(default_factory=lambda: secrets.token_hex(4))
     """Part of the addresses of pictures: what a browser keeps of one server is not shown by the next."""
 
@@ -58,7 +62,14 @@ class Shown:
     def chosen(self, query: Query) -> Selection:
         """The entries of a query, by what is known so far. Raises as `select`."""
         coded = None if self.problems is None else self.problems.numbers
-        return select(query, self.entries, self.measures, self.runs, coded, self.alike, self.objects)
+        return select(query, self.entries, self.measures, self.runs, coded, self.alike, self.objects, self._orders)
+
+    def prepare_orders(self) -> None:
+        """Make the orders by scores, so that who first asks for one does not wait for it."""
+        orders = [("score", k) for k in range(len(self.runs))] + [("change", 0)] * (len(self.runs) > 1)
+        for order, run in orders:
+            for descending in (False, True):
+                self.chosen(Query(order=order, descending=descending, run=run))
 
     @cached_property
     def title(self) -> str:
@@ -67,8 +78,8 @@ class Shown:
 
     def said(self, error: object) -> str:
         """An error as the page writes it: paths within the dataset's folder without that folder."""
-        root = self.dataset.root
-        return shown(error) if root == Path() else str(error).replace(f"{root}{os.sep}", "")
+        root, text = self.dataset.root, shown(error)
+        return text if root == Path() else text.replace(f"{shown(root)}{os.sep}", "").replace(f"{root}{os.sep}", "")
 
     def overview(self) -> dict[str, Any]:
         """The dataset: its splits, its classes with their colors, the runs."""

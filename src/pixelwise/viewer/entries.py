@@ -80,7 +80,7 @@ class Entries:
 
 
 class _Names:
-    """All names as bytes in one array, in lower case: a search looks at one byte of all of them at once."""
+    """All names as bytes in one array, in lower case: a search looks for the rarest byte in all of them at once."""
 
     def __init__(self, names: Iterable[str]) -> None:
         parts = bytearray()
@@ -91,16 +91,27 @@ class _Names:
         self._bytes = np.frombuffer(parts, np.uint8)
         ends = np.flatnonzero(self._bytes == ord("\n"))
         self._starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64)
+        self._frequency = np.bincount(self._bytes, minlength=256)
         self._lengths = (ends - self._starts).astype(np.uint32)
 
     def holding(self, text: str) -> Bool:
         """(n,) bool: which names hold `text`."""
         wanted = text.lower().replace("\n", " ").encode("utf-8", "surrogatepass")
-        found = np.full(len(self._bytes), len(wanted) <= len(self._bytes))
-        for k, byte in enumerate(wanted[: len(found)]):
-            found[: len(found) - k] &= self._bytes[k:] == byte
-            found[len(found) - k :] = False
-        return np.asarray(np.logical_or.reduceat(found, self._starts))
+        if not wanted:
+            return np.ones(len(self._starts), bool)
+        rarest = min(range(len(wanted)), key=lambda k: self._frequency[wanted[k]])
+        at = np.flatnonzero(self._bytes == wanted[rarest]) - rarest  # where the text may begin
+        at = at[(at >= 0) & (at <= len(self._bytes) - len(wanted))]
+        for k, byte in enumerate(wanted):
+            if k != rarest:
+                at = at[self._bytes[at + k] == byte]  # never over the end of a name: the text has no newline
+        if len(at) > len(self._starts) // 8:
+            found = np.zeros(len(self._bytes), bool)
+            found[at] = True
+            return np.asarray(np.logical_or.reduceat(found, self._starts))
+        out = np.zeros(len(self._starts), bool)
+        out[np.searchsorted(self._starts, at, side="right") - 1] = True
+        return out
 
     def ranks(self) -> NDArray[np.uint32]:
         """(n,) uint32: the place of each name in their order."""

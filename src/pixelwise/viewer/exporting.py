@@ -95,6 +95,7 @@ def _content(shown: Shown, numbers: list[int]) -> dict[str, Any]:
             shown.facts(number)
             | {"number": at, "counts": dict(zip(found.id[rows].tolist(), found.pixels[rows].tolist(), strict=True))}
             | {"alike": alike[at], "objects": objects[at], "pairs": [each.get(number, {}) for each in pairs]}
+            | {"ious": [run.ious(number) for run in shown.runs]}
             | {"tiled": False, "reduced": _reduction(shown, number)}
             | {"pictures": {kind: _picture(shown, number, kind) for kind in _kinds_of(shown, number, kinds)}}
         )

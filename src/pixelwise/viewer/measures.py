@@ -38,7 +38,7 @@ class ClassCounts(NamedTuple):
 
     def of(self, id: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         """The entries that hold a class, ascending, and how many pixels of it each has: two (k,) uint32 arrays."""
-        rows = self.id == id
+        rows = np.flatnonzero(self.id == id)  # to take by numbers is several times as fast as by a mask
         return self.entry[rows], self.pixels[rows]
 
     def and_then(self, more: ClassCounts) -> ClassCounts:
@@ -128,7 +128,8 @@ class Measures:
             self.errors[number] = str(error)
 
     def _run(self) -> None:
-        self._entries.named("", range(0))  # so that the first search does not wait
+        self._entries.named("", range(0))  # so that the first search does not wait, nor the first order by name
+        _ = self._entries.by_name
         for k, split in enumerate(self._entries.splits):
             for first in range(0, len(split), _SIZES):
                 if self._stop.is_set():

@@ -99,7 +99,12 @@ def _answering(shown: Shown, pool: Executor, make: Callable[[Request], Response]
             return _Json({"error": str(error)}, 500)
 
     async def run(request: Request) -> Response:
-        return await asyncio.get_running_loop().run_in_executor(pool, work, request)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(pool, work, request)
+        except BaseException:
+            if not shown.closing:
+                raise
+            return _Json({"error": "the server was closed"}, 503)  # nobody hears it, but uvicorn logs no traceback
 
     return run
 

@@ -16,8 +16,9 @@ from ..evaluation.prediction_files import SUFFIXES, Holding, PredictionFile, fil
 from ..evaluation.result_files import predictions_of
 from ..evaluation.scoring import Scoring, score
 from ..metrics.protocols import ProtocolName
+from ..metrics.rates import ratio
 from ..results import json_values
-from ..types import F64, U8, Label, Size
+from ..types import F64, I64, U8, Label, Size
 from .confused import Confused, Mistake
 from .entries import Entries, Item
 from .pictures import label_ids, marked_errors
@@ -39,6 +40,7 @@ class Run:
         self.error: str = ""
         self.scoring: Scoring | None = None
         self._entries = entries
+        self._scores: F64 = np.full(len(entries), np.nan)
         self._holds = holds
         self._stop = threading.Event()
         self.confused: Confused = self.confusion_of(range(*entries.starts[part : part + 2]))
@@ -104,7 +106,10 @@ class Run:
             protocol = cast("ProtocolName", self.protocol)
             held: dict[str, Any] = {"threshold": self._holds.threshold}
             held |= {"stored_values": self._holds.values == "stored values", "masks": self._holds.values == "masks"}
-            self.scoring = score(self.root, split, protocol, threads=1, progress=self._count, **held)
+            found = score(self.root, split, protocol, threads=1, progress=self._count, **held)
+            start = self._entries.starts[self.part]
+            self._scores[start : start + len(split)] = found.image_miou()
+            self.scoring = found
         except PixelwiseError as error:
             notes: list[str] = getattr(error, "__notes__", [])
             self.error = "\n".join([str(error), *notes])
@@ -123,11 +128,23 @@ class Run:
 
     def scores(self) -> F64:
         """(n,) float64 mean IoU (0..1) of each entry over the classes in its truth or prediction; NaN if unknown."""
+        return self._scores
+
+    def class_scores(self, id: int) -> F64:
+        """(n,) float64 IoU (0..1) of a class in each entry; NaN if unknown, or if truth and prediction lack it."""
         out = np.full(len(self._entries), np.nan)
-        if self.scoring is not None:
-            start = self._entries.starts[self.part]
-            out[start : start + len(self._entries.splits[self.part])] = self.scoring.image_miou()
+        if self.scoring is not None and id < len(self._entries.classes):
+            start, totals = self._entries.starts[self.part], self.scoring.confusion.images.totals
+            out[start : start + len(totals)] = _iou(totals[:, :, id].T)
         return out
+
+    def ious(self, number: int) -> dict[int, float]:
+        """The IoU (0..1) of each class that is in the truth or the prediction of an entry, as far as they are known."""
+        if self.scoring is None or not self.covers(number):
+            return {}
+        found = _iou(self.scoring.confusion.images.totals[number - self._entries.starts[self.part]])
+        known = np.flatnonzero(~np.isnan(found))
+        return dict(zip(known.tolist(), found[known].tolist(), strict=True))
 
     def to_dict(self) -> dict[str, Any]:
         """What the page shows of the run: progress, then the scores by class, the numbers of `score`."""
@@ -137,6 +154,12 @@ class Run:
             "name": self.name, "split": split.name, "protocol": self.protocol, "error": self.error,
             "done": self.done, "total": len(split), "scores": found,
         }  # fmt: skip
+
+
+def _iou(totals: I64) -> F64:
+    """(k,) float64 from (4, k) totals as in `ImageTotals`; NaN where there is nothing to divide by."""
+    agreed, truth, predicted, _ = totals
+    return ratio(agreed, truth + predicted - agreed, np.nan)
 
 
 class _StoppedError(Exception):

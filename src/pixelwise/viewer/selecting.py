@@ -16,9 +16,10 @@ from .confused import Mistake
 from .entries import Entries
 from .looks import Alike, Objects
 from .measures import Measures
+from .ordering import Orders, Ranking, order_by
 from .runs import Run
 
-ORDERS: Final = ("number", "name", "size", "classes", "share", "score", "change", "pixels", "objects", "alike")
+ORDERS: Final = ("number", "name", "size", "classes", "share", "score", "iou", "change", "pixels", "objects", "alike")
 """What entries can be ordered by; with "-" in front, the largest first."""
 
 
@@ -26,10 +27,10 @@ ORDERS: Final = ("number", "name", "size", "classes", "share", "score", "change"
 class Query:
     """What to show. split: the name of one, or None. text: in the name. classes: ids that must all occur; share: of the
     pixels, at least that of each. low, high: of the shorter side, in pixels. broken: only what cannot be read. order:
-    one of ORDERS, by `run` for scores and by `classes[0]` for shares; descending: the largest first. code: only what
-    has a finding of that code. pair: only what has pixels of one class that `run` predicted as the other; "pixels"
-    orders by their number. alike: only what has a near duplicate; "alike" orders by groups of them. score: at most this
-    mean IoU of `run`, in percent.
+    one of ORDERS, by `run` for scores, by `classes[0]` for "share" and, of `run`, "iou"; descending: the largest first.
+    code: only what has a finding of that code. pair: only what has pixels of one class that `run` predicted as the
+    other; "pixels" orders by their number. alike: only what has a near duplicate; "alike" orders by groups of them.
+    score: at most this mean IoU of `run`, in percent.
     """
 
     split: str | None = None
@@ -87,9 +88,9 @@ def _pair(text: str) -> Mistake | None:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The numbers of entries that a query selects: (k,) int64 in their order, or a range without a gap."""
+    """The numbers of entries that a query selects: (k,) in their order, or a range without a gap."""
 
-    numbers: I64 | range
+    numbers: I64 | Ranking | range
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -98,9 +99,10 @@ class Selection:
 def select(
     query: Query, entries: Entries, measures: Measures, runs: tuple[Run, ...] = (),
     coded: Callable[[str], I64] | None = None, alike: Alike | None = None, objects: Objects | None = None,
+    orders: Orders | None = None,
 ) -> Selection:  # fmt: skip
     """The entries of a query, by what is known so far. coded: the entries that have a finding of that code. alike,
-    objects: what orders and filters of these names need.
+    objects: what orders and filters of these names need. orders: those of earlier queries.
 
     UnknownNameError `unknown-split` for a split that is not shown, UsageError `bad-query` for a run that is not there.
     """
@@ -109,7 +111,6 @@ def select(
     except KeyError:
         fix = f"the splits are: {', '.join(s.name for s in entries.splits)}"
         raise UnknownNameError(f"no split named {query.split!r} is shown", code="unknown-split", fix=fix) from None
-    looked = {name: one for name, one in (("alike", alike), ("objects", objects)) if one is not None}
     keep = _kept(query, entries, measures, within)
     if query.code and coded is not None:
         marked = np.zeros(len(entries), bool)
@@ -127,15 +128,30 @@ def select(
     for each in more:
         part = each[within.start : within.stop]
         keep = part if keep is None else keep & part
-    if keep is None and query.order == "number":
-        return Selection(range(within.start, within.stop) if not query.descending else np.arange(*_reversed(within)))
-    numbers = np.arange(within.start, within.stop) if keep is None else within.start + np.flatnonzero(keep)
-    keys = looked[query.order].keys() if query.order in looked else _keys(query, entries, measures, runs)
-    return Selection(_ordered(query, numbers, keys))
+    looked = {name: one for name, one in (("alike", alike), ("objects", objects)) if one is not None}
+    if query.order == "number" or (query.order in ("alike", "objects") and query.order not in looked):
+        return Selection(_listed(query, within, keep))
+
+    def make() -> Ranking:
+        keys = looked[query.order].keys() if query.order in looked else _keys(query, entries, measures, runs)
+        return order_by(keys, query.descending)
+
+    known = looked[query.order].counted if query.order in looked else _known(query, measures, runs)
+    named = (query.order, query.descending, query.run, query.classes[:1], query.pair)
+    order = make() if orders is None else orders.find(named, known, make)
+    if keep is None and len(within) == len(entries):
+        return Selection(order)
+    chosen = np.zeros(len(entries), bool)
+    chosen[within.start : within.stop] = True if keep is None else keep
+    return Selection(order[chosen[order]])
 
 
-def _reversed(within: range) -> tuple[int, int, int]:
-    return within.stop - 1, within.start - 1, -1
+def _listed(query: Query, within: range, keep: Bool | None) -> I64 | range:
+    """The numbers as they are listed, or the last first."""
+    if keep is None or keep.all():  # a range is sent at once, a million numbers take a browser 40 ms
+        return np.arange(within.stop - 1, within.start - 1, -1) if query.descending else within
+    numbers = within.start + np.flatnonzero(keep)
+    return numbers[::-1] if query.descending else numbers
 
 
 def _kept(query: Query, entries: Entries, measures: Measures, within: range) -> Bool | None:
@@ -181,20 +197,11 @@ def _pixels(measures: Measures, id: int, n: int) -> I64:
     return out
 
 
-def _ordered(query: Query, numbers: I64, keys: NDArray[Any] | None) -> I64:
-    """The numbers in the order of their keys; equal ones by number, and what is not known at the end."""
-    if keys is None:
-        return numbers[::-1] if query.descending else numbers
-    chosen = keys[numbers]
-    if query.descending:
-        chosen = -chosen.astype(np.float64)
-    return numbers[np.argsort(chosen, kind="stable")]  # NaN comes last both ways
-
-
-def _keys(query: Query, entries: Entries, measures: Measures, runs: tuple[Run, ...]) -> NDArray[Any] | None:
-    """(n,) what entries are ordered by, NaN where it is not known, or None for their numbers."""
+def _keys(query: Query, entries: Entries, measures: Measures, runs: tuple[Run, ...]) -> NDArray[Any]:
+    """(n,) what entries are ordered by, NaN where it is not known."""
     if query.order == "name":
         return entries.by_name
+    first = query.classes[0] if query.classes else 0
     area = _area(measures.sizes)
     if query.order == "size":
         return np.where(area > 0, area, np.nan)
@@ -204,13 +211,23 @@ def _keys(query: Query, entries: Entries, measures: Measures, runs: tuple[Run, .
         numbers = found.entry if void is None else found.entry[found.id != void]
         return np.bincount(numbers, minlength=len(entries))
     if query.order == "share":
-        id = query.classes[0] if query.classes else 0
-        return np.asarray(_pixels(measures, id, len(entries)) / np.maximum(area, 1))
+        return np.asarray(_pixels(measures, first, len(entries)) / np.maximum(area, 1))
+    if query.order == "iou":
+        return _run(query.run, runs).class_scores(first)
     if query.order == "pixels":
         return _confused(query, runs, len(entries))
-    if query.order in ("score", "change"):
-        return _run(query.run, runs).scores() if query.order == "score" else _run(1, runs).scores() - runs[0].scores()
-    return None
+    return _run(query.run, runs).scores() if query.order == "score" else _run(1, runs).scores() - runs[0].scores()
+
+
+def _known(query: Query, measures: Measures, runs: tuple[Run, ...]) -> object:
+    """What changes when more is known of what entries are ordered by. To be asked for before `_keys`."""
+    if query.order == "name":
+        return None
+    if query.order == "pixels":
+        return _run(query.run, runs).confused.counted
+    if query.order in ("score", "iou", "change"):
+        return [run.scoring is None for run in runs]
+    return measures.sized, measures.counted
 
 
 def _run(number: int, runs: tuple[Run, ...]) -> Run:

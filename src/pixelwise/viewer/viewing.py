@@ -119,6 +119,8 @@ class Viewer:
     def _score(self) -> None:
         for run in self._shown.runs:
             run.find_scores()
+        if not self._shown.closing:
+            self._shown.prepare_orders()
 
     def export(self, path: str | os.PathLike[str], state: str = "", *, n: int = 50) -> int:
         """Write the page as one HTML file with the first `n` of the samples that `state` chooses; how many there are.
@@ -139,6 +141,7 @@ class Viewer:
 
     def close(self) -> None:
         """End the server and what it does in the background, within 2 seconds."""
+        self._shown.closing = True
         for run in self._shown.runs:
             run.stop()
         for looked in (self._shown.alike, self._shown.objects):

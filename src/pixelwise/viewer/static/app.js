@@ -103,16 +103,18 @@ async function showMode() {
 /** @param {number} number */
 async function showSample(number) {
   if (sample.number === number) return;
-  page.position = Math.max(0, page.entries.indexOf(number));
+  const position = page.entries.indexOf(number);
+  page.position = Math.max(0, position);
   part("sample").focus({ preventScroll: true });
   part("pointer").replaceChildren(quiet("Point at a pixel to read it"));
   page.shares = null;
-  const place = `${counted(page.position + 1)} of ${counted(page.entries.length)}`;
+  const place = position < 0 ? `not among the ${counted(page.entries.length)} chosen` : `${counted(position + 1)} of ${counted(page.entries.length)}`;
   part("name").textContent = place;
   const shown = sample.show(number, page.look);
   const found = await data.json(`api/facts/${number}`).catch((error) => ({ error: String(error) }));
   if (page.state.sample !== number) return;
   part("name").textContent = `${found.name ?? ""} · ${place}`;
+  part("name").title = part("name").textContent ?? "";
   showFacts(found);
   sample.inColors = String(found.label?.mode).startsWith("rgb");
   await shown;
@@ -129,8 +131,8 @@ async function showSample(number) {
 
 /** What stands below a name in the grid. @param {data.Row} row */
 function noteOf(row) {
-  const scores = row.scores.filter((score) => score !== null).map((score) => `${(100 * score).toFixed(0)} %`);
-  const words = [scores.length ? `IoU ${scores.join(" / ")}` : "", row.size ? `${row.size[0]} × ${row.size[1]}` : ""];
+  const scores = row.scores.filter((score) => score !== null).map((score) => (100 * score).toFixed(0));
+  const words = [scores.length ? `IoU ${scores.join(" / ")} %` : "", row.size ? `${row.size[0]} × ${row.size[1]}` : ""];
   if (page.state.split === EVERY) words.unshift(row.split);
   return words.filter(Boolean).join(" · ");
 }

@@ -1,5 +1,5 @@
 // Charts of the counts. A click on a class, a size or a pair shows the samples that were counted.
-import { percent } from "./legend.js";
+import { percent, samplesOf } from "./legend.js";
 
 /** @typedef {{share: [number, number][], classes: number, sides: [number, number, number][], per_sample: [number, number][], ids: number[], together: number[][]}} Values */
 /** @typedef {Partial<import("./state.js").State>} Changes */
@@ -44,6 +44,7 @@ function bars(rows) {
     if (row.color) bar.style.background = row.color;
     /** @type {HTMLElement} */ (line.querySelector(".text")).textContent = row.text;
     /** @type {HTMLElement} */ (line.querySelector(".value")).textContent = row.label;
+    line.title = `${row.text}: ${row.label}`;
     if (row.act) line.addEventListener("click", row.act);
     root.append(line);
   }
@@ -61,7 +62,7 @@ function matrix(found, name, choose) {
       const cell = document.createElement("button");
       const of = Math.min(found.together[i][i], found.together[k][k]);
       cell.style.setProperty("--part", String(of ? count / of : 0));
-      cell.title = i === k ? `${name(a)}: ${count} samples` : `${name(a)} and ${name(b)}: ${count} samples`;
+      cell.title = i === k ? `${name(a)}: ${samplesOf(count)}` : `${name(a)} and ${name(b)}: ${samplesOf(count)}`;
       cell.setAttribute("aria-label", cell.title);
       cell.tabIndex = -1; // the legend does the same by keys
       if (count) cell.addEventListener("click", () => choose({ class: i === k ? [a] : [a, b] }));

@@ -1,5 +1,5 @@
 // The confusion of a run: which class was predicted as which other. A cell, or a line of the list, opens its samples.
-import { percent } from "./legend.js";
+import { percent, samplesOf } from "./legend.js";
 
 /**
  * @typedef {{counted: number, total: number, unread: number, ids: number[], rows: number[][], pairs: [number, number, number, number][]}} Found
@@ -31,13 +31,15 @@ export class Confusion {
     const focused = /** @type {HTMLElement | null} */ (this.root.contains(document.activeElement) ? document.activeElement : null)?.dataset.pair;
     const { counted, total, unread } = found;
     const left = unread ? `; ${unread.toLocaleString("en")} cannot be compared, or have no prediction` : "";
-    const state = counted < total ? `counted ${counted.toLocaleString("en")} of ${total.toLocaleString("en")} samples` : `${(total - unread).toLocaleString("en")} samples`;
+    const state = counted < total ? `counted ${counted.toLocaleString("en")} of ${samplesOf(total)}` : samplesOf(total - unread);
     const parts = [element("p", "quiet", state + left)];
     if (found.ids.length) {
       const hint = "Rows are the truth, columns the prediction; each cell is a share of its row. Arrow keys move, Enter opens the samples.";
       parts.push(this.matrix(found, pair), this.said, element("p", "quiet small", hint));
     }
-    parts.push(element("h2", "", "Most confused"), this.list(found, pair));
+    parts.push(element("h2", "", "Most confused"));
+    if (found.pairs.length) parts.push(element("p", "quiet small", "Most pixels first; % of the pixels that have the first class."));
+    parts.push(this.list(found, pair));
     this.root.replaceChildren(...parts);
     if (focused) /** @type {HTMLElement | null} */ (this.root.querySelector(`[data-pair="${focused}"]`))?.focus();
   }
@@ -67,7 +69,7 @@ export class Confusion {
         cell.toggleAttribute("data-right", truth === predicted);
         cell.toggleAttribute("data-chosen", cell.dataset.pair === pair);
         const n = samples.get(cell.dataset.pair);
-        const of = n ? `, ${n.toLocaleString("en")} samples` : "";
+        const of = n ? `, ${samplesOf(n)}` : "";
         const text = `truth ${this.name(truth)}, predicted ${this.name(predicted)}: ${row[k].toLocaleString("en")} pixels, ${percent(row[k] / sum)}${of}`;
         cell.setAttribute("aria-label", text);
         cell.title = text;
@@ -92,7 +94,7 @@ export class Confusion {
       line.dataset.pair = `${truth}-${predicted}`;
       line.setAttribute("aria-pressed", String(line.dataset.pair === pair));
       const sum = sums.get(truth);
-      line.title = `${pixels.toLocaleString("en")} pixels in ${samples.toLocaleString("en")} samples`;
+      line.title = `${pixels.toLocaleString("en")} pixels in ${samplesOf(samples)}`;
       line.append(this.chip(truth), element("span", "to", "→"), this.chip(predicted), element("span", "value", sum ? percent(pixels / sum) : pixels.toLocaleString("en")));
       line.setAttribute("aria-label", `truth ${this.name(truth)}, predicted ${this.name(predicted)}: ${line.title}`);
       line.addEventListener("click", () => this.choose(truth, predicted));

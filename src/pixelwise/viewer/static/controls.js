@@ -21,6 +21,10 @@ function orders() {
   if (known.objects) out.push(["objects", "by number of objects"]);
   out.push(["alike", "near duplicates first"]);
   for (const [k, run] of known.runs.entries()) out.push([`score-${k}`, known.runs.length > 1 ? `by IoU: ${run.name}` : "by IoU"]);
+  if (page.state.class.length || page.state.sort.endsWith("iou")) {
+    const name = colors.known.get(page.state.class[0] ?? 0)?.name;
+    for (const [k, run] of known.runs.entries()) out.push([`iou-${k}`, `by IoU of ${name}${known.runs.length > 1 ? `: ${run.name}` : ""}`]);
+  }
   if (known.runs.length > 1) out.push(["change", `by gain: ${known.runs[1].name} over ${known.runs[0].name}`]);
   if (page.state.pair) out.push(["pixels", "by confused pixels"]);
   return out;
@@ -39,7 +43,7 @@ export function showControls() {
   set("text", state.text);
   const order = state.sort.replace("-", "");
   fill(choice("sort"), orders());
-  choice("sort").value = order === "score" ? `score-${state.run}` : order;
+  choice("sort").value = ["score", "iou"].includes(order) ? `${order}-${state.run}` : order;
   part("descending").setAttribute("aria-pressed", String(state.sort.startsWith("-")));
   for (const id of /** @type {const} */ (["low", "high"])) set(id, state[id] ? String(state[id]) : "");
   set("share", state.share ? String(100 * state.share) : "");

@@ -28,6 +28,7 @@ export class Legend {
     this.occurs = () => true;
     /** @type {(id: number) => string[]} */
     this.texts = () => [];
+    this.present = false;
     this.space = document.createElement("li");
     this.space.className = "space";
     this.space.setAttribute("role", "presentation");
@@ -53,19 +54,23 @@ export class Legend {
     for (const [id, row] of this.rows) this.markRow(id, row);
   }
 
-  /** The numbers of each class, one text per column. @param {(id: number) => boolean} occurs @param {(id: number) => string[]} texts */
-  fill(occurs, texts) {
+  /**
+   * The numbers of each class, one text per column. present: list those that occur first.
+   * @param {(id: number) => boolean} occurs @param {(id: number) => string[]} texts @param {boolean} present
+   */
+  fill(occurs, texts, present) {
+    this.present = present;
     this.occurs = occurs;
     this.texts = texts;
     this.order();
     for (const [id, row] of this.rows) this.fillRow(id, row);
   }
 
-  /** Choose what is listed: what is searched for and, of many classes, first those that occur. */
+  /** Choose what is listed: what is searched for and, of many classes or in one sample, first those that occur. */
   order() {
     const wanted = this.find.value.trim().toLowerCase();
     const found = wanted ? this.classes.filter(({ id, name }) => String(id) === wanted || name.toLowerCase().includes(wanted)) : this.classes;
-    this.listed = this.searched ? [...found.filter(({ id }) => this.occurs(id)), ...found.filter(({ id }) => !this.occurs(id))] : found;
+    this.listed = this.searched || this.present ? [...found.filter(({ id }) => this.occurs(id)), ...found.filter(({ id }) => !this.occurs(id))] : found;
     this.draw();
   }
 
@@ -138,4 +143,9 @@ export function percent(share) {
   if (value === 0) return "0 %";
   if (value < 0.1) return "<0.1 %";
   return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} %`;
+}
+
+/** A number of samples in words. @param {number} n */
+export function samplesOf(n) {
+  return `${n.toLocaleString("en")} sample${n === 1 ? "" : "s"}`;
 }

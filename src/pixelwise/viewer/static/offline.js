@@ -65,6 +65,7 @@ export function choose(query) {
       case "alike": return one.alike;
       case "objects": return one.objects;
       case "pixels": return pair ? one.pairs[run][pair] : null;
+      case "iou": return one.ious[run][classes[0] ?? 0] ?? null;
       case "score": return one.scores[run];
       case "change": return one.scores[0] == null || one.scores[1] == null ? null : one.scores[1] - one.scores[0];
       default: return one.number;

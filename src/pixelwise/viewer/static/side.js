@@ -4,7 +4,7 @@ import { ERRORS } from "./colors.js";
 import { Confusion } from "./confusion.js";
 import * as data from "./data.js";
 import { FindingsList } from "./findings.js";
-import { Legend, percent } from "./legend.js";
+import { Legend, percent, samplesOf } from "./legend.js";
 import { EVERY, change, chip, classes, colors, counted, fill, input, known, page, part, splitName } from "./page.js";
 import { isFiltered, unfiltered } from "./state.js";
 
@@ -75,7 +75,7 @@ export function fillLegend() {
     const [share, images] = [shares?.get(id), counts.get(id)?.images];
     const first = shares ? share && percent(share) : images && counted(images);
     return [first || "", ...scored.map(({ scores }) => (scores.iou[id] == null ? "" : (100 * scores.iou[id]).toFixed(1)))];
-  });
+  }, Boolean(shares));
 }
 
 export function fillScores() {
@@ -109,7 +109,7 @@ async function fillCharts() {
 /** How many samples there are, and how far they are counted. */
 export function tell() {
   if (!said) return;
-  const shown = `${counted(page.entries.length)} ${isFiltered(page.state) ? `of ${counted(said.total)} ` : ""}samples`;
+  const shown = isFiltered(page.state) ? `${counted(page.entries.length)} of ${samplesOf(said.total)}` : samplesOf(page.entries.length);
   const rest = said.counted < said.total ? ` · counted ${counted(said.counted)} so far` : "";
   const looked = (said.looked ?? []).filter((/** @type {[number, number]} */ [done, all]) => done < all).map((/** @type {[number, number]} */ [done]) => ` · looked at ${counted(done)} so far`);
   const broken = said.broken ? ` · ${counted(said.broken)} cannot be read` : "";
