@@ -391,7 +391,7 @@ def test_constructors_take_whole_numbers_only(wrong: Any) -> None:
 @pytest.mark.parametrize("wrong", [0, True, 3.0, "21", None, 2**70, [3], 4097, float("nan")])
 def test_a_number_of_classes_is_whole(wrong: Any) -> None:
     for kind in (pw.Confusion, pw.BoundaryConfusion):
-        with pytest.raises(UsageError, match="num_classes must be a whole number"):
+        with pytest.raises(UsageError, match=r"num_classes must be a whole number|classes are too many"):
             kind(wrong)
 
 

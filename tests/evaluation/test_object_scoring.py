@@ -222,7 +222,7 @@ RESULT = {"image_id": 7, "category_id": 3, "score": 0.5, "segmentation": [[1, 1,
     ("name", "text", "objects", "code"),
     [
         ("r.json", "{", True, "bad-json"),
-        ("r.json", "{}", True, "no-instances"),
+        ("r.json", "{}", True, "bad-json"),
         ("r.json", "{}", False, "bad-json"),
         ("r.json", "[3]", True, "bad-json"),
         ("r.json", json.dumps([RESULT | {"image_id": 8}]), True, "extra-prediction"),
@@ -280,3 +280,98 @@ def test_a_dataset_without_objects(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((2, 2), np.uint8))
     with pytest.raises(PixelwiseError, match="no object numbers"):
         pw.score_objects(tmp_path, split)
+
+
+def numbered(table: pw.ClassTable, names: list[str], labels: list[Any], numbers: list[Any]) -> pw.Split:
+    """A split of arrays whose samples have object numbers."""
+
+    class Numbered(pw.ArraySource):
+        def read(self, index: int, *given: Any, **options: Any) -> pw.Sample:
+            return replace(super().read(index, *given, **options), instances=numbers[index])
+
+    images = [np.zeros((*label.shape, 3), np.uint8) for label in labels]
+    return pw.Split("val", table, Numbered(images, labels, names))
+
+
+def segments_json(root: Path, names: list[str], scenes: list[Any], classes: Any) -> Path:
+    """Panoptic predictions of scenes, as COCO has them; a class is called `classes[c]`."""
+    (root / "guesses").mkdir()
+    entries = []
+    for k, (name, (p, pn, *_)) in enumerate(zip(names, scenes, strict=True)):
+        keys = np.where(np.isin(p, list(classes)), 100 * p.astype(np.int64) + pn, -1)
+        ids, segments = np.zeros(p.shape, np.uint32), []
+        for number, key in enumerate(np.unique(keys[keys >= 0]).tolist(), 1):
+            ids[keys == key] = 700 * number
+            segments.append({"id": 700 * number, "category_id": int(classes[key // 100])})
+        pixels = np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=-1).astype(np.uint8)
+        Image.fromarray(pixels).save(root / f"guesses/{k}.png")
+        entries.append({"image_id": name, "file_name": f"{k}.png", "segments_info": segments})
+    (root / "guesses.json").write_text(json.dumps({"annotations": entries}))
+    return root / "guesses.json"
+
+
+@pytest.mark.parametrize("suffix", [".json", ".png", ".npy"])
+def test_panoptic_quality_of_any_dataset_with_objects(tmp_path: Path, suffix: str) -> None:
+    """By panopticapi's statements; pixels of things without a number are a crowd."""
+    things, table = (2, 3, 4), pw.ClassTable([f"c{c}" for c in range(6)])
+    scenes = [(p, np.where(np.isin(p, things), pn, 0), *rest) for p, pn, *rest in (scene(k) for k in range(4))]
+    scenes = [(p, pn, t, np.where(crowd, 0, tn), crowd & np.isin(t, things)) for p, pn, t, tn, crowd in scenes]
+    names = [f"x/{k}a" for k in range(4)]
+    split = numbered(table, names, [s[2].astype(np.uint8) for s in scenes], [s[3] for s in scenes])
+    options: dict[str, Any] = {"things": ["c2", 3, 4]}
+    if suffix == ".json":
+        path = segments_json(tmp_path, [names[0], "1a", *names[2:]], scenes, range(6))
+    else:
+        path = tmp_path / "guesses"
+        (path / "x").mkdir(parents=True)
+        options["divisor"] = 100
+        for name, (p, pn, *_) in zip(names, scenes, strict=True):
+            of = np.where(p < 6, 100 * p + pn, 25_500)
+            if suffix == ".npy":
+                np.save(path / name, of)
+            else:
+                Image.fromarray(of.astype(np.uint16)).save(path / f"{name}.png")
+    found = pw.score_objects(path, split, **options).scores
+    assert isinstance(found, PanopticScores)
+    official = panopticapi(scenes, 6, things)
+    assert found.hits.sum() > 5
+    for c in range(6):
+        iou, tp, fp, fn = official[c]
+        assert (found.hits[c], found.false[c], found.missed[c]) == (tp, fp, fn)
+        if tp + fp + fn:
+            assert found.pq[c] == pytest.approx(iou / (tp + 0.5 * fp + 0.5 * fn), abs=1e-12)
+
+
+def test_panoptic_predictions_of_cityscapes(tmp_path: Path) -> None:
+    """Frames and label ids are theirs, as the official script has them."""
+    from pixelwise.metrics.protocols import CITYSCAPES_CLASSES
+
+    label_ids = {7: 0, 24: 11, 26: 13}
+    table = pw.ClassTable(CITYSCAPES_CLASSES, values={**label_ids, 255: 255})
+    truth = np.zeros((8, 12), np.uint8)
+    numbers = np.full((8, 12), 7, np.uint16)
+    for n, x in enumerate((1, 5)):
+        truth[2:6, x : x + 3], numbers[2:6, x : x + 3] = 13, 26_000 + n
+    truth[:2, 9:], numbers[:2, 9:] = 11, 24  # a group
+    split = numbered(table, ["ulm/ulm_000001_000019"], [truth], [numbers])
+    guess = truth.copy()
+    guess[2:6, 1] = 0
+    objects = np.where(guess == 13, numbers % 1000 + 1, 0)
+    path = segments_json(tmp_path, ["ulm_000001_000019"], [(guess, objects)], {0: 7, 11: 24, 13: 26})
+    with pytest.raises(PixelwiseError):
+        pw.score_objects(path, split)
+    found = pw.score_objects(path, split, stored_values=True).scores
+    assert isinstance(found, PanopticScores)
+    assert found.hits[[0, 11, 13]].tolist() == [1, 0, 2]
+    assert (found.false.sum(), found.missed.sum()) == (0, 0), "what lies in a group is not counted"
+    assert found.sq[13] == pytest.approx((8 / 12 + 1) / 2)
+    folder = tmp_path / "numbered"
+    folder.mkdir()
+    Image.fromarray((np.array([7, *[0] * 10, 24, 0, 26])[guess] * 1000 + objects).astype(np.uint16)).save(
+        folder / "ulm_000001_000019.png"
+    )
+    again = pw.score_objects(folder, split, divisor=1000, stored_values=True).scores
+    assert str(again) == str(found)
+    with pytest.raises(PixelwiseError, match="of class 24, of which there is none") as error:
+        pw.score_objects(folder, split, divisor=1000)
+    assert error.value.code == "prediction-out-of-range"

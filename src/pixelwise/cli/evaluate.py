@@ -49,6 +49,10 @@ Masks = Annotated[bool, Option("--masks", help="Files of two classes hold 0 and 
 ScoreThreshold = Annotated[
     float | None, Option(help="Files hold one channel: class 1 is above this; 0 of logits, 0.5 of probabilities.")
 ]
+Divisor = Annotated[
+    int | None, Option(help="Of --objects: pixels of files are class * this + number; it is usually 1000.")
+]
+Things = Annotated[list[str] | None, Option(help="Of --objects: a class that has objects; repeat for more.")]
 SoftFiles = Annotated[
     bool, Option("--probabilities", help="The folder holds probabilities, as predict --probabilities writes them.")
 ]
@@ -70,12 +74,11 @@ def score(
     output: Annotated[Path, Option("-o", "--output", help="Where to draw the worst images.")] = Path("worst.png"),
     part: PartOption = None,
     save: Annotated[Path | None, Option(help="Write the scores here (JSON).")] = None,
-    stored_values: StoredValues = False,
-    masks: Masks = False,
+    stored_values: StoredValues = False, masks: Masks = False, threshold: ScoreThreshold = None,
     probabilities: SoftFiles = False,
-    threshold: ScoreThreshold = None,
     activation: Annotated[str, Option(help="Of --probabilities that are logits: softmax or sigmoid.")] = "none",
     objects: Annotated[bool, Option("--objects", help="By object: AP, PQ or iIoU, by what is predicted.")] = False,
+    divisor: Divisor = None, thing: Things = None,
     split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -93,6 +96,7 @@ def score(
     if objects:
         unused = (probabilities, baseline, intervals, boundary, plot, html, csv, worst)
         of_objects: Any = {k: settings[k] for k in ("splits", "stored_values", "masks", "threshold", "threads")}
+        of_objects |= {"divisor": divisor, "things": thing}
         return _score_objects(predictions, dataset, of_objects, unused, save, as_json)
     if probabilities:
         others = (baseline, intervals, boundary, worst is not None, stored_values, masks, html, csv, save)
@@ -154,7 +158,7 @@ def _score_objects(
     path: Path, dataset: Any, options: Any, unused: tuple[Any, ...], save: Path | None, as_json: bool
 ) -> None:
     if any(v not in (None, False) for v in unused):
-        raise UsageError("with --objects only --save, --stored-values, --masks and --threshold are there")
+        raise UsageError("with --objects only --save, --divisor, --thing and what files hold are there")
     with progress("scoring") as update:
         found = score_objects(path, dataset, progress=update, **options)
     if save is not None:

@@ -5,6 +5,6 @@
     scoring           predictions against labels                submitting        archives for evaluation servers
     probability_files a folder of probabilities, in strips      probability_scoring  them against labels
     result_files      COCO results and CSVs as predictions      object_scoring   objects: AP, PQ, iIoU
-    run_lengths       a CSV of predictions                      on_actors         models on the GPUs of a Ray cluster
-    score_report      scores as HTML and CSV
+    panoptic_files    segments as COCO or as numbers have them  run_lengths      predictions as COCO results or a CSV
+    score_report      scores as HTML and CSV                    on_actors         models on the GPUs of a Ray cluster
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import check_count
 from ..dataset.splits import Split
-from ..errors import DataError, FormatError, ScoreError, UsageError
+from ..errors import DataError, UsageError
 from ..files.addresses import local_path
 from ..formats.given import Data, SplitNames, as_split
-from ..formats.known.coco import read_panoptic, segments_of
 from ..formats.targets.target import background_of
 from ..hints import answering, hinted
 from ..metrics.average_precision import AveragePrecision, ObjectMatches, objects_of
@@ -24,6 +24,7 @@ from ..metrics.panoptic import PanopticConfusion, PanopticScores
 from ..results import Result
 from ..threads import in_order
 from ..types import Progress, Sample
+from .panoptic_files import count_segments, of_json, read_numbered, read_png, things_of
 from .prediction_files import (
     Holding,
     check_labels,
@@ -71,6 +72,8 @@ def score_objects(
     stored_values: bool = False,
     masks: bool = False,
     threshold: float | None = None,
+    divisor: int | None = None,
+    things: Iterable[str | int] | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -81,8 +84,10 @@ def score_objects(
 
     - a JSON of COCO results, a list of `{"image_id", "category_id", "segmentation", "score"}`: average precision, by
       the rule of pycocotools. Of a dataset of COCO's the objects are its annotations, also where they overlap.
-    - a JSON of panoptic predictions, whose PNGs are in the folder of its name without `.json`: panoptic quality, by the
-      rule of panopticapi. Classes that the dataset does not call things are one segment in an image.
+    - a JSON of panoptic predictions, whose PNGs are in the folder of its name without `.json`; or, with `divisor`
+      (usually 1000), a folder of PNG or NPY files whose pixels are `class * divisor + number`: panoptic quality, by the
+      rule of panopticapi. Classes that are not things are one segment in an image. things: names or ids of classes;
+      default: those that the dataset states, else all but background.
     - a folder of class ids as for `score`: iIoU and the IoU of objects.
 
     data, splits, stored_values, masks, threshold, threads, progress, options: as for `score`. Ids of images and
@@ -96,7 +101,10 @@ def score_objects(
     check_samples(split)
     check_labels(split)
     path = local_path(predictions, "score")
-    total, count = _ways(path, split, holding(split.classes, stored_values, masks, threshold))
+    holds = holding(split.classes, stored_values, masks, threshold)
+    if divisor is not None:
+        check_count("divisor", divisor)
+    total, count = _ways(path, split, holds, divisor, things)
     problems: list[DataError] = []
     order = _order(split) if isinstance(total, ObjectMatches) else range(len(split))
     for done, found in enumerate(in_order(count, order, threads), 1):
@@ -118,20 +126,26 @@ def _order(split: Split) -> Sequence[int]:
     return sorted(range(len(split)), key=lambda i: ids[i])
 
 
-def _ways(path: Path, split: Split, holds: Holding) -> tuple[Any, Callable[[int], Any]]:
+def _ways(
+    path: Path, split: Split, holds: Holding, divisor: int | None, things: Any
+) -> tuple[Any, Callable[[int], Any]]:
     """Empty counts, and what gives those of one sample, or its error."""
     empty: Callable[[], Any]
+    segments = partial(PanopticConfusion, split.classes, things=things_of(split, things))
     if path.is_dir():
+        files = find_files(path, split.names)
+        if divisor is not None:
+            return segments(), partial(
+                _by_segments, split, lambda i, s: read_numbered(split, files[i], s.size, holds, divisor), segments
+            )
         empty = partial(InstanceConfusion, split.classes)
-        return empty(), partial(_by_ids, split, find_files(path, split.names), holds, empty)
-    if holds.values != "ids":
-        raise UsageError(f"a file of results holds objects, not {holds.values}", fix="leave that out")
+        return empty(), partial(_by_ids, split, files, holds, empty)
     data = json_of(path)
     if isinstance(data, dict):
-        stated = stated_of(split)
-        things = None if stated is None else stated.things
-        empty = partial(PanopticConfusion, split.classes, things=things)
-        return empty(), partial(_by_segments, split, _panoptic(data, path, split), empty)
+        pngs = of_json(data, path, split, holds)
+        return segments(), partial(_by_segments, split, lambda i, s: read_png(split, *pngs[i], s.size), segments)
+    if holds.values != "ids":
+        raise UsageError(f"COCO results hold objects, not {holds.values}", fix="leave that out")
     found = results_of(data, path, split, scores=True)
     empty = partial(ObjectMatches, split.classes)
     return empty(), partial(_by_masks, split, found, empty)
@@ -175,67 +189,9 @@ def _by_masks(split: Split, found: list[list[ScoredShape]], empty: Any, i: int) 
         return error
 
 
-# -- panoptic ---------------------------------------------------------------------------------------------------
-
-
-def _panoptic(data: Mapping[str, Any], path: Path, split: Split) -> list[tuple[Path, Any]]:
-    """The PNG of each sample, with its segments. FormatError `bad-json`, ScoreError `missing-prediction` and extra."""
-    stated = stated_of(split)
-    entries = data.get("annotations")
-    if stated is None or stated.things is None:
-        what = "panoptic predictions are scored against a COCO panoptic dataset"
-        raise UsageError(what, code="no-instances", fix="give COCO results, or PanopticConfusion arrays")
-    if not isinstance(entries, list):
-        what = "not panoptic predictions: they need a list of annotations"
-        raise FormatError(what, code="bad-json", where=path, fix="COCO results are a list")
-    ids = image_ids(split, stated)
-    of: dict[Any, Any] = {}
-    problems: list[DataError] = []
-    for n, entry in enumerate(entries):
-        image = entry.get("image_id") if isinstance(entry, dict) else None
-        where = f"{path} (annotations[{n}])"
-        if not isinstance(image, int) or not isinstance(entry.get("file_name"), str):
-            what = "it needs image_id, file_name and segments_info"
-            problems.append(ScoreError(what, code="bad-json", where=where, fix="write it again"))
-        elif image not in set(ids):
-            what = f"image_id {image} is of no image of the split"
-            problems.append(ScoreError(what, code="extra-prediction", where=where, fix="remove it"))
-        elif image in of:
-            problems.append(ScoreError(f"image_id {image} again", code="two-predictions", where=where, fix="keep one"))
-        else:
-            of[image] = entry
-    out = []
-    for i, image in enumerate(ids):
-        if image not in of:
-            what = f"no prediction for {split.names[i]!r}"
-            problems.append(ScoreError(what, code="missing-prediction", where=path, fix="predict all samples"))
-            continue
-        try:
-            out.append(
-                (_png(path, of[image]["file_name"]), segments_of(of[image], stated.classes, split.classes, path))
-            )
-        except DataError as error:
-            problems.append(error)
-    refuse(problems, f"{len(split)} predictions", path)
-    return out
-
-
-def _png(path: Path, name: str) -> Path:
-    relative = Path(name)
-    if relative.is_absolute() or ".." in relative.parts or "\0" in name:
-        raise ScoreError(
-            f"the file name {name!r} leads out of its folder", code="bad-name", where=path, fix="rename it"
-        )
-    return path.with_suffix("") / relative
-
-
-def _by_segments(split: Split, files: list[tuple[Path, Any]], empty: Any, i: int) -> Any:
-    sample, stated = _numbered(split, i), stated_of(split)
-    assert stated is not None
-    path, segments = files[i]
+def _by_segments(split: Split, read: Callable[[int, Sample], tuple[Any, Any]], empty: Any, i: int) -> Any:
+    sample = _numbered(split, i)
     try:
-        prediction, numbers = read_panoptic(split.classes, path, segments, sample.size)
-        crowd = np.isin(sample.instances, stated.crowds[split.position(i)])  # type: ignore[arg-type]
-        return empty().update(prediction, numbers, sample.label, sample.instances, sample.name, crowd=crowd)
+        return count_segments(split, sample, i, *read(i, sample), empty())
     except DataError as error:
         return error

@@ -181,13 +181,7 @@ def read_prediction(path: PredictionFile, table: ClassTable, size: Size, holds: 
         return above(path, table, size, holds.threshold)
     data = read_bytes(path)
     found = decode_stored(_unzipped(data, path) if path.suffix == ".npz" else data, path, allow=frozenset({"npy"}))
-    height, width = found.pixels.shape[:2]
-    if (height, width) != size:
-        raise ScoreError(
-            f"is {height} x {width}, its sample is {size[0]} x {size[1]} (height x width)",
-            code="wrong-size", where=path,
-            fix="predict at the image's own size: resize logits to it before taking the maximum, labels never",
-        )  # fmt: skip
+    check_own_size(found.pixels.shape, size, path)
     if holds.values == "masks":
         return _of_mask(found.pixels, table, path)
     meant = table if holds.values == "stored values" else _by_id(table)
@@ -207,6 +201,16 @@ def read_prediction(path: PredictionFile, table: ClassTable, size: Size, holds: 
             fix="if the predictions hold stored values, say stored_values=True (--stored-values)",
         )  # fmt: skip
     return ids
+
+
+def check_own_size(shape: tuple[int, ...], size: Size, where: object) -> None:
+    """ScoreError `wrong-size` if a prediction is not of its sample's (height, width)."""
+    if shape[:2] != size:
+        raise ScoreError(
+            f"is {shape[0]} x {shape[1]}, its sample is {size[0]} x {size[1]} (height x width)",
+            code="wrong-size", where=where,
+            fix="predict at the image's own size: resize logits to it before taking the maximum, labels never",
+        )  # fmt: skip
 
 
 def _unzipped(data: bytes, where: Path) -> bytes:

@@ -103,7 +103,7 @@ def results_of(data: Any, path: Path, split: Split, scores: bool = False) -> lis
         what = "not COCO results: they are a list of objects with image_id, category_id, segmentation and score"
         raise FormatError(what, code="bad-json", where=path, fix="give the results, not the annotations of the truth")
     stated = stated_of(split)
-    at, classes = _images(split, stated), _classes(split, stated)
+    at, classes = images_by_id(split, stated), classes_by_id(split, stated)
     found: list[list[ScoredShape]] = [[] for _ in range(len(split))]
     problems: list[DataError] = []
     for n, entry in enumerate(data):
@@ -133,12 +133,18 @@ def image_ids(split: Split, stated: Stated | None) -> list[Any]:
     return numbers if len(set(numbers)) == len(names) else names
 
 
-def _images(split: Split, stated: Stated | None) -> dict[Any, int]:
+def images_by_id(split: Split, stated: Stated | None) -> dict[Any, int]:
+    """The position of each sample by what files may call it: its id, its name, the last part of a name if no other has
+    it.
+    """
+    stems = [name.rpartition("/")[2] for name in split.names]
+    short = {stem: i for i, stem in enumerate(stems)} if len(set(stems)) == len(stems) else {}
     names = {name: i for i, name in enumerate(split.names)}
-    return names | {image: i for i, image in enumerate(image_ids(split, stated))}
+    return short | names | {image: i for i, image in enumerate(image_ids(split, stated))}
 
 
-def _classes(split: Split, stated: Stated | None) -> Mapping[Any, int]:
+def classes_by_id(split: Split, stated: Stated | None) -> Mapping[Any, int]:
+    """The class of each category's id."""
     return {c: c for c in range(len(split.classes))} if stated is None else stated.classes
 
 

@@ -290,7 +290,7 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
         faults: dict[int, Sequence[PixelwiseError]] = {}
         for k, image in enumerate(listed):
             try:
-                segments.append(segments_of(of[image["id"]], ids, table, path))
+                segments.append(segments_of(of[image["id"]], ids, int(table.ignore_index or 0), path))
             except FormatError as error:
                 segments.append((np.zeros(0, np.uint32), np.zeros(0, np.uint16)))
                 faults[k] = (error,)
@@ -314,11 +314,11 @@ def _load_panoptic(root: Path, *, images: str | None = None, classes: ClassTable
     return _dataset(root, "coco_panoptic", {s: jsons[s] for s in sorted(jsons)}, classes, make)
 
 
-def segments_of(entry: Mapping[str, Any], ids: Mapping[int, int], table: ClassTable, path: Path) -> tuple[Any, Any]:
-    """A PNG's segments' ids ascending, and their classes. Id 0 is void."""
+def segments_of(entry: Mapping[str, Any], ids: Mapping[int, int], void: int, path: Path) -> tuple[Any, Any]:
+    """A PNG's segments' ids ascending, and their classes. Id 0 is `void`."""
     try:
         pairs = sorted((int(s["id"]), ids[int(s["category_id"])]) for s in entry["segments_info"])
-        pairs.insert(0, (0, int(table.ignore_index or 0)))
+        pairs.insert(0, (0, void))
         return np.array([p[0] for p in pairs], np.uint32), np.array([p[1] for p in pairs], np.uint16)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         where = f"{path} (image {entry['image_id']}, {entry['file_name']})"
