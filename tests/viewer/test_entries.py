@@ -66,4 +66,5 @@ def test_more_classes_than_there_was_room_for(monkeypatch: pytest.MonkeyPatch) -
         expected = np.concatenate([expected, expected[:5]])
         assert rows.tolist() == np.flatnonzero(expected).tolist()
         assert pixels.tolist() == expected[expected > 0].tolist()
+    assert found.held.tolist() == [*np.count_nonzero(table[:, :21], axis=1), *np.count_nonzero(table[:5, :21], axis=1)]
     assert found.images[1, :21].tolist() == np.count_nonzero(table[:5, :21], axis=0).tolist()

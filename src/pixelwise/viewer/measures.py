@@ -54,13 +54,15 @@ class Measures:
 
     sizes: (n, 2) int32 (height, width), 0 where it is not known. counted: entries whose labels were looked at. images,
     area: (splits, ids) int64: in how many entries of each split each class is, and how many pixels of it there are.
-    broken: (n,) bool: entries found to be unreadable so far. errors: the first of their errors, by number. Memory: 9
-    bytes per entry, and 10 for each class in it.
+    held: (n,) uint16: how many classes are in each entry, void not among them. broken: (n,) bool: entries found to be
+    unreadable so far. errors: the first of their errors, by number. Memory: 11 bytes per entry, and 10 for each class
+    in it.
     """
 
     def __init__(self, entries: Entries, large: Large | None = None) -> None:
         self._entries, self._large = entries, large or Large()
         self.sizes: NDArray[np.int32] = np.zeros((len(entries), 2), np.int32)
+        self.held: NDArray[np.uint16] = np.zeros(len(entries), np.uint16)
         self.broken: Bool = np.zeros(len(entries), bool)
         self.errors: dict[int, str] = {}
         self.sized: int = 0
@@ -194,6 +196,8 @@ class Measures:
         split = np.searchsorted(self._entries.starts, part.entry, side="right") - 1
         np.add.at(self.images, (split, part.id), 1)
         np.add.at(self.area, (split, part.id), part.pixels)
+        void = self._entries.classes.ignore_index
+        np.add.at(self.held, part.entry if void is None else part.entry[part.id != void], 1)
         end = self._rows + len(rows)
         with self._lock:
             if end > len(self._table.entry):

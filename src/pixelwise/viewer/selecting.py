@@ -206,10 +206,7 @@ def _keys(query: Query, entries: Entries, measures: Measures, runs: tuple[Run, .
     if query.order == "size":
         return np.where(area > 0, area, np.nan)
     if query.order == "classes":
-        void = entries.classes.ignore_index
-        found = measures.counts()
-        numbers = found.entry if void is None else found.entry[found.id != void]
-        return np.bincount(numbers, minlength=len(entries))
+        return measures.held
     if query.order == "share":
         return np.asarray(_pixels(measures, first, len(entries)) / np.maximum(area, 1))
     if query.order == "iou":
