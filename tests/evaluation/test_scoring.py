@@ -310,7 +310,11 @@ def test_what_is_not_a_class_is_drawn_as_void_without_a_void_class(tmp_path: Pat
         split = pw.Split("val", table, pw.ArraySource([image], [truth], names=["x"]))
         (tmp_path / name).mkdir()
         np.save(tmp_path / name / "x.npy", np.full((60, 80), 7))
-        drawn.append(np.asarray(score(tmp_path / name, split, "mmseg").worst_sheet()))
+        result = score(tmp_path / name, split, "mmseg")
+        drawn.append(np.asarray(result.worst_sheet()))
+        best = np.asarray(result.worst_sheet(best=True))
+        assert not np.array_equal(best[:100], drawn[0][:100]), "the best are called so"
+        assert np.array_equal(best[100:], drawn[0][100:])
     assert np.array_equal(*drawn)
 
 

@@ -127,7 +127,8 @@ class Scoring(Result, Displayed):
                 ids = np.where((ids >= 0) & (ids < len(table)), ids, table.padding_index).astype(table.dtype)
                 yield Scored(name, sample.image, ids, sample.label, miou)
 
-        return worst_sheet(rows(), table, subtitle=self._subtitle, score_name="mean IoU")
+        title = "Best predictions" if best else "Worst predictions"
+        return worst_sheet(rows(), table, title=title, subtitle=self._subtitle, score_name="mean IoU")
 
     def plot(self) -> Picture:
         """The confusion matrix as a heat map."""
