@@ -38,8 +38,8 @@ td:first-child,th:first-child{text-align:left}td.bar{width:30%}td.bar i{display:
 tr.mean td{font-weight:600}pre{overflow-x:auto;font-size:13px}img{max-width:100%}
 .bins{display:flex;align-items:flex-end;height:160px;gap:2px;border-bottom:1px solid var(--line)}
 .bins i{flex:1;background:var(--bar)}.ends{display:flex;justify-content:space-between;color:var(--quiet)}
-@media(max-width:640px){body{padding:20px 14px}table{font-size:12px}td,th{padding:3px 4px}td:first-child{overflow-wrap:anywhere}
-td.bar,th:last-child{display:none}}
+@media(max-width:640px){body{padding:20px 14px}table{font-size:12px}td,th{padding:3px 4px}
+td:first-child{overflow-wrap:anywhere}td.bar,th:last-child{display:none}}
 """
 
 
