@@ -7,9 +7,9 @@ Needs `pip install 'pixelwise[ray]'`.
         print(pw.check("/shared/VOC2012", pool=pool))
         pw.predict(RayModel(make_model), "/shared/VOC2012", "/shared/predictions", pool=pool)
 
-What every item needs, such as the split, travels once and stays in Ray's object store; then only item numbers travel,
-in chunks. Every machine needs the same pixelwise, and the data at the same path. Results are equal to those of one
-process, also if machines die meanwhile.
+What every item needs, such as the split, travels once to each machine, and each process reads it once; then only item
+numbers travel, in chunks. Every machine needs the same pixelwise, and the data at the same path. Results are equal to
+those of one process, also if machines die meanwhile.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ from functools import partial
 from itertools import islice
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeVar
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .arguments import check_count, check_whole
 from .errors import SystemFault, UsageError
@@ -113,7 +117,8 @@ class RayPool:
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """`work(item)` of each item, in order. See `pixelwise.Pool`."""
         run = self._ray.remote(num_cpus=self._threads, max_retries=0)(_run).remote
-        sent, left = self._ray.put(work), enumerate(items)
+        pickled = np.frombuffer(self._ray.cloudpickle.dumps(work), np.uint8)
+        sent, left = self._ray.put((uuid4().hex, pickled)), enumerate(items)
         waiting: deque[_Task] = deque()
         chunk, most = self._chunk or 1, _MOST
         if (n := operator.length_hint(items)) and self._chunk is None:
@@ -300,9 +305,19 @@ class _Outcome(NamedTuple):
     seconds: float
 
 
-def _run(work: Callable[[Any], Any], items: list[Any], threads: int) -> tuple[list[Any], Exception | None, float]:
-    """A task, in a process of the cluster."""
-    began, results = perf_counter(), list[Any]()
+_READ: Final = dict[str, Callable[[Any], Any]]()
+"""In a process of the cluster: the work of the last task, by its key."""
+
+
+def _run(
+    sent: tuple[str, NDArray[np.uint8]], items: list[Any], threads: int
+) -> tuple[list[Any], Exception | None, float]:
+    """A task, in a process of the cluster. sent: the key of the work, and the work pickled, mapped from Ray's store."""
+    began, results, (key, pickled) = perf_counter(), list[Any](), sent
+    if key not in _READ:
+        _READ.clear()
+        _READ[key] = pickle.loads(pickled)
+    work = _READ[key]
     try:
         for result in in_order(work, items, threads):
             results.append(result)
