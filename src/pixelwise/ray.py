@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from .arguments import check_count, check_whole
 from .errors import SystemFault, UsageError
-from .threads import in_order
+from .threads import in_order, set_default_threads
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -226,7 +226,7 @@ class _Crew:
     def __init__(self, ray: Any, threads: int, retries: int, model: RayModel, work: Callable[[Any, Any], Any]) -> None:
         self._ray, self._retries = ray, retries
         made = ray.remote(num_cpus=threads, num_gpus=model.num_gpus, max_restarts=0)(_Maker)
-        self._make = partial(made.remote, ray.put(model.make), ray.put(work))
+        self._make = partial(made.remote, ray.put(model.make), ray.put(work), threads)
         self._busy: dict[Any, _Place] = {}
         self._idle: list[tuple[Any, int]] = []
 
@@ -277,7 +277,8 @@ class _Crew:
 class _Maker:
     """A process of the cluster that has made a model."""
 
-    def __init__(self, make: Callable[[], Any], work: Callable[[Any, Any], Any]) -> None:
+    def __init__(self, make: Callable[[], Any], work: Callable[[Any, Any], Any], threads: int) -> None:
+        set_default_threads(threads)
         self._work = work
         self._made, self._error = _tried(make)
 
@@ -314,6 +315,7 @@ def _run(
 ) -> tuple[list[Any], Exception | None, float]:
     """A task, in a process of the cluster. sent: the key of the work, and the work pickled, mapped from Ray's store."""
     began, results, (key, pickled) = perf_counter(), list[Any](), sent
+    set_default_threads(threads)  # of what the work begins itself: a shard is packed on threads
     if key not in _READ:
         _READ.clear()
         _READ[key] = pickle.loads(pickled)
