@@ -90,6 +90,15 @@ def test_results_are_in_order_and_items_are_taken_as_needed(pool: Any) -> None:
     assert next(taken) < 5000
 
 
+def test_what_a_task_begins_itself_has_its_cores_only(pool: Any) -> None:
+    from pixelwise.ray import RayModel
+    from pixelwise.threads import default_threads
+
+    assert list(pool.map(lambda x: default_threads(), [0])) == [pool.num_cpus]
+    model = RayModel(lambda: default_threads, num_gpus=0, processes=1)
+    assert list(pool.map_with(model, lambda made, x: made(), [0])) == [pool.num_cpus]
+
+
 def test_an_error_of_the_work_is_a_result_at_its_place(pool: Any) -> None:
     def work(x: int) -> int:
         if x == 7:

@@ -7,9 +7,9 @@ Needs `pip install 'pixelwise[ray]'`.
         print(pw.check("/shared/VOC2012", pool=pool))
         pw.predict(RayModel(make_model), "/shared/VOC2012", "/shared/predictions", pool=pool)
 
-What every item needs, such as the split, travels once and stays in Ray's object store; then only item numbers travel,
-in chunks. Every machine needs the same pixelwise, and the data at the same path. Results are equal to those of one
-process, also if machines die meanwhile.
+What every item needs, such as the split, travels once to each machine, and each process reads it once; then only item
+numbers travel, in chunks. Every machine needs the same pixelwise, and the data at the same path. Results are equal to
+those of one process, also if machines die meanwhile.
 """
 
 from __future__ import annotations
@@ -27,10 +27,14 @@ from functools import partial
 from itertools import islice
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeVar
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .arguments import check_count, check_whole
 from .errors import SystemFault, UsageError
-from .threads import in_order
+from .threads import in_order, set_default_threads
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -113,7 +117,8 @@ class RayPool:
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """`work(item)` of each item, in order. See `pixelwise.Pool`."""
         run = self._ray.remote(num_cpus=self._threads, max_retries=0)(_run).remote
-        sent, left = self._ray.put(work), enumerate(items)
+        pickled = np.frombuffer(self._ray.cloudpickle.dumps(work), np.uint8)
+        sent, left = self._ray.put((uuid4().hex, pickled)), enumerate(items)
         waiting: deque[_Task] = deque()
         chunk, most = self._chunk or 1, _MOST
         if (n := operator.length_hint(items)) and self._chunk is None:
@@ -221,7 +226,7 @@ class _Crew:
     def __init__(self, ray: Any, threads: int, retries: int, model: RayModel, work: Callable[[Any, Any], Any]) -> None:
         self._ray, self._retries = ray, retries
         made = ray.remote(num_cpus=threads, num_gpus=model.num_gpus, max_restarts=0)(_Maker)
-        self._make = partial(made.remote, ray.put(model.make), ray.put(work))
+        self._make = partial(made.remote, ray.put(model.make), ray.put(work), threads)
         self._busy: dict[Any, _Place] = {}
         self._idle: list[tuple[Any, int]] = []
 
@@ -272,7 +277,8 @@ class _Crew:
 class _Maker:
     """A process of the cluster that has made a model."""
 
-    def __init__(self, make: Callable[[], Any], work: Callable[[Any, Any], Any]) -> None:
+    def __init__(self, make: Callable[[], Any], work: Callable[[Any, Any], Any], threads: int) -> None:
+        set_default_threads(threads)
         self._work = work
         self._made, self._error = _tried(make)
 
@@ -300,9 +306,20 @@ class _Outcome(NamedTuple):
     seconds: float
 
 
-def _run(work: Callable[[Any], Any], items: list[Any], threads: int) -> tuple[list[Any], Exception | None, float]:
-    """A task, in a process of the cluster."""
-    began, results = perf_counter(), list[Any]()
+_READ: Final = dict[str, Callable[[Any], Any]]()
+"""In a process of the cluster: the work of the last task, by its key."""
+
+
+def _run(
+    sent: tuple[str, NDArray[np.uint8]], items: list[Any], threads: int
+) -> tuple[list[Any], Exception | None, float]:
+    """A task, in a process of the cluster. sent: the key of the work, and the work pickled, mapped from Ray's store."""
+    began, results, (key, pickled) = perf_counter(), list[Any](), sent
+    set_default_threads(threads)  # of what the work begins itself: a shard is packed on threads
+    if key not in _READ:
+        _READ.clear()
+        _READ[key] = pickle.loads(pickled)
+    work = _READ[key]
     try:
         for result in in_order(work, items, threads):
             results.append(result)

@@ -69,8 +69,19 @@ def leaves_threads() -> bool:
     return _POOL.get() is not None
 
 
+_SHARE: Final = dict[str, int]()
+"""Of this process, "threads", if it has a share of the machine's cores only."""
+
+
+def set_default_threads(count: int) -> None:
+    """From now on, what is not told a number of threads takes `count` in this process, in place of one per core."""
+    _SHARE["threads"] = count
+
+
 def default_threads() -> int:
-    """As many threads as this process may use cores."""
+    """As many threads as this process may use cores, or its share of them by `set_default_threads`."""
+    if _SHARE:
+        return _SHARE["threads"]
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

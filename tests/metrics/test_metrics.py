@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -637,7 +639,13 @@ def test_save_load_pickle(tmp_path: Path, truths: list[np.ndarray], per_image: b
     loaded = Confusion.load(path)
     assert loaded == confusion
     assert loaded.scores().miou == confusion.scores().miou
-    assert pickle.loads(pickle.dumps(confusion)) == confusion
+    for other in (pickle.loads(pickle.dumps(confusion)), copy.copy(confusion), copy.deepcopy(confusion)):
+        assert other == confusion
+        other.update(truths[0], truths[0], names="another")  # it is one of its own, and knows which images it has
+        with pytest.raises(ScoreError) if per_image else nullcontext():
+            other.update(truths[0], truths[0], names="image 0")
+        assert other != confusion
+        assert confusion == loaded
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -285,6 +285,9 @@ class ProbabilityCounts(Sum):
     def _empty(self) -> ProbabilityCounts:
         return ProbabilityCounts(self.num_classes, self.ignore_index, class_names=self.class_names)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self).from_dict, (self.to_dict(),))  # of millions of counts nearly all are 0
+
     def _values(self) -> dict[str, Any]:
         with self._lock:
             both = np.concatenate([self._counts.reshape(-1, _VALUES), self._confidence])

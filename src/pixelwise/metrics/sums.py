@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from contextlib import nullcontext
+from copy import copy
+from threading import Lock
 from typing import Any, ClassVar, Self
 
 from ..errors import ScoreError
@@ -46,8 +49,14 @@ class Sum(SavedResult):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, type(self)) and self.to_dict() == other.to_dict()
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self).from_dict, (self.to_dict(),))
+    def __getstate__(self) -> dict[str, Any]:
+        # Arrays as they are, not JSON values: a job in other processes sends one of these per image.
+        with vars(self).get("_lock") or nullcontext():
+            return {name: copy(value) for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lock = Lock()
 
     def to_dict(self) -> dict[str, Any]:
         """The counts as JSON values; `from_dict` gives an equal object."""
