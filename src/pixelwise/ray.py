@@ -115,7 +115,11 @@ class RayPool:
                 self._ray.shutdown()
 
     def map(self, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """`work(item)` of each item, in order. See `pixelwise.Pool`."""
+        """`work(item)` of each item, in order. See `pixelwise.Pool`.
+
+        Where it ends early, by an error or because nobody takes more, tasks that were sent are still done.
+        """
+        # They are not cancelled: ray.cancel of a task that just ends aborts this process (Ray 2.60, seen twice).
         run = self._ray.remote(num_cpus=self._threads, max_retries=0)(_run).remote
         pickled = np.frombuffer(self._ray.cloudpickle.dumps(work), np.uint8)
         sent, left = self._ray.put((uuid4().hex, pickled)), enumerate(items)
@@ -123,24 +127,20 @@ class RayPool:
         chunk, most = self._chunk or 1, _MOST
         if (n := operator.length_hint(items)) and self._chunk is None:
             most = max(1, min(_MOST, n // (2 * _AHEAD * self._cores())))  # so that all are busy until the end
-        try:
-            while True:
-                while len(waiting) < _AHEAD * self._cores() and (own := list(islice(left, chunk))):
-                    given = [item for _, item in own]
-                    begin = partial(run, sent, given, self._threads)
-                    waiting.append(_Task(own[0][0], len(own), begin, begin()))
-                if not waiting:
-                    return
-                results, error, seconds = self._result(waiting[0])
-                waiting.popleft()
-                if self._chunk is None and results:
-                    chunk = max(1, min(most, round(CHUNK_SECONDS * len(results) / max(seconds, 1e-6))))
-                yield from results
-                if error is not None:
-                    raise error
-        finally:
-            for task in waiting:
-                self._ray.cancel(task.running)
+        while True:
+            while len(waiting) < _AHEAD * self._cores() and (own := list(islice(left, chunk))):
+                given = [item for _, item in own]
+                begin = partial(run, sent, given, self._threads)
+                waiting.append(_Task(own[0][0], len(own), begin, begin()))
+            if not waiting:
+                return
+            results, error, seconds = self._result(waiting[0])
+            waiting.popleft()
+            if self._chunk is None and results:
+                chunk = max(1, min(most, round(CHUNK_SECONDS * len(results) / max(seconds, 1e-6))))
+            yield from results
+            if error is not None:
+                raise error
 
     def processes_of(self, model: RayModel) -> int:
         """How many processes `map_with` begins. UsageError `no-gpu` if the cluster has fewer GPUs than one takes."""
@@ -318,7 +318,7 @@ def _run(
     set_default_threads(threads)  # of what the work begins itself: a shard is packed on threads
     if key not in _READ:
         _READ.clear()
-        _READ[key] = pickle.loads(pickled)
+        _READ[key] = pickle.loads(pickled.data)
     work = _READ[key]
     try:
         for result in in_order(work, items, threads):
