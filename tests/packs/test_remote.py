@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from tests.support.packing import assert_equal, assert_same, read_all, voc_tree
 from tests.support.pools import Pickling
 from tests.support.program import run
 from tests.support.remote import BUCKET, address, many_blocks, store_with
-from tests.support.stores import ObjectStore
+from tests.support.stores import ObjectStore, google_variables
 
 KEPT: list[dict[str, Any]] = [{}, {"cache": "folder"}, {"cache": "folder", "cache_encoding": "raw"}]
 
@@ -112,10 +113,39 @@ def test_every_verb_that_reads(store: ObjectStore, packs: dict[str, Path], encod
     assert len(pw.verify(address(encoding), pool=Pickling())) == 0
 
 
-def test_the_command_line(store: ObjectStore, packs: dict[str, Path]) -> None:
-    for command in (["check", address("raw")], ["verify", address("raw")]):
-        done = run(*command)
-        assert done.returncode == 0, done.stderr
+COMMANDS: dict[str, list[str]] = {
+    "info": ["--json"], "check": ["--json"], "stats": ["--json"], "verify": ["--json"],
+    "show": ["-n", "2", "-o", "sheet.png"],
+    "view": ["--split", "train", "--export", "page.html"],
+    "load": ["--split", "train", "--size", "8x8", "--small", "pad", "--batch-size", "4"],
+    "convert": ["out", "--to", "index"],
+    "pack": ["again.pack"],
+}  # fmt: skip
+"""Every command that reads a dataset, and what it takes besides. Those with --json say the same of each place."""
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_commands_over_every_scheme(
+    store: ObjectStore, packs: dict[str, Path], command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if command == "view":
+        pytest.importorskip("starlette", reason="pixelwise[view] is not installed")
+    for name, value in google_variables(store.origin, tmp_path / "key.json").items():
+        monkeypatch.setenv(name, value)
+    key, said, made = f"{BUCKET}/original.pack", set(), set()
+    for k, place in enumerate((packs["original"], f"s3://{key}", f"gs://{key}", store.http(key))):
+        folder = tmp_path / f"at {k}"
+        folder.mkdir()
+        done = run(command, place, *COMMANDS[command], folder=folder)
+        assert done.returncode == 0, f"{place}: {done.stderr}"
+        said.add(re.sub(r'"seconds": [0-9.]+', "", done.stdout.replace(str(place), "ROOT")))
+        made.add(tuple(sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())))
+    assert len(made) == 1, "the same files"
+    if "--json" in COMMANDS[command]:
+        assert len(said) == 1, said
+
+
+def test_nothing_at_an_address(store: ObjectStore) -> None:
     done = run("verify", f"s3://{BUCKET}/nothing.pack")
     assert done.returncode == 1
     assert "unfinished-pack" in done.stdout

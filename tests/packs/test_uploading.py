@@ -15,7 +15,7 @@ from tests.support.packing import assert_equal, small, tree, voc_tree
 from tests.support.pools import Pickling
 from tests.support.program import run
 from tests.support.remote import BUCKET, address, store_with
-from tests.support.stores import ObjectStore, cut, flipped, refused, silent
+from tests.support.stores import ObjectStore, cut, flipped, google_variables, refused, silent
 
 SHARD_BYTES = 8000
 
@@ -74,6 +74,23 @@ def test_another_pack_is_not_overwritten_unless_asked(store: ObjectStore) -> Non
     assert made is not None
     assert_equal(small(5)["all"], made["all"])
     assert {k.split("/")[2] for k in store.objects} == {"manifest.json", made["all"].source.volume.manifest.data}
+
+
+def test_in_googles_store(store: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Which compares generations, not ETags, when it puts on a condition."""
+    for name, value in google_variables(store.origin, tmp_path / "key.json").items():
+        monkeypatch.setenv(name, value)
+    root = f"gs://{BUCKET}/a.pack"
+    for count in (6, 5):
+        made = pw.pack(small(count), root, shard_bytes=SHARD_BYTES, overwrite=count == 5)
+        assert made is not None
+        assert_equal(small(count)["all"], pw.open(root)["all"])
+    asked = [h["X-Goog-If-Generation-Match"] for m, key, h in store.seen if m == "PUT" and "manifest" in key]
+    assert asked[0] == "0", "none is there"
+    assert int(asked[1]) > 0, "the first is there unchanged"
+    with pytest.raises(pw.UsageError, match="another pack is already there"):
+        pw.pack(small(4), root)
+    assert_equal(small(5)["all"], pw.open(root)["all"])
 
 
 def test_damaged_shards_are_written_again(store: ObjectStore) -> None:

@@ -1,4 +1,5 @@
-"""An object store on 127.0.0.1: enough of S3 and of plain HTTP to read and write packs, with faults on order.
+"""An object store on 127.0.0.1: enough of S3, Google's XML API and plain HTTP to read and write packs, with faults on
+order.
 
     with ObjectStore() as store:
         store.objects["bucket/a/b"] = b"..."       # or store.put_folder("bucket/voc.pack", folder)
@@ -12,6 +13,7 @@ its address.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import sys
@@ -105,7 +107,7 @@ class Request(BaseHTTPRequestHandler):
             self._fail_or(key, 404, b"<Error><Code>NoSuchKey</Code></Error>", {})
             return
         tag = world.tag(key)
-        headers = {"ETag": tag, "Last-Modified": "Sun, 01 Nov 2026 00:00:00 GMT", "Accept-Ranges": "bytes"}
+        headers = {**world.tags(key), "Last-Modified": "Sun, 01 Nov 2026 00:00:00 GMT", "Accept-Ranges": "bytes"}
         if self.headers.get("If-Match", tag) not in (tag, "*"):
             self._fail_or(key, 412, b"<Error><Code>PreconditionFailed</Code></Error>", headers)
             return
@@ -164,10 +166,12 @@ class Request(BaseHTTPRequestHandler):
             refused = there if self.headers.get("If-None-Match") == "*" else False
             if (wanted := self.headers.get("If-Match")) is not None:
                 refused = not there or wanted != world.tag(key)
+            if (wanted := self.headers.get("X-Goog-If-Generation-Match")) is not None:
+                refused = wanted != (world.generation(key) if there else "0")
             if not refused:
                 world.objects[key] = body
                 world.written.append(key)
-        self.answer(412 if refused else 200, headers={} if refused else {"ETag": world.tag(key)})
+        self.answer(412 if refused else 200, headers={} if refused else world.tags(key))
 
     def do_POST(self) -> None:
         self._do(self._post)
@@ -248,6 +252,16 @@ class ObjectStore(Serving):
         data = self.objects[key]
         return f'"{len(data):x}-{hashlib.md5(data[:64]).hexdigest()[:8]}{self.salt}"'
 
+    def generation(self, key: str) -> str:
+        """What Google's store has for conditions instead of the ETag: a number. Of the first bytes only, as it is asked
+        for with each range of a shard."""
+        data = self.objects[key]
+        return str(1 + int(hashlib.md5(data[:4096]).hexdigest()[:8], 16) + len(data))
+
+    def tags(self, key: str) -> dict[str, str]:
+        """The headers that say which object it is."""
+        return {"ETag": self.tag(key), "X-Goog-Generation": self.generation(key)}
+
     def fault(self, fault: Fault, times: int = 1, match: str = "", method: str = "GET") -> None:
         """The next requests of the method for keys that contain `match` fare so; times < 0: all of them."""
         self._planned.append(_Planned(fault, times, match, method))
@@ -290,6 +304,14 @@ def variables(origin: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL": origin, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "NO_PROXY": "127.0.0.1",
     }  # fmt: skip
+
+
+def google_variables(origin: str, key: Path) -> dict[str, str]:
+    """The environment in which gs:// is the store at `origin`. key: a file to write, in place of an account's key."""
+    nobody = dict.fromkeys(("client_email", "private_key", "private_key_id"), "")
+    account = {"gcs_base_url": origin, "disable_oauth": True, **nobody}
+    key.write_text(json.dumps(account))
+    return {"GOOGLE_SERVICE_ACCOUNT": str(key), "GOOGLE_ALLOW_HTTP": "true", "NO_PROXY": "127.0.0.1"}
 
 
 # -- faults -----------------------------------------------------------------------------------------------------------

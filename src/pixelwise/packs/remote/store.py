@@ -43,6 +43,13 @@ class Chunk(NamedTuple):
     size: int
 
 
+class Tag(NamedTuple):
+    """Which object is meant, in a put on a condition: S3 and Azure compare the ETag, Google's store the generation."""
+
+    e_tag: str | None
+    version: str | None
+
+
 class Store:
     """The objects below an address. Thread-safe; made again in each process (`__reduce__`).
 
@@ -86,14 +93,14 @@ class Store:
             raise SystemFault(what, code="store-failed", where=path, fix="try again; look at the store")
         return Chunk(data, meta["e_tag"], meta["size"])
 
-    def head(self, path: Path) -> tuple[int, str | None] | None:
-        """Size and ETag of an object, None if there is none."""
+    def head(self, path: Path) -> tuple[int, Tag] | None:
+        """Size of an object, and what tells it from one that replaces it; None if there is none."""
         try:
             with self._named(path):
                 meta = _obstore().head(self._store, self._key(path))
         except MissingError:
             return None
-        return meta["size"], meta["e_tag"]
+        return meta["size"], Tag(meta["e_tag"], meta["version"])
 
     def names(self) -> list[str]:
         """The objects and folders right below the address."""
@@ -112,10 +119,10 @@ class Store:
         with self._named(path):
             _obstore().put(self._store, self._key(path), file, chunk_size=CHUNK, max_concurrency=4)
 
-    def put(self, path: Path, data: bytes, replaces: str | None = None) -> bool:
-        """Put a small object in place of the one with the ETag `replaces`, or of none. False if another is there."""
+    def put(self, path: Path, data: bytes, replaces: Tag | None = None) -> bool:
+        """Put a small object in place of the one that `replaces` tells, or of none. False if another is there."""
         obstore = _obstore()
-        mode: Any = "create" if replaces is None else {"e_tag": replaces}
+        mode: Any = "create" if replaces is None else {k: v for k, v in replaces._asdict().items() if v is not None}
         try:
             with self._named(path, passing=(obstore.exceptions.AlreadyExistsError, _failed("Precondition"))):
                 obstore.put(self._store, self._key(path), data, mode=mode, use_multipart=False)

@@ -25,7 +25,7 @@ from ..manifest import MANIFEST, Manifest, is_data_folder, read_manifest
 from ..writing import Finished, finished_shard, of_records, records_in, write_one, write_tables
 from .copying import copied
 from .opening import load
-from .store import Store
+from .store import Store, Tag
 
 BATCH: Final = 3 << 18
 """Payload of a record batch in a store: with one more sample, it still is one block, and is fetched by one request."""
@@ -77,8 +77,8 @@ def upload(
     return load(root)
 
 
-def _manifest_in(store: Store) -> tuple[Manifest | None, str | None]:
-    """The manifest, None if there is none that can be read, and the ETag of what is there."""
+def _manifest_in(store: Store) -> tuple[Manifest | None, Tag | None]:
+    """The manifest, None if there is none that can be read, and the tag of what is there."""
     found = store.head(store.root / MANIFEST)
     if found is None:
         return None, None
