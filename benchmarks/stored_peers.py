@@ -119,7 +119,7 @@ def read_webdataset(address: str, cache: Path, workers: int, flips: bool) -> Bat
     return lambda: normalized(loader)
 
 
-# -- MosaicML Streaming: its default shuffle and shards -----------------------------------------------------------------
+# -- MosaicML Streaming: its default shuffle and shards ----------------------------------------------------------------
 
 
 def write_streaming(data: Data, folder: Path) -> None:
