@@ -48,7 +48,11 @@ def test_frames_of_cityscapes_by_the_official_pattern(files: tuple[str, str], tm
     for file in files:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(IDS).save(tmp_path / file)
-    assert pw.score(tmp_path, split_of(FRAMES)).confusion == plain(split_of(FRAMES))
+    split = split_of(FRAMES)
+    assert pw.score(tmp_path, split).confusion == plain(split)
+    entries = Entries([split], split.classes)
+    run = Run(tmp_path, "run", entries, 0, "mmseg", holding(split.classes, False, False, None))
+    assert [run.prediction(entries.entry(k)).tolist() for k in range(2)] == [IDS.tolist()] * 2
 
 
 def test_two_files_of_one_frame(tmp_path: Path) -> None:

@@ -519,7 +519,7 @@ def test_runs_have_the_numbers_of_score(root: Path, tmp_path: Path) -> None:
         truth, found = split[0].label, decode_stored((folders[0] / f"{split.names[0]}.png").read_bytes(), "p").pixels
         assert np.array_equal(errors, np.where(truth == 255, 2, truth != found))
         (folders[0] / f"{split.names[1]}.png").unlink()
-        assert client.get(f"/whole/{start + 1}/prediction-0").json()["code"] == "missing-file"
+        assert client.get(f"/whole/{start + 1}/prediction-0").json()["code"] == "missing-prediction"
 
 
 @pytest.mark.parametrize("dense", [1024, 0])

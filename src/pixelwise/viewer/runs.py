@@ -78,24 +78,21 @@ class Run:
         return read_prediction(self._file(entry), entry.split.classes, size, self._holds)
 
     def _file(self, entry: Item) -> PredictionFile:
-        if self._files is not None:
-            return self._files[entry.at]
+        if not self.root.is_dir():
+            return self._listed[entry.at]
         path = file_of(self.root, entry.split.names[entry.at])
         found = next((p for suffix in SUFFIXES if (p := path.with_name(path.name[:-4] + suffix)).exists()), None)
-        if found is None:
+        if found is not None:
+            return found
+        try:
+            return self._listed[entry.at]  # a frame of Cityscapes, whose file has more than its name
+        except DataError:  # of the folder; this one file is missing
             fix = "predict all samples of the split"
-            raise MissingError("no such prediction", code="missing-prediction", where=path, fix=fix)
-        return found
+            raise MissingError("no such prediction", code="missing-prediction", where=path, fix=fix) from None
 
     @cached_property
-    def _files(self) -> Sequence[PredictionFile] | None:
-        # Of a folder in which some are missing or too many, those that are there are shown by their names.
-        try:
-            return predictions_of(self.root, self._entries.splits[self.part])
-        except DataError:
-            if not self.root.is_dir():
-                raise
-            return None
+    def _listed(self) -> Sequence[PredictionFile]:
+        return predictions_of(self.root, self._entries.splits[self.part])
 
     # -- scores -----------------------------------------------------------------------------------------------
 
