@@ -70,7 +70,7 @@ def by_loops(scenes: list[Scene], classes: int) -> tuple[list[float], list[float
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_objects_against_loops(seed: int) -> None:
+def test_objects_by_loops(seed: int) -> None:
     scenes = [scene(10 * seed + k, 5) for k in range(4)]
     confusion = pw.InstanceConfusion(6)
     for each in scenes:
