@@ -119,7 +119,7 @@ class RayPool:
 
         Where it ends early, by an error or because nobody takes more, tasks that were sent are still done.
         """
-        # They are not cancelled: ray.cancel of a task that just ends aborts this process (Ray 2.60, seen twice).
+        # They are not canceled: ray.cancel of a task that just ends aborts this process (Ray 2.60, seen twice).
         run = self._ray.remote(num_cpus=self._threads, max_retries=0)(_run).remote
         pickled = np.frombuffer(self._ray.cloudpickle.dumps(work), np.uint8)
         sent, left = self._ray.put((uuid4().hex, pickled)), enumerate(items)

@@ -131,7 +131,7 @@ def test_lists_and_splits_without_labels(tmp_path: Path) -> None:
         (TOML.replace("[1, 2, 3]", "[1, 2, 300]"), "three numbers 0..255"),
         (TOML.replace('"road"', '"rest"'), "names appear twice"),
         ("[splits]\nratios = {train = 0.7}\n" + TOML, "add up to 1"),
-        ("[splits]\nratios = 3\n" + TOML, "wrong kind"),
+        ("[splits]\nratios = 3\n" + TOML, "table of shares"),
         (TOML.replace("[0]", '["a"]'), "wrong kind"),
         (TOML.replace("[labels]", "value_range = []\n[labels]"), r"value_range is a list of 2 numbers, got \[\]"),
         (TOML.replace("[labels]", "value_range = 3\n[labels]"), "value_range is a list of 2 numbers, got 3"),

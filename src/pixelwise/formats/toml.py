@@ -235,7 +235,11 @@ def _rgb(color: Any, path: Path) -> tuple[int, int, int]:
 def _divided(dataset: Dataset, splits: Mapping[str, Any], path: Path) -> Dataset:
     if "ratios" not in splits:
         return dataset
-    of, pattern, texts = splits.get("of"), str(splits.get("group", "")), dict[str, str]()
+    ratios, of, pattern = splits["ratios"], splits.get("of"), str(splits.get("group", ""))
+    if not isinstance(ratios, dict):
+        fix = "write ratios = {train = 0.8, val = 0.2}"
+        raise _bad(path, f"ratios are a table of shares by split, got {ratios!r:.40}", fix)
+    texts = dict[str, str]()
     _matches(pattern, [], path)
 
     def group(name: str) -> str:
@@ -245,7 +249,7 @@ def _divided(dataset: Dataset, splits: Mapping[str, Any], path: Path) -> Dataset
         return texts[name]
 
     chosen = group if "group" in splits else None
-    return dataset.split(splits["ratios"], int(splits.get("seed", 0)), of=of, group=chosen)
+    return dataset.split(ratios, int(splits.get("seed", 0)), of=of, group=chosen)
 
 
 def _matches(pattern: str, names: Sequence[str], path: Path) -> list[str]:
