@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,35 +69,48 @@ def measured(local: Path, place: Path, size: int) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """The options of a benchmark that reads from the store."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path)
     parser.add_argument("--copies", type=int, default=8)
     parser.add_argument("--latency", type=float, default=30.0, help="milliseconds")
     parser.add_argument("--rate", type=float, default=200.0, help="MB/s")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path)
-    given = parser.parse_args()
+    return parser
+
+
+@contextmanager
+def store_of(objects: Path, latency: float, rate: float) -> Iterator[str]:
+    """The address of a store with the files below a folder, in a process of its own; s3:// is there, too."""
+    command = [sys.executable, "-m", "tests.support.stores", str(objects), str(latency), str(rate)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+    ) as store:
+        assert store.stdout is not None
+        origin = store.stdout.readline().strip()
+        os.environ |= {
+            "AWS_ENDPOINT_URL": origin, "S3_ENDPOINT_URL": origin, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "NO_PROXY": "127.0.0.1",
+        }  # fmt: skip
+        yield origin
+        store.kill()
+
+
+def main() -> None:
+    given = parser_of(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         (place / "objects").mkdir()
         dataset = pw.open(copies(find_root(given.root, place), place / "copies", given.copies))
-        command = [sys.executable, "-m", "tests.support.stores", str(place / "objects")]
-        with subprocess.Popen([*command, str(given.latency), str(given.rate)], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as store:  # fmt: skip
-            assert store.stdout is not None
-            origin = store.stdout.readline().strip()
-            os.environ |= {
-                "AWS_ENDPOINT_URL": origin, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
-                "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
-            }  # fmt: skip
+        with store_of(place / "objects", given.latency, given.rate):
             for encoding in ("original", "raw"):
                 pw.pack(dataset, place / encoding, encoding=encoding, splits="train")
             made = pw.pack(dataset, ADDRESS, encoding="original", splits="train")
             size = sum(s.bytes for s in made["train"].source.volume.manifest.shards)
             list(loader_of(pw.open(ADDRESS)))  # loads the kernels
             rounds = [measured(place, place / f"round {k}", size) for k in range(given.rounds)]
-            store.kill()
     rows = {
         name: {what: statistics.median(r[name][what] for r in rounds) for what in rounds[0][name]} for name in rounds[0]
     }

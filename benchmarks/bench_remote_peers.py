@@ -10,21 +10,18 @@ judged by verify.py first, and every epoch must have every sample once.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import harness
 import numpy as np
 import verify
+from bench_remote import parser_of, store_of
 from jobs import JOBS, Data, prepare
 from race import find_root
 
@@ -32,21 +29,6 @@ import pixelwise as pw
 
 HERE = Path(__file__).resolve().parent
 PEERS = ("webdataset", "streaming", "litdata")
-
-
-@contextmanager
-def store_of(objects: Path, latency: float, rate: float) -> Iterator[str]:
-    """The address of a store with the files below a folder, in a process of its own; s3:// is there, too."""
-    command = [sys.executable, "-m", "tests.support.stores", str(objects), str(latency), str(rate)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as store:
-        assert store.stdout is not None
-        origin = store.stdout.readline().strip()
-        os.environ |= {
-            "AWS_ENDPOINT_URL": origin, "S3_ENDPOINT_URL": origin, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "NO_PROXY": "127.0.0.1",
-        }  # fmt: skip
-        yield origin
-        store.kill()
 
 
 def run(python: str, *arguments: object, timeout: float = 60) -> str:
@@ -81,16 +63,10 @@ def merged(runs: list[list[dict[str, float]]]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", type=Path)
+    parser = parser_of(__doc__)
     parser.add_argument("--peers", default=sys.executable, help="interpreter")
     parser.add_argument("--only", default=",".join(PEERS), help="peers, with commas")
     parser.add_argument("--workers", default="2", help="numbers of worker processes of the peers, with commas")
-    parser.add_argument("--copies", type=int, default=8)
-    parser.add_argument("--latency", type=float, default=30.0, help="milliseconds")
-    parser.add_argument("--rate", type=float, default=200.0, help="MB/s")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
