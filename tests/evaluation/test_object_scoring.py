@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import pytest
 from PIL import Image
 
 import pixelwise as pw
-from pixelwise.errors import PixelwiseError
+from pixelwise.errors import PixelwiseError, UsageError
+from pixelwise.evaluation.object_scoring import _ways
+from pixelwise.evaluation.prediction_files import IDS
 from pixelwise.metrics.average_precision import AveragePrecision
 from pixelwise.metrics.panoptic import PanopticScores
 from tests.metrics.test_panoptic import SIZE, panopticapi, scene
@@ -340,6 +343,53 @@ def test_panoptic_quality_of_any_dataset_with_objects(tmp_path: Path, suffix: st
         assert (found.hits[c], found.false[c], found.missed[c]) == (tp, fp, fn)
         if tp + fp + fn:
             assert found.pq[c] == pytest.approx(iou / (tp + 0.5 * fp + 0.5 * fn), abs=1e-12)
+
+
+def test_options_that_mean_nothing_here_are_refused(tmp_path: Path) -> None:
+    table, truth = pw.ClassTable(("a", "b")), np.zeros((4, 5), np.uint8)
+    truth[:, 2:] = 1
+    split = numbered(table, ["x"], [truth], [truth])
+    (tmp_path / "ids").mkdir()
+    np.save(tmp_path / "ids/x.npy", truth * 11)
+    (tmp_path / "r.json").write_text("[]")
+    file = segments_json(tmp_path, ["x"], [(truth, truth)], {0: 0, 1: 1})
+    cases: list[tuple[Path, dict[str, Any]]] = [
+        (tmp_path / "ids", {"things": ["b"]}), (tmp_path / "r.json", {"things": ["b"]}),
+        (tmp_path / "r.json", {"divisor": 10}), (file, {"divisor": 10}), (file, {"masks": True}),
+        (tmp_path / "ids", {"divisor": 10, "threshold": 0.5}), (tmp_path / "ids", {"divisor": 0}),
+    ]  # fmt: skip
+    for path, options in cases:
+        with pytest.raises(UsageError):
+            pw.score_objects(path, split, **options)
+    said = run("score", tmp_path / "ids", tmp_path, "--divisor", "10")
+    assert said.returncode == 2
+    assert "--divisor and --thing are about --objects" in said.stderr
+
+
+def test_bad_files_of_numbers_are_named(tmp_path: Path) -> None:
+    truth = np.zeros((4, 5), np.uint8)
+    split, path = numbered(pw.ClassTable(("a", "b")), ["x"], [truth], [truth]), tmp_path / "x.npy"
+    np.save(path, truth)
+    for cut in (b"", b"\x93NUMPY", path.read_bytes()[:-3]):
+        path.write_bytes(cut)
+        with pytest.raises(PixelwiseError, match=r"x\.npy"):
+            pw.score_objects(tmp_path, split, divisor=10)
+    for wrong in (truth.astype(np.float32), truth[:2], truth[None].repeat(3, 0), truth + np.uint8(90)):
+        np.save(path, wrong)
+        with pytest.raises(PixelwiseError, match=r"x\.npy"):
+            pw.score_objects(tmp_path, split, divisor=10)
+
+
+def test_the_work_of_segments_can_be_pickled(tmp_path: Path) -> None:
+    """For pools of processes."""
+    truth = np.zeros((4, 5), np.uint8)
+    split = pw.Split("val", pw.ClassTable(("a", "b")), pw.ArraySource([np.zeros((4, 5, 3), np.uint8)], [truth], ["x"]))
+    np.save(tmp_path / "x.npy", truth)
+    for divisor in (None, 10):
+        _, work = _ways(tmp_path, split, IDS, divisor, None)
+        pickle.loads(pickle.dumps(work))
+    file = segments_json(tmp_path, ["x"], [(truth, truth)], {0: 0, 1: 1})
+    pickle.loads(pickle.dumps(_ways(file, split, IDS, None, None)[1]))
 
 
 def test_panoptic_predictions_of_cityscapes(tmp_path: Path) -> None:

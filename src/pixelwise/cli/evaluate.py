@@ -75,10 +75,9 @@ def score(
     part: PartOption = None,
     save: Annotated[Path | None, Option(help="Write the scores here (JSON).")] = None,
     stored_values: StoredValues = False, masks: Masks = False, threshold: ScoreThreshold = None,
-    probabilities: SoftFiles = False,
+    probabilities: SoftFiles = False, divisor: Divisor = None, thing: Things = None,
     activation: Annotated[str, Option(help="Of --probabilities that are logits: softmax or sigmoid.")] = "none",
     objects: Annotated[bool, Option("--objects", help="By object: AP, PQ or iIoU, by what is predicted.")] = False,
-    divisor: Divisor = None, thing: Things = None,
     split: SplitOption = None, threads: ThreadsOption = None, ray: RayOption = None,
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
@@ -92,11 +91,12 @@ def score(
     if (own := part_to_save(part, save)) is not None:
         of_part = {**settings, **opening(labels, format), "part": own}
         return finish_part(_scored(path, protocol, of_part, predictions), save, as_json)
+    _check_objects(objects, divisor, thing)
     dataset = opened(path, labels, format)
     if objects:
         unused = (probabilities, baseline, intervals, boundary, plot, html, csv, worst)
         of_objects: Any = {k: settings[k] for k in ("splits", "stored_values", "masks", "threshold", "threads")}
-        of_objects |= {"divisor": divisor, "things": thing}
+        of_objects |= {"divisor": divisor, "things": thing or None}
         return _score_objects(predictions, dataset, of_objects, unused, save, as_json)
     if probabilities:
         others = (baseline, intervals, boundary, worst is not None, stored_values, masks, html, csv, save)
@@ -152,6 +152,11 @@ def _compared(result: Scoring, name: str, others: dict[str, Scoring], found: dic
     ranked = compare_runs(runs, result.protocol)
     found["runs"] = ranked.rows()
     text.append(str(ranked))
+
+
+def _check_objects(objects: bool, divisor: int | None, thing: list[str] | None) -> None:
+    if not objects and (divisor is not None or thing):
+        raise UsageError("--divisor and --thing are about --objects", fix="add --objects")
 
 
 def _score_objects(

@@ -19,11 +19,11 @@ from ..formats.given import Data, SplitNames, as_split
 from ..formats.targets.target import background_of
 from ..hints import answering, hinted
 from ..metrics.average_precision import AveragePrecision, ObjectMatches, objects_of
-from ..metrics.instances import InstanceConfusion, InstanceScores
+from ..metrics.instances import InstanceConfusion, InstanceScores, first_object_of
 from ..metrics.panoptic import PanopticConfusion, PanopticScores
 from ..results import Result
 from ..threads import in_order
-from ..types import Progress, Sample
+from ..types import Progress, Sample, Size
 from .panoptic_files import count_segments, of_json, read_numbered, read_png, things_of
 from .prediction_files import (
     Holding,
@@ -135,20 +135,35 @@ def _ways(
     if path.is_dir():
         files = find_files(path, split.names)
         if divisor is not None:
-            return segments(), partial(
-                _by_segments, split, lambda i, s: read_numbered(split, files[i], s.size, holds, divisor), segments
-            )
+            read = partial(read_numbered, split, files, _of_segments(holds), divisor)
+            return segments(), partial(_by_segments, split, read, segments)
+        _unused(things=things)
         empty = partial(InstanceConfusion, split.classes)
         return empty(), partial(_by_ids, split, files, holds, empty)
+    _unused(divisor=divisor)
     data = json_of(path)
     if isinstance(data, dict):
-        pngs = of_json(data, path, split, holds)
-        return segments(), partial(_by_segments, split, lambda i, s: read_png(split, *pngs[i], s.size), segments)
+        pngs = of_json(data, path, split, _of_segments(holds))
+        return segments(), partial(_by_segments, split, partial(read_png, split, pngs), segments)
+    _unused(things=things)
     if holds.values != "ids":
         raise UsageError(f"COCO results hold objects, not {holds.values}", fix="leave that out")
     found = results_of(data, path, split, scores=True)
     empty = partial(ObjectMatches, split.classes)
     return empty(), partial(_by_masks, split, found, empty)
+
+
+def _of_segments(holds: Holding) -> Holding:
+    if holds.values not in ("ids", "stored values"):
+        raise UsageError(f"segments have classes, not {holds.values}", fix="leave masks and threshold out")
+    return holds
+
+
+def _unused(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            of = {"things": "panoptic predictions", "divisor": "folders of panoptic predictions"}[name]
+            raise UsageError(f"{name} is for {of}, and these are others", fix="leave it out")
 
 
 def _numbered(split: Split, i: int) -> Sample:
@@ -180,7 +195,7 @@ def _by_masks(split: Split, found: list[list[ScoredShape]], empty: Any, i: int) 
         else:
             sample = _numbered(split, i)
             size, rest = sample.size, background_of(table)
-            first = InstanceConfusion(table).first_object
+            first = first_object_of(table.names)
             classes = [c for c in range(len(table)) if c != rest]
             objects, crowds = objects_of(sample.label, sample.instances, classes, first), []
         scored = [(o.shape.category, o.score, o.shape.mask(size, table)) for o in found[i]]
@@ -189,9 +204,9 @@ def _by_masks(split: Split, found: list[list[ScoredShape]], empty: Any, i: int) 
         return error
 
 
-def _by_segments(split: Split, read: Callable[[int, Sample], tuple[Any, Any]], empty: Any, i: int) -> Any:
+def _by_segments(split: Split, read: Callable[[int, Size], tuple[Any, Any]], empty: Any, i: int) -> Any:
     sample = _numbered(split, i)
     try:
-        return count_segments(split, sample, i, *read(i, sample), empty())
+        return count_segments(split, sample, i, *read(i, sample.size), empty())
     except DataError as error:
         return error

@@ -17,7 +17,7 @@ from ..errors import DataError, FormatError, ScoreError, UsageError
 from ..files.reading import read_bytes
 from ..formats.known.coco import read_panoptic, segments_of
 from ..formats.targets.target import background_of
-from ..metrics.instances import CITYSCAPES_OBJECT_SIZES, InstanceConfusion
+from ..metrics.instances import CITYSCAPES_OBJECT_SIZES, first_object_of
 from ..metrics.panoptic import PanopticConfusion
 from ..metrics.protocols import CITYSCAPES_CLASSES
 from ..types import Sample, Size
@@ -48,7 +48,7 @@ def crowd_of(split: Split, sample: Sample, index: int, things: Sequence[int]) ->
     numbers: Any = sample.instances
     if stated is not None and stated.crowds:
         return np.isin(numbers, stated.crowds[split.position(index)])
-    first = InstanceConfusion(split.classes).first_object
+    first = first_object_of(split.classes.names)
     return np.asarray(np.isin(sample.label, things) & (numbers < first))  # type: ignore[arg-type]
 
 
@@ -61,12 +61,15 @@ def count_segments(split: Split, sample: Sample, index: int, ids: Any, numbers: 
 # -- class * divisor + number ----------------------------------------------------------------------------------
 
 
-def read_numbered(split: Split, path: Path, size: Size, holds: Holding, divisor: int) -> tuple[Any, Any]:
-    """Class ids and numbers of a PNG or NPY whose pixels are `class * divisor + number`, (H, W) each. Classes are class
-    ids, or the numbers that the dataset's labels store; void is of no segment.
+def read_numbered(
+    split: Split, files: Sequence[Path], holds: Holding, divisor: int, i: int, size: Size
+) -> tuple[Any, Any]:
+    """Class ids and numbers, (H, W) each, of sample i's file, a PNG or NPY whose pixels are `class * divisor + number`.
+    Classes are class ids, or the numbers that the dataset's labels store; void is of no segment.
 
     FileError if the file cannot be read, ScoreError `wrong-size`, `unsupported-label-mode`, `prediction-out-of-range`.
     """
+    path = files[i]
     pixels = decode_stored(read_bytes(path), path, allow=frozenset({"npy"})).pixels
     if pixels.ndim != 2:
         what = f"is of shape {pixels.shape}, expected one number a pixel"
@@ -131,9 +134,9 @@ def of_json(data: Mapping[str, Any], path: Path, split: Split, holds: Holding) -
     return out
 
 
-def read_png(split: Split, png: Path, segments: Segments, size: Size) -> tuple[Any, Any]:
-    """Class ids and segment ids of one of them, (H, W) each."""
-    return read_panoptic(split.classes, png, segments, size)
+def read_png(split: Split, pngs: Sequence[tuple[Path, Segments]], i: int, size: Size) -> tuple[Any, Any]:
+    """Class ids and segment ids of sample i, (H, W) each. pngs: as `of_json` gives them."""
+    return read_panoptic(split.classes, *pngs[i], size)
 
 
 def _categories(split: Split, holds: Holding) -> Mapping[Any, int]:

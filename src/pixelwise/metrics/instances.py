@@ -76,6 +76,11 @@ class InstanceScores(Result):
         return "\n".join(lines)
 
 
+def first_object_of(names: tuple[str, ...]) -> int:
+    """The smallest number of an object in the instance maps of a dataset with these classes."""
+    return _CITYSCAPES_FIRST if names == CITYSCAPES_CLASSES else 1
+
+
 @hinted
 class InstanceConfusion(Sum, Displayed):
     """Pixels of the objects of the truth, by what was predicted there; the prediction has classes only.
@@ -113,7 +118,7 @@ class InstanceConfusion(Sum, Displayed):
     ) -> None:
         self.plain: Confusion = Confusion(num_classes, ignore_index, class_names=class_names, per_image=True)
         self._official = self.plain.class_names == CITYSCAPES_CLASSES
-        default = _CITYSCAPES_FIRST if self._official else 1
+        default = first_object_of(self.plain.class_names)
         given = first_object if first_object is None else check_whole("first_object", first_object, 0, 1 << 32)
         self.first_object: int = default if given is None else given
         self.sizes: dict[str, float] | None = None if sizes is None else _checked_sizes(sizes, self.plain.class_names)
