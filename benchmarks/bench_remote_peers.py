@@ -11,6 +11,8 @@ judged by verify.py first, and every epoch must have every sample once.
 from __future__ import annotations
 
 import json
+import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -34,14 +36,17 @@ PEERS = ("webdataset", "streaming", "litdata")
 def run(python: str, *arguments: object, timeout: float = 60) -> str:
     """What stored_peers.py prints. RuntimeError with the last of what it said, if it fails or takes too long."""
     command = [python, str(HERE / "stored_peers.py"), *map(str, arguments)]
-    options: dict[str, Any] = {"capture_output": True, "text": True, "env": harness.child_environment()}
-    try:
-        done = subprocess.run(command, timeout=timeout, **options)
-    except subprocess.TimeoutExpired:
-        raise RuntimeError(f"no result after {timeout:.0f} s") from None
-    if done.returncode:
-        raise RuntimeError((done.stderr or done.stdout).strip()[-300:])
-    return done.stdout
+    pipe = subprocess.PIPE
+    options: dict[str, Any] = {"stdout": pipe, "stderr": pipe, "text": True, "env": harness.child_environment()}
+    with subprocess.Popen(command, start_new_session=True, **options) as child:
+        try:
+            out, said = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)  # its workers hold Streaming's shared memory
+            raise RuntimeError(f"no result after {timeout:.0f} s") from None
+    if child.returncode:
+        raise RuntimeError((said or out).strip()[-300:])
+    return out
 
 
 def verdict_of(python: str, loader: str, address: str, data: Data, place: Path) -> verify.Verdict:

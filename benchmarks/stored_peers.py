@@ -36,8 +36,8 @@ PACKAGES = {
 }  # fmt: skip
 """Whose versions are told. The loader's own name is what is imported before the clock starts."""
 SHARD = 8_000_000
-"""Bytes of a shard of WebDataset and LitData. Their defaults are 64 MB and more: two shards of a dataset as small as
-this one, which would leave their workers little to fetch at once.
+"""Bytes of a shard of the peers. Their defaults are 64 MB and more: a few shards of a dataset as small as this one,
+which would leave their workers little to fetch at once.
 """
 Batches = Callable[[], Iterable[tuple[Any, Any, Iterable[str]]]]
 """Starts an epoch: (B, 3, H, W) float32, (B, H, W) labels, names."""
@@ -119,14 +119,14 @@ def read_webdataset(address: str, cache: Path, workers: int, flips: bool) -> Bat
     return lambda: normalized(loader)
 
 
-# -- MosaicML Streaming: its default shuffle and shards ----------------------------------------------------------------
+# -- MosaicML Streaming: its default shuffle ----------------------------------------------------------------
 
 
 def write_streaming(data: Data, folder: Path) -> None:
     from streaming import MDSWriter
 
     columns = {"name": "str", "jpeg": "bytes", "png": "bytes"}
-    with MDSWriter(out=str(folder), columns=columns, exist_ok=True) as writer:
+    with MDSWriter(out=str(folder), columns=columns, exist_ok=True, size_limit=SHARD) as writer:
         for name, jpeg, png in samples_of(data):
             writer.write({"name": name, "jpeg": jpeg, "png": png})
 
@@ -145,6 +145,10 @@ def read_streaming(address: str, cache: Path, workers: int, flips: bool) -> Batc
 
     clean_stale_shared_memory()  # of a run that ended in the middle, which is taken for this one's otherwise
     dataset = Mds(remote=address, local=str(cache), shuffle=True, batch_size=JOB.batch)
+    for stream in dataset.streams:
+        # The connection that fetched the index would be inherited by all workers, who then read each other's answers:
+        # shards arrive mixed up over plain http.
+        stream._downloader.clean_up()
     loader: Any = DataLoader(dataset, JOB.batch, num_workers=workers, persistent_workers=True)
     return lambda: normalized(loader)
 
@@ -224,8 +228,9 @@ def main() -> None:
         return globals()[f"read_{given.loader}"](given.source, given.place, given.workers, given.batch_file is None)
 
     if given.batch_file is not None:
-        images, labels, _ = next(iter(make()()))
-        np.savez(given.batch_file, images=np.asarray(images), labels=np.asarray(labels))
+        for k, (images, labels, _) in enumerate(make()()):  # to the end: left before it, Streaming's workers hang
+            if k == 0:
+                np.savez(given.batch_file, images=np.asarray(images), labels=np.asarray(labels))
         return
     importlib.import_module(given.loader)
     rows = measure(make, given.epochs)
