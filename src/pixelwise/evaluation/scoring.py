@@ -42,13 +42,13 @@ from .prediction_files import (
     FileValues,
     Holding,
     PredictionFile,
+    all_or_none,
     check_ids,
     check_labels,
     check_not_mask,
     check_samples,
     holding,
     read_prediction,
-    refuse,
 )
 from .result_files import predictions_of
 
@@ -319,16 +319,9 @@ def _counted(
 ) -> _Counts:  # fmt: skip
     """The counts of the images of `run`. ScoreError and the like if any of them cannot be scored."""
     total, bands = _empty(split, settings.boundary)
-    problems: list[DataError] = []
-    count = partial(_count, split, files, *settings)
-    for done, found in enumerate(in_order(count, run, threads), 1):
-        if isinstance(found, DataError):
-            problems.append(found)
-        elif not problems:
-            _add(total, bands, found)
-        if progress is not None:
-            progress(done, len(run))
-    refuse(problems, f"{len(run)} predictions", root)
+    results = in_order(partial(_count, split, files, *settings), run, threads)
+    for found in all_or_none(results, len(run), progress, root):
+        _add(total, bands, found)
     return total, bands
 
 
