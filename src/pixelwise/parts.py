@@ -74,6 +74,11 @@ class Part(SavedResult):
         if not 1 <= number <= of or not 0 <= first <= last:
             raise ValueError(f"part {number} of {of}, samples {first} to {last}")
         about, opened = dict(data["about"]), data["opened"]
+        if opened is not None:
+            path, splits, options = (opened[name] for name in ("path", "splits", "options"))
+            texts = [path, *([] if splits is None else splits)]  # the letters of one name are texts, too
+            if not isinstance(options, dict) or not all(isinstance(text, str) for text in texts):
+                raise ValueError(f"opened by {opened!r}")
         return cls(data["verb"], number, of, first, last, about, opened, data["share"], float(data["seconds"]))
 
 

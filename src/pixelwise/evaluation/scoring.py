@@ -274,21 +274,23 @@ def score(
 
 def of_parts(parts: Sequence[Part], data: Any) -> Scoring:
     """The scores of predictions that were counted in parts; see `pixelwise.merge`."""
-    about = parts[0].about
-    settings = _Settings(about["protocol"], about["values"], about["boundary"], about.get("threshold"))
+    about, damaged = parts[0].about, partial(only_ours, "merge", DataError, "bad-part", "a part is damaged")
+    with damaged():
+        settings = _Settings(about["protocol"], about["values"], about["boundary"], about.get("threshold"))
+        predictions = Path(about["predictions"])
     data, splits, options = data_of(parts, data)
-    split, files, root = _files_of(about["predictions"], data, splits, options)
+    split, files, _ = _files_of(predictions, data, splits, options)
     check_about(parts[0], len(split), {**about, "data": split.fingerprint})
-    total, bands = _empty(split, settings.boundary)
-    with only_ours(root, DataError, "bad-part", "the share of a part is damaged"):
+    with damaged():
+        total, bands = _empty(split, settings.boundary)
         for part in parts:
             found = part.share["boundary"]
             _add(total, bands, (
                 Confusion.from_dict(part.share["confusion"]),
                 None if found is None else BoundaryConfusion.from_dict(found),
             ))  # fmt: skip
-    limit = settings.threshold
-    return Scoring(split, files, settings.values, total, total.scores(settings.protocol), bands, limit)
+        scores = total.scores(settings.protocol)
+    return Scoring(split, files, settings.values, total, scores, bands, settings.threshold)
 
 
 class _Settings(NamedTuple):
