@@ -18,6 +18,7 @@ from typing import Any, Final, Self, TypeAlias
 
 from .arguments import is_whole
 from .errors import DataError, UsageError
+from .files.addresses import located
 from .hints import answering, hinted
 from .results import SavedResult
 
@@ -115,7 +116,7 @@ def opened_by(data: Any, splits: Any, options: Mapping[str, Any]) -> dict[str, A
     if not isinstance(data, (str, os.PathLike)):
         return None
     names = splits if splits is None or isinstance(splits, str) else list(splits)
-    found = {"path": os.path.abspath(data), "splits": names, "options": dict(options)}
+    found = {"path": str(located(data)), "splits": names, "options": dict(options)}
     try:
         return dict(json.loads(json.dumps(found)))
     except (TypeError, ValueError):
