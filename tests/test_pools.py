@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -403,3 +404,10 @@ def test_in_order_gives_what_a_pool_gives_and_ends_with_the_block() -> None:
         assert list(in_order(abs, [-1, 2, -3])) == [1, 2, 3]
     assert pool.works == {"abs"}
     assert list(in_order(lambda x: x + 1, [1, 2])) == [2, 3]
+
+
+def test_a_pool_whose_processes_end_is_one_named_error(given: Any) -> None:
+    dying = ProcessPoolExecutor(1, get_context("spawn"), initializer=os._exit, initargs=(1,))
+    with dying as pool, pytest.raises(pw.SystemFault, match="a process of the pool ended; put what makes") as caught:
+        pw.stats(given("toml").dataset, pool=pool)
+    assert caught.value.code == "broken-pool"
