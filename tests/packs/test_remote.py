@@ -200,6 +200,22 @@ def test_parts_over_every_scheme(
     assert len(said) == 1, said
 
 
+def test_addresses_are_said_as_they_are_written(
+    store: ObjectStore, packs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def say(*words: object) -> str:
+        done = run_here(monkeypatch, capsys, *words)
+        return done.stdout + done.stderr
+
+    assert say("verify", address("raw")) == f"{address('raw')}: every record is as it was packed\n"
+    assert "s3://bucket/new.pack: part 2/2 is" in say("pack", packs["raw"], "s3://bucket/new.pack", "--part", "2/2")
+    assert "hf://datasets/me/voc.pack: hf:// is not read; open https://" in say("info", "hf://datasets/me/voc.pack")
+    assert "ftp://host/voc.pack: ftp:// is not read" in say("verify", "ftp://host/voc.pack")
+    assert "s3://bucket/out: convert() needs a path on this machine" in say("convert", packs["raw"], "s3://bucket/out")
+    assert "s3://bucket/out: score() needs a path on this machine" in say("score", "s3://bucket/out", packs["raw"])
+    assert "s3://bucket/no.pack" in say("info", "s3://bucket/no.pack")
+
+
 def test_nothing_at_an_address(store: ObjectStore) -> None:
     done = run("verify", f"s3://{BUCKET}/nothing.pack")
     assert done.returncode == 1
