@@ -105,6 +105,7 @@ def test_tests_mirror_the_rooms() -> None:
     assert folders - set(NOT_ROOMS) <= {room.rstrip("/") for _, room, _ in ROWS if room.endswith("/")}
     outside = {p.stem for p in TESTS.glob("test_*.py")}
     others = "install trainers architecture language docstrings documents benchmarks fuzz killed typing site systems"
+    others += " pools"
     assert outside <= {f"test_{what}" for what in (*FLOOR, *others.split())}, "a test of a folder's room is in a folder"
     assert not [p for p in TESTS.glob("*/*.py") if not p.name.startswith("test_") and p.parent.name != "support"]
 

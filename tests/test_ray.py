@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 
 import pixelwise as pw
+from tests.support.commands import CALLS, furnish, outcome
 from tests.support.program import run
 from tests.support.two_splits import opened
 from tests.support.voc import paint_voc
@@ -292,10 +292,24 @@ def test_models_that_cannot_be_made(pool: Any, voc: pw.Dataset, tmp_path: Path) 
         call(RayModel(bright, num_gpus=0), None)
 
 
-def test_the_command(cluster: Any, voc: pw.Dataset) -> None:
-    there, here = (run("stats", voc.root, "--json", *at) for at in (("--ray", cluster.address), ()))
-    assert there.returncode == 0, there.stderr
-    assert json.loads(there.stdout) == json.loads(here.stdout)
-    nowhere = run("stats", voc.root, "--ray", "127.0.0.1:1")
+@pytest.mark.parametrize("command", CALLS)
+def test_commands(cluster: Any, command: str, tmp_path: Path) -> None:
+    place = furnish(tmp_path / "place")
+    for words in CALLS[command]:
+        there, here = (
+            outcome(lambda given, at=at: call(place, [*given, *at]), place, [command, *words.split()])  # type: ignore[misc]
+            for at in (("--ray", cluster.address), ())
+        )
+        assert here[0] == 0, here
+        assert there == here
+
+
+def call(place: Path, words: list[str]) -> tuple[int, str, str]:
+    done = run(*words, folder=place)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_no_cluster(tmp_path: Path) -> None:
+    nowhere = run("stats", tmp_path, "--ray", "127.0.0.1:1")
     assert nowhere.returncode == 3, nowhere.stderr
     assert "there is no Ray cluster at 127.0.0.1:1: " in nowhere.stderr

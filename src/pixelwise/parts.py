@@ -18,6 +18,7 @@ from typing import Any, Final, Self, TypeAlias
 
 from .arguments import is_whole
 from .errors import DataError, UsageError
+from .files.addresses import located
 from .hints import answering, hinted
 from .results import SavedResult
 
@@ -74,6 +75,11 @@ class Part(SavedResult):
         if not 1 <= number <= of or not 0 <= first <= last:
             raise ValueError(f"part {number} of {of}, samples {first} to {last}")
         about, opened = dict(data["about"]), data["opened"]
+        if opened is not None:
+            path, splits, options = (opened[name] for name in ("path", "splits", "options"))
+            texts = [path, *([] if splits is None else splits)]  # the letters of one name are texts, too
+            if not isinstance(options, dict) or not all(isinstance(text, str) for text in texts):
+                raise ValueError(f"opened by {opened!r}")
         return cls(data["verb"], number, of, first, last, about, opened, data["share"], float(data["seconds"]))
 
 
@@ -110,7 +116,7 @@ def opened_by(data: Any, splits: Any, options: Mapping[str, Any]) -> dict[str, A
     if not isinstance(data, (str, os.PathLike)):
         return None
     names = splits if splits is None or isinstance(splits, str) else list(splits)
-    found = {"path": os.path.abspath(data), "splits": names, "options": dict(options)}
+    found = {"path": str(located(data)), "splits": names, "options": dict(options)}
     try:
         return dict(json.loads(json.dumps(found)))
     except (TypeError, ValueError):

@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import islice
 from typing import Final, Protocol, TypeVar
 
 from .arguments import check_count
-from .errors import UsageError
+from .errors import SystemFault, UsageError
 from .files.mapping import guarded
 from .types import Progress
 
@@ -108,7 +108,11 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
 
 
 def _elsewhere(pool: Pool, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    yield from pool.map(work, items)
+    try:
+        yield from pool.map(work, items)
+    except BrokenExecutor as error:
+        fix = 'put what makes the pool below if __name__ == "__main__":, or give it fewer processes if memory ran out'
+        raise SystemFault("a process of the pool ended", code="broken-pool", fix=fix) from error
 
 
 def _on_threads(work: Callable[[T], R], items: Iterable[T], threads: int, ahead: int) -> Iterator[R]:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import pixelwise as pw
-from pixelwise.cli import main
+from tests.support.program import run_here
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +23,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["pixelwise", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        return run_here(monkeypatch, capsys, *arguments)
 
     return call
 

@@ -1,10 +1,13 @@
-"""Commands that take a dataset take the same options, every command prints JSON, and errors name options."""
+"""Commands that take a dataset take the same options, every command prints JSON, errors name options, and work is done
+where --ray says.
+"""
 
 from __future__ import annotations
 
 import inspect
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,9 @@ from typer.main import get_command
 
 import pixelwise as pw
 from pixelwise.cli import app
-from tests.support.program import run
+from tests.support.commands import CALLS, furnish, outcome
+from tests.support.pools import Pickling
+from tests.support.program import run, run_here
 from tests.support.tree import Tree
 
 COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
@@ -101,3 +106,57 @@ def test_messages_name_the_option(root: Path, arguments: list[str], message: str
     done = run(*(a.replace("{root}", str(root)) for a in arguments))
     assert done.returncode in (1, 2)
     assert message in done.stderr, done.stderr
+
+
+# -- work elsewhere ---------------------------------------------------------------------------------------------------
+
+
+def test_every_command_that_has_ray_is_called() -> None:
+    assert {command for command in COMMANDS if "--ray" in options(command)} == CALLS.keys()
+
+
+class OnePickles(Pickling):
+    """In place of a Ray cluster: every command joins one at an address."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        assert address == "there"
+        JOINED.append(self)
+
+    def __enter__(self) -> OnePickles:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+JOINED: list[OnePickles] = []
+
+
+@pytest.mark.parametrize("command", CALLS)
+def test_work_is_done_where_ray_says(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = furnish(tmp_path / "place")
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr("pixelwise.ray.RayPool", OnePickles)
+    for words in CALLS[command]:
+        here = outcome(lambda given: run_here(monkeypatch, capsys, *given), place, [command, *words.split()])
+        assert here[0] == 0, here
+        JOINED.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr("pixelwise.threads._on_threads", None)  # no work stays here
+            there = outcome(
+                lambda given: run_here(monkeypatch, capsys, *given, "--ray", "there"), place, [command, *words.split()]
+            )
+        assert there == here
+        (pool,) = JOINED
+        assert pool.works, words
+
+
+def test_without_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    done = run_here(monkeypatch, capsys, "stats", tmp_path, "--ray", "auto")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "pip install 'pixelwise[ray]'" in done.stderr

@@ -363,7 +363,7 @@ def test_options_that_mean_nothing_here_are_refused(tmp_path: Path) -> None:
             pw.score_objects(path, split, **options)
     said = run("score", tmp_path / "ids", tmp_path, "--divisor", "10")
     assert said.returncode == 2
-    assert "--divisor and --thing are about --objects" in said.stderr
+    assert "--divisor: only with --objects; add --objects" in said.stderr
 
 
 def test_bad_files_of_numbers_are_named(tmp_path: Path) -> None:

@@ -1,6 +1,4 @@
-"""Every format, and every public function that works on many samples: in another pool, after a pickle, from another
-current directory.
-"""
+"""Every format after a pickle, and from another current directory."""
 
 from __future__ import annotations
 
@@ -8,9 +6,6 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +13,6 @@ import numpy as np
 import pytest
 
 import pixelwise as pw
-from pixelwise.formats.guessing.proposal import propose
-from pixelwise.threads import in_order, run_in
-from tests.support.pools import Pickling
 from tests.support.two_splits import FORMATS, WRITERS, opened, write
 
 PICKLED = pickle.HIGHEST_PROTOCOL
@@ -38,136 +30,6 @@ def samples(dataset: pw.Dataset) -> Any:
 def findings(found: Any) -> Any:
     data = found.to_dict()
     return {k: v for k, v in data.items() if k not in ("seconds", "root")}
-
-
-def files(root: Path) -> Any:
-    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
-
-
-def verbs(dataset: pw.Dataset, out: Path, pool: pw.Pool | None = None) -> dict[str, Callable[[], Any]]:
-    """Each public function of many samples as what is comparable of its result. out: a new folder."""
-    split = list(dataset.splits)[-1]
-    tiles = pw.Tiling(window=(16, 16))
-
-    def predicted(**options: Any) -> Any:
-        confusion = pw.Confusion(len(dataset.classes))
-        pw.predict(model, dataset, out / "predictions", splits=split, batch_size=2, confusion=confusion, pool=pool,
-                   **options)  # fmt: skip
-        return files(out / "predictions"), confusion.to_dict()
-
-    def scored() -> Any:
-        predicted(tiling=tiles)
-        result = pw.score(out / "predictions", dataset, splits=split, boundary=True, pool=pool)
-        assert result.boundary is not None
-        assert np.isfinite(result.boundary.miou)
-        return result.to_dict(), predicted(tiling=tiles)
-
-    return {
-        "check": lambda: findings(pw.check(dataset, pool=pool)),
-        "stats": lambda: pw.stats(dataset, pool=pool).to_dict(),
-        "count_classes": lambda: pw.count_classes(dataset, splits=list(dataset.splits), pool=pool).tolist(),
-        "class_index": lambda: pw.class_index(dataset, pool=pool).positions.tolist(),
-        "convert": lambda: samples(pw.convert(dataset, out / "converted", pool=pool)),
-        "pack and verify": lambda: (
-            samples(pw.pack(dataset, out / "pack", pool=pool)), list(pw.verify(out / "pack", pool=pool))
-        ),
-        "predict": predicted,
-        "predict, score, resume": scored,
-    }  # fmt: skip
-
-
-TWO = pw.ClassTable(("ground", "road"))
-IDS = ("toml", "voc", "bdd100k", "yolo", "coco", "hf_parquet", "hf_imagefolder", "pack", "arrays", "joined", "remapped")
-"""Formats, and datasets made from others, with class ids of two classes or more in their labels."""
-
-
-@pytest.mark.parametrize("name", IDS)
-def test_results_are_the_same_in_a_pool_that_pickles(name: str, tmp_path: Path) -> None:
-    dataset = opened(name, tmp_path / "data")
-    pool = Pickling()
-    for verb in verbs(dataset, tmp_path):
-        if "predict" in verb and len(dataset.classes) != 2:
-            continue
-        here = verbs(dataset, tmp_path / f"here {verb}")[verb]()
-        assert verbs(dataset, tmp_path / f"there {verb}", pool)[verb]() == here, verb
-    assert len(pool.works) >= 6, "work went through the pool"
-
-
-def test_results_are_the_same_in_real_processes(tmp_path: Path) -> None:
-    dataset = opened("yolo", tmp_path / "data")
-    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
-        for verb in verbs(dataset, tmp_path):
-            here = verbs(dataset, tmp_path / f"here {verb}")[verb]()
-            assert verbs(dataset, tmp_path / f"there {verb}", pool)[verb]() == here, verb
-
-
-VERBS = (pw.check, pw.stats, pw.count_classes, pw.class_index, pw.convert, pw.pack, pw.verify, pw.predict, pw.score)
-
-
-@pytest.mark.parametrize("verb", VERBS, ids=lambda v: v.__name__)
-def test_what_is_not_a_pool_is_refused_before_anything_is_written(verb: Any, tmp_path: Path) -> None:
-    dataset = opened("yolo", tmp_path / "data")
-    pw.pack(dataset, tmp_path / "pack")
-    pw.predict(model, dataset, tmp_path / "predictions")
-    arguments = {
-        "predict": (model, dataset, tmp_path / "new"), "score": (tmp_path / "predictions", dataset),
-        "verify": (tmp_path / "pack",), "pack": (dataset, tmp_path / "new"), "convert": (dataset, tmp_path / "new"),
-    }.get(verb.__name__, (dataset,))  # fmt: skip
-    with pytest.raises(pw.UsageError, match=r"a pool has a method map\(work, items\), got int; pass an executor"):
-        verb(*arguments, pool=4)
-    assert not (tmp_path / "new").exists()
-
-
-def test_sizes_sample_init_and_submit_in_a_pool_that_pickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pixelwise.dataset.image_sizes._CHUNK", 2)
-    here, pool = pw.sample(tmp_path / "a", count=8, seed=3), Pickling()
-    with run_in(pool):
-        there = pw.sample(tmp_path / "b", count=8, seed=3)
-    assert files(there) == files(here)
-    sizes = pw.open(here)["train"].sizes().tolist()
-    with run_in(pool):
-        assert pw.open(here)["train"].sizes().tolist() == sizes
-    root = write("toml", tmp_path / "toml")
-    proposed = propose(root)
-    with run_in(pool):
-        assert propose(root) == proposed
-    voc = pw.open(here)
-    folder = tmp_path / "predictions"
-    folder.mkdir()
-    for sample in voc["val"]:
-        np.save(folder / f"{sample.name}.npy", np.zeros(sample.size, np.uint8))
-    made = pw.submit(folder, voc, tmp_path / "a.tar", splits="val")
-    with run_in(pool):
-        pw.submit(folder, voc, tmp_path / "b.tar", splits="val")
-    assert made.path.read_bytes() == (tmp_path / "b.tar").read_bytes()
-    assert {"_write_sample", "_look", "_share", "_encode"} <= pool.works
-
-
-@pytest.mark.parametrize("name", ["voc", "yolo", "hf_imagefolder", "coco"])
-def test_errors_and_findings_are_the_same_in_a_pool_that_pickles(name: str, tmp_path: Path) -> None:
-    dataset = opened(name, tmp_path)
-    of, at = dataset[next(iter(dataset.splits))].source.image_file(1)
-    Path(of.path(of.images, at)).unlink()
-    if name == "yolo":  # which lists what is there
-        Path(of.path(of.images, at)).write_bytes(b"")
-    seen = []
-    for pool in (None, Pickling()):
-        done: list[int] = []
-        with run_in(pool), pytest.raises(pw.PixelwiseError) as caught:
-            pw.stats(dataset, threads=2, progress=lambda n, total, done=done: done.append(n))  # type: ignore[misc]
-        error = caught.value
-        seen.append((type(error), str(error), error.where, error.fix, getattr(error, "__notes__", []), done))
-        with run_in(pool):
-            seen[-1] += (findings(pw.check(dataset)), pw.stats(dataset, on_error="skip"))
-    assert seen[0] == seen[1]
-
-
-def test_in_order_gives_what_a_pool_gives_and_ends_with_the_block() -> None:
-    pool = Pickling()
-    with run_in(pool), run_in(None):
-        assert list(in_order(abs, [-1, 2, -3])) == [1, 2, 3]
-    assert pool.works == {"abs"}
-    assert list(in_order(lambda x: x + 1, [1, 2])) == [2, 3]
 
 
 @pytest.mark.parametrize("name", FORMATS)

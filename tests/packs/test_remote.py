@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.main import get_command
 
 import pixelwise as pw
+from pixelwise.cli import app
 from pixelwise.errors import MissingExtraError, PackError
 from pixelwise.files.addresses import is_address, located
 from pixelwise.packs.encodings.table import ENCODINGS
@@ -24,7 +27,7 @@ from pixelwise.types import Window
 from tests.packs.test_equality import datasets
 from tests.support.packing import assert_equal, assert_same, read_all, voc_tree
 from tests.support.pools import Pickling
-from tests.support.program import run
+from tests.support.program import run, run_here
 from tests.support.remote import BUCKET, address, many_blocks, store_with
 from tests.support.stores import ObjectStore, google_variables
 
@@ -114,35 +117,103 @@ def test_every_verb_that_reads(store: ObjectStore, packs: dict[str, Path], encod
 
 
 COMMANDS: dict[str, list[str]] = {
-    "info": ["--json"], "check": ["--json"], "stats": ["--json"], "verify": ["--json"],
-    "show": ["-n", "2", "-o", "sheet.png"],
-    "view": ["--split", "train", "--export", "page.html"],
-    "load": ["--split", "train", "--size", "8x8", "--small", "pad", "--batch-size", "4"],
-    "convert": ["out", "--to", "index"],
-    "pack": ["again.pack"],
+    "info": ["PLACE", "--json"], "check": ["PLACE", "--json"], "stats": ["PLACE", "--json"],
+    "verify": ["PLACE", "--json"],
+    "show": ["PLACE", "-n", "2", "-o", "sheet.png"],
+    "view": ["PLACE", "--split", "train", "--export", "page.html"],
+    "load": ["PLACE", "--split", "train", "--size", "8x8", "--small", "pad", "--batch-size", "4"],
+    "convert": ["PLACE", "out", "--to", "index"],
+    "pack": ["PLACE", "again.pack"],
+    "predict": ["net:model", "PLACE", "--split", "val", "-o", "out"],
+    "score": ["PREDICTIONS", "PLACE", "--json"],
+    "submit": ["PREDICTIONS", "PLACE", "--split", "val", "-o", "out.tar"],
 }  # fmt: skip
-"""Every command that reads a dataset, and what it takes besides. Those with --json say the same of each place."""
+"""Every command that reads a dataset, and what it takes. Those with --json say the same of each place."""
+NET = """import numpy as np
+
+def model(images):
+    return np.stack([images[:, c % 3] * (c % 5) - c for c in range(21)], axis=1)
+"""
+
+
+def test_every_command_that_reads_a_dataset_is_tried() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    takes = {c for c in commands for p in commands[c].params if p.metavar in ("DATASET", "OUT") and p.name != "output"}
+    assert takes == COMMANDS.keys()
+
+
+@pytest.fixture
+def predictions(packs: dict[str, Path], tmp_path: Path) -> Path:
+    folder = tmp_path / "predictions"
+    folder.mkdir()
+    for sample in pw.open(packs["original"])["val"]:
+        assert sample.label is not None
+        np.save(folder / f"{sample.name}.npy", np.where(sample.label < 21, sample.label, 0)[::-1])
+    return folder
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_commands_over_every_scheme(
-    store: ObjectStore, packs: dict[str, Path], command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    store: ObjectStore, packs: dict[str, Path], predictions: Path, command: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     if command == "view":
         pytest.importorskip("starlette", reason="pixelwise[view] is not installed")
     for name, value in google_variables(store.origin, tmp_path / "key.json").items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     key, said, made = f"{BUCKET}/original.pack", set(), set()
     for k, place in enumerate((packs["original"], f"s3://{key}", f"gs://{key}", store.http(key))):
         folder = tmp_path / f"at {k}"
         folder.mkdir()
-        done = run(command, place, *COMMANDS[command], folder=folder)
+        (folder / "net.py").write_text(NET)
+        words = [str({"PLACE": place, "PREDICTIONS": predictions}.get(word, word)) for word in COMMANDS[command]]
+        done = run(command, *words, folder=folder)
         assert done.returncode == 0, f"{place}: {done.stderr}"
         said.add(re.sub(r'"seconds": [0-9.]+', "", done.stdout.replace(str(place), "ROOT")))
-        made.add(tuple(sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())))
+        files = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+        same = command in ("predict", "submit")
+        made.add(tuple((name, files[name] if same else b"") for name in files))
     assert len(made) == 1, "the same files"
     if "--json" in COMMANDS[command]:
         assert len(said) == 1, said
+
+
+@pytest.mark.parametrize("command", ["check", "stats", "score"])
+def test_parts_over_every_scheme(
+    store: ObjectStore, packs: dict[str, Path], predictions: Path, command: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name, value in google_variables(store.origin, tmp_path / "key.json").items():
+        monkeypatch.setenv(name, value)
+    key, said = f"{BUCKET}/original.pack", set()
+    for place in (packs["original"], f"s3://{key}", f"gs://{key}", store.http(key)):
+        words = [predictions, place] if command == "score" else [place]
+        files = [tmp_path / f"part-{k}.json" for k in (1, 2)]
+        for k, file in enumerate(files, 1):
+            done = run_here(monkeypatch, capsys, command, *words, "--part", f"{k}/2", "--save", file)
+            assert done.returncode == 0, done.stderr
+        for call in ((command, *words), ("merge", *files), ("merge", *files, "--data", place)):
+            done = run_here(monkeypatch, capsys, *call, "--json")
+            assert done.returncode == 0, done.stderr
+            said.add(re.sub(r'"seconds": [0-9.]+', "", done.stdout.replace(str(place), "ROOT")))
+    assert len(said) == 1, said
+
+
+def test_addresses_are_said_as_they_are_written(
+    store: ObjectStore, packs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def say(*words: object) -> str:
+        done = run_here(monkeypatch, capsys, *words)
+        return done.stdout + done.stderr
+
+    assert say("verify", address("raw")) == f"{address('raw')}: every record is as it was packed\n"
+    assert "s3://bucket/new.pack: part 2/2 is" in say("pack", packs["raw"], "s3://bucket/new.pack", "--part", "2/2")
+    assert "hf://datasets/me/voc.pack: hf:// is not read; open https://" in say("info", "hf://datasets/me/voc.pack")
+    assert "ftp://host/voc.pack: ftp:// is not read" in say("verify", "ftp://host/voc.pack")
+    assert "s3://bucket/out: convert() needs a path on this machine" in say("convert", packs["raw"], "s3://bucket/out")
+    assert "s3://bucket/out: score() needs a path on this machine" in say("score", "s3://bucket/out", packs["raw"])
+    assert "s3://bucket/no.pack" in say("info", "s3://bucket/no.pack")
 
 
 def test_nothing_at_an_address(store: ObjectStore) -> None:

@@ -66,7 +66,7 @@ def check(
         run = range(n) if share is None else run_of(share, n)
         samples = examine(whole.survey, run, threads, progress)
         if share is not None:
-            opened, found = opened_by(data, splits, options), share_of(samples)
+            opened, found = opened_by(data, splits, options), share_of(samples, whole.root)
             return made_part("check", share, run, n, whole.about, opened, found, perf_counter() - started)
         remember(whole.survey, samples, whole.collect)
     return whole.findings(perf_counter() - started)
@@ -79,7 +79,7 @@ def of_parts(parts: Sequence[Part], data: Any) -> Findings:
     whole = _whole(data, splits, options)
     check_about(parts[0], len(whole.survey), whole.about)
     with only_ours("merge", DataError, "bad-part", "the share of a part is damaged"):
-        remember(whole.survey, items_of(parts), whole.collect)
+        remember(whole.survey, items_of(parts, whole.root), whole.collect)
     return whole.findings(sum(part.seconds for part in parts) + perf_counter() - started)
 
 

@@ -166,11 +166,16 @@ def plural(word: str, count: int) -> str:
     return word if count == 1 else word + "s"
 
 
+def below(root: Path | None) -> str:
+    """What the path of a file in the folder begins with: the folder and a slash, or nothing."""
+    return "" if root is None else os.path.join(root.absolute(), "")
+
+
 class Collector:
     """Gathers findings into groups. Not thread-safe: one thread collects what the others find."""
 
     def __init__(self, root: Path | None) -> None:
-        self._prefix = "" if root is None else os.path.join(root.absolute(), "")
+        self._prefix = below(root)
         self._counts: Counter[tuple[Severity, str]] = Counter()
         self._kept: dict[tuple[Severity, str], list[tuple[Finding, Subject]]] = {}
 

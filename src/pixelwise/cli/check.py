@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from typer import Exit, Option
+from typer import Context, Exit, Option
 
 from ..arguments import check_choice
 from ..checks.checking import check as check_dataset
@@ -39,10 +39,17 @@ from .options import (
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
+FailOn = Annotated[str, Option("--fail-on", help="Exit 1 at this severity: error or warning.")]
+Limit = Annotated[int, Option("--limit", min=0, help="Findings shown of each kind; 0 shows all.")]
+Weights = Annotated[str | None, Option(help=f"Add a column of class weights: {', '.join(WEIGHTS)}.")]
+Together = Annotated[bool, Option("--together", help="Print which classes occur together.")]
+
+
 def check(
+    context: Context,
     path: DatasetPath,
-    fail_on: Annotated[str, Option("--fail-on", help="Exit 1 at this severity: error or warning.")] = "error",
-    limit: Annotated[int, Option("--limit", min=0, help="Findings shown of each kind; 0 shows all.")] = 5,
+    fail_on: FailOn = "error",
+    limit: Limit = 5,
     part: PartOption = None,
     save: Annotated[Path | None, Option(help="Write all findings here (JSON).")] = None,
     html: Annotated[Path | None, Option("--html", help="Write a page with pictures to this file.")] = None,
@@ -50,14 +57,19 @@ def check(
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Find all problems of a dataset in one pass: files, lists, pairs, labels, splits, images."""
-    check_choice("--fail-on", fail_on, ("error", "warning"))
+    check_fail_on(fail_on)
     settings: Any = {"splits": split, "threads": threads, **opening(labels, format)}
-    own = part_to_save(part, save)
+    own = part_to_save(context, part, save)
     with progress("checking") as update:
         if own is not None:
             return finish_part(check_dataset(path, part=own, progress=update, **settings), save, as_json)
         found = check_dataset(path, progress=update, **settings)
     return report_findings(found, fail_on, limit, save, html, as_json)
+
+
+def check_fail_on(severity: str) -> None:
+    """UsageError unless it is a severity that a command can fail on."""
+    check_choice("--fail-on", severity, ("error", "warning"))
 
 
 def report_findings(
@@ -98,9 +110,10 @@ def _print_findings(found: Findings, limit: int) -> None:
 
 
 def stats(
+    context: Context,
     path: DatasetPath,
-    weights: Annotated[str | None, Option(help=f"Add a column of class weights: {', '.join(WEIGHTS)}.")] = None,
-    together: Annotated[bool, Option("--together", help="Print which classes occur together.")] = False,
+    weights: Weights = None,
+    together: Together = False,
     published: Annotated[str | None, Option(help="Compare with published counts: voc2012.")] = None,
     plot: Annotated[Path | None, Option(help="Draw the classes to this .png.")] = None,
     part: PartOption = None,
@@ -109,9 +122,8 @@ def stats(
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Count a dataset: pixels and images by class, sizes, channels, class weights. Exit 1 if a part cannot be read."""
-    if weights is not None and weights not in WEIGHTS:  # before hours of counting
-        raise unknown_name("weight formula", weights, WEIGHTS)
-    if (own := part_to_save(part, save)) is not None:
+    check_weights(weights)  # before hours of counting
+    if (own := part_to_save(context, part, save)) is not None:
         settings: Any = {"splits": split, "threads": threads, **opening(labels, format)}
         with progress("counting") as update:
             counted_part = count(path, on_error="skip", part=own, progress=update, **settings)
@@ -122,17 +134,33 @@ def stats(
     comparison = None
     with progress("counting") as update:
         counted = count(dataset, splits=split, on_error="skip", threads=threads, progress=update)
-    if save is not None:
-        counted.save(save)
-    if plot is not None:
-        title = f"Pixels of each class, {dataset.root.name}{' '.join(['', *(split or [])])}"
-        subtitle = f"{counted.samples:,} images, {counted.labeled:,} with a label"
-        stats_plot(counted.pixels[:-1], counted.classes, void=int(counted.pixels[-1]), title=title,
-                   subtitle=subtitle).save(plot)  # fmt: skip
     if published is not None:
         with progress("counting") as update:
             comparison = compare_published(dataset, published, threads=threads, progress=update)
-    if not as_json:
+    name = " ".join([dataset.root.name, *(split or [])])
+    return report_counts(counted, name, comparison, weights, together, plot, save, as_json)
+
+
+def check_weights(formula: str | None) -> None:
+    """UnknownNameError for a formula that there is not."""
+    if formula is not None and formula not in WEIGHTS:
+        raise unknown_name("weight formula", formula, WEIGHTS)
+
+
+def report_counts(
+    counted: Stats, name: str, comparison: PublishedComparison | None, weights: str | None, together: bool,
+    plot: Path | None, save: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Save, draw and print the counts of what is called `name`; exit 1 if something is left out of them."""
+    if save is not None:
+        counted.save(save)
+    if plot is not None:
+        subtitle = f"{counted.samples:,} images, {counted.labeled:,} with a label"
+        stats_plot(counted.pixels[:-1], counted.classes, void=int(counted.pixels[-1]),
+                   title=f"Pixels of each class, {name}", subtitle=subtitle).save(plot)  # fmt: skip
+    if as_json:
+        print_json(_as_json(counted, comparison))
+    else:
         _print_stats(counted, weights)
         if together:
             _print_together(counted)
@@ -140,21 +168,6 @@ def stats(
             _print_comparison(comparison)
         if plot is not None:
             say(f"\npicture: {plot}")
-    return _end(counted, comparison, as_json)
-
-
-def report_counts(counted: Stats, save: Path | None, as_json: bool) -> None:
-    """Save and print counts; exit 1 if something is left out of them."""
-    if save is not None:
-        counted.save(save)
-    if not as_json:
-        _print_stats(counted, None)
-    _end(counted, None, as_json)
-
-
-def _end(counted: Stats, comparison: PublishedComparison | None, as_json: bool) -> None:
-    if as_json:
-        print_json(_as_json(counted, comparison))
     if counted.skipped:
         _report_skipped(counted)
         raise Exit(1)

@@ -10,6 +10,7 @@ from typer import Argument, Exit, Option
 
 from ..dataset.dataset import Dataset
 from ..errors import MissingError, UsageError, printable
+from ..files.addresses import as_written
 from ..files.writing import atomic_write
 from ..formats.converting import convert as convert_dataset
 from ..formats.guessing.proposal import propose
@@ -123,7 +124,7 @@ def pack(
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Pack a dataset for fast reading. If interrupted, run it again."""
-    own = parse_part(part)
+    own, target = parse_part(part), as_written(target)
     dataset = opened(path, labels, format)
     settings: Any = {"splits": split, "encoding": encoding, "threads": threads, "overwrite": overwrite}
     started = perf_counter()
@@ -149,6 +150,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Read every byte of a pack and name what is damaged, by shard and record. Exit 1 if anything is."""
+    target = as_written(target)
     with progress("verifying", "samples") as update:
         found = verify_pack(target, source=source or check_source, threads=threads, progress=update)
     problems = f"{len(found)} problem{'s' * (len(found) > 1)}" if found else "every record is as it was packed"

@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any, cast
 
-from typer import Argument, Option
+from typer import Argument, Context, Option
 
 from ..errors import UsageError
 from ..evaluation.object_scoring import score_objects
@@ -34,6 +34,8 @@ from .options import (
     SplitOption,
     ThreadsOption,
     finish_part,
+    only_if,
+    only_with,
     opened,
     opening,
     part_to_save,
@@ -56,22 +58,27 @@ Things = Annotated[list[str] | None, Option(help="Of --objects: a class that has
 SoftFiles = Annotated[
     bool, Option("--probabilities", help="The folder holds probabilities, as predict --probabilities writes them.")
 ]
+Intervals = Annotated[bool, Option("--intervals", help="Show bootstrap intervals.")]
+Worst = Annotated[int | None, Option(min=1, help="Draw this many of the worst images.")]
+WorstSheet = Annotated[Path, Option("-o", "--output", help="Where to draw the worst images.")]
+WORST_SHEET = Path("worst.png")
 
 
 def score(
+    context: Context,
     predictions: Predictions,
     path: DatasetPath,
     protocol: Annotated[str, Option(help=f"One of: {', '.join(PROTOCOLS)}.")] = "voc",
     baseline: Annotated[
         list[Path] | None, Option(help="Other predictions: show paired differences to them; repeat to rank all.")
     ] = None,
-    intervals: Annotated[bool, Option("--intervals", help="Show bootstrap intervals.")] = False,
+    intervals: Intervals = False,
     boundary: Annotated[bool, Option("--boundary", help="Compute boundary IoU (slower).")] = False,
     plot: Annotated[Path | None, Option(help="Draw the confusion matrix (.png).")] = None,
     html: Annotated[Path | None, Option(help="Write one page of everything (.html).")] = None,
     csv: Annotated[Path | None, Option(help="Write the table of classes, in percent (.csv).")] = None,
-    worst: Annotated[int | None, Option(min=1, help="Draw this many of the worst images.")] = None,
-    output: Annotated[Path, Option("-o", "--output", help="Where to draw the worst images.")] = Path("worst.png"),
+    worst: Worst = None,
+    output: WorstSheet = WORST_SHEET,
     part: PartOption = None,
     save: Annotated[Path | None, Option(help="Write the scores here (JSON).")] = None,
     stored_values: StoredValues = False, masks: Masks = False, threshold: ScoreThreshold = None,
@@ -88,33 +95,49 @@ def score(
     """
     settings: Any = {"splits": split, "stored_values": stored_values, "masks": masks, "boundary": boundary,
                      "threads": threads, "threshold": threshold}  # fmt: skip
-    if (own := part_to_save(part, save)) is not None:
+    of_files = ("stored_values", "masks", "threshold")
+    if (own := part_to_save(context, part, save, "protocol", "boundary", *of_files)) is not None:
         of_part = {**settings, **opening(labels, format), "part": own}
         return finish_part(_scored(path, protocol, of_part, predictions), save, as_json)
-    _check_objects(objects, divisor, thing)
+    if objects:
+        only_with(context, "--objects", "objects", "save", "divisor", "thing", *of_files)
+    elif probabilities:
+        only_with(context, "--probabilities", "probabilities", "protocol", "threshold", "activation", "plot")
+    else:
+        only_if(context, "--objects", "divisor", "thing")
+        only_if(context, "--probabilities", "activation")
+        if worst is None:
+            only_if(context, "--worst", "output")
     dataset = opened(path, labels, format)
     if objects:
-        unused = (probabilities, baseline, intervals, boundary, plot, html, csv, worst)
         of_objects: Any = {k: settings[k] for k in ("splits", "stored_values", "masks", "threshold", "threads")}
         of_objects |= {"divisor": divisor, "things": thing or None}
-        return _score_objects(predictions, dataset, of_objects, unused, save, as_json)
+        return _score_objects(predictions, dataset, of_objects, save, as_json)
     if probabilities:
-        others = (baseline, intervals, boundary, worst is not None, stored_values, masks, html, csv, save)
         of_probabilities: Any = {"splits": split, "threads": threads, "activation": activation}
         of_probabilities |= {} if threshold is None else {"threshold": threshold}
-        return _score_probabilities(predictions, dataset, protocol, of_probabilities, others, plot, as_json)
+        return _score_probabilities(predictions, dataset, protocol, of_probabilities, plot, as_json)
     result = (scored := partial(_scored, dataset, protocol, settings))(predictions)
+    baselines = {str(folder): scored(folder) for folder in baseline or []}
+    files = {"html": html, "csv": csv, "plot": plot}
+    return report_scores(result, str(predictions), baselines, intervals, files, worst, output, save, as_json)
+
+
+def report_scores(
+    result: Scoring, name: str, baselines: dict[str, Scoring], intervals: bool, files: dict[str, Path | None],
+    worst: int | None, output: Path, save: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Save, draw and print the scores of the predictions `name`. files: of the page, the table, the picture."""
     if save is not None:
         result.save(save)
-    found, text = {"predictions": str(predictions), **result.to_dict()}, [str(result)]
-    baselines = {str(folder): scored(folder) for folder in baseline or []}
+    found, text = {"predictions": name, **result.to_dict()}, [str(result)]
     if intervals:
         drawn = result.intervals()
         found["intervals"] = drawn.to_dict()
         text.append(str(drawn))
     if baselines:
-        _compared(result, str(predictions), baselines, found, text)
-    _write(result, {"html": html, "csv": csv, "plot": plot}, found, text)
+        _compared(result, name, baselines, found, text)
+    _write(result, files, found, text)
     if worst is not None:
         found |= _drawn(result, worst, output, text)
     return answer(as_json, found, "\n\n".join(text))
@@ -154,16 +177,7 @@ def _compared(result: Scoring, name: str, others: dict[str, Scoring], found: dic
     text.append(str(ranked))
 
 
-def _check_objects(objects: bool, divisor: int | None, thing: list[str] | None) -> None:
-    if not objects and (divisor is not None or thing):
-        raise UsageError("--divisor and --thing are about --objects", fix="add --objects")
-
-
-def _score_objects(
-    path: Path, dataset: Any, options: Any, unused: tuple[Any, ...], save: Path | None, as_json: bool
-) -> None:
-    if any(v not in (None, False) for v in unused):
-        raise UsageError("with --objects only --save, --divisor, --thing and what files hold are there")
+def _score_objects(path: Path, dataset: Any, options: Any, save: Path | None, as_json: bool) -> None:
     with progress("scoring") as update:
         found = score_objects(path, dataset, progress=update, **options)
     if save is not None:
@@ -172,10 +186,8 @@ def _score_objects(
 
 
 def _score_probabilities(
-    folder: Path, dataset: Any, protocol: str, options: Any, others: tuple[Any, ...], plot: Path | None, as_json: bool
+    folder: Path, dataset: Any, protocol: str, options: Any, plot: Path | None, as_json: bool
 ) -> None:
-    if any(others):
-        raise UsageError("with --probabilities only --protocol, --threshold, --activation and --plot are there")
     with progress("scoring") as update:
         found = score_probabilities(folder, dataset, cast("ProtocolName", protocol), progress=update, **options)
     if plot is not None:

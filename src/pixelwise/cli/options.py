@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, Final, get_args, get_type_hints
 
-from typer import Argument, Option
+from typer import Argument, Context, Option
 from typer.models import OptionInfo
 
 from ..dataset.dataset import Dataset
@@ -50,10 +50,15 @@ def opening(labels: str | None, format: str | None) -> dict[str, Any]:
     return {name: value for name, value in {"labels": labels, "format": format}.items() if value is not None}
 
 
-def part_to_save(text: str | None, save: Path | None) -> PartOf | None:
-    """'3/16' as (3, 16). UsageError for other text, and without a file to save the part to."""
+def part_to_save(context: Context, text: str | None, save: Path | None, *allowed: str) -> PartOf | None:
+    """'3/16' as (3, 16). UsageError for other text, without a file to save the part to, and with options that are about
+    a report; `allowed` are those that are not.
+    """
     part = parse_part(text)
-    if part is not None and save is None:
+    if part is None:
+        return None
+    only_with(context, "--part", "part", "save", *allowed, fix="a part is not reported; see pixelwise merge --help")
+    if save is None:
         fix = f"add --save part-{part[0]}.json, and merge all of them in the end"
         raise UsageError("--part needs a file to save the part to", fix=fix)
     return part
@@ -75,6 +80,30 @@ def finish_part(part: Part, save: Path | None, as_json: bool) -> None:
     part.save(save)
     data = {"verb": part.verb, "part": part.number, "of": part.of, "samples": [part.first, part.last]}
     answer(as_json, {**data, "path": str(save)}, f"{part}: {save}; when all are there: pixelwise merge")
+
+
+def only_with(context: Context, what: str, *allowed: str, fix: str = "leave that out") -> None:
+    """UsageError if options are given that `what` would pass over: all but the shared ones and `allowed` (keywords)."""
+    over = [option for keyword, option in _given(context).items() if keyword not in (*allowed, *_SHARED)]
+    if over:
+        raise UsageError(f"{what} does not go with {', '.join(over)}", fix=fix)
+
+
+def only_if(context: Context, needed: str, *keywords: str) -> None:
+    """UsageError if one of the options is given, which mean nothing without `needed`."""
+    given = _given(context)
+    if over := [given[keyword] for keyword in keywords if keyword in given]:
+        raise UsageError(f"{' and '.join(over)}: only with {needed}", fix=f"add {needed}, or leave that out")
+
+
+_SHARED: Final = ("split", "threads", "ray", "labels", "format", "as_json")
+
+
+def _given(context: Context) -> dict[str, str]:
+    """The options on the command line as they are written, by keyword."""
+    options = {str(p.name): max(p.opts, key=len) for p in context.command.params if p.param_type_name == "option"}
+    sources = {keyword: context.get_parameter_source(keyword) for keyword in options}
+    return {k: options[k] for k, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
 
 
 def speaking(command: Callable[..., None]) -> Callable[..., None]:

@@ -21,7 +21,7 @@ from ..arguments import check_choice
 from ..classes import ClassTable
 from ..dataset.identity import keys
 from ..dataset.splits import Split
-from ..errors import DataError, UsageError
+from ..errors import DataError, UsageError, only_ours
 from ..formats.given import Data, SplitNames, as_dataset
 from ..hints import answering, hinted, unknown_name
 from ..parts import Part, PartOf, check_part, made_part, opened_by, run_of
@@ -232,6 +232,11 @@ class Stats(SavedResult, Displayed):
                 raise ValueError(f"{name} must be {shape} counts for {n} classes")
         if min(self.samples, self.labeled, *self.sums, *self.squares, *chain(*self.sizes), *self.sizes.values()) < 0:
             raise ValueError("a count is below 0")
+        if (sized := sum(self.sizes.values())) != self.samples:
+            raise ValueError(f"{self.samples} samples, and the sizes of {sized}")
+        area = self.area
+        if not all(s * s <= area * q <= area * 255 * s for s, q in zip(self.sums, self.squares, strict=True)):
+            raise ValueError(f"sums of channels that {area} pixels cannot have")
 
     def __repr__(self) -> str:
         pixels = int(self.pixels.sum())
@@ -351,10 +356,11 @@ def stats(
 
 def of_parts(parts: Sequence[Part], data: Any) -> Stats:
     """The statistics that were counted in parts; see `pixelwise.merge`. The data is not looked at."""
-    first, *rest = (Stats.from_dict(part.share) for part in parts)
-    left_out = tuple((str(name), str(why)) for name, why in parts[0].about["left_out"])
-    total = sum(rest, first)
-    return replace(total, skipped=(*left_out, *total.skipped))
+    with only_ours("merge", DataError, "bad-part", "a part is damaged"):
+        first, *rest = (Stats.from_dict(part.share) for part in parts)
+        left_out = tuple((str(name), str(why)) for name, why in parts[0].about["left_out"])
+        total = sum(rest, first)
+        return replace(total, skipped=(*left_out, *total.skipped))
 
 
 def _different(splits: list[Split]) -> list[tuple[int, int]]:

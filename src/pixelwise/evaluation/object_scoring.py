@@ -22,17 +22,17 @@ from ..metrics.average_precision import AveragePrecision, ObjectMatches, objects
 from ..metrics.instances import InstanceConfusion, InstanceScores, first_object_of
 from ..metrics.panoptic import PanopticConfusion, PanopticScores
 from ..results import Result
-from ..threads import in_order
+from ..threads import Pool, in_order, run_in
 from ..types import Progress, Sample, Size
 from .panoptic_files import count_segments, of_json, read_numbered, read_png, things_of
 from .prediction_files import (
     Holding,
+    all_or_none,
     check_labels,
     check_samples,
     find_files,
     holding,
     read_prediction,
-    refuse,
 )
 from .result_files import ScoredShape, image_ids, json_of, results_of, stated_of
 
@@ -76,6 +76,7 @@ def score_objects(
     things: Iterable[str | int] | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    pool: Pool | None = None,
     **options: Any,
 ) -> ObjectScoring:
     """Score predictions by object, on all images of a split whose dataset has objects (instances).
@@ -90,7 +91,7 @@ def score_objects(
       default: those that the dataset states, else all but background.
     - a folder of class ids as for `score`: iIoU and the IoU of objects.
 
-    data, splits, stored_values, masks, threshold, threads, progress, options: as for `score`. Ids of images and
+    data, splits, stored_values, masks, threshold, threads, progress, pool, options: as for `score`. Ids of images and
     categories are those of the dataset's own JSON; of a dataset without one, images are named as samples are, and
     categories are class ids.
 
@@ -105,16 +106,10 @@ def score_objects(
     if divisor is not None:
         check_count("divisor", divisor)
     total, count = _ways(path, split, holds, divisor, things)
-    problems: list[DataError] = []
     order = _order(split) if isinstance(total, ObjectMatches) else range(len(split))
-    for done, found in enumerate(in_order(count, order, threads), 1):
-        if isinstance(found, DataError):
-            problems.append(found)
-        elif not problems:
+    with run_in(pool):
+        for found in all_or_none(in_order(count, order, threads), len(split), progress, path):
             total += found
-        if progress is not None:
-            progress(done, len(split))
-    refuse(problems, f"{len(split)} predictions", path)
     return ObjectScoring(split, total.scores(), total)
 
 

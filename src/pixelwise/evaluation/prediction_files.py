@@ -9,11 +9,11 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,11 @@ from ..files.reading import read_bytes, similar_name
 from ..files.writing import atomic_write
 from ..formats.unfinished import PREDICTION, read_mark
 from ..labels import to_ids
-from ..types import Label, Size
+from ..threads import with_progress
+from ..types import Label, Progress, Size
 from .probability_files import above, check_threshold
 
+R = TypeVar("R")
 SUFFIXES = (".png", ".npy", ".npz")
 _FRAME = re.compile(r"(?:.*/)?([^/_]+_\d{6}_\d{6})[^/]*")
 """A Cityscapes frame: CITY_SEQUENCE_FRAME, and what may follow (cityscapesscripts, getPrediction)."""
@@ -121,6 +123,19 @@ def refuse(problems: Sequence[DataError], what: str, where: object) -> None:
     if len(problems) > SHOWN:
         error.add_note(f"and {len(problems) - SHOWN} more")
     raise error
+
+
+def all_or_none(
+    results: Iterable[R | DataError], total: int, progress: Progress | None, where: object, what: str = "predictions"
+) -> Iterator[R]:
+    """The results before the first problem; all problems are raised in the end. See `refuse`."""
+    problems: list[DataError] = []
+    for found in with_progress(results, total, progress):
+        if isinstance(found, DataError):
+            problems.append(found)
+        elif not problems:
+            yield found
+    refuse(problems, f"{total} {what}", where)
 
 
 # -- what is in them ----------------------------------------------------------------------------------------

@@ -24,9 +24,9 @@ from ..metrics.probabilities import AtThreshold, Calibration, Curve, Probability
 from ..metrics.protocols import ProtocolName, protocol_named
 from ..metrics.scores import Scores
 from ..results import Result, in_percent
-from ..threads import in_order
+from ..threads import Pool, in_order, run_in
 from ..types import Progress
-from .prediction_files import check_labels, check_samples, find_files, refuse
+from .prediction_files import all_or_none, check_labels, check_samples, find_files
 from .probability_files import ROWS, Activation, Probabilities
 
 
@@ -104,6 +104,7 @@ def score_probabilities(
     threads: int | None = None,
     progress: Progress | None = None,
     shard: Shard = (0, 1),
+    pool: Pool | None = None,
     **options: Any,
 ) -> ProbabilityScoring:
     """Score a folder of probabilities, or the mean of several, on all images of a split.
@@ -113,7 +114,8 @@ def score_probabilities(
     scored (an ensemble). threshold: of one plane, above which class 1 is predicted. Values are rounded to float16, for
     which thresholds, curves and calibration are exact; of classes that are equal then, the first is predicted.
     activation: what makes probabilities of files that hold logits: "softmax" over the classes, or "sigmoid" of each.
-    data, splits, protocol, threads, progress, shard, options: as for `score`. Files are read in strips of 256 rows.
+    data, splits, protocol, threads, progress, shard, pool, options: as for `score`. Files are read in strips of 256
+    rows.
 
     Raises as `score`: nothing is scored if a file is missing, of another size, or holds other values than 0..1.
     """
@@ -129,17 +131,12 @@ def score_probabilities(
     if world > 1:
         split, files = split[rank::world], files[rank::world]
     total, counts = _empty(split, threshold, True), ProbabilityCounts(split.classes)
-    problems: list[DataError] = []
-    count = partial(_count, split, files, threshold, activation)
-    for done, found in enumerate(in_order(count, range(len(split)), threads), 1):
-        if isinstance(found, DataError):
-            problems.append(found)
-        elif not problems:
-            total += found[0]
-            counts += found[1]
-        if progress is not None:
-            progress(done, len(split))
-    refuse(problems, f"{len(split)} files of probabilities", roots[0])
+    work = partial(_count, split, files, threshold, activation)
+    with run_in(pool):
+        results = in_order(work, range(len(split)), threads)
+        for one, own in all_or_none(results, len(split), progress, roots[0], "files of probabilities"):
+            total += one
+            counts += own
     return ProbabilityScoring(split, total, total.scores(rule.name), counts)
 
 

@@ -27,7 +27,7 @@ from ..formats.targets.target import background_of
 from ..formats.tracing import compressed, run_lengths, runs
 from ..threads import in_order
 from ..types import Progress, Size
-from .prediction_files import Holding, PredictionFile, read_ids, refuse
+from .prediction_files import Holding, PredictionFile, all_or_none, read_ids
 from .result_files import DrawnPrediction, ScoredShape, image_ids, stated_of
 
 _Masks: TypeAlias = list[tuple[int, NDArray[np.bool_]]]
@@ -168,19 +168,13 @@ def write_runs(
     writer: RunFile = kind(split, target)
     rest = background_of(split.classes)
     sums: list[int] = []
-    problems: list[DataError] = []
     with atomic_write(target) as part:
         part.write(writer.begun())
         work = partial(_image, split, files, rest, holds)
-        for i, found in enumerate(in_order(work, range(len(split)), threads)):
-            if isinstance(found, DataError):
-                problems.append(found)
-            elif not problems:
-                part.write(writer.lines(i, found.masks, found.size))
-                sums.append(found.checksum)
-            if progress is not None:
-                progress(i + 1, len(split))
-        refuse(problems, f"{len(split)} predictions", predictions)
+        results = in_order(work, range(len(split)), threads)
+        for i, found in enumerate(all_or_none(results, len(split), progress, predictions)):
+            part.write(writer.lines(i, found.masks, found.size))
+            sums.append(found.checksum)
         part.write(writer.ended())
         part.flush()
         _compare(writer.read(part, target), writer.ids, target, split, sums)

@@ -42,13 +42,13 @@ from .prediction_files import (
     FileValues,
     Holding,
     PredictionFile,
+    all_or_none,
     check_ids,
     check_labels,
     check_not_mask,
     check_samples,
     holding,
     read_prediction,
-    refuse,
 )
 from .result_files import predictions_of
 
@@ -274,21 +274,23 @@ def score(
 
 def of_parts(parts: Sequence[Part], data: Any) -> Scoring:
     """The scores of predictions that were counted in parts; see `pixelwise.merge`."""
-    about = parts[0].about
-    settings = _Settings(about["protocol"], about["values"], about["boundary"], about.get("threshold"))
+    about, damaged = parts[0].about, partial(only_ours, "merge", DataError, "bad-part", "a part is damaged")
+    with damaged():
+        settings = _Settings(about["protocol"], about["values"], about["boundary"], about.get("threshold"))
+        predictions = Path(about["predictions"])
     data, splits, options = data_of(parts, data)
-    split, files, root = _files_of(about["predictions"], data, splits, options)
+    split, files, _ = _files_of(predictions, data, splits, options)
     check_about(parts[0], len(split), {**about, "data": split.fingerprint})
-    total, bands = _empty(split, settings.boundary)
-    with only_ours(root, DataError, "bad-part", "the share of a part is damaged"):
+    with damaged():
+        total, bands = _empty(split, settings.boundary)
         for part in parts:
             found = part.share["boundary"]
             _add(total, bands, (
                 Confusion.from_dict(part.share["confusion"]),
                 None if found is None else BoundaryConfusion.from_dict(found),
             ))  # fmt: skip
-    limit = settings.threshold
-    return Scoring(split, files, settings.values, total, total.scores(settings.protocol), bands, limit)
+        scores = total.scores(settings.protocol)
+    return Scoring(split, files, settings.values, total, scores, bands, settings.threshold)
 
 
 class _Settings(NamedTuple):
@@ -319,16 +321,9 @@ def _counted(
 ) -> _Counts:  # fmt: skip
     """The counts of the images of `run`. ScoreError and the like if any of them cannot be scored."""
     total, bands = _empty(split, settings.boundary)
-    problems: list[DataError] = []
-    count = partial(_count, split, files, *settings)
-    for done, found in enumerate(in_order(count, run, threads), 1):
-        if isinstance(found, DataError):
-            problems.append(found)
-        elif not problems:
-            _add(total, bands, found)
-        if progress is not None:
-            progress(done, len(run))
-    refuse(problems, f"{len(run)} predictions", root)
+    results = in_order(partial(_count, split, files, *settings), run, threads)
+    for found in all_or_none(results, len(run), progress, root):
+        _add(total, bands, found)
     return total, bands
 
 

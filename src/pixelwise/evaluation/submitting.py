@@ -34,9 +34,9 @@ from ..formats.given import Data, SplitNames, as_split
 from ..hints import answering, hinted, unknown_name
 from ..metrics.protocols import CITYSCAPES_CLASSES
 from ..results import Result
-from ..threads import in_order
+from ..threads import Pool, in_order, run_in
 from ..types import Progress
-from .prediction_files import Holding, PredictionFile, holding, read_ids, refuse
+from .prediction_files import Holding, PredictionFile, all_or_none, holding, read_ids
 from .result_files import predictions_of
 from .run_lengths import RUN_FILES, write_runs
 
@@ -128,6 +128,7 @@ def submit(
     threshold: float | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
+    pool: Pool | None = None,
     **options: Any,
 ) -> Submission:
     """Make the archive that a server accepts, from the predictions of all images of a split.
@@ -139,6 +140,7 @@ def submit(
     on Kaggle take them (column-major from 1, images by their file names, a row per class), or "coco-results": COCO
     results in a JSON. competition: of VOC2012, "comp5" if the model was trained only on its own segmentation data,
     "comp6" otherwise. threads: default: one per core. progress: called with (done, total).
+    pool: where predictions are read and encoded instead of on threads; see `Pool`.
 
     Every prediction must exist, have its image's size, and hold only classes. The archive is written under another
     name, read back, compared, and then renamed; its bytes depend only on the predictions. Raises ScoreError as `score`
@@ -152,7 +154,8 @@ def submit(
     holds = holding(split.classes, stored_values, masks, threshold)
     if benchmark in RUN_FILES:
         files = predictions_of(folder, split)
-        ids, size = write_runs(benchmark, split, files, target, predictions, holds, threads, progress)
+        with run_in(pool):
+            ids, size = write_runs(benchmark, split, files, target, predictions, holds, threads, progress)
         return Submission(target, benchmark, tuple(ids), size)
     rule = _benchmark_for(split.classes, benchmark)
     if not target.name.lower().endswith(rule.suffixes):
@@ -163,7 +166,8 @@ def submit(
     if len(set(members)) != len(members):
         raise UsageError("two samples have the same name in the archive", code="bad-name", where=target)
     encode = partial(_encode, split, predictions_of(folder, split), rule, holds)
-    size = _write_archive(target, rule, members, encode, predictions, threads, progress)
+    with run_in(pool):
+        size = _write_archive(target, rule, members, encode, predictions, threads, progress)
     return Submission(target, rule.name, tuple(members), size)
 
 
@@ -173,18 +177,13 @@ def _write_archive(
 ) -> int:  # fmt: skip
     """The size of the archive."""
     sums: list[int] = []
-    problems: list[DataError] = []
+    results = in_order(encode, range(len(members)), threads)
     with atomic_write(target) as part:
         with _archive(part, target.name) as add:
-            for i, found in enumerate(in_order(encode, range(len(members)), threads)):
-                if isinstance(found, DataError):
-                    problems.append(found)
-                elif not problems:
-                    add(members[i], found[0])
-                    sums.append(found[1])
-                if progress is not None:
-                    progress(i + 1, len(members))
-        refuse(problems, f"{len(members)} predictions", predictions)
+            whole = all_or_none(results, len(members), progress, predictions)
+            for (data, checksum), member in zip(whole, members, strict=True):
+                add(member, data)
+                sums.append(checksum)
         part.flush()
         _read_back(part, target, rule, members, sums)
         return part.seek(0, os.SEEK_END)

@@ -35,6 +35,11 @@ def is_address(path: object) -> bool:
     )
 
 
+def as_written(path: str | os.PathLike[str]) -> Path:
+    """The path; a Path that was made of an address, and lost a slash by that, as the StorePath that has it."""
+    return StorePath(path) if is_address(path) else Path(path)
+
+
 def located(path: str | os.PathLike[str]) -> Path:
     """The absolute path of a folder, or the StorePath of an address.
 
@@ -42,7 +47,7 @@ def located(path: str | os.PathLike[str]) -> Path:
     """
     if not is_address(path):
         return Path(path).absolute()  # a program may go elsewhere before it reads
-    text = str(path)
+    text = str(as_written(path))
     scheme, rest = text.split(":", 1)
     if scheme.lower() == "file":
         return Path(unquote("/" + rest.lstrip("/"))).absolute()

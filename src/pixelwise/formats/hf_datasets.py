@@ -23,7 +23,7 @@ from ..errors import FormatError, MissingExtraError, UsageError
 from ..files.reading import read_bytes
 from ..hints import hinted, unknown_name
 from ..labels import to_ids
-from ..threads import in_order
+from ..threads import Pool, in_order, run_in
 from ..types import Clock, Finding, Sample
 from .class_files import numbered_classes
 from .converting import is_turned, plain_file
@@ -196,14 +196,18 @@ class _RowSource(EncodedRows):
 
 
 @hinted
-def to_huggingface(data: Data, splits: SplitNames = None, *, threads: int | None = None, **options: Any) -> Any:
+def to_huggingface(
+    data: Data, splits: SplitNames = None, *, threads: int | None = None, pool: Pool | None = None, **options: Any
+) -> Any:
     """A dataset as a `datasets.DatasetDict`, or a Split as a `datasets.Dataset`: equal pixels, in memory.
 
     data: a path (`options` are those of `open`), a Dataset or a Split. splits: a name or names; by default all.
-    threads: by default one per core. The columns are image and label, encoded files that `datasets` decodes when
-    asked, void as 255 (65535 from 256 classes on), and classes, the ids of those that the label shows; its
-    type has the names of all, by which `from_huggingface` finds them. Images that are files stay as they are, unless
-    `datasets` would read other pixels: those, and images that are not files, become PNGs.
+    threads: by default one per core. pool: where samples are read instead of on threads; see `Pool`.
+
+    The columns are image and label, encoded files that `datasets` decodes when asked, void as 255 (65535 from 256
+    classes on), and classes, the ids of those that the label shows; its type has the names of all, by which
+    `from_huggingface` finds them. Images that are files stay as they are, unless `datasets` would read other pixels:
+    those, and images that are not files, become PNGs.
 
     For data beyond the memory: `convert(data, folder, "huggingface")`, then `datasets.load_dataset(folder)`.
     MissingExtraError without the package datasets, UsageError `bad-name` for a name of a split that it does not take.
@@ -224,28 +228,24 @@ def to_huggingface(data: Data, splits: SplitNames = None, *, threads: int | None
         ids = datasets.List(datasets.ClassLabel(names=list(split.classes.names)))
         features = {"image": datasets.Image()}
         features |= {"label": datasets.Image(), _CLASSES: ids} if split.has_labels else {}
-        rows = list(in_order(_Encode(split), range(len(split)), threads))
+        with run_in(pool):
+            rows = list(in_order(partial(_row, split), range(len(split)), threads))
         columns = {c: [row[c] for row in rows] for c in features}
         made[name] = datasets.Dataset.from_dict(columns, datasets.Features(features), split=own)
     return next(iter(made.values())) if isinstance(data, Split) else datasets.DatasetDict(made)
 
 
-class _Encode:
+def _row(split: Split, index: int) -> dict[str, Any]:
     """A sample as a row of encoded files."""
-
-    def __init__(self, split: Split) -> None:
-        self.split = split
-
-    def __call__(self, index: int) -> dict[str, Any]:
-        sample, split = self.split.read(index), self.split
-        file = plain_file(split.source, split.position(index))
-        if file is not None and (file.suffix.lower() not in _KEPT or is_turned(file)):
-            file = None
-        data = encode_png(sample.image) if file is None else read_bytes(file)
-        suffix = ".png" if file is None else file.suffix
-        row: dict[str, Any] = {"image": {"bytes": data, "path": sample.name + suffix}}
-        if sample.label is None:
-            return row
-        label = usual_ids(sample.label, split.classes)
-        ids = [i for i in np.unique(label).tolist() if i < len(plain_table(split.classes))]
-        return row | {"label": {"bytes": encode_png(label), "path": f"{sample.name}.png"}, _CLASSES: ids}
+    sample = split.read(index)
+    file = plain_file(split.source, split.position(index))
+    if file is not None and (file.suffix.lower() not in _KEPT or is_turned(file)):
+        file = None
+    data = encode_png(sample.image) if file is None else read_bytes(file)
+    suffix = ".png" if file is None else file.suffix
+    row: dict[str, Any] = {"image": {"bytes": data, "path": sample.name + suffix}}
+    if sample.label is None:
+        return row
+    label = usual_ids(sample.label, split.classes)
+    ids = [i for i in np.unique(label).tolist() if i < len(plain_table(split.classes))]
+    return row | {"label": {"bytes": encode_png(label), "path": f"{sample.name}.png"}, _CLASSES: ids}
