@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import inspect
 import pickle
 import re
@@ -17,7 +18,7 @@ import pytest
 
 import pixelwise as pw
 from pixelwise.dataset.splits import Splits
-from pixelwise.errors import PixelwiseError
+from pixelwise.errors import MissingExtraError, PixelwiseError, UsageError
 from pixelwise.hints import _foreign, answering
 
 BAD: dict[str, Any] = {
@@ -179,6 +180,61 @@ def test_a_property_that_fails_says_its_own_error() -> None:
         _ = Broken().size
     with pytest.raises(AttributeError, match="Broken has no attribute 'siz'; did you mean 'size'"):
         Broken().siz  # type: ignore[attr-defined]  # noqa: B018
+
+
+def open_modules() -> dict[str, Any]:
+    """The modules with public names, of which those whose package is not installed are left out."""
+    found = {"pixelwise": pw}
+    for name in ("torch", "d2l", "jax", "keras", "ray"):
+        with suppress(MissingExtraError):
+            found[f"pixelwise.{name}"] = importlib.import_module(f"pixelwise.{name}")
+    return found
+
+
+CALLABLE = {f"{where}.{name}": thing for where, module in open_modules().items()
+            for name in getattr(module, "__all__", ["RayPool", "RayModel"])
+            if callable(thing := getattr(module, name)) and name != "Planes"  # an array, made by `view`
+            and not getattr(thing, "_is_protocol", False)}  # fmt: skip
+CLASSES = {name: thing for name, thing in CALLABLE.items() if isinstance(thing, type)}
+BUILT = {name: thing for name, thing in CALLABLE.items()
+         if name not in CLASSES or not issubclass(CLASSES[name], Exception)}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_a_call_that_does_not_fit_is_answered(name: str) -> None:
+    """Of every function, and of every class but the errors: nothing given, too much, and a name that there is not."""
+    thing, said = BUILT[name], BUILT[name].__name__
+    wanted = [*inspect.signature(thing).parameters.values()]
+    with pytest.raises(UsageError, match=rf"^{said}\(\) has no argument 'qwertz'; ") as caught:
+        thing(qwertz=1)
+    assert caught.value.code == "unknown-argument"
+    calls: list[tuple[object, ...]] = []
+    if any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in wanted):
+        calls.append(())
+    if not any(p.kind is p.VAR_POSITIONAL for p in wanted):
+        calls.append((object(),) * (len(wanted) + 1))
+    for given in calls:
+        with pytest.raises(UsageError) as caught:
+            thing(*given)
+        if caught.value.code != "bad-argument":  # kinds are looked at first
+            assert re.match(rf"{said}\(\): (missing|too many)", str(caught.value))
+            assert caught.value.code == "wrong-arguments"
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_what_is_half_made_can_be_shown(name: str) -> None:
+    """An object whose `__init__` raised is in the tracebacks of debuggers, as one of these is."""
+    kind = CLASSES[name]
+    thing = tuple.__new__(kind) if issubclass(kind, tuple) else kind.__new__(kind)
+    for shown in (repr(thing), str(thing), f"{thing}"):
+        assert "\n" not in shown
+    assert kind.__name__ in repr(thing)
+
+
+def test_what_is_wholly_made_is_shown_as_ever() -> None:
+    assert repr(pw.Window(1, 2, 3, 4)) == str(pw.Window(1, 2, 3, 4)) == "Window(y0=1, x0=2, y1=3, x1=4)"
+    assert repr(pw.CenterCrop(4)) == "CenterCrop(size=(4, 4), pad_if_needed=False)"
+    assert pickle.loads(pickle.dumps(pw.Window(1, 2, 3, 4))) == pw.Window(1, 2, 3, 4)._replace()
 
 
 PUBLIC = {name: kind for name in pw.__all__ if isinstance(kind := getattr(pw, name), type)

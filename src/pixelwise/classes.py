@@ -285,7 +285,7 @@ class ClassTable(Displayed):
     def to_frame(self) -> Rows:
         """The classes: id, name, color as "#rrggbb"; void, if there is one, is the last."""
         ids = [*range(len(self)), *([] if self.ignore_index is None else [self.ignore_index])]
-        colors = [*self.colors.tolist(), self.ignore_color]
+        colors = [*self.colors.tolist(), self.ignore_color][: len(ids)]
         hexadecimal = ["#" + bytes(map(int, color)).hex() for color in colors]
         return [{"id": i, "name": self.name(i), "color": color} for i, color in zip(ids, hexadecimal, strict=True)]
 

@@ -69,12 +69,16 @@ class PixelwiseError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+    message: str = ""  # here too, so that one whose __init__ raised can be shown
+    code: str = ""
+    where: str | None = None
+    fix: str | None = None
 
     def __init__(self, message: str, *, code: str, where: object = None, fix: str | None = None) -> None:
-        self.message: str = printable(message)
+        self.message = printable(message)
         self.code = code
-        self.where: str | None = None if where is None else printable(where)
-        self.fix: str | None = None if fix is None else printable(fix)
+        self.where = None if where is None else printable(where)
+        self.fix = None if fix is None else printable(fix)
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -192,11 +196,15 @@ class PixelwiseWarning(UserWarning):
     code: its stable name. fix: what the user can do.
     """
 
+    message: str = ""
+    code: str = ""
+    fix: str | None = None
+
     def __init__(self, message: str, code: str = "", fix: str | None = None) -> None:
         super().__init__(message)
-        self.message: str = printable(message)
+        self.message = printable(message)
         self.code = code
-        self.fix: str | None = None if fix is None else printable(fix)
+        self.fix = None if fix is None else printable(fix)
 
     def __str__(self) -> str:
         return f"{self.message}{f'; {self.fix}' if self.fix else ''} [{self.code}]"

@@ -188,7 +188,7 @@ def hinted(called: Called) -> Called:
 def answering(kind: type[T]) -> type[T]:
     """A class whose objects say what to write instead of an attribute, an operation or an argument that they lack.
 
-    Type checkers do not see it.
+    `repr` and `str` of them never raise. Type checkers do not see any of it.
     """
 
     def lacks(self: object, name: str) -> NoReturn:
@@ -209,7 +209,25 @@ def answering(kind: type[T]) -> type[T]:
         if isfunction(value) and not hasattr(value, "__wrapped__") and (name == "__init__" or name[0] != "_"):
             said = kind.__name__ if name == "__init__" else f"{kind.__name__}.{name}"
             setattr(kind, name, _hinted(value, said, _checks_of(value, {"Mapping", "None"})))
+        elif name == "__new__":  # of a NamedTuple, which has no __init__
+            kind.__new__ = staticmethod(_hinted(value.__func__, kind.__name__, {}))  # type: ignore[method-assign]
+    for name, plain in (("__repr__", object.__repr__), ("__str__", object.__str__)):
+        if (shows := getattr(kind, name)) is not plain:
+            setattr(kind, name, _never_raising(shows))
     return kind
+
+
+def _never_raising(shows: Callable[[Any], str]) -> Callable[[Any], str]:
+    """For objects whose `__init__` raised: debuggers and pages of tracebacks show them."""
+
+    @wraps(shows)
+    def show(self: object) -> str:
+        try:
+            return shows(self)
+        except Exception as error:
+            return f"<{type(self).__name__}, incomplete: {type(error).__name__}>"
+
+    return show
 
 
 def _refusing(sign: str) -> Callable[..., NoReturn]:
@@ -322,7 +340,7 @@ def _wrong_call(
 ) -> UsageError | None:
     """What is wrong with the arguments; None if they fit."""
     signature = inspect.signature(function)
-    known = {n: p for n, p in signature.parameters.items() if n != "self"}
+    known = {n: p for n, p in signature.parameters.items() if n not in ("self", "_cls")}
     if stray := [n for n in options if n not in known]:
         listed = ", ".join(n for n in known if not n.startswith("_"))
         fix = argument_meant(stray[0], known) or f"the arguments are: {listed or 'none'}"

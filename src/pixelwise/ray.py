@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from .arguments import check_count, check_whole
 from .errors import SystemFault, UsageError
+from .hints import hinted
 from .threads import in_order, set_default_threads
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ _AHEAD: Final = 3
 """Chunks per core that are begun or wait to be taken."""
 
 
+@hinted
 @dataclass(frozen=True, slots=True)
 class RayModel:
     """A model for `predict` that lives in processes of a Ray cluster; `predict` also needs `pool=RayPool(...)`.
@@ -66,6 +68,7 @@ class RayModel:
     processes: int | None = None
 
 
+@hinted
 class RayPool:
     """A `Pool` whose work is done by a Ray cluster. Not thread-safe.
 

@@ -113,7 +113,7 @@ def test_images_need_no_labels_and_no_segmentation_lists(tmp_path: Path) -> None
         (["nope"], UsageError, "no split named 'nope'"),
         (1, UsageError, "image sets are names"),
         ([True], UsageError, "image sets are names"),
-        (None, UsageError, "image sets are names"),
+        (None, UsageError, "image_sets must be True or False or a path or a list of names, got None"),
         (["Main/twice.txt"], ListError, "duplicate-id"),
         (["Main/outside.txt"], ListError, "outside.txt:2: .*path-escapes-root"),
         (["Main/gone.txt"], MissingError, "gone.jpg"),

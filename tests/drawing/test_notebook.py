@@ -23,17 +23,19 @@ from pixelwise.types import Displayed
 EVIL = '<script>alert("x")</script>&\x1b[31m'
 
 
-def made(count: int = 3, name: str = "train", table: pw.ClassTable | None = None) -> pw.Dataset:
-    table = table or pw.ClassTable(("road", EVIL))
+def made(
+    count: int = 3, name: str = "train", table: pw.ClassTable | None = None, void: int | None = 255
+) -> pw.Dataset:  # fmt: skip
+    table = table or pw.ClassTable(("road", EVIL), ignore_index=void)
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (20, 30, 3), np.uint8) for _ in range(count)]
-    labels = [rng.choice([0, 1, 255], (20, 30)).astype(np.uint8) for _ in range(count)]
+    labels = [rng.choice([0, 1, void or 0], (20, 30)).astype(np.uint8) for _ in range(count)]
     split = pw.Split(name, table, pw.ArraySource(images, labels, [f"{EVIL}{i}" for i in range(count)]))
     return pw.Dataset(Path(EVIL), "arrays", table, Splits({name: lambda: split}))
 
 
-def values() -> dict[str, Displayed]:
-    dataset = made(name=EVIL)
+def values(void: int | None = 255) -> dict[str, Displayed]:
+    dataset = made(name=EVIL, void=void)
     split = dataset[EVIL]
     truth = split[0].label
     assert truth is not None
@@ -57,6 +59,10 @@ def values() -> dict[str, Displayed]:
 
 
 KINDS = list(values())
+
+
+def hexadecimal(color: Any) -> str:
+    return "#" + "".join(f"{int(v):02x}" for v in color)
 
 
 def parsed(html: str) -> ET.Element:
@@ -101,6 +107,20 @@ def test_pandas_and_polars_take_the_rows(kind: str) -> None:
     for library in ("pandas", "polars"):
         frames = pytest.importorskip(library, reason="the rows are tried with it where it is installed")
         assert frames.DataFrame(rows).shape == (len(rows), len(rows[0]) if rows else 0)
+
+
+@pytest.mark.parametrize("void", [None, 255])
+def test_every_class_has_its_color_and_so_has_void(void: int | None) -> None:
+    """Also where a table has no void, of which every kind of value is displayed."""
+    shown = values(void)
+    htmls = {kind: value._repr_html_() for kind, value in shown.items()}
+    for kind in ("classes", "stats"):
+        rows, table = shown[kind].to_frame(), made(void=void).classes
+        with_void = void is not None or kind == "stats"
+        colors = [*table.colors.tolist(), *[table.ignore_color] * with_void]
+        assert [row["color"] for row in rows] == [hexadecimal(color) for color in colors]
+        chips = [node.get("style") or "" for node in parsed(htmls[kind]).iter("span")]
+        assert [chip.rpartition("background:")[2] for chip in chips] == [row["color"] for row in rows]
 
 
 def test_the_rows_of_counts_are_counted() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -763,3 +764,36 @@ def test_a_word_of_a_recipe_is_changed_and_checked(known: httpx.Client) -> None:
 def test_each_answer_is_sent_at_once(viewer: pw.Viewer) -> None:
     # asyncio sets TCP_NODELAY only on sockets that say they are TCP; without it each answer takes 40 ms.
     assert viewer._socket.proto == socket.IPPROTO_TCP
+
+
+# -- what a page is called ------------------------------------------------------------------------------------------
+
+
+def given(root: Path) -> dict[str, tuple[Any, str]]:
+    """What `view` takes, made from VOC2012, and the title of its page."""
+    folder = root.parent
+    voc = pw.open(root)
+    pack = pw.open(pw.pack(voc, folder / "voc.pack").root)
+    coco = pw.open(pw.convert(voc, folder / "as coco", to="coco").root)
+    merged, other = voc.merge_classes({"pet": ["cat", "dog"]}), pw.open(paint_voc(folder / "other", 3))
+    arrays = pw.Split("mine", pw.ClassTable(("a", "b")), pw.ArraySource([picture(0, (9, 8))], [np.zeros((9, 8), int)]))
+    return {
+        "path": (root, "VOC2012"), "dataset": (voc, "VOC2012"), "split": (voc["train"], "VOC2012 · train"),
+        "samples": (voc["train"].select([1, 0]), "VOC2012 · train"), "slice": (voc["val"][:2], "VOC2012 · val"),
+        "merged": (merged, "VOC2012"), "split of it": (merged["val"], "VOC2012 · val"),
+        "subset": (voc.subset(voc["val"].names[:2])["val"], "VOC2012 · val"),
+        "joined": (pw.concat([voc, other])["val"], "VOC2012 · val"), "pack": (folder / "voc.pack", "voc.pack"),
+        "split of a pack": (pack["val"], "voc.pack · val"), "split of drawn labels": (coco["val"], "as coco · val"),
+        "pickled": (pickle.loads(pickle.dumps(coco))["val"], "as coco · val"), "arrays": (arrays, "mine"),
+    }  # fmt: skip
+
+
+def test_a_page_is_called_by_the_dataset_and_the_split_that_was_given(tmp_path: Path) -> None:
+    for what, (data, title) in given(paint_voc(tmp_path / "VOC2012", 6)).items():
+        with pw.view(data, port=0) as viewer, httpx.Client(base_url=base(viewer), timeout=30) as client:
+            client.get(viewer.url)
+            assert client.get("/api/dataset").json()["title"] == viewer.title == title, what
+            number = f"{viewer.count:,} sample{'' if viewer.count == 1 else 's'}"
+            assert repr(viewer).startswith(f"Viewer({number} of {title!r} at http"), what
+            viewer.export(tmp_path / "page.html", n=1)
+            assert f"<title>{title}" in (tmp_path / "page.html").read_text("utf-8"), what

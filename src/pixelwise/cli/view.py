@@ -49,7 +49,8 @@ def view(
             count = viewer.export(export, choose, n=n)
             answer(as_json, {"samples": count, "page": str(export)}, f"{count:,} samples: {export}")
             return
-        text = f"{viewer.count:,} samples of {viewer.title}. Open this address; Ctrl-C ends.\n\n  {viewer.url}\n"
+        many = "s" * (viewer.count != 1)
+        text = f"{viewer.count:,} sample{many} of {viewer.title}. Open this address; Ctrl-C ends.\n\n  {viewer.url}\n"
         answer(as_json, {"samples": viewer.count, "url": viewer.url, "port": viewer.port}, text)
         with suppress(KeyboardInterrupt):
             viewer.wait()

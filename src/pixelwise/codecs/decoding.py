@@ -8,8 +8,6 @@ import re
 from collections.abc import Set
 from typing import Any, Final
 
-from numpy.typing import NDArray
-
 from ..errors import FileError, SystemFault, only_ours
 from ..files.reading import READ_FLAGS, open_error
 from ..types import U8, Finding, Range, Size, Window
@@ -19,7 +17,7 @@ from .jpeg import JpegFile
 from .npy import NpyFile
 from .pillow import BmpFile, GifFile, WebpFile
 from .png import PngFile
-from .stored import Stored
+from .stored import LabelNumbers, Stored
 from .tiff import TiffFile
 
 FILE_KINDS: Final[tuple[type[EncodedFile], ...]] = (JpegFile, PngFile, TiffFile, BmpFile, WebpFile, GifFile, NpyFile)
@@ -203,19 +201,25 @@ def decode_stored(
         return _label_file(recognize(data, where, notes, max_pixels), allow).stored()
 
 
-def decode_numbers(
-    data: bytes,
-    where: object,
-    notes: list[Finding] | None = None,
-    allow: Set[str] = frozenset(),
-) -> tuple[str, NDArray[Any]]:
-    """The kind of a label file, and its numbers as stored: as `decode_stored`, but TIFF and NPY of any real type.
+def decode_numbers(data: bytes, where: object, allow: Set[str] = frozenset()) -> LabelNumbers:
+    """The numbers of a label file: as `decode_stored`, but TIFF and NPY of any real type.
 
-    (H, W), or (H, W, bands). Raises as `decode_stored`, without `class-out-of-range`.
+    Raises as `decode_stored`, without `class-out-of-range`.
     """
     with only_ours(where):
-        file = _label_file(recognize(data, where, notes), allow)
-        return file.kind, file.numbers()
+        file = _label_file(recognize(data, where), allow)
+        return file.numbers()
+
+
+def glance(data: bytes, where: object, allow: Set[str] = frozenset()) -> LabelNumbers | None:
+    """Some rows of `decode_numbers` of a large file, to see what it holds; None if all have to be read for that.
+
+    TIFF: rows from all over. PNG of at most 256 values: the first. Raises as `decode_numbers`, for what is read.
+    """
+    with only_ours(where):
+        file = _label_file(recognize(data, where), allow)
+        file.check_size(file.header.height, file.header.width)
+        return file.glance()
 
 
 def _label_file(file: EncodedFile, allow: Set[str]) -> EncodedFile:

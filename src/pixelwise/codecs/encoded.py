@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
-
-from numpy.typing import NDArray
+from typing import ClassVar, Final
 
 from ..errors import FileError, LabelError
 from ..types import U8, Finding, Range, Window
 from .header import MAX_PIXELS_VARIABLE, MAX_SIDE, Header, pixel_limit
-from .stored import Stored
+from .stored import LabelNumbers, Stored
 
 MOST_INFLATION: Final = 1032
 """Most bytes that a byte of Deflate unpacks to (zlib's technical details)."""
@@ -82,9 +80,14 @@ class EncodedFile:
         """A window of `stored`, or None if this file is only read whole; see `decoding.stored_window`."""
         return None
 
-    def numbers(self) -> NDArray[Any]:
-        """The numbers of a label as stored, of any real type; see `decoding.decode_numbers`."""
-        return self.stored().pixels
+    def numbers(self) -> LabelNumbers:
+        """The numbers of a label of any real type; see `decoding.decode_numbers`."""
+        stored = self.stored()
+        return LabelNumbers(self.kind, stored.pixels, stored)
+
+    def glance(self) -> LabelNumbers | None:
+        """Some rows of `numbers`, or None if reading them takes about as long as reading all; see `decoding.glance`."""
+        return None
 
     def fetch(self, offset: int, size: int) -> bytes:
         """`size` bytes of the file from `offset` on; fewer only at its end."""

@@ -6,13 +6,15 @@ import io
 import math
 import re
 import tokenize
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import LabelError
 from .encoded import EncodedFile
-from .stored import Stored, from_integers
+from .stored import LabelNumbers, Stored, from_integers
 
 _READ_1, _READ_2 = np.lib.format.read_array_header_1_0, np.lib.format.read_array_header_2_0
 _VERSIONS = {(1, 0): _READ_1, (2, 0): _READ_2, (3, 0): _READ_2}
@@ -34,9 +36,12 @@ class NpyFile(EncodedFile):
         """
         return from_integers(self.kind, self._array("uib"), self.where)
 
-    def numbers(self) -> NDArray[Any]:
+    def numbers(self) -> LabelNumbers:
         """The array, also of real or negative numbers. FileError as `stored`."""
-        return self._array("uibf")
+        array, stored = self._array("uibf"), None
+        with suppress(LabelError):
+            stored = None if array.dtype.kind == "f" else from_integers(self.kind, array, self.where)
+        return LabelNumbers(self.kind, array, stored)
 
     def _array(self, kinds: str) -> NDArray[Any]:
         """The array, new, whose dtype must be of one of these kinds."""

@@ -22,7 +22,7 @@ from ..types import U8, Range, Window
 from . import rgb
 from .encoded import MOST_INFLATION, EncodedFile
 from .header import Header, exif_orientation
-from .stored import Stored
+from .stored import LabelNumbers, Stored
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _GRAY, _RGB, _PALETTE, _GRAY_ALPHA, _RGBA = 0, 2, 3, 4, 6
@@ -32,6 +32,8 @@ _MOST_BYTES = 4
 """Most bytes per pixel at the largest image: RGBA of 8 bits."""
 _BLOCK = 1 << 23
 """Bytes that are inflated at a time."""
+_GLANCE = 1 << 21
+"""Pixels that `glance` reads."""
 _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 """First row, first column, row step, column step of the seven interlace passes."""
 
@@ -140,6 +142,14 @@ class PngFile(EncodedFile):
             return None
         self.check_window(window, header)
         return self._stored(header, np.ascontiguousarray(window.cut(self._pixels(header, window.y1))))
+
+    def glance(self) -> LabelNumbers | None:
+        """The first rows of a palette or of gray values of a byte, of which there are never many: enough for most."""
+        header = self._header = self._read_chunks()
+        if self._interlaced or header.channels > 1 or header.bits > 8:
+            return None
+        rows = self._pixels(header, min(header.height, -(-_GLANCE // header.width)))
+        return LabelNumbers(self.kind, rows, self._stored(header, rows))
 
     def _stored(self, header: Header, pixels: NDArray[Any]) -> Stored:
         if header.bits == 16 and np.little_endian:

@@ -1,9 +1,9 @@
-"""Stored: the values in a file, before anyone decides what they mean."""
+"""Stored and LabelNumbers: the values in a file, before anyone decides what they mean."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,16 @@ class Stored:
         if self.pixels.ndim == 2:
             return "gray" if self.palette is None else "palette"
         return {2: "gray+alpha", 3: "rgb", 4: "rgba"}[self.pixels.shape[2]]
+
+
+class LabelNumbers(NamedTuple):
+    """What a label file holds. kind: of file. pixels: (H, W) or (H, W, bands), of any real type. stored: the same as
+    Stored, or None for numbers that it cannot hold.
+    """
+
+    kind: str
+    pixels: NDArray[Any]
+    stored: Stored | None
 
 
 def from_integers(kind: str, values: NDArray[Any], where: object) -> Stored:

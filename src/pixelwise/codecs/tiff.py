@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from zlib_ng import zlib_ng
 
 from .. import kernels
+from ..errors import DataError
 from ..types import I64, U8, Range, Window
 from . import rgb
 from .encoded import MOST_INFLATION, EncodedFile
 from .header import MAX_PIXELS, Header, pixel_limit
 from .pillow import pillow_rgb
-from .stored import Stored, from_integers
+from .stored import LabelNumbers, Stored, from_integers
 from .tiff_tags import Directory
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
@@ -42,6 +43,7 @@ _PIECE: Final = 2048
 """Pixels per strip or tile below which they are refused, at the largest image: each costs some microseconds."""
 _PADDING: Final = 1 << 26
 """Bytes beyond the image that tiles may take; usual ones of 1024 x 1024 with three bands take 3 million."""
+_BANDS, _BAND = 16, 4  # in how many places `glance` looks, and at how many rows
 _RATIO: Final = {_NONE: 1, _LZW: 2560, _PACKBITS: 64} | dict.fromkeys(_DEFLATE, MOST_INFLATION)
 """Most bytes that one byte unpacks to: LZW's longest text of 3,838 bytes takes a code of 12 bits."""
 
@@ -100,8 +102,7 @@ class TiffFile(EncodedFile):
         if self._is_plain():
             return self._to_rgb(self.samples(), value_range, bands)
         if header.bits != 8:
-            compression = self._tags.first(_COMPRESSION, _NONE)
-            what = f"TIFF compression {compression} with {header.bits} bits per sample"
+            what = f"TIFF compression {self._tags.first(_COMPRESSION, _NONE)} with {header.bits} bits per sample"
             raise self.unsupported(what, "save it with LZW or Deflate compression")
         if not self._grid(1).whole or self._tags.claimed > 2 * len(self.data):  # Pillow unpacks and reads all of them
             raise self.error("corrupt", "tiles or tags that take far more than the image")
@@ -188,8 +189,7 @@ class TiffFile(EncodedFile):
         palette = self._palette()
         count = pixels.shape[2]
         if pixels.dtype.kind not in "ui" or count > 4:
-            what = f"a label with {count} bands of {pixels.dtype}, expected class values or colors"
-            raise self.unsupported(what)
+            raise self.unsupported(f"a label with {count} bands of {pixels.dtype}, expected class values or colors")
         if self._tags.first(_PHOTOMETRIC, _BLACK_IS_ZERO) == _WHITE_IS_ZERO:
             self.warn("white-is-zero", "the file declares 0 as white; its values are used as stored, not inverted")
         values = np.ascontiguousarray(pixels[..., 0] if count == 1 else pixels)
@@ -197,10 +197,24 @@ class TiffFile(EncodedFile):
             return Stored(self.kind, values, palette, self.header.bits)
         return from_integers(self.kind, values, self.where)
 
-    def numbers(self) -> NDArray[Any]:
+    def numbers(self) -> LabelNumbers:
         """The samples of a label, also of real or negative numbers. FileError and LabelError as `stored`."""
-        pixels = self._label_samples()
-        return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+        return self._numbers(self._label_samples())
+
+    def glance(self) -> LabelNumbers | None:
+        """Rows from all over the file, if its strips or tiles are low enough for that."""
+        height, width = self.header.height, self.header.width
+        if self._grid(1).high * 2 * _BANDS > height:
+            return None
+        tops = [k * (height - _BAND) // (_BANDS - 1) for k in range(_BANDS)]
+        return self._numbers(np.concatenate([self._label_samples(Window(y, 0, y + _BAND, width)) for y in tops]))
+
+    def _numbers(self, pixels: NDArray[Any]) -> LabelNumbers:
+        try:
+            stored = self._stored(pixels)
+        except DataError:
+            stored = None
+        return LabelNumbers(self.kind, pixels[..., 0] if pixels.shape[2] == 1 else pixels, stored)
 
     def _label_samples(self, window: Window | None = None) -> NDArray[Any]:
         header = self.header

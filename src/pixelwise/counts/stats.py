@@ -207,9 +207,10 @@ class Stats(SavedResult, Displayed):
 
     def to_frame(self) -> Rows:
         """The classes: class, color, pixels, images, share of the pixels that have a class; void is the last."""
-        rows = [row for row in self.classes.to_frame() if row["id"] != self.classes.ignore_index]
-        shares, last = [*self.share.tolist(), None], {"name": "void", "color": None}
-        counted = zip([*rows, last], self.pixels.tolist(), self.images.tolist(), shares, strict=True)
+        rows = self.classes.to_frame()[: len(self.classes)]
+        void = {"name": "void", "color": "#" + bytes(self.classes.ignore_color).hex()}  # also where it has no id
+        shares = [*self.share.tolist(), None]
+        counted = zip([*rows, void], self.pixels.tolist(), self.images.tolist(), shares, strict=True)
         return [{"class": r["name"], "color": r["color"], "pixels": p, "images": i, "share": s}
                 for r, p, i, s in counted]  # fmt: skip
 

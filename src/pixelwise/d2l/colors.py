@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..classes import VOC
 from ..errors import UsageError
+from ..hints import hinted
 from ..types import I64
 from .planes import channels_last, to_array
 
@@ -21,6 +22,7 @@ VOC_CLASSES: list[str] = list(VOC.names)
 """The 21 class names as VOC's files have them. (The published edition writes "potted plant" and "tv/monitor".)"""
 
 
+@hinted
 def build_colormap(colors: Sequence[Sequence[int]] = VOC_SEG_COLORS) -> NDArray[np.int32]:
     """The first edition's table from color to class: (2^24,) int32, entry `(r * 256 + g) * 256 + b` is the class.
 
@@ -30,11 +32,13 @@ def build_colormap(colors: Sequence[Sequence[int]] = VOC_SEG_COLORS) -> NDArray[
     return _table(colors, np.int32)
 
 
+@hinted
 def voc_colormap2label() -> I64:
     """The published edition's table from color to class: `build_colormap()` as (2^24,) int64."""
     return _table(VOC_COLORMAP, np.int64)
 
 
+@hinted
 def colors_to_indices(colors: Any, colormap: Any) -> NDArray[Any]:
     """Colors to class ids: `colormap` at each pixel, (H, W) of its dtype. Void and unknown colors become 0.
 

@@ -21,6 +21,7 @@ from ..dataset.splits import Split
 from ..downloads.getting import download as get
 from ..errors import UsageError
 from ..formats.opening import open as open_dataset
+from ..hints import answering, hinted
 from ..loading.loader import Loader
 from ..threads import default_threads, in_order
 from ..transforms.color import IMAGENET_MEAN, IMAGENET_STD, Normalize
@@ -51,6 +52,7 @@ def random_window(
     return int(draw(rows - height + 1)), int(draw(columns - width + 1))
 
 
+@hinted
 def segmentation_rand_crop(
     feature: Any, label: Any, height: int, width: int, rng: np.random.Generator | None = None
 ) -> tuple[Any, Any]:
@@ -115,6 +117,7 @@ class _Crops:
         return np.ascontiguousarray(feature.transpose(2, 0, 1)), sample.label.astype(self.label_dtype)
 
 
+@answering
 class SegmentationDataset(_Crops):
     """The first edition's dataset: random crops of images and color-coded labels in memory.
 
@@ -136,6 +139,7 @@ class SegmentationDataset(_Crops):
         super().__init__(Split("images", _CHAPTER, ArraySource(pixels, ids)), height, width)
 
 
+@answering
 class VOCSegDataset(_Crops):
     """The published edition's dataset: random crops of VOC's train or val list.
 
@@ -154,6 +158,7 @@ class VOCSegDataset(_Crops):
 # -- batches ------------------------------------------------------------------------------------------------
 
 
+@answering
 class DataLoader:
     """Batches of a dataset, with the arguments that the chapter gives to `gluon.data.DataLoader`.
 
@@ -228,6 +233,7 @@ class _Pairs:
         return ((batch.images, batch.labels) for batch in self.loader if batch.labels is not None)
 
 
+@hinted
 def load_data_voc_segmentation(
     batch_size: int,
     height: int = 320,
@@ -250,6 +256,7 @@ def load_data_voc_segmentation(
     return _load(batch_size, check_size("size", height, width), voc_dir, download, seed, "int32")
 
 
+@hinted
 def load_data_voc(
     batch_size: int,
     crop_size: tuple[int, int],
@@ -287,6 +294,7 @@ def _load(
     return pairs("train", True), pairs("val", False)
 
 
+@hinted
 def get_dataloader_workers() -> int:
     """The number of threads that read data: one per core."""
     return default_threads()

@@ -7,14 +7,17 @@ from typing import Any
 
 from ..arguments import check_count, check_number, check_numbers
 from ..errors import MissingExtraError, UsageError
+from ..hints import hinted
 from .planes import channels_last, to_array
 
 
+@hinted
 def set_figsize(figsize: tuple[float, float] = (3.5, 2.5)) -> None:
     """The size (width, height) in inches of the figures that follow, in matplotlib's settings."""
     _pyplot().rcParams["figure.figsize"] = check_numbers("figsize", figsize, 2, 0.1)
 
 
+@hinted
 def show_images(
     imgs: Sequence[Any], num_rows: int, num_cols: int, titles: Sequence[str] | None = None, scale: float = 1.5
 ) -> Any:
@@ -47,6 +50,7 @@ def _picture(index: int, image: Any) -> Any:
     return pixels
 
 
+@hinted
 def show_boxes(axes: Any, bboxes: Any, labels: Any = None, colors: Any = None) -> None:
     """Draw boxes into matplotlib axes.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..downloads.archives import Archive
 from ..downloads.getting import download
 from ..errors import MissingError, UnknownNameError, UsageError
+from ..hints import hinted
 
 DATA_URL = "http://d2l-data.s3-accelerate.amazonaws.com/"
 """Where the book keeps its archives."""
@@ -17,7 +18,8 @@ DATA_HUB: dict[str, tuple[str, str]] = {
 _SHIPPED = dict(DATA_HUB)
 
 
-def download_extract(name: str, folder: str | None = None, *, directory: str = "../data") -> str:
+@hinted
+def download_extract(name: str, folder: str | None = None, *, directory: str | Path = "../data") -> str:
     """Get the archive `name` of DATA_HUB into `directory` and unpack all of it; the path of `folder` there.
 
     What is there already is used as it is. `pixelwise.download`, which this calls, resumes, verifies the archive by

@@ -22,6 +22,7 @@ from ..dataset.splits import Split
 from ..errors import FileError, UsageError
 from ..files.reading import read_bytes
 from ..formats.opening import open as open_dataset
+from ..hints import hinted
 from ..threads import in_order
 from ..types import U8, Sample
 from .planes import Planes, to_planes
@@ -39,6 +40,7 @@ def read_voc_images(
 def read_voc_images(
     voc_dir: str | os.PathLike[str], image_sets: bool = ..., *, is_train: bool | None = ...
 ) -> tuple[list[Planes], list[Planes]]: ...
+@hinted
 def read_voc_images(
     voc_dir: str | os.PathLike[str],
     image_sets: bool | str | os.PathLike[str] | Sequence[str] = True,
@@ -69,6 +71,7 @@ def read_voc_images(
     return images, names
 
 
+@hinted
 def read_voc_seg_labels(
     voc_dir: str | os.PathLike[str], image_set: str | os.PathLike[str] | Sequence[str] = "Segmentation/train.txt"
 ) -> list[U8]:
@@ -84,6 +87,7 @@ def read_voc_seg_labels(
     return labels
 
 
+@hinted
 def read_voc_detection_labels(
     voc_dir: str | os.PathLike[str], image_fns: Sequence[str], classes: Sequence[str]
 ) -> list[NDArray[np.float64]]:

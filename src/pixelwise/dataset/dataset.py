@@ -42,6 +42,10 @@ class Dataset(Displayed):
     notes: tuple[Finding, ...] = ()
     history: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if isinstance(self.splits, Splits):
+            self.splits.root = self.root
+
     def __getitem__(self, split: str) -> Split:
         if not isinstance(split, str):
             raise UsageError(

@@ -183,8 +183,8 @@ class Decoding:
             except (LabelError, FileError) as error:
                 if self.codes is None or error.code not in ("class-out-of-range", "unsupported-format"):
                     raise
-                kind, numbers = decode_numbers(data, where, None, self.allow)
-                stored = from_numbers(kind, numbers, self.codes, where)
+                numbers = decode_numbers(data, where, self.allow)
+                stored = from_numbers(numbers.kind, numbers.pixels, self.codes, where)
         return stored if self.scale == 1 else replace(stored, pixels=self._enlarged(stored.pixels))
 
     def instances(self, data: bytes, where: object, notes: list[Finding] | None = None) -> Label:
@@ -209,7 +209,7 @@ class Decoding:
 
 def _without_minus_one(data: bytes, value: int, where: object) -> bytes:
     with only_ours(where):
-        array = NpyFile(data, where).numbers()
+        array = NpyFile(data, where).numbers().pixels
     out = io.BytesIO()
     np.save(out, np.where(array == -1, value, array))
     return out.getvalue()

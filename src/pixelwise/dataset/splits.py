@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, Final, NoReturn, overload
 
 import numpy as np
@@ -61,7 +62,7 @@ class Split(Displayed):
     Iterates Samples. Thread-safe.
 
     source: where the samples are read from. indices: their positions in the source, (n,) int64, or None for all of it.
-    notes: what is odd about its list.
+    notes: what is odd about its list. root: that of the dataset that it was taken from, or None.
 
     >>> import pixelwise as pw
     >>> images, labels = [np.zeros((4, 6, 3), np.uint8)] * 3, [np.ones((4, 6), np.uint8)] * 3
@@ -77,6 +78,7 @@ class Split(Displayed):
     source: Source
     indices: I64 | None = None
     notes: tuple[Finding, ...] = ()
+    root: Path | None = None
 
     def __repr__(self) -> str:
         labels = "" if self.has_labels else ", no labels"
@@ -225,11 +227,14 @@ class Split(Displayed):
 
 class Splits(Mapping[str, Split]):
     """The splits by name. A split's list is read when the split is first asked for: a broken list stops only its users.
+
+    root: that of their dataset, which a Dataset sets; splits that know of none get it.
     """
 
     def __init__(self, makers: Mapping[str, Callable[[], Split]]) -> None:
         self._makers = dict(makers)
         self._made: dict[str, Split] = {}
+        self.root: Path | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # Splits, not what makes them, which may be any function: so a dataset of any format can be pickled.
@@ -239,13 +244,14 @@ class Splits(Mapping[str, Split]):
                 made[name] = partial(_given, self[name])
             except PixelwiseError as error:
                 made[name] = partial(_raise, error)
-        return {"_makers": made, "_made": {}}
+        return {"_makers": made, "_made": {}, "root": self.root}
 
     def __getitem__(self, name: str) -> Split:
         if name not in self._made:
             if name not in self._makers:
                 raise unknown_name("split", name, self._makers)
-            self._made[name] = _with_note(self._makers[name]())
+            made = _with_note(self._makers[name]())
+            self._made[name] = made if made.root is not None else replace(made, root=self.root)
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:

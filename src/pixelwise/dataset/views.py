@@ -119,7 +119,8 @@ def joined(name: str, classes: ClassTable, parts: Sequence[Split], names: Sequen
     if names is None and _is_ambiguous(parts):
         names = [f"{part.name}/{name}" for part in parts for name in part.names]
     notes = tuple(chain.from_iterable(part.notes for part in parts))
-    return Split(name, classes, JoinedSource(parts, names), notes=notes)
+    roots = {part.root for part in parts}
+    return Split(name, classes, JoinedSource(parts, names), notes=notes, root=roots.pop() if len(roots) == 1 else None)
 
 
 def _is_ambiguous(parts: Sequence[Split]) -> bool:

@@ -185,9 +185,9 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _chip(color: str | None) -> str:
-    box = "display:inline-block;width:.8em;height:.8em;margin-right:.5em;border:1px solid " + _FAINT
-    return f'<span style="{box};background:{escape(color or "none")}"></span>'
+def _chip(color: str) -> str:
+    box = "display:inline-block;width:.8em;height:.8em;margin-right:.5em;border:1px solid rgba(128,128,128,.6)"
+    return f'<span style="{box};background:{escape(color)}"></span>'
 
 
 def _cell(name: str, value: Any) -> str:

@@ -49,7 +49,7 @@ def score_page(scoring: Scoring) -> str:
     per_image = image_scores(scoring.confusion)
     known = per_image.images[~np.isnan(per_image.images)]
     worst, best = scoring.worst_sheet(SHOWN_IMAGES), scoring.worst_sheet(SHOWN_IMAGES, best=True)
-    table = _table(("class", "IoU %", "accuracy %", "precision %", "Dice %", ""), _class_rows(scoring))
+    table = _table(("class", "IoU %", "accuracy %", "precision %", "Dice %", "IoU, 0 to 100 %"), _class_rows(scoring))
     images, accuracy, dice = len(scoring.split), in_percent(scores.pixel_accuracy), in_percent(scores.mean_dice)
     parts = [
         f"<h1>{name}: mIoU {in_percent(scores.miou)} %</h1><p>{images:,} images, by {_text(scores.protocol)}, "

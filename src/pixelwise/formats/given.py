@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..dataset.dataset import Dataset
-from ..dataset.sources import FileSource
 from ..dataset.splits import Split, Splits
 from ..dataset.views import joined
 from ..errors import UsageError
@@ -19,6 +18,8 @@ from .opening import open as open_dataset
 
 Data: TypeAlias = Dataset | Split | str | os.PathLike[str]
 SplitNames: TypeAlias = str | Iterable[str] | None
+GIVEN_SPLIT: Final = "split"
+"""The format of the dataset that `as_dataset` makes of a Split."""
 
 
 def as_dataset(data: Data, splits: SplitNames = None, *, verb: str, **options: Any) -> Dataset:
@@ -35,8 +36,7 @@ def as_dataset(data: Data, splits: SplitNames = None, *, verb: str, **options: A
         raise UsageError(f"{verb}() has no argument {', '.join(options)}; {got}", code="unknown-argument", fix=fix)
     if isinstance(data, Split):
         split = data
-        root = split.source.root if isinstance(split.source, FileSource) else Path()
-        data = Dataset(root, "split", split.classes, Splits({split.name: partial(_itself, split)}))
+        data = Dataset(split.root or Path(), GIVEN_SPLIT, split.classes, Splits({split.name: partial(_itself, split)}))
     if not isinstance(data, Dataset):
         raise UsageError(f"{verb}() takes a path, a Dataset or a Split, got {type(data).__name__}")
     names = _split_names(splits, verb)

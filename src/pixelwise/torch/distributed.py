@@ -8,9 +8,11 @@ from typing import Any
 import torch
 
 from ..errors import ScoreError, UsageError
+from ..hints import hinted
 from ..metrics.confusion import Confusion
 
 
+@hinted
 def all_reduce(confusion: Confusion, group: Any = None) -> Confusion:
     """The sum of the confusions of all processes of a torch.distributed group, the same in each; a new Confusion.
 

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..hints import hinted
 from ..transforms.plugin import Apply, Pair
 from ..types import U8, Label
 
 
+@hinted
 def from_torchvision(transform: Any, *, p: float = 1.0) -> Apply:
     """A torchvision.transforms.v2 transform, seeded from addressed randomness.
 

@@ -18,6 +18,7 @@ from ..dataset.dataset import Dataset
 from ..dataset.sources import image_file_of
 from ..errors import PixelwiseError, printable, shown
 from ..files.reading import bytes_text
+from ..formats.given import GIVEN_SPLIT
 from ..transforms.recipes import RECIPES
 from ..types import Size
 from .entries import Entries, Item
@@ -73,8 +74,9 @@ class Shown:
 
     @cached_property
     def title(self) -> str:
-        """What the page is called."""
-        return printable(self.dataset.root.name or self.dataset.format)
+        """What the page is called: as the dataset's folder; of a Split that was given, its name too."""
+        split = next(iter(self.dataset.splits)) if self.dataset.format == GIVEN_SPLIT else ""
+        return printable(" · ".join(filter(None, [self.dataset.root.name, split])) or self.dataset.format)
 
     def said(self, error: object) -> str:
         """An error as the page writes it: paths within the dataset's folder without that folder."""

@@ -162,7 +162,7 @@ class Viewer:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Viewer({self.count:,} samples of {self.title!r} at {self.url})"
+        return f"Viewer({self.count:,} sample{'s' * (self.count != 1)} of {self.title!r} at {self.url})"
 
     def _repr_html_(self) -> str:
         # A cookie of 127.0.0.1 is not sent in a frame of a page of localhost: the frame takes the page's own name.

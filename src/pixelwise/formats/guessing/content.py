@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -9,14 +10,27 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ...codecs.decoding import UNCOMMON_KINDS, decode_image, decode_numbers, decode_stored, read_header
+from ...codecs.decoding import (
+    UNCOMMON_KINDS,
+    decode_image,
+    decode_numbers,
+    decode_preview,
+    decode_stored,
+    glance,
+    read_header,
+)
 from ...codecs.header import Header
-from ...errors import DataError, PixelwiseError
+from ...codecs.stored import LabelNumbers
+from ...errors import DataError, LabelError, PixelwiseError
 from ...files.reading import read_bytes
 from ..layers import inside_of
 
 _PIXELS: Final = 40_000
 """Look at about this many pixels of a file, from all over it."""
+_LARGE: Final = 1 << 22
+"""Files of more pixels are looked at in parts, where that is quicker."""
+_SIDE: Final = 1024
+"""Of the square into which such a JPEG is fitted."""
 _MOST_COLORS: Final = 300
 """A label with more values or colors is a picture, numbers such as depths, or was resized with blending."""
 
@@ -29,10 +43,11 @@ _LOSSY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One file. what: "picture", "label", or "unfit" with the reason. colors: how many values or colors were seen.
+    """One file. what: "picture", "label", "unfit" with the reason, or "too-large", which may be either. fix: what the
+    user can do about the reason, if that is known.
 
-    mode: "values", "palette" or "colors". is_layer: at most one value besides 0. inside: the pixels that are not 0, of
-    a layer, for comparison with another one. kind: of file.
+    colors: how many values or colors were seen. mode: "values", "palette" or "colors". is_layer: at most one value
+    besides 0. inside: the pixels that are not 0, of a layer, for comparison with another one. kind: of file.
     """
 
     what: str
@@ -43,6 +58,19 @@ class Look:
     inside: NDArray[Any] | None = field(default=None, compare=False)
     kind: str = ""
     header: Header | None = None
+    fix: str = ""
+
+    @property
+    def size(self) -> int:
+        """Pixels, by the header; 0 without one."""
+        return 0 if self.header is None else self.header.height * self.header.width
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is a picture, or is as one as far as is known."""
+        if self.what != "too-large" or self.header is None:
+            return self.what == "picture"
+        return self.header.channels >= 3 or self.header.kind == "jpeg"
 
 
 def look(root: Path, path: str) -> Look:
@@ -51,25 +79,30 @@ def look(root: Path, path: str) -> Look:
         header = read_header(root / path)
     except PixelwiseError as error:
         if not path.lower().endswith(".npy"):
-            return Look("unfit", error.message)
+            return Look("unfit", error.message, fix=error.fix or "")
         header = None
     try:
         data = read_bytes(root / path)
+        large = header is not None and header.height * header.width > _LARGE
         if header is not None and header.kind == "jpeg":
-            return _jpeg(data, path, header)
-        kind, numbers = decode_numbers(data, path, allow=UNCOMMON_KINDS)
-        return _numbers(data, path, kind, numbers, header)
+            return _jpeg(data, path, header, large)
+        some = glance(data, path, UNCOMMON_KINDS) if large else None
+        if some is not None and some.pixels.shape[0] * some.pixels.shape[1] < _PIXELS:
+            some = None
+        return _numbers(data, path, some or decode_numbers(data, path, UNCOMMON_KINDS), some is not None, header)
     except DataError as error:
         # A lossy or many-banded file may be an image all the same.
         is_picture = header is not None and (header.channels >= 3 or error.code == "lossy-label")
-        return Look("picture" if is_picture else "unfit", error.message, header=header)
+        what = "too-large" if error.code == "too-large" else "picture" if is_picture else "unfit"
+        return Look(what, error.message, header=header, fix=error.fix or "")
     except PixelwiseError as error:
-        return Look("unfit", error.message, header=header)
+        return Look("unfit", error.message, header=header, fix=error.fix or "")
 
 
-def _jpeg(data: bytes, path: str, header: Header) -> Look:
-    pixels = decode_image(data, path)
-    colors, flat = _count(pixels)
+def _jpeg(data: bytes, path: str, header: Header, large: bool) -> Look:
+    pixels = decode_preview(data, path, _SIDE) if large else decode_image(data, path)
+    found, flat = _count(pixels)
+    colors = len(found)
     # A mask that was saved as JPEG: nearly all pixels are close to a few values, and it has no colors.
     near = np.abs(flat[:, None, :].astype(int) - _common(flat)[None]).max(axis=2).min(axis=1) <= 12
     if near.mean() > 0.9:
@@ -84,9 +117,12 @@ def _common(flat: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(found[np.argsort(-counts)][:4].astype(int))
 
 
-def _numbers(data: bytes, path: str, kind: str, numbers: NDArray[Any], header: Header | None) -> Look:
+def _numbers(data: bytes, path: str, seen: LabelNumbers, partly: bool, header: Header | None) -> Look:
+    """partly: whether only some rows of the file were seen."""
+    kind, numbers, stored = seen
     bands = 1 if numbers.ndim == 2 else numbers.shape[2]
-    colors, flat = _count(numbers)
+    found, flat = _count(numbers)
+    colors = len(found)
     mode = "values" if bands <= 2 else "colors"
     if bands > 4:
         return Look("picture", f"{bands} bands", colors, mode, kind=kind, header=header)
@@ -105,24 +141,23 @@ def _numbers(data: bytes, path: str, kind: str, numbers: NDArray[Any], header: H
         else:
             return Look("picture", f"{colors} different values", colors, mode, kind=kind, header=header)
         return Look("unfit", what, colors, mode, kind=kind, header=header)
-    is_layer, inside = False, None
-    try:
-        if numbers.dtype.kind in "uib" and int(numbers.min()) >= 0:
-            stored = decode_stored(data, path, allow=UNCOMMON_KINDS)
-            if stored.palette is not None:
-                mode = "palette"
-            whole = inside_of(stored, path)
-            is_layer, inside = True, whole
-    except DataError:
-        pass
-    return Look("label", "", colors, mode, is_layer, inside, kind, header)
+    if stored is None:
+        return Look("label", "", colors, mode, kind=kind, header=header)
+    if stored.palette is not None:
+        mode = "palette"
+    inside = None
+    # Two values in some of the pixels settle that it is not a layer; that it is one, only all of them can.
+    if bands not in (1, 3) or np.count_nonzero(found.any(axis=1)) < 2:
+        with suppress(LabelError):
+            inside = inside_of(decode_stored(data, path, allow=UNCOMMON_KINDS) if partly else stored, path)
+    return Look("label", "", colors, mode, inside is not None, inside, kind, header)
 
 
-def _count(pixels: NDArray[Any]) -> tuple[int, NDArray[Any]]:
-    """How many colors (n, channels) has, and some of the pixels as such."""
+def _count(pixels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The colors among some of the pixels (n, channels), and those pixels."""
     flat = pixels.reshape(-1, 1 if pixels.ndim == 2 else pixels.shape[2])
     flat = flat[:: max(1, len(flat) // _PIXELS)]
-    return len(np.unique(flat, axis=0)), flat
+    return np.unique(flat, axis=0), flat
 
 
 def _steps(pixels: NDArray[Any]) -> float:

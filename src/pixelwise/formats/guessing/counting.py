@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,8 @@ from .pairing import TreeReading
 MOST_VALUES: Final = 65_536
 MOST_COLORS: Final = 1024
 """LabelSet with more colors than this are pictures, were blended, or hold numbers of objects in their channels."""
+_PART: Final = 1 << 22
+"""LabelNumbers that are counted at a time: sorting all of a large label would take ten times its memory."""
 
 
 class Share(NamedTuple):
@@ -127,7 +129,7 @@ def _majority(colors: Values, values: Values, failed: list[str]) -> Values:
 def _share(root: Path, path: str) -> Share | str:
     try:
         data = read_bytes(root / path)
-        kind, numbers = decode_numbers(data, root / path, allow=UNCOMMON_KINDS)
+        kind, numbers, stored = decode_numbers(data, root / path, allow=UNCOMMON_KINDS)
         nodata = _nodata(root / path) if kind == "tiff" else None
         if numbers.ndim == 3 and numbers.shape[2] >= 3:
             if numbers.shape[2] > 4 or numbers.dtype not in (np.uint8, np.uint16):
@@ -135,9 +137,9 @@ def _share(root: Path, path: str) -> Share | str:
             return Share(kind, "colors", 8 * numbers.itemsize, _colors(numbers), {})
         if numbers.dtype not in (np.uint8, np.uint16):
             return Share(kind, "values", 8 * numbers.itemsize, _reals(numbers), {}, nodata)
-        stored = decode_stored(data, root / path, allow=UNCOMMON_KINDS)
-        pixels: Any = stored.pixels if stored.pixels.ndim == 2 else stored.pixels[..., 0]
-        values, counts = (a.tolist() for a in count_values(pixels))
+        if stored is None:
+            stored = decode_stored(data, root / path, allow=UNCOMMON_KINDS)  # which says what is wrong with them
+        values, counts = (a.tolist() for a in count_values(numbers if numbers.ndim == 2 else numbers[..., 0]))
         colors = [] if stored.palette is None else stored.palette.tolist()
         palette = {v: (colors[v][0], colors[v][1], colors[v][2]) for v in values if v < len(colors)}
         return Share(kind, "values", stored.bits, dict(zip(values, counts, strict=True)), palette, nodata)
@@ -146,18 +148,35 @@ def _share(root: Path, path: str) -> Share | str:
 
 
 def _colors(pixels: NDArray[Any]) -> dict[Any, int]:
-    red, green, blue = (pixels[..., k].astype(np.int64) for k in range(3))
-    keys = red | green << 16 | blue << 32
-    found, counts = np.unique(keys, return_counts=True)
-    rows = zip(found.tolist(), counts.tolist(), strict=True)
-    return {(k & 0xFFFF, k >> 16 & 0xFFFF, k >> 32): count for k, count in rows}
+    def keys(rows: NDArray[Any]) -> NDArray[Any]:
+        red, green, blue = (rows[..., k].astype(np.int64) for k in range(3))
+        return red | green << 16 | blue << 32
+
+    counted = _in_parts(pixels, keys, MOST_COLORS * 64)
+    return {(k & 0xFFFF, k >> 16 & 0xFFFF, k >> 32): count for k, count in counted}
 
 
 def _reals(pixels: NDArray[Any]) -> dict[Any, int]:
-    found, counts = np.unique(pixels, return_counts=True)
-    if len(found) > MOST_VALUES:
-        found, counts = found[: MOST_VALUES + 1], counts[: MOST_VALUES + 1]
-    return {_plain(v): c for v, c in zip(found.tolist(), counts.tolist(), strict=True)}
+    return {_plain(v): count for v, count in _in_parts(pixels, lambda rows: rows, MOST_VALUES)}
+
+
+def _in_parts(
+    pixels: NDArray[Any], keys: Callable[[NDArray[Any]], NDArray[Any]], most: int
+) -> list[tuple[Any, int]]:
+    """The keys of all pixels, ascending, with their counts: as `numpy.unique` of them, some rows at a time. Where there
+    are more than `most`, those that were found until then.
+    """
+    step = max(1, _PART // max(1, pixels[:1].size))
+    found, counts = np.unique(keys(pixels[:step]), return_counts=True)
+    for y in range(step, len(pixels), step):
+        if len(found) > most:
+            break
+        more, of_more = np.unique(keys(pixels[y : y + step]), return_counts=True)
+        found, place = np.unique(np.concatenate([found, more]), return_inverse=True)
+        sums = np.zeros(len(found), np.int64)
+        np.add.at(sums, place, np.concatenate([counts, of_more]))
+        counts = sums
+    return list(zip(found.tolist(), counts.tolist(), strict=True))
 
 
 def _plain(value: float) -> float | int:
@@ -166,11 +185,11 @@ def _plain(value: float) -> float | int:
 
 def _nodata(path: Path) -> float | None:
     """The value that a TIFF declares as no data (GDAL's tag 42113, https://gdal.org/drivers/raster/gtiff.html)."""
-    from PIL import Image
+    from PIL.TiffImagePlugin import TiffImageFile
 
     try:
-        with Image.open(path) as image:
-            text = str(getattr(image, "tag_v2", {}).get(42113, "")).strip("\0 ")
+        with TiffImageFile(path) as image:  # Image.open would refuse a large one
+            text = str(image.tag_v2.get(42113, "")).strip("\0 ")
         return _plain(float(text)) if text else None
     except Exception:  # Pillow's parsers raise whatever an odd file makes them raise; the pixels are read by ours
         return None
@@ -269,7 +288,7 @@ def value_span(root: Path, paths: Sequence[str]) -> tuple[float, float] | None:
     spans = []
     for path in paths:
         try:
-            _, numbers = decode_numbers(read_bytes(root / path), root / path, allow=UNCOMMON_KINDS)
+            numbers = decode_numbers(read_bytes(root / path), root / path, allow=UNCOMMON_KINDS).pixels
         except DataError:
             continue
         finite = numbers[np.isfinite(numbers)] if numbers.dtype.kind == "f" else numbers

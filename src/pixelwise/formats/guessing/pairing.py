@@ -124,10 +124,11 @@ def _is_part(reading: TreeReading, other: TreeReading, files: dict[int, set[str]
 def _image_points(found: TreeSurvey, images: ImageSet, group: FileGroup) -> float:
     """How much a group looks like images: 0 or less if it does not."""
     paths = sorted(images.paths.values())
-    seen = [found.look(p) for p in (paths[0], paths[len(paths) // 2])]
+    looks = [found.look(p) for p in (paths[0], paths[len(paths) // 2])]
+    seen = [s for s in looks if s.what != "too-large"] or looks
     role = role_of(images.template)
     points = {"images": 300, "": 100, "labels": -200, "instances": -400, "other": -400}[role]
-    points += 300 if all(s.what == "picture" for s in seen) else -50 if seen[0].what == "label" else -250
+    points += 300 if all(s.is_picture for s in seen) else -50 if seen[0].what in ("label", "too-large") else -250
     # A flat picture may look like a label, but not like a mask, which has an inside and an outside.
     points -= 400 * all(s.inside is not None and not s.inside.all() for s in seen)
     points += 100 * (seen[0].kind == "jpeg")
@@ -138,7 +139,9 @@ def _image_points(found: TreeSurvey, images: ImageSet, group: FileGroup) -> floa
 def _label_points(found: TreeSurvey, paths: Sequence[str], template: str) -> tuple[float, Look, str]:
     """How much files look like labels, what one of them looks like, and why they cannot be read."""
     looks = [found.look(p) for p in paths]
-    seen = next((s for s in looks if s.what != "label"), looks[0])
+    # Of files over the limit is said where they are read, unless all are: then by what it has to be raised.
+    judged = [s for s in looks if s.what != "too-large"] or [max(looks, key=lambda s: s.size)]
+    seen = next((s for s in judged if s.what != "label"), judged[0])
     role = role_of(template)
     points = {"labels": 300, "": 0, "images": -200, "instances": -300, "other": -500}[role]
     points += {"palette": 250, "values": 100}.get(seen.mode, 0)
@@ -212,14 +215,15 @@ def _are_layers(found: TreeSurvey, m: Matched, parts: Parts) -> bool:
 
 def _show_layers(found: TreeSurvey, sets: Sequence[Sequence[str]]) -> bool:
     """Whether each set of files, those of one sample, holds masks of one value that differ from each other."""
-    for paths in sets:
-        looks = [found.look(p) for p in paths]
+    seen = [[found.look(p) for p in paths] for paths in sets]
+    judged = [looks for looks in seen if not any(s.what == "too-large" for s in looks)]
+    for looks in judged:
         if not all(s.is_layer for s in looks):
             return False
         for a, b in combinations([s.inside for s in looks], 2):
             if a is not None and b is not None and a.shape == b.shape and _are_alike(a, b):
                 return False
-    return True
+    return bool(judged)
 
 
 def _are_alike(a: Bool, b: Bool) -> bool:

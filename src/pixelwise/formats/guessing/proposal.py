@@ -118,10 +118,12 @@ def nothing(found: TreeSurvey) -> FormatError:
     fix = "say where they are: pixelwise init FOLDER --images 'photos/{name}.jpg' --labels 'masks/{name}.png'"
     if found.problems:
         near = found.problems[0]
-        what = f"{near.images.template} and {near.labels.template} have {near.pairs} names in common (such as "
+        code = "too-large" if near.look.what == "too-large" else "no-dataset"
+        names = f"{near.pairs} name{'s' * (near.pairs != 1)}"
+        what = f"{near.images.template} and {near.labels.template} have {names} in common (such as "
         what += f"{near.example}), but the labels cannot be read: {near.problem}"
-        fix = f"restore the labels from their source; {fix}"
-        return FormatError(what, code="no-dataset", where=found.root, fix=fix)
+        fix = near.look.fix or f"restore the labels from their source; {fix}"
+        return FormatError(what, code=code, where=found.root, fix=fix)
     what = "no images and labels with matching names found"
     return FormatError(f"{what}; there is {_there(found)}", code="no-dataset", where=found.root, fix=fix)
 

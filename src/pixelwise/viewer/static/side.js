@@ -74,7 +74,7 @@ export function fillLegend() {
   legend.fill((id) => (shares ? shares.has(id) : counts.has(id)), (id) => {
     const [share, images] = [shares?.get(id), counts.get(id)?.images];
     const first = shares ? share && percent(share) : images && counted(images);
-    return [first || "", ...scored.map(({ scores }) => (scores.iou[id] == null ? "" : (100 * scores.iou[id]).toFixed(1)))];
+    return [first || "-", ...scored.map(({ scores }) => (scores.iou[id] == null ? "-" : (100 * scores.iou[id]).toFixed(1)))];
   }, Boolean(shares));
 }
 
