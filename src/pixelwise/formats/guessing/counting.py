@@ -27,9 +27,9 @@ from .pairing import TreeReading
 
 MOST_VALUES: Final = 65_536
 MOST_COLORS: Final = 1024
-"""LabelSet with more colors than this are pictures, were blended, or hold numbers of objects in their channels."""
+"""Labels with more colors than this are pictures, were blended, or hold numbers of objects in their channels."""
 _PART: Final = 1 << 22
-"""LabelNumbers that are counted at a time: sorting all of a large label would take ten times its memory."""
+"""Pixels that are counted at a time: sorting all of a large label would take ten times its memory."""
 
 
 class Share(NamedTuple):

@@ -266,7 +266,7 @@ def _star(rests: set[str]) -> str:
 
 
 def _by_order(found: TreeSurvey, images: ImageSet, points: float, own: FileGroup) -> Iterator[TreeReading]:
-    """LabelSet that are as many as the images, numbered, and have nothing else in common with their names."""
+    """Labels that are as many as the images, numbered, and have nothing else in common with their names."""
     if images.number or len(images.paths) < 2 or own.part or "/" in own.entries[0].split:
         return  # sorted names of several sequences would mix them
     for group in found.groups:
