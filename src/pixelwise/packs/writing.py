@@ -73,7 +73,7 @@ def pack(
     that reading is free and windows are views; "original" keeps the image files and stores labels as PNG, in a seventh
     of the space. threads: by default one per core. shard_bytes: size of an Arrow file; raised if the pack would have
     more than 128. overwrite: replace another pack, and check the shards of this one, to rewrite damaged ones. progress:
-    called with (records done, records in all). pool: where shards are written instead of on threads, each by one call;
+    called with (records done, records in all). pool: where shards are written, each by one call with this many threads;
     see `Pool`. options: of `open` if data is a path, such as format= and labels=.
 
     part: (k, n) writes only the shards k, k + n, k + 2 n ..., so that n processes, on any machines that see both
