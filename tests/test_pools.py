@@ -25,7 +25,7 @@ from pixelwise.formats.guessing.proposal import propose
 from pixelwise.results import Result
 from pixelwise.threads import in_order, run_in
 from tests.support.places import REPOSITORY
-from tests.support.pools import Pickling
+from tests.support.pools import Dying, Pickling
 from tests.support.two_splits import opened, write
 
 IDS = ("toml", "voc", "bdd100k", "yolo", "coco", "hf_parquet", "hf_imagefolder", "pack", "arrays", "joined", "remapped")
@@ -377,6 +377,21 @@ def test_what_is_not_a_pool_is_refused_before_anything_is_written(way: Way, give
     with pytest.raises(pw.UsageError, match=r"a pool has a method map\(work, items\), got int; pass an executor"):
         way.outcome(given(way.formats[0]), tmp_path / "out", pool)
     assert not files(tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["pack", "convert"])
+def test_what_a_process_that_died_had_begun_is_not_left(name: str, given: Any, tmp_path: Path) -> None:
+    way = next(way for way in WAYS if way.name == f"pixelwise.{name}" and "toml" in way.formats)
+    here, pool = way.outcome(given("toml"), tmp_path / "out", None), Dying(tmp_path / "out")
+    assert way.outcome(given("toml"), tmp_path / "out", pool) == here
+    assert [p.suffix for p in pool.left] == [".part"]
+    assert not [p for p in pool.left if p.exists()]
+
+
+def test_what_another_process_that_predicted_into_the_folder_had_begun_is_not_left(given: Any, tmp_path: Path) -> None:
+    of, left = given("toml"), tmp_path / f".0.png.{'a' * 32}.part"
+    pw.predict(of.model, of.dataset[of.split], tmp_path, progress=lambda *_: left.touch())
+    assert not left.exists()
 
 
 # -- work that has no `pool=` of its own, in the pool of who calls ----------------------------------------------------

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 
@@ -22,3 +25,30 @@ class Pickling:
             except Exception as error:
                 raise pickle.loads(pickle.dumps(error)) from None
             yield pickle.loads(result)
+
+
+class Dying:
+    """The first work that would rename a file dies right before, in a process of its own, and is done again by another.
+
+    left: what was in `folder` then, and had not been there before.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.left: set[Path] = set()
+
+    def map(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        for item in items:
+            if not self.left:
+                before = set(self.folder.rglob("*"))
+                killed = get_context("spawn").Process(target=_killed_at_rename, args=(work, item))
+                killed.start()
+                killed.join(60)
+                if killed.exitcode == 9:
+                    self.left = {p for p in self.folder.rglob("*") if p.is_file()} - before
+            yield work(item)
+
+
+def _killed_at_rename(work: Callable[[Any], Any], item: Any) -> None:
+    os.replace = lambda *_: os._exit(9)  # type: ignore[assignment]
+    work(item)

@@ -98,6 +98,7 @@ def _claim(folder: Path, made_by: dict[str, Any]) -> None:
 def finish_folder(folder: Path, split: Split, made_by: dict[str, str]) -> None:
     """Mark the folder as complete if it is: other processes may not have finished their share."""
     if all(file_of(folder, name).exists() for name in split.names):
+        remove_temporaries(folder, below=True)  # of processes of a pool that died
         _mark(folder, {"classes": list(split.classes.names), **made_by}, complete=True)
 
 

@@ -99,6 +99,7 @@ def convert(
     with run_in(pool):
         _begin(root, mark)
         exts, instances = _write_all(root, source.classes, jobs, target, (images, void), threads, progress)
+    remove_temporaries(root, below=True)  # of processes of a pool that died
     target.finish(Ending(root, source, jobs, exts, identity, instances))
     shutil.rmtree(root / FRAGMENTS, ignore_errors=True)
     if target.signed:

@@ -135,6 +135,7 @@ def write_pack(
         shards = _write_shards(inventory, folder, threads, progress, part)
         if shards is None:
             return None
+        remove_temporaries(folder)  # of processes of a pool that died
         manifest = write_tables(inventory, folder, shards)
         with atomic_write(root / MANIFEST, alone=False) as file:
             file.write(manifest.to_bytes())
