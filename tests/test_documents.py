@@ -17,6 +17,9 @@ from pixelwise.formats.opening import known_formats
 from pixelwise.metrics.protocols import PROTOCOLS
 from pixelwise.packs.encodings.table import ENCODINGS
 from tests.support.places import REPOSITORY
+from tests.support.remote import store_with
+from tests.support.scripts import ran, scripts
+from tests.support.voc import paint_voc
 
 PAGES = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), REPOSITORY / "benchmarks/README.md"]
 OURS = ("src/", "tests/", "docs/", "benchmarks/", "examples/", ".ci/")
@@ -113,3 +116,11 @@ def test_the_ten_lines_of_the_readme_print_what_it_says(
     exec(code, {})
     assert capsys.readouterr().out == printed
     assert sum(map(bool, code.splitlines())) <= 11
+
+
+def test_the_scripts_about_scale_run_as_they_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pw.pack(paint_voc(tmp_path / "VOC2012", 4), tmp_path / "pack", encoding="original")
+    with store_with(monkeypatch, voc=tmp_path / "pack"):
+        pool, store = (ran(code, tmp_path) for code in scripts(with_ray=False))
+    assert (pool.returncode, store.returncode) == (0, 0), pool.stderr + store.stderr
+    assert pool.stdout == f"{pw.check(tmp_path / 'VOC2012')}\n"

@@ -10,7 +10,8 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from multiprocessing import get_context
@@ -426,3 +427,25 @@ def test_a_pool_whose_processes_end_is_one_named_error(given: Any) -> None:
     with dying as pool, pytest.raises(pw.SystemFault, match="a process of the pool ended; put what makes") as caught:
         pw.stats(given("toml").dataset, pool=pool)
     assert caught.value.code == "broken-pool"
+
+
+class Dying(ThreadPoolExecutor):
+    """An executor that breaks after some items."""
+
+    def submit(self, *arguments: Any, **options: Any) -> Any:
+        self.left = getattr(self, "left", 3) - 1
+        if self.left < 0:
+            raise BrokenProcessPool
+        return super().submit(*arguments, **options)
+
+
+@pytest.mark.parametrize("verb", ["pack", "convert", "predict"])
+def test_what_a_broken_pool_has_written_is_continued(verb: str, given: Any, tmp_path: Path) -> None:
+    data = given("toml")
+    arguments = (data.model, data.dataset) if verb == "predict" else (data.dataset,)
+    options = {"shard_bytes": 3000} if verb == "pack" else {}
+    getattr(pw, verb)(*arguments, tmp_path / "whole", **options)
+    with Dying(1) as pool, pytest.raises(pw.SystemFault, match="a process of the pool ended"):
+        getattr(pw, verb)(*arguments, tmp_path / "new", pool=pool, **options)
+    getattr(pw, verb)(*arguments, tmp_path / "new", **options)
+    assert files(tmp_path / "new") == files(tmp_path / "whole")

@@ -14,6 +14,7 @@ import pytest
 import pixelwise as pw
 from tests.support.commands import CALLS, furnish, outcome
 from tests.support.program import run
+from tests.support.scripts import ran, scripts
 from tests.support.two_splits import opened
 from tests.support.voc import paint_voc
 
@@ -313,3 +314,15 @@ def test_no_cluster(tmp_path: Path) -> None:
     nowhere = run("stats", tmp_path, "--ray", "127.0.0.1:1")
     assert nowhere.returncode == 3, nowhere.stderr
     assert "there is no Ray cluster at 127.0.0.1:1: " in nowhere.stderr
+
+
+def test_scripts_of_the_page(cluster: Any, voc: pw.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save(torch.nn.Conv2d(3, 21, 1), tmp_path / "net.pt")
+    (tmp_path / "VOC2012").symlink_to(voc.root)
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    for code in scripts(with_ray=True):
+        done = ran(code, tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert not pw.verify(tmp_path / "voc.pack")
+    assert len(list((tmp_path / "predictions").rglob("*.png"))) == len(voc["val"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import islice
@@ -100,16 +100,21 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
 
     Memory is bounded by `threads * ahead` results. An error is raised at its place; closing the iterator, an error
     or Ctrl-C drops what has not begun and waits for what has. threads: by default one per core. Work may touch mapped
-    files: see `files.mapping.guarded`. Inside `run_in`, the pool decides about all this but the order.
+    files: see `files.mapping.guarded`. Inside `run_in`, an executor is given as many items per worker, and any other
+    pool decides about all this but the order.
     """
     threads = thread_count(threads)
     pool = _POOL.get()
-    return _on_threads(work, items, threads, ahead) if pool is None else _elsewhere(pool, work, items)
+    return _on_threads(work, items, threads, ahead) if pool is None else _elsewhere(pool, work, items, threads, ahead)
 
 
-def _elsewhere(pool: Pool, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def _elsewhere(pool: Pool, work: Callable[[T], R], items: Iterable[T], threads: int, ahead: int) -> Iterator[R]:
     try:
-        yield from pool.map(work, items)
+        if isinstance(pool, Executor):  # whose map takes all items at once, and keeps all results
+            # Executors do not say how many workers they have, but those of the standard library have this.
+            yield from _in_executor(pool, work, items, ahead * max(threads, getattr(pool, "_max_workers", 1)))
+        else:
+            yield from pool.map(work, items)
     except BrokenExecutor as error:
         fix = 'put what makes the pool below if __name__ == "__main__":, or give it fewer processes if memory ran out'
         raise SystemFault("a process of the pool ended", code="broken-pool", fix=fix) from error
@@ -120,16 +125,25 @@ def _on_threads(work: Callable[[T], R], items: Iterable[T], threads: int, ahead:
         with guarded():
             return work(item)
 
-    left = iter(items)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="pixelwise-map")
     try:
-        running: deque[Future[R]] = deque(pool.submit(guard, item) for item in islice(left, threads * ahead))
-        while running:
-            result = running.popleft().result()
-            running.extend(pool.submit(guard, item) for item in islice(left, 1))
-            yield result
+        yield from _in_executor(pool, guard, items, threads * ahead)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_executor(pool: Executor, work: Callable[[T], R], items: Iterable[T], most: int) -> Iterator[R]:
+    """The results in order; at most `most` items are begun or wait to be taken."""
+    left, running = iter(items), deque[Future[R]]()
+    try:
+        running.extend(pool.submit(work, item) for item in islice(left, most))
+        while running:
+            result = running.popleft().result()
+            running.extend(pool.submit(work, item) for item in islice(left, 1))
+            yield result
+    finally:
+        for future in running:
+            future.cancel()
 
 
 def with_progress(results: Iterable[R], total: int, progress: Progress | None) -> Iterator[R]:
