@@ -98,7 +98,7 @@ def test_surfaces_are_those_of_the_plain_path(seed: int, height: int, width: int
     steps = tuple(float(v) for v in rng.choice([1.0, 0.7, 2.3], 2))
     tolerance, percentile = float(rng.choice([0.0, 1.0, 3.5])), float(rng.choice([1.0, 50.0, 95.0, 100.0]))
     options: Any = {"spacing": steps, "tolerance": tolerance, "percentile": percentile}
-    confusion = pw.SurfaceConfusion(classes, 1000, boundary=float(rng.choice([0.01, 0.2, 2.0])), **options)
+    confusion = pw.SurfaceConfusion(classes, 1000, boundary=float(rng.choice([0.01, 0.2, 2.0, 40.0])), **options)
     if (truth != 1000).any():
         confusion.update(prediction, truth)
         expected = plain_contours.surface_row(prediction, truth, classes, 1000, confusion)
@@ -112,13 +112,30 @@ def test_bands_and_contours_are_those_of_the_plain_path(seed: int, height: int, 
     label = (rng.integers(0, 3, (height, width)) * (rng.random((height, width)) < rng.choice([0.01, 0.5]))).astype("u1")
     for w in (reach, 1 + reach % 4):
         assert np.array_equal(change_band(label, w), plain_contours.change_band(label, w))
-    for k, image_edge in enumerate((True, False)):
-        found = contours(label)[k]
-        bits = np.unpackbits(found.bits.view(np.uint8), axis=1, bitorder="little").astype(bool)
+    found = contours(label)
+    for words, image_edge in ((found.bits, True), (found.inner, False)):
+        bits = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little").astype(bool)
         expected = sum(plain_contours.inner_edge(label == c, image_edge) for c in range(3))
         assert np.array_equal(bits[:, :width], expected)
         assert not bits[:, width:].any()
         assert found.size >= expected.sum()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 200), st.sampled_from([1.0, 2.5, 28.5, 29.0, 50.0])
+)  # fmt: skip
+def test_contours_without_the_edge_are_those_built_alone(seed: int, height: int, width: int, limit: float) -> None:
+    """A class after another, as they are counted: what is kept of a plane is what would be made anew."""
+    rng = np.random.default_rng(seed)
+    sides = [rng.integers(0, 3, (height, width)).astype(rng.choice(["u1", "u2"])) for _ in range(2)]
+    sides[1] = np.where(rng.random((height, width)) < 0.7, *sides).astype(sides[0].dtype)
+    both = Comparison(*map(contours, sides))
+    for c in (1, 0, 2, 7):
+        both.distances(c)
+        masks = [plain_contours.inner_edge(side == c, False) for side in sides]
+        there, back = plain_contours.distances(*masks), plain_contours.distances(*masks[::-1])
+        assert both.near(None, limit) == (len(there), len(back), (there <= limit).sum(), (back <= limit).sum())
 
 
 @settings(max_examples=300, deadline=None)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,77 @@ def test_a_pack_of_a_pack(voc: Path, tmp_path: Path) -> None:
     two = pw.pack(one, tmp_path / "two.pack", encoding="raw")
     for name in files.splits:
         assert_equal(files[name], two[name])
+
+
+def records(dataset: pw.Dataset) -> dict[str, Any]:
+    """The bytes of each record of a pack by its name."""
+    volume = next(iter(dataset.values())).source.volume  # type: ignore[attr-defined]
+    found = {}
+    for row, name in enumerate(volume.names):
+        own = volume.record(row)
+        parts = (own.image, own.label, own.instances, own.jpeg_index)
+        found[name] = [None if part is None else part.tobytes() for part in parts]
+    return found
+
+
+def test_a_pack_of_an_original_pack_has_its_bytes(voc: Path, tmp_path: Path) -> None:
+    one = pw.pack(voc, tmp_path / "one.pack", encoding="original")
+    two = pw.pack(one, tmp_path / "two.pack", encoding="original")
+    three = pw.pack(two["train"], tmp_path / "three.pack", encoding="original")
+    assert records(two) == records(one)
+    assert records(three) == {name: records(one)[name] for name in three["train"].names}
+    for name in one.splits:
+        assert_equal(one[name], two[name])
+    damaged = data_of(tmp_path / "one.pack") / "shard-00000.arrow"
+    data = bytearray(damaged.read_bytes())
+    data[data.index(records(two)[one["train"].names[0]][0]) + 300] ^= 1
+    damaged.write_bytes(data)
+    with pytest.raises(PackError, match="record-crc"):
+        pw.pack(tmp_path / "one.pack", tmp_path / "four.pack", encoding="original")
+
+
+def over_files(voc: Path, folder: Path) -> dict[str, pw.Dataset]:
+    """Datasets whose images are those of VOC's files, by what is between."""
+    files = pw.open(voc)
+    pack = pw.pack(files, folder / "one.pack", encoding="original")
+    found = {
+        "merged": files.merge_classes({"pet": ["cat", "dog"]}), "pack": pack,
+        "merged pack": pack.merge_classes({"pet": ["cat", "dog"]}), "joined": concat([files]),
+        "subset": files.subset(names=files["train"].names), "labels drawn": pw.convert(files, folder / "c", to="coco"),
+    }  # fmt: skip
+    with suppress(ImportError):
+        found["rows of a file"] = pw.convert(files, folder / "hf", to="huggingface")
+        found["rows in memory"] = pw.from_huggingface(pw.to_huggingface(files, splits=["train", "val"]))
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_pack_of_anything_over_files_keeps_their_bytes(voc: Path, tmp_path: Path) -> None:
+    for what, dataset in over_files(voc, tmp_path).items():
+        packed = pw.pack(dataset, tmp_path / f"{what}.pack", encoding="original")
+        for name, parts in records(packed).items():
+            assert parts[0] == (voc / f"JPEGImages/{name}.jpg").read_bytes(), what
+        for name in packed.splits:
+            assert_equal(dataset[name], packed[name])
+
+
+class Inverted(pw.ArraySource):
+    """Over the samples of a split, whose images it changes."""
+
+    def __init__(self, split: pw.Split) -> None:
+        super().__init__([255 - one.image for one in split], [one.label for one in split], split.names)
+        self.split = split
+
+    def beneath(self, index: int) -> tuple[Any, int]:
+        return self.split.source, self.split.position(index)
+
+
+def test_a_source_that_changes_the_images_keeps_no_file(voc: Path, tmp_path: Path) -> None:
+    train = pw.open(voc)["train"]
+    inverted = pw.Split("train", train.classes, Inverted(train))
+    packed = pw.pack(inverted, tmp_path / "a.pack", encoding="original")["train"]
+    assert_equal(packed, inverted)
+    assert not np.array_equal(packed[0].image, train[0].image)
 
 
 def test_a_pack_loads_the_same_batches_as_its_files(voc: Path, tmp_path: Path) -> None:

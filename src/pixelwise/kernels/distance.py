@@ -20,6 +20,10 @@ BLOCK = 16
 """Columns that the second search passes over at once."""
 FAR = np.int32(1 << 30)
 """Rows to the nearest pixel of a column that has none, or more."""
+INNER = -1
+"""In place of a class: that of the call before, whose planes and numbers are kept, without the image's edge. The bits
+given are then those of the contours without it.
+"""
 COUNTED = 1024
 """Whole squares of distances below it are counted, which is faster than sorting in part."""
 
@@ -48,6 +52,34 @@ def _plane(bits: Any, label: Any, value: Any, plane: Any) -> Any:
     return found
 
 
+@part
+def _without_edge(inner: Any, plane: Any) -> Any:
+    # Takes those pixels of the image's edge out of a plane that have no bit in `inner`; how many.
+    height, size = inner.shape
+    taken = 0
+    for y in range(height):
+        step = 1 if y == 0 or y == height - 1 else max(1, size - 1)
+        for k in range(0, size, step):
+            word = plane[y + REACH, k + 1]
+            plane[y + REACH, k + 1] = word & inner[y, k]
+            taken += words.ones(word & ~inner[y, k])
+    return taken
+
+
+@part
+def _make_planes(bits: Any, other_bits: Any, label: Any, other_label: Any, value: Any, planes: Any, found: Any) -> Any:
+    # The contours of a class in both labels, and how many pixels they have, unless `value` is INNER: then without the
+    # image's edge those that are there, of which `found` has the numbers. Whether both have any.
+    if value == INNER:
+        found[0] -= _without_edge(bits, planes[0])
+        found[1] -= _without_edge(other_bits, planes[1])
+    else:
+        found[0] = _plane(bits, label, value, planes[0])
+        found[1] = _plane(other_bits, other_label, value, planes[1])
+    found[2:] = 0
+    return found[0] > 0 and found[1] > 0
+
+
 _TWO = "uint64[:, ::1], uint64[:, ::1], {0}[:, ::1], {0}[:, ::1], int64"
 _NEAREST = f"void({_TWO}, float64, float64, float64, uint64[:, :, ::1], float64[::1], int64[::1], int32[:, :, ::1])"
 
@@ -59,20 +91,17 @@ def nearest(
 ) -> None:  # fmt: skip
     """The squared distance of each contour pixel of a class to the nearest of the other label, for both labels.
 
-    value: the class. step_y, step_x: the distance of neighbors. limit: larger distances may be given as infinite.
-    squares: out, those of the first label in the order of rows, then those of the second; infinite where the other has
-    none. found: (4,) out, the pixels of each label, and how many of each are too far for this search: their places in
-    `squares`, rows and columns are in `far` (2, 3, N), and `second` finds them. Exact for whole steps.
+    value: the class, or INNER. step_y, step_x: the distance of neighbors. limit: larger distances may be given as
+    infinite. squares: out, those of the first label in the order of rows, then those of the second; infinite where the
+    other has none. found: (4,) out, the pixels of each label, and how many of each are too far for this search: their
+    places in `squares`, rows and columns are in `far` (2, 3, N), and `second` finds them. Exact for whole steps.
     """
     height, size = bits.shape
     square_y, square_x = step_y * step_y, step_x * step_x
     sure = (REACH + 1) * min(step_y, step_x)
     sure = sure * sure if sure <= limit else np.inf
     center, one = np.uint64(REACH), np.uint64(1)
-    found[0] = _plane(bits, label, value, planes[0])
-    found[1] = _plane(other_bits, other_label, value, planes[1])
-    found[2:] = 0
-    if found[0] == 0 or found[1] == 0:
+    if not _make_planes(bits, other_bits, label, other_label, value, planes, found):
         squares[: found[0] + found[1]] = np.inf
         return
     pitch = np.int64(planes.shape[2] * 8)
@@ -179,12 +208,9 @@ def count_near(
     """How many contour pixels of a class each label has, and how many of them have one of the other label near.
 
     disk: (R + 1,) uint64, R up to REACH; which columns are near, by the rows between: bit REACH is the same column.
-    found: (4,) out, the pixels of each label, and those that are near.
+    value: the class, or INNER. found: (4,) out, the pixels of each label, and those that are near.
     """
-    found[0] = _plane(bits, label, value, planes[0])
-    found[1] = _plane(other_bits, other_label, value, planes[1])
-    found[2:] = 0
-    if found[0] == 0 or found[1] == 0:
+    if not _make_planes(bits, other_bits, label, other_label, value, planes, found):
         return
     pitch = np.int64(planes.shape[2] * 8)
     for side in range(2):

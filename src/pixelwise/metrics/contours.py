@@ -55,17 +55,18 @@ def _band_bits(label: NDArray[Any], width: int) -> tuple[Bits, Bits]:
 
 
 class Contours(NamedTuple):
-    """Contour pixels of a label, of all its values. bits: (H, K), as in `kernels.edges`. label: (H, W) uint8 or uint16.
-    size: at least as many as there are pixels.
+    """Contour pixels of a label, of all its values. bits: (H, K), as in `kernels.edges`; inner: without those that are
+    contour as the image's edge only. label: (H, W) uint8 or uint16. size: how many pixels, or more.
     """
 
     bits: Bits
+    inner: Bits
     label: NDArray[Any]
     size: int
 
 
-def contours(label: NDArray[Any]) -> tuple[Contours, Contours]:
-    """The pixels that touch another value by a side, or the image's edge; and without the latter.
+def contours(label: NDArray[Any]) -> Contours:
+    """The pixels that touch another value by a side, or the image's edge.
 
     With the image's edge those of a value are its mask less the mask's erosion by a cross
     (`scipy.ndimage.binary_erosion`), as MONAI's get_mask_edges and medpy's surface distances have it. label: (H, W)
@@ -74,7 +75,7 @@ def contours(label: NDArray[Any]) -> tuple[Contours, Contours]:
     right, below = changes(label)
     inner, every = np.empty((2, *right.shape), np.uint64)
     size = kernels.edges.contour(right, below, label.shape[1], inner, every)
-    return Contours(every, label, size), Contours(inner, label, size)
+    return Contours(every, inner, label, size)
 
 
 class Between(NamedTuple):
@@ -96,6 +97,7 @@ class Comparison:
         height, words = one.bits.shape
         reach, most = kernels.distance.REACH, one.size + other.size
         self._pair = one.bits, other.bits, one.label, other.label
+        self._inner = one.inner, other.inner, *self._pair[2:]
         self._planes = np.zeros((2, height + 2 * reach, words + 2), np.uint64)
         self._squares, self._far = np.empty(most), np.empty((2, 3, most), np.int32)
         self._found = np.empty(4, np.int64)
@@ -105,14 +107,14 @@ class Comparison:
         height, width = self._pair[2].shape
         return np.empty((height, -(-width // kernels.distance.BLOCK) * kernels.distance.BLOCK), np.int32)
 
-    def distances(self, value: int, spacing: tuple[float, float] = (1.0, 1.0), limit: float = np.inf) -> Between:
+    def distances(self, value: int | None, spacing: tuple[float, float] = (1.0, 1.0), limit: float = np.inf) -> Between:
         """The exact Euclidean distances of pixel centers of a class; infinite for some beyond `limit`.
 
-        spacing: of rows and of columns.
+        value: None for the contour of the class before, without the image's edge. spacing: of rows and of columns.
         """
         steps = float(spacing[0]), float(spacing[1]), float(limit)
         scratch = self._planes, self._squares, self._found, self._far
-        kernels.distance.nearest(*self._pair, value, *steps, *scratch)
+        kernels.distance.nearest(*self._contours_of(value), *steps, *scratch)
         first, second, *missing = self._found.tolist()
         for side in range(2):
             if missing[side]:
@@ -121,13 +123,19 @@ class Comparison:
                 kernels.distance.second(self._planes[1 - side], far, *steps, self._rows, least, self._squares)
         return Between(self._squares[: first + second].copy(), first)
 
-    def near(self, value: int, limit: float) -> tuple[int, int, int, int]:
-        """The contour pixels of a class in each label, and how many of each have one of the other within `limit`."""
+    def _contours_of(self, value: int | None) -> tuple[Bits, Bits, NDArray[Any], NDArray[Any], int]:
+        return (*self._inner, kernels.distance.INNER) if value is None else (*self._pair, value)
+
+    def near(self, value: int | None, limit: float) -> tuple[int, int, int, int]:
+        """The contour pixels of a class in each label, and how many of each have one of the other within `limit`.
+
+        value: as in `distances`.
+        """
         if limit >= kernels.distance.REACH + 1:
             squares, first = self.distances(value, limit=limit)
             near = np.sqrt(squares) <= limit
             return first, len(near) - first, int(near[:first].sum()), int(near[first:].sum())
-        kernels.distance.count_near(*self._pair, value, _disk(limit), self._planes, self._found)
+        kernels.distance.count_near(*self._contours_of(value), _disk(limit), self._planes, self._found)
         ours, theirs, hits, found = self._found.tolist()
         return ours, theirs, hits, found
 
@@ -159,4 +167,4 @@ def pixels_of(mask: Bool) -> Contours:
     wide = np.zeros((len(mask), -(-mask.shape[1] // 64) * 64), np.uint8)
     wide[:, : mask.shape[1]] = label
     bits = np.packbits(wide, axis=1, bitorder="little").view(np.uint64)
-    return Contours(bits, label, int(np.count_nonzero(mask)))
+    return Contours(bits, bits, label, int(np.count_nonzero(mask)))

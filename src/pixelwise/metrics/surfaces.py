@@ -15,7 +15,7 @@ from ..classes import ClassTable
 from ..errors import ScoreError, UsageError
 from ..hints import answering, hinted
 from ..results import Result, in_percent
-from ..types import F64, Bool
+from ..types import F64
 from .confusion import Confusion
 from .contours import Comparison, contours
 from .counting import codes_of
@@ -143,37 +143,29 @@ class SurfaceConfusion(Sum):
         row = np.full((self.plain.num_classes, _COLUMNS), np.nan)
         if present:
             sides = codes_of(prediction, truth, self.plain.num_classes, self.plain.ignore_index)
-            (p_every, p_inner), (t_every, t_inner) = map(contours, sides)
-            row[present] = self._surfaces(Comparison(p_every, t_every), present, steps)
+            both = Comparison(*map(contours, sides))
+            limit = self.boundary if self.boundary >= 1 else self.boundary * float(np.hypot(*truth.shape))
+            for c in present:
+                row[c, :5] = self._surfaces(both, c, steps)
+                row[c, 5] = _boundary_f(both, limit)
             there = totals[1:3, present] > 0
-            row[present, 5] = self._boundary_f(Comparison(p_inner, t_inner), present, there, truth.shape)
             row[present, 6], row[present, 7] = there[0], there[0] != there[1]
+            row[row[:, 7] == 1, 5] = 0  # of one side only
         with self._lock:
             self.plain += one  # refuses an image that was counted before
             self._rows.append(row)
         return self
 
-    def _surfaces(self, both: Comparison, classes: list[int], steps: tuple[float, float]) -> F64:
-        out = np.full((len(classes), _COLUMNS), np.nan)
-        for row, c in zip(out, classes, strict=True):
-            squares, first = both.distances(c, steps)
-            distances = np.sqrt(squares)
-            row[:2] = len(squares), np.count_nonzero(distances <= self.tolerance)
-            if 0 < first < len(squares):
-                counts, far = np.zeros((3, kernels.distance.COUNTED), np.int64), np.empty(3)
-                scratch, share = np.empty_like(squares), self.percentile / 100
-                kernels.distance.percentiles(squares, first, share, scratch, counts, far)
-                row[2:5] = far[:2].max(), far[2], distances.mean()
-        return out
-
-    def _boundary_f(self, both: Comparison, classes: list[int], there: Bool, size: tuple[int, ...]) -> list[float]:
-        limit = self.boundary if self.boundary >= 1 else self.boundary * float(np.hypot(size[0], size[1]))
-        out = []
-        for c, one_sided in zip(classes, there[0] != there[1], strict=True):
-            ours, theirs, hits, found = both.near(c, limit)
-            p, r = hits / ours if ours else 1.0, found / theirs if theirs else 1.0
-            out.append(2 * p * r / (p + r) if p + r and not one_sided else 0.0)
-        return out
+    def _surfaces(self, both: Comparison, value: int, steps: tuple[float, float]) -> list[Any]:
+        squares, first = both.distances(value, steps)
+        distances = np.sqrt(squares)
+        pixels, near = len(squares), np.count_nonzero(distances <= self.tolerance)
+        if not 0 < first < pixels:
+            return [pixels, near, np.nan, np.nan, np.nan]
+        counts, far = np.zeros((3, kernels.distance.COUNTED), np.int64), np.empty(3)
+        scratch, share = np.empty_like(squares), self.percentile / 100
+        kernels.distance.percentiles(squares, first, share, scratch, counts, far)
+        return [pixels, near, far[:2].max(), far[2], distances.mean()]
 
     def scores(self) -> SurfaceScores:
         """The means over images; see `SurfaceScores`. ScoreError `nothing-scored` if nothing was counted."""
@@ -226,6 +218,13 @@ class SurfaceConfusion(Sum):
 
     def __repr__(self) -> str:
         return f"SurfaceConfusion(num_classes={self.plain.num_classes}: {len(self._rows)} images)"
+
+
+def _boundary_f(both: Comparison, limit: float) -> float:
+    """The F measure of the contours whose distances were found last, without the image's edge."""
+    ours, theirs, hits, found = both.near(None, limit)
+    p, r = hits / ours if ours else 1.0, found / theirs if theirs else 1.0
+    return 2 * p * r / (p + r) if p + r else 0.0
 
 
 def _pair(spacing: Any) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,10 +12,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dataset.sources import FileSource
-from ..errors import LabelError, PackError, PairError, SystemFault
+from ..codecs.decoding import decode_image
+from ..dataset.sources import FileSource, Source, image_file_of
+from ..errors import DataError, LabelError, PackError, PairError, SystemFault
 from ..files.mapping import MappedFile, guarded
-from ..files.reading import open_regular
+from ..files.reading import open_regular, read_bytes
 from ..files.writing import atomic_write
 from ..types import Sample
 from .arrow import BINARY, INT, TEXT, read_batches
@@ -43,13 +44,33 @@ def fetch(inventory: Inventory, row: int) -> Record:
         label = label.astype(classes.dtype, copy=False)
     instances = None if sample.instances is None else _object_numbers(sample)
     sample = replace(sample, image=np.ascontiguousarray(sample.image), label=label, instances=instances)
-    # Any reader gets the same pixels from a plain image file, so an encoding may keep it.
-    file = None
-    if type(source) is FileSource and source.decoding.plain_images:
-        file = source.path(source.images, index)
+    file = _image_file(source, index, sample) if inventory.encoding.has_jpegs else None
     record = inventory.encoding.encode(sample, file)
     inventory.check_unchanged(row)
     return record
+
+
+def _image_file(source: Source, index: int, sample: Sample) -> bytes | None:
+    """The file of the sample's image, if it is one from which any reader gets the same pixels: then a pack keeps it."""
+    data = _encoded(source, index)
+    if data is None or type(source) is FileSource:
+        return data
+    # A source over others may have changed the pixels.
+    with suppress(DataError):
+        if np.array_equal(decode_image(data, sample.name), sample.image):
+            return data
+    return None
+
+
+def _encoded(source: Source, index: int) -> bytes | None:
+    """The file that the image of a sample was decoded from: on the disk, in a row of a table or in a pack."""
+    if (of := image_file_of(source, index)) is not None:
+        return read_bytes(of[0].path(of[0].images, of[1])) if of[0].decoding.plain_images else None
+    if (find := getattr(source, "encoded_image", None)) is not None:
+        return find(index)  # type: ignore[no-any-return]
+    beneath = getattr(source, "beneath", None)
+    below = None if beneath is None else beneath(index)
+    return None if below is None else _encoded(*below)
 
 
 def _object_numbers(sample: Sample) -> NDArray[Any]:

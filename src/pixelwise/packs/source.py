@@ -56,6 +56,15 @@ class PackSource(Source):
             raise IndexError(f"samples {indices.min()}..{indices.max()} of {len(rows)}")
         return np.asarray(indices, np.int64) + rows.start
 
+    def encoded_image(self, index: int) -> bytes | None:
+        """The image file in the record, if the encoding keeps them."""
+        if not self.volume.manifest.encoding.has_jpegs:
+            return None
+        row = int(self._rows[index])
+        record = self.volume.record(row, as_stored=True)
+        self.volume.check_once(row, record)
+        return record.image.tobytes()  # type: ignore[no-any-return]
+
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width), from the index."""
         rows, index = self.rows(indices), self.volume.index

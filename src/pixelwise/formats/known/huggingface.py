@@ -178,6 +178,10 @@ class EncodedRows(Source):
             self._sizes[i] = header.height, header.width
         return self._sizes[wanted]
 
+    def encoded_image(self, index: int) -> bytes:
+        """The image file in the row."""
+        return self._image_bytes(index)
+
     def _image_bytes(self, index: int) -> bytes:
         raise NotImplementedError
 

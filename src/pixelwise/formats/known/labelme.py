@@ -163,6 +163,10 @@ class _EmbeddedSource(Source):
         """None for an image that is in its JSON."""
         return None if index in self.embedded else self.drawn.image_file(index)
 
+    def encoded_image(self, index: int) -> bytes | None:
+        """The image file in the JSON."""
+        return _image_data(self.jsons[index]) if index in self.embedded else None
+
     def sizes(self, indices: I64 | None = None) -> I64:
         """(n, 2) int64 (height, width) from the headers of the images."""
         wanted = np.arange(len(self)) if indices is None else np.asarray(indices, np.int64)

@@ -20,8 +20,9 @@ class Encoding:
     names `where` if the bytes cannot be decoded exactly.
 
     name: as in the manifest and in `pack(encoding=)`. about: what is stored, in a phrase for help texts.
-    encode_image(image, file), decode_image(data, size, where, notes): (H, W, 3) uint8. file: path of an image file
-    that any reader decodes to these pixels, or None. size: (H, W). notes: collects what is odd but not wrong.
+    encode_image(image, file), decode_image(data, size, where, notes): (H, W, 3) uint8. file: an image file, whole,
+    that any reader decodes to these pixels, or None; it is given if has_jpegs. size: (H, W). notes: collects what is
+    odd but not wrong.
     encode_label(label), decode_label(data, size, dtype, where): (H, W) class ids of the class table's dtype.
     encode_instances(numbers, where), decode_instances(data, size, where): (H, W) uint8, uint16 or uint32.
     has_jpegs: image files are stored as they are, JPEG files with an index, so that windows of them are decoded alone.
@@ -30,7 +31,7 @@ class Encoding:
 
     name: str
     about: str
-    encode_image: Callable[[U8, str | None], Any]
+    encode_image: Callable[[U8, bytes | None], Any]
     decode_image: Callable[[U8, Size, object, list[Finding] | None], U8]
     encode_label: Callable[[Label], Any] = png.encode_label
     decode_label: Callable[[U8, Size, Any, object], Label] = png.decode_label
@@ -49,7 +50,7 @@ class Encoding:
         """Of the pack's format: 2 if there is an index of each JPEG file."""
         return 2 if self.has_jpegs else 1
 
-    def encode(self, sample: Sample, file: str | None) -> Record:
+    def encode(self, sample: Sample, file: bytes | None) -> Record:
         """The sample's bytes. Its arrays are C-contiguous; file: see `encode_image`."""
         label, instances = sample.label, sample.instances
         image = self.encode_image(sample.image, file)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from ...codecs.decoding import decode_image, parse_header
 from ...codecs.png import encode_png
-from ...files.reading import read_bytes
 from ...types import U8, Finding, Size
 from .encoding import Encoding
 
 
-def _encode_image(image: U8, file: str | None) -> bytes:
+def _encode_image(image: U8, file: bytes | None) -> bytes:
     if file is not None:
-        data = read_bytes(file)
-        header = parse_header(data, file)
+        header = parse_header(file, "the image")
         if header.kind in ("jpeg", "png") and header.bits <= 8 and (header.height, header.width) == image.shape[:2]:
-            return data
+            return file
     return encode_png(image)
 
 

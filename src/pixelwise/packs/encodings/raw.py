@@ -10,7 +10,7 @@ from ...types import U8, Finding, Label, Size
 from .encoding import Encoding
 
 
-def _image(image: U8, file: str | None) -> U8:
+def _image(image: U8, file: bytes | None) -> U8:
     return image
 
 
