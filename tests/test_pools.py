@@ -429,7 +429,7 @@ def test_a_pool_whose_processes_end_is_one_named_error(given: Any) -> None:
     assert caught.value.code == "broken-pool"
 
 
-class Dying(ThreadPoolExecutor):
+class Breaking(ThreadPoolExecutor):
     """An executor that breaks after some items."""
 
     def submit(self, *arguments: Any, **options: Any) -> Any:
@@ -445,7 +445,7 @@ def test_what_a_broken_pool_has_written_is_continued(verb: str, given: Any, tmp_
     arguments = (data.model, data.dataset) if verb == "predict" else (data.dataset,)
     options = {"shard_bytes": 3000} if verb == "pack" else {}
     getattr(pw, verb)(*arguments, tmp_path / "whole", **options)
-    with Dying(1) as pool, pytest.raises(pw.SystemFault, match="a process of the pool ended"):
+    with Breaking(1) as pool, pytest.raises(pw.SystemFault, match="a process of the pool ended"):
         getattr(pw, verb)(*arguments, tmp_path / "new", pool=pool, **options)
     getattr(pw, verb)(*arguments, tmp_path / "new", **options)
     assert files(tmp_path / "new") == files(tmp_path / "whole")
