@@ -274,14 +274,14 @@ def score(
 
 def of_parts(parts: Sequence[Part], data: Any) -> Scoring:
     """The scores of predictions that were counted in parts; see `pixelwise.merge`."""
-    about, damaged = parts[0].about, partial(only_ours, "merge", DataError, "bad-part", "a part is damaged")
-    with damaged():
+    about, gate = parts[0].about, partial(only_ours, "merge", DataError, "bad-part", "a part is damaged")
+    with gate():
         settings = _Settings(about["protocol"], about["values"], about["boundary"], about.get("threshold"))
         predictions = Path(about["predictions"])
     data, splits, options = data_of(parts, data)
     split, files, _ = _files_of(predictions, data, splits, options)
     check_about(parts[0], len(split), {**about, "data": split.fingerprint})
-    with damaged():
+    with gate():
         total, bands = _empty(split, settings.boundary)
         for part in parts:
             found = part.share["boundary"]
