@@ -245,7 +245,7 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert (tmp_path / "r.png").exists()
     refused = run("score", "p", root, "--probabilities", "--intervals", folder=tmp_path)
     assert refused.returncode == 2
-    assert "with --probabilities" in refused.stderr
+    assert "--probabilities does not go with --intervals" in refused.stderr
 
 
 def binary(folder: Path, count: int = 3) -> tuple[pw.Split, list[np.ndarray]]:
