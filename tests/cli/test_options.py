@@ -111,6 +111,22 @@ def test_messages_name_the_option(root: Path, arguments: list[str], message: str
 # -- work elsewhere ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--overlap 0.5 --blend uniform", "--overlap and --blend: only with --window; add --window"),
+        ("--stride 8x8", "--stride: only with --window"),
+        ("--window 16x16 --stride 8x8 --overlap 0.5", "--stride does not go with --overlap; leave that out"),
+        ("--window 16x16 --sigma 0.2", "--sigma: only with --blend gaussian"),
+        ("--interpolation bicubic", "--interpolation: only with --scale"),
+    ],
+)
+def test_predict_refuses_what_it_would_pass_over(root: Path, tmp_path: Path, options: str, message: str) -> None:
+    done = run("predict", "no:model", root, "-o", tmp_path / "out", *options.split())
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_every_command_that_has_ray_is_called() -> None:
     assert {command for command in COMMANDS if "--ray" in options(command)} == CALLS.keys()
 

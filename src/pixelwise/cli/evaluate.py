@@ -217,6 +217,7 @@ def _model(name: str) -> Any:
 
 
 def predict(
+    context: Context,
     model: Annotated[str, Argument(help="MODULE:NAME, a torch module or (B, 3, H, W) -> logits.")],
     path: DatasetPath,
     output: Annotated[Path, Option("-o", "--output", help="The folder to write.")] = Path("predictions"),
@@ -241,6 +242,14 @@ def predict(
     labels: LabelsOption = None, format: FormatOption = None, as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Predict all images of a split (val by default) into label PNGs. If interrupted, run it again."""
+    if window is None:
+        only_if(context, "--window", "overlap", "blend", "stride", "placement", "sigma", "floor")
+    elif stride is not None:
+        only_with(context, "--stride", *(set(context.params) - {"overlap"}))
+    if blend != "gaussian":
+        only_if(context, "--blend gaussian", "sigma")
+    if not scale:
+        only_if(context, "--scale", "interpolation")
     dataset = opened(path, labels, format)
     started = perf_counter()
     named: dict[str, Any] = {"blend": blend, "placement": placement, "interpolation": interpolation}
