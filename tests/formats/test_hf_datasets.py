@@ -147,6 +147,21 @@ def test_splits_by_their_names() -> None:
     assert [len(s) for s in pw.from_huggingface(both, classes=TABLE).values()] == [3, 1]
 
 
+@pytest.mark.parametrize("first", ["train", "test"])
+def test_a_split_without_labels_there_and_back(first: str) -> None:
+    images = [picture(k) for k in range(2)]
+    splits = {"train": pw.Split("train", TABLE, pw.ArraySource(images, [values(k) for k in range(2)])),
+              "test": pw.Split("test", TABLE, pw.ArraySource(images))}  # fmt: skip
+    theirs = {name: pw.to_huggingface(splits[name]) for name in sorted(splits, reverse=first == "train")}
+    back = pw.from_huggingface(datasets.DatasetDict(theirs))
+    assert (list(back)[0], back["test"].has_labels) == (first, False)
+    assert [np.array_equal(s.image, i) for s, i in zip(back["test"], images, strict=True)] == [True, True]
+    assert [np.array_equal(s.label, values(k)) for k, s in enumerate(back["train"])] == [True, True]
+    other = theirs["train"].rename_column("label", "mask")  # not without labels: they are elsewhere
+    with pytest.raises(pw.FormatError, match="the split 'test' has no column 'label'"):
+        pw.from_huggingface(datasets.DatasetDict({"train": theirs["train"], "test": other}))
+
+
 def test_what_is_wrong_is_said() -> None:
     data = made(text=(["a"] * 3, datasets.Value("string")))
     none = data.remove_columns(["image", "mask"])

@@ -46,7 +46,7 @@ def from_huggingface(
 
     image, label: names of the columns; by default "image" and the first of annotation, label, mask and the like that
     holds images, or the two columns of images that there are. Labels are images of stored values (gray or palette
-    indices), or rows of integers (`Array2D`, lists). Without such a column, samples have no labels.
+    indices), or rows of integers (`Array2D`, lists). Without such a column, the samples of a split have no labels.
 
     classes: a ClassTable, names, or the `id2label` of a model, {0: "road"}. By default those of the column of labels or
     of the one column of lists of `ClassLabel`. Pixels are those of the encoded files; samples are named by the files'
@@ -56,14 +56,12 @@ def from_huggingface(
     FormatError `no-dataset` without a column of images, `no-class-table` if nothing says what the values mean.
     """
     parts = _parts(data)
-    first = next(iter(parts.values()))
+    first = max(parts.values(), key=lambda part: len(part.column_names))  # a split for testing may have no labels
     columns = _columns_of(first, image, label)
-    for name, part in parts.items():
-        if lacking := [c for c in columns if c is not None and c not in part.column_names]:
-            raise FormatError(f"the split {name!r} has no column {lacking[0]!r}", code="no-dataset")
+    own = {name: _own_columns(name, part, columns) for name, part in parts.items()}
     table = _table(first, columns[1], classes)
     ours = {name: new if (new := SPLIT_OF.get(name, name)) not in parts else name for name in parts}
-    makers = {ours[name]: partial(_split, ours[name], part, columns, table) for name, part in parts.items()}
+    makers = {ours[name]: partial(_split, ours[name], part, own[name], table) for name, part in parts.items()}
     files = first.cache_files
     root = Path(files[0]["filename"]).parent if files else Path()
     return Dataset(root.absolute(), "hf_datasets", table, Splits(makers))
@@ -107,6 +105,17 @@ def _columns_of(part: Any, image: str | None, label: str | None) -> tuple[str, s
         what = f"the column {label!r} holds {part.features[label]}, expected images or rows of integers"
         raise UsageError(what, fix="name another: label=")
     return image, label
+
+
+def _own_columns(name: str, part: Any, columns: tuple[str, str | None]) -> tuple[str, str | None]:
+    """Those of the columns that a split has: of images, and of labels unless it has no labels at all."""
+    image, label = columns
+    lacking = next((c for c in columns if c is not None and c not in part.column_names), None)
+    if lacking is None:
+        return columns
+    if lacking == image or _columns_of(part, image, None)[1] is not None:
+        raise FormatError(f"the split {name!r} has no column {lacking!r}", code="no-dataset")
+    return image, None
 
 
 def _is_grid(feature: Any) -> bool:
