@@ -154,11 +154,11 @@ def test_a_split_without_labels_there_and_back(first: str) -> None:
               "test": pw.Split("test", TABLE, pw.ArraySource(images))}  # fmt: skip
     theirs = {name: pw.to_huggingface(splits[name]) for name in sorted(splits, reverse=first == "train")}
     back = pw.from_huggingface(datasets.DatasetDict(theirs))
-    assert (list(back)[0], back["test"].has_labels) == (first, False)
+    assert (next(iter(back)), back["test"].has_labels) == (first, False)
     assert [np.array_equal(s.image, i) for s, i in zip(back["test"], images, strict=True)] == [True, True]
     assert [np.array_equal(s.label, values(k)) for k, s in enumerate(back["train"])] == [True, True]
     other = theirs["train"].rename_column("label", "mask")  # not without labels: they are elsewhere
-    with pytest.raises(pw.FormatError, match="the split 'test' has no column 'label'"):
+    with pytest.raises(pw.DataError, match="the split 'test' has no column 'label'"):
         pw.from_huggingface(datasets.DatasetDict({"train": theirs["train"], "test": other}))
 
 

@@ -109,7 +109,7 @@ def _columns_of(part: Any, image: str | None, label: str | None) -> tuple[str, s
 
 def _own_columns(name: str, part: Any, columns: tuple[str, str | None]) -> tuple[str, str | None]:
     """Those of the columns that a split has: of images, and of labels unless it has no labels at all."""
-    image, label = columns
+    image = columns[0]
     lacking = next((c for c in columns if c is not None and c not in part.column_names), None)
     if lacking is None:
         return columns
@@ -193,7 +193,8 @@ class _RowSource(EncodedRows):
         row, where = self._rows[index], self._where(index)
         data = self._file(index, row[self._image], self._image)
         value = None if self._label is None else row[self._label]
-        found = self._file(index, value, self._label or "") if isinstance(value, dict) or value is None else None
+        is_file = self._label is not None and (value is None or isinstance(value, dict))
+        found = self._file(index, value, str(self._label)) if is_file else None
         clock.lap("reading")
         image = EMBEDDED.image(data, where, notes)
         if self._label is None:
