@@ -43,10 +43,10 @@ class BlockLayout:
     is_decoded: bool = False
 
     @cached_property
-    def places(self) -> I64:
-        """(records, 2) int64: where their images and labels are in the file."""
+    def places(self) -> list[tuple[int, int]]:
+        """Where the image and the label of each record are in the file; -1 for a label that is not there."""
         entries: Any = self.entries
-        return np.stack([entries["image_offset"], entries["label_offset"]], axis=1)
+        return list(zip(entries["image_offset"].tolist(), entries["label_offset"].tolist(), strict=True))
 
     def record(self, row: int, data: U8) -> Record:
         """A record of the pack, its bytes views of the block's."""

@@ -145,18 +145,21 @@ class RemoteVolume(Volume):
         """As Volume.held; 0 also for a record that is fetched by itself, or could not be decoded. Waits for blocks."""
         if os.getpid() != self._process:
             check_not_forked(self.root)
-        places, owners = np.zeros((2, len(rows)), np.uint64), []
+        is_raw, owners = self.manifest.encoding.is_raw, list[U8]()
+        found = [(0, 0)] * len(rows)
+        numbers, unchecked = self._parts.of[rows].tolist(), self._unchecked[rows].tolist()
         for k, row in enumerate(rows.tolist()):
             if self._alone.knows(row):
                 continue
             try:
-                block = self._checked(row)[0] if self._unchecked[row] else self._block(int(self._parts.of[row]))
+                block = self._checked(row)[0] if unchecked[k] else self._block(numbers[k])
             except DataError:
                 continue
-            if block.layout.is_decoded or self.manifest.encoding.is_raw:
-                image, label = block.layout.places[row - block.layout.first].tolist()
-                places[:, k] = block.address + image, block.address + max(0, label)
+            if is_raw or block.layout.is_decoded:
+                image, label = block.layout.places[row - block.layout.first]
+                found[k] = block.address + image, block.address + max(0, label)
                 owners.append(block.data)
+        places = np.array(found, np.uint64).reshape(-1, 2).T.copy()
         return HeldPixels(places[0], places[1] if labels else None, self.label_dtype.itemsize, owners)
 
     def decode(
@@ -181,8 +184,7 @@ class RemoteVolume(Volume):
         if os.getpid() != self._process:
             check_not_forked(self.root)
         blocks = self._parts.of[rows]
-        _, first = np.unique(blocks, return_index=True)
-        missing = [b for b in blocks[np.sort(first)].tolist() if not self._is_here(b)]
+        missing = [b for b in dict.fromkeys(blocks.tolist()) if not self._is_here(b)]
         if not alone:
             self._blocks.ahead(missing)
         elif missing:
