@@ -43,6 +43,11 @@ def usual_void(classes: int) -> int:
     return 255 if classes <= 255 else 65_535
 
 
+def hex_color(color: Iterable[int]) -> str:
+    """A color as pages write it: "#rrggbb"."""
+    return "#" + bytes(map(int, color)).hex()
+
+
 def table_of(names: Iterable[str]) -> ClassTable:
     """The classes of these names, with the usual void."""
     listed = tuple(names)
@@ -286,8 +291,7 @@ class ClassTable(Displayed):
         """The classes: id, name, color as "#rrggbb"; void, if there is one, is the last."""
         ids = [*range(len(self)), *([] if self.ignore_index is None else [self.ignore_index])]
         colors = [*self.colors.tolist(), self.ignore_color][: len(ids)]
-        hexadecimal = ["#" + bytes(map(int, color)).hex() for color in colors]
-        return [{"id": i, "name": self.name(i), "color": color} for i, color in zip(ids, hexadecimal, strict=True)]
+        return [{"id": i, "name": self.name(i), "color": hex_color(c)} for i, c in zip(ids, colors, strict=True)]
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ClassTable:

@@ -139,6 +139,11 @@ def merge(parts: Iterable[Part | str | os.PathLike[str]], data: Any = None) -> A
     `bad-part`, `missing-part`, `repeated-part` and `other-part` (of another job, other data, or another number of
     parts), with the names of the files; UsageError `needs-data` if the dataset cannot be opened by what the parts say.
     """
+    return merged(loaded(parts), data)
+
+
+def loaded(parts: Iterable[Part | str | os.PathLike[str]]) -> list[tuple[str, Part]]:
+    """The parts by what messages call them; see `merge`."""
     if isinstance(parts, (Part, str, os.PathLike)):
         parts = [parts]
     parts = [*parts] if isinstance(parts, Iterable) else [None]
@@ -147,6 +152,11 @@ def merge(parts: Iterable[Part | str | os.PathLike[str]], data: Any = None) -> A
     named = [(str(p), Part.load(p)) if not isinstance(p, Part) else (f"part {p.number}", p) for p in parts]
     if not named:
         raise UsageError("merge() takes the parts of a job, got none")
+    return named
+
+
+def merged(named: Sequence[tuple[str, Part]], data: Any) -> Any:
+    """See `merge`."""
     held = _held_together(named)
     # The verbs are in rooms above this one; each says by this name how its parts become its result.
     return importlib.import_module(f".{_VERBS[held[0].verb]}", __package__).of_parts(held, data)

@@ -34,6 +34,7 @@ from .options import (
     SplitOption,
     ThreadsOption,
     finish_part,
+    not_with,
     only_if,
     only_with,
     opened,
@@ -245,7 +246,7 @@ def predict(
     if window is None:
         only_if(context, "--window", "overlap", "blend", "stride", "placement", "sigma", "floor")
     elif stride is not None:
-        only_with(context, "--stride", *(set(context.params) - {"overlap"}))
+        not_with(context, "--stride", "overlap")
     if blend != "gaussian":
         only_if(context, "--blend gaussian", "sigma")
     if not scale:

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Context, Option
 
-from ..parts import Part
-from ..parts import merge as merge_parts
+from ..parts import Part, loaded, merged
 from .check import FailOn, Limit, Together, Weights, check_fail_on, check_weights, report_counts, report_findings
 from .evaluate import WORST_SHEET, Intervals, Worst, WorstSheet, report_scores
 from .options import JsonOption, only_if, only_with
@@ -39,13 +38,14 @@ def merge(
     as_json: JsonOption = False,
 ) -> None:
     """Put the parts of check, stats or score together. Result, options and exit code are those of the whole."""
-    first = Part.load(parts[0])
+    named = loaded(parts)
+    first = named[0][1]
     only_with(context, f"merging parts of {first.verb}", "data", "save", *REPORTS[first.verb])
     if worst is None:
         only_if(context, "--worst", "output")
     check_fail_on(fail_on)
     check_weights(weights)
-    found: Any = merge_parts(parts, data)
+    found: Any = merged(named, data)
     if first.verb == "check":
         return report_findings(found, fail_on, limit, save, html, as_json)
     if first.verb == "stats":

@@ -84,8 +84,13 @@ def finish_part(part: Part, save: Path | None, as_json: bool) -> None:
 
 def only_with(context: Context, what: str, *allowed: str, fix: str = "leave that out") -> None:
     """UsageError if options are given that `what` would pass over: all but the shared ones and `allowed` (keywords)."""
-    over = [option for keyword, option in _given(context).items() if keyword not in (*allowed, *_SHARED)]
-    if over:
+    not_with(context, what, *(keyword for keyword in _given(context) if keyword not in (*allowed, *_SHARED)), fix=fix)
+
+
+def not_with(context: Context, what: str, *keywords: str, fix: str = "leave that out") -> None:
+    """UsageError if one of the options is given, which `what` would pass over."""
+    given = _given(context)
+    if over := [given[keyword] for keyword in keywords if keyword in given]:
         raise UsageError(f"{what} does not go with {', '.join(over)}", fix=fix)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..arguments import check_choice
-from ..classes import ClassTable
+from ..classes import ClassTable, hex_color
 from ..dataset.identity import keys
 from ..dataset.splits import Split
 from ..errors import DataError, UsageError, only_ours
@@ -208,7 +208,7 @@ class Stats(SavedResult, Displayed):
     def to_frame(self) -> Rows:
         """The classes: class, color, pixels, images, share of the pixels that have a class; void is the last."""
         rows = self.classes.to_frame()[: len(self.classes)]
-        void = {"name": "void", "color": "#" + bytes(self.classes.ignore_color).hex()}  # also where it has no id
+        void = {"name": "void", "color": hex_color(self.classes.ignore_color)}  # also where it has no id
         shares = [*self.share.tolist(), None]
         counted = zip([*rows, void], self.pixels.tolist(), self.images.tolist(), shares, strict=True)
         return [{"class": r["name"], "color": r["color"], "pixels": p, "images": i, "share": s}

@@ -28,7 +28,7 @@ from ..files.addresses import local_path, located
 from ..files.reading import read_bytes
 from ..files.writing import atomic_write, is_temporary, remove_temporaries
 from ..hints import hinted
-from ..threads import Pool, in_order, run_in
+from ..threads import Pool, in_order, leaves_threads, run_in
 from ..types import Progress, Sample
 from . import toml
 from .given import Data, SplitNames, as_dataset
@@ -99,7 +99,6 @@ def convert(
     with run_in(pool):
         _begin(root, mark)
         exts, instances = _write_all(root, source.classes, jobs, target, (images, void), threads, progress)
-    remove_temporaries(root, below=True)  # of processes of a pool that died
     target.finish(Ending(root, source, jobs, exts, identity, instances))
     shutil.rmtree(root / FRAGMENTS, ignore_errors=True)
     if target.signed:
@@ -265,6 +264,8 @@ def _write_all(
         instances |= numbered
         if progress is not None:
             progress(n, len(first))
+    if leaves_threads():
+        remove_temporaries(root, below=True)  # of processes of the pool that died
     return [exts[job.key(target.images)] for job in jobs], instances
 
 

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..codecs.decoding import decode_image
-from ..dataset.sources import FileSource, Source, image_file_of
+from ..dataset.sources import FileSource, Source
 from ..errors import DataError, LabelError, PackError, PairError, SystemFault
 from ..files.mapping import MappedFile, guarded
 from ..files.reading import open_regular, read_bytes
 from ..files.writing import atomic_write
+from ..formats.converting import plain_file
 from ..types import Sample
 from .arrow import BINARY, INT, TEXT, read_batches
 from .arrow_writing import ArrowKind, ArrowWriter
@@ -64,8 +65,8 @@ def _image_file(source: Source, index: int, sample: Sample) -> bytes | None:
 
 def _encoded(source: Source, index: int) -> bytes | None:
     """The file that the image of a sample was decoded from: on the disk, in a row of a table or in a pack."""
-    if (of := image_file_of(source, index)) is not None:
-        return read_bytes(of[0].path(of[0].images, of[1])) if of[0].decoding.plain_images else None
+    if (file := plain_file(source, index)) is not None:
+        return read_bytes(file)
     if (find := getattr(source, "encoded_image", None)) is not None:
         return find(index)  # type: ignore[no-any-return]
     beneath = getattr(source, "beneath", None)
